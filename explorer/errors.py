@@ -1,0 +1,36 @@
+"""What can go wrong, said in one sentence: what, what is allowed, what to do."""
+
+from collections.abc import Iterable
+
+
+class ExplorerError(Exception):
+    """Base of every error that a user can cause; its text is one readable sentence."""
+
+
+class RecipeError(ExplorerError):
+    """A recipe, or one of its values, is not valid."""
+
+
+class UnknownNameError(ExplorerError):
+    """A name that does not exist; the text lists what does."""
+
+    def __init__(self, kind: str, name: object, available: Iterable[str]):
+        names = list(available)
+        shown = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
+        super().__init__(f"No {kind} named {str(name)[:80]!r}. Available: {shown or 'none'}.")
+
+
+class LoadError(ExplorerError):
+    """A model, weights file or data set could not be loaded."""
+
+
+class GraphError(ExplorerError):
+    """A model could not be exported or analysed; unstructured pruning still works."""
+
+
+class CompactionError(ExplorerError):
+    """A smaller model could not be built from these masks."""
+
+
+class CancelledError(ExplorerError):
+    """A job was cancelled between two batches."""

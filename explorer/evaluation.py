@@ -1,0 +1,95 @@
+"""model + samples -> accuracy and loss, streamed: a first chunk answers at once, chunks double. No sync inside of a batch loop."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .statistics import wilson
+from .values import Measurement, Normalisation, Split
+
+BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What is known after the first `samples` samples.
+
+    Args:
+        correct: (samples,) bool, in the split's order.
+        predictions: (samples,) int64.
+        losses: (samples,) float32 cross-entropy.
+    """
+
+    correct: Tensor
+    predictions: Tensor
+    losses: Tensor
+
+    def __len__(self) -> int:
+        return len(self.correct)
+
+    def first(self, samples: int) -> "Tally":
+        return Tally(self.correct[:samples], self.predictions[:samples], self.losses[:samples])
+
+    def measurement(self) -> Measurement:
+        """Accuracy with its 95 % Wilson interval, and mean loss."""
+        samples, correct = len(self), int(self.correct.sum())
+        low, high = wilson(correct, samples)
+        return Measurement(correct / samples, low, high, float(self.losses.double().mean()), samples, correct)
+
+
+EMPTY = Tally(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long), torch.zeros(0))
+
+
+def evaluate(
+    model: nn.Module,
+    split: Split,
+    normalisation: Normalisation,
+    looks: Sequence[int],
+    *,
+    device: str = "cpu",
+    start: Tally = EMPTY,
+    notes: Callable[[str], None] = lambda note: None,
+) -> Iterator[Tally]:
+    """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete.
+
+    Args:
+        start: what is known already; only later samples are run.
+        notes: told when memory ran out and batches were halved.
+    """
+    parts = [start] if len(start) else []
+    done, batch = len(start), BATCH
+    while done < looks[-1]:
+        goal = next(look for look in looks if look > done)
+        until = min(done + batch, goal)
+        try:
+            tally = _run(model, split, normalisation, done, until, device)
+        except torch.OutOfMemoryError:
+            if batch == 1:
+                raise
+            batch //= 2
+            notes(f"Device memory ran out: evaluated in batches of {batch}.")
+            torch.cuda.empty_cache()
+            continue
+        parts.append(tally)
+        done = until
+        yield _joined(parts)
+
+
+def _joined(parts: list[Tally]) -> Tally:
+    if len(parts) > 1:
+        parts[:] = [Tally(*(torch.cat([getattr(p, f) for p in parts]) for f in ("correct", "predictions", "losses")))]
+    return parts[0]
+
+
+def _run(model: nn.Module, split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tally:
+    inputs = normalisation(split.inputs[start:stop].to(device, non_blocking=True))
+    targets = split.targets[start:stop].to(device, non_blocking=True)
+    if inputs.dim() == 4:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        logits = model(inputs).float()
+        predictions = logits.argmax(1)
+        losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+        return Tally(*(t.cpu() for t in (predictions == targets, predictions, losses)))

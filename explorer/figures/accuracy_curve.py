@@ -1,0 +1,96 @@
+"""Reports -> accuracy against what is left of the model, with intervals, the dense model and the current recipe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..values import Measurement, Report
+from .style import AFTER, DENSE, KEPT, STALE, figure, nothing
+
+Axis = Literal["params", "size", "macs", "latency", "nonzero_params"]
+
+
+def _size(measured: Measurement) -> float | None:
+    # the bitmask file follows both channels and zeros, and unlike deflate it is always measured
+    return (measured.size_bytes or {}).get("bitmask")
+
+
+def _latency(measured: Measurement) -> float | None:
+    return (measured.latency_ms or {}).get("median")
+
+
+# axis -> what it is, the unit of the amount, how to read it
+AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
+    "params": ("parameters", "parameters", lambda m: m.params),
+    "nonzero_params": ("non-zero parameters", "non-zero parameters", lambda m: m.nonzero_params),
+    "macs": ("MACs", LABELS["macs"], lambda m: m.macs),
+    "size": ("file size (bitmask format)", "bytes", _size),
+    "latency": ("latency", "ms", _latency),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, of how many samples."""
+
+    left: float
+    amount: float
+    accuracy: float
+    low: float
+    high: float
+    samples: int
+
+
+def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | None:
+    """A measurement as a point, or None if something that it takes was not measured."""
+    amount, whole = AXES[axis][2](measured), AXES[axis][2](baseline)
+    if not whole or amount is None or measured.accuracy is None:
+        return None
+    low, high = (measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high))
+    return Point(amount / whole, amount, 100 * measured.accuracy, 100 * low, 100 * high, measured.samples)
+
+
+def accuracy_curve(
+    reports: Sequence[Report], current: Report | None = None, axis: Axis = "params", *, stale: bool = False
+) -> go.Figure:
+    """Accuracy against what is left.
+
+    Args:
+        reports: the points of the curve, in any order; those without accuracy or amount are left out.
+        current: the user's own recipe, a star.
+        stale: the curve is of an older recipe and is drawn grey.
+    """
+    what, unit, _ = AXES[axis]
+    title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
+    drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)")
+    drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
+    curve = sorted((p for r in reports if (p := point(r.pruned, r.baseline, axis))), key=lambda p: p.left)
+    own = point(current.pruned, current.baseline, axis) if current else None
+    reference = next((r.baseline for r in (*([current] if current else []), *reports)), None)
+    dense = point(reference, reference, axis) if reference else None
+    colour = STALE if stale else KEPT
+    if curve:
+        drawn.add_trace(_trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers"))
+    if dense:
+        drawn.add_trace(_trace([dense], "dense model", unit, DENSE, "diamond", 11))
+    if own:
+        drawn.add_trace(_trace([own], "your recipe", unit, AFTER, "star", 16))
+    return drawn if drawn.data else nothing(drawn)
+
+
+def _trace(points: list[Point], name: str, unit: str, colour: str, symbol: str, size: int, mode: str = "markers") -> go.Scatter:
+    up, down = [p.high - p.accuracy for p in points], [p.accuracy - p.low for p in points]
+    return go.Scatter(
+        x=[100 * p.left for p in points],
+        y=[p.accuracy for p in points],
+        error_y={"array": up, "arrayminus": down, "thickness": 1},
+        customdata=[[p.amount, p.low, p.high, p.samples] for p in points],
+        hovertemplate=(
+            "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>"
+            f"%{{x:.1f}} % left: %{{customdata[0]:,}} {unit}"
+        ),
+        name=name, mode=mode, marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour},
+    )  # fmt: skip

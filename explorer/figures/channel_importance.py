@@ -1,0 +1,33 @@
+"""GroupImportance -> the units of one coupled group, most important first, with the cut."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ..distributions import GroupImportance
+from .style import KEPT, REMOVED, figure, nothing, text
+
+
+def channel_importance(importance: GroupImportance | None, criterion: str, unit: str = "channel") -> go.Figure:
+    """Sorted bars, removed ones coloured, and a line behind the last that would stay if nothing were chosen by hand.
+
+    Args:
+        importance: of one group; None draws an empty figure.
+        criterion: whose scale the bars are on.
+        unit: what one bar is, such as channel or head.
+    """
+    group = text(importance.group) if importance else "a group"
+    title = f"How much each {text(unit)} of {group} matters"
+    x, y = f"{text(unit).capitalize()}s, most important first (rank)", f"Importance ({text(criterion)}, its own scale)"
+    drawn = figure(title, x, y, bargap=0.1)
+    if importance is None or not importance.units:
+        return nothing(drawn)
+    kept, values = np.array(importance.kept), np.array(importance.values, dtype=np.float32)
+    ranks, numbers = np.arange(1, len(values) + 1), np.array(importance.units)
+    for name, chosen, colour in (("kept", kept, KEPT), ("removed", ~kept, REMOVED)):
+        if chosen.any():
+            hover = f"{text(unit)} %{{customdata}}, rank %{{x}}: %{{y:.4g}}, {name}<extra></extra>"
+            bars = go.Bar(x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover)
+            drawn.add_trace(bars.update(marker={"color": colour, "line": {"width": 0}}))
+    if not kept.all():
+        drawn.add_vline(x=int(kept.sum()) + 0.5, line={"color": REMOVED, "dash": "dash"})
+    return drawn

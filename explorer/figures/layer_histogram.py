@@ -1,0 +1,36 @@
+"""WeightHistogram -> the magnitudes of one layer: what stays, what goes, and where the cut is."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ..distributions import WeightHistogram
+from ..labels import LABELS
+from .style import KEPT, REMOVED, figure, nothing, text
+
+
+def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
+    """Bars of the kept weights with the removed ones on top, in the bins of the histogram."""
+    drawn = figure(f"Weights of {text(layer)} by magnitude", LABELS["magnitude"], "Weights in the bin", barmode="stack", bargap=0)
+    found = next((found for found in histogram.layers if found.layer == layer), None)
+    if found is None or not sum(found.counts):
+        return nothing(drawn)
+    edges, counts, removed = np.array(histogram.edges), np.array(found.counts), np.array(found.removed_counts)
+    if histogram.scale == "log":
+        drawn.update_xaxes(type="log", exponentformat="power")
+    for name, heights, colour in (("kept", counts - removed, KEPT), ("removed", removed, REMOVED)):
+        if heights.any():
+            drawn.add_trace(_bars(edges, heights, name, colour))
+    if found.threshold is not None:
+        # a log axis wants shapes in the data's own units, but annotations as powers of ten: the label goes into the legend
+        drawn.add_shape(
+            type="line", x0=found.threshold, x1=found.threshold, y0=0, y1=1, yref="paper", name="largest weight removed",
+            showlegend=True, line={"color": REMOVED, "dash": "dash", "width": 2},
+        )  # fmt: skip
+    return drawn
+
+
+def _bars(edges: np.ndarray, heights: np.ndarray, name: str, colour: str) -> go.Bar:
+    return go.Bar(
+        x=edges[:-1], width=np.diff(edges), offset=0, y=heights, name=name, marker={"color": colour, "line": {"width": 0}},
+        customdata=edges[1:], hovertemplate=f"%{{y:,}} {name}, |w| from %{{x:.3g}} to %{{customdata:.3g}}<extra></extra>",
+    )  # fmt: skip

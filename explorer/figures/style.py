@@ -1,0 +1,39 @@
+"""What all figures share: colours that read on light and dark and without red and green, titled axes, empty figures.
+
+Colours of text are left to the page, which knows its theme.
+"""
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+# after Okabe and Ito (2008), "Color Universal Design", each at least 3:1 against white and against near-black
+KEPT, REMOVED, AFTER, DENSE, STALE = "#2f86c9", "#d55e00", "#009e73", "#808080", "#9a9a9a"
+GRID = "rgba(128, 128, 128, 0.25)"
+CLEAR = "rgba(0, 0, 0, 0)"
+NOTHING = "Nothing to show yet"
+
+
+def text(foreign: object) -> str:
+    """Foreign text such as a layer's name; Plotly would read < and & as markup, and %{ as a placeholder."""
+    return html.escape(str(foreign), quote=False).replace("%{", "% {")
+
+
+def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
+    """An empty figure with a title and two titled axes."""
+    axis = {"gridcolor": GRID, "zeroline": False, "automargin": True}
+    found = go.Figure(layout={"template": "none", "title": {"text": title}, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR})
+    found.update_xaxes(title_text=x, **axis)
+    found.update_yaxes(title_text=y, **axis)
+    return found.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 90, "r": 20}, **layout)
+
+
+def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
+    """The figure with a sentence in place of data."""
+    return figure.add_annotation(text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+
+
+def tall(rows: int) -> int:
+    """Pixels that so many rows of bars need."""
+    return max(320, 150 + 24 * rows)

@@ -1,0 +1,93 @@
+"""module -> ModelGraph: exported once per model, it serves coupling, MACs, compaction and the drawing."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..errors import GraphError
+from ..values import ModelProfile, Subject
+from .costs import layers_of_graph, layers_of_modules
+from .coupling import Coupling, Walk, solve
+
+EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
+KEPT_GRAPHS = 8
+_graphs: "OrderedDict[str, ModelGraph]" = OrderedDict()
+
+
+@dataclass(frozen=True, eq=False)
+class ModelGraph:
+    """A model's exported program with its coupling; both None where export failed (see profile.error)."""
+
+    profile: ModelProfile
+    program: torch.export.ExportedProgram | None = None
+    coupling: Coupling | None = None
+
+
+def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
+    """Export with a dynamic batch; a model that runs only at its example's batch is exported static.
+
+    Raises:
+        GraphError: torch.export refuses the model.
+    """
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
+    try:
+        batch = torch.export.Dim("batch", min=1)
+        try:
+            return torch.export.export(model, (example,), dynamic_shapes=({0: batch},), strict=False)
+        except Exception:
+            return torch.export.export(model, (example,), strict=False)
+    except Exception as error:  # torch.export raises many kinds; each means the same to the user
+        first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
+        raise GraphError(f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible.") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+def analyse(subject: Subject) -> ModelGraph:
+    """The graph of a subject, analysed once and kept for the last few subjects.
+
+    A model that cannot be exported gets a profile of its modules, no groups, and the reason.
+    """
+    with EXPORT_LOCK:
+        if subject.id in _graphs:
+            _graphs.move_to_end(subject.id)
+            return _graphs[subject.id]
+        graph = _analyse(subject)
+        _graphs[subject.id] = graph
+        while len(_graphs) > KEPT_GRAPHS:
+            _graphs.popitem(last=False)
+        return graph
+
+
+def _analyse(subject: Subject) -> ModelGraph:
+    params = sum(p.numel() for p in subject.model.parameters())
+    try:
+        program = export_program(subject.model, subject.example)
+        walk = Walk(program).run()
+        coupling = solve(walk)
+    except GraphError as error:
+        layers = layers_of_modules(subject.model)
+        return ModelGraph(ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error)))
+    layers = layers_of_graph(subject.model, walk)
+    return ModelGraph(ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling)
+
+
+def count_macs(model: nn.Module, example: torch.Tensor) -> int:
+    """Multiply-adds of one sample by torch's flop counter (inference_mode would hide attention from it).
+
+    Args:
+        example: (1, *shape).
+    """
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(example)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    return counter.get_total_flops() // 2

@@ -1,0 +1,122 @@
+"""Label arrays: which channel lives at which position of a tensor. Data movement is executed on them."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+FIXED = -1  # a position whose content no unit owns (model input, constant)
+FILL = -2  # a padded position, before it gets a label of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A tensor of the graph at batch 1, with its labels.
+
+    Args:
+        meta: the tensor on the meta device: shape and dtype only.
+        arrays: int64 label arrays of its rank; extent 1 along dimensions on which they do not vary.
+        parameter: it is made of parameters alone.
+    """
+
+    meta: Tensor
+    arrays: tuple[Tensor, ...] = ()
+    parameter: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.meta.shape)
+
+    def expanded(self, array: Tensor) -> Tensor:
+        return array.expand(self.shape)
+
+
+def varying(array: Tensor) -> frozenset[int]:
+    """The dimensions along which labels differ."""
+    return frozenset(d for d, extent in enumerate(array.shape) if extent > 1)
+
+
+def compress(array: Tensor) -> Tensor:
+    """The same labels with extent 1 along dimensions on which they do not vary."""
+    for dim, extent in enumerate(array.shape):
+        if extent > 1:
+            first = array.narrow(dim, 0, 1)
+            if array.stride(dim) == 0 or bool((array == first).all()):
+                array = first
+    return array.contiguous()
+
+
+def compressed(arrays: "list[Tensor] | tuple[Tensor, ...]") -> tuple[Tensor, ...]:
+    """Compressed arrays, without those that hold nothing but FIXED."""
+    small = (compress(a) for a in arrays)
+    return tuple(a for a in small if a.numel() > 1 or (a.numel() == 1 and int(a) != FIXED))
+
+
+def lifted(array: Tensor, rank: int) -> Tensor:
+    """Leading dimensions of extent 1, as in broadcasting."""
+    return array.reshape((1,) * (rank - array.dim()) + tuple(array.shape))
+
+
+@dataclass(eq=False)
+class Ties:
+    """What the walk over the graph finds out: ties, freezes, producers, and why."""
+
+    labels: int = 0
+    edges: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    frozen: list[tuple[Tensor, str]] = field(default_factory=list)
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+    heads: list[Tensor] = field(default_factory=list)
+    picked: list[tuple[Tensor, int, str]] = field(default_factory=list)
+
+    def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
+        """New labels, one a position along `dim`."""
+        size = shape[dim]
+        labels = torch.arange(self.labels, self.labels + size)
+        self.labels += size
+        return labels.reshape(tuple(size if d == dim else 1 for d in range(len(shape))))
+
+    def tie(self, a: Tensor, b: Tensor, why: str = "") -> None:
+        """Labels that meet (after broadcasting) must go together; one that meets FIXED is frozen."""
+        a, b = torch.broadcast_tensors(a, b)
+        a, b = a.flatten(), b.flatten()
+        free = (a >= 0) & (b >= 0)
+        if bool(free.all()):
+            self.edges.append((a, b))
+        else:
+            self.edges.append((a[free], b[free]))
+            self.freeze(torch.cat([a[~free], b[~free]]), why or "meets values that no layer produces")
+        if why and bool(free.any()):
+            self.reasons.append((int(a[free][0]), why))
+
+    def freeze(self, labels: Tensor, why: str) -> None:
+        labels = labels.flatten()
+        self.frozen.append((labels[labels >= 0], why))
+
+    def tie_along(self, array: Tensor, dims: frozenset[int]) -> Tensor:
+        """Tie all labels that differ only along `dims`; returns the array with extent 1 there."""
+        first = array
+        for dim in dims:
+            first = first.narrow(dim, 0, 1)
+        self.tie(array, first.expand(array.shape))
+        return first
+
+    def components(self) -> Tensor:
+        """Class of each label: (labels,) int64, the smallest label of the class."""
+        parent = torch.arange(self.labels)
+        if not self.edges:
+            return parent
+        a = torch.cat([edge[0] for edge in self.edges])
+        b = torch.cat([edge[1] for edge in self.edges])
+        different = a != b
+        a, b = a[different], b[different]
+        while True:
+            low = torch.minimum(parent[a], parent[b])
+            high = torch.maximum(parent[a], parent[b])
+            if bool((low == high).all()):
+                return parent
+            parent = parent.scatter_reduce(0, high, low, "amin")
+            while True:  # pointer jumping until each label points at its root
+                shorter = parent[parent]
+                if torch.equal(shorter, parent):
+                    break
+                parent = shorter

@@ -1,0 +1,213 @@
+"""Which literals of a graph change when units go: sizes, splits, slices, pads, groups."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ..errors import CompactionError
+from .coupling import Coupling
+from .labels import Labelled, varying
+
+SIZED = "view reshape _unsafe_view expand new_zeros new_ones new_full zeros ones full broadcast_to".split()
+aten = torch.ops.aten
+
+
+class Survivors:
+    """What is left of each dimension of each value of the graph.
+
+    Args:
+        alive: (labels,) bool, True = the unit of this label is kept.
+    """
+
+    def __init__(self, coupling: Coupling, alive: Tensor):
+        self.coupling, self.alive = coupling, alive
+        self._kept: dict[int, dict[int, Tensor]] = {}
+
+    def kept(self, value: Labelled) -> dict[int, Tensor]:
+        """dim -> (size,) bool for each dimension that loses positions."""
+        if id(value) not in self._kept:
+            self._kept[id(value)] = self._compute(value)
+        return self._kept[id(value)]
+
+    def _compute(self, value: Labelled) -> dict[int, Tensor]:
+        cut: dict[int, Tensor] = {}
+        for array in value.arrays:
+            living = self.alive[array.clamp(min=0)] | (array < 0)
+            if bool(living.all()):
+                continue
+            for dim in sorted(varying(array)):
+                others = [d for d in range(array.dim()) if d != dim and array.shape[d] > 1]
+                line = living.amax(others, keepdim=True) if others else living
+                if torch.equal(line.expand(living.shape), living):
+                    flat = line.flatten()
+                    cut[dim] = cut[dim] & flat if dim in cut else flat
+                    break
+            else:
+                raise CompactionError("Removing these units would leave a tensor that is not rectangular.")
+        return cut
+
+    def shape(self, value: Labelled) -> list[int]:
+        cut = self.kept(value)
+        return [int(cut[d].sum()) if d in cut else size for d, size in enumerate(value.shape)]
+
+
+def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[Any, tuple, dict]:
+    """The target and arguments of a node after the cut.
+
+    Args:
+        node: of the dense graph (for its labelled values).
+        args, kwargs: already mapped to nodes of the new graph.
+        graph: the new graph, into which size arithmetic is inserted.
+    """
+    values = left.coupling.values
+    out = values[node.name]
+    name = node.target.overloadpacket.__name__.rstrip("_") if hasattr(node.target, "overloadpacket") else ""
+    source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
+    if name in SIZED and isinstance(out, Labelled):
+        return node.target, *_resize(name, node, args, kwargs, graph, left)
+    if name in REWRITES and isinstance(source, Labelled):
+        return REWRITES[name](node, args, kwargs, source, left)
+    return node.target, args, kwargs
+
+
+def _resize(name: str, node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[tuple, dict]:
+    out = left.coupling.values[node.name]
+    position = 0 if name in ("zeros", "ones", "full") else 1
+    sizes = list(args[position])
+    for dim, mask in left.kept(out).items():
+        old, new = out.shape[dim], int(mask.sum())
+        if isinstance(sizes[dim], fx.Node):  # batch times channels: the batch stays dynamic
+            sizes[dim] = graph.call_function(
+                operator.mul, (graph.call_function(operator.floordiv, (sizes[dim], old)), new)
+            )
+        elif sizes[dim] != -1:
+            sizes[dim] = new
+    return (*args[:position], sizes, *args[position + 1 :]), kwargs
+
+
+Rewrite = Callable[[fx.Node, tuple, dict, Labelled, Survivors], tuple[Any, tuple, dict]]
+REWRITES: dict[str, Rewrite] = {}
+
+
+def rewrites(*names: str) -> Callable[[Rewrite], Rewrite]:
+    def decorate(function: Rewrite) -> Rewrite:
+        REWRITES.update(dict.fromkeys(names, function))
+        return function
+
+    return decorate
+
+
+def _arg(node_args: tuple, kwargs: dict, index: int, name: str, default: Any) -> Any:
+    return node_args[index] if len(node_args) > index else kwargs.get(name, default)
+
+
+@rewrites("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def _conv(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    groups = _arg(args, kwargs, 6, "groups", 1)
+    new = conv_groups(node, groups, left)
+    if new != groups:
+        args = (*args[:6], new, *args[7:]) if len(args) > 6 else args
+        kwargs = {**kwargs, "groups": new} if len(args) <= 6 else kwargs
+    return node.target, args, kwargs
+
+
+def conv_groups(node: fx.Node, groups: int, left: Survivors) -> int:
+    """The number of groups after the cut: depthwise follows its channels, others keep theirs."""
+    if groups == 1:
+        return 1
+    values = left.coupling.values
+    source, weight = values[node.args[0].name], values[node.args[1].name]
+    channels = left.shape(source)[1 if len(source.shape) == weight.meta.dim() else 0]
+    shared = left.shape(weight)[0 if "transpose" in str(node.target) else 1]
+    return channels // (shared if "transpose" not in str(node.target) else shared // (weight.shape[0] // groups) or 1) or 1
+
+
+@rewrites("split", "chunk", "split_with_sizes", "unsafe_split", "unsafe_chunk", "tensor_split")
+def _split(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    dim = _arg(args, kwargs, 2, "dim", 0) % len(source.shape)
+    if dim not in left.kept(source):
+        return node.target, args, kwargs
+    sizes = [left.shape(piece)[dim] for piece in left.coupling.values[node.name]]
+    if min(sizes) == 0:
+        raise CompactionError(f"Removing these units would leave nothing of one part of the split in {node.name!r}.")
+    return aten.split_with_sizes.default, (args[0], sizes, dim), {}
+
+
+@rewrites("slice")
+def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    dim = _arg(args, kwargs, 1, "dim", 0) % len(source.shape)
+    kept = left.kept(source).get(dim)
+    if kept is None:
+        return node.target, args, kwargs
+    size = source.shape[dim]
+    step = _arg(args, kwargs, 4, "step", 1)
+    ends = slice(_arg(args, kwargs, 2, "start", None), _arg(args, kwargs, 3, "end", None))
+    start, stop, _ = ends.indices(size)
+    new = torch.cumsum(kept, 0) - 1  # old position -> new position
+    taken = [int(new[i]) for i in range(start, stop, step) if kept[i]]
+    if not taken:
+        raise CompactionError(f"Removing these units would leave nothing of the slice in {node.name!r}.")
+    if taken == list(range(taken[0], taken[0] + len(taken))):
+        return node.target, (args[0], dim, taken[0], taken[-1] + 1), {}
+    strides = {b - a for a, b in zip(taken, taken[1:], strict=False)}
+    if len(strides) == 1:
+        return node.target, (args[0], dim, taken[0], taken[-1] + 1, strides.pop()), {}
+    raise CompactionError(f"The slice with step {step} in {node.name!r} cannot be renumbered for these units.")
+
+
+@rewrites("narrow")
+def _narrow(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    dim = args[1] % len(source.shape)
+    kept = left.kept(source).get(dim)
+    if kept is None:
+        return node.target, args, kwargs
+    start, length = args[2], args[3]
+    return node.target, (args[0], dim, int(kept[:start].sum()), int(kept[start : start + length].sum())), {}
+
+
+@rewrites("select")
+def _select(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    dim = args[1] % len(source.shape)
+    kept = left.kept(source).get(dim)
+    if kept is None:
+        return node.target, args, kwargs
+    position = args[2] % source.shape[dim]
+    return node.target, (args[0], dim, int(kept[:position].sum())), {}
+
+
+@rewrites("pad", "constant_pad_nd")
+def _pad(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    widths, out = list(args[1]), left.coupling.values[node.name]
+    rank = len(source.shape)
+    for dim, kept in left.kept(out).items():
+        low = 2 * (rank - 1 - dim)
+        if low < len(widths):
+            before, after = widths[low], widths[low + 1]
+            widths[low] = int(kept[:before].sum())
+            widths[low + 1] = int(kept[len(kept) - after :].sum()) if after else 0
+    return node.target, (args[0], widths, *args[2:]), kwargs
+
+
+@rewrites("layer_norm", "rms_norm")
+def _layer_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    count = len(args[1])
+    return node.target, (args[0], left.shape(source)[-count:], *args[2:]), kwargs
+
+
+@rewrites("unflatten")
+def _unflatten(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    dim = args[1] % len(source.shape)
+    sizes = left.shape(left.coupling.values[node.name])[dim : dim + len(args[2])]
+    return node.target, (args[0], args[1], sizes), kwargs
+
+
+@rewrites("scaled_dot_product_attention")
+def _attention(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    """The default scale depends on the width of a head; it stays that of the dense model."""
+    width = len(source.shape) - 1
+    if width in left.kept(source) and kwargs.get("scale") is None:
+        kwargs = {**kwargs, "scale": source.shape[width] ** -0.5}
+    return node.target, args, kwargs

@@ -1,0 +1,109 @@
+"""Rebuild a pruned model from its exported folder. Needs torch and safetensors, nothing else; no code of the folder is run.
+
+    model, about = load_pruned("FOLDER")              # a torch.nn.Module in eval mode, and architecture.json
+    logits = model(normalise(images, about))          # images as the data set stores them: (n, *shape)
+"""
+
+import functools
+import json
+import math
+import operator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+ARITHMETIC = ("getitem", "add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge")
+OPERATORS = {name: getattr(operator, name) for name in ARITHMETIC} | {
+    f.__name__: f for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min, torch.sym_not)
+}
+
+
+class PrunedModel(nn.Module):
+    """Runs the nodes of `architecture.json` one by one; modules and tensors have their original names."""
+
+    def __init__(self, about: dict[str, Any], weights: dict[str, Tensor]):
+        super().__init__()
+        self._about = about
+        weights = weights | {name: weights[same] for name, same in about["tied"].items()}
+        with torch.device("meta"):
+            for name, module in about["modules"].items():
+                self._put(name, _module(module["class"], module["arguments"]))
+        for name, kind in about["tensors"].items():
+            trained = kind == "parameter" and weights[name].is_floating_point()
+            self._put(name, nn.Parameter(weights[name], trained) if kind == "parameter" else weights[name])
+        self.load_state_dict(weights, assign=True)
+
+    def _put(self, name: str, item: Any) -> None:
+        *path, leaf = name.split(".")
+        owner: nn.Module = self
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, nn.Module())
+            owner = owner.get_submodule(part)
+        if isinstance(item, nn.Module | nn.Parameter):
+            setattr(owner, leaf, item)
+        else:
+            owner.register_buffer(leaf, item)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """As many inputs as the original model has; usually (n, *shape) -> (n, classes)."""
+        values: dict[str, Any] = dict(zip(self._about["inputs"], inputs, strict=True))
+        for node in self._about["nodes"]:
+            values[node["name"]] = self._run(node, values)
+            for name in node["last_use_of"]:
+                del values[name]
+        return _read(self._about["output"], values)
+
+    def _run(self, node: dict[str, Any], values: dict[str, Any]) -> Any:
+        kind, target = node["call"], node["target"]
+        args, kwargs = _read(node["args"], values), {key: _read(value, values) for key, value in node["kwargs"].items()}
+        if kind == "aten":
+            return _aten(target)(*args, **kwargs)
+        if kind == "operator":
+            return OPERATORS[target](*args, **kwargs)
+        found = functools.reduce(getattr, target.split("."), self)
+        return found if kind == "tensor" else found(*args, **kwargs)  # type: ignore[operator]
+
+
+def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
+    kind = getattr(nn, name)
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise ValueError(f"architecture.json names {name!r}, which is no module of torch.nn.")
+    return kind(**{key: _read(value, {}) for key, value in arguments.items()})
+
+
+@functools.cache
+def _aten(name: str) -> Any:
+    """An aten operator by name and overload, such as "relu.default"; none that reads or writes files."""
+    function = functools.reduce(getattr, name.split("."), torch.ops.aten)
+    if any(argument.name == "filename" for argument in function._schema.arguments):  # type: ignore[attr-defined]
+        raise ValueError(f"architecture.json uses {name!r}, which opens files.")
+    return function
+
+
+def _read(value: Any, values: dict[str, Any]) -> Any:
+    """JSON data -> an argument: {"node": name}, {"float": text}, {"torch": name}, {"dict": items} or the value itself."""
+    if isinstance(value, list):
+        return [_read(item, values) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "dict":
+        return {key: _read(item, values) for key, item in inner.items()}
+    return values[inner] if kind == "node" else float(inner) if kind == "float" else getattr(torch, inner)
+
+
+def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:
+    """The model of an unpacked export, in eval mode, and what is known of it: its graph, input, classes."""
+    about = json.loads((Path(folder) / "architecture.json").read_text(encoding="utf-8"))
+    return PrunedModel(about, load_file(Path(folder) / "model.safetensors")).eval(), about
+
+
+def normalise(images: Tensor, about: dict[str, Any]) -> Tensor:
+    """(n, channels, ...) of any dtype, as the data set stores them -> the same shape in float32, as the model reads them."""
+    rule = about["input"]["normalisation"]
+    shape = (1, -1) + (1,) * (images.dim() - 2)
+    return (images.float() * rule["scale"] - torch.tensor(rule["mean"]).view(shape)) / torch.tensor(rule["std"]).view(shape)

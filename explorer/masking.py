@@ -1,0 +1,279 @@
+"""Score, cut, expand: which units stay. Of equal scores the earlier unit goes first, so equal scores give equal masks."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import RecipeError, UnknownNameError
+from .registry import CRITERIA, Plugin
+from .signals import LayerSignals
+from .values import PATTERN, Group, Layer, Masks, ModelProfile, PartOutcome, Recipe, Scores, Slot
+
+SignalsOf = Callable[[Layer], LayerSignals]
+
+
+# --------------------------------------------------------------------------- score
+
+
+def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs") -> Tensor:
+    """Saliency of weights -> one number a unit.
+
+    Args:
+        saliency: the weight's shape.
+        how: "sum_abs" sums magnitudes, "abs_sum" takes the magnitude of the sum, "sum_sq" sums squares.
+    """
+    rows = saliency.movedim(slot.dim, 0).flatten(1)
+    rows = rows.square() if how == "sum_sq" else rows.abs() if how == "sum_abs" else rows
+    unit_of = torch.tensor(slot.unit_of)
+    own = unit_of >= 0
+    total = torch.zeros(units, dtype=saliency.dtype).index_add_(0, unit_of[own], rows.sum(1)[own])
+    return total.abs()
+
+
+def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[tuple[Layer, Slot]]:
+    by_tensor = {layer.weight: layer for layer in profile.layers if layer.weight}
+    slots = [(by_tensor[s.tensor], s) for s in group.slots if s.tensor in by_tensor]
+    producers = [(layer, slot) for layer, slot in slots if slot.producer]
+    if reduction == "first":
+        return producers[:1]
+    return slots if reduction == "all" else producers
+
+
+def score_group(group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str) -> Tensor:
+    """(units,) saliency of each unit of a coupled group, from the layers that produce it."""
+    total = torch.zeros(group.units)
+    for layer, slot in _rating_slots(group, profile, reduction):
+        rated = saliency(layer)
+        per_unit = reduce_units(rated, slot, group.units, how) if rated.dim() > 1 else _spread(rated, slot, group.units)
+        total = total + per_unit
+    return total
+
+
+def _spread(per_output: Tensor, slot: Slot, units: int) -> Tensor:
+    """A channel-level criterion rates outputs: (out,) -> (units,)."""
+    unit_of = torch.tensor(slot.unit_of)
+    own = unit_of >= 0
+    return torch.zeros(units).index_add_(0, unit_of[own], per_output[own])
+
+
+def score(profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None) -> dict[str, dict[str, Tensor]]:
+    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else all."""
+    criterion = CRITERIA[recipe.criterion.name]
+    params = criterion.check(recipe.criterion.params)
+    rated: dict[str, Tensor] = {}
+
+    def saliency(layer: Layer) -> Tensor:
+        if layer.name not in rated:
+            rated[layer.name] = criterion(signals(layer), **params)
+        return rated[layer.name]
+
+    wanted = None if parts is None else set(parts)
+    how = criterion.traits["reduction"]
+    groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
+    layers = {n: la for n, la in profile.prunable_layers.items() if wanted is None or n in wanted}
+    return {
+        "channels": {name: score_group(group, profile, saliency, how, recipe.reduction) for name, group in groups.items()},
+        "weights": {n: saliency(la) for n, la in layers.items()} if criterion.traits["level"] == "weight" else {},
+    }
+
+
+# --------------------------------------------------------------------------- cut
+
+
+def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
+    """A recipe made for another model is refused.
+
+    Raises:
+        UnknownNameError: a group or layer that this model does not have.
+        RecipeError: a channel number beyond its group, or a structured recipe for a model without a graph.
+    """
+    groups = {group.name: group for group in profile.groups}
+    for kind, names in (("channels", recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
+        for name in names:
+            if name not in groups and profile.error:
+                raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
+            if name not in groups:
+                raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
+    for name in recipe.weights:
+        if name not in profile.prunable_layers:
+            raise UnknownNameError("layer with prunable weights", name, profile.prunable_layers)
+    for which in (recipe.keep, recipe.remove):
+        for name, indices in which.items():
+            if indices[-1] >= groups[name].units:
+                raise RecipeError(f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}.")
+    if recipe.weights and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
+        able = [n for n, c in CRITERIA.items() if c.traits["level"] == "weight"]
+        raise RecipeError(f"Criterion {recipe.criterion.name!r} rates channels only. For weights choose one of: {', '.join(able)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Masks with what was asked for and what was done."""
+
+    masks: Masks
+    outcomes: tuple[PartOutcome, ...]
+
+
+def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> Cut:
+    """Keep the highest-scoring units of each part: channels first, then weights among what survives."""
+    groups = {group.name: group for group in profile.groups}
+    channels: dict[str, Tensor] = {}
+    outcomes: list[PartOutcome] = []
+    for name in _in_order(groups, {**recipe.channels, **dict.fromkeys(recipe.remove, 0)}):
+        kept, outcome = _cut_group(groups[name], scores["channels"].get(name), recipe)
+        outcomes.append(outcome)
+        if not bool(kept.all()):
+            channels[name] = kept
+    surviving = positions(profile, channels)
+    weights = {}
+    criterion = CRITERIA[recipe.criterion.name]
+    for name in _in_order(profile.prunable_layers, recipe.weights):
+        layer = profile.prunable_layers[name]
+        mask, outcome = _cut_layer(layer, scores["weights"][name], surviving.get(layer.weight, {}), recipe, criterion)
+        weights[name] = mask
+        outcomes.append(outcome)
+    return Cut(Masks(channels, weights), tuple(outcomes))
+
+
+def _in_order(known: Iterable[str], asked: Mapping[str, Any]) -> list[str]:
+    return [name for name in known if name in asked]
+
+
+def removal_count(ratio: float, units: int) -> int:
+    """min(round(r n), n - 1): at least one unit stays."""
+    return max(0, min(round(ratio * units), units - 1))
+
+
+def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Tensor, PartOutcome]:
+    ratio, n = recipe.channels.get(group.name, 0.0), group.units
+    outcome = lambda removed, reason: PartOutcome(group.name, "channel", ratio, removed / n, n, removed, reason)  # noqa: E731
+    if group.frozen is not None or scores is None:
+        return torch.ones(n, dtype=torch.bool), outcome(0, f"cannot be pruned: {group.frozen}")
+    by_hand, kept_by_hand = recipe.remove.get(group.name, ()), recipe.keep.get(group.name, ())
+    wanted = removal_count(ratio, n)
+    removed = min(max(wanted, len(by_hand)), n - max(1, len(kept_by_hand)))
+    reasons = []
+    if removed < round(ratio * n):
+        reasons.append("at least one unit stays" if not kept_by_hand else f"{len(kept_by_hand)} kept by hand")
+    elif len(by_hand) > wanted:
+        reasons.append(f"{min(len(by_hand), removed)} removed by hand")
+    rounded, why = _rounded(group, n - removed, recipe.round_to)
+    removed = n - rounded if n - rounded <= n - len(kept_by_hand) else removed
+    reasons += [why] if why else []
+    order = scores.clone()
+    order[list(by_hand)] = -math.inf
+    order[list(kept_by_hand)] = math.inf
+    kept = torch.ones(n, dtype=torch.bool)
+    kept[torch.argsort(order, stable=True)[:removed]] = False
+    if not reasons and ratio and abs(removed / n - ratio) > 1e-4:
+        reasons.append(f"{removed} of {n} is the nearest whole number")
+    return kept, outcome(removed, "; ".join(reasons) or None)
+
+
+def _rounded(group: Group, kept: int, round_to: int) -> tuple[int, str | None]:
+    """The number of units kept, so that channel counts are multiples of `round_to` where that is possible."""
+    producer = next((s for s in group.slots if s.producer), group.slots[0])
+    per_unit = max(1, sum(u >= 0 for u in producer.unit_of) // group.units)
+    step = round_to // math.gcd(round_to, per_unit)
+    if step <= 1 or kept == group.units:
+        return kept, None
+    if group.units < step:
+        return kept, f"has fewer than {round_to} channels, so it is not rounded"
+    nearest = min(max(step, round(kept / step) * step), group.units)
+    return nearest, None if nearest == kept else f"rounded to a multiple of {round_to} channels"
+
+
+def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str, dict[int, Tensor]]:
+    """Tensor -> dimension -> (size,) bool: the positions that survive the channel masks, on every slot."""
+    kept: dict[str, dict[int, Tensor]] = {}
+    groups = {group.name: group for group in profile.groups}
+    for name, mask in channels.items():
+        for slot in groups[name].slots:
+            unit_of = torch.tensor(slot.unit_of)
+            line = mask[unit_of.clamp(min=0)] | (unit_of < 0)
+            dims = kept.setdefault(slot.tensor, {})
+            dims[slot.dim] = dims[slot.dim] & line if slot.dim in dims else line
+    return kept
+
+
+def _cut_layer(
+    layer: Layer, scores: Tensor, surviving: Mapping[int, Tensor], recipe: Recipe, criterion: Plugin
+) -> tuple[Tensor, PartOutcome]:
+    indices = {dim: kept.nonzero().flatten() for dim, kept in surviving.items()}
+    inner = scores
+    for dim, index in indices.items():
+        inner = inner.index_select(dim, index)
+    ratio = recipe.weights[layer.name]
+    if recipe.pattern != "free":
+        kept, reason = _cut_pattern(inner, layer.input_dim, recipe.pattern, ratio)
+    elif criterion.traits["scope"] == "row":
+        kept, reason = _cut_rows(inner, ratio), None
+    else:
+        kept, reason = _cut_free(inner, ratio), None
+    removed, total = int((~kept).sum()), kept.numel()
+    if reason is None and recipe.pattern == "free" and removed < round(ratio * total):
+        reason = "at least one weight stays"
+    full = kept
+    for dim, index in reversed(indices.items()):
+        shape = list(full.shape)
+        shape[dim] = len(surviving[dim])
+        full = torch.zeros(shape, dtype=torch.bool).index_copy_(dim, index, full)
+    return full, PartOutcome(layer.name, "weight", ratio, removed / total, total, removed, reason)
+
+
+def _cut_free(scores: Tensor, ratio: float) -> Tensor:
+    """(any shape) -> bool: the lowest min(round(r n), n - 1) go, found by selection instead of a sort."""
+    flat = scores.flatten()
+    removed = removal_count(ratio, flat.numel())
+    if not removed:
+        return torch.ones_like(scores, dtype=torch.bool)
+    threshold = flat.kthvalue(removed).values
+    below = flat < threshold
+    equal = (flat == threshold).nonzero().flatten()
+    kept = ~below
+    kept[equal[: removed - int(below.sum())]] = False
+    return kept.view(scores.shape)
+
+
+def _cut_rows(scores: Tensor, ratio: float) -> Tensor:
+    """The lowest go within each output row."""
+    rows = scores.flatten(1)
+    removed = removal_count(ratio, rows.shape[1])
+    order = torch.argsort(rows, dim=1, stable=True)[:, :removed]
+    return torch.ones_like(rows, dtype=torch.bool).scatter_(1, order, False).view(scores.shape)
+
+
+def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> tuple[Tensor, str | None]:
+    """n:m: of each m consecutive inputs at one kernel position the n highest stay."""
+    match = PATTERN.match(pattern)
+    assert match is not None
+    n, m = int(match[1]), int(match[2])
+    inputs = scores.shape[input_dim]
+    if inputs % m:
+        return torch.ones_like(scores, dtype=torch.bool), f"{inputs} inputs are not divisible by {m}, so it stays dense"
+    blocks = scores.movedim(input_dim, -1)
+    shape = blocks.shape
+    blocks = blocks.reshape(-1, m)
+    order = torch.argsort(blocks, dim=1, stable=True)[:, : m - n]
+    kept = torch.ones_like(blocks, dtype=torch.bool).scatter_(1, order, False)
+    fixed = 1 - n / m
+    reason = None if abs(ratio - fixed) < 1e-4 else f"the pattern {pattern} removes {fixed:.0%} or nothing"
+    return kept.reshape(shape).movedim(-1, input_dim), reason
+
+
+# --------------------------------------------------------------------------- expand
+
+
+def expand(masks: Masks, profile: ModelProfile, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Tensor name -> bool of its full shape: masks reach every slot (weights, biases, norms, next inputs)."""
+    full = {layer.weight: masks.weights[layer.name] for layer in profile.layers if layer.name in masks.weights}
+    for tensor, dims in positions(profile, masks.channels).items():
+        mask = full.get(tensor, torch.ones(shapes[tensor], dtype=torch.bool))
+        for dim, kept in dims.items():
+            mask = mask & kept.view([-1 if d == dim else 1 for d in range(len(shapes[tensor]))])
+        full[tensor] = mask
+    return full

@@ -1,0 +1,152 @@
+"""Plug-ins by name. One new file with one decorated function is a new criterion, allocator, loader, data set or exporter."""
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from . import paths
+from .errors import RecipeError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Param:
+    """One keyword-only parameter of a plug-in: a widget, a command-line flag and a JSON key."""
+
+    name: str
+    kind: type
+    default: Any
+    choices: tuple[Any, ...] = ()
+
+    def check(self, value: Any) -> Any:
+        """The value if it is allowed.
+
+        Raises:
+            RecipeError: a wrong type, or not one of the choices.
+        """
+        if self.choices and value not in self.choices:
+            raise RecipeError(f"Parameter {self.name!r} must be one of {', '.join(map(str, self.choices))}, got {value!r}.")
+        fits = isinstance(value, self.kind) or (self.kind is float and isinstance(value, int))
+        if not self.choices and (not fits or (isinstance(value, bool) and self.kind is not bool)):
+            raise RecipeError(f"Parameter {self.name!r} must be of type {self.kind.__name__}, got {value!r}.")
+        return value
+
+
+def _param(parameter: inspect.Parameter, hint: Any) -> Param:
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return Param(parameter.name, type(choices[0]), parameter.default, choices)
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(kind for kind in get_args(hint) if kind is not NoneType)
+    return Param(parameter.name, hint, parameter.default)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A decorated function with its traits."""
+
+    name: str
+    function: Callable
+    traits: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        return self.function(*args, **params)
+
+    @property
+    def tooltip(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n")[0]
+
+    @property
+    def params(self) -> dict[str, Param]:
+        """The keyword-only parameters, by name: the signature is the form."""
+        hints = get_type_hints(self.function)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return {p.name: _param(p, hints[p.name]) for p in inspect.signature(self.function).parameters.values() if p.kind is keyword}
+
+    def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Foreign parameters, validated.
+
+        Raises:
+            UnknownNameError, RecipeError: there is no such parameter, or its value is not allowed.
+        """
+        known = self.params
+        for name in params:
+            if name not in known:
+                raise UnknownNameError(f"parameter of {self.name!r}", name, known)
+        return {name: known[name].check(value) for name, value in params.items()}
+
+
+class Registry(Mapping[str, Plugin]):
+    """A family of plug-ins. The modules of its package (or the files of its folder) are imported when it is first read."""
+
+    def __init__(self, kind: str, package: str, folder: Callable[[], Path] | None = None):
+        self.kind, self._package, self._folder = kind, package, folder
+        self._plugins: dict[str, Plugin] = {}
+        self._loaded, self._lock = False, threading.RLock()
+
+    def register(self, name: str, **traits: Any) -> Callable[[Callable], Callable]:
+        """Decorator: this function is the plug-in of that name."""
+
+        def decorate(function: Callable) -> Callable:
+            self._plugins[name] = Plugin(name, function, traits)
+            return function
+
+        return decorate
+
+    def _load(self) -> None:
+        with self._lock:
+            if self._loaded:
+                return
+            if self._folder:
+                self._load_files(self._folder())
+            else:
+                self._load_package()
+            self._loaded = True
+
+    def _load_package(self) -> None:
+        package = importlib.import_module(self._package)
+        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+            importlib.import_module(f"{self._package}.{module.name}")
+
+    def _load_files(self, folder: Path) -> None:
+        # by path, since the folder stands beside the package in a checkout and inside it in a wheel
+        for path in sorted(folder.glob("[!_]*.py")):
+            name = f"{self._package}.{path.stem}"
+            spec = importlib.util.spec_from_file_location(name, path)
+            if spec and spec.loader:
+                module = sys.modules[name] = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+
+    def __getitem__(self, name: str) -> Plugin:
+        self._load()
+        if name not in self._plugins:
+            raise UnknownNameError(self.kind, name, self)
+        return self._plugins[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._plugins, key=lambda n: (self._plugins[n].traits.get("rank", 100), n)))
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._plugins)
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._plugins
+
+
+CRITERIA = Registry("criterion", "explorer.criteria")
+ALLOCATORS = Registry("allocator", "explorer.allocators")
+LOADERS = Registry("loader", "explorer.loaders")
+DATA = Registry("data set", "explorer.data")
+EXPORTERS = Registry("export format", "explorer.exporters")
+SAMPLES = Registry("sample model", "sample_models", paths.sample_models)

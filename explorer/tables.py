@@ -1,0 +1,134 @@
+"""Values -> pandas.DataFrame, one row a layer, group, part, run or point; missing numbers stay missing.
+
+Columns have the names of the values' fields, which `labels.LABELS` translates for the screen.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from .labels import LABELS
+from .store import Run
+from .values import LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
+
+FORMULA_STARTS = ("=", "+", "-", "@")
+TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
+
+LAYER_COLUMNS = {"layer": TEXT, "kind": TEXT, "shape": TEXT, "params": WHOLE, "macs": WHOLE, "prunable": FLAG}
+OUTCOME_COLUMNS = {
+    "layer": TEXT, "kind": TEXT, "shape": TEXT, "pruned_shape": TEXT, "params": WHOLE, "pruned_params": WHOLE,
+    "nonzero_params": WHOLE, "macs": WHOLE, "pruned_macs": WHOLE,
+}  # fmt: skip
+GROUP_COLUMNS = {"group": TEXT, "unit": TEXT, "units": WHOLE, "members": TEXT, "tied_by": TEXT, "frozen": TEXT}
+PART_COLUMNS = {
+    "name": TEXT, "granularity": TEXT, "requested": REAL, "achieved": REAL, "units": WHOLE, "removed": WHOLE, "reason": TEXT,
+}  # fmt: skip
+MEASURED_COLUMNS = {
+    "samples": WHOLE, "accuracy": REAL, "accuracy_low": REAL, "accuracy_high": REAL, "loss": REAL, "params": WHOLE,
+    "nonzero_params": WHOLE, "macs": WHOLE, "dense_bytes": WHOLE, "deflate_bytes": WHOLE, "latency_ms": REAL,
+}  # fmt: skip
+DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
+RUN_COLUMNS = (
+    {"run": TEXT, "created": "datetime64[s, UTC]", "model": TEXT, "criterion": TEXT, "split": TEXT}
+    | MEASURED_COLUMNS | DROP_COLUMNS | {"note": TEXT, "tags": TEXT, "parent": TEXT}
+)  # fmt: skip
+CURVE_COLUMNS = {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | DROP_COLUMNS
+SAMPLE_COLUMNS = {"name": TEXT, "task": TEXT, "params": WHOLE, "macs": WHOLE, "accuracy": REAL}
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """The named columns with their types, also of no rows."""
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)  # type: ignore[call-overload]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def layers(profile: ModelProfile) -> pd.DataFrame:
+    """The layers of a model before it is pruned, in the order of the graph."""
+    rows = ({**vars(layer), "layer": layer.name, "shape": _shape(layer.shape)} for layer in profile.layers)
+    return _frame(rows, LAYER_COLUMNS)
+
+
+def layer_outcomes(outcomes: Iterable[LayerOutcome]) -> pd.DataFrame:
+    """What is left of each layer."""
+    rows = (o.to_json() | {"layer": o.name, "shape": _shape(o.shape), "pruned_shape": _shape(o.pruned_shape)} for o in outcomes)
+    return _frame(rows, OUTCOME_COLUMNS)
+
+
+def groups(profile: ModelProfile) -> pd.DataFrame:
+    """Coupled groups: their units, the layers that they touch, why they are tied, and why they are frozen if they are."""
+    rows = (
+        {"group": g.name, "unit": g.unit, "units": g.units, "members": ", ".join(g.members), "tied_by": "; ".join(g.tied_by),
+         "frozen": g.frozen}
+        for g in profile.groups
+    )  # fmt: skip
+    return _frame(rows, GROUP_COLUMNS)
+
+
+def parts(outcomes: Iterable[PartOutcome]) -> pd.DataFrame:
+    """Requested against achieved, with the reason for a difference."""
+    return _frame((outcome.to_json() for outcome in outcomes), PART_COLUMNS)
+
+
+def _measured(measured: Measurement) -> dict[str, Any]:
+    size, latency = measured.size_bytes or {}, measured.latency_ms or {}
+    return measured.to_json() | {
+        "dense_bytes": size.get("dense"), "deflate_bytes": size.get("deflate"), "latency_ms": latency.get("median"),
+    }  # fmt: skip
+
+
+def _lost(report: Report) -> dict[str, Any]:
+    lost = report.drop
+    return {"drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high, "verdict": lost.verdict} if lost else {}
+
+
+def runs(stored: Iterable[Run]) -> pd.DataFrame:
+    """Stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
+    rows = (
+        {"run": run.name, "created": pd.Timestamp(run.created, unit="s", tz="UTC"), "model": run.report.subject.get("name"),
+         "criterion": run.report.recipe.criterion.name, "split": run.report.split, "note": run.note,
+         "tags": ", ".join(run.tags), "parent": run.parent, **_measured(run.report.pruned), **_lost(run.report)}
+        for run in stored
+    )  # fmt: skip
+    return _frame(rows, RUN_COLUMNS)
+
+
+def curve(reports: Iterable[Report]) -> pd.DataFrame:
+    """The points of a curve in the order given; `ratio` is the largest one that the recipe asks for."""
+    rows = (
+        {"ratio": max([*report.recipe.channels.values(), *report.recipe.weights.values()], default=0.0),
+         "criterion": report.recipe.criterion.name, "split": report.split, **_measured(report.pruned), **_lost(report)}
+        for report in reports
+    )  # fmt: skip
+    return _frame(rows, CURVE_COLUMNS)
+
+
+def samples(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Sample models: name -> card with task, params, macs and accuracy as far as they are known."""
+    return _frame(({**card, "name": name} for name, card in cards.items()), SAMPLE_COLUMNS)
+
+
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with the names and units of the screen as its columns."""
+    return frame.rename(columns=LABELS)
+
+
+def _harmless(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r is not quoted, and would begin a new row
+    # a spreadsheet runs a text that begins like a formula; the apostrophe makes it text
+    return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) or text.startswith("\t") else text
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """The table as CSV text; texts that a spreadsheet would take for a formula get an apostrophe in front.
+
+    >>> to_csv(pd.DataFrame({"note": ["=1+1", "fine"], "drop": [-0.1, 0.2]}))
+    "note,drop\\n'=1+1,-0.1\\nfine,0.2\\n"
+    """
+    safe = frame.rename(columns=_harmless).astype(object).map(_harmless)
+    return safe.to_csv(index=False, lineterminator="\n")

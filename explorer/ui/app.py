@@ -1,0 +1,27 @@
+"""The entry script: navigation over the pages, and the sidebar that all of them share."""
+
+import streamlit as st
+
+from explorer import paths
+from explorer.errors import ExplorerError
+from explorer.ui import layout, session, sidebar
+
+DEFAULT_PAGE = "prune"
+ICONS = {"prune": ":material/tune:"}
+OTHER_ICON = ":material/article:"
+
+st.set_page_config("Pruning Explorer", ":material/tune:", layout="wide")
+layout.style()
+
+found = sorted(paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (path.stem != DEFAULT_PAGE, path.stem))
+pages = [
+    st.Page(path, title=path.stem.replace("_", " ").capitalize(), icon=ICONS.get(path.stem, OTHER_ICON), default=path.stem == DEFAULT_PAGE)
+    for path in found
+]
+page = st.navigation(pages)
+try:
+    sidebar.draw()
+    page.run()
+    session.write_url()
+except ExplorerError as error:
+    layout.draw_notice(str(error))

@@ -1,0 +1,88 @@
+// One bank: a titled row of strips with its search box, order and link switch.
+
+const ROWS_BEFORE_SCROLL = 2;
+const SEARCH_FROM = 10; // strips
+
+function createBank(bank, handler) {
+  const view = { name: bank.name, strips: new Map(), linked: false, root: element("section", "bank", { "aria-label": bank.title }) };
+  view.head = element("div", "head");
+  view.row = element("div", "row", { tabindex: "-1" });
+  view.row.append(createScale());
+  view.empty = element("div", "empty");
+  view.root.append(view.head, view.row, view.empty);
+  for (const strip of bank.strips) {
+    const created = createStrip(`${bank.name}/${strip.id}`, handler);
+    view.strips.set(strip.id, created);
+    view.row.append(created.root);
+  }
+  fillHead(view, bank, handler);
+  return view;
+}
+
+function createScale() {
+  const scale = element("div", "scale", { "aria-hidden": "true" });
+  for (const text of ["100 %", "removed", "0 %"]) {
+    const mark = element("span", "");
+    mark.textContent = text;
+    scale.append(mark);
+  }
+  return scale;
+}
+
+function fillHead(view, bank, handler) {
+  const title = element("h3", "title");
+  title.textContent = bank.title;
+  const note = element("span", "note");
+  note.textContent = bank.note;
+  view.link = element("button", "tool", { type: "button", title: "Moving one fader moves all unlocked ones that are shown by as much" });
+  view.link.textContent = "Link";
+  view.link.addEventListener("click", () => { view.linked = !view.linked; paintLink(view); });
+  view.search = element("input", "search", { type: "search", placeholder: "Find a part", "aria-label": `Find a part in ${bank.title}` });
+  view.search.addEventListener("input", () => arrange(view, bank));
+  view.order = element("select", "tool", { "aria-label": `Order of ${bank.title}` });
+  for (const [value, text] of [["depth", "By depth"], ["size", "By size"], ["ratio", "By ratio"]]) {
+    const option = element("option", "", { value });
+    option.textContent = text;
+    view.order.append(option);
+  }
+  view.order.addEventListener("change", () => arrange(view, handler.bank(bank.name)));
+  view.search.hidden = bank.strips.length < SEARCH_FROM;
+  view.order.hidden = bank.strips.length < SEARCH_FROM;
+  view.head.append(title, note, view.search, view.order, view.link);
+  paintLink(view);
+}
+
+function paintLink(view) {
+  view.link.setAttribute("aria-pressed", String(view.linked));
+}
+
+function arrange(view, bank) {
+  const wanted = view.search.value.trim().toLowerCase();
+  const orders = { depth: () => 0, size: (a, b) => b.params - a.params, ratio: (a, b) => b.ratio - a.ratio };
+  const sorted = [...bank.strips].sort(orders[view.order.value]);
+  let shown = 0;
+  for (const strip of sorted) {
+    const { root } = view.strips.get(strip.id);
+    const text = [strip.id, ...(strip.details ?? [])].join(" ").toLowerCase();
+    root.hidden = wanted !== "" && !text.includes(wanted);
+    shown += root.hidden ? 0 : 1;
+    if (view.order.value !== view.arranged || view.order.value === "ratio") view.row.append(root);
+  }
+  view.arranged = view.order.value;
+  view.empty.textContent = emptyText(bank, shown, wanted);
+  view.empty.hidden = shown > 0;
+  wrap(view);
+}
+
+function emptyText(bank, shown, wanted) {
+  if (bank.strips.length === 0) return "Nothing here can be pruned.";
+  return shown === 0 ? `No part is named like "${wanted}".` : "";
+}
+
+// Two rows are seen at once; more of them scroll in one row, so that the page stays short.
+function wrap(view) {
+  const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
+  const width = shown.length > 0 ? shown[0].root.offsetWidth : 0;
+  const perRow = Math.max(Math.floor((view.row.clientWidth - view.row.firstChild.offsetWidth) / Math.max(width, 1)), 1);
+  view.row.classList.toggle("wrapped", shown.length <= perRow * ROWS_BEFORE_SCROLL);
+}

@@ -1,0 +1,189 @@
+// The console: reconciles what the server says with what the hands are doing, and sends edits.
+//
+// Python owns the values. Strips that moved since the last acknowledged edit are pending and keep the user's value; all others
+// show the server's. An edit carries every pending strip, so one that is lost on the way is sent again with the next.
+
+const KEY_PAUSE_MS = 250; // keys held down become one edit
+const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click a number to type it. "
+  + "Keys: Tab to a fader, arrows 1 %, Page Up and Page Down 10 %, Home and End, Enter types, L locks.";
+
+const instances = new WeakMap();
+
+function createInstance(parent) {
+  const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map(), sequence: 0 };
+  instance.root = parent.querySelector(".console");
+  instance.totals = instance.root.querySelector(".totals");
+  instance.rows = instance.root.querySelector(".banks");
+  instance.detail = instance.root.querySelector(".detail");
+  instance.detail.textContent = HINT;
+  instance.observer = new ResizeObserver(() => instance.banks.forEach(wrap));
+  instance.observer.observe(instance.root);
+  instance.handler = createHandler(instance);
+  instance.root.addEventListener("pointerleave", () => { instance.detail.textContent = HINT; });
+  return instance;
+}
+
+function createHandler(instance) {
+  return {
+    move: (key, ratio) => { move(instance, key, ratio); paint(instance); },
+    release: (options) => release(instance, options),
+    toggleLock: (key) => toggleLock(instance, key),
+    describe: (key) => describe(instance, key),
+    bank: (name) => instance.data.banks.find((bank) => bank.name === name),
+  };
+}
+
+function* strips(instance) {
+  for (const bank of instance.data.banks) {
+    for (const strip of bank.strips) yield { bank, strip, key: `${bank.name}/${strip.id}` };
+  }
+}
+
+const held = (instance, map, key) => instance[map].get(key)?.value;
+const shownRatio = (instance, key, strip) => instance.moving.get(key) ?? held(instance, "pending", key) ?? strip.ratio;
+const shownLock = (instance, key, strip) => held(instance, "locks", key) ?? strip.locked;
+
+// A linked bank moves by the same amount, from where each strip stood when the hand took hold.
+function move(instance, key, ratio) {
+  const name = key.split("/", 1)[0];
+  const view = instance.banks.get(name);
+  if (!instance.origin) instance.origin = new Map([...strips(instance)].map((s) => [s.key, shownRatio(instance, s.key, s.strip)]));
+  const delta = ratio - instance.origin.get(key);
+  for (const { bank, strip, key: other } of strips(instance)) {
+    if (other === key) instance.moving.set(key, strip.switch === undefined ? ratio : ratio > 0 ? strip.switch : 0);
+    else if (view.linked && bank.name === name && follows(instance, view, strip, other)) {
+      instance.moving.set(other, follow(instance.origin.get(other), delta, strip));
+    }
+  }
+}
+
+function follows(instance, view, strip, key) {
+  return !strip.frozen && !shownLock(instance, key, strip) && !view.strips.get(strip.id).root.hidden;
+}
+
+function follow(origin, delta, strip) {
+  if (strip.switch === undefined) return step(origin + delta);
+  return delta > 0 ? strip.switch : delta < 0 ? 0 : origin;
+}
+
+function release(instance, { soon = false } = {}) {
+  clearTimeout(instance.timer);
+  if (soon) { instance.timer = setTimeout(() => release(instance), KEY_PAUSE_MS); return; }
+  instance.origin = undefined;
+  if (instance.moving.size === 0) return;
+  const changed = [...strips(instance)].filter(({ strip, key }) => {
+    const before = held(instance, "pending", key) ?? strip.ratio;
+    return instance.moving.has(key) && Math.abs(instance.moving.get(key) - before) > 1e-9;
+  });
+  const moved = new Map(changed.map(({ key }) => [key, instance.moving.get(key)]));
+  instance.moving.clear();
+  if (moved.size > 0) send(instance, "pending", moved);
+  paint(instance);
+}
+
+function toggleLock(instance, key) {
+  const found = [...strips(instance)].find((item) => item.key === key);
+  send(instance, "locks", new Map([[key, !shownLock(instance, key, found.strip)]]));
+  paint(instance);
+}
+
+function send(instance, map, changes) {
+  instance.sequence += 1;
+  for (const [key, value] of changes) instance[map].set(key, { value, sequence: instance.sequence });
+  const edit = { seq: instance.sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
+  instance.setTriggerValue("edit", edit);
+}
+
+function byBank(map) {
+  const banks = {};
+  for (const [key, { value }] of map) {
+    const cut = key.indexOf("/");
+    (banks[key.slice(0, cut)] ??= {})[key.slice(cut + 1)] = value;
+  }
+  return banks;
+}
+
+function receive(instance, data) {
+  const known = instance.data;
+  if (known && known.epoch === data.epoch && data.generation < known.generation) return;
+  if (!known || known.epoch !== data.epoch) {
+    instance.sequence = data.acknowledged;
+    instance.pending.clear();
+    instance.locks.clear();
+  }
+  for (const map of [instance.pending, instance.locks]) {
+    for (const [key, { sequence }] of map) if (sequence <= data.acknowledged) map.delete(key);
+  }
+  instance.data = data;
+  build(instance);
+  paint(instance);
+}
+
+// Elements are made anew only when the parts differ: a strip that is held must stay the same element.
+function build(instance) {
+  const names = JSON.stringify(instance.data.banks.map((bank) => [bank.name, bank.note, bank.strips.map((strip) => strip.id)]));
+  if (names === instance.names) return;
+  instance.names = names;
+  instance.moving.clear();
+  instance.banks = new Map(instance.data.banks.map((bank) => [bank.name, createBank(bank, instance.handler)]));
+  instance.rows.replaceChildren(...[...instance.banks.values()].map((view) => view.root));
+  instance.data.banks.forEach((bank) => arrange(instance.banks.get(bank.name), bank));
+}
+
+function paint(instance) {
+  for (const { bank, strip, key } of strips(instance)) {
+    const view = instance.banks.get(bank.name).strips.get(strip.id);
+    paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
+  }
+  paintTotals(instance);
+}
+
+function paintTotals(instance) {
+  const { costs, exact } = instance.data;
+  const units = {}, maps = { channels: {}, weights: {} };
+  for (const { bank, strip, key } of strips(instance)) {
+    maps[bank.name][strip.id] = shownRatio(instance, key, strip);
+    if (bank.name === "channels") units[strip.id] = strip.units;
+  }
+  const dense = estimate(costs, {}, {}, {});
+  const waiting = instance.moving.size > 0 || instance.pending.size > 0 || !exact;
+  const now = waiting ? estimate(costs, units, maps.channels, maps.weights) : exact;
+  instance.totals.classList.toggle("about", waiting);
+  instance.totals.textContent = totalsText(now, dense, waiting ? "About " : "");
+}
+
+function totalsText(now, dense, about) {
+  const left = (what) => `${short(now[what])}`;
+  const change = (what, base) => (now[what] < base * 0.9995 ? ` (−${Math.round((1 - now[what] / base) * 1000) / 10} %)` : "");
+  const parts = [`${about}${left("params")} parameters${change("params", dense.params)}`];
+  if (now.nonzero_params < now.params * 0.9995) {
+    parts.push(`${left("nonzero_params")} of them not zero${change("nonzero_params", dense.params)}`);
+  }
+  if (dense.macs > 0) parts.push(`${left("macs")} MACs${change("macs", dense.macs)}`);
+  return parts.join("  ·  ");
+}
+
+function describe(instance, key) {
+  const found = [...strips(instance)].find((item) => item.key === key);
+  const lines = describeStrip(found.strip);
+  if (shownLock(instance, key, found.strip)) lines.push("Locked: allocators, presets and linked moves leave it alone; unlock it to move it.");
+  const costs = sensitivityText(found.strip, shownRatio(instance, key, found.strip));
+  if (costs) lines.push(costs);
+  instance.detail.textContent = lines.join("  ·  ");
+}
+
+function sensitivityText(strip, ratio) {
+  if (!strip.sensitivity?.length) return "";
+  const distance = (point) => Math.abs(point[0] - Math.max(ratio, 0.01));
+  const [at, drop] = strip.sensitivity.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+  return `Removing ${percent(at)} of this part alone changed the accuracy by ${(-drop * 100).toFixed(1)} points`;
+}
+
+export default function (component) {
+  const { parentElement, data, setTriggerValue } = component;
+  if (!instances.has(parentElement)) instances.set(parentElement, createInstance(parentElement));
+  const instance = instances.get(parentElement);
+  instance.setTriggerValue = setTriggerValue;
+  receive(instance, data);
+  return () => instance.observer.disconnect();
+}

@@ -1,0 +1,54 @@
+// About what a recipe leaves: the twin of cost.py, so that the totals follow a fader without asking the server.
+
+function roundHalfEven(number) {
+  const floor = Math.floor(number);
+  const rest = number - floor;
+  if (rest !== 0.5) return Math.round(number);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+// Whole units, and never the last one.
+function removedUnits(ratio, units) {
+  return Math.min(roundHalfEven(ratio * units), units - 1);
+}
+
+function keptAlong(shares, removed) {
+  return 1 - Object.entries(shares).reduce((sum, [group, share]) => sum + share * (removed[group] ?? 0), 0);
+}
+
+// channels and weights: part -> ratio; units: group -> count.
+function estimate(costs, units, channels, weights) {
+  const removed = {};
+  for (const [group, ratio] of Object.entries(channels)) {
+    if (units[group]) removed[group] = removedUnits(ratio, units[group]) / units[group];
+  }
+  const total = { params: 0, nonzero_params: 0, macs: 0 };
+  for (const cost of costs) {
+    const outputs = keptAlong(cost.outputs, removed);
+    const both = outputs * keptAlong(cost.inputs, removed);
+    total.params += cost.weight * both + cost.other * outputs;
+    total.nonzero_params += cost.weight * both * (1 - (weights[cost.layer] ?? 0)) + cost.other * outputs;
+    total.macs += cost.macs * both;
+  }
+  return total;
+}
+
+function short(number) {
+  const steps = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
+  for (const [size, letter] of steps) {
+    if (number >= size) return `${(number / size).toPrecision(3)} ${letter}`;
+  }
+  return String(Math.round(number));
+}
+
+// "12 of 16", "4.1 of 9.2 k": both in the unit of the larger one.
+function ofAll(part, all) {
+  const [size, letter] = all >= 1e6 ? [1e6, " M"] : all >= 1e4 ? [1e3, " k"] : [1, ""];
+  const digits = (number) => (size === 1 ? String(number) : (number / size).toFixed(all >= 1e2 * size ? 0 : 1));
+  return `${digits(part)} of ${digits(all)}${letter}`;
+}
+
+function percent(ratio) {
+  const hundredths = Math.round(ratio * 10000) / 100;
+  return `${Number.isInteger(hundredths) ? hundredths : hundredths.toFixed(hundredths * 10 % 1 ? 2 : 1)} %`;
+}

@@ -1,0 +1,169 @@
+"""What the fader console shows and what it sends back: values to JSON, and an edit applied to a recipe."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ...errors import RecipeError, UnknownNameError
+from ...values import Recipe, check_ratio
+from .cost import LayerCost
+
+BankName = Literal["channels", "weights"]
+Lock = tuple[str, str]  # bank and strip
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One vertical fader.
+
+    Args:
+        id: the part: a coupled group or a layer.
+        label: what stands under the fader, two short lines; the first may be empty.
+        ratio: requested fraction removed.
+        units: how many there are, of the kind `unit` ("channel", "head", "weight").
+        params: parameters of the part, for sorting by size.
+        details: what a tooltip tells of it, one sentence each.
+        frozen: why it can't be moved, or None.
+        achieved, kept: what the last cut did, or None before it; reason: why that differs from the request.
+        switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
+        locked: allocators, presets and linked moves leave it alone.
+        sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
+    """
+
+    id: str
+    label: tuple[str, str]
+    ratio: float
+    units: int
+    unit: str
+    params: int
+    details: tuple[str, ...] = ()
+    frozen: str | None = None
+    achieved: float | None = None
+    kept: int | None = None
+    reason: str | None = None
+    switch: float | None = None
+    locked: bool = False
+    sensitivity: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A row of strips that write into one map of the recipe."""
+
+    name: BankName
+    title: str
+    note: str
+    strips: tuple[Strip, ...]
+
+    def strip(self, name: str) -> Strip:
+        """The strip of a part.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        for strip in self.strips:
+            if strip.id == name:
+                return strip
+        raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
+
+
+@dataclass(frozen=True)
+class ConsoleData:
+    """One message to the browser.
+
+    Args:
+        epoch: of the server's session; another epoch makes the browser forget what it waited for.
+        generation: of the recipe; the browser ignores data that is older than what it shows.
+        acknowledged: the last edit that this data contains.
+        costs: what each layer costs, for the estimate while dragging.
+        exact: params, nonzero_params and macs of the shown recipe once they are known.
+    """
+
+    epoch: str
+    generation: int
+    acknowledged: int
+    banks: tuple[Bank, ...]
+    costs: tuple[LayerCost, ...]
+    exact: Mapping[str, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch, "generation": self.generation, "acknowledged": self.acknowledged,
+            "banks": [_bank(bank) for bank in self.banks], "costs": [cost.to_json() for cost in self.costs],
+            "exact": dict(self.exact) if self.exact else None,
+        }  # fmt: skip
+
+
+def _bank(bank: Bank) -> dict[str, Any]:
+    strips = [{key: value for key, value in vars(strip).items() if value not in (None, ())} for strip in bank.strips]
+    return {"name": bank.name, "title": bank.title, "note": bank.note, "strips": strips}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What the user did since the last acknowledged edit: strips moved and strips locked or unlocked."""
+
+    sequence: int
+    ratios: Mapping[BankName, Mapping[str, float]]
+    locks: Mapping[BankName, Mapping[str, bool]]
+
+
+def read_edit(banks: Iterable[Bank], message: object) -> Edit:
+    """A message of the browser, checked like any foreign input.
+
+    Raises:
+        RecipeError: it isn't an edit, a strip is frozen, or a ratio isn't allowed.
+        UnknownNameError: a strip doesn't exist.
+    """
+    if not isinstance(message, Mapping):
+        raise RecipeError(f"An edit must be a mapping, got {type(message).__name__}.")
+    sequence = message.get("seq")
+    if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
+        raise RecipeError(f"'seq' of an edit must be a whole number from 0, got {str(sequence)[:80]!r}.")
+    by_name = {bank.name: bank for bank in banks}
+    values, locks = (_by_bank(by_name, key, message.get(key, {})) for key in ("values", "locks"))
+    ratios = {name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()} for name, row in values.items()}
+    return Edit(sequence, ratios, {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()})
+
+
+def _by_bank(banks: Mapping[BankName, Bank], key: str, given: object) -> dict[BankName, dict[str, Any]]:
+    if not isinstance(given, Mapping) or not all(isinstance(row, Mapping) for row in given.values()):
+        raise RecipeError(f"{key!r} of an edit must map banks to strips, got {str(given)[:80]!r}.")
+    for name, row in given.items():
+        if name not in banks:
+            raise UnknownNameError("bank", name, banks)
+        for part in row:
+            banks[name].strip(str(part))
+    return {name: {str(part): value for part, value in row.items()} for name, row in given.items()}
+
+
+def _ratio(strip: Strip, ratio: object) -> float:
+    checked = check_ratio(strip.id, ratio)
+    if strip.frozen is not None and checked > 0:
+        raise RecipeError(f"{strip.id!r} cannot be pruned: {strip.frozen}.")
+    if strip.switch is not None and checked > 0 and not math.isclose(checked, strip.switch, abs_tol=1e-4):
+        raise RecipeError(f"{strip.id!r} is a switch: its ratio is 0 or {strip.switch:g}, got {checked:g}.")
+    return checked
+
+
+def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
+    """The recipe with the moved strips at their new ratios; strips that weren't moved keep theirs.
+
+    >>> edit = Edit(1, {"channels": {"conv1": 0.5}}, {})
+    >>> dict(apply_edit(Recipe(channels={"conv2": 0.25}), edit).channels)
+    {'conv1': 0.5, 'conv2': 0.25}
+    """
+    channels = {**recipe.channels, **edit.ratios.get("channels", {})}
+    weights = {**recipe.weights, **edit.ratios.get("weights", {})}
+    return replace(recipe, channels=channels, weights=weights)
+
+
+def apply_locks(locks: frozenset[Lock], edit: Edit) -> frozenset[Lock]:
+    """The locks after an edit.
+
+    >>> sorted(apply_locks(frozenset({("channels", "conv1")}), Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})))
+    [('channels', 'conv2')]
+    """
+    changed = {(bank, part): locked for bank, row in edit.locks.items() for part, locked in row.items()}
+    return frozenset(locks - changed.keys() | {lock for lock, locked in changed.items() if locked})

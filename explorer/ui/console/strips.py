@@ -1,0 +1,144 @@
+"""A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut achieved."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from math import prod
+from typing import Literal
+
+from ...values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
+from .model import Bank, BankName, Lock, Strip
+
+Mode = Literal["Structured", "Unstructured", "Combined"]
+MODES: Mapping[Mode, tuple[BankName, ...]] = {
+    "Structured": ("channels",), "Unstructured": ("weights",), "Combined": ("channels", "weights"),
+}  # fmt: skip
+LABEL_LENGTH = 11  # characters that fit under a fader
+SHOWN_MEMBERS = 8
+Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
+
+
+def banks(
+    profile: ModelProfile,
+    recipe: Recipe,
+    mode: Mode,
+    *,
+    outcomes: Iterable[PartOutcome] = (),
+    locks: Collection[Lock] = (),
+    sensitivity: Mapping[BankName, Sensitivity] | None = None,
+) -> tuple[Bank, ...]:
+    """The banks of a mode, strips in the order of the graph.
+
+    Args:
+        outcomes: what the last cut of this very recipe achieved; empty before it.
+        locks: bank and part of the locked strips.
+        sensitivity: of each bank, what the scan found.
+    """
+    found = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
+    made = []
+    for name in MODES[mode]:
+        strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
+        measured = (sensitivity or {}).get(name, {})
+        made.append(_bank(name, tuple(_with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id)) for s in strips)))
+    return tuple(made)
+
+
+def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
+    if name == "channels":
+        return Bank(name, "Channels", "Structured: whole channels go, and the model becomes smaller and faster.", strips)
+    return Bank(name, "Weights", "Unstructured: single weights become zero; shapes stay, only sparse formats shrink.", strips)
+
+
+def _with(strip: Strip, outcome: PartOutcome | None, locked: bool, sensitivity: tuple[tuple[float, float], ...] | None) -> Strip:
+    strip = replace(strip, locked=locked, sensitivity=sensitivity)
+    if outcome is None or strip.frozen is not None:
+        return strip
+    kept = outcome.units - outcome.removed
+    return replace(strip, units=outcome.units, achieved=round(outcome.achieved, 4), kept=kept, reason=outcome.reason)
+
+
+def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
+    """One strip a coupled group, the frozen ones too: a part that can't be moved is shown with its reason."""
+    params = {layer.name: layer.params for layer in profile.layers}
+    return tuple(
+        Strip(
+            group.name, label(group.name), recipe.channels.get(group.name, 0.0), group.units, group.unit,
+            sum(params.get(member, 0) for member in group.members), _group_details(group), group.frozen,
+        )
+        for group in profile.groups
+    )  # fmt: skip
+
+
+def _group_details(group: Group) -> tuple[str, ...]:
+    shown = ", ".join(group.members[:SHOWN_MEMBERS])
+    more = f" and {len(group.members) - SHOWN_MEMBERS} more" if len(group.members) > SHOWN_MEMBERS else ""
+    reached = f"{group.units} {group.unit}s, in {shown}{more}" if group.members else f"{group.units} {group.unit}s"
+    return (reached, f"go together because they are {'; '.join(group.tied_by)}") if group.tied_by else (reached,)
+
+
+def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
+    """One strip a prunable layer; under an n:m pattern it is a switch."""
+    return tuple(
+        Strip(
+            layer.name, label(layer.name), recipe.weights.get(layer.name, 0.0), prod(layer.shape), "weight", layer.params,
+            (f"{layer.kind}, weight {' × '.join(map(str, layer.shape))}",),
+            pattern_refusal(layer, recipe.pattern), switch=pattern_ratio(recipe.pattern),
+        )
+        for layer in profile.prunable_layers.values()
+    )  # fmt: skip
+
+
+def pattern_ratio(pattern: str) -> float | None:
+    """What an n:m pattern removes, or None for the free pattern.
+
+    >>> pattern_ratio("1:4")
+    0.75
+    """
+    match = PATTERN.match(pattern)
+    return round(1 - int(match[1]) / int(match[2]), 4) if match else None
+
+
+def pattern_refusal(layer: Layer, pattern: str) -> str | None:
+    """Why a layer stays dense under an n:m pattern, or None."""
+    match = PATTERN.match(pattern)
+    inputs = layer.shape[layer.input_dim] if len(layer.shape) > layer.input_dim else 1
+    if match is None or inputs % int(match[2]) == 0:
+        return None
+    return f"its {inputs} input{'s' if inputs > 1 else ''} cannot be divided into blocks of {match[2]}"
+
+
+def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
+    """The recipe under another pattern: its weights are switched on where they had a ratio and the pattern fits."""
+    ratio, layers = pattern_ratio(pattern), profile.prunable_layers
+    if ratio is None:
+        return replace(recipe, pattern=pattern)
+    fits = [name for name in recipe.weights if name in layers and pattern_refusal(layers[name], pattern) is None]
+    return replace(recipe, pattern=pattern, weights=dict.fromkeys(fits, ratio))
+
+
+def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
+    """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must not act."""
+    needed: list[BankName] = [*(["channels"] if recipe.is_structured else []), *(["weights"] if recipe.weights else [])]
+    if set(needed) <= set(MODES[chosen]):
+        return chosen
+    return next(mode for mode, shown in MODES.items() if set(needed) <= set(shown))
+
+
+def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
+    """The recipe without what a mode doesn't show."""
+    banks = MODES[mode]
+    channels = {} if "channels" in banks else {"channels": {}, "remove": {}, "keep": {}}
+    return replace(recipe, **channels, **({} if "weights" in banks else {"weights": {}, "pattern": "free"}))
+
+
+def label(name: str) -> tuple[str, str]:
+    """Two short lines for a dotted name.
+
+    >>> label("layer1.0.conv2"), label("encoder.encoder_layer_3.self_attention.out_proj")
+    (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'))
+    """
+    path, _, last = name.rpartition(".")
+    return (path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")), last)
+
+
+def _initials(part: str) -> str:
+    return "".join(word if word.isdigit() else word[:1] for word in part.split("_"))

@@ -1,0 +1,46 @@
+"""What the operator of the server offers: set once by the command line before the page starts, read by the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..loaders import DEFAULT_MODEL, load
+from ..registry import SAMPLES
+from ..sample_training import weights_path
+from ..values import Subject
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Models by name, and how one is loaded; a browser can only choose among these.
+
+    Args:
+        models: names in the list; empty = every sample that has weights.
+        device: "auto", "cpu" or "cuda".
+        load: name -> Subject.
+    """
+
+    models: tuple[str, ...] = ()
+    device: str = "auto"
+    load: Callable[[str], Subject] = load
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The names in the list, the default first where it is among them."""
+        if self.models:
+            return self.models
+        names = [name for name in SAMPLES if weights_path(name).is_file()]
+        return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
+
+
+_settings = Settings()
+
+
+def configure(settings: Settings) -> None:
+    """Set what this process offers."""
+    global _settings
+    _settings = settings
+
+
+def current() -> Settings:
+    """What this process offers."""
+    return _settings

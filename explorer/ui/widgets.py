@@ -1,0 +1,61 @@
+"""Widgets that show a value of the session and change it through it: the signature of a plug-in is its form."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from ..registry import Param, Plugin, Registry
+from . import session
+
+
+def choose(label: str, options: list[Any], value: Any, take: Callable[[Any], None], *, key: str, **extra: Any) -> None:
+    """A selectbox that shows a value; `take` is told of another choice."""
+    key = session.show(key, value)
+    st.selectbox(label, options, key=key, on_change=lambda: session.attempt(take, session.shown(key)), **extra)
+
+
+def switch(label: str, options: list[str], value: str, take: Callable[[str], None], *, key: str, **extra: Any) -> None:
+    """A segmented control that shows a value; a click on the chosen one changes nothing."""
+    key = session.show(key, value)
+
+    def changed() -> None:
+        if session.shown(key) is not None:
+            session.attempt(take, session.shown(key))
+
+    st.segmented_control(label, options, key=key, on_change=changed, **extra)
+
+
+def choose_plugin(label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str) -> None:
+    """A selectbox over plug-ins; the chosen one's sentence is its help."""
+    choose(label, names, value, take, key=key, help=described(registry[value]))
+
+
+def described(plugin: Plugin) -> str:
+    """The first line of its docstring, and what is easily misread."""
+    trap = plugin.traits.get("trap")
+    return f"{plugin.tooltip}\n\n{trap}" if trap else plugin.tooltip
+
+
+def plugin_form(plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, key: str) -> None:
+    """One widget for each keyword-only parameter; `take` gets those that differ from their defaults."""
+    params = plugin.params
+
+    def changed() -> None:
+        given = {name: session.shown(f"{key}.{name}") for name in params}
+        session.attempt(take, {name: value for name, value in given.items() if value != params[name].default})
+
+    for name, param in params.items():
+        _field(param, values.get(name, param.default), session.show(f"{key}.{name}", values.get(name, param.default)), changed)
+
+
+def _field(param: Param, value: Any, key: str, changed: Callable[[], None]) -> None:
+    label = param.name.replace("_", " ").capitalize()
+    if param.choices:
+        st.selectbox(label, list(param.choices), key=key, on_change=changed)
+    elif param.kind is bool:
+        st.checkbox(label, key=key, on_change=changed)
+    elif param.kind in (int, float):
+        st.number_input(label, key=key, on_change=changed, step=1 if param.kind is int else None)
+    else:
+        st.text_input(label, key=key, on_change=changed)

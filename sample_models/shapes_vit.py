@@ -1,0 +1,71 @@
+"""A small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): fused qkv, class token, learned positions.
+
+The patches overlap (a 7x7 convolution of stride 4), which such little data needs (Xiao et al. 2021, arXiv:2106.14881).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, scaled_dot_product_attention
+
+from explorer.registry import SAMPLES
+
+HEADS, HEAD_WIDTH = 4, 24
+WIDTH = HEADS * HEAD_WIDTH
+
+
+class Attention(nn.Module):
+    """Self-attention over (n, tokens, width); queries, keys and values come from one fused projection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
+        self.proj = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, tokens, _ = x.shape
+        qkv = self.qkv(x).view(n, tokens, 3, HEADS, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.unbind(0)  # each (n, heads, tokens, head width)
+        mixed = scaled_dot_product_attention(query, key, value)
+        return self.proj(mixed.transpose(1, 2).flatten(2))
+
+
+class EncoderLayer(nn.Module):
+    """Attention and a two-layer perceptron, each behind a norm and added to its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(WIDTH), Attention()
+        self.norm2 = nn.LayerNorm(WIDTH)
+        self.fc1, self.fc2 = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.fc2(gelu(self.fc1(self.norm2(x))))
+
+
+class VisionTransformer(nn.Module):
+    """(n, 3, 32, 32) -> (n, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, 7, stride=4, padding=3)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.positions = nn.Parameter(torch.randn(1, 65, WIDTH) * 0.02)
+        self.layers = nn.Sequential(*(EncoderLayer() for _ in range(5)))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.fc = nn.Linear(WIDTH, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patches(x).flatten(2).transpose(1, 2)  # (n, 64, width)
+        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], dim=1)
+        x = self.layers(tokens + self.positions)
+        return self.fc(self.norm(x)[:, 0])
+
+
+@SAMPLES.register(
+    "shapes-vit", data="shapes", rank=5, epochs=20, batch_size=128, optimiser="adamw", learning_rate=0.0015,
+    weight_decay=0.05, augmentation="turn_shift",
+)  # fmt: skip
+def shapes_vit() -> nn.Module:
+    """A small vision transformer on 32x32 shapes: attention heads, LayerNorm, class token."""
+    return VisionTransformer()
