@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from .compaction import alive_labels, compact
 from .engine import allocate, decide
 from .errors import ExplorerError
+from .graph.coupling import op_name
 from .graph.export import ModelGraph, count_macs
 from .graph.labels import Labelled
 from .graph.rewriting import Survivors
@@ -22,7 +23,7 @@ from .values import Masks, Recipe, Slot, Subject
 
 TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
-BATCH = 4
+BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class AuditReport:
 
     Args:
         frozen: name and reason of each group that cannot be pruned.
-        max_rel_diff: largest difference of the outputs, relative to their largest value; None = not computed.
+        max_rel_diff: largest difference of the outputs, relative to how much they vary over inputs; None = not computed.
         negative_control: the same after two kept indices of one slot were swapped: the median over a few slots.
         verified: every check was made and passed.
         reason: why it is not verified, or None.
@@ -103,8 +104,9 @@ def _flat(outputs: Any) -> Tensor:
 
 
 def relative_difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the largest expected value."""
-    return float((found - expected).abs().max() / expected.abs().max().clamp(min=1e-300))
+    """Largest difference, relative to how much the outputs vary over inputs: a constant part would hide it."""
+    spread = (expected.amax(0) - expected.amin(0)).max().clamp(min=1e-300)
+    return float((found - expected).abs().max() / spread)
 
 
 def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:
@@ -117,7 +119,8 @@ def _why_not(masks: Masks, expected: Tensor, difference: float, control: float |
         return f"compact and masked model differ by {difference:.2e}, allowed is {TOLERANCE:.0e}"
     if control is None:
         return "no slot with two kept units was found for the negative control"
-    return None if control > REJECTED else f"the negative control moved the outputs by {control:.2e} only, needed is {REJECTED:.0e}"
+    weak = f"the negative control moved the outputs by {control:.2e} only, needed is {REJECTED:.0e}"
+    return None if control > REJECTED else weak
 
 
 # --------------------------------------------------------------------------- the conditioned copy
@@ -146,22 +149,28 @@ def _redraw(parameter: Tensor, generator: torch.Generator) -> None:
     if largest >= 1e-3 and not constant:
         return
     drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
-    if parameter.dim() <= 1 or constant and largest >= 1e-3:
+    if parameter.dim() <= 1 or (constant and largest >= 1e-3):
         parameter.copy_(drawn + 0.5 if largest >= 1e-3 else drawn - 0.5)
     else:
         parameter.copy_((drawn - 0.5) * 2 * parameter[0].numel() ** -0.5)
 
 
 def _random_inputs(subject: Subject, seed: int = 7) -> Tensor:
-    """(4, *shape) float64 noise with structure at several scales, so that pooled values vary too."""
+    """(batch, *shape) float64 noise, fine and coarse, so that values that are pooled vary too."""
     example = subject.example
+    batch = LARGE_BATCH if example[0].numel() > 50_000 else BATCH
     if not example.is_floating_point():
-        return example[:1].repeat(BATCH, *(1,) * (example.dim() - 1))
+        return example[:1].repeat(batch, *(1,) * (example.dim() - 1))
     generator = torch.Generator().manual_seed(seed)
-    shape = (BATCH, *example.shape[1:])
+    shape = (batch, *example.shape[1:])
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-    level = torch.randn((BATCH, shape[1], *(1,) * (len(shape) - 2)), generator=generator, dtype=torch.float64)
-    return noise + (level if len(shape) > 2 else 0)
+    for factor in (8, 32) if len(shape) > 2 else ():
+        coarse = [*shape[:2], *(-(-extent // factor) for extent in shape[2:])]
+        blocks = torch.randn(coarse, generator=generator, dtype=torch.float64)
+        for dim in range(2, len(shape)):
+            blocks = blocks.repeat_interleave(factor, dim).narrow(dim, 0, shape[dim])
+        noise = noise + blocks
+    return noise
 
 
 def as_double(model: nn.Module) -> nn.Module:
@@ -191,14 +200,19 @@ def masked_forward(subject: Subject, graph: ModelGraph, masks: Masks, state: Map
     shapes |= {name: tuple(t.shape) for name, t in program.constants.items() if isinstance(t, Tensor)}
     hidden = expand(masks, graph.profile, shapes)
     env: dict[str, Any] = {}
+    readers = {node.name: len(node.users) for node in program.graph.nodes}
     for node in program.graph.nodes:
-        look_up = lambda item: fx.node.map_arg(item, lambda n: env[n.name])  # noqa: E731, B023
+        look_up = lambda item: fx.node.map_arg(item, lambda n: env[n.name])  # noqa: E731
         if node.op == "placeholder":
             env[node.name] = _tensor(program, names[node.name], state, hidden) if node.name in names else inputs
         elif node.op == "output":
             return look_up(node.args[0])
         else:
             env[node.name] = _masked_call(node, look_up(node.args), look_up(node.kwargs), left)
+        for read in node.all_input_nodes:  # memory: nothing is kept after its last reader
+            readers[read.name] -= 1
+            if not readers[read.name]:
+                del env[read.name]
     raise AssertionError("The exported graph has no output.")
 
 
@@ -210,16 +224,18 @@ def _tensor(program: Any, name: str, state: Mapping[str, Tensor], hidden: Mappin
 
 def _masked_call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
     args, kwargs = (fx.node.map_aggregate(v, _double_dtype) for v in (args, kwargs))
-    name = node.target.overloadpacket.__name__.rstrip("_") if hasattr(node.target, "overloadpacket") else ""
+    target: Any = node.target
+    source: Any = node.args[0] if node.args else None
+    name = op_name(target).rstrip("_")
     if name in ("matmul", "mm", "bmm", "scaled_dot_product_attention"):
         args = tuple(_zeroed(a, n, left) for a, n in zip(args, node.args, strict=False)) + tuple(args[len(node.args) :])
-    if name in STATISTICS and isinstance(node.args[0], fx.Node):
-        kept = _kept_mask(left.coupling.values[node.args[0].name], left)
+    if name in STATISTICS and isinstance(source, fx.Node):
+        kept = _kept_mask(left.coupling.values[source.name], left)
         if kept is not None:
             return STATISTICS[name](args, kwargs, kept)
-    if name == "batch_norm" and left.kept(left.coupling.values[node.args[0].name]) and len(args) > 4 and args[4] is not None:
+    if name == "batch_norm" and left.kept(left.coupling.values[source.name]) and len(args) > 4 and args[4] is not None:
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
-    return node.target(*args, **kwargs)
+    return target(*args, **kwargs)
 
 
 def _kept_mask(value: Any, left: Survivors) -> Tensor | None:
@@ -320,29 +336,30 @@ def _negative_control(graph: ModelGraph, masks: Masks, twin: nn.Module, inputs: 
 def _swappable(graph: ModelGraph, masks: Masks, twin: nn.Module) -> list[tuple[Tensor, int, int, int]]:
     """(tensor, dim, a, b): weights that read a group of which at least two units are kept."""
     tensors = dict(twin.named_parameters(remove_duplicate=False))
-    found = []
-    for name, group in graph.profile.free_groups.items():
+    surviving = positions(graph.profile, masks.channels)
+    found: list[tuple[Tensor, int, int, int]] = []
+    for group in graph.profile.free_groups.values():
         for slot in group.slots:
             if slot.producer or slot.tensor not in tensors or tensors[slot.tensor].dim() < 2:
                 continue
-            pair = _two_kept(slot, masks.channels.get(name), graph, masks)
+            pair = _two_kept(slot, surviving.get(slot.tensor, {}).get(slot.dim))
             if pair is not None:
                 found.append((tensors[slot.tensor], slot.dim, *pair))
                 break
     return found
 
 
-def _two_kept(slot: Slot, kept: Tensor | None, graph: ModelGraph, masks: Masks) -> tuple[int, int] | None:
-    """Two positions of different kept units, as numbered after the cut."""
-    line = positions(graph.profile, masks.channels).get(slot.tensor, {}).get(slot.dim)
-    after: dict[int, int] = {}
-    for position, unit in enumerate(slot.unit_of):
-        if unit >= 0 and (line is None or bool(line[position])) and unit not in after:
-            after[unit] = position if line is None else int(line[:position].sum())
-        if len(after) == 2:
-            first, second = after.values()
-            return first, second
-    return None
+def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
+    """Two positions of different kept units, as numbered after the cut.
+
+    Args:
+        line: (size,) bool, the positions of the slot that survive; None = all.
+    """
+    kept = slot.units >= 0 if line is None else (slot.units >= 0) & line
+    renumbered = (torch.ones_like(kept) if line is None else line).cumsum(0) - 1
+    old = kept.nonzero().flatten()
+    other = old[slot.units[old] != slot.units[old[0]]] if len(old) else old
+    return (int(renumbered[old[0]]), int(renumbered[other[0]])) if len(other) else None
 
 
 def _swapped(twin: nn.Module, tensor: Tensor, dim: int, a: int, b: int, inputs: Tensor, expected: Tensor) -> float:

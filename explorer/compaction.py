@@ -1,6 +1,6 @@
 """Masks -> a physically smaller model: every slot is index-selected, literal sizes are rewritten, modules keep their names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from .errors import CompactionError
-from .graph.coupling import IGNORED, where
+from .graph.coupling import IGNORED, op_name, where
 from .graph.export import ModelGraph
+from .graph.reuse import functional
 from .graph.rewriting import Survivors, conv_groups, rewrite
 from .values import Masks, Subject
 
@@ -42,68 +43,122 @@ def compact(subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping
     """
     if graph.program is None or graph.coupling is None:
         raise CompactionError(f"This model has no graph, so channels cannot be removed: {graph.profile.error}")
-    builder = _Builder(subject, graph, masks, state)
-    return builder.build()
+    return Builder(subject, graph, masks, state).build()
+
+
+class CutTensors(Mapping[str, Tensor]):
+    """Every tensor of the model after the cut, made when it is first asked for; tied names share one tensor.
+
+    Args:
+        own: name -> tensor of the model and of its graph's constants.
+        names: placeholder of the graph -> name.
+        weights: tensor -> mask of its single weights.
+        state: tensors to use in place of the model's own.
+        share: what the cut leaves as it was is the given tensor itself, not a copy.
+    """
+
+    def __init__(
+        self,
+        own: Mapping[str, Tensor],
+        names: Mapping[str, str],
+        weights: Mapping[str, Tensor],
+        left: Survivors,
+        state: Mapping[str, Tensor] | None = None,
+        *,
+        share: bool = False,
+    ):
+        self._own, self._weights, self._left, self._state, self._share = own, weights, left, state or {}, share
+        self._placeholders = {name: placeholder for placeholder, name in names.items()}
+        self._used_name = {id(own[name]): name for name in self._placeholders if name in own}
+        self._made: dict[int, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        tensor = self._own[name]
+        if id(tensor) not in self._made:
+            self._made[id(tensor)] = self._cut(self._used_name.get(id(tensor), name), tensor)
+        return self._made[id(tensor)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+    def _cut(self, name: str, tensor: Tensor) -> Tensor:
+        """Multiplied by its weight mask and index-selected."""
+        data = cut = self._state.get(name, tensor).detach()
+        if name in self._weights:
+            cut = cut * self._weights[name].to(data.device)
+        placeholder = self._placeholders.get(name)
+        kept = self._left.kept(self._left.coupling.values[placeholder]) if placeholder else {}
+        for dim, line in kept.items():
+            cut = cut.index_select(dim, line.nonzero().flatten().to(data.device))
+        if cut is data and not self._share:
+            cut = data.clone()
+        return nn.Parameter(cut, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else cut
 
 
 @dataclass(eq=False)
-class _Builder:
+class Builder:
+    """Copies nodes of the dense graph into a new one, with their tensors cut and their literals rewritten."""
+
     subject: Subject
     graph: ModelGraph
     masks: Masks
-    state: Mapping[str, Tensor] | None
+    state: Mapping[str, Tensor] | None = None
+    share: bool = False
 
-    def build(self) -> fx.GraphModule:
+    def __post_init__(self) -> None:
         program, coupling = self.graph.program, self.graph.coupling
         assert program is not None and coupling is not None
         self.left = Survivors(coupling, alive_labels(self.graph, self.masks))
-        signature = program.graph_signature
-        self.constants = dict(signature.inputs_to_lifted_tensor_constants)
-        self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **self.constants}
-        self.tensors = self._cut_tensors()
-        self.root, self.new, self.made = nn.Module(), fx.Graph(), {}
+        signature, model = program.graph_signature, self.subject.model
+        constants = dict(signature.inputs_to_lifted_tensor_constants)
+        self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **constants}
+        own = {name: program.constants[name] for name in constants.values()}
+        own |= dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+        weights = {self.graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()}
+        self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
+        self.root, self.new = nn.Module(), fx.Graph()
+        self.made: dict[str, str] = {}
+
+    def build(self) -> fx.GraphModule:
+        """The whole model."""
+        program = self.graph.program
+        assert program is not None
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
         self._add_unused()
         self._unpack_outputs()
-        for node in reversed(self.new.nodes):
-            if node.op in ("call_function", "get_attr") and not node.users:
-                self.new.erase_node(node)
-        module = fx.GraphModule(self.root, self.new, class_name="CompactModel")
+        module = self._finished()
         self._adopt_unused(module)
         return module.eval()
 
-    # ---------------------------------------------------------------- tensors
+    def build_part(self, region: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> fx.GraphModule:
+        """Some nodes of the dense graph alone, in its order.
 
-    def _cut_tensors(self) -> dict[str, Tensor]:
-        """Every tensor of the model, index-selected and multiplied by its weight mask; tied names share one tensor."""
-        program = self.graph.program
-        assert program is not None
-        own = {**dict(self.subject.model.named_parameters(remove_duplicate=False)),
-               **dict(self.subject.model.named_buffers(remove_duplicate=False))}  # fmt: skip
-        masks = {self.graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()}
-        by_placeholder = {fqn: name for name, fqn in self.names.items()}
-        done: dict[int, Tensor] = {}
-        result = {}
-        used_name = {id(own[fqn]): fqn for fqn in by_placeholder if fqn in own}
-        for name, tensor in [*own.items(), *((c, program.constants[c]) for c in self.constants.values() if c not in own)]:
-            first = used_name.get(id(tensor), name)
-            if id(tensor) not in done:
-                done[id(tensor)] = self._cut(first, tensor, by_placeholder.get(first), masks.get(first))
-            result[name] = done[id(tensor)]
-        return result
+        Inputs are the values that they read from outside, by the names of their nodes, in the order of first use; it returns the
+        tuple of `outputs`.
+        """
+        nodes: dict[fx.Node, Any] = {}
+        for source in boundary(region, self.names):
+            nodes[source] = self.new.placeholder(source.name)
+        for node in region:
+            nodes.update(dict.fromkeys(n for n in node.all_input_nodes if n.name in self.names and n not in nodes))
+            nodes[node] = self._copy(node, nodes)
+            if isinstance(nodes[node], fx.Node):  # values that come from outside must not be written into
+                nodes[node].target = functional(nodes[node].target) or nodes[node].target
+        self.new.output(tuple(nodes[node] for node in outputs))
+        return self._finished().eval()
 
-    def _cut(self, name: str, tensor: Tensor, placeholder: str | None, mask: Tensor | None) -> Tensor:
-        data = (self.state[name] if self.state is not None and name in self.state else tensor).detach()
-        keep_dtype = data.clone() if mask is None else data * mask.to(data.device)
-        assert self.graph.coupling is not None
-        if placeholder is not None:
-            for dim, kept in self.left.kept(self.graph.coupling.values[placeholder]).items():
-                keep_dtype = keep_dtype.index_select(dim, kept.nonzero().flatten().to(data.device))
-        if isinstance(tensor, nn.Parameter):
-            return nn.Parameter(keep_dtype, requires_grad=tensor.requires_grad)
-        return keep_dtype
+    def _finished(self) -> fx.GraphModule:
+        for node in reversed(self.new.nodes):
+            # an operator that writes into its argument is needed even though nobody reads its result
+            writes = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+            if node.op in ("call_function", "get_attr") and not node.users and not writes:
+                self.new.erase_node(node)
+        return fx.GraphModule(self.root, self.new, class_name="CompactModel")
 
     # ---------------------------------------------------------------- nodes
 
@@ -114,8 +169,7 @@ class _Builder:
             return self.new.placeholder(node.name)
         if node.op == "output":
             return self.new.output(fx.node.map_arg(node.args[0], lambda n: self._value(n, nodes)))
-        packet = getattr(node.target, "overloadpacket", None)
-        name = packet.__name__ if packet is not None else ""
+        name = op_name(node.target)
         if name in IGNORED:
             return None
         module = self._as_module(node, name)
@@ -186,16 +240,15 @@ class _Builder:
 
     def _make(self, name: str, node: fx.Node, prefix: str) -> nn.Module:
         assert self.graph.coupling is not None
-        tensor = self.tensors[f"{prefix}.weight"]
-        shape = tuple(tensor.shape)
+        shape = tuple(self.tensors[f"{prefix}.weight"].shape)
         bias = f"{prefix}.bias" in self.tensors
-        args = node.args
+        args: Any = node.args
         with torch.device("meta"):
             if name == "linear":
                 return nn.Linear(shape[1], shape[0], bias=bias)
             if name == "embedding":
                 padding = args[2] if len(args) > 2 and args[2] != -1 else None
-                return nn.Embedding(*shape, padding_idx=padding)
+                return nn.Embedding(shape[0], shape[1], padding_idx=padding)
             if name == "layer_norm":
                 return nn.LayerNorm(shape, eps=args[4] if len(args) > 4 else 1e-5, bias=bias)
             if name == "group_norm":
@@ -209,7 +262,7 @@ class _Builder:
         return getattr(self.subject.model.get_submodule(prefix), "momentum", exported)
 
     def _make_conv(self, name: str, node: fx.Node, shape: tuple[int, ...], bias: bool) -> nn.Module:
-        values = [*node.args[3:], *(node.kwargs.get(k) for k in ())]
+        values: Any = node.args[3:]
         spatial = len(shape) - 2
         at = lambda i, default: values[i] if len(values) > i else default  # noqa: E731
         if name.startswith("conv_transpose"):
@@ -231,7 +284,8 @@ class _Builder:
             original = None
         if not isinstance(original, nn.modules.dropout._DropoutNd):
             path = f"dropout_of_{path.replace('.', '_').replace(' ', '_')}_{node.name}"
-        _put(self.root, path, kinds[name](node.args[1]))
+        probability: Any = node.args[1]
+        _put(self.root, path, kinds[name](probability))
         return path
 
     # ---------------------------------------------------------------- completeness
@@ -256,6 +310,13 @@ class _Builder:
             output.args = (values[0],)
         elif isinstance(values, tuple | list):
             output.args = (torch.utils._pytree.tree_unflatten(list(values), spec),)
+
+
+def boundary(region: Sequence[fx.Node], names: Mapping[str, str]) -> tuple[fx.Node, ...]:
+    """The nodes outside of a region whose values it reads, in the order of first use; `names` are placeholders of tensors."""
+    inside = set(region)
+    read = (source for node in region for source in node.all_input_nodes)
+    return tuple(dict.fromkeys(n for n in read if n not in inside and n.name not in names))
 
 
 def _plain(node: fx.Node) -> list[Any]:

@@ -7,7 +7,7 @@ from .engine import Conditions, prune
 from .graph.export import ModelGraph
 from .values import Recipe, Report, Subject
 
-QUICK_SAMPLES = 512
+QUICK = Conditions(samples=512)
 STRENGTHS = tuple(i / 8 for i in range(9))
 
 
@@ -35,9 +35,8 @@ def sweep(subject: Subject, graph: ModelGraph, recipes: Sequence[Recipe], condit
 
 
 def strength_curve(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions(samples=QUICK_SAMPLES),
-    strengths: Sequence[float] = STRENGTHS,
-) -> Iterator[tuple[Report, ...]]:  # fmt: skip
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = QUICK, strengths: Sequence[float] = STRENGTHS
+) -> Iterator[tuple[Report, ...]]:
     """The current profile from dense to its full strength, ends first; Reports come in the order of their strength."""
     done: dict[float, Report] = {}
     order = spread_order(strengths)

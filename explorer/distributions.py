@@ -65,13 +65,14 @@ def weight_histogram(
         weights: layer -> weight of any shape.
         masks: a layer that is not in it is kept whole.
     """
-    top = max((float(weight.abs().max()) for weight in weights.values() if weight.numel()), default=0.0) or 1.0
+    magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
+    top = max((float(magnitude.max()) for magnitude in magnitudes.values() if magnitude.numel()), default=0.0) or 1.0
     low = math.log10(top) - DECADES if scale == "log" else 0.0
     high = math.log10(top) if scale == "log" else top
     steps = torch.linspace(low, high, bins + 1, dtype=torch.float64)
     edges = 10**steps if scale == "log" else steps
     removed = {name: ~mask for name, mask in masks.weights.items()} if masks else {}
-    layers = tuple(_layer(name, w.detach().abs(), removed.get(name), (low, high, bins), scale) for name, w in weights.items())
+    layers = tuple(_layer(name, found, removed.get(name), (low, high, bins), scale) for name, found in magnitudes.items())
     return WeightHistogram(tuple(edges.tolist()), scale, layers)
 
 

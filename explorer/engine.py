@@ -1,25 +1,26 @@
 """recipe + subject -> report. Composes the other modules; never modifies the model it is given."""
 
 import copy
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .cache import Cache
+from .calibration import Calibration
+from .collecting import check_data, collect, signals_of
 from .compaction import compact
 from .environment import environment
 from .errors import ExplorerError
 from .evaluation import EMPTY, Tally, evaluate
 from .graph.export import ModelGraph, count_macs
+from .job_state import Progress
 from .latency import Timing, faster, rounds
 from .masking import Cut, check_parts, cut, expand, positions, score
 from .recovery.bn_recalibration import recalibrate
 from .registry import ALLOCATORS, CRITERIA
-from .signals import LayerSignals, layer_signals
 from .statistics import look_schedule, looks_level, paired_drop
 from .storage_size import sizes
 from .values import Drop, Layer, LayerOutcome, Masks, Measurement, Recipe, Report, Split, Subject, check_ratio
@@ -36,60 +37,50 @@ class Conditions:
         split: "tuning", or "held_out".
         device: "cpu" or "cuda".
         latency: also measure latency, after everything else.
+        level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
     """
 
     samples: int | None = None
     split: str = "tuning"
     device: str = "cpu"
     latency: bool = True
+    level: float = 0.95
 
 
-class _Cache:
-    """A small thread-safe store of what is the same for many recipes; the oldest entry goes first."""
-
-    def __init__(self, entries: int = KEPT):
-        self._entries, self._lock = entries, threading.Lock()
-        self._values: OrderedDict[Any, Any] = OrderedDict()
-
-    def get(self, key: Any) -> Any:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: Any, value: Any) -> Any:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._entries:
-                self._values.popitem(last=False)
-        return value
-
-
-_scores, _dense, _latencies, _costs = _Cache(), _Cache(), _Cache(64), _Cache()
+_scores, _dense, _latencies, _costs = Cache(KEPT), Cache(KEPT), Cache(64), Cache(KEPT)
 
 
 # --------------------------------------------------------------------------- decide
 
 
-def scores_for(subject: Subject, graph: ModelGraph, recipe: Recipe) -> dict[str, dict[str, Tensor]]:
+def scores_for(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
     """Saliency of every part under the recipe's criterion, kept for the next recipe.
 
+    Args:
+        device: where training data is read, if the criterion needs it; the first time takes seconds (see `calibrate`).
     Returns: {"channels": group -> (units,), "weights": layer -> the weight's shape}.
     """
-    key = (subject.id, hash(recipe.criterion), recipe.reduction, recipe.seed)
+    task = subject.task.fingerprint if subject.task else None
+    key = (subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
     found = _scores.get(key)
     if found is None:
-        signals: dict[str, LayerSignals] = {}
-
-        def signals_of(layer: Layer) -> LayerSignals:
-            return signals.setdefault(layer.name, layer_signals(subject, layer, recipe.seed))
-
-        found = _scores.put(key, score(graph.profile, recipe, signals_of))
+        signals = signals_of(subject, graph, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
+        found = _scores.put(key, score(graph.profile, recipe, signals))
     return found
 
 
-def decide(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Cut:
+def calibrate(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
+    """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is known.
+
+    Raises:
+        ExplorerError: the criterion cannot rate this model, e.g. it needs training data and there is none.
+    """
+    criterion = CRITERIA[recipe.criterion.name]
+    check_data(subject, criterion)
+    yield from collect(subject, graph, criterion.traits["needs"], Calibration(device=device))
+
+
+def decide(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Cut:
     """Masks and outcomes of a recipe.
 
     Raises:
@@ -100,7 +91,7 @@ def decide(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Cut:
     check_parts(graph.profile, recipe)
     if recipe.is_empty:
         return Cut(Masks({}, {}), ())
-    return cut(scores_for(subject, graph, recipe), graph.profile, recipe)
+    return cut(scores_for(subject, graph, recipe, device), graph.profile, recipe)
 
 
 def masks_for(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
@@ -109,7 +100,13 @@ def masks_for(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
 
 
 def allocate(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, name: str, target: float, granularity: str, locked: frozenset[str] = frozenset()
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    name: str,
+    target: float,
+    granularity: str,
+    locked: frozenset[str] = frozenset(),
 ) -> Recipe:
     """The recipe with ratios chosen by an allocator; locked parts keep theirs.
 
@@ -121,8 +118,8 @@ def allocate(
     target = check_ratio(name, target)
     family = "channels" if granularity == "channel" else "weights"
     scores = {part: s for part, s in scores_for(subject, graph, recipe)[family].items() if part not in locked}
-    kept = {part: ratio for part, ratio in getattr(recipe, family).items() if part in locked}
-    return replace(recipe, **{family: {**kept, **allocator(scores, target)}})
+    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
+    return recipe.with_ratios(granularity, {**kept, **allocator(scores, target)})
 
 
 # --------------------------------------------------------------------------- build
@@ -131,22 +128,25 @@ def allocate(
 def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> nn.Module:
     """The model that export would write: physically smaller, weights outside of the masks zero, on the device."""
     if graph.program is not None:
-        return _laid_out(compact(subject, graph, masks), device)
+        return laid_out(compact(subject, graph, masks), device)
     model = copy.deepcopy(subject.model)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
         for name, mask in expand(masks, graph.profile, shapes).items():
             model.get_parameter(name).mul_(mask)
-    return _laid_out(model, device)
+    return laid_out(model, device)
 
 
-def _laid_out(model: nn.Module, device: str) -> nn.Module:
+def laid_out(model: nn.Module, device: str) -> nn.Module:
+    """The model on the device; one with images in channels_last, which convolutions prefer. Changes the given model."""
     if any(p.dim() == 4 for p in model.parameters()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(device)
 
 
-def _outcomes(graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]) -> tuple[LayerOutcome, ...]:
+def _outcomes(
+    graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[LayerOutcome, ...]:
     """What is left of each layer; MACs of a layer follow the size of its weight."""
     rows = []
     cut_positions = positions(graph.profile, masks.channels)
@@ -154,7 +154,8 @@ def _outcomes(graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shape
         own = [name for name in shapes if name == layer.name or name.rpartition(".")[0] == layer.name]
         params = sum(_numel(shapes[name]) for name in own)
         weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
-        after = tuple(int(cut_positions[weight][d].sum()) if d in cut_positions.get(weight, {}) else n for d, n in enumerate(layer.shape))
+        left = cut_positions.get(weight, {})
+        after = tuple(int(left[d].sum()) if d in left else n for d, n in enumerate(layer.shape))
         share = _numel(after) / max(1, _numel(layer.shape))
         rows.append(LayerOutcome(layer.name, layer.kind, layer.shape, after, layer.params, params,
                                  sum(nonzero[name] for name in own), layer.macs, round(layer.macs * share)))  # fmt: skip
@@ -181,7 +182,7 @@ class Candidate:
 
 def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Candidate:
     """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
-    decided = decide(subject, graph, recipe)
+    decided = decide(subject, graph, recipe, device)
     model = build(subject, graph, decided.masks, device)
     notes = _repair(model, subject, recipe, device)
     parameters = dict(model.named_parameters(remove_duplicate=False))
@@ -227,9 +228,11 @@ def stream(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Cond
     if subject.task is None:
         report = replace(report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some."))
     else:
-        for report in _accuracies(subject, recipe, conditions, dense, pruned, report):
+        for live in _accuracies(subject, recipe, conditions, dense, pruned, report):
+            report = live
             yield report
-    report = replace(report, stage="final", baseline=_weighed(report.baseline, dense), pruned=_weighed(report.pruned, pruned))
+    report = replace(report, stage="final", baseline=_weighed(report.baseline, dense, subject.id),
+                     pruned=_weighed(report.pruned, pruned, subject.id))  # fmt: skip
     yield report
     if conditions.latency:
         yield from _timed(subject, recipe, conditions, dense, pruned, report)
@@ -237,10 +240,7 @@ def stream(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Cond
 
 def prune(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions()) -> Report:
     """The last Report of `stream`."""
-    report = None
-    for report in stream(subject, graph, recipe, conditions):
-        pass
-    assert report is not None
+    *_, report = stream(subject, graph, recipe, conditions)
     return report
 
 
@@ -249,7 +249,9 @@ def _dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candid
     return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
 
 
-def _report(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate) -> Report:
+def _report(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate
+) -> Report:
     task = subject.task
     about = {"id": subject.id, "name": subject.name, "task": task.name if task else None,
              "task_fingerprint": task.fingerprint if task else None}  # fmt: skip
@@ -260,34 +262,58 @@ def _report(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Con
 def _accuracies(
     subject: Subject, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate, report: Report
 ) -> Iterator[Report]:
+    """A new report at each look; the last one again after each batch between two looks, as a place to be stopped at."""
     task = subject.task
     assert task is not None
-    split = _split(subject, conditions)
+    split = split_for(subject, conditions)
     looks = look_schedule(len(split))
     notes: list[str] = []
-    key = (subject.id, task.fingerprint, conditions.split, conditions.device)
-    base: Tally = _dense.get(key) or EMPTY
+    said, tally = report.notes, EMPTY
     report = replace(report, total_samples=len(split))
-    tally = EMPTY
     for look in looks:
-        if len(base) < look:
-            for base in evaluate(dense.model, split, task.normalisation, [look], device=conditions.device, start=base, notes=notes.append):
-                if recipe.is_empty and len(base) < look:
-                    continue
-            _dense.put(key, base)
-        if recipe.is_empty:
-            tally = base.first(look)
-        else:
-            for tally in evaluate(pruned.model, split, task.normalisation, [look], device=conditions.device, start=tally, notes=notes.append):
-                pass
-        level = 0.95 if look == looks[-1] else looks_level(len(looks))
-        yield replace(
-            report, baseline=_merged(report.baseline, base.first(look).measurement()), pruned=_merged(report.pruned, tally.measurement()),
-            drop=drop_between(base.first(look), tally, level), notes=(*report.notes, *dict.fromkeys(notes)),
+        base = EMPTY
+        for base in _baseline(dense.model, subject, split, conditions, look, notes.append):
+            if len(tally) and len(base) < look:
+                yield report
+        how: dict[str, Any] = {"device": conditions.device, "start": tally, "notes": notes.append}
+        for tally in [base] if recipe.is_empty else evaluate(pruned.model, split, task.normalisation, [look], **how):
+            if report.pruned.samples and len(tally) < look:
+                yield report
+        level = conditions.level if look == looks[-1] else looks_level(len(looks))
+        report = replace(
+            report, baseline=_merged(report.baseline, base.measurement()), pruned=_merged(report.pruned, tally.measurement()),
+            drop=drop_between(base, tally, level), notes=(*said, *dict.fromkeys(notes)),
         )  # fmt: skip
+        yield report
 
 
-def _split(subject: Subject, conditions: Conditions) -> Split:
+def _baseline(
+    model: nn.Module, subject: Subject, split: Split, conditions: Conditions, look: int, notes: Callable[[str], None]
+) -> Iterator[Tally]:
+    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last has just them."""
+    task = subject.task
+    assert task is not None
+    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device)
+    base: Tally = _dense.get(key) or EMPTY
+    for grown in evaluate(model, split, task.normalisation, [look], device=conditions.device, start=base, notes=notes):
+        base = _dense.put(key, grown)
+        if len(base) < look:
+            yield base
+    yield base.first(look)
+
+
+def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
+    """The dense model on the first samples: a tally after each batch, the last with just `look` samples; kept for later."""
+    dense = _dense_candidate(subject, graph, conditions.device)
+    yield from _baseline(dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None)
+
+
+def split_for(subject: Subject, conditions: Conditions) -> Split:
+    """The samples that these conditions ask for.
+
+    Raises:
+        ExplorerError: the data has no such split, or the number of samples is not allowed.
+    """
     assert subject.task is not None
     split = subject.task.split(conditions.split)  # type: ignore[arg-type]
     if split is None or not len(split):
@@ -309,30 +335,28 @@ def _merged(static: Measurement, counted: Measurement) -> Measurement:
                    size_bytes=static.size_bytes, latency_ms=static.latency_ms)  # fmt: skip
 
 
-_deflated = _Cache(4)
+_deflated = Cache(4)
 
 
-def _weighed(measurement: Measurement, candidate: Candidate) -> Measurement:
-    """With the deflated size, kept for the dense model."""
-    return replace(measurement, size_bytes=_deflated.get(id(candidate)) or _weigh(candidate))
-
-
-def _weigh(candidate: Candidate) -> dict[str, int]:
-    found = sizes(_tensors(candidate.model))
-    if not candidate.cut.outcomes:
-        _deflated.put(id(candidate), found)
-    return found
+def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Measurement:
+    """With the deflated size, kept for the dense model of each subject."""
+    is_dense = not candidate.cut.outcomes
+    found = (_deflated.get(subject) if is_dense else None) or sizes(_tensors(candidate.model))
+    if is_dense:
+        _deflated.put(subject, found)
+    return replace(measurement, size_bytes=found)
 
 
 def _timed(
     subject: Subject, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate, report: Report
 ) -> Iterator[Report]:
-    """Latency, cached by the tuple of widths; without channel cuts it is that of the dense model, and says so."""
+    """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says so."""
     widths = tuple(layer.pruned_shape for layer in report.layers)
+    is_smaller = any(layer.pruned_shape != layer.shape for layer in report.layers)
     key = (subject.id, conditions.device, widths, torch.get_num_threads())
     timing: Timing | None = _latencies.get(key)
     if timing is None:
-        models = {"dense": dense.model, "pruned": pruned.model} if recipe.is_structured else {"dense": dense.model}
+        models = {"dense": dense.model, "pruned": pruned.model} if is_smaller else {"dense": dense.model}
         times: dict[str, list[float]] = {name: [] for name in models}
         for turn in rounds(models, subject.example[:1], device=conditions.device):
             for name, milliseconds in (turn or {}).items():
@@ -341,10 +365,10 @@ def _timed(
         timing = Timing({name: tuple(ms) for name, ms in times.items()}, 1, report.environment)
         _latencies.put(key, timing)
     notes = report.notes
-    if recipe.weights and not recipe.is_structured:
+    if recipe.weights and not is_smaller:
         notes = (*notes, "Latency is the dense model's: zeros alone do not make dense kernels faster.")
     found = timing.latency_ms
     speed_up = faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json() if "pruned" in found else None
-    base = found["dense"]
-    yield replace(report, baseline=replace(report.baseline, latency_ms=base),
-                  pruned=replace(report.pruned, latency_ms=found.get("pruned", base)), notes=notes, speed_up=speed_up)  # fmt: skip
+    base, own = (replace(m, latency_ms=found.get(name, found["dense"])) for name, m in
+                 (("dense", report.baseline), ("pruned", report.pruned)))  # fmt: skip
+    yield replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up)

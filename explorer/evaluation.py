@@ -1,4 +1,4 @@
-"""model + samples -> accuracy and loss, streamed: a first chunk answers at once, chunks double. No sync inside of a batch loop."""
+"""model + samples -> accuracy and loss, streamed: a first chunk answers at once, chunks double."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,12 +84,21 @@ def _joined(parts: list[Tally]) -> Tally:
 
 
 def _run(model: nn.Module, split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tally:
+    inputs, targets = batch_of(split, normalisation, start, stop, device)
+    with torch.inference_mode():
+        return judged(model(inputs), targets)
+
+
+def batch_of(split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> tuple[Tensor, Tensor]:
+    """Samples `start` to `stop` as a model reads them, (n, *shape) float32 and (n,) targets, on the device."""
     inputs = normalisation(split.inputs[start:stop].to(device, non_blocking=True))
     targets = split.targets[start:stop].to(device, non_blocking=True)
-    if inputs.dim() == 4:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        logits = model(inputs).float()
-        predictions = logits.argmax(1)
-        losses = nn.functional.cross_entropy(logits, targets, reduction="none")
-        return Tally(*(t.cpu() for t in (predictions == targets, predictions, losses)))
+    return (inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs), targets
+
+
+def judged(logits: Tensor, targets: Tensor) -> Tally:
+    """What (n, classes) logits say about (n,) targets."""
+    logits = logits.float()
+    predictions = logits.argmax(1)
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    return Tally(*(t.cpu() for t in (predictions == targets, predictions, losses)))

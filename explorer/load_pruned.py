@@ -1,7 +1,8 @@
 """Rebuild a pruned model from its exported folder. Needs torch and safetensors, nothing else; no code of the folder is run.
 
-    model, about = load_pruned("FOLDER")              # a torch.nn.Module in eval mode, and architecture.json
-    logits = model(normalise(images, about))          # images as the data set stores them: (n, *shape)
+Usage:
+    model, about = load_pruned("FOLDER")      # a torch.nn.Module in eval mode, and architecture.json
+    logits = model(normalise(images, about))  # images as the data set stores them: (n, *shape)
 """
 
 import functools
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 ARITHMETIC = ("getitem", "add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge")
 OPERATORS = {name: getattr(operator, name) for name in ARITHMETIC} | {
-    f.__name__: f for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min, torch.sym_not)
+    f.__name__: f for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min)
 }
 
 

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -28,10 +29,13 @@ def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs")
     """
     rows = saliency.movedim(slot.dim, 0).flatten(1)
     rows = rows.square() if how == "sum_sq" else rows.abs() if how == "sum_abs" else rows
-    unit_of = torch.tensor(slot.unit_of)
-    own = unit_of >= 0
-    total = torch.zeros(units, dtype=saliency.dtype).index_add_(0, unit_of[own], rows.sum(1)[own])
-    return total.abs()
+    return _spread(rows.sum(1), slot, units).abs()
+
+
+def _spread(per_position: Tensor, slot: Slot, units: int) -> Tensor:
+    """(positions along the slot,) -> (units,) sums."""
+    own = slot.units >= 0
+    return torch.zeros(units, dtype=per_position.dtype).index_add_(0, slot.units[own], per_position[own])
 
 
 def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[tuple[Layer, Slot]]:
@@ -44,40 +48,35 @@ def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[t
 
 
 def score_group(group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str) -> Tensor:
-    """(units,) saliency of each unit of a coupled group, from the layers that produce it."""
+    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it have a say."""
     total = torch.zeros(group.units)
     for layer, slot in _rating_slots(group, profile, reduction):
         rated = saliency(layer)
-        per_unit = reduce_units(rated, slot, group.units, how) if rated.dim() > 1 else _spread(rated, slot, group.units)
-        total = total + per_unit
+        if rated.dim() > 1:
+            total = total + reduce_units(rated, slot, group.units, how)
+        elif slot.producer:
+            total = total + _spread(rated, slot, group.units)
     return total
 
 
-def _spread(per_output: Tensor, slot: Slot, units: int) -> Tensor:
-    """A channel-level criterion rates outputs: (out,) -> (units,)."""
-    unit_of = torch.tensor(slot.unit_of)
-    own = unit_of >= 0
-    return torch.zeros(units).index_add_(0, unit_of[own], per_output[own])
-
-
-def score(profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None) -> dict[str, dict[str, Tensor]]:
+def score(
+    profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
+) -> dict[str, dict[str, Tensor]]:
     """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else all."""
     criterion = CRITERIA[recipe.criterion.name]
     params = criterion.check(recipe.criterion.params)
-    rated: dict[str, Tensor] = {}
+    how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
 
-    def saliency(layer: Layer) -> Tensor:
-        if layer.name not in rated:
-            rated[layer.name] = criterion(signals(layer), **params)
-        return rated[layer.name]
+    @cache
+    def outputs(layer: Layer) -> Tensor:
+        return criterion(replace(signals(layer), granularity="channel"), **params)
 
     wanted = None if parts is None else set(parts)
-    how = criterion.traits["reduction"]
     groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
-    layers = {n: la for n, la in profile.prunable_layers.items() if wanted is None or n in wanted}
+    layers = {n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)}
     return {
-        "channels": {name: score_group(group, profile, saliency, how, recipe.reduction) for name, group in groups.items()},
-        "weights": {n: saliency(la) for n, la in layers.items()} if criterion.traits["level"] == "weight" else {},
+        "channels": {name: score_group(group, profile, outputs, how, recipe.reduction) for name, group in groups.items()},
+        "weights": {name: criterion(signals(layer), **params) for name, layer in layers.items()},
     }
 
 
@@ -106,8 +105,8 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
             if indices[-1] >= groups[name].units:
                 raise RecipeError(f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}.")
     if recipe.weights and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
-        able = [n for n, c in CRITERIA.items() if c.traits["level"] == "weight"]
-        raise RecipeError(f"Criterion {recipe.criterion.name!r} rates channels only. For weights choose one of: {', '.join(able)}.")
+        able = ", ".join(n for n, c in CRITERIA.items() if c.traits["level"] == "weight")
+        raise RecipeError(f"Criterion {recipe.criterion.name!r} rates channels only. For weights choose one of: {able}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +192,7 @@ def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str
     groups = {group.name: group for group in profile.groups}
     for name, mask in channels.items():
         for slot in groups[name].slots:
-            unit_of = torch.tensor(slot.unit_of)
+            unit_of = slot.units
             line = mask[unit_of.clamp(min=0)] | (unit_of < 0)
             dims = kept.setdefault(slot.tensor, {})
             dims[slot.dim] = dims[slot.dim] & line if slot.dim in dims else line

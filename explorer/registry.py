@@ -68,8 +68,8 @@ class Plugin:
     def params(self) -> dict[str, Param]:
         """The keyword-only parameters, by name: the signature is the form."""
         hints = get_type_hints(self.function)
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        return {p.name: _param(p, hints[p.name]) for p in inspect.signature(self.function).parameters.values() if p.kind is keyword}
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: _param(p, hints[p.name]) for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Foreign parameters, validated.

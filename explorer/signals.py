@@ -1,7 +1,9 @@
-"""What a criterion may look at: the weights of one layer, and what calibration passes collected about it."""
+"""What a criterion may look at: the weights of one layer, and what was collected about it (see `collecting`)."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,11 +16,23 @@ from .values import Layer, Subject
 class LayerSignals:
     """One layer as criteria see it.
 
+    What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's own shape:
+
+    * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN where there is none.
+    * "neighbours": own_gain, upstream, downstream, each of a shape that multiplies the weight.
+    * "flow": flow_order (weight), the place at which synaptic flow would remove each weight.
+    * "gradients": gradient (weight), the mean over samples; squared_gradient (weight), the mean of squares; the same of a gate
+      on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
+    * "activations": input_norm, of a shape that multiplies the weight; positive_share and mean_magnitude, both (out,).
+    * "feature_maps": map_rank (out,), NaN where outputs are single numbers; mean_magnitude (out,).
+
     Args:
         name, kind: of the layer.
         weight: (out, in, *kernel) for convolutions and linears; the tensor's own layout else.
         input_dim: the dimension of the weight along which inputs lie.
+        granularity: what is to be rated; few criteria look at it.
         seed: for random choices; `generator()` mixes in the layer's name.
+        collected: signal -> tensor.
     """
 
     name: str
@@ -26,14 +40,32 @@ class LayerSignals:
     weight: Tensor
     input_dim: int = 1
     seed: int = 0
+    granularity: Literal["weight", "channel"] = "weight"
+    collected: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self) -> torch.Generator:
         """A generator that differs between layers and repeats between runs."""
         return torch.Generator().manual_seed((self.seed << 32) ^ zlib.crc32(self.name.encode()))
 
+    @property
+    def rows(self) -> Tensor:
+        """(out, weights of one output)."""
+        return self.weight.movedim(1 - self.input_dim, 0).flatten(1)
 
-def layer_signals(subject: Subject, layer: Layer, seed: int = 0) -> LayerSignals:
-    """The signals of one layer that need no data.
+    def signal(self, name: str) -> Tensor:
+        """What was collected under that name.
+
+        Raises:
+            ExplorerError: it was not, since the layer never ran.
+        """
+        if name not in self.collected:
+            raise ExplorerError(f"Nothing is known of the {name.replace('_', ' ')} of {self.name!r}, because this layer never ran; "
+                                "choose a criterion that looks at weights only, such as l1.")  # fmt: skip
+        return self.collected[name]
+
+
+def layer_signals(subject: Subject, layer: Layer, seed: int = 0, collected: Mapping[str, Tensor] | None = None) -> LayerSignals:
+    """The signals of one layer.
 
     Raises:
         ExplorerError: the weights hold NaN or infinity, so nothing can be ranked.
@@ -41,4 +73,4 @@ def layer_signals(subject: Subject, layer: Layer, seed: int = 0) -> LayerSignals
     weight = subject.model.get_parameter(layer.weight).detach().cpu()
     if not bool(torch.isfinite(weight).all()):
         raise ExplorerError(f"The weights of {layer.name!r} hold NaN or infinite values, so they cannot be ranked; load a healthy file.")
-    return LayerSignals(layer.name, layer.kind, weight, layer.input_dim, seed)
+    return LayerSignals(layer.name, layer.kind, weight, layer.input_dim, seed, collected=collected or {})

@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import json
-import math
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from .errors import RecipeError
 
-PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)$")
+PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)\Z")
 AFTER = ("none", "bn_recalibration")
 REDUCTIONS = ("sum", "first", "all")
 URL_LIMIT = 60_000  # characters; a recipe for 200 layers needs about 2,000
@@ -47,8 +46,12 @@ class Choice:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise RecipeError(f"A criterion must be a name such as 'l1', got {self.name!r}.")
-        if not isinstance(self.params, Mapping):
-            raise RecipeError(f"Parameters of {self.name!r} must be a mapping, got {type(self.params).__name__}.")
+        if not isinstance(self.params, Mapping) or not all(isinstance(name, str) for name in self.params):
+            raise RecipeError(f"Parameters of {self.name!r} must map names to values, got {str(self.params)[:80]}.")
+        try:
+            canonical_json(dict(self.params))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RecipeError(f"Parameters of {self.name!r} must be plain numbers, texts or lists ({error}).") from error
         object.__setattr__(self, "params", _frozen(self.params))
 
     def __hash__(self) -> int:
@@ -59,11 +62,10 @@ class Choice:
 
 
 def check_ratio(part: str, ratio: object) -> float:
-    """A pruning ratio is the fraction removed, in [0, 1), kept to four decimals."""
-    valid = isinstance(ratio, int | float) and not isinstance(ratio, bool) and math.isfinite(ratio)
-    if not valid or not 0 <= round(float(ratio), 4) < 1:  # type: ignore[arg-type]
-        raise RecipeError(f"Pruning ratio of {part!r} must be in [0, 1), got {ratio!r}.")
-    return round(float(ratio), 4)  # type: ignore[arg-type]
+    """A pruning ratio is the fraction removed, in [0, 1), kept to four decimals; the largest is 0.9999."""
+    if not isinstance(ratio, int | float) or isinstance(ratio, bool) or not 0 <= ratio < 1:
+        raise RecipeError(f"Pruning ratio of {part[:80]!r} must be in [0, 1), got {str(ratio)[:40]}.")
+    return min(round(float(ratio), 4), 0.9999)
 
 
 def _ratios(what: str, given: object) -> Mapping[str, float]:
@@ -78,8 +80,9 @@ def _indices(what: str, given: object) -> Mapping[str, tuple[int, ...]]:
         raise RecipeError(f"{what!r} must map group names to lists of channel numbers, got {type(given).__name__}.")
     checked = {}
     for group, indices in given.items():
-        if isinstance(indices, str) or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in indices):
-            raise RecipeError(f"{what!r} of {group!r} must list channel numbers from 0, got {indices!r}.")
+        listed = isinstance(indices, list | tuple | set | frozenset)
+        if not listed or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in indices):
+            raise RecipeError(f"{what!r} of {str(group)[:80]!r} must list channel numbers from 0, got {str(indices)[:80]}.")
         if indices:
             checked[str(group)] = tuple(sorted(set(indices)))
     return _frozen(checked)
@@ -125,7 +128,7 @@ class Recipe:
         put(self, "keep", _indices("keep", self.keep))
         put(self, "remove", _indices("remove", self.remove))
         if self.pattern != "free":
-            match = PATTERN.match(str(self.pattern))
+            match = PATTERN.match(self.pattern) if isinstance(self.pattern, str) else None
             if not match or int(match[1]) >= int(match[2]):
                 raise RecipeError(f"Pattern must be 'free' or n:m with n < m, such as '2:4', got {self.pattern!r}.")
         if not isinstance(self.criterion, Choice):
@@ -151,6 +154,14 @@ class Recipe:
 
     def with_weights(self, layer: str, ratio: float) -> "Recipe":
         return replace(self, weights={**self.weights, layer: ratio})
+
+    def with_ratios(self, granularity: str, ratios: Mapping[str, float]) -> "Recipe":
+        """The recipe with all ratios of one granularity, "channel" or "weight", replaced."""
+        return replace(self, channels=ratios) if granularity == "channel" else replace(self, weights=ratios)
+
+    def ratios(self, granularity: str) -> Mapping[str, float]:
+        """Part -> ratio of one granularity, "channel" or "weight"."""
+        return self.channels if granularity == "channel" else self.weights
 
     @property
     def is_empty(self) -> bool:
@@ -233,7 +244,7 @@ class Recipe:
             packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             inflater = zlib.decompressobj()
             raw = inflater.decompress(packed, JSON_LIMIT)
-            if inflater.unconsumed_tail or not inflater.eof:
+            if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
                 raise RecipeError(broken)
             data = json.loads(raw)
         except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
@@ -375,6 +386,11 @@ class Layer:
     weight: str = ""
     input_dim: int = 1
 
+    @property
+    def output_dim(self) -> int:
+        """The dimension of the weight along which outputs lie."""
+        return 1 - self.input_dim
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -391,6 +407,11 @@ class Slot:
     dim: int
     unit_of: tuple[int, ...]
     producer: bool = False
+
+    @cached_property
+    def units(self) -> Tensor:
+        """`unit_of` as a tensor, (size,) int64."""
+        return torch.tensor(self.unit_of)
 
 
 @dataclass(frozen=True)
@@ -548,6 +569,11 @@ class LayerOutcome:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LayerOutcome":
+        shapes: dict[str, Any] = {key: tuple(data[key]) for key in ("shape", "pruned_shape")}
+        return cls(**{**data, **shapes})
+
 
 @dataclass(frozen=True)
 class Report:
@@ -586,8 +612,7 @@ class Report:
         values["recipe"] = Recipe.from_json(data["recipe"])
         values["baseline"], values["pruned"] = (Measurement.from_json(data[key]) for key in ("baseline", "pruned"))
         values["drop"] = Drop(**data["drop"]) if data["drop"] else None
-        tuples = ("shape", "pruned_shape")
-        values["layers"] = tuple(LayerOutcome(**{k: tuple(v) if k in tuples else v for k, v in row.items()}) for row in data["layers"])
+        values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
         values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
         values["notes"] = tuple(data["notes"])
         return cls(**values)

@@ -9,3 +9,14 @@ controls.draw()
 if session.recipe().is_empty:
     st.info(results.EMPTY_TEXT, icon=":material/swipe_up:")
 panel.draw(session.report())
+
+curve, outcome = st.columns([3, 2], gap="large")
+with curve:
+    st.markdown("#### Accuracy against size")
+    results.draw_curve()
+with outcome:
+    st.markdown("#### Requested and achieved")
+    results.draw_parts()
+    st.markdown("#### Take it away")
+    with st.container(horizontal=True):
+        results.draw_downloads()

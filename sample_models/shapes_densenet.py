@@ -41,7 +41,7 @@ class DenseNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv0 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.conv0 = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)
         self.block1, self.transition1 = _block(16, 3), Transition(52)
         self.block2, self.transition2 = _block(26, 5), Transition(86)
         self.block3, self.norm = _block(43, 6), nn.BatchNorm2d(115)

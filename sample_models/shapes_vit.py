@@ -1,6 +1,6 @@
 """A small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): fused qkv, class token, learned positions.
 
-The patches overlap (a 7x7 convolution of stride 4), which such little data needs (Xiao et al. 2021, arXiv:2106.14881).
+Its patches are embedded by three convolutions instead of one, which trains faster (Xiao et al. 2021, arXiv:2106.14881).
 """
 
 import torch
@@ -11,6 +11,21 @@ from explorer.registry import SAMPLES
 
 HEADS, HEAD_WIDTH = 4, 24
 WIDTH = HEADS * HEAD_WIDTH
+
+
+class Stem(nn.Module):
+    """Pictures (n, 3, 32, 32) -> patches of 8x8 pixels that overlap, (n, 16, width)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 24, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(24)
+        self.conv2, self.bn2 = nn.Conv2d(24, 48, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(48)
+        self.conv3 = nn.Conv2d(48, WIDTH, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.bn1(self.conv1(x)).relu()
+        x = self.bn2(self.conv2(x)).relu()
+        return self.conv3(x).flatten(2).transpose(1, 2)
 
 
 class Attention(nn.Module):
@@ -48,22 +63,22 @@ class VisionTransformer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patches = nn.Conv2d(3, WIDTH, 7, stride=4, padding=3)
+        self.patches = Stem()
         self.class_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.positions = nn.Parameter(torch.randn(1, 65, WIDTH) * 0.02)
-        self.layers = nn.Sequential(*(EncoderLayer() for _ in range(5)))
+        self.positions = nn.Parameter(torch.randn(1, 17, WIDTH) * 0.02)
+        self.layers = nn.Sequential(*(EncoderLayer() for _ in range(4)))
         self.norm = nn.LayerNorm(WIDTH)
         self.fc = nn.Linear(WIDTH, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = self.patches(x).flatten(2).transpose(1, 2)  # (n, 64, width)
-        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], dim=1)
+        class_token = self.class_token.expand(x.shape[0], -1, -1)
+        tokens = torch.cat([class_token, self.patches(x)], dim=1)  # (n, 17, width)
         x = self.layers(tokens + self.positions)
         return self.fc(self.norm(x)[:, 0])
 
 
 @SAMPLES.register(
-    "shapes-vit", data="shapes", rank=5, epochs=20, batch_size=128, optimiser="adamw", learning_rate=0.0015,
+    "shapes-vit", data="shapes", rank=5, epochs=12, batch_size=64, optimiser="adamw", learning_rate=0.0015,
     weight_decay=0.05, augmentation="turn_shift",
 )  # fmt: skip
 def shapes_vit() -> nn.Module:

@@ -74,6 +74,13 @@ def test_the_weights_are_left_as_they_were():
     assert all(torch.equal(before[name], WEIGHTS[name]) for name in WEIGHTS)
 
 
+@pytest.mark.filterwarnings("error")
+def test_parameters_that_train_are_read_like_plain_tensors():
+    weight = torch.nn.Parameter(torch.tensor([[1.0, -2.0]]))
+    assert weight_histogram({"a": weight}, bins=2).layers == weight_histogram({"a": weight.detach()}, bins=2).layers
+    assert not weight_image(weight).values.requires_grad
+
+
 def test_sparsity_of_layers():
     assert layer_sparsity(WEIGHTS) == {"a": pytest.approx(1 / 3), "b": 0}
 

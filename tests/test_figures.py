@@ -196,9 +196,9 @@ def test_the_heat_map_has_outputs_down_and_real_positions():
     (picture,) = figure.data
     assert np.allclose(picture.z, [[21 / 6, 6], [11, 13.5]]) and picture.z.dtype == np.float32
     assert (picture.x0, picture.dx, picture.y0, picture.dy) == (1, 3, 0.5, 2)
-    assert "mean of 2 x 3 weights" in figure.layout.title.text
+    assert "mean of 2 x 3 weights" in figure.layout.title.subtitle.text
     assert figure.layout.yaxis.autorange == "reversed"
-    assert "one cell" not in weight_heatmap(weight_image(WEIGHTS["conv1"]), "conv1").layout.title.text
+    assert weight_heatmap(weight_image(WEIGHTS["conv1"]), "conv1").layout.title.subtitle.text is None
 
 
 # --------------------------------------------------------------------------- channels, costs, sizes

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from ..labels import LABELS
 from ..values import LayerOutcome
-from .style import AFTER, DENSE, KEPT, figure, nothing, tall, text
+from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)
 
@@ -17,7 +17,7 @@ def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
     drawn = figure(
         "Where parameters and multiply-adds are, before and after", LABELS["params"], LABELS["layer"],
         height=tall(2 * len(layers)), barmode="group", xaxis={"domain": LEFT},
-        xaxis2={"domain": RIGHT, "title": {"text": LABELS["macs"]}, "anchor": "y", "tickformat": "~s"},
+        xaxis2={"domain": RIGHT, "title": {"text": LABELS["macs"]}, "anchor": "y", "gridcolor": GRID, "zeroline": False},
     )  # fmt: skip
     drawn.update_xaxes(tickformat="~s")
     drawn.update_yaxes(autorange="reversed", type="category")

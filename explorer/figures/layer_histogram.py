@@ -16,7 +16,7 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
         return nothing(drawn)
     edges, counts, removed = np.array(histogram.edges), np.array(found.counts), np.array(found.removed_counts)
     if histogram.scale == "log":
-        drawn.update_xaxes(type="log", exponentformat="power")
+        drawn.update_xaxes(type="log", dtick="D2", exponentformat="power")
     for name, heights, colour in (("kept", counts - removed, KEPT), ("removed", removed, REMOVED)):
         if heights.any():
             drawn.add_trace(_bars(edges, heights, name, colour))

@@ -23,14 +23,17 @@ def text(foreign: object) -> str:
 def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
     """An empty figure with a title and two titled axes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True}
-    found = go.Figure(layout={"template": "none", "title": {"text": title}, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR})
+    heading = {"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}  # above the legend
+    found = go.Figure(layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR})
     found.update_xaxes(title_text=x, **axis)
     found.update_yaxes(title_text=y, **axis)
-    return found.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 90, "r": 20}, **layout)
+    found.update_layout(modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT})  # else a dark bar on a light page
+    return found.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout)
 
 
 def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
-    """The figure with a sentence in place of data."""
+    """The figure with a sentence in place of data, and no numbers on its axes, which would mean nothing."""
+    figure.update_xaxes(showticklabels=False).update_yaxes(showticklabels=False)
     return figure.add_annotation(text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
 
 

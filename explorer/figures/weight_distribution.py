@@ -10,9 +10,11 @@ from .style import KEPT, REMOVED, figure, nothing, tall, text
 def weight_distribution(histogram: WeightHistogram) -> go.Figure:
     """One box a layer: the middle half of its non-zero magnitudes, whiskers from the 5 % to the 95 % quantile."""
     layers = [layer for layer in histogram.layers if layer.quantiles]
-    title = "How large the weights of each layer are (box: middle half, whiskers: 5 to 95 %)"
-    drawn = figure(title, f"{LABELS['magnitude']}, log scale", LABELS["layer"], height=tall(len(layers)))
-    drawn.update_xaxes(type="log", exponentformat="power")
+    drawn = figure(
+        "How large the weights of each layer are", f"{LABELS['magnitude']}, log scale", LABELS["layer"], height=tall(len(layers))
+    )
+    drawn.update_layout(title_subtitle_text="box: the middle half and the median, whiskers: from 5 to 95 %")
+    drawn.update_xaxes(type="log", dtick="D2", exponentformat="power")
     drawn.update_yaxes(autorange="reversed", type="category")
     if not layers:
         return nothing(drawn)

@@ -15,10 +15,10 @@ def weight_heatmap(image: WeightImage | None, layer: str) -> go.Figure:
     if image is None or not image.values.numel():
         return nothing(figure(title, "Input", y))
     rows, columns = image.block
-    if image.block != (1, 1):
-        title += f"<br><sup>one cell shows the {image.reduction} of {rows} x {columns} weights</sup>"
     x = "Input" if len(image.shape) < 3 else f"Input and kernel position ({' x '.join(map(str, image.shape[1:]))})"
     drawn = figure(title, x, y)
+    if image.block != (1, 1):
+        drawn.update_layout(title_subtitle_text=f"one cell shows the {image.reduction} of {rows} x {columns} weights")
     drawn.update_yaxes(autorange="reversed")
     return drawn.add_trace(
         go.Heatmap(

@@ -3,7 +3,7 @@
 from torch import nn
 
 from ..values import Layer
-from .coupling import Walk
+from .coupling import Walk, op_name
 
 KINDS = {
     "conv": "conv", "linear": "linear", "embedding": "embedding", "batch_norm": "norm", "layer_norm": "norm",
@@ -16,8 +16,7 @@ MODULES = {
 
 
 def _kind(target: object) -> str:
-    name = target.overloadpacket.__name__ if hasattr(target, "overloadpacket") else ""
-    return next((kind for prefix, kind in KINDS.items() if name.startswith(prefix)), "other")
+    return next((kind for prefix, kind in KINDS.items() if op_name(target).startswith(prefix)), "other")
 
 
 def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
@@ -40,7 +39,7 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             layer = first.rsplit(".", 1)[0] if first.endswith((".weight", ".bias")) else first
             found[layer]["macs"] += walk.macs.get(node.name, 0)
             if len(shapes[first]) >= 2 and kind in ("conv", "linear", "embedding") and not found[layer]["weight"]:
-                transposed = "transpose" in str(node.target) or kind == "linear" and "linear" not in str(node.target)
+                transposed = "transpose" in str(node.target) or (kind == "linear" and "linear" not in str(node.target))
                 found[layer] |= {"weight": first, "kind": kind, "transposed": transposed}
     return tuple(
         Layer(

@@ -37,6 +37,12 @@ class Coupling:
     macs: Mapping[str, int]
 
 
+def op_name(target: Any) -> str:
+    """The name of an aten operator without its overload, such as "conv2d"; "" for anything else."""
+    packet = getattr(target, "overloadpacket", None)
+    return packet.__name__ if packet is not None else ""
+
+
 def where(node: fx.Node) -> str:
     """The dotted name of the module in which a node was traced, "the model" at the top."""
     stack = node.meta.get("nn_module_stack") or {}
@@ -86,45 +92,47 @@ class Walk:
             shape = [1 if not isinstance(s, int) else s for s in value.shape]
             static_batch = all(isinstance(s, int) for s in value.shape) and value.dim() > 0
             return Labelled(torch.empty([1, *shape[1:]] if static_batch else shape, dtype=value.dtype, device="meta"))
-        shape = tuple(value.shape)
+        full = tuple(value.shape)
         tensor = self.names[node.name]
         arrays = []
-        for dim, size in enumerate(shape):
-            labels = self.ties.fresh(shape, dim)
+        for dim, size in enumerate(full):
+            labels = self.ties.fresh(full, dim)
             self.slots[tensor, dim] = labels.flatten()
             if size > 1:
                 arrays.append(labels)
-        return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"), tuple(arrays), parameter=True)
+        return Labelled(torch.empty(full, dtype=value.dtype, device="meta"), tuple(arrays), parameter=True)
 
     def _look_up(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda n: self.values[n.name])
 
     def _call(self, node: fx.Node) -> Any:
         args, kwargs = self._look_up(node.args), self._look_up(node.kwargs)
-        if node.target is operator.getitem:
+        target: Any = node.target
+        if target is operator.getitem:
             return args[0][args[1]]
         strip = lambda v: fx.node.map_aggregate(v, lambda x: x.meta if isinstance(x, Labelled) else x)  # noqa: E731
-        if getattr(node.target, "overloadpacket", None) is not None and node.target.overloadpacket.__name__ in IGNORED:
+        if op_name(target) in IGNORED:
             return None
-        if not labelled([args, kwargs]) and not isinstance(node.target, torch._ops.OpOverload):
-            return node.target(*args, **kwargs)
-        out = self._execute(node, strip(args), strip(kwargs))
+        if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
+            return target(*args, **kwargs)
+        out = self._execute(target, strip(args), strip(kwargs))
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
-        call = Call(self.ties, node.target, tuple(args), dict(kwargs), out, where(node))
+        call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
         return self._labelled(node, call)
 
-    def _execute(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+    def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
         if "device" in kwargs:
             kwargs = {**kwargs, "device": torch.device("meta")}
         with torch.no_grad():
-            return node.target(*args, **kwargs)
+            return target(*args, **kwargs)
 
     def _labelled(self, node: fx.Node, call: Call) -> Any:
-        name = call.target.overloadpacket.__name__.rstrip("_") if hasattr(call.target, "overloadpacket") else str(call.target)
+        name = op_name(call.target).rstrip("_") or str(call.target)
         operands = labelled([call.args, call.kwargs])
         parameter = bool(operands) and all(o.parameter for o in operands)
+        arrays: Any
         if name in RULES:
             arrays = RULES[name](call)
             self._note_producer(node, name, call)
@@ -189,6 +197,10 @@ def solve(walk: Walk) -> Coupling:
     for array, dim, why in ties.picked:
         held = classes[array.clamp(min=0)]
         if bool((held != held.narrow(dim, 0, 1)).any()) and _hyperplanes(held, dim):
+            ties.freeze(array, why)
+    for array, dims, why in ties.missing:  # whole heads may meet values that do not vary within a head
+        held = classes[array.clamp(min=0)]
+        if any(bool((held != held.narrow(dim, 0, 1)).any()) for dim in dims):
             ties.freeze(array, why)
     frozen = _frozen_reasons(ties, classes)
     groups, units = _groups(walk, classes, frozen)

@@ -67,6 +67,7 @@ class Ties:
     reasons: list[tuple[int, str]] = field(default_factory=list)
     heads: list[Tensor] = field(default_factory=list)
     picked: list[tuple[Tensor, int, str]] = field(default_factory=list)
+    missing: list[tuple[Tensor, frozenset[int], str]] = field(default_factory=list)
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """New labels, one a position along `dim`."""

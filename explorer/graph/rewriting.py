@@ -2,16 +2,18 @@
 
 import operator
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from ..errors import CompactionError
-from .coupling import Coupling
+from .coupling import Coupling, op_name
 from .labels import Labelled, varying
 
-SIZED = "view reshape _unsafe_view expand new_zeros new_ones new_full zeros ones full broadcast_to".split()
+SIZED = ("view", "reshape", "_unsafe_view", "expand", "new_zeros", "new_ones", "new_full", "zeros", "ones", "full",
+         "broadcast_to")  # fmt: skip
 aten = torch.ops.aten
 
 
@@ -64,7 +66,7 @@ def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Sur
     """
     values = left.coupling.values
     out = values[node.name]
-    name = node.target.overloadpacket.__name__.rstrip("_") if hasattr(node.target, "overloadpacket") else ""
+    name = op_name(node.target).rstrip("_")
     source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
     if name in SIZED and isinstance(out, Labelled):
         return node.target, *_resize(name, node, args, kwargs, graph, left)
@@ -118,8 +120,8 @@ def conv_groups(node: fx.Node, groups: int, left: Survivors) -> int:
     """The number of groups after the cut: depthwise follows its channels, others keep theirs."""
     if groups == 1:
         return 1
-    values = left.coupling.values
-    source, weight = values[node.args[0].name], values[node.args[1].name]
+    inputs: Any = node.args[:2]
+    source, weight = (left.coupling.values[n.name] for n in inputs)
     channels = left.shape(source)[1 if len(source.shape) == weight.meta.dim() else 0]
     shared = left.shape(weight)[0 if "transpose" in str(node.target) else 1]
     return channels // (shared if "transpose" not in str(node.target) else shared // (weight.shape[0] // groups) or 1) or 1
@@ -152,7 +154,7 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
         raise CompactionError(f"Removing these units would leave nothing of the slice in {node.name!r}.")
     if taken == list(range(taken[0], taken[0] + len(taken))):
         return node.target, (args[0], dim, taken[0], taken[-1] + 1), {}
-    strides = {b - a for a, b in zip(taken, taken[1:], strict=False)}
+    strides = {b - a for a, b in pairwise(taken)}
     if len(strides) == 1:
         return node.target, (args[0], dim, taken[0], taken[-1] + 1, strides.pop()), {}
     raise CompactionError(f"The slice with step {step} in {node.name!r} cannot be renumbered for these units.")

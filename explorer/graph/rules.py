@@ -66,7 +66,7 @@ MOVES = (
 ).split()
 SAME = (
     "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout lift_fresh "
-    "lift_fresh_copy detach_copy native_dropout requires_grad_ positive"
+    "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill"
 ).split()
 
 
@@ -79,10 +79,13 @@ def same(call: Call) -> Arrays:
 def move(call: Call) -> Any:
     """Executed on the label arrays themselves."""
     source: Labelled = call.args[0]
-    if call.target.overloadpacket.__name__ in ("view_as", "reshape_as", "expand_as"):
-        shape = call.args[1].shape
-        return compressed([a.expand(source.shape).reshape(shape) if a.numel() else a for a in source.arrays])
-    moved = [call.target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
+    if _name(call) == "expand_as":
+        return tuple(lifted(a, len(call.args[1].shape)) for a in source.arrays)
+    if _name(call) in ("view_as", "reshape_as"):
+        return compressed([source.expanded(a).reshape(call.args[1].shape) for a in source.arrays])
+    # a view of labels that do not vary along a dimension is not contiguous
+    target = torch.ops.aten.reshape.default if _name(call) in ("view", "_unsafe_view") else call.target
+    moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
     if isinstance(call.out, Labelled | Tensor):
         return compressed(moved)
     return [compressed(pieces) for pieces in zip(*moved, strict=True)] if moved else [() for _ in call.out]
@@ -134,8 +137,7 @@ def stack(call: Call) -> Arrays:
     parts: list[Labelled] = call.args[0]
     dim = call.arg(1, "dim", 0) % (len(parts[0].shape) + 1)
     lifted_parts = [Labelled(p.meta.unsqueeze(dim), tuple(a.unsqueeze(dim) for a in p.arrays)) for p in parts]
-    tied = meet(call.ties, lifted_parts, f"stacked in {call.where}")
-    return tied
+    return meet(call.ties, lifted_parts, f"stacked in {call.where}")
 
 
 @rule("pad", "constant_pad_nd")
@@ -205,7 +207,7 @@ def meet(ties: Ties, operands: Sequence[Labelled], why: str) -> Arrays:
                 if j != i and needed:
                     owned = set().union(*(varying(other) for other in others)) if others else set()
                     if needed - owned:
-                        ties.freeze(array, f"{why} with values that no layer produces")
+                        ties.missing.append((array, frozenset(needed - owned), f"{why} with values that no layer produces"))
             _join(ties, result, array, why)
     return tuple(result)
 
@@ -232,7 +234,9 @@ def pointwise(call: Call) -> Arrays:
     return meet(call.ties, operands, f"{verb.get(_name(call), 'combined')} in {call.where}")
 
 
-UNTAGGED = "hardswish hardsigmoid hardtanh relu6 leaky_relu elu selu celu silu mish gelu softplus log_sigmoid rrelu threshold".split()
+UNTAGGED = (
+    "hardswish hardsigmoid hardtanh relu6 leaky_relu elu selu celu silu mish gelu softplus log_sigmoid rrelu threshold copy"
+).split()
 RULES.update(dict.fromkeys(UNTAGGED, pointwise))
 
 
@@ -252,10 +256,9 @@ def glu(call: Call) -> Arrays:
     """The first half of a dimension, gated by the second."""
     source, dim = call.args[0], call.arg(1, "dim", -1) % len(call.args[0].shape)
     size = source.shape[dim] // 2
-    halves = [
-        Labelled(source.meta.narrow(dim, start, size), compressed([source.expanded(a).narrow(dim, start, size) for a in source.arrays]))
-        for start in (0, size)
-    ]
+    arrays = [source.expanded(a) for a in source.arrays]
+    cut = lambda x, start: x.narrow(dim, start, size)  # noqa: E731
+    halves = [Labelled(cut(source.meta, start), compressed([cut(a, start) for a in arrays])) for start in (0, size)]
     return meet(call.ties, halves, f"gated in {call.where}")
 
 
@@ -391,43 +394,38 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
     rank = max(len(a.shape), len(b.shape))
     left, right = [_sides(call, v, rank) for v in (a, b)]
     m, k = rank - 2, rank - 1
-    inner_a, inner_b = left.get(k), right.get(m)
-    size = a.shape[-1]
+    inner_a, inner_b = left.matrix.get(k), right.matrix.get(m)
     if inner_a is not None or inner_b is not None:
-        ties.tie(*(_entering(call, x.flatten() if x is not None else None, size) for x in (inner_a, inner_b)))
-    batch_a = Labelled(a.meta, (left["batch"],)) if "batch" in left else None
-    batch_b = Labelled(b.meta, (right["batch"],)) if "batch" in right else None
-    heads = _batch(call, a, b, batch_a, batch_b, rank)
-    outer = [side[d] for side, d in ((left, m), (right, k)) if d in side]
-    result = list(heads)
-    for array in outer:
-        result.append(array)
-    return tuple(result)
+        entering = [_entering(call, x.flatten() if x is not None else None, a.shape[-1]) for x in (inner_a, inner_b)]
+        ties.tie(entering[0], entering[1])
+    heads: Arrays = ()
+    if left.batch or right.batch:
+        both = [Labelled(v.meta[..., :1, :1], side.batch) for v, side in ((a, left), (b, right))]
+        heads = meet(ties, both, f"heads of one attention in {call.where}")
+    return (*heads, *(side.matrix[d] for side, d in ((left, m), (right, k)) if d in side.matrix))
 
 
-def _sides(call: Call, value: Labelled, rank: int) -> dict[Any, Tensor]:
-    """Sort the arrays of one factor: by matrix dimension, and "batch" (whole heads, tied along the matrix)."""
-    matrix = {rank - 2, rank - 1}
-    sides: dict[Any, Tensor] = {}
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The arrays of one factor of a product: by matrix dimension, and those of batch dimensions (whole heads)."""
+
+    matrix: dict[int, Tensor]
+    batch: Arrays
+
+
+def _sides(call: Call, value: Labelled, rank: int) -> Sides:
+    matrix, batch = {}, []
+    last = {rank - 2, rank - 1}
     for array in (lifted(a, rank) for a in value.arrays):
         dims = varying(array)
-        if not dims:
-            continue
-        if dims - matrix:
-            sides["batch"] = call.ties.tie_along(array, dims & matrix)
+        if dims - last:
+            batch.append(call.ties.tie_along(array, dims & last))
             call.ties.heads.append(array.flatten()[:1])
         elif len(dims) == 1:
-            sides[next(iter(dims))] = array
-        else:
+            matrix[next(iter(dims))] = array
+        elif dims:
             call.ties.freeze(array, f"spread over both dimensions of a matrix in {call.where}")
-    return sides
-
-
-def _batch(call: Call, a: Labelled, b: Labelled, batch_a: Labelled | None, batch_b: Labelled | None, rank: int) -> Arrays:
-    why = f"heads of one attention in {call.where}"
-    cut = lambda value: value.meta[..., :1, :1]  # noqa: E731
-    both = [Labelled(cut(v), batch.arrays if batch else ()) for v, batch in ((a, batch_a), (b, batch_b))]
-    return meet(call.ties, both, why) if batch_a or batch_b else ()
+    return Sides(matrix, tuple(batch))
 
 
 @rule("scaled_dot_product_attention")
@@ -517,7 +515,7 @@ def layer_norm(call: Call) -> Arrays:
 def group_norm(call: Call) -> Arrays:
     """Equal positions of all groups are tied, so that groups stay equal."""
     source, groups = call.args[0], call.args[1]
-    arrays = batch_norm(Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where))
+    arrays: Any = batch_norm(Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where))
     for array in arrays:
         if varying(array) == {1}:
             blocks = array.reshape(groups, -1)
@@ -549,9 +547,9 @@ def reduce(call: Call) -> Arrays:
     arrays = []
     for array in source.arrays:
         if varying(array) & reduced:
-            if varying(array) - reduced:
-                call.ties.freeze(array, f"reduced over one of its dimensions in {call.where}")
-            continue
+            if not varying(array) - reduced:
+                continue
+            array = call.ties.tie_along(array, varying(array) & reduced)  # e.g. whole heads
         shape = [extent for d, extent in enumerate(array.shape) if d not in reduced or keep]
         arrays.append(array.reshape(shape))
     return tuple(arrays)

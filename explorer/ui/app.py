@@ -1,5 +1,7 @@
 """The entry script: navigation over the pages, and the sidebar that all of them share."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer import paths
@@ -10,12 +12,17 @@ DEFAULT_PAGE = "prune"
 ICONS = {"prune": ":material/tune:"}
 OTHER_ICON = ":material/article:"
 
-st.set_page_config("Pruning Explorer", ":material/tune:", layout="wide")
+st.set_page_config("Pruning Explorer", Path(__file__).with_name("icon.svg").read_text(encoding="utf-8"), layout="wide")
 layout.style()
 
 found = sorted(paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (path.stem != DEFAULT_PAGE, path.stem))
 pages = [
-    st.Page(path, title=path.stem.replace("_", " ").capitalize(), icon=ICONS.get(path.stem, OTHER_ICON), default=path.stem == DEFAULT_PAGE)
+    st.Page(
+        path,
+        title=path.stem.replace("_", " ").capitalize(),
+        icon=ICONS.get(path.stem, OTHER_ICON),
+        default=path.stem == DEFAULT_PAGE,
+    )
     for path in found
 ]
 page = st.navigation(pages)

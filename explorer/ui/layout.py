@@ -8,8 +8,18 @@ from .metrics import Card
 
 STYLE = """
 <style>
-.st-key-metrics { position: sticky; top: 0; z-index: 90; background: var(--st-background-color, inherit); padding: 0.25rem 0 0.5rem; }
-.block-container { padding-top: 2.5rem; padding-bottom: 3rem; }
+.stMainBlockContainer { padding: 2.5rem 2.5rem 3rem; }
+@media (max-width: 900px) { .stMainBlockContainer { padding: 2.5rem 1rem 3rem; } }
+.st-key-cards > div { flex: 1 1 8rem; min-width: 0; }
+.st-key-cards { min-height: 8.4rem; }
+@media (min-width: 1000px) and (min-height: 800px) {
+  div:has(> .st-key-metrics) {
+    position: sticky; top: 0; z-index: 90; padding-top: 0.75rem; background: var(--st-background-color);
+  }
+}
+.st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
+.st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
+.st-key-status { min-height: 2.6rem; }
 </style>
 """
 
@@ -21,11 +31,11 @@ def style() -> None:
 
 def draw_cards(cards: tuple[Card, ...], *, stale: bool = False) -> None:
     """Cards side by side; they wrap where the page is narrow. Stale ones, of an older recipe, don't state a change."""
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="medium", key="cards"):
         for card in cards:
-            with st.container(width=190, gap=None):
+            with st.container(gap=None):
                 st.metric(card.label, card.value, None if stale else card.change, card.colour, help=card.trap)
-                st.caption("  \n".join(plain(note) for note in card.notes) if not stale else "of the previous recipe")
+                st.caption("of the previous recipe" if stale else "  \n".join(plain(note) for note in card.notes))
 
 
 def plain(text: str) -> str:

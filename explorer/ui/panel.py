@@ -32,7 +32,11 @@ def _exact(report: Report | None) -> dict[str, int] | None:
     if report is None or report.pruned.params is None or report.pruned.macs is None:
         return None
     nonzero = report.pruned.nonzero_params
-    return {"params": report.pruned.params, "macs": report.pruned.macs, "nonzero_params": report.pruned.params if nonzero is None else nonzero}
+    return {
+        "params": report.pruned.params,
+        "macs": report.pruned.macs,
+        "nonzero_params": report.pruned.params if nonzero is None else nonzero,
+    }
 
 
 def _take(key: str, shown: tuple[Bank, ...]) -> None:

@@ -77,7 +77,9 @@ def allotted(
     return with_pattern(chosen, graph.profile, recipe.pattern) if bank == "weights" else chosen
 
 
-def fill(subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, allocator: str, target: float, locks: Collection[Lock]) -> Recipe:
+def fill(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, allocator: str, target: float, locks: Collection[Lock]
+) -> Recipe:
     """Every bank of a mode at one overall target."""
     for bank in MODES[mode]:
         recipe = allotted(subject, graph, recipe, bank, allocator, target, locks)

@@ -1,5 +1,7 @@
 """What all sessions of the process share: subjects, their graphs, and the worker. Bounded, since closed sessions linger."""
 
+import atexit
+
 import streamlit as st
 from streamlit.runtime import exists, get_instance
 
@@ -25,8 +27,10 @@ def load_graph(name: str) -> ModelGraph:
 
 @st.cache_resource(show_spinner=False)
 def lanes() -> Lanes:
-    """The one background worker."""
-    return Lanes(_is_active)
+    """The one background worker; joined at exit, since a thread inside torch would abort the process."""
+    made = Lanes(_is_active)
+    atexit.register(made.shutdown)
+    return made
 
 
 def _is_active(session: str) -> bool:

@@ -1,5 +1,7 @@
 """Start the page in this process."""
 
+import threading
+import webbrowser
 from pathlib import Path
 
 import streamlit as st
@@ -7,6 +9,7 @@ import streamlit as st
 from .settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
+BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier waits for it
 
 
 def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open_browser: bool = True) -> None:
@@ -17,4 +20,10 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
         host: 127.0.0.1 keeps it on this machine.
     """
     configure(settings)
-    st.App(SCRIPT).run(config={"server.address": host, "server.port": port, "server.headless": not open_browser})
+    if open_browser:
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
+        opener.daemon = True
+        opener.start()
+    # headless, because otherwise Streamlit covers the page with advertisements of its own
+    st.App(SCRIPT).run(config={"server.address": host, "server.port": port, "server.headless": True})

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ..curves import QUICK, strength_curve
 from ..engine import Conditions, stream
 from ..environment import pick_device
 from ..errors import ExplorerError, UnknownNameError
@@ -189,6 +190,7 @@ def _move(line: History) -> None:
     state.histories[state.model] = line
     state.generation += 1
     state.cancelled.clear()
+    state.notice = None
 
 
 def checked(profile: ModelProfile, value: Recipe) -> Recipe:
@@ -239,16 +241,21 @@ def acknowledge(sequence: int) -> bool:
 
 def attempt(action: Callable[..., Any], *args: Any) -> None:
     """Do what a widget asks for; what goes wrong is told in one box, and the recipe is kept."""
+    _state().notice = None
     try:
         action(*args)
     except ExplorerError as error:
         _state().notice = str(error)
 
 
-def take_notice() -> str | None:
-    """What there is to tell, once."""
-    notice, _state().notice = _state().notice, None
-    return notice
+def notice() -> str | None:
+    """What went wrong with the user's last action, or None."""
+    return _state().notice
+
+
+def dismiss() -> None:
+    """The user has read the notice."""
+    _state().notice = None
 
 
 # --------------------------------------------------------------------------- background work
@@ -298,6 +305,17 @@ def report() -> Report | None:
     """The newest Report of the current recipe, or None before the first chunk."""
     state = live()
     return state.value if state.key == live_key() else None
+
+
+def curve_key() -> Hashable:
+    return (subject().id, recipe().fingerprint, conditions().device)
+
+
+def curve() -> JobState:
+    """The current recipe from dense to its full strength, measured when nothing more urgent waits."""
+    model, its_graph, wanted = subject(), graph(), recipe()
+    how = replace(QUICK, device=conditions().device)
+    return job("curve", curve_key(), lambda: strength_curve(model, its_graph, wanted, how))
 
 
 def polled(draw: Callable[[], None], *lanes: str) -> None:

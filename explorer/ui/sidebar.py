@@ -7,6 +7,7 @@ from ..errors import ExplorerError
 from . import layout, session, settings, widgets
 
 SAMPLES = (512, 1024, 2048)
+ALWAYS_THERE = ("auto", "cpu")
 
 
 def draw() -> None:
@@ -16,7 +17,10 @@ def draw() -> None:
         _about()
         _samples()
         _device()
-    layout.draw_notice(session.take_notice())
+    if session.notice():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            layout.draw_notice(session.notice())
+            st.button("Dismiss", "dismiss", on_click=session.dismiss, type="tertiary")
 
 
 def _about() -> None:
@@ -36,23 +40,26 @@ def _samples() -> None:
     split = task.split("tuning") if task else None
     if split is None:
         return
-    choices = {f"all {len(split):,} samples": None} | {f"first {samples:,}": samples for samples in SAMPLES if samples < len(split)}
+    choices: dict[str, int | None] = {f"all {len(split):,} samples": None}
+    choices |= {f"first {samples:,}": samples for samples in SAMPLES if samples < len(split)}
     now = next((words for words, samples in choices.items() if samples == session.conditions().samples), next(iter(choices)))
-    widgets.choose("Measured on", list(choices), now, lambda words: session.set_conditions(samples=choices[words], device=session.device()),
-                   key="samples",
-                   help="Of the tuning split. Fewer samples answer sooner, with a wider range.")  # fmt: skip
+    take = lambda words: session.set_conditions(samples=choices[words], device=session.device())  # noqa: E731
+    told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
+    widgets.choose("Measured on", list(choices), now, take, key="samples", help=told)
 
 
 def _device() -> None:
-    def usable(device: str) -> bool:
-        try:
-            return pick_device(device) is not None
-        except ExplorerError:
-            return False
-
-    found = [device for device in DEVICES if usable(device)]
-    if len(found) > 2:
-        widgets.choose("Device", found, session.device(), key="device",
-                       take=lambda device: session.set_conditions(samples=session.conditions().samples, device=device))  # fmt: skip
+    found = [device for device in DEVICES if _usable(device)]
+    take = lambda device: session.set_conditions(samples=session.conditions().samples, device=device)  # noqa: E731
+    if len(found) > len(ALWAYS_THERE):
+        widgets.choose("Device", found, session.device(), take, key="device")
     else:
         st.caption(f"Device: {pick_device(session.device()).type}")
+
+
+def _usable(device: str) -> bool:
+    try:
+        pick_device(device)
+    except ExplorerError:
+        return False
+    return True

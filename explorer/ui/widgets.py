@@ -1,6 +1,6 @@
 """Widgets that show a value of the session and change it through it: the signature of a plug-in is its form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,21 +9,31 @@ from ..registry import Param, Plugin, Registry
 from . import session
 
 
-def choose(label: str, options: list[Any], value: Any, take: Callable[[Any], None], *, key: str, **extra: Any) -> None:
+def choose(
+    label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
+) -> None:
     """A selectbox that shows a value; `take` is told of another choice."""
-    key = session.show(key, value)
-    st.selectbox(label, options, key=key, on_change=lambda: session.attempt(take, session.shown(key)), **extra)
+    st.selectbox(label, options, key=session.show(key, value), on_change=_told(key, take), help=help)
 
 
-def switch(label: str, options: list[str], value: str, take: Callable[[str], None], *, key: str, **extra: Any) -> None:
+def switch(
+    label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
+) -> None:
     """A segmented control that shows a value; a click on the chosen one changes nothing."""
-    key = session.show(key, value)
+    st.segmented_control(label, options, key=session.show(key, value), on_change=_told(key, take), help=help)
 
+
+def whole_number(label: str, low: int, high: int, value: int, take: Callable[[Any], None], *, key: str) -> None:
+    """A number field that shows a value."""
+    st.number_input(label, low, high, key=session.show(key, value), on_change=_told(key, take), step=1)
+
+
+def _told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
     def changed() -> None:
         if session.shown(key) is not None:
             session.attempt(take, session.shown(key))
 
-    st.segmented_control(label, options, key=key, on_change=changed, **extra)
+    return changed
 
 
 def choose_plugin(label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str) -> None:

@@ -15,11 +15,10 @@ function createInstance(parent) {
   instance.totals = instance.root.querySelector(".totals");
   instance.rows = instance.root.querySelector(".banks");
   instance.detail = instance.root.querySelector(".detail");
-  instance.detail.textContent = HINT;
   instance.observer = new ResizeObserver(() => instance.banks.forEach(wrap));
   instance.observer.observe(instance.root);
   instance.handler = createHandler(instance);
-  instance.root.addEventListener("pointerleave", () => { instance.detail.textContent = HINT; });
+  instance.root.addEventListener("pointerleave", () => { instance.described = undefined; paintDetail(instance); });
   return instance;
 }
 
@@ -28,7 +27,7 @@ function createHandler(instance) {
     move: (key, ratio) => { move(instance, key, ratio); paint(instance); },
     release: (options) => release(instance, options),
     toggleLock: (key) => toggleLock(instance, key),
-    describe: (key) => describe(instance, key),
+    describe: (key) => { instance.described = key; paintDetail(instance); },
     bank: (name) => instance.data.banks.find((bank) => bank.name === name),
   };
 }
@@ -136,6 +135,7 @@ function paint(instance) {
     paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
   }
   paintTotals(instance);
+  paintDetail(instance);
 }
 
 function paintTotals(instance) {
@@ -163,13 +163,18 @@ function totalsText(now, dense, about) {
   return parts.join("  ·  ");
 }
 
-function describe(instance, key) {
+function paintDetail(instance) {
+  const key = instance.described;
   const found = [...strips(instance)].find((item) => item.key === key);
+  instance.detail.textContent = found ? describe(instance, key, found) : HINT;
+}
+
+function describe(instance, key, found) {
   const lines = describeStrip(found.strip);
   if (shownLock(instance, key, found.strip)) lines.push("Locked: allocators, presets and linked moves leave it alone; unlock it to move it.");
   const costs = sensitivityText(found.strip, shownRatio(instance, key, found.strip));
   if (costs) lines.push(costs);
-  instance.detail.textContent = lines.join("  ·  ");
+  return lines.join("  ·  ");
 }
 
 function sensitivityText(strip, ratio) {

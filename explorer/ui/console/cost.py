@@ -46,28 +46,25 @@ class Estimate:
 
 
 def cost_table(profile: ModelProfile) -> tuple[LayerCost, ...]:
-    """One entry a layer, and one named "" for parameters that belong to no layer."""
+    """One entry a layer, and one named "" for what belongs to no layer: the products inside attention follow its heads."""
     layers = tuple(_cost(layer, profile.groups) for layer in profile.layers)
     params = profile.params - sum(layer.params for layer in profile.layers)
     macs = profile.macs - sum(layer.macs for layer in profile.layers)
-    return (*layers, LayerCost("", 0, params, macs, {}, {})) if params or macs else layers
+    heads = [group.name for group in profile.free_groups.values() if group.unit == "head"]
+    rest = LayerCost("", 0, params, macs, {}, dict.fromkeys(heads, 1 / len(heads)) if heads else {})
+    return (*layers, rest) if params or macs else layers
 
 
 def _cost(layer: Layer, groups: Iterable[Group]) -> LayerCost:
     weight = prod(layer.shape) if layer.shape else 0
-    tensor, groups = layer.weight or f"{layer.name}.weight", tuple(groups)
-    outputs, inputs = _shares(groups, tensor, 1 - layer.input_dim), _shares(groups, tensor, layer.input_dim)
-    return LayerCost(layer.name, weight, layer.params - weight, layer.macs, outputs, inputs)
-
-
-def _shares(groups: Iterable[Group], tensor: str, dim: int) -> dict[str, float]:
-    shares: dict[str, float] = {}
+    tensors = {layer.weight, f"{layer.name}.weight", layer.name}
+    sides: tuple[dict[str, float], dict[str, float]] = {}, {}
     for group in groups:
-        for slot in group.slots:
-            if slot.tensor == tensor and slot.dim == dim and group.frozen is None and slot.unit_of:
-                here = sum(unit >= 0 for unit in slot.unit_of) / len(slot.unit_of)
-                shares[group.name] = shares.get(group.name, 0.0) + here
-    return shares
+        for slot in group.slots if group.frozen is None else ():
+            if slot.tensor in tensors and slot.unit_of:
+                side = sides[0 if slot.dim == 1 - layer.input_dim else 1]
+                side[group.name] = side.get(group.name, 0.0) + sum(unit >= 0 for unit in slot.unit_of) / len(slot.unit_of)
+    return LayerCost(layer.name, weight, layer.params - weight, layer.macs, *sides)
 
 
 def removed_fraction(ratio: float, units: int) -> float:
@@ -91,7 +88,9 @@ def estimate(
     removed = {group: removed_fraction(ratio, units[group]) for group, ratio in channels.items() if group in units}
     params = nonzero = macs = 0.0
     for cost in costs:
-        out, into = (1 - sum(share * removed.get(group, 0.0) for group, share in side.items()) for side in (cost.outputs, cost.inputs))
+        out, into = (
+            1 - sum(share * removed.get(group, 0.0) for group, share in side.items()) for side in (cost.outputs, cost.inputs)
+        )
         params += cost.weight * out * into + cost.other * out
         nonzero += cost.weight * out * into * (1 - weights.get(cost.layer, 0.0)) + cost.other * out
         macs += cost.macs * out * into

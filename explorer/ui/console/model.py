@@ -123,7 +123,9 @@ def read_edit(banks: Iterable[Bank], message: object) -> Edit:
         raise RecipeError(f"'seq' of an edit must be a whole number from 0, got {str(sequence)[:80]!r}.")
     by_name = {bank.name: bank for bank in banks}
     values, locks = (_by_bank(by_name, key, message.get(key, {})) for key in ("values", "locks"))
-    ratios = {name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()} for name, row in values.items()}
+    ratios = {
+        name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()} for name, row in values.items()
+    }
     return Edit(sequence, ratios, {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()})
 
 

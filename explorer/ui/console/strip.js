@@ -158,7 +158,9 @@ function paintAchieved(view, strip, ratio) {
   const known = strip.achieved !== undefined && ratio === strip.ratio;
   const differs = known && Math.abs(strip.achieved - ratio) >= 0.005;
   view.achieved.hidden = !differs;
-  view.root.classList.toggle("differs", differs && Boolean(strip.reason));
+  // whole units alone are no surprise
+  const surprising = differs && Math.abs(strip.achieved - ratio) > 0.5 / strip.units + 1e-4;
+  view.root.classList.toggle("differs", surprising);
   view.root.style.setProperty("--achieved", differs ? strip.achieved : 0);
 }
 

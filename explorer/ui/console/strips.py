@@ -38,7 +38,9 @@ def banks(
     for name in MODES[mode]:
         strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
         measured = (sensitivity or {}).get(name, {})
-        made.append(_bank(name, tuple(_with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id)) for s in strips)))
+        made.append(
+            _bank(name, tuple(_with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id)) for s in strips))
+        )
     return tuple(made)
 
 
@@ -117,17 +119,16 @@ def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
 
 def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
     """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must not act."""
-    needed: list[BankName] = [*(["channels"] if recipe.is_structured else []), *(["weights"] if recipe.weights else [])]
-    if set(needed) <= set(MODES[chosen]):
-        return chosen
-    return next(mode for mode, shown in MODES.items() if set(needed) <= set(shown))
+    needed = {"channels"} if recipe.is_structured else set()
+    needed |= {"weights"} if recipe.weights else set()
+    return next(mode for mode in (chosen, *MODES) if needed <= set(MODES[mode]))
 
 
 def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
     """The recipe without what a mode doesn't show."""
-    banks = MODES[mode]
-    channels = {} if "channels" in banks else {"channels": {}, "remove": {}, "keep": {}}
-    return replace(recipe, **channels, **({} if "weights" in banks else {"weights": {}, "pattern": "free"}))
+    if "channels" not in MODES[mode]:
+        recipe = replace(recipe, channels={}, remove={}, keep={})
+    return recipe if "weights" in MODES[mode] else replace(recipe, weights={}, pattern="free")
 
 
 def label(name: str) -> tuple[str, str]:

@@ -1,0 +1,244 @@
+"""Passes over training data that only collect: gradients, activations, feature maps. Tuning and held-out data stay closed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .errors import ExplorerError
+from .graph.export import ModelGraph
+from .job_state import Progress
+from .neighbours import placed, slots_at
+from .values import Group, Layer, ModelProfile, Split, Subject
+from .watching import Watched, silent, watch
+
+SAMPLES = 1024
+GRADIENT_BATCH = 16
+BATCH = 64
+MAP_SAMPLES = 128  # each map costs a singular value decomposition
+
+Collected = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor, on the cpu
+Sums = dict[tuple[str, str], Tensor]  # (layer, what) -> sum over samples
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How signals are collected.
+
+    Args:
+        samples: the first so many of the training split, whose order is seeded and stratified.
+        batch: samples a pass; None = 16 for gradients, else 64.
+        device: where the passes run.
+    """
+
+    samples: int = SAMPLES
+    batch: int | None = None
+    device: str = "cpu"
+
+
+def training_data(subject: Subject) -> Split | None:
+    """The split that calibration may read."""
+    split = subject.task.split("training") if subject.task else None
+    return split if split is not None and len(split) else None
+
+
+# --------------------------------------------------------------------------- one pass
+
+
+def _gradients(watched: Watched, inputs: Tensor, targets: Tensor, profile: ModelProfile) -> Sums:
+    """Sums over samples of each weight's and each gate's gradient, and of its square.
+
+    The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what per-sample gradients
+    that scatter around zero give, at a fraction of the time.
+    """
+    with torch.enable_grad():
+        logits = watched.run(inputs, silent, silent)
+        loss = functional.cross_entropy(logits.float(), targets)
+        found = torch.autograd.grad(loss, list(watched.weights.values()), allow_unused=True)
+    count, sums, changes = len(targets), Sums(), {}
+    for (name, weight), gradient in zip(watched.weights.items(), found, strict=True):
+        g = torch.zeros_like(weight) if gradient is None else gradient.detach()
+        sums[name, "gradient"], sums[name, "square"] = g * count, g.square() * count**2
+        changes[profile.prunable_layers[name].weight] = g * weight.detach()
+    for group in profile.free_groups.values():
+        gate = _gate(group, changes)
+        sums[group.name, "gate"], sums[group.name, "gate square"] = gate * count, gate.square() * count**2
+    return sums
+
+
+def _gate(group: Group, changes: Mapping[str, Tensor]) -> Tensor:
+    """(units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times gradient there.
+
+    Where no layer reads the units, as with queries and keys, the layers that make them are summed.
+
+    Args:
+        changes: weight tensor's name -> weight times gradient.
+    """
+    slots = [slot for slot in group.slots if slot.tensor in changes]
+    readers = [slot for slot in slots if not slot.producer]
+    total = torch.zeros(group.units)
+    for slot in readers or slots:
+        line = changes[slot.tensor].movedim(slot.dim, 0).flatten(1).sum(1).cpu().float()
+        own = slot.units >= 0
+        total.index_add_(0, slot.units[own], line[own])
+    return total
+
+
+def _activations(watched: Watched, inputs: Tensor, layers: Mapping[str, Layer]) -> Sums:
+    sums: Sums = {}
+
+    def add(layer: str, what: str, values: Tensor) -> None:
+        sums[layer, what] = sums[layer, what] + values if (layer, what) in sums else values
+
+    def on_input(layer: str, values: Tensor) -> None:
+        add(layer, "input", _input_squares(layers[layer], values))
+
+    def on_activation(layer: str, values: Tensor) -> None:
+        values, around = values.double(), [d for d in range(values.dim()) if d != 1]
+        add(layer, "count", torch.tensor(values.numel() / values.shape[1], dtype=torch.double))
+        add(layer, "positive", (values > 0).double().sum(around))
+        add(layer, "magnitude", values.abs().sum(around))
+
+    with torch.no_grad():
+        watched.run(inputs, on_input, on_activation)
+    return sums
+
+
+def _input_squares(layer: Layer, values: Tensor) -> Tensor:
+    """(in,) sum of squares of each input feature over samples and positions; of a token, how often it came."""
+    if layer.kind == "embedding":
+        return torch.bincount(values.flatten(), minlength=layer.shape[0]).double()
+    dim = 1 if layer.kind == "conv" else values.dim() - 1
+    return values.double().square().sum([d for d in range(values.dim()) if d != dim])
+
+
+def _maps(watched: Watched, inputs: Tensor) -> Sums:
+    sums: Sums = {}
+
+    def on_activation(layer: str, values: Tensor) -> None:
+        if values.dim() != 4 or min(values.shape[2:]) < 2 or (layer, "ranks") in sums:
+            return
+        sums[layer, "ranks"] = torch.linalg.matrix_rank(values.float()).double().sum(0)
+        sums[layer, "maps"] = torch.tensor(float(len(values)), dtype=torch.double)
+
+    with torch.no_grad():
+        watched.run(inputs, silent, on_activation)
+    return sums
+
+
+# --------------------------------------------------------------------------- all passes
+
+Pass = Callable[[Watched, Tensor, Tensor], Sums]
+
+
+def _sweep(subject: Subject, watched: Watched, one_pass: Pass, samples: int, batch: int, device: str, label: str) -> Iterator[Progress | Sums]:
+    """Progress after each batch, and at last the sums. Out of device memory: the batch is halved."""
+    split = training_data(subject)
+    assert split is not None and subject.task is not None
+    split = split.first(samples)
+    batch, done, total = watched.batch or batch, 0, Sums()
+    while done < len(split):
+        until = min(done + batch, len(split))
+        if watched.batch and until - done < watched.batch:
+            break  # a model with a fixed batch cannot read what is left
+        try:
+            inputs = subject.task.normalisation(split.inputs[done:until].to(device))
+            found = one_pass(watched, inputs, split.targets[done:until].to(device))
+        except torch.OutOfMemoryError:
+            if watched.batch or batch == 1:
+                raise
+            batch //= 2
+            torch.cuda.empty_cache()
+            continue
+        total = {key: total[key] + values if key in total else values for key, values in found.items()}
+        done = until
+        yield Progress(done, len(split), label)
+    if not done:
+        raise ExplorerError(f"The training data hold fewer samples ({len(split)}) than this model reads at once ({watched.batch}).")
+    yield {**total, ("", "samples"): torch.tensor(float(done), dtype=torch.double)}
+
+
+def _swept(subject: Subject, graph: ModelGraph, how: Calibration, kind: str, batch: int, samples: int) -> Iterator[Progress | Sums]:
+    watched, layers = watch(subject, graph, how.device), graph.profile.prunable_layers
+    passes: dict[str, Pass] = {
+        "gradients": lambda w, inputs, targets: _gradients(w, inputs, targets, graph.profile),
+        "activations": lambda w, inputs, targets: _activations(w, inputs, layers),
+        "feature maps": lambda w, inputs, targets: _maps(w, inputs),
+    }
+    yield from _sweep(subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}")
+
+
+def gradients(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+    """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates on its outputs."""
+    for step in _swept(subject, graph, how, "gradients", GRADIENT_BATCH, how.samples):
+        if isinstance(step, Progress):
+            yield step
+            continue
+        means = {key: (values / step["", "samples"]).cpu() for key, values in step.items()}
+        yield {
+            name: {"gradient": means[name, "gradient"], "squared_gradient": means[name, "square"],
+                   "gate_gradient": _on_outputs(graph.profile, layer, means, "gate"),
+                   "squared_gate_gradient": _on_outputs(graph.profile, layer, means, "gate square")}
+            for name, layer in graph.profile.prunable_layers.items()
+        }  # fmt: skip
+
+
+def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> Tensor:
+    """(out,) of a value known for each unit; 0 where outputs are frozen."""
+    line = torch.zeros(layer.shape[layer.output_dim])
+    for group, slot in slots_at(profile, layer.weight, layer.output_dim):
+        if (group.name, what) in means:
+            line = placed(means[group.name, what], slot, line)
+    return line
+
+
+def activations(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+    """Progress, then input_norm, positive_share and mean_magnitude of each layer that ran."""
+    layers = graph.profile.prunable_layers
+    for step in _swept(subject, graph, how, "activations", BATCH, how.samples):
+        if isinstance(step, Progress):
+            yield step
+            continue
+        yield {name: _activity(layer, step) for name, layer in layers.items() if (name, "count") in step}
+
+
+def _activity(layer: Layer, sums: Sums) -> dict[str, Tensor]:
+    count = sums[layer.name, "count"]
+    mean = lambda what: _folded(layer, sums[layer.name, what].cpu() / count.cpu()).float()  # noqa: E731
+    norms = sums[layer.name, "input"].cpu().sqrt().float()
+    return {"positive_share": mean("positive"), "mean_magnitude": mean("magnitude"), "input_norm": _onto_weight(layer, norms)}
+
+
+def _folded(layer: Layer, per_output: Tensor) -> Tensor:
+    """(out,) as the weight counts outputs: a grouped transposed convolution holds one group's, so groups are averaged."""
+    outputs = layer.shape[layer.output_dim]
+    return per_output if len(per_output) == outputs else per_output.view(-1, outputs).mean(0)
+
+
+def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
+    """(in,) in a shape that multiplies the weight; of a grouped convolution each output has its own inputs."""
+    inputs, kernel = layer.shape[layer.input_dim], (1,) * (len(layer.shape) - 2)
+    if layer.input_dim == 0:
+        return per_input.view(-1, 1, *kernel)
+    groups = len(per_input) // inputs
+    rows = per_input.view(groups, inputs)
+    return (rows if groups == 1 else rows.repeat_interleave(layer.shape[0] // groups, 0)).view(-1, inputs, *kernel)
+
+
+def feature_maps(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+    """Progress, then map_rank of each layer whose outputs are maps.
+
+    Raises:
+        ExplorerError: no layer makes maps.
+    """
+    for step in _swept(subject, graph, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)):
+        if isinstance(step, Progress):
+            yield step
+            continue
+        layers = {name: layer for name, layer in graph.profile.prunable_layers.items() if (name, "maps") in step}
+        if not layers:
+            raise ExplorerError("No layer of this model makes feature maps, so they have no rank; choose a criterion such as activation_mean.")
+        yield {name: {"map_rank": _folded(layer, step[name, "ranks"].cpu() / step[name, "maps"].cpu()).float()}
+               for name, layer in layers.items()}  # fmt: skip

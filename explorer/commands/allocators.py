@@ -1,0 +1,16 @@
+"""What allocators there are."""
+
+import argparse
+
+from ..registry import ALLOCATORS
+from .criteria import add_arguments, facts
+from .output import print_json, table
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print every allocator; the first line of its docstring says what it does."""
+    if arguments.json:
+        return print_json([facts(plugin) for plugin in ALLOCATORS.values()])
+    return print(table(["allocator", "what it does"], [[p.name, p.tooltip] for p in ALLOCATORS.values()]))

@@ -1,0 +1,63 @@
+"""Start the page: everything that it needs is imported only once the words are understood."""
+
+import argparse
+import socket
+from functools import partial
+
+FIRST_PORT, TRIED = 8501, 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)")
+    parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    parser.add_argument("--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named")
+    parser.add_argument("--port", type=int, metavar="N", help=f"default: the first free one from {FIRST_PORT}")
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        ExplorerError: an unknown model or device, or a port that is taken.
+    """
+    from ..ui.server import serve
+    from ..ui.settings import Settings
+    from .model import check_names, load_model, set_up
+
+    check_names(arguments.models, arguments.checkpoint)
+    set_up(arguments.device)
+    load = partial(load_model, data=arguments.data, checkpoint=arguments.checkpoint)
+    settings = Settings(tuple(arguments.models), arguments.device, load)
+    port = free_port(arguments.host, arguments.port)
+    serve(settings, host=arguments.host, port=port, open_browser=not arguments.no_browser)
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host: str, wanted: int | None) -> int:
+    """The wanted port if it is free, else an error; without a wish the first free one.
+
+    Raises:
+        ExplorerError: the wanted port, or every one that was tried, is taken or not allowed.
+    """
+    from ..errors import ExplorerError
+
+    if wanted is not None and not 1 <= wanted <= 65535:
+        raise ExplorerError(f"A port must be from 1 to 65535, got {wanted}.")
+    for port in range(FIRST_PORT, FIRST_PORT + TRIED) if wanted is None else [wanted]:
+        if _is_free(host, port):
+            return port
+    taken = f"{FIRST_PORT} to {FIRST_PORT + TRIED - 1} are" if wanted is None else f"{wanted} is"
+    raise ExplorerError(f"Port {taken} not free on {host!r}; choose another one with --port, or end the program that uses it.")

@@ -1,0 +1,57 @@
+"""Prove that the compact model computes what the masked one does."""
+
+import argparse
+
+from ..audit import AuditReport, audit
+from ..graph.export import analyse
+from .model import add_model, load_model, set_up
+from .output import print_json, progress, table
+from .recipe import add_recipe, recipe_of
+
+RATIO = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, several=True)
+    add_recipe(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document (of several models a list)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a line, or a JSON object, for each model; without a recipe every free group loses half of its units.
+
+    Raises:
+        ExplorerError: a model cannot be loaded, or the recipe does not fit it.
+    """
+    set_up()
+    found = []
+    for model in arguments.model:
+        progress(f"auditing {model}")
+        found.append(_audited(model, arguments))
+    progress("")
+    if arguments.json:
+        return print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
+    return print(audit_text(found))
+
+
+def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
+    subject = load_model(model, arguments.data, arguments.checkpoint)
+    graph = analyse(subject)
+    recipe = recipe_of(arguments, subject, graph)
+    return audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+
+
+def audit_text(reports: list[AuditReport]) -> str:
+    """A line a model, then why some were not verified and what stays frozen."""
+    rows = [[r.model, "verified" if r.verified else "not verified", r.groups, len(r.frozen), r.params_before, r.params_after,
+             _small(r.max_rel_diff), _small(r.negative_control), f"{r.seconds:.1f}"] for r in reports]  # fmt: skip
+    columns = ["model", "verdict", "groups", "frozen", "params", "after", "largest difference", "negative control", "seconds"]
+    lines = [table(columns, rows)]
+    lines += [f"\n{r.model} is not verified: {r.reason}." for r in reports if r.reason]
+    for r in reports:
+        lines += [f"{r.model}: {item['name']} stays whole ({item['reason']})." for item in r.frozen]
+    return "\n".join(lines)
+
+
+def _small(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"

@@ -1,0 +1,44 @@
+"""What models there are."""
+
+import argparse
+from typing import Any
+
+from ..loaders.sample import card
+from ..registry import DATA, LOADERS, SAMPLES
+from ..sample_training import count_macs, untrained
+from ..statistics import format_accuracy
+from .output import print_json, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def facts(name: str) -> dict[str, Any]:
+    """A sample as its card describes it; accuracy is None for one that was never trained."""
+    known = card(name)
+    if not known:
+        model, task = untrained(name), DATA[SAMPLES[name].traits["data"]]()
+        known = {"data": task.name, "params": sum(p.numel() for p in model.parameters()), "macs": count_macs(model, task)}
+    measured = known.get("held_out") or {}
+    accuracy = {key: measured.get(key) for key in ("accuracy", "accuracy_low", "accuracy_high", "correct", "samples")}
+    size = {"params": known["params"], "macs": known["macs"]}
+    return {"name": name, "description": SAMPLES[name].tooltip, "task": known["data"], **size, "split": "held_out", **accuracy}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print every sample model; as text also what else can be named as a MODEL."""
+    found = [facts(name) for name in SAMPLES]
+    if arguments.json:
+        return print_json(found)
+    rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
+    print(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
+    others = [f"  {loader}: {plugin.tooltip}" for loader, plugin in LOADERS.items() if loader != "sample"]
+    if others:
+        print("\nOther models are named LOADER:NAME.\n" + "\n".join(others))
+    return None
+
+
+def _accuracy(found: dict[str, Any]) -> str:
+    samples = found["samples"]
+    return format_accuracy(found["correct"], samples, samples) if samples else "not trained yet"

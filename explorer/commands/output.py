@@ -1,0 +1,68 @@
+"""What the verbs print: one JSON document or aligned text on stdout, progress on stderr."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value with what JSON does not know (infinite, not a number) as null.
+
+    >>> plain({"loss": float("inf"), "shape": (3, 4)})
+    {'loss': None, 'shape': [3, 4]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_json(value: Any) -> None:
+    """Exactly one JSON document on stdout."""
+    print(json.dumps(plain(value), indent=1, allow_nan=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Aligned text; numbers to the right, with thousands separated, and a dash for what is not known.
+
+    >>> print(table(["layer", "params"], [["fc", 65000], ["norm", None]]))
+    layer  params
+    fc     65,000
+    norm        -
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
+    align = [str.rjust if is_numeric else str.ljust for is_numeric in numeric]
+    lines = [[put(cell, width) for cell, width, put in zip(line, widths, align, strict=True)] for line in [columns, *cells]]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return " ".join(str(value).split())
+
+
+def percent(fraction: float | None) -> str:
+    """
+    >>> percent(0.4375)
+    '43.8 %'
+    """
+    return "-" if fraction is None else f"{fraction * 100:.1f} %"
+
+
+def note(text: str) -> None:
+    """A line for the human on stderr."""
+    print(text, file=sys.stderr)
+
+
+def progress(text: str) -> None:
+    """A line that the next one overwrites, where stderr is a terminal; an empty text clears it."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,52 @@
+"""Layers and coupled groups of a model."""
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from ..graph.export import ModelGraph
+from ..values import Group, Subject
+from .model import add_model, opened, set_up
+from .output import note, print_json, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def facts(subject: Subject, graph: ModelGraph) -> dict[str, Any]:
+    """The profile as JSON data."""
+    profile = graph.profile
+    about = {"model": subject.name, "id": subject.id, "task": subject.task.name if subject.task else None}
+    return about | {
+        "params": profile.params, "macs": profile.macs, "error": profile.error,
+        "layers": [asdict(layer) for layer in profile.layers], "groups": [_group(group) for group in profile.groups],
+    }  # fmt: skip
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "units": group.units, "unit": group.unit, "members": group.members, "tied_by": group.tied_by,
+            "frozen": group.frozen}  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print both tables.
+
+    Raises:
+        ExplorerError: the model cannot be loaded.
+    """
+    set_up()
+    subject, graph = opened(arguments)
+    if arguments.json:
+        return print_json(facts(subject, graph))
+    profile = graph.profile
+    print(f"{subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
+    layers = [[la.name, la.kind, " x ".join(map(str, la.shape)), la.params, la.macs] for la in profile.layers]
+    print(table(["layer", "kind", "shape", "params", "MACs"], layers))
+    if profile.error:
+        return note(profile.error)
+    why = {g.name: f"frozen: {g.frozen}" if g.frozen else "; ".join(g.tied_by) for g in profile.groups}
+    groups = [[g.name, g.units, g.unit, ", ".join(g.members), why[g.name]] for g in profile.groups]
+    print("\n" + table(["coupled group", "units", "unit", "layers", "why they go together, or stay"], groups))
+    return None

@@ -1,0 +1,91 @@
+"""Prune a model and measure it: recipe in, Report out."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from .. import paths
+from ..engine import Conditions, calibrate, stream
+from ..errors import ExplorerError
+from ..statistics import looks_level
+from ..store import Store
+from ..values import Subject
+from .model import add_device, add_model, opened, set_up
+from .output import note, print_json, progress
+from .recipe import add_recipe, recipe_of
+from .report_text import accuracy, report_text
+
+STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held out any more
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_recipe(parser)
+    add_conditions(parser)
+    parser.add_argument("--held-out", action="store_true", help="measure on held-out data; each opening is counted")
+    parser.add_argument("--no-latency", action="store_true", help="leave latency out, which takes some seconds")
+    parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
+
+
+def add_conditions(parser: argparse.ArgumentParser) -> None:
+    """--samples, --device, --json."""
+    parser.add_argument("--samples", type=int, metavar="N", help="measure on the first N samples (default: all)")
+    add_device(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the Report.
+
+    Raises:
+        ExplorerError: the model, the recipe or the data are not as they must be.
+    """
+    device = set_up(arguments.device)
+    subject, graph = opened(arguments)
+    recipe = recipe_of(arguments, subject, graph)
+    if arguments.save_recipe:
+        write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
+    conditions = Conditions(arguments.samples, "tuning", device, not arguments.no_latency)
+    opening = None
+    if arguments.held_out:
+        conditions, opening = held_out(subject, conditions)
+    for step in calibrate(subject, graph, recipe, device):
+        progress(f"{step.label}: {step.done} of {step.total}")
+    for report in stream(subject, graph, recipe, conditions):
+        progress(f"{subject.name}: {accuracy(report.pruned, report.total_samples)}")
+    progress("")
+    report = replace(report, notes=(*report.notes, opening)) if opening else report
+    return print_json(report.to_json()) if arguments.json else print(report_text(report))
+
+
+def held_out(subject: Subject, conditions: Conditions) -> tuple[Conditions, str]:
+    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that says it.
+
+    Raises:
+        ExplorerError: there is no such split, or the opening cannot be recorded.
+    """
+    task = subject.task
+    if task is None or task.split("held_out") is None:
+        raise ExplorerError(f"{subject.name!r} has no held-out data; leave out --held-out.")
+    if conditions.samples is not None and conditions.samples < 1:
+        raise ExplorerError(f"The number of samples must be at least 1, got {conditions.samples}.")
+    times = Store(paths.cache()).open_held_out(subject.id)
+    level = looks_level(times)
+    sentence = f"Held-out data: opened {times} time{'s' * (times > 1)} for this model, so judged at level {level:.4g}."
+    if times > STRICT_OPENINGS:
+        sentence += " After so many openings it can no longer be called held out."
+    return replace(conditions, split="held_out", level=level), sentence
+
+
+def write(path: str, content: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        ExplorerError: it cannot be written.
+    """
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise ExplorerError(f"{path!r} cannot be written ({error.strerror}); choose another place.") from error
+    note(f"Wrote {path} ({len(content):,} bytes).")

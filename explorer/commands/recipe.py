@@ -1,0 +1,132 @@
+"""--channels, --weights and the rest: from words to a Recipe."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..engine import allocate
+from ..errors import ExplorerError, RecipeError
+from ..graph.export import ModelGraph
+from ..masking import check_parts
+from ..registry import CRITERIA
+from ..values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
+from .parameters import add_parameters, checked_parameters, given_parameters
+
+GIVEN = ("criterion", "pattern", "reduction", "round_to", "after", "seed")
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """The flags of a recipe; those beside --recipe replace what the file says."""
+    r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
+    add = parser.add_argument
+    add("--recipe", metavar="FILE", help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says")
+    add("--channels", metavar="R", help=f"remove channels: {r}; with --allocator the overall target")
+    add("--weights", metavar="R", help="set single weights to zero: the same for layers")
+    add("--pattern", metavar="N:M", help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)")
+    add("--criterion", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
+    add("--allocator", metavar="NAME", help="let this choose the ratios of the parts")
+    add("--reduction", metavar="NAME", help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)")
+    add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible")
+    add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
+    add("--seed", type=int, metavar="N", help="for every random choice (default: 0)")
+    add_parameters(parser)
+
+
+def read_recipe(path: str) -> Recipe:
+    """The recipe of a JSON file, or of the Report in it.
+
+    Raises:
+        ExplorerError: no such file, or it holds no recipe.
+    """
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise ExplorerError(f"Recipe file {path!r} cannot be read ({error.strerror}); give the path of a JSON file.") from error
+    if len(raw) > JSON_LIMIT:
+        raise RecipeError(f"Recipe file {path!r} is larger than {JSON_LIMIT:,} bytes, so it is not a recipe.")
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"Recipe file {path!r} is damaged or no JSON; write a new one with --save-recipe.") from error
+    return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
+
+
+def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
+    """One ratio for every part, or NAME=RATIO pairs.
+
+    Raises:
+        RecipeError: not a ratio in [0, 1), or a part is named twice.
+
+    >>> ratios("0.5", ["a", "b"], "channels"), ratios("a=0.25,b=0.5", [], "channels")
+    ({'a': 0.5, 'b': 0.5}, {'a': 0.25, 'b': 0.5})
+    """
+    if "=" not in text:
+        return dict.fromkeys(parts, one_ratio(text, what))
+    found: dict[str, float] = {}
+    for pair in text.split(","):
+        name, equals, ratio = pair.strip().rpartition("=")
+        if not equals or not name or name in found:
+            raise RecipeError(f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}.")
+        found[name] = one_ratio(ratio, name)
+    return found
+
+
+def one_ratio(text: str, part: str) -> float:
+    """
+    Raises:
+        RecipeError: not a number in [0, 1).
+    """
+    try:
+        return check_ratio(part, float(text))
+    except ValueError as error:
+        raise RecipeError(f"Pruning ratio of {part!r} must be a number in [0, 1), got {text[:80]!r}.") from error
+
+
+def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> Recipe:
+    """What the flags ask for, checked against the model.
+
+    Raises:
+        ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
+    """
+    recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
+    given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
+    parameters = given_parameters(arguments)
+    if "criterion" in given or parameters:
+        name = given.get("criterion", recipe.criterion.name)
+        kept = recipe.criterion.params if name == recipe.criterion.name else {}
+        given["criterion"] = Choice(name, {**kept, **checked_parameters(name, parameters)})
+    recipe = replace(recipe, **given)
+    if arguments.allocator and arguments.channels is None and arguments.weights is None:
+        raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
+    for granularity, family in (("channel", "channels"), ("weight", "weights")):
+        if getattr(arguments, family) is not None:
+            recipe = _with_ratios(arguments, subject, graph, recipe, granularity, family)
+    if arguments.pattern and arguments.weights is None and not recipe.weights:
+        recipe = replace(recipe, weights=dict.fromkeys(graph.profile.prunable_layers, _pattern_ratio(recipe.pattern)))
+    CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
+    check_parts(graph.profile, recipe)
+    return recipe
+
+
+def _with_ratios(
+    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, family: str
+) -> Recipe:
+    text, profile = getattr(arguments, family), graph.profile
+    parts = profile.free_groups if family == "channels" else profile.prunable_layers
+    if not parts and "=" not in text:
+        why = profile.error or "every one of them is frozen"
+        raise RecipeError(f"--{family} has no part of {subject.name!r} to prune: {why}")
+    if not arguments.allocator:
+        return recipe.with_ratios(granularity, ratios(text, parts, family))
+    if "=" in text:
+        raise RecipeError(f"With --allocator, --{family} is one overall target in [0, 1), got {text[:80]!r}.")
+    target = one_ratio(text, arguments.allocator)
+    check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
+    return allocate(subject, graph, recipe, arguments.allocator, target, granularity)
+
+
+def _pattern_ratio(pattern: str) -> float:
+    match = PATTERN.match(pattern)
+    return 1 - int(match[1]) / int(match[2]) if match else 0.0

@@ -1,0 +1,21 @@
+"""Weights and activations."""
+
+import torch
+from torch import Tensor
+
+from ..registry import CRITERIA
+from ..signals import LayerSignals
+
+
+@CRITERIA.register("wanda", rank=3, level="weight", reduction="sum_abs", scope="row", needs=("activations",),
+                   trap="Ranks within each output row, so every output loses the same share; made for large language models.")  # fmt: skip
+def wanda(layer: LayerSignals) -> Tensor:
+    """Absolute weight times the norm of the input that it meets, ranked within each output (Sun et al. 2023, arXiv:2306.11695).
+
+    The L2 norm of an input feature is taken over samples and positions. A channel's value is the sum over its weights.
+
+    >>> layer = LayerSignals("fc", "linear", torch.tensor([[3.0, -4.0]]), collected={"input_norm": torch.tensor([[2.0, 0.5]])})
+    >>> wanda(layer)
+    tensor([[6., 2.]])
+    """
+    return layer.weight.abs() * layer.signal("input_norm")

@@ -1,0 +1,112 @@
+"""SynFlow: send ones through the absolute weights, remove a little of what carries least, and again (arXiv:2006.05467).
+
+Data-free, in float64. Norms count as the scale that they apply in eval mode; shifts, biases and free parameters as zero, so
+that everything which arrives has come through weights.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from .errors import ExplorerError
+from .graph.coupling import op_name
+from .graph.export import ModelGraph
+from .job_state import Progress
+from .values import Subject
+from .watching import NORMS, GraphRun, fixed_batch, tensors_of
+
+ROUNDS = 100
+LAST_DENSITY = 1e-3  # of the weights that the last round leaves
+
+
+def flow_orders(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
+    """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then its place there.
+
+    One order for the whole model, so that its lowest part is what SynFlow removes at that sparsity.
+
+    Raises:
+        ExplorerError: the model has no graph, or the flow leaves the range of float64.
+    """
+    if graph.program is None:
+        raise ExplorerError("synflow follows the model's graph, which this model does not have; choose a criterion such as l1.")
+    flow = _Flow(subject, graph, device)
+    alive = torch.ones(sum(flow.sizes), dtype=torch.bool, device=device)
+    order = torch.zeros(len(alive), dtype=torch.float64, device=device)
+    for round_ in range(ROUNDS):
+        scores = flow.scores(alive)
+        left = max(1, round(len(alive) * LAST_DENSITY ** ((round_ + 1) / ROUNDS)))
+        leaving = _lowest(scores, alive, int(alive.sum()) - left)
+        order[leaving] = round_ + torch.arange(len(leaving), device=device).double() / max(1, len(leaving))
+        alive[leaving] = False
+        yield Progress(round_ + 1, ROUNDS, "Following the synaptic flow")
+    rest = _lowest(flow.scores(alive), alive, int(alive.sum()))
+    order[rest] = ROUNDS + torch.arange(len(rest), device=device).double() / len(rest)
+    pieces = order.cpu().split(flow.sizes)
+    yield {name: {"flow_order": piece.view(w.shape)} for (name, w), piece in zip(flow.weights.items(), pieces, strict=True)}
+
+
+def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:
+    """(count,) positions of the lowest scores among those alive, lowest first, equal ones by position."""
+    candidates = alive.nonzero().flatten()
+    return candidates[torch.argsort(scores[candidates], stable=True)[:count]]
+
+
+class _Flow:
+    """The linear stand-in: magnitudes instead of weights, scales instead of norms."""
+
+    def __init__(self, subject: Subject, graph: ModelGraph, device: str):
+        assert graph.program is not None
+        self.run = _FlowRun(graph.program, device)
+        own = tensors_of(subject, graph.program, device)
+        layers = graph.profile.prunable_layers
+        scales = {t for la in graph.profile.layers if la.kind == "norm" for t in (la.name, f"{la.name}.weight")}
+        parameters = {name for name, _ in subject.model.named_parameters(remove_duplicate=False)}
+        self.tensors = {name: _stand_in(tensor, name in scales, name in parameters) for name, tensor in own.items()}
+        self.weights = {name: own[layer.weight].double().abs() for name, layer in layers.items()}
+        self.names = {name: layer.weight for name, layer in layers.items()}
+        self.sizes = [w.numel() for w in self.weights.values()]
+        example = subject.example[: fixed_batch(graph.program) or 1].to(device)
+        self.inputs = torch.ones_like(example, dtype=torch.float64) if example.is_floating_point() else example
+
+    def scores(self, alive: Tensor) -> Tensor:
+        """(all weights,) weight times derivative of everything that arrives."""
+        masks = alive.split(self.sizes)
+        leaves = {n: (w * m.view(w.shape)).requires_grad_() for (n, w), m in zip(self.weights.items(), masks, strict=True)}
+        tied = {self.names[name]: leaf for name, leaf in leaves.items()}
+        with torch.enable_grad():
+            arriving = self.run.logits({**self.tensors, **tied}, self.inputs).sum()
+            found = torch.autograd.grad(arriving, list(leaves.values()), allow_unused=True)
+        if not bool(torch.isfinite(arriving)):
+            raise ExplorerError("The synaptic flow of this model leaves the range of float64; choose another criterion.")
+        flows = [(leaf.detach() * (0 if g is None else g)).flatten() for leaf, g in zip(leaves.values(), found, strict=True)]
+        return torch.cat(flows).abs()
+
+
+def _stand_in(tensor: Tensor, scale: bool, parameter: bool) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    return tensor.double().abs() if scale else torch.zeros_like(tensor, dtype=torch.float64) if parameter else tensor.double()
+
+
+class _FlowRun(GraphRun):
+    """The graph in float64, norms as scales."""
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if op_name(target) in NORMS:
+            return _scaled(op_name(target), args)
+        wide = lambda value: torch.float64 if isinstance(value, torch.dtype) and value.is_floating_point else value  # noqa: E731
+        return super().call_function(target, fx.node.map_aggregate(args, wide), fx.node.map_aggregate(kwargs, wide))
+
+
+def _scaled(name: str, args: Any) -> Tensor:
+    """The input times the norm's scale; batch norms also divide by their running deviation."""
+    values, scale = args[0], args[1 if name in ("batch_norm", "instance_norm") else 2]
+    if name == "batch_norm":
+        gain = (args[4] + args[7]).rsqrt()
+        scale = gain if scale is None else scale * gain
+    if scale is None:
+        return values
+    by_channel = name in ("batch_norm", "instance_norm", "group_norm")
+    return values * (scale.view(1, -1, *(1,) * (values.dim() - 2)) if by_channel else scale)

@@ -1,0 +1,209 @@
+"""The page in a real browser: faders, keyboard, undo, links, reload. Skipped without Chromium."""
+
+import re
+import time
+
+import pytest
+
+from explorer.graph.export import analyse
+from explorer.loaders import load
+from explorer.ui.console.strips import label
+from explorer.values import Recipe
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect, Page = sync_api.expect, sync_api.Page
+
+pytestmark = pytest.mark.browser
+SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
+PATIENCE = 30_000  # ms, for a machine with neighbours
+
+
+@pytest.fixture
+def prune(page, served):
+    """The Prune page; afterwards, nothing may have gone wrong or gone out."""
+    complaints, strangers = [], []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: strangers.append(request.url) if not request.url.startswith((served, "data:", "blob:")) else None,
+    )
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    yield Open(page, served)
+    assert complaints == []
+    assert strangers == []
+
+
+class Open:
+    """The page with the words that the tests need."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+
+    def visit(self, query: str = "") -> "Open":
+        self.page.goto(f"{self.address}/{query}")
+        return self.ready()
+
+    def ready(self) -> "Open":
+        self.page.wait_for_selector(".strip")
+        self.page.wait_for_selector(SETTLED)
+        return self
+
+    def fader(self, name: str, bank: str = "Channels"):
+        return self.page.get_by_role("slider", name=re.compile(rf"^{bank}: {re.escape(name)}\."))
+
+    def shows(self, name: str, per_cent: float, bank: str = "Channels") -> None:
+        expect(self.fader(name, bank)).to_have_attribute("aria-valuenow", f"{per_cent:g}", timeout=PATIENCE)
+
+    def drag(self, name: str, pixels: float, *, let_go: bool = True) -> None:
+        """Take the cap and pull it up by so many pixels."""
+        cap = self.fader(name).locator(".thumb").bounding_box()
+        x, y = cap["x"] + cap["width"] / 2, cap["y"] + cap["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x, y - pixels, steps=6)
+        if let_go:
+            self.page.mouse.up()
+
+    def metric(self, label: str):
+        return self.page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+
+    def accuracy(self) -> float:
+        text = self.metric("Accuracy").inner_text()
+        return float(text.removesuffix(" %"))
+
+    def recipe(self) -> Recipe:
+        """The recipe in the address."""
+        found = re.search(r"recipe=([^&]+)", self.page.url)
+        return Recipe.from_url(found[1]) if found else Recipe()
+
+    def comes_to_hold(self, part: str, bank: str = "channels", seconds: float = 20) -> float:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if part in getattr(self.recipe(), bank):
+                return getattr(self.recipe(), bank)[part]
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{part} did not arrive in {self.recipe()}")
+
+    def final(self) -> None:
+        expect(self.page.get_by_text("Final: measured on the smaller model")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(prune):
+    prune.visit("?model=digits-cnn").final()
+    dense = prune.accuracy()
+    assert dense > 90
+    prune.drag("conv1", 100)
+    ratio = prune.comes_to_hold("conv1")
+    assert 0.6 < ratio < 0.9
+    expect(prune.metric("Accuracy")).not_to_have_text(f"{dense} %", timeout=PATIENCE)
+    prune.final()
+    assert prune.accuracy() < dense - 10
+    prune.page.keyboard.press("Control+z")
+    prune.shows("conv1", 0)
+    expect(prune.metric("Accuracy")).to_have_text(f"{dense} %", timeout=PATIENCE)
+    prune.page.keyboard.press("Control+y")
+    prune.shows("conv1", round(ratio * 100))
+
+
+def test_the_totals_follow_the_hand_before_it_lets_go(prune):
+    prune.visit("?model=digits-cnn").final()
+    totals = prune.page.locator(".totals")
+    whole = totals.inner_text()
+    assert not whole.startswith("About")
+    prune.drag("conv2", 60, let_go=False)
+    expect(totals).to_have_text(re.compile(r"^About .*parameters \(−"))
+    assert prune.recipe() == Recipe()  # nothing was sent
+    prune.page.mouse.up()
+    prune.comes_to_hold("conv2")
+    about = totals.inner_text().removeprefix("About ")
+    expect(totals).not_to_have_text(re.compile("^About"), timeout=PATIENCE)
+    assert totals.inner_text() == about  # the estimate of this model is exact
+
+
+def test_keys_move_a_fader_and_readers_are_told(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv3").focus()
+    for key in ("PageUp", "PageUp", "PageUp", "ArrowUp", "ArrowUp", "ArrowDown"):
+        prune.page.keyboard.press(key)
+    prune.shows("conv3", 31)
+    assert prune.comes_to_hold("conv3") == 0.31
+    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "31 % removed, 22 of 32 channels kept")
+    expect(prune.fader("conv3")).to_have_attribute("aria-orientation", "vertical")
+    prune.page.keyboard.press("End")
+    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "99 % removed, 1 of 32 channels kept")
+    prune.page.keyboard.press("Home")
+    prune.shows("conv3", 0)
+    prune.page.keyboard.press("Shift+Tab")
+    expect(prune.fader("conv2")).to_be_focused()
+
+
+def test_a_typed_number_and_a_double_click(prune):
+    prune.visit("?model=digits-cnn")
+    field = prune.page.get_by_label("conv2: per cent removed")
+    field.fill("12,5")
+    field.press("Enter")
+    assert prune.comes_to_hold("conv2") == 0.125
+    prune.shows("conv2", 12.5)
+    prune.fader("conv2").locator(".thumb").dblclick()
+    prune.shows("conv2", 0)
+
+
+def test_reload_and_link_keep_the_recipe(prune):
+    recipe = Recipe(channels={"conv1": 0.25}, weights={"fc": 0.5})
+    prune.visit(f"?model=digits-cnn&recipe={recipe.to_url()}")
+    prune.shows("conv1", 25)
+    prune.shows("fc", 50, "Weights")
+    prune.page.reload()
+    prune.ready().shows("conv1", 25)
+    assert prune.recipe() == recipe
+
+
+def test_a_damaged_link_is_told_and_the_page_still_works(prune):
+    prune.visit("?model=digits-cnn&recipe=damaged")
+    expect(prune.page.get_by_text("The recipe in this link is damaged")).to_be_visible()
+    prune.drag("conv1", 40)
+    assert prune.comes_to_hold("conv1") > 0
+
+
+def test_edits_in_quick_succession_are_all_kept(prune):
+    prune.visit("?model=digits-cnn")
+    wanted = {}
+    for turn in range(3):
+        for name in ("conv1", "conv2", "conv3"):
+            prune.drag(name, 8 + 4 * turn)
+    for name in ("conv1", "conv2", "conv3"):
+        prune.comes_to_hold(name)
+        wanted[name] = float(prune.fader(name).get_attribute("aria-valuenow"))
+    prune.final()
+    assert {name: ratio * 100 for name, ratio in prune.recipe().channels.items()} == pytest.approx(wanted)
+
+
+def test_linked_faders_move_together_but_not_a_locked_one(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv2").focus()
+    prune.page.keyboard.press("l")
+    expect(prune.page.get_by_role("button", name="Unlock conv2")).to_be_visible()
+    prune.page.get_by_role("button", name="Link").click()
+    prune.drag("conv1", 50)
+    ratio = prune.comes_to_hold("conv1")
+    assert prune.comes_to_hold("conv3") == ratio
+    assert "conv2" not in prune.recipe().channels
+
+
+def test_a_pattern_makes_switches(prune):
+    prune.visit(f"?model=digits-cnn&recipe={Recipe(weights={'conv2': 0.5}, pattern='2:4').to_url()}")
+    switch = prune.page.get_by_role("switch", name=re.compile("^Weights: conv2"))
+    expect(switch).to_have_attribute("aria-checked", "true")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "false")
+    refused = prune.page.get_by_role("switch", name=re.compile("^Weights: conv1"))
+    expect(refused).to_have_attribute("aria-disabled", "true")
+    expect(refused).to_have_attribute("aria-label", re.compile("its 1 input cannot be divided into blocks of 4"))
+
+
+def test_another_model_shows_its_own_faders(prune):
+    prune.visit("?model=digits-mlp")
+    groups = analyse(load("digits-mlp")).profile.groups
+    assert prune.page.locator(".strip .lower").all_inner_texts() == [label(group.name)[1] for group in groups]

@@ -1,0 +1,99 @@
+"""The Explore page, run as a user would see it, on a shipped model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import paths
+from explorer.ui import settings
+from explorer.values import Recipe
+
+PAGE = paths.pages() / "explore.py"
+MODEL = "digits-cnn"
+RECIPE = Recipe(channels={"conv2": 0.5}, weights={"conv3": 0.9})
+
+
+@pytest.fixture(autouse=True)
+def one_model():
+    before = settings.current()
+    settings.configure(settings.Settings(models=(MODEL, "digits-mlp"), device="cpu"))
+    yield
+    settings.configure(before)
+
+
+def opened(recipe: Recipe | None = None, model: str = MODEL) -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    page.query_params["model"] = model
+    if recipe is not None:
+        page.query_params["recipe"] = recipe.to_url()
+    page.run()
+    assert not page.exception and not page.error
+    return page
+
+
+def charts(page: AppTest) -> dict[str, dict]:
+    """Title -> figure."""
+    specs = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    return {spec["layout"]["title"]["text"]: spec for spec in specs}
+
+
+def names(spec: dict) -> list[str]:
+    return [trace.get("name") for trace in spec["data"]]
+
+
+def test_the_page_shows_the_dense_model():
+    page = opened()
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert shown["Layers"] == "7" and shown["Parameters"] == "14.5 k" and shown["Coupled groups"] == "3"
+    card = json.loads((paths.sample_models() / "cards" / f"{MODEL}.json").read_text(encoding="utf-8"))
+    assert shown["Held-out accuracy"] == f"{card['held_out']['accuracy'] * 100:.1f} %"
+    assert list(charts(page)) == [
+        "How large the weights of each layer are", "How much each channel of conv1 matters", "Weights of conv1 by magnitude",
+        "Magnitudes of the weights of conv1",
+    ]  # fmt: skip
+    assert all("removed" not in names(spec) for spec in charts(page).values())
+
+
+def test_the_tables_have_a_row_for_each_layer_and_group():
+    layers, groups = (frame.value for frame in opened().dataframe)
+    assert list(layers["Layer"]) == ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "fc"]
+    assert layers["Parameters"].sum() == 14_458
+    assert list(groups["Coupled group"]) == ["conv1", "conv2", "conv3", "fc"]
+    assert groups["Why it cannot be pruned"].notna().tolist() == [False, False, False, True]
+
+
+def test_the_recipe_of_the_link_sets_thresholds_and_cuts():
+    page = opened(RECIPE)
+    found = charts(page)
+    assert "largest weight removed" in names(found["How large the weights of each layer are"])
+    page.selectbox(key="explore_group").select("conv2").run()
+    cut = charts(page)["How much each channel of conv2 matters"]
+    assert names(cut) == ["kept", "removed"] and len(cut["layout"]["shapes"]) == 1
+
+
+def test_a_layer_can_be_chosen_and_seen_as_the_recipe_leaves_it():
+    page = opened(RECIPE)
+    page.selectbox(key="explore_layer").select("conv3").run()
+    dense = charts(page)["Magnitudes of the weights of conv3"]
+    assert names(charts(page)["Weights of conv3 by magnitude"]) == ["kept", "removed"]
+    page.toggle(key="explore_pruned").set_value(True).run()
+    pruned = charts(page)["Magnitudes of the weights of conv3"]
+    assert dense["data"][0]["z"] != pruned["data"][0]["z"]
+    assert not page.exception
+
+
+def test_a_damaged_link_shows_the_dense_model():
+    page = AppTest.from_file(str(PAGE), default_timeout=60)
+    page.query_params["model"] = "digits-mlp"
+    page.query_params["recipe"] = "broken"
+    page.run()
+    assert not page.exception and len(charts(page)) == 4
+    assert any("How large" in title for title in charts(page))
+
+
+def test_the_page_is_wiring_only():
+    text = Path(PAGE).read_text(encoding="utf-8")
+    assert "def " not in text and "torch" not in text and "session_state" not in text
+    assert "session_state" not in (Path(settings.__file__).parent / "explore.py").read_text(encoding="utf-8")

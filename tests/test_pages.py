@@ -1,0 +1,136 @@
+"""Every page runs, and the Prune page does what its widgets say."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import paths
+from explorer.ui import server, settings
+from explorer.values import Choice, Recipe
+
+PAGES = sorted(path for path in paths.pages().glob("[!_]*.py"))
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def offered():
+    before = settings.current()
+    settings.configure(settings.Settings(("digits-cnn", "digits-mlp"), "cpu"))
+    yield
+    settings.configure(before)
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return fine(app.run())
+
+
+def fine(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception
+    return app
+
+
+def address(app: AppTest) -> Recipe:
+    found = app.query_params.get("recipe")
+    return Recipe.from_url(found[0] if isinstance(found, list) else found) if found else Recipe()
+
+
+def settled(app: AppTest) -> AppTest:
+    """Run again until the measurement is final."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if any("measured on the smaller model" in caption.value for caption in app.caption):
+            return app
+        time.sleep(0.1)
+        fine(app.run())
+    raise TimeoutError("The measurement did not become final within 60 s.")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_each_page_runs_alone(path):
+    assert not fine(AppTest.from_file(str(path), default_timeout=60).run()).error
+
+
+def test_the_default_page_measures_the_dense_model():
+    app = settled(opened())
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert list(shown) == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
+    card = json.loads((paths.sample_models() / "cards" / "digits-cnn.json").read_text(encoding="utf-8"))
+    assert shown["Parameters"] == f"{card['params'] / 1000:.1f} k"
+    assert any("Drag a fader up" in info.value for info in app.info)
+
+
+def test_a_link_is_measured_and_stays_in_the_address():
+    recipe = Recipe(channels={"conv1": 0.5})
+    app = settled(opened(model="digits-cnn", recipe=recipe.to_url()))
+    changes = {metric.label: metric.delta for metric in app.metric}
+    assert changes["Accuracy"].endswith("points") and changes["Parameters"].startswith("-")
+    assert address(app) == recipe
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"recipe": "mangled!"}, "The recipe in this link is damaged"),
+        ({"recipe": Recipe(channels={"nowhere": 0.5}).to_url()}, "nowhere"),
+        ({"recipe": Recipe(criterion=Choice("no_such")).to_url()}, "No criterion named"),
+        ({"model": "../../etc/passwd"}, "No model on this server named"),
+    ],
+)
+def test_a_bad_link_is_told_in_one_box(query, told):
+    app = opened(**query)
+    assert [told in error.value.replace("\\", "") for error in app.error] == [True]
+    assert address(app) == Recipe()
+    app.button(key="dismiss").click()
+    assert not fine(app.run()).error
+
+
+def test_mode_criterion_and_options_change_the_recipe_and_undo_walks_back():
+    app = opened()
+    app.selectbox(key="criterion").select("l2")
+    fine(app.run())
+    app.selectbox(key="round_to").select(4)
+    fine(app.run())
+    assert address(app) == Recipe(criterion=Choice("l2"), round_to=4)
+    app.button(key="undo").click()
+    assert address(fine(app.run())) == Recipe(criterion=Choice("l2"))
+    app.button(key="reset").click()
+    assert address(fine(app.run())) == Recipe()
+    app.button(key="undo").click()
+    fine(app.run())
+    app.button(key="redo").click()
+    assert address(fine(app.run())) == Recipe()
+
+
+def test_apply_sets_all_faders_of_the_mode():
+    app = opened()
+    app.slider(key="target").set_value(25)
+    app.button(key="apply").click()
+    assert address(fine(app.run())) == Recipe(channels={"conv1": 0.25, "conv2": 0.25, "conv3": 0.25})
+
+
+def test_leaving_a_mode_takes_its_ratios_along():
+    app = opened(recipe=Recipe(channels={"conv1": 0.5}, weights={"fc": 0.5}).to_url())
+    (mode,) = (group for group in app.button_group if group.key == "mode")
+    assert mode.value == "Combined"
+    mode.set_value("Unstructured")
+    assert address(fine(app.run())) == Recipe(weights={"fc": 0.5})
+
+
+def test_each_model_keeps_its_own_recipe():
+    app = opened(recipe=Recipe(channels={"conv1": 0.5}).to_url())
+    app.selectbox(key="model").select("digits-mlp")
+    assert address(fine(app.run())) == Recipe()
+    app.selectbox(key="model").select("digits-cnn")
+    assert address(fine(app.run())) == Recipe(channels={"conv1": 0.5})
+
+
+def test_session_state_stands_in_one_file():
+    sources = [*ROOT.glob("explorer/**/*.py"), *paths.pages().glob("*.py")]
+    assert [path.name for path in sources if re.search(r"\bsession_state\b", path.read_text(encoding="utf-8"))] == ["session.py"]
