@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from .calibration_passes import Sums, activation_sums, gradient_sums, map_sums
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .job_state import Progress
 from .neighbours import placed, slots_at
-from .values import Group, Layer, ModelProfile, Split, Subject
-from .watching import Watched, silent, watch
+from .values import Layer, ModelProfile, Split, Subject
+from .watching import Watched, watch
 
 SAMPLES = 1024
 GRADIENT_BATCH = 16
@@ -20,7 +20,6 @@ BATCH = 64
 MAP_SAMPLES = 128  # each map costs a singular value decomposition
 
 Collected = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor, on the cpu
-Sums = dict[tuple[str, str], Tensor]  # (layer, what) -> sum over samples
 
 
 @dataclass(frozen=True)
@@ -38,102 +37,21 @@ class Calibration:
     device: str = "cpu"
 
 
+USUAL = Calibration()
+
+
 def training_data(subject: Subject) -> Split | None:
     """The split that calibration may read."""
     split = subject.task.split("training") if subject.task else None
     return split if split is not None and len(split) else None
 
 
-# --------------------------------------------------------------------------- one pass
-
-
-def _gradients(watched: Watched, inputs: Tensor, targets: Tensor, profile: ModelProfile) -> Sums:
-    """Sums over samples of each weight's and each gate's gradient, and of its square.
-
-    The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what per-sample gradients
-    that scatter around zero give, at a fraction of the time.
-    """
-    with torch.enable_grad():
-        logits = watched.run(inputs, silent, silent)
-        loss = functional.cross_entropy(logits.float(), targets)
-        found = torch.autograd.grad(loss, list(watched.weights.values()), allow_unused=True)
-    count, sums, changes = len(targets), Sums(), {}
-    for (name, weight), gradient in zip(watched.weights.items(), found, strict=True):
-        g = torch.zeros_like(weight) if gradient is None else gradient.detach()
-        sums[name, "gradient"], sums[name, "square"] = g * count, g.square() * count**2
-        changes[profile.prunable_layers[name].weight] = g * weight.detach()
-    for group in profile.free_groups.values():
-        gate = _gate(group, changes)
-        sums[group.name, "gate"], sums[group.name, "gate square"] = gate * count, gate.square() * count**2
-    return sums
-
-
-def _gate(group: Group, changes: Mapping[str, Tensor]) -> Tensor:
-    """(units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times gradient there.
-
-    Where no layer reads the units, as with queries and keys, the layers that make them are summed.
-
-    Args:
-        changes: weight tensor's name -> weight times gradient.
-    """
-    slots = [slot for slot in group.slots if slot.tensor in changes]
-    readers = [slot for slot in slots if not slot.producer]
-    total = torch.zeros(group.units)
-    for slot in readers or slots:
-        line = changes[slot.tensor].movedim(slot.dim, 0).flatten(1).sum(1).cpu().float()
-        own = slot.units >= 0
-        total.index_add_(0, slot.units[own], line[own])
-    return total
-
-
-def _activations(watched: Watched, inputs: Tensor, layers: Mapping[str, Layer]) -> Sums:
-    sums: Sums = {}
-
-    def add(layer: str, what: str, values: Tensor) -> None:
-        sums[layer, what] = sums[layer, what] + values if (layer, what) in sums else values
-
-    def on_input(layer: str, values: Tensor) -> None:
-        add(layer, "input", _input_squares(layers[layer], values))
-
-    def on_activation(layer: str, values: Tensor) -> None:
-        values, around = values.double(), [d for d in range(values.dim()) if d != 1]
-        add(layer, "count", torch.tensor(values.numel() / values.shape[1], dtype=torch.double))
-        add(layer, "positive", (values > 0).double().sum(around))
-        add(layer, "magnitude", values.abs().sum(around))
-
-    with torch.no_grad():
-        watched.run(inputs, on_input, on_activation)
-    return sums
-
-
-def _input_squares(layer: Layer, values: Tensor) -> Tensor:
-    """(in,) sum of squares of each input feature over samples and positions; of a token, how often it came."""
-    if layer.kind == "embedding":
-        return torch.bincount(values.flatten(), minlength=layer.shape[0]).double()
-    dim = 1 if layer.kind == "conv" else values.dim() - 1
-    return values.double().square().sum([d for d in range(values.dim()) if d != dim])
-
-
-def _maps(watched: Watched, inputs: Tensor) -> Sums:
-    sums: Sums = {}
-
-    def on_activation(layer: str, values: Tensor) -> None:
-        if values.dim() != 4 or min(values.shape[2:]) < 2 or (layer, "ranks") in sums:
-            return
-        sums[layer, "ranks"] = torch.linalg.matrix_rank(values.float()).double().sum(0)
-        sums[layer, "maps"] = torch.tensor(float(len(values)), dtype=torch.double)
-
-    with torch.no_grad():
-        watched.run(inputs, silent, on_activation)
-    return sums
-
-
-# --------------------------------------------------------------------------- all passes
-
 Pass = Callable[[Watched, Tensor, Tensor], Sums]
 
 
-def _sweep(subject: Subject, watched: Watched, one_pass: Pass, samples: int, batch: int, device: str, label: str) -> Iterator[Progress | Sums]:
+def _sweep(
+    subject: Subject, watched: Watched, one_pass: Pass, samples: int, batch: int, device: str, label: str
+) -> Iterator[Progress | Sums]:
     """Progress after each batch, and at last the sums. Out of device memory: the batch is halved."""
     split = training_data(subject)
     assert split is not None and subject.task is not None
@@ -156,16 +74,19 @@ def _sweep(subject: Subject, watched: Watched, one_pass: Pass, samples: int, bat
         done = until
         yield Progress(done, len(split), label)
     if not done:
-        raise ExplorerError(f"The training data hold fewer samples ({len(split)}) than this model reads at once ({watched.batch}).")
+        few = f"The training data hold fewer samples ({len(split)})"
+        raise ExplorerError(f"{few} than this model reads at once ({watched.batch}); add more.")
     yield {**total, ("", "samples"): torch.tensor(float(done), dtype=torch.double)}
 
 
-def _swept(subject: Subject, graph: ModelGraph, how: Calibration, kind: str, batch: int, samples: int) -> Iterator[Progress | Sums]:
+def _swept(
+    subject: Subject, graph: ModelGraph, how: Calibration, kind: str, batch: int, samples: int
+) -> Iterator[Progress | Sums]:
     watched, layers = watch(subject, graph, how.device), graph.profile.prunable_layers
     passes: dict[str, Pass] = {
-        "gradients": lambda w, inputs, targets: _gradients(w, inputs, targets, graph.profile),
-        "activations": lambda w, inputs, targets: _activations(w, inputs, layers),
-        "feature maps": lambda w, inputs, targets: _maps(w, inputs),
+        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, graph.profile),
+        "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
+        "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }
     yield from _sweep(subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}")
 
@@ -239,6 +160,8 @@ def feature_maps(subject: Subject, graph: ModelGraph, how: Calibration) -> Itera
             continue
         layers = {name: layer for name, layer in graph.profile.prunable_layers.items() if (name, "maps") in step}
         if not layers:
-            raise ExplorerError("No layer of this model makes feature maps, so they have no rank; choose a criterion such as activation_mean.")
+            raise ExplorerError(
+                "No layer of this model makes feature maps that could be ranked; choose activation_mean or the like."
+            )
         yield {name: {"map_rank": _folded(layer, step[name, "ranks"].cpu() / step[name, "maps"].cpu()).float()}
                for name, layer in layers.items()}  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from torch import Tensor
 
 from .cache import Cache
-from .calibration import Calibration, Collected, activations, feature_maps, gradients, training_data
+from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .job_state import Progress
@@ -34,7 +34,8 @@ def check_data(subject: Subject, criterion: Plugin) -> None:
     """
     if needs_data(criterion) and training_data(subject) is None:
         able = ", ".join(name for name, other in CRITERIA.items() if not needs_data(other))
-        raise ExplorerError(f"Criterion {criterion.name!r} reads training data, which {subject.name!r} does not have. Without data work: {able}.")
+        lacking = f"Criterion {criterion.name!r} reads training data, which {subject.name!r} does not have."
+        raise ExplorerError(f"{lacking} Without data work: {able}.")
 
 
 def _key(subject: Subject, need: str, how: Calibration) -> tuple:
@@ -51,7 +52,7 @@ def _steps(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> 
         yield WITHOUT_DATA[need](subject, graph)
 
 
-def collect(subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = Calibration()) -> Iterator[Progress]:
+def collect(subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL) -> Iterator[Progress]:
     """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to cancel it.
 
     Raises:
@@ -68,7 +69,9 @@ def collect(subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Cali
                 _kept.put(key, step)
 
 
-def collected(subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = Calibration()) -> dict[str, dict[str, Tensor]]:
+def collected(
+    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
+) -> dict[str, dict[str, Tensor]]:
     """Layer -> signal -> tensor of all needs together."""
     together: dict[str, dict[str, Tensor]] = {}
     for need in needs:
@@ -86,7 +89,7 @@ def _known(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> 
 
 
 def signals_of(
-    subject: Subject, graph: ModelGraph, criterion: Plugin, seed: int = 0, how: Calibration = Calibration()
+    subject: Subject, graph: ModelGraph, criterion: Plugin, seed: int = 0, how: Calibration = USUAL
 ) -> Callable[[Layer], LayerSignals]:
     """What a criterion may look at, layer by layer.
 

@@ -121,6 +121,7 @@ class Builder:
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
         self.root, self.new = nn.Module(), fx.Graph()
         self.made: dict[str, str] = {}
+        self.as_modules = True
 
     def build(self) -> fx.GraphModule:
         """The whole model."""
@@ -135,19 +136,23 @@ class Builder:
         self._adopt_unused(module)
         return module.eval()
 
-    def build_part(self, region: Sequence[fx.Node], outputs: Sequence[fx.Node]) -> fx.GraphModule:
+    def build_part(self, region: Sequence[fx.Node], outputs: Sequence[fx.Node], *, in_place: bool = False) -> fx.GraphModule:
         """Some nodes of the dense graph alone, in its order.
 
         Inputs are the values that they read from outside, by the names of their nodes, in the order of first use; it returns the
-        tuple of `outputs`.
+        tuple of `outputs`. It cannot be trained: its nodes stay operators, which is quicker to make than modules.
+
+        Args:
+            in_place: operators may write into their inputs, as they do in the model.
         """
+        self.as_modules = False
         nodes: dict[fx.Node, Any] = {}
         for source in boundary(region, self.names):
             nodes[source] = self.new.placeholder(source.name)
         for node in region:
             nodes.update(dict.fromkeys(n for n in node.all_input_nodes if n.name in self.names and n not in nodes))
             nodes[node] = self._copy(node, nodes)
-            if isinstance(nodes[node], fx.Node):  # values that come from outside must not be written into
+            if isinstance(nodes[node], fx.Node) and not in_place:
                 nodes[node].target = functional(nodes[node].target) or nodes[node].target
         self.new.output(tuple(nodes[node] for node in outputs))
         return self._finished().eval()
@@ -172,7 +177,7 @@ class Builder:
         name = op_name(node.target)
         if name in IGNORED:
             return None
-        module = self._as_module(node, name)
+        module = self._as_module(node, name) if self.as_modules else None
         if module is not None:
             return self.new.call_module(module, (self._value(node.args[0], nodes),))
         args = fx.node.map_arg(node.args, lambda n: self._value(n, nodes))

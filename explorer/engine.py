@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .allocation import Losses
 from .cache import Cache
 from .calibration import Calibration
 from .collecting import check_data, collect, signals_of
@@ -18,12 +19,13 @@ from .evaluation import EMPTY, Tally, evaluate
 from .graph.export import ModelGraph, count_macs
 from .job_state import Progress
 from .latency import Timing, faster, rounds
-from .masking import Cut, check_parts, cut, expand, positions, score
+from .masking import Cut, check_parts, check_rates_weights, cut, expand, positions, score
+from .planning import context_for
 from .recovery.bn_recalibration import recalibrate
 from .registry import ALLOCATORS, CRITERIA
 from .statistics import look_schedule, looks_level, paired_drop
 from .storage_size import sizes
-from .values import Drop, Layer, LayerOutcome, Masks, Measurement, Recipe, Report, Split, Subject, check_ratio
+from .values import Drop, LayerOutcome, Masks, Measurement, Recipe, Report, Scores, Split, Subject, check_ratio
 
 KEPT = 16  # scores, dense tallies: entries of each cache
 
@@ -107,19 +109,41 @@ def allocate(
     target: float,
     granularity: str,
     locked: frozenset[str] = frozenset(),
+    *,
+    params: Mapping[str, Any] | None = None,
+    losses: Losses | None = None,
+    device: str = "cpu",
 ) -> Recipe:
     """The recipe with ratios chosen by an allocator; locked parts keep theirs.
 
     Args:
-        target: fraction of all units of the unlocked parts that goes.
+        target: fraction of all units of the unlocked parts that goes (sensitivity_budget: of the whole model's cost).
         granularity: "channel" or "weight".
+        params: of the allocator.
+        losses: how much the loss grows at each scanned ratio of each part, for allocators that need a scan.
+    Raises:
+        TargetError: the target cannot be reached.
+        RecipeError: the criterion cannot rate weights.
     """
     allocator = ALLOCATORS[name]
-    target = check_ratio(name, target)
-    family = "channels" if granularity == "channel" else "weights"
-    scores = {part: s for part, s in scores_for(subject, graph, recipe)[family].items() if part not in locked}
+    target, given = check_ratio(name, target), allocator.check(params or {})
+    if granularity == "weight":
+        check_rates_weights(CRITERIA[recipe.criterion.name])
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
-    return recipe.with_ratios(granularity, {**kept, **allocator(scores, target)})
+    scores = _unit_scores(subject, graph, recipe, granularity, allocator.traits["needs_scores"], device)
+    free = {part: score for part, score in scores.items() if part not in locked}
+    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses)
+    return recipe.with_ratios(granularity, {**kept, **allocator(free, target, context, **given)})
+
+
+def _unit_scores(subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
+    """Part -> saliency of its units; where it isn't needed, something of that shape that costs nothing."""
+    if needed:
+        return scores_for(subject, graph, recipe, device)["channels" if granularity == "channel" else "weights"]
+    profile = graph.profile
+    if granularity == "channel":
+        return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}
+    return {name: torch.zeros(()).expand(layer.shape) for name, layer in profile.prunable_layers.items()}
 
 
 # --------------------------------------------------------------------------- build

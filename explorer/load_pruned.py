@@ -35,6 +35,7 @@ class PrunedModel(nn.Module):
         for name, kind in about["tensors"].items():
             trained = kind == "parameter" and weights[name].is_floating_point()
             self._put(name, nn.Parameter(weights[name], trained) if kind == "parameter" else weights[name])
+        self._names = frozenset(weights)
         self.load_state_dict(weights, assign=True)
 
     def _put(self, name: str, item: Any) -> None:
@@ -65,8 +66,11 @@ class PrunedModel(nn.Module):
             return _aten(target)(*args, **kwargs)
         if kind == "operator":
             return OPERATORS[target](*args, **kwargs)
-        found = functools.reduce(getattr, target.split("."), self)
-        return found if kind == "tensor" else found(*args, **kwargs)  # type: ignore[operator]
+        if kind == "module" and target in self._about["modules"]:
+            return self.get_submodule(target)(*args, **kwargs)
+        if kind == "tensor" and target in self._names:
+            return functools.reduce(getattr, target.split("."), self)
+        raise ValueError(f"architecture.json uses {target!r}, which is none of its modules and tensors.")
 
 
 def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
@@ -79,9 +83,10 @@ def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
 @functools.cache
 def _aten(name: str) -> Any:
     """An aten operator by name and overload, such as "relu.default"; none that reads or writes files."""
-    function = functools.reduce(getattr, name.split("."), torch.ops.aten)
-    if any(argument.name == "filename" for argument in function._schema.arguments):  # type: ignore[attr-defined]
-        raise ValueError(f"architecture.json uses {name!r}, which opens files.")
+    packet, _, overload = name.partition(".")
+    function = getattr(getattr(torch.ops.aten, packet), overload)
+    if not isinstance(function, torch._ops.OpOverload) or any(a.name == "filename" for a in function._schema.arguments):
+        raise ValueError(f"architecture.json uses {name!r}, which is no operator or opens files.")
     return function
 
 
@@ -94,7 +99,12 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
     ((kind, inner),) = value.items()
     if kind == "dict":
         return {key: _read(item, values) for key, item in inner.items()}
-    return values[inner] if kind == "node" else float(inner) if kind == "float" else getattr(torch, inner)
+    if kind in ("node", "float"):
+        return values[inner] if kind == "node" else float(inner)
+    found = getattr(torch, inner)
+    if not isinstance(found, torch.dtype | torch.memory_format):
+        raise ValueError(f"architecture.json names {inner!r}, which is no type of numbers.")
+    return found
 
 
 def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:

@@ -104,9 +104,18 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
         for name, indices in which.items():
             if indices[-1] >= groups[name].units:
                 raise RecipeError(f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}.")
-    if recipe.weights and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
-        able = ", ".join(n for n, c in CRITERIA.items() if c.traits["level"] == "weight")
-        raise RecipeError(f"Criterion {recipe.criterion.name!r} rates channels only. For weights choose one of: {able}.")
+    if recipe.weights:
+        check_rates_weights(CRITERIA[recipe.criterion.name])
+
+
+def check_rates_weights(criterion: Plugin) -> None:
+    """
+    Raises:
+        RecipeError: the criterion rates channels only.
+    """
+    if criterion.traits["level"] != "weight":
+        able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
+        raise RecipeError(f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}.")
 
 
 @dataclass(frozen=True, eq=False)

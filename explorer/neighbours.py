@@ -21,7 +21,7 @@ def norms(subject: Subject, graph: ModelGraph) -> Found:
     profile = _with_groups(graph)
     scales = {name: norm_scale(subject, profile, layer) for name, layer in profile.prunable_layers.items()}
     if all(bool(scale.isnan().all()) for scale in scales.values()):
-        raise ExplorerError("This model has no norm with a scale behind any layer, so bn_scale cannot rate it; choose a criterion such as l1.")
+        raise ExplorerError("bn_scale reads the scales of norms behind layers, and this model has none; choose one such as l1.")
     return {name: {"norm_scale": scale} for name, scale in scales.items()}
 
 
@@ -38,7 +38,7 @@ def neighbours(subject: Subject, graph: ModelGraph) -> Found:
 
 def _with_groups(graph: ModelGraph) -> ModelProfile:
     if graph.program is None:
-        raise ExplorerError("This criterion looks at neighbouring layers, which are unknown without a graph; choose one such as l1.")
+        raise ExplorerError("Which layers are neighbours is unknown without a graph; choose a criterion such as l1.")
     return graph.profile
 
 

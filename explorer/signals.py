@@ -59,8 +59,8 @@ class LayerSignals:
             ExplorerError: it was not, since the layer never ran.
         """
         if name not in self.collected:
-            raise ExplorerError(f"Nothing is known of the {name.replace('_', ' ')} of {self.name!r}, because this layer never ran; "
-                                "choose a criterion that looks at weights only, such as l1.")  # fmt: skip
+            unknown = f"The {name.replace('_', ' ')} of {self.name!r} is unknown, since this layer never ran"
+            raise ExplorerError(f"{unknown}; choose a criterion that looks at weights only, such as l1.")
         return self.collected[name]
 
 
@@ -72,5 +72,6 @@ def layer_signals(subject: Subject, layer: Layer, seed: int = 0, collected: Mapp
     """
     weight = subject.model.get_parameter(layer.weight).detach().cpu()
     if not bool(torch.isfinite(weight).all()):
-        raise ExplorerError(f"The weights of {layer.name!r} hold NaN or infinite values, so they cannot be ranked; load a healthy file.")
+        broken = f"The weights of {layer.name!r} hold NaN or infinite values"
+        raise ExplorerError(f"{broken}, so they cannot be ranked; load a healthy file.")
     return LayerSignals(layer.name, layer.kind, weight, layer.input_dim, seed, collected=collected or {})

@@ -10,18 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from .activation_sites import NORMS
 from .errors import ExplorerError
 from .graph.coupling import op_name
 from .graph.export import ModelGraph
+from .graph_run import GraphRun, fixed_batch, tensors_of
 from .job_state import Progress
+from .selection import lowest_of
 from .values import Subject
-from .watching import NORMS, GraphRun, fixed_batch, tensors_of
 
 ROUNDS = 100
-LAST_DENSITY = 1e-3  # of the weights that the last round leaves
+LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer
 
 
-def flow_orders(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
+def flow_orders(
+    subject: Subject, graph: ModelGraph, device: str = "cpu"
+) -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
     """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then its place there.
 
     One order for the whole model, so that its lowest part is what SynFlow removes at that sparsity.
@@ -34,9 +38,10 @@ def flow_orders(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Ite
     flow = _Flow(subject, graph, device)
     alive = torch.ones(sum(flow.sizes), dtype=torch.bool, device=device)
     order = torch.zeros(len(alive), dtype=torch.float64, device=device)
+    last = max(LAST_DENSITY, len(flow.sizes) / len(alive))
     for round_ in range(ROUNDS):
         scores = flow.scores(alive)
-        left = max(1, round(len(alive) * LAST_DENSITY ** ((round_ + 1) / ROUNDS)))
+        left = round(len(alive) * last ** ((round_ + 1) / ROUNDS))
         leaving = _lowest(scores, alive, int(alive.sum()) - left)
         order[leaving] = round_ + torch.arange(len(leaving), device=device).double() / max(1, len(leaving))
         alive[leaving] = False
@@ -50,7 +55,8 @@ def flow_orders(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Ite
 def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:
     """(count,) positions of the lowest scores among those alive, lowest first, equal ones by position."""
     candidates = alive.nonzero().flatten()
-    return candidates[torch.argsort(scores[candidates], stable=True)[:count]]
+    leaving = candidates[lowest_of(scores[candidates], count)]
+    return leaving[torch.argsort(scores[leaving], stable=True)]
 
 
 class _Flow:

@@ -290,6 +290,25 @@ class Normalisation:
         return (raw.float() * self.scale - mean) / std
 
 
+@dataclass(frozen=True)
+class Preset:
+    """How pictures become what a model reads, and what it calls its classes, as far as the model says.
+
+    Args:
+        normalisation: from bytes, 0 to 255.
+        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model reads.
+        fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
+        interpolation: a name of PIL's.
+        class_names: () where the model does not say.
+    """
+
+    normalisation: Normalisation = Normalisation(1 / 255)
+    resize: int = 0
+    fit: Literal["crop", "stretch"] = "crop"
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    class_names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a model is evaluated on; splits are made or read when they are first asked for.
@@ -340,6 +359,7 @@ class Subject:
         task: None where there is no data: everything but accuracy still works.
         card: what is known of it (training, accuracy), for samples.
         example: (2, *shape) float input.
+        preset: how pictures become its inputs.
     """
 
     id: str
@@ -348,6 +368,7 @@ class Subject:
     task: Task | None
     example: Tensor
     card: Mapping[str, Any] = field(default_factory=dict)
+    preset: Preset = Preset()
 
 
 def subject_id(model: nn.Module) -> str:

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from explorer.ui import controls, panel, results, session
+from explorer.ui import controls, panel, results, scanning, session
 
 results.draw_metrics()
 controls.draw()
 if session.recipe().is_empty:
     st.info(results.EMPTY_TEXT, icon=":material/swipe_up:")
-panel.draw(session.report())
+panel.draw(session.report(), scanning.sensitivity())
+scanning.draw()
 
-curve, outcome = st.columns([3, 2], gap="large")
+with st.container(key="below"):
+    curve, outcome = st.columns(2, gap="large")
 with curve:
     st.markdown("#### Accuracy against size")
     results.draw_curve()

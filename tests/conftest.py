@@ -69,8 +69,8 @@ def served(tmp_path_factory) -> Iterator[str]:
         try:
             _wait(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
+            told = log.read_text()  # what a callback or a page raises is written there
         finally:
             process.terminate()
             process.wait(20)
-    # what a callback or a page raises is written there
-    assert "Traceback" not in log.read_text(), log.read_text()
+    assert "Traceback" not in told, told

@@ -16,7 +16,7 @@ from explorer.ui.console.model import Bank, ConsoleData, Edit, Strip, apply_edit
 from explorer.ui.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern
 from explorer.ui.history import LONGEST, History, Step
 from explorer.ui.metrics import WAITING, cards
-from explorer.ui.presets import PRESETS, fill, follow
+from explorer.ui.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.recipe_files import read_recipe
 from explorer.values import Group, Layer, Measurement, ModelProfile, PartOutcome, Recipe, Report, Slot, Subject, subject_id
 
@@ -230,7 +230,7 @@ def test_the_pattern_preset_switches_only_what_fits(digits):
 
 def test_an_allocator_fills_the_banks_of_a_mode(digits):
     subject, graph = digits
-    found = fill(subject, graph, Recipe(weights={"fc": 0.9}), "Structured", "uniform", 0.5, frozenset())
+    found = fill(subject, graph, Recipe(weights={"fc": 0.9}), "Structured", Allotment("uniform", 0.5), frozenset())
     assert dict(found.channels) == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
     assert not found.weights
 

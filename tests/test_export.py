@@ -25,7 +25,7 @@ from explorer.values import ModelProfile, Normalisation, Recipe, Subject, subjec
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
 KINDS = ("structured", "unstructured", "combined")
-SAMPLES_COUNTED = 450
+COUNTED = {"digits": 450, "shapes": 200}  # samples; all of the tuning split of digits
 
 # Runs beside the unpacked exports, where this program cannot be imported.
 PLAIN_LOOP = """
@@ -65,13 +65,14 @@ def shipped(tmp_path_factory):
     made = {}
     for name in TRAINED:
         subject = load(name)
-        graph, split = analyse(subject), subject.task.split("tuning").first(SAMPLES_COUNTED)
+        samples = COUNTED[subject.task.name]
+        graph, split = analyse(subject), subject.task.split("tuning").first(samples)
         np.savez(folder / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
         for kind in KINDS:
             recipe = recipe_of(kind, graph)
             packed = export(subject, graph, recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
-            made[name, kind] = packed, prune(subject, graph, recipe, Conditions(SAMPLES_COUNTED, latency=False))
+            made[name, kind] = packed, prune(subject, graph, recipe, Conditions(samples, latency=False))
     done = subprocess.run([sys.executable, "-c", PLAIN_LOOP], cwd=folder, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
@@ -83,7 +84,7 @@ def shipped(tmp_path_factory):
 def test_a_plain_loop_over_the_export_counts_what_the_report_says(shipped, name, kind):
     report, counted, packed = shipped[name, kind]
     assert counted == report.pruned.correct
-    assert counted > 0.5 * SAMPLES_COUNTED, "a model at chance might agree by chance"
+    assert counted > 0.4 * report.pruned.samples, "a model at chance might agree by chance"
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
         assert Recipe.from_json(json.loads(archive.read("recipe.json"))) == report.recipe
@@ -254,7 +255,7 @@ def test_a_crafted_architecture_opens_no_files(tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
     crafted = about(nodes=[step("aten", "from_file.default", [str(target), True, 100])])
-    with pytest.raises(ValueError, match=r"uses 'from_file\.default', which opens files"):
+    with pytest.raises(ValueError, match=r"uses 'from_file\.default', which is no operator or opens files"):
         PrunedModel(crafted, {})(torch.zeros(1))
     assert target.read_text() == "precious"
 
@@ -265,6 +266,15 @@ def test_a_crafted_architecture_calls_nothing_but_modules_and_operators():
             PrunedModel(about(modules={"a": {"class": name, "arguments": {}}}), {})
     with pytest.raises(KeyError, match="system"):
         PrunedModel(about(nodes=[step("operator", "system", ["ls"])]), {})(torch.zeros(1))
+    for kind in ("module", "tensor"):
+        for target in ("load_state_dict", "__init__.__func__.__builtins__.get", "_about.clear", "forward"):
+            with pytest.raises(ValueError, match="which is none of its modules and tensors"):
+                PrunedModel(about(nodes=[step(kind, target, ["eval"])]), {})(torch.zeros(1))
+    for name in ("relu.default.redispatch", "relu.__class__"):
+        with pytest.raises((ValueError, AttributeError)):
+            PrunedModel(about(nodes=[step("aten", name, [{"node": "x"}])]), {})(torch.zeros(1))
+    with pytest.raises(ValueError, match="'load', which is no type of numbers"):
+        PrunedModel(about(nodes=[step("aten", "relu.default", [{"torch": "load"}])]), {})(torch.zeros(1))
     assert PrunedModel(about(nodes=[step("operator", "add", [{"node": "x"}, 1])], output={"node": "y"}), {})(torch.ones(1)) == 2
 
 

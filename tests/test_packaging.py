@@ -45,8 +45,8 @@ def test_the_wheel_holds_every_file(wheel, folder, inside):
 
 def test_the_wheel_holds_what_the_program_reads_at_run_time(wheel):
     names = set(wheel.namelist())
-    assert {"explorer/ui/.streamlit/config.toml", "explorer/_sample_models/data/digits.npz",
-            "explorer/_sample_models/weights/digits-cnn.safetensors", "explorer/_sample_models/cards/digits-cnn.json"} <= names  # fmt: skip
+    sample = ("data/digits.npz", "weights/digits-cnn.safetensors", "cards/digits-cnn.json")
+    assert {"explorer/ui/.streamlit/config.toml", *(f"explorer/_sample_models/{name}" for name in sample)} <= names
     assert any(name.startswith("explorer/_pages/") for name in names)
 
 

@@ -1,40 +1,29 @@
 """One threshold for the whole model."""
 
-from collections.abc import Mapping
+from torch import Tensor
 
-import torch
-
+from ..allocation import AllocationContext, Ratios, lowest
 from ..registry import ALLOCATORS
 from ..values import Scores
 
 
-@ALLOCATORS.register("global_threshold", rank=2, needs_scores=True)
-def global_threshold(scores: Scores, target: float) -> Mapping[str, float]:
-    """One threshold across all parts: the lowest fraction `target` of all units goes, wherever it is.
+@ALLOCATORS.register("global_threshold", rank=2, needs_scores=True, needs_scan=False)
+def global_threshold(scores: Scores, target: float, context: AllocationContext) -> Ratios:
+    """One threshold across all parts: the lowest fraction of all units goes, wherever it is (Han et al. 2015, arXiv:1506.02626).
 
-    Channels are compared after division by their group's mean, since groups differ in size; single weights as they
-    are. Each part keeps at least one unit. (Han et al. 2015, arXiv:1506.02626)
+    Channels are compared after division by their group's mean, since groups differ in size; single weights as they are. Each
+    part keeps its best unit.
 
-    >>> ratios = global_threshold({"a": torch.tensor([[1.0, 2.0]]), "b": torch.tensor([[3.0, 4.0]])}, 0.5)
-    >>> ratios
-    {'a': 0.5, 'b': 0.0}
+    >>> import torch
+    >>> scores = {"a": torch.tensor([[1.0, 2.0]]), "b": torch.tensor([[3.0, 4.0]])}
+    >>> global_threshold(scores, 0.25, AllocationContext()), global_threshold(scores, 0.5, AllocationContext())
+    ({'a': 0.5, 'b': 0.0}, {'a': 0.5, 'b': 0.5})
+
+    Raises:
+        TargetError: the target leaves less than one unit a part.
     """
-    flat = {part: _comparable(score) for part, score in scores.items()}
-    everything = torch.cat(list(flat.values())) if flat else torch.zeros(0)
-    removed = round(target * everything.numel())
-    if not removed:
-        return dict.fromkeys(scores, 0.0)
-    order = torch.argsort(everything, stable=True)[:removed]
-    gone = torch.zeros(everything.numel(), dtype=torch.bool)
-    gone[order] = True
-    pieces = gone.split([len(values) for values in flat.values()])
-    return {part: _ratio(int(piece.sum()), len(piece)) for part, piece in zip(flat, pieces, strict=True)}
+    return lowest("global_threshold", {part: _comparable(score) for part, score in scores.items()}, target)
 
 
-def _comparable(score: torch.Tensor) -> torch.Tensor:
-    values = score.flatten()
-    return values / values.mean().clamp(min=1e-12) if score.dim() == 1 else values
-
-
-def _ratio(removed: int, units: int) -> float:
-    return min(removed, units - 1) / units
+def _comparable(score: Tensor) -> Tensor:
+    return score / score.mean().clamp(min=1e-12) if score.dim() == 1 else score

@@ -23,14 +23,15 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: an unknown model or device, or a port that is taken.
     """
+    from ..loaders import load
     from ..ui.server import serve
     from ..ui.settings import Settings
-    from .model import check_names, load_model, set_up
+    from .model import check_names, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
-    load = partial(load_model, data=arguments.data, checkpoint=arguments.checkpoint)
-    settings = Settings(tuple(arguments.models), arguments.device, load)
+    load_offered = partial(load, data=arguments.data, checkpoint=arguments.checkpoint)
+    settings = Settings(tuple(arguments.models), arguments.device, load_offered)
     port = free_port(arguments.host, arguments.port)
     serve(settings, host=arguments.host, port=port, open_browser=not arguments.no_browser)
 

@@ -4,7 +4,8 @@ import argparse
 
 from ..audit import AuditReport, audit
 from ..graph.export import analyse
-from .model import add_model, load_model, set_up
+from ..loaders import load
+from .model import add_model, set_up
 from .output import print_json, progress, table
 from .recipe import add_recipe, recipe_of
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
-    subject = load_model(model, arguments.data, arguments.checkpoint)
+    subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
     graph = analyse(subject)
     recipe = recipe_of(arguments, subject, graph)
     return audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)

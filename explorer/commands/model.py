@@ -3,7 +3,6 @@
 import argparse
 import difflib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -12,8 +11,8 @@ from ..environment import pick_device, usable_threads
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph, analyse
 from ..loaders import load, split_spec
-from ..registry import DATA, LOADERS, SAMPLES
-from ..values import Subject, Task
+from ..registry import LOADERS, SAMPLES
+from ..values import Subject
 
 
 def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -21,7 +20,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     help = "a sample's name (see 'pruning-explorer models'), LOADER:NAME or FILE.py:FACTORY"
     parser.add_argument("model", metavar="MODEL", nargs="+" if several else None, help=help)
     parser.add_argument("--checkpoint", metavar="FILE", help="other weights (.safetensors) for the same architecture")
-    parser.add_argument("--data", metavar="SOURCE", help="data set, instead of the model's own")
+    parser.add_argument("--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ...")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -52,40 +51,13 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
             if name in VERBS:
                 raise ExplorerError(f"{name!r} is a command and must come first: 'pruning-explorer {name} ...'.")
             near = difflib.get_close_matches(name, [*SAMPLES, *VERBS], 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ExplorerError(f"{UnknownNameError('sample model', name, SAMPLES)}{hint}")
+            if near:
+                raise ExplorerError(f"{UnknownNameError('sample model', name, SAMPLES)} Did you mean {near[0]!r}?")
+            load(model)  # which says what is wrong with it
         LOADERS[loader]
-
-
-def load_model(spec: str, data: str | None = None, checkpoint: str | None = None) -> Subject:
-    """The model with the data that it is asked to be measured on.
-
-    Raises:
-        ExplorerError: there is no such model or data set, or they do not fit each other.
-    """
-    subject = load(spec, checkpoint=checkpoint)
-    return subject if data is None else with_data(subject, data)
-
-
-def with_data(subject: Subject, source: str) -> Subject:
-    """The subject on another data set; its card stays behind, since it speaks of the old one.
-
-    Raises:
-        ExplorerError: no such data set, or its inputs or classes are not those of the model.
-    """
-    name, _, rest = source.partition(":")
-    task: Task = DATA[name](rest) if rest else DATA[name]()
-    expected = tuple(subject.example.shape[1:])
-    if task.shape != expected:
-        raise ExplorerError(f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {expected}.")
-    with torch.inference_mode():
-        classes = subject.model(subject.example).shape[-1]
-    if classes != len(task.class_names):
-        raise ExplorerError(f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}.")
-    return subject if subject.task and subject.task.name == task.name else replace(subject, task=task, card={})
 
 
 def opened(arguments: argparse.Namespace) -> tuple[Subject, ModelGraph]:
     """The subject and graph of the parsed arguments."""
-    subject = load_model(arguments.model, arguments.data, arguments.checkpoint)
+    subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
     return subject, analyse(subject)

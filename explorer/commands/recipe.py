@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..engine import allocate
+from ..environment import pick_device
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
 from ..masking import check_parts
-from ..registry import CRITERIA
+from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
 from .parameters import add_parameters, checked_parameters, given_parameters
 
-GIVEN = ("criterion", "pattern", "reduction", "round_to", "after", "seed")
+GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -92,12 +93,9 @@ def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
     """
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
-    parameters = given_parameters(arguments)
-    if "criterion" in given or parameters:
-        name = given.get("criterion", recipe.criterion.name)
-        kept = recipe.criterion.params if name == recipe.criterion.name else {}
-        given["criterion"] = Choice(name, {**kept, **checked_parameters(name, parameters)})
-    recipe = replace(recipe, **given)
+    recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
+    if not arguments.allocator and given_parameters(arguments, "allocator"):
+        raise RecipeError(f"Parameter {next(iter(given_parameters(arguments, 'allocator')))!r} needs an --allocator.")
     if arguments.allocator and arguments.channels is None and arguments.weights is None:
         raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
     for granularity, family in (("channel", "channels"), ("weight", "weights")):
@@ -108,6 +106,13 @@ def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(graph.profile, recipe)
     return recipe
+
+
+def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
+    """The criterion that is asked for; of the same one, parameters that are not given stay."""
+    parameters, name = given_parameters(arguments, "criterion"), arguments.criterion or before.name
+    kept = before.params if name == before.name else {}
+    return Choice(name, {**kept, **checked_parameters(CRITERIA[name], parameters)})
 
 
 def _with_ratios(
@@ -124,7 +129,9 @@ def _with_ratios(
         raise RecipeError(f"With --allocator, --{family} is one overall target in [0, 1), got {text[:80]!r}.")
     target = one_ratio(text, arguments.allocator)
     check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
-    return allocate(subject, graph, recipe, arguments.allocator, target, granularity)
+    params = checked_parameters(ALLOCATORS[arguments.allocator], given_parameters(arguments, "allocator"))
+    device = pick_device(getattr(arguments, "device", "cpu")).type
+    return allocate(subject, graph, recipe, arguments.allocator, target, granularity, params=params, device=device)
 
 
 def _pattern_ratio(pattern: str) -> float:

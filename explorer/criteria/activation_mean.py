@@ -1,6 +1,5 @@
 """How strongly a channel is active."""
 
-import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
@@ -12,6 +11,7 @@ from ..signals import LayerSignals
 def activation_mean(layer: LayerSignals) -> Tensor:
     """Mean absolute activation of a channel over training samples and positions (Molchanov et al. 2017, arXiv:1611.06440).
 
+    >>> import torch
     >>> activation_mean(LayerSignals("fc", "linear", torch.ones(2, 1), collected={"mean_magnitude": torch.tensor([0.5, 2.0])}))
     tensor([0.5000, 2.0000])
     """

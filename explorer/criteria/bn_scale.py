@@ -8,8 +8,8 @@ from ..signals import LayerSignals
 
 
 @CRITERIA.register("bn_scale", rank=4, level="channel", reduction="sum_abs", scope="part", needs=("norms",),
-                   trap="Means most for models trained with an L1 penalty on these scales. Channels without a norm are rated by their "
-                        "mean absolute weight.")  # fmt: skip
+                   trap="Means most for models trained with an L1 penalty on these scales. Channels without a norm are rated by "
+                        "their mean absolute weight.")  # fmt: skip
 def bn_scale(layer: LayerSignals) -> Tensor:
     """Size of the scale of the norm that follows a channel (Liu et al. 2017, arXiv:1708.06519).
 

@@ -8,7 +8,7 @@ from ..signals import LayerSignals
 
 
 @CRITERIA.register("fpgm", rank=5, level="channel", reduction="sum_abs", scope="part", needs=(),
-                   trap="Finds filters that others can replace, not small ones: a large filter with a twin goes early.")  # fmt: skip
+                   trap="Finds filters that others can replace, not small ones: a large one with a twin goes early.")  # fmt: skip
 def fpgm(layer: LayerSignals) -> Tensor:
     """Sum of the distances from a channel's weights to those of all others (He et al. 2019, arXiv:1811.00250).
 

@@ -1,6 +1,5 @@
 """Rank of feature maps."""
 
-import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
@@ -14,6 +13,7 @@ def hrank(layer: LayerSignals) -> Tensor:
 
     Linear layers make no maps: there the mean absolute activation stands in.
 
+    >>> import torch
     >>> activity = {"mean_magnitude": torch.tensor([0.5, 2.0])}
     >>> hrank(LayerSignals("conv", "conv", torch.ones(2, 1, 1, 1), collected={**activity, "map_rank": torch.tensor([7.5, 3.0])}))
     tensor([7.5000, 3.0000])

@@ -1,6 +1,5 @@
 """Magnitude that looks at the layers before and after."""
 
-import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
@@ -14,8 +13,10 @@ def lookahead(layer: LayerSignals) -> Tensor:
 
     Norms of the model count with the gain that they apply in eval mode.
 
-    >>> signals = {"own_gain": torch.ones(2, 1), "upstream": torch.tensor([[2.0, 1.0]]), "downstream": torch.tensor([[3.0], [5.0]])}
-    >>> lookahead(LayerSignals("fc", "linear", torch.tensor([[1.0, -1.0], [1.0, 1.0]]), collected=signals))
+    >>> import torch
+    >>> around = {"upstream": torch.tensor([[2.0, 1.0]]), "downstream": torch.tensor([[3.0], [5.0]])}
+    >>> weight = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+    >>> lookahead(LayerSignals("fc", "linear", weight, collected={"own_gain": torch.ones(2, 1), **around}))
     tensor([[ 6.,  3.],
             [10.,  5.]])
     """

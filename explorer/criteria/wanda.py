@@ -1,6 +1,5 @@
 """Weights and activations."""
 
-import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
@@ -8,13 +7,15 @@ from ..signals import LayerSignals
 
 
 @CRITERIA.register("wanda", rank=3, level="weight", reduction="sum_abs", scope="row", needs=("activations",),
-                   trap="Ranks within each output row, so every output loses the same share; made for large language models.")  # fmt: skip
+                   trap="Ranks within each output row, so every output loses as much; made for language models.")  # fmt: skip
 def wanda(layer: LayerSignals) -> Tensor:
     """Absolute weight times the norm of the input that it meets, ranked within each output (Sun et al. 2023, arXiv:2306.11695).
 
     The L2 norm of an input feature is taken over samples and positions. A channel's value is the sum over its weights.
 
-    >>> layer = LayerSignals("fc", "linear", torch.tensor([[3.0, -4.0]]), collected={"input_norm": torch.tensor([[2.0, 0.5]])})
+    >>> import torch
+    >>> signals = {"input_norm": torch.tensor([[2.0, 0.5]])}
+    >>> layer = LayerSignals("fc", "linear", torch.tensor([[3.0, -4.0]]), collected=signals)
     >>> wanda(layer)
     tensor([[6., 2.]])
     """

@@ -102,7 +102,7 @@ def _narrow_values(coupling: Coupling, group: str | None) -> set[str]:
 
 
 def functional(target: Any) -> Any:
-    """The operator that does the same without writing into its input (relu for relu_); others as they are, None if there is none."""
+    """The operator that does the same without writing into its input (relu for relu_), or None; others as they are."""
     if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
         return target
     packet = getattr(torch.ops.aten, op_name(target).removesuffix("_"), None)

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
 from ..sample_training import card_path, untrained, weights_path
-from ..values import Subject, subject_id
+from ..values import Preset, Subject, subject_id
 from .weights import load_weights
 
 
@@ -43,4 +43,5 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
     load_weights(model, path)
     model.eval()
     task = DATA[SAMPLES[name].traits["data"]]()
-    return Subject(subject_id(model), name, model, task, task.example(2), {} if checkpoint else card(name))
+    preset = Preset(task.normalisation, class_names=task.class_names)
+    return Subject(subject_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset)

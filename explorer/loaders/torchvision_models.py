@@ -1,50 +1,57 @@
-"""torchvision:NAME, from the optional package; its operators are declared where the build lacks them."""
+"""Classification models of torchvision."""
 
-import importlib
 from types import ModuleType
+from typing import Any
 
-import torch
+from torch import nn
 
-from ..errors import LoadError, UnknownNameError
+from ..errors import UnknownNameError
+from ..optional_packages import torchvision
 from ..registry import LOADERS
-from ..values import Subject, subject_id
+from ..values import Normalisation, Preset, Subject
+from .building import built, subject_of, weights_of
 from .weights import load_weights
 
-_declared: list[torch.library.Library] = []  # a library that is collected takes its operators with it
+# their published weights also hold heads that only training uses, and read inputs in the scale of another program
+WITH_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
-def import_torchvision() -> ModuleType:
-    """torchvision, also beside a torch build that lacks its compiled operators.
-
-    Raises:
-        LoadError: the package is not installed.
-    """
-    if not _declared:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        if not hasattr(torch.ops.torchvision, "nms"):
-            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        if not hasattr(torch.ops.torchvision, "qnms"):
-            library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _declared.append(library)
-    try:
-        return importlib.import_module("torchvision")
-    except ImportError as error:
-        raise LoadError("Package torchvision is not installed; install it with: pip install 'pruning-explorer[zoo]'.") from error
-
-
-@LOADERS.register("torchvision")
+@LOADERS.register("torchvision", rank=2)
 def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
-    """A classification model of torchvision with random weights, or those of a safetensors file."""
-    models = import_torchvision().models
+    """A classification model of torchvision, such as torchvision:resnet50; weights come from --checkpoint alone.
+
+    Args:
+        checkpoint: a safetensors file; those that torchvision publishes fit once they are converted.
+    Raises:
+        UnknownNameError: torchvision has no such model.
+        LoadError: the package is missing, the model too large, or the weights do not fit.
+    """
+    models = torchvision().models
     known = models.list_models(module=models)
     if name not in known:
         raise UnknownNameError("torchvision classification model", name, known)
-    options = {"init_weights": True, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = models.get_model(name, weights=None, **options)
+    options: dict[str, Any] = {"init_weights": True, "aux_logits": False} if name in WITH_HEADS else {}
+    if checkpoint and name in WITH_HEADS:
+        options |= {"aux_logits": True, "transform_input": True}
+    model = built(lambda: models.get_model(name, weights=None, **options), name)
     if checkpoint:
         load_weights(model, checkpoint)
-    model.eval()
-    side = {"inception_v3": 299}.get(name, 224)
-    return Subject(subject_id(model), f"torchvision:{name}", model, None, torch.randn(2, 3, side, side))
+        _drop_heads(model, WITH_HEADS.get(name, ()))
+    shape, preset = _reads(models, name)
+    return subject_of(model, f"torchvision:{name}", shape, preset, f"{name} of torchvision, {weights_of(checkpoint)}.")
+
+
+def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:
+    for head in heads:
+        setattr(model, head, None)
+        model.aux_logits = False  # type: ignore[assignment]
+
+
+def _reads(models: ModuleType, name: str) -> tuple[tuple[int, ...], Preset]:
+    """Shape of an input and preset, from what torchvision says of its weights: of those for the smallest input."""
+    listed = list(models.get_model_weights(name))
+    weights = min(listed, key=lambda entry: entry.transforms().crop_size[0])
+    rule, (side,) = weights.transforms(), weights.transforms().crop_size
+    normalisation = Normalisation(1 / 255, tuple(rule.mean), tuple(rule.std))
+    names = tuple(weights.meta["categories"])
+    return (3, side, side), Preset(normalisation, rule.resize_size[0], "crop", rule.interpolation.value, names)

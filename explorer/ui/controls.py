@@ -8,13 +8,14 @@ import streamlit as st
 
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, REDUCTIONS, Choice, Recipe
-from . import recipe_files, session, widgets
+from . import layout, recipe_files, scanning, session, widgets
 from .console.strips import MODES, Mode, in_mode, with_pattern
-from .presets import Preset, available, fill, follow
+from .presets import Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 LARGEST_TARGET = 95  # per cent
+RATING = "Rating what is there ..."
 HELP = {
     "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become zero. "
     "Combined: channels first, then weights of what is left.",
@@ -131,7 +132,10 @@ def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
     def take(preset: Preset) -> None:
-        found = follow(session.subject(), session.graph(), session.recipe(), preset, session.locks())
+        with st.spinner(RATING):
+            found = follow(
+                session.subject(), session.graph(), session.recipe(), preset, session.locks(), session.conditions().device
+            )
         session.set_recipe(found, preset.name)
         if preset.targets:
             session.set_mode(preset.mode)
@@ -143,12 +147,15 @@ def _presets() -> None:
 
 def _allocator() -> None:
     def take() -> None:
-        name, target = session.shown("allocator"), session.shown("target") / 100
-        found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), name, target, session.locks())
-        session.set_recipe(found, f"{name} at {target * 100:.0f} %")
+        name, per_cent, device = session.shown("allocator"), session.shown("target"), session.conditions().device
+        how = Allotment(name, per_cent / 100, widgets.filled_in(ALLOCATORS[name], key=name), scanning.losses(), device)
+        with st.spinner(RATING):
+            found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks())
+        session.set_recipe(found, f"{name} at {per_cent} %")
 
     with st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]):
         name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
-        st.caption(widgets.described(ALLOCATORS[name]))
+        st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
+        widgets.free_form(ALLOCATORS[name], key=name)
         st.slider("Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"])
         st.button("Apply", "apply", "Locked faders stay where they are.", lambda: session.attempt(take), type="primary")

@@ -14,12 +14,14 @@ STYLE = """
 .st-key-cards { min-height: 8.4rem; }
 @media (min-width: 1000px) and (min-height: 800px) {
   div:has(> .st-key-metrics) {
-    position: sticky; top: 0; z-index: 90; padding-top: 0.75rem; background: var(--st-background-color);
+    position: sticky; top: 0; z-index: 90; padding-top: 0.75rem; background: light-dark(#ffffff, #171614);
   }
 }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
 .st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
 .st-key-status { min-height: 2.6rem; }
+.st-key-below [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
+.st-key-below [data-testid="stColumn"] { min-width: min(27rem, 100%); }
 </style>
 """
 

@@ -1,15 +1,17 @@
 """Recipes at one click, and allocators applied to the banks of a mode. Values in, a recipe out."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from ..allocation import Losses
 from ..engine import allocate
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject
 from .console.model import BankName, Lock
 from .console.strips import MODES, Mode, in_mode, with_pattern
 
-GRANULARITY: Mapping[BankName, str] = {"channels": "channel", "weights": "weight"}
+GRANULARITY: Mapping[BankName, Literal["channel", "weight"]] = {"channels": "channel", "weights": "weight"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,25 @@ def available(graph: ModelGraph) -> tuple[Preset, ...]:
     return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
 
 
-def follow(subject: Subject, graph: ModelGraph, recipe: Recipe, preset: Preset, locks: Collection[Lock]) -> Recipe:
+@dataclass(frozen=True)
+class Allotment:
+    """How ratios are chosen: an allocator with its parameters, and an overall target.
+
+    Args:
+        losses: bank -> part -> (ratio, how much the loss grows), for allocators that plan with a scan.
+        device: where a criterion that reads training data runs.
+    """
+
+    allocator: str
+    target: float
+    params: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[BankName, Losses] = field(default_factory=dict)
+    device: str = "cpu"
+
+
+def follow(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, preset: Preset, locks: Collection[Lock], device: str = "cpu"
+) -> Recipe:
     """The recipe of a preset; criterion and the like stay, and so do the ratios of locked parts.
 
     Raises:
@@ -60,7 +80,7 @@ def follow(subject: Subject, graph: ModelGraph, recipe: Recipe, preset: Preset, 
     emptied = replace(recipe, pattern=preset.pattern, remove={}, channels=_locked(recipe, "channels", locks),
                       weights=_locked(recipe, "weights", locks))  # fmt: skip
     for bank, (allocator, target) in preset.targets.items():
-        emptied = allotted(subject, graph, emptied, bank, allocator, target, locks)
+        emptied = allotted(subject, graph, emptied, bank, Allotment(allocator, target, device=device), locks)
     return emptied
 
 
@@ -69,18 +89,23 @@ def _locked(recipe: Recipe, bank: BankName, locks: Collection[Lock]) -> dict[str
 
 
 def allotted(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, bank: BankName, allocator: str, target: float, locks: Collection[Lock]
+    subject: Subject, graph: ModelGraph, recipe: Recipe, bank: BankName, how: Allotment, locks: Collection[Lock]
 ) -> Recipe:
-    """The recipe with the ratios of one bank chosen by an allocator; under an n:m pattern they become on or off."""
+    """The recipe with the ratios of one bank chosen anew; under an n:m pattern they become on or off.
+
+    Raises:
+        ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
+    """
     locked = frozenset(part for name, part in locks if name == bank)
-    chosen = allocate(subject, graph, recipe, allocator, target, GRANULARITY[bank], locked)
+    chosen = allocate(
+        subject, graph, recipe, how.allocator, how.target, GRANULARITY[bank], locked,
+        params=how.params, losses=how.losses.get(bank), device=how.device,
+    )  # fmt: skip
     return with_pattern(chosen, graph.profile, recipe.pattern) if bank == "weights" else chosen
 
 
-def fill(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, allocator: str, target: float, locks: Collection[Lock]
-) -> Recipe:
-    """Every bank of a mode at one overall target."""
+def fill(subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:
+    """Every bank of a mode, at one overall target."""
     for bank in MODES[mode]:
-        recipe = allotted(subject, graph, recipe, bank, allocator, target, locks)
+        recipe = allotted(subject, graph, recipe, bank, how, locks)
     return in_mode(recipe, mode)

@@ -8,25 +8,22 @@ import streamlit as st
 from .. import tables
 from ..curves import QUICK, STRENGTHS
 from ..exporters import export
-from ..figures.accuracy_curve import AXES, Axis, accuracy_curve
-from ..jobs import JobState
+from ..figures.accuracy_curve import Axis, accuracy_curve
+from ..jobs import JobState, Progress
 from ..registry import EXPORTERS
-from ..values import Report
+from ..values import Report, Subject
 from . import layout, session
 from .metrics import cards
 
+AXES: dict[Axis, str] = {"params": "parameters", "nonzero_params": "not zero", "macs": "MACs", "size": "file size"}
 PERCENT = "percent"
 PART_COLUMNS = {
-    "name": st.column_config.TextColumn("Part", width="small"),
-    "granularity": st.column_config.TextColumn("Removed as one", width="small"),
-    "requested": st.column_config.NumberColumn(
-        "Requested", format=PERCENT, width="small", help="The fraction that you asked for."
-    ),
-    "achieved": st.column_config.NumberColumn(
-        "Achieved", format=PERCENT, width="small", help="The fraction that the cut removed."
-    ),
-    "removed": st.column_config.NumberColumn("Removed", format="localized", width="small"),
-    "units": st.column_config.NumberColumn("of", format="localized", width="small"),
+    "name": st.column_config.TextColumn("Part", width=130),
+    "granularity": st.column_config.TextColumn("Unit", width=65),
+    "requested": st.column_config.NumberColumn("Requested", format=PERCENT, width=80, help="The fraction that you asked for."),
+    "achieved": st.column_config.NumberColumn("Achieved", format=PERCENT, width=75, help="The fraction that the cut removed."),
+    "removed": st.column_config.NumberColumn("Removed", format="localized", width=70),
+    "units": st.column_config.NumberColumn("of", format="localized", width=55),
     "reason": st.column_config.TextColumn("Why they differ", width="medium"),
 }
 FINAL = "Final: measured on the smaller model that export would write."
@@ -40,17 +37,17 @@ EMPTY_TEXT = (
 def draw_metrics() -> None:
     """The cards, and how far the measurement is; drawn again while it goes on."""
     session.live()
-    session.polled(_metrics, "live")
+    with st.container(key="metrics"):
+        session.polled(_metrics, "live")
 
 
 def _metrics() -> None:
     state, key = session.live(), session.live_key()
-    with st.container(key="metrics", gap="small"):
-        if state.value is not None:
-            layout.draw_cards(cards(state.value), stale=state.key != key)
-        else:
-            st.markdown("**Measuring the first samples …**" if state.busy else "Not measured yet.")
-        _status(state, key)
+    if state.value is not None:
+        layout.draw_cards(cards(state.value), stale=state.key != key)
+    else:
+        st.markdown("**Measuring the first samples …**" if state.busy else "Not measured yet.")
+    _status(state, key)
 
 
 def _status(state: JobState, key: Hashable) -> None:
@@ -64,18 +61,30 @@ def _status(state: JobState, key: Hashable) -> None:
         elif state.error and state.key == key:
             layout.draw_notice(state.error)
         elif state.busy:
-            layout.draw_share(*_share(report))
+            layout.draw_share(*_share(report, state.progress))
             st.button("Stop", on_click=session.cancel, args=("live", key), key="stop", type="tertiary")
         elif report is not None:
-            st.caption(layout.plain(" ".join([FINAL, *report.notes])))
+            st.caption(layout.plain(" ".join([FINAL, *near_chance(report, session.subject()), *report.notes])))
 
 
-def _share(report: Report | None) -> tuple[float, str]:
+def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:
+    if report is None and progress is not None and progress.total:
+        return progress.done / progress.total, f"{progress.label or 'Rating'}: {progress.done:,} of {progress.total:,}"
     if report is None or not report.total_samples:
         return 0.0, "Live: cutting, then the first samples …"
     if report.stage == "final":
         return 1.0, "Accuracy is final; measuring the latency …"
     return report.pruned.samples / report.total_samples, f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples"
+
+
+def near_chance(report: Report, subject: Subject) -> list[str]:
+    """A word of comfort where a model answers hardly better than a guess."""
+    classes = len(subject.task.class_names) if subject.task else 0
+    if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
+        return []
+    return [
+        f"Near chance ({1 / classes:.0%}): normal right after a hard cut. A repair (More options) or fine-tuning often brings it back."
+    ]
 
 
 def draw_curve() -> None:
@@ -89,10 +98,12 @@ def draw_curve() -> None:
 
 def _curve() -> None:
     state, key = session.curve(), session.curve_key()
-    axes: list[Axis] = ["params", "nonzero_params", "macs", "size"]
     usual: Axis = "params" if session.recipe().is_structured else "nonzero_params"
-    axis = st.segmented_control("Against", axes, default=usual, format_func=lambda name: AXES[name][0], key="curve_axis")
-    figure = accuracy_curve(state.value or (), session.report(), axis or usual, stale=state.key != key)
+    axis = st.segmented_control("Against", list(AXES), default=usual, format_func=AXES.__getitem__, key="curve_axis",
+                                label_visibility="collapsed")  # fmt: skip
+    figure = accuracy_curve(
+        state.value or (), session.report(), axis or usual, stale=state.value is not None and state.key != key
+    )
     st.plotly_chart(figure, width="stretch", key="curve", config={"displaylogo": False})
     done = len(state.value or ()) if state.key == key else 0
     if state.error and state.key == key:
@@ -111,7 +122,7 @@ def draw_parts() -> None:
     if report is None or not report.parts:
         st.caption("Nothing is removed yet.")
         return
-    frame = tables.parts(report.parts)
+    frame = tables.parts(report.parts).fillna({"reason": ""})
     shown = [name for name in PART_COLUMNS if name != "granularity" or frame[name].nunique() > 1]
     st.dataframe(frame, hide_index=True, column_order=shown, column_config=PART_COLUMNS, height=min(38 + 35 * len(frame), 420))
 

@@ -1,11 +1,11 @@
 """The one door to a browser session's state: model, recipe and its history, locks, the URL, and background jobs.
 
-The recipe is the truth and widgets show it: write a widget's key with `show` before it is drawn, change the recipe in its
+The recipe is the truth and widgets show it: draw a widget under the key that `show` returns, change the recipe in its
 callback. Nothing but names, recipes and small values is kept here; models and tensors are in `resources`.
 """
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ..curves import QUICK, strength_curve
-from ..engine import Conditions, stream
+from ..engine import Conditions, calibrate, stream
 from ..environment import pick_device
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph
@@ -43,7 +43,9 @@ class _State:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0
+    told: dict[str, tuple[Any, int]] = field(default_factory=dict)  # widget -> the value that it shows, version of its key
     notice: str | None = None
+    remembered: dict[str, Any] = field(default_factory=dict)
 
 
 def _state() -> _State:
@@ -208,9 +210,35 @@ def checked(profile: ModelProfile, value: Recipe) -> Recipe:
 
 
 def show(key: str, value: Any) -> str:
-    """Let the widget of this key show a value when it is drawn next; returns the key."""
-    st.session_state[key] = value
+    """The key of a widget that is to show a value; draw it under this key.
+
+    The key changes whenever the value was changed by something else than the widget. Under one and the same key, a rerun
+    that the browser asked for a moment before (a poll) would bring the old value along, and undo an undo.
+    """
+    told = _state().told
+    known, version = told.get(key, (value, 0))
+    told[key] = (value, version if known == value else version + 1)
+    actual = f"{key}#{told[key][1]}"
+    if actual not in st.session_state:
+        st.session_state[actual] = value
+    return actual
+
+
+def start_from(key: str, value: Any) -> str:
+    """Let a widget of this key begin with a value; from then on it keeps its own. Returns the key."""
+    if key not in st.session_state:
+        st.session_state[key] = value
     return key
+
+
+def picked(key: str) -> Any:
+    """What the user picked in a widget that `show` has named, in its callback; None if it was emptied."""
+    told = _state().told
+    value, version = told[key]
+    given = st.session_state.get(f"{key}#{version}")
+    # an emptied widget is drawn anew with its value
+    told[key] = (value, version + 1) if given is None else (given, version)
+    return given
 
 
 def shown(key: str, default: Any = None) -> Any:
@@ -258,6 +286,16 @@ def dismiss() -> None:
     _state().notice = None
 
 
+def remember(name: str, value: Any) -> None:
+    """Keep a small value for this session; models and tensors belong into `resources`."""
+    _state().remembered[name] = value
+
+
+def recalled(name: str, default: Any = None) -> Any:
+    """What was remembered under a name."""
+    return _state().remembered.get(name, default)
+
+
 # --------------------------------------------------------------------------- background work
 
 
@@ -298,7 +336,13 @@ def live_key() -> Hashable:
 def live() -> JobState:
     """The measurement of the current recipe, begun if it has to be."""
     model, its_graph, wanted, how = subject(), graph(), recipe(), conditions()
-    return job("live", live_key(), lambda: stream(model, its_graph, wanted, how))
+
+    def measure() -> Iterator[Any]:
+        if not wanted.is_empty:
+            yield from calibrate(model, its_graph, wanted, how.device)
+        yield from stream(model, its_graph, wanted, how)
+
+    return job("live", live_key(), measure)
 
 
 def report() -> Report | None:

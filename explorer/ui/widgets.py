@@ -30,8 +30,9 @@ def whole_number(label: str, low: int, high: int, value: int, take: Callable[[An
 
 def _told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
     def changed() -> None:
-        if session.shown(key) is not None:
-            session.attempt(take, session.shown(key))
+        value = session.picked(key)
+        if value is not None:
+            session.attempt(take, value)
 
     return changed
 
@@ -52,14 +53,26 @@ def plugin_form(plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[
     params = plugin.params
 
     def changed() -> None:
-        given = {name: session.shown(f"{key}.{name}") for name in params}
-        session.attempt(take, {name: value for name, value in given.items() if value != params[name].default})
+        given = {name: session.picked(f"{key}.{name}") for name in params}
+        session.attempt(take, {name: value for name, value in given.items() if value not in (None, params[name].default)})
 
     for name, param in params.items():
-        _field(param, values.get(name, param.default), session.show(f"{key}.{name}", values.get(name, param.default)), changed)
+        _field(param, session.show(f"{key}.{name}", values.get(name, param.default)), changed)
 
 
-def _field(param: Param, value: Any, key: str, changed: Callable[[], None]) -> None:
+def free_form(plugin: Plugin, *, key: str) -> None:
+    """One widget for each parameter, from its default on; `filled_in` reads them."""
+    for name, param in plugin.params.items():
+        _field(param, session.start_from(f"{key}.{name}", param.default), lambda: None)
+
+
+def filled_in(plugin: Plugin, *, key: str) -> dict[str, Any]:
+    """What a `free_form` holds."""
+    found = {name: session.shown(f"{key}.{name}", param.default) for name, param in plugin.params.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _field(param: Param, key: str, changed: Callable[[], None]) -> None:
     label = param.name.replace("_", " ").capitalize()
     if param.choices:
         st.selectbox(label, list(param.choices), key=key, on_change=changed)

@@ -6,10 +6,12 @@ const SEARCH_FROM = 10; // strips
 function createBank(bank, handler) {
   const view = { name: bank.name, strips: new Map(), linked: false, root: element("section", "bank", { "aria-label": bank.title }) };
   view.head = element("div", "head");
+  view.body = element("div", "body");
+  view.scale = createScale();
   view.row = element("div", "row", { tabindex: "-1" });
-  view.row.append(createScale());
+  view.body.append(view.scale, view.row);
   view.empty = element("div", "empty");
-  view.root.append(view.head, view.row, view.empty);
+  view.root.append(view.head, view.body, view.empty);
   for (const strip of bank.strips) {
     const created = createStrip(`${bank.name}/${strip.id}`, handler);
     view.strips.set(strip.id, created);
@@ -33,7 +35,7 @@ function fillHead(view, bank, handler) {
   const title = element("h3", "title");
   title.textContent = bank.title;
   const note = element("span", "note");
-  note.textContent = bank.note;
+  note.textContent = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
   view.link = element("button", "tool", { type: "button", title: "Moving one fader moves all unlocked ones that are shown by as much" });
   view.link.textContent = "Link";
   view.link.addEventListener("click", () => { view.linked = !view.linked; paintLink(view); });
@@ -83,6 +85,7 @@ function emptyText(bank, shown, wanted) {
 function wrap(view) {
   const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
   const width = shown.length > 0 ? shown[0].root.offsetWidth : 0;
-  const perRow = Math.max(Math.floor((view.row.clientWidth - view.row.firstChild.offsetWidth) / Math.max(width, 1)), 1);
+  const perRow = Math.max(Math.floor(view.row.clientWidth / Math.max(width, 1)), 1);
   view.row.classList.toggle("wrapped", shown.length <= perRow * ROWS_BEFORE_SCROLL);
+  view.scale.hidden = shown.length === 0 || shown.every((strip) => strip.switch !== undefined);
 }

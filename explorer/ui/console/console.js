@@ -4,8 +4,8 @@
 // show the server's. An edit carries every pending strip, so one that is lost on the way is sent again with the next.
 
 const KEY_PAUSE_MS = 250; // keys held down become one edit
-const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click a number to type it. "
-  + "Keys: Tab to a fader, arrows 1 %, Page Up and Page Down 10 %, Home and End, Enter types, L locks.";
+const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click its number to type one. "
+  + "Keys: Tab, arrows 1 %, Page Up and Page Down 10 %, Home, End, Enter types, L locks.";
 
 const instances = new WeakMap();
 
@@ -116,6 +116,7 @@ function receive(instance, data) {
   instance.data = data;
   build(instance);
   paint(instance);
+  instance.banks.forEach(wrap);
 }
 
 // Elements are made anew only when the parts differ: a strip that is held must stay the same element.

@@ -1,0 +1,35 @@
+"""Layer-adaptive magnitudes."""
+
+import torch
+from torch import Tensor
+
+from ..allocation import AllocationContext, Ratios, lowest
+from ..registry import ALLOCATORS
+from ..values import Scores
+
+
+@ALLOCATORS.register("lamp", rank=4, needs_scores=True, needs_scan=False)
+def lamp(scores: Scores, target: float, context: AllocationContext) -> Ratios:
+    """One threshold on each unit's share of what is left of its part once all smaller units are gone.
+
+    Layer-adaptive magnitudes (Lee et al. 2021, arXiv:2010.07611). The share is that of squared scores, so that with l1 it is the
+    paper's. The largest unit of a part has share 1 and stays.
+
+    >>> lamp({"a": torch.tensor([1.0, 2.0, 3.0]), "b": torch.tensor([10.0, 10.0])}, 0.4, AllocationContext())
+    {'a': 0.6666666666666666, 'b': 0.0}
+
+    Raises:
+        TargetError: the target leaves less than one unit a part.
+    """
+    return lowest("lamp", {part: shares(score) for part, score in scores.items()}, target)
+
+
+def shares(score: Tensor) -> Tensor:
+    """(units,) squared score divided by the sum of those squares that are not smaller.
+
+    >>> shares(torch.tensor([2.0, 1.0]))
+    tensor([1.0000, 0.2000], dtype=torch.float64)
+    """
+    squares, order = score.flatten().double().square().sort(stable=True)
+    left = squares.flip(0).cumsum(0).flip(0)
+    return torch.empty_like(squares).index_copy_(0, order, squares / left.clamp(min=1e-300))

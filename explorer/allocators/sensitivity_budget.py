@@ -1,0 +1,111 @@
+"""The least harm for a given saving."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+
+from ..allocation import AllocationContext, Losses, Ratios, TargetError, unit_counts
+from ..errors import ExplorerError
+from ..registry import ALLOCATORS
+from ..values import Scores
+
+BINS = 2000  # into which savings are rounded down
+ROUNDS = 30
+Options = Mapping[str, Sequence[tuple[float, float, float]]]  # part -> (ratio, what it saves alone, how much the loss grows)
+
+
+@ALLOCATORS.register("sensitivity_budget", rank=6, needs_scores=False, needs_scan=True)
+def sensitivity_budget(
+    scores: Scores, target: float, context: AllocationContext, *, saves: Literal["params", "macs", "bytes"] = "params"
+) -> Ratios:
+    """The least predicted loss for a saving of parameters, MACs or bytes, from a sensitivity scan (multiple-choice knapsack).
+
+    Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which joint plans do only roughly: check
+    the result. Solved by dynamic programming on what each part saves alone. Savings of neighbouring channels overlap, so the
+    budget is raised until the count for all parts together meets the target, and what is more than needed is given back.
+
+    Args:
+        target: fraction of the whole model's cost that goes, locked parts included; the other granularity stays as it is.
+    Raises:
+        ExplorerError: there is no scan.
+        TargetError: the scanned ratios cannot reach the target.
+    """
+    if context.losses is None or context.cost is None:
+        raise ExplorerError("sensitivity_budget plans with a sensitivity scan, and there is none yet; run the scan first.")
+    cost, none = context.cost, dict.fromkeys(scores, 0.0)
+    dense = cost(saves, dict.fromkeys(context.parts, 0.0))
+    saved = lambda ratios: dense - cost(saves, {**none, **ratios})  # noqa: E731
+    enough = lambda ratios: saved(ratios) >= target * dense  # noqa: E731
+    losses = {part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores}
+    low, high = saved({}), saved({part: points[-1][0] for part, points in losses.items()})
+    if not low <= target * dense <= high:
+        raise TargetError("sensitivity_budget", target, max(0.0, low / dense), high / dense)
+    options = {part: [(r, saved({part: r}) - low, g) for r, g in points] for part, points in losses.items()}
+    plan = _raised(options, enough, target * dense - low)
+    return _relaxed(plan, losses, unit_counts(scores), enough)
+
+
+def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float) -> dict[str, float]:
+    """The cheapest plan of those for growing budgets that saves enough."""
+    low, high = saving, sum(points[-1][1] for points in options.values())
+    best = {part: points[-1][0] for part, points in options.items()}
+    for _ in range(ROUNDS):
+        plan = knapsack(options, low)
+        if enough(plan):
+            return plan
+        middle = (low + high) / 2
+        plan = knapsack(options, middle)
+        if enough(plan):
+            best, high = plan, middle
+        else:
+            low = middle
+    return best
+
+
+def knapsack(options: Options, saving: float) -> dict[str, float]:
+    """One ratio a part so that what they save alone adds up to `saving`, at the least growth of the loss.
+
+    Savings are rounded down to 1/2000 of `saving`, so that a plan never saves less than it says, except where nothing can.
+
+    >>> parts = {"a": [(0.0, 0, 0.0), (0.5, 10, 1.0)], "b": [(0.0, 0, 0.0), (0.5, 10, 3.0), (0.9, 18, 3.5)]}
+    >>> knapsack(parts, 10), knapsack(parts, 18)
+    ({'a': 0.5, 'b': 0.0}, {'a': 0.0, 'b': 0.9})
+    """
+    if saving <= 0:
+        return {part: points[0][0] for part, points in options.items()}
+    best = torch.full((BINS + 1,), torch.inf, dtype=torch.float64)  # saved at least so many bins -> least growth
+    best[0] = 0
+    choices = []
+    for points in options.values():
+        tried = torch.stack([_shifted(best, int(save / saving * BINS + 1e-9)) + growth for _, save, growth in points])
+        best, choice = tried.min(0)
+        choices.append(choice)
+    plan, bin_ = {}, int(torch.isfinite(best).nonzero().max())
+    for (part, points), choice in zip(list(options.items())[::-1], choices[::-1], strict=True):
+        ratio, save, _ = points[int(choice[bin_])]
+        plan[part], bin_ = ratio, max(0, bin_ - int(save / saving * BINS + 1e-9))
+    return {part: plan[part] for part in options}
+
+
+def _shifted(best: torch.Tensor, bins: int) -> torch.Tensor:
+    """Least growth with `bins` saved on top; more than the budget counts as the budget."""
+    if bins == 0:
+        return best
+    bins = min(bins, BINS)
+    return torch.cat([best[:1].expand(bins), best[: BINS + 1 - bins]])
+
+
+def _relaxed(
+    plan: dict[str, float], losses: Losses, units: Mapping[str, int], enough: Callable[[Ratios], bool]
+) -> dict[str, float]:
+    """Give back, part by part and those first whose last step hurts most, what the plan saves more than needed."""
+    steps = {part: [r for r, _ in points if r < plan[part]] for part, points in losses.items() if plan[part] > 0}
+    hurt = {part: dict(losses[part])[plan[part]] - dict(losses[part])[below[-1]] for part, below in steps.items()}
+    for part in sorted(hurt, key=lambda p: -hurt[p]):
+        low, high = round(steps[part][-1] * units[part]), round(plan[part] * units[part])  # units removed
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if enough({**plan, part: middle / units[part]}) else (middle + 1, high)
+        plan = {**plan, part: min(plan[part], high / units[part])}
+    return plan

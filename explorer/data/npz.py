@@ -1,0 +1,147 @@
+"""Inputs and targets in a file of arrays, such as numpy.savez writes."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from ..errors import LoadError
+from ..registry import DATA
+from ..values import Normalisation, Task
+from .arrays import Arrays
+from .pool import HALVES, Pool, fingerprint, halves, split_reader
+from .reader import ANY, Reader, check_request, class_name, normalisation
+
+BOTH = (("inputs", "targets"), ("x", "y"), ("x_test", "y_test"))  # tuning and held-out in one pair
+TRAINING = (("training_inputs", "training_targets"), ("x_train", "y_train"))
+MAX_CLASSES, MAX_SAMPLES = 100_000, 10_000_000
+MAX_NAME_BYTES = 4096
+
+
+@DATA.register("npz", rank=11, place="FILE", local_only=True)
+def npz(path: str = "", reader: Reader = ANY, *, samples: int = 10_000, mean: str = "", std: str = "") -> Task:
+    """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
+
+    Args:
+        path: of the file. Inputs are bytes (0 to 255) or floats (as the model reads them), (n, *shape) or channels last.
+        reader: the model that they are for.
+        samples: at most so many a split are used.
+        mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none for floats.
+    Raises:
+        LoadError: the file is damaged, or its arrays are not as they must be.
+    """
+    check_request("npz:FILE", path, samples)
+    arrays = Arrays(Path(path).expanduser())
+    pair = _pair(arrays, BOTH)
+    if pair is None:
+        found = ", ".join(class_name(name) for name in arrays.names[:8]) or "nothing"
+        raise LoadError(f"{arrays.path.name!r} holds {found}; it takes two arrays: inputs and targets, or x and y.")
+    pools, rule = {"both": _pool(arrays, *pair, reader)}, _rule(arrays, pair[0], reader, mean, std)
+    if training := _pair(arrays, TRAINING):
+        pools["training"] = _pool(arrays, *training, reader)
+    names = _class_names(arrays, list(pools.values()), reader)
+    pools |= halves(pools.pop("both"))
+    facts = [*arrays.facts, reader.shape, rule, names, samples]
+    return Task(f"npz:{arrays.path.name}", reader.shape, names, split_reader(pools, samples), rule,
+                note=HALVES, source=str(path), fingerprint=fingerprint(facts))  # fmt: skip
+
+
+def _pair(arrays: Arrays, choices: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    return next((pair for pair in choices if set(pair) <= set(arrays.names)), None)
+
+
+def _rule(arrays: Arrays, name: str, reader: Reader, mean: str, std: str) -> Normalisation:
+    return normalisation(reader, mean, std, is_bytes=arrays.form(name)[1] == np.uint8)
+
+
+def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
+    """Targets at once, inputs when they are asked for.
+
+    Raises:
+        LoadError: the targets are no class numbers, or not as many as the inputs.
+    """
+    numbers = _numbers(arrays, targets)
+    shape, dtype = arrays.form(inputs)
+    if not shape or shape[0] != len(numbers):
+        raise LoadError(f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets.")
+    if dtype != np.uint8 and dtype.kind != "f":
+        raise LoadError(f"{inputs!r} in {arrays.path.name!r} must be bytes (uint8) or floats, got {dtype}.")
+    _arrangement(shape[1:], reader, arrays.path.name)
+    return Pool(torch.from_numpy(numbers), lambda chosen: _inputs(arrays, inputs, chosen, reader))
+
+
+def _numbers(arrays: Arrays, name: str) -> ndarray:
+    """(n,) int64 class numbers."""
+    shape, dtype = arrays.form(name)
+    told = f"{name!r} in {arrays.path.name!r} must be class numbers from 0"
+    if dtype.kind not in "iu" or not shape or not 0 < shape[0] == math.prod(shape) <= MAX_SAMPLES:
+        raise LoadError(f"{told}, one for each input, got {dtype} of shape {shape}.")
+    numbers = arrays.read(name).reshape(-1)
+    if not 0 <= int(numbers.min()) <= int(numbers.max()) < MAX_CLASSES:
+        raise LoadError(f"{told}, got {int(numbers.min())} to {int(numbers.max())}.")
+    return numbers.astype(np.int64)
+
+
+def _arrangement(shape: tuple[int, ...], reader: Reader, file: str) -> str:
+    """How arrays become inputs: "as is", "one channel" to add, or "channels last".
+
+    Raises:
+        LoadError: they are not what the model reads.
+    """
+    if shape == reader.shape:
+        return "as is"
+    if reader.shape[0] == 1 and shape == reader.shape[1:]:
+        return "one channel"
+    if len(shape) == 3 and (shape[2], shape[0], shape[1]) == reader.shape:
+        return "channels last"
+    raise LoadError(f"Inputs in {file!r} have the shape {shape}, but the model reads {reader.shape}.")
+
+
+def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor:
+    """(k, *shape) uint8 or float32.
+
+    Raises:
+        LoadError: they are neither bytes nor finite floats.
+    """
+    whole = arrays.read(name)
+    how = _arrangement(whole.shape[1:], reader, arrays.path.name)
+    values: ndarray = whole[chosen.numpy()]
+    if values.dtype != np.uint8:
+        values = values.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise LoadError(f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first.")
+    tensor = torch.from_numpy(np.ascontiguousarray(values))
+    if how == "channels last":
+        return tensor.permute(0, 3, 1, 2).contiguous()
+    return tensor.unsqueeze(1) if how == "one channel" else tensor
+
+
+def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple[str, ...]:
+    """From the file, else from the model, else numbers.
+
+    Raises:
+        LoadError: there are targets beyond the names or beyond the model's classes.
+    """
+    highest = max(int(pool.targets.max()) for pool in pools)
+    names: tuple[str, ...]
+    if "class_names" in arrays.names:
+        names = _texts(arrays)
+    elif len(reader.preset.class_names) == reader.classes:
+        names = reader.preset.class_names
+    else:
+        names = tuple(str(number) for number in range(reader.classes or highest + 1))
+    if highest >= len(names):
+        raise LoadError(f"{arrays.path.name!r} has targets up to {highest}, but there are {len(names)} classes, numbered from 0.")
+    return names
+
+
+def _texts(arrays: Arrays) -> tuple[str, ...]:
+    shape, dtype = arrays.form("class_names")
+    if len(shape) != 1 or dtype.kind not in "US" or not 0 < shape[0] <= MAX_CLASSES or dtype.itemsize > MAX_NAME_BYTES:
+        raise LoadError(f"'class_names' in {arrays.path.name!r} must be a list of short texts, got {dtype} of shape {shape}.")
+    names = arrays.read("class_names").tolist()
+    return tuple(class_name(name.decode(errors="replace") if isinstance(name, bytes) else name) for name in names)

@@ -1,0 +1,74 @@
+"""Samples by number -> tuning, held-out and training splits: seeded, stratified, read when first asked for."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UnknownNameError
+from ..values import Split
+from .ordering import stratified_order
+
+SPLITS = ("training", "tuning", "held_out")
+HALVES = "Tuning and held-out samples are two halves of the same data."
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Samples that are not read yet.
+
+    Args:
+        targets: (n,) int64 class numbers.
+        read: (k,) numbers of samples -> (k, *shape) inputs.
+    """
+
+    targets: Tensor
+    read: Callable[[Tensor], Tensor]
+
+
+def halves(pool: Pool) -> dict[str, Pool]:
+    """Tuning and held-out, each with the mix of classes of the whole."""
+    order = stratified_order(pool.targets, seed=0)
+    middle = (len(order) + 1) // 2
+    return {"tuning": _part(pool, order[:middle]), "held_out": _part(pool, order[middle:])}
+
+
+def _part(pool: Pool, numbers: Tensor) -> Pool:
+    return Pool(pool.targets[numbers], lambda chosen: pool.read(numbers[chosen]))
+
+
+def split_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Split | None]:
+    """`Task.load_split`: the first samples of the stratified order of each pool; None where there is no such split."""
+
+    def load_split(name: str) -> Split | None:
+        if name not in SPLITS:
+            raise UnknownNameError("split", name, SPLITS)
+        pool = pools.get(name)
+        if pool is None or not len(pool.targets):
+            return None
+        chosen = stratified_order(pool.targets, seed=0)[:samples]
+        return Split(pool.read(chosen), pool.targets[chosen])
+
+    return load_split
+
+
+def fingerprint(facts: Iterable[object]) -> str:
+    """A hash of what defines the data."""
+    digest = hashlib.sha256()
+    for fact in facts:
+        digest.update(repr(fact).encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def file_facts(paths: Iterable[Path], root: Path) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of change of each file: what tells one state of a folder from another."""
+    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in paths]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def as_targets(numbers: Iterable[int]) -> Tensor:
+    """(n,) int64."""
+    return torch.tensor(list(numbers), dtype=torch.int64)

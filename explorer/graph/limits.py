@@ -1,0 +1,199 @@
+"""How large a model may be. It is sized by a run on the meta device, where no tensor has memory and no product is computed.
+
+The first limit that is passed ends that run, so a model of absurd size costs no more than one that is just too large.
+"""
+
+import copy
+import os
+import time
+import weakref
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from ..errors import ExplorerError, GraphError, LoadError
+
+VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model may need, for one sample where nothing else is said.
+
+    Args:
+        parameters: numbers in parameters and buffers; pruning works on about six copies of them.
+        activation_bytes: of the largest single tensor that a layer makes.
+        macs: multiply-adds.
+        operators: steps of the graph, which is what the time of the analysis grows with.
+        seconds: for the run on the meta device.
+    """
+
+    parameters: int = 700_000_000
+    activation_bytes: int = 256 * 1024**2
+    macs: int = 1_000_000_000_000
+    operators: int = 20_000
+    seconds: int = 60
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a model needs; None where it could not run on the meta device."""
+
+    parameters: int
+    macs: int | None = None
+    operators: int | None = None
+
+
+class TooLarge(Exception):
+    """A limit was passed: its name, what was found so far, what is allowed."""
+
+    def __init__(self, limit: str, found: int, allowed: int):
+        self.limit, self.found, self.allowed = limit, found, allowed
+        super().__init__(f"{found:,} {UNITS[limit]} are more than the {allowed:,} that are allowed")
+
+
+UNITS = {
+    "parameters": "parameters", "activation_bytes": "bytes in one activation of one sample", "macs": "multiply-adds a sample",
+    "operators": "steps in its graph", "seconds": "seconds on the way through it",
+}  # fmt: skip
+
+
+def limits_now() -> Limits:
+    """The limits, with what the operator set by variables such as PRUNING_EXPLORER_MAX_PARAMETERS.
+
+    Raises:
+        ExplorerError: a variable that is not a whole number from 1.
+    """
+    own = {}
+    for limit in fields(Limits):
+        text = os.environ.get(VARIABLE + limit.name.upper())
+        if text is None:
+            continue
+        if not text.isdecimal() or int(text) < 1:
+            raise ExplorerError(f"{VARIABLE}{limit.name.upper()} must be a whole number from 1, got {text[:40]!r}.")
+        own[limit.name] = int(text)
+    return Limits(**own)
+
+
+class _Watch(TorchDispatchMode):
+    """Counts operators and multiply-adds and looks at what is made; raises TooLarge."""
+
+    def __init__(self, limits: Limits, samples: int):
+        super().__init__()
+        self.limits, self.samples, self.operators, self.macs = limits, samples, 0, 0
+        self.until = time.monotonic() + limits.seconds
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.operators += 1
+        _bound("operators", self.operators, self.limits)
+        if func._overloadpacket in flop_registry:
+            flops = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=made)
+            self.macs += flops // 2 // self.samples
+            _bound("macs", self.macs, self.limits)
+        if not any(result.alias_info for result in func._schema.returns):  # a view of a weight is no activation
+            for tensor in tree_leaves(made):
+                if isinstance(tensor, Tensor):
+                    _bound("activation_bytes", tensor.numel() * tensor.element_size() // self.samples, self.limits)
+        _bound("seconds", self.limits.seconds + (time.monotonic() > self.until), self.limits)
+        return made
+
+
+def _bound(limit: str, found: int, limits: Limits) -> None:
+    if found > getattr(limits, limit):
+        raise TooLarge(limit, found, getattr(limits, limit))
+
+
+def shadow(model: nn.Module) -> nn.Module:
+    """The model on the meta device, made without copying one weight."""
+    twins: dict[int, Any] = {}
+    for tensor in [*model.parameters(), *model.buffers()]:
+        twin = torch.empty_like(tensor, device="meta")
+        twins[id(tensor)] = nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
+    return copy.deepcopy(model, twins)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers in parameters and buffers, each tensor once."""
+    return sum(tensor.numel() for tensor in [*model.parameters(), *model.buffers()])
+
+
+def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:
+    """What a model needs for one sample; only its parameters where it cannot run on the meta device.
+
+    Args:
+        example: (batch, *shape).
+    Raises:
+        TooLarge: at the first limit that is passed.
+    """
+    parameters = count_parameters(model)
+    _bound("parameters", parameters, limits)
+    watch = _Watch(limits, len(example))
+    try:
+        twin, input = shadow(model), torch.empty_like(example, device="meta")
+        with torch.device("meta"), torch.no_grad(), watch:
+            twin(input)
+    except TooLarge:
+        raise
+    except Exception:  # foreign code on a device that it was not written for: what it needs stays unknown
+        return Size(parameters)
+    return Size(parameters, watch.macs, watch.operators)
+
+
+_found: "weakref.WeakKeyDictionary[nn.Module, tuple[Limits, Size | TooLarge]]" = weakref.WeakKeyDictionary()
+
+
+def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
+    """`measure` under the limits of now, once a model; a limit that was passed is the answer, not raised."""
+    limits = limits_now()
+    known = _found.get(model)
+    if known is None or known[0] != limits:
+        try:
+            known = (limits, measure(model, example, limits))
+        except TooLarge as large:
+            known = (limits, large)
+        _found[model] = known
+    return known[1]
+
+
+def check_parameters(model: nn.Module, name: str) -> None:
+    """Refuse a model by its parameters alone; it may stand on the meta device, before any memory is taken.
+
+    Raises:
+        LoadError: there are too many.
+    """
+    try:
+        _bound("parameters", count_parameters(model), limits_now())
+    except TooLarge as large:
+        raise LoadError(f"{name[:80]!r} is too large: {large}; {_way(large)}") from large
+
+
+def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
+    """Refuse a model that is too large to run; one that is merely too long to analyse can still lose single weights.
+
+    Raises:
+        LoadError: the text says what there is too much of, and how to allow more.
+    """
+    size = size_of(model, example)
+    if isinstance(size, TooLarge) and size.limit not in ("operators", "seconds"):
+        raise LoadError(f"{name[:80]!r} is too large: {size}; {_way(size)}")
+
+
+def check_analysable(model: nn.Module, example: Tensor) -> None:
+    """Refuse to analyse a model whose graph would take too long or too much memory.
+
+    Raises:
+        GraphError: the text says what there is too much of; unstructured pruning still works.
+    """
+    size = size_of(model, example)
+    if isinstance(size, TooLarge):
+        raise GraphError(f"This model is too large to analyse ({size}), so only unstructured pruning is possible; {_way(size)}")
+
+
+def _way(large: TooLarge) -> str:
+    return f"choose a smaller one, or allow more with the variable {VARIABLE}{large.limit.upper()}."

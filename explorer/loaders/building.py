@@ -1,0 +1,75 @@
+"""What the loaders of foreign architectures share: sized before it is built, built from one seed, made a Subject."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..graph.export import EXPORT_LOCK
+from ..graph.limits import check_loadable, check_parameters
+from ..values import Preset, Subject, subject_id
+
+BUILDING = EXPORT_LOCK  # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
+SEED = 0
+
+
+def check_size(make: Callable[[], nn.Module], name: str) -> None:
+    """Build on the meta device, where weights take no memory, and count.
+
+    Raises:
+        LoadError: there are too many parameters.
+    """
+    with BUILDING:
+        try:
+            with torch.device("meta"):
+                shadow = make()
+        except Exception:  # foreign code that computes while it builds, on a device that it was not written for
+            return
+        check_parameters(shadow, name)
+
+
+def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
+    """A model with weights drawn from one seed; one with too many parameters is refused before it takes memory.
+
+    Raises:
+        LoadError: it is too large.
+    """
+    check_size(make, name)
+    return seeded(make)
+
+
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    """What `make` gives from one seed; the random state of the process is left as it was."""
+    with BUILDING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return make()
+
+
+def identity(model: nn.Module, shape: tuple[int, ...], code: bytes = b"") -> str:
+    """Hash of a foreign model: architecture and weights, the shape that it is run at, and the code that no weight shows."""
+    return hashlib.sha256(f"{subject_id(model)} {shape}".encode() + code).hexdigest()[:16]
+
+
+def subject_of(model: nn.Module, name: str, shape: tuple[int, ...], preset: Preset, about: str, *, code: bytes = b"") -> Subject:
+    """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for gradients.
+
+    Args:
+        shape: of one input.
+        about: what it is, in a sentence.
+        code: where the model comes from a file, what that says.
+    Raises:
+        LoadError: it is too large to be run.
+    """
+    model = model.eval().float()
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    example = torch.randn(2, *shape, generator=torch.Generator().manual_seed(SEED))
+    check_loadable(model, example, name)
+    return Subject(identity(model, shape, code), name, model, None, example, {"description": about}, preset)
+
+
+def weights_of(checkpoint: str | None) -> str:
+    """Where the weights come from, for `about`."""
+    return f"weights of {Path(checkpoint).name}" if checkpoint else "random weights (add trained ones with --checkpoint)"

@@ -1,0 +1,140 @@
+"""Image classifiers of transformers, from a folder or from the hub: weights from safetensors, and none of their code is run."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data.reader import class_name
+from ..errors import LoadError
+from ..optional_packages import uses_torchvision
+from ..registry import LOADERS
+from ..values import Normalisation, Preset, Subject
+from .building import built, check_size, subject_of, weights_of
+from .weights import load_weights
+
+HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
+METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
+NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes that were not named
+SIDE = 224  # of models whose files say nothing of it
+
+
+class ImageClassifier(nn.Module):
+    """(n, channels, height, width) -> (n, classes) logits, without the named outputs of transformers."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        return self.model(pixel_values=pixel_values).logits
+
+
+@LOADERS.register("hf", rank=4, local_only=True)
+def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
+    """An image classifier of transformers: hf:FOLDER without network, or hf:OWNER/NAME from the hub.
+
+    Args:
+        name: a folder with config.json and model.safetensors, or an id.
+        checkpoint: other weights (.safetensors) for the same architecture.
+    Raises:
+        LoadError: the package or the model is missing, not an image classifier, needs code of its own, or is too large.
+    """
+    source, is_local = _source(name)
+    transformers = uses_torchvision("transformers")
+    transformers.utils.logging.disable_progress_bar()
+    how = {"trust_remote_code": False, "local_files_only": is_local}
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, **how)
+        model = _model(transformers, config, source, checkpoint, how)
+        shape, preset = _reads(config, _rules(transformers, source, how))
+    except LoadError:
+        raise
+    except Exception as error:  # the border of foreign files: transformers fails on them in many ways
+        told = " ".join(str(error).split())[:200]
+        way = "it takes an image classifier with config.json and model.safetensors that needs no code of its own."
+        raise LoadError(f"transformers cannot load {name[:80]!r} ({type(error).__name__}: {told}); {way}") from error
+    about = f"{type(model).__name__} of transformers, {weights_of(checkpoint) if checkpoint else 'its own weights'}."
+    return subject_of(ImageClassifier(model), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about)
+
+
+def _source(name: str) -> tuple[str, bool]:
+    """What transformers is given, and whether it is a folder.
+
+    Raises:
+        LoadError: neither a folder that is there nor an id.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and not HUB_ID.match(name):
+        raise LoadError(f"There is no folder {name[:200]!r}; give one with config.json and model.safetensors, or OWNER/NAME.")
+    return (str(folder), True) if folder.is_dir() else (name, False)
+
+
+def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]) -> nn.Module:
+    """The classifier with the weights of its files, or of a checkpoint.
+
+    Raises:
+        LoadError: too large, or weights are missing, so that it is no trained classifier.
+    """
+    classifier = transformers.AutoModelForImageClassification
+    fresh = lambda: classifier.from_config(config, trust_remote_code=False)  # noqa: E731
+    if checkpoint:
+        model = built(fresh, source)
+        load_weights(model, checkpoint)
+        return model
+    check_size(fresh, source)
+    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **how}
+    model, found = classifier.from_pretrained(source, **options)
+    if missing := sorted(found["missing_keys"]):
+        more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        raise LoadError(f"{source[:80]!r} lacks {missing[0]!r}{more}, so it is no trained image classifier; choose one that is.")
+    return model
+
+
+def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, Any]:
+    """preprocessor_config.json as data; empty where there is none."""
+    local = {"local_files_only": how["local_files_only"]}
+    try:
+        found, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(source, **local)
+    except OSError:
+        return {}
+    return found
+
+
+def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
+    """Shape of an input and preset, as the model's files say."""
+    size, crop = _sides(rules.get("size")), _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None
+    height, width = _sides(getattr(config, "image_size", None)) or crop or size or (SIDE, SIDE)
+    shape = (int(getattr(config, "num_channels", 3)), height, width)
+    named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
+    mean, std = rules.get("image_mean", (0.5,)), rules.get("image_std", (0.5,))
+    if not rules.get("do_normalize", True):
+        mean, std = (0.0,), (1.0,)
+    normalisation = Normalisation(float(rules.get("rescale_factor", 1 / 255)), tuple(map(float, mean)), tuple(map(float, std)))
+    resize, fit = _resizing(rules, min(height, width), crop is not None)
+    method = METHODS.get(rules.get("resample", 2), "bicubic")
+    return shape, Preset(normalisation, resize, fit, method, () if all(map(NUMBERED.match, named)) else named)  # type: ignore[arg-type]
+
+
+def _resizing(rules: Mapping[str, Any], side: int, is_cropped: bool) -> tuple[int, str]:
+    """Pixels of the shorter side before the crop, and how it fits (see `Preset`)."""
+    size = rules.get("size")
+    shortest = size.get("shortest_edge") if isinstance(size, Mapping) else None
+    if shortest and rules.get("crop_pct") and side < 384:  # as ConvNeXt's own rule has it
+        return math.floor(shortest / rules["crop_pct"]), "crop"
+    if shortest:
+        return int(shortest), "crop"
+    return (max(_sides(size) or (side,)), "crop") if is_cropped and size else (side, "stretch")
+
+
+def _sides(value: Any) -> tuple[int, int] | None:
+    """Height and width of what files write as 224, [224, 224], or {"height": 224, "width": 224}."""
+    if isinstance(value, Mapping):
+        value = [value["height"], value["width"]] if "height" in value else value.get("shortest_edge")
+    if isinstance(value, int):
+        return value, value
+    return (int(value[0]), int(value[1])) if value else None

@@ -1,0 +1,148 @@
+"""A model from the user's own Python file. Its code runs, so it comes from the command line only."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import LoadError
+from ..registry import LOADERS
+from ..values import Preset, Subject
+from .building import BUILDING, seeded, subject_of, weights_of
+from .weights import load_weights
+
+SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+(x\d+)*))?\Z")
+DECLARED = "input_shape"  # of the model, or a name of the file
+
+
+@LOADERS.register("python_file", rank=5, local_only=True)
+def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
+    """A function of your own file that builds the model: path/file.py:factory (its code runs).
+
+    The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model or the file; the
+    model may also hold a `preset`.
+
+    Args:
+        name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
+        checkpoint: a safetensors file.
+    Raises:
+        LoadError: there is no such file or factory, it fails, or what it gives is no model that runs on such an input.
+    """
+    match = SPEC.match(name)
+    if match is None:
+        raise LoadError(f"A model of your own is named path/file.py:factory or path/file.py:factory@3x32x32, got {name[:200]!r}.")
+    path = Path(match["path"]).expanduser()
+    with BUILDING:
+        file = _imported(path)
+        model = _made(file, _factory(file, path, match["factory"]), path)
+        shape = _shape(match["shape"], model, file, name)
+        _check_runs(model, shape, path)
+    if checkpoint:
+        load_weights(model, checkpoint)
+    preset = getattr(model, "preset", None)
+    preset = preset if isinstance(preset, Preset) else Preset()
+    origin = weights_of(checkpoint) if checkpoint else "weights as it makes them"
+    factory = match["factory"]
+    return subject_of(model, f"{path.name}:{factory}", shape, preset, f"{factory} of {path.name}, {origin}.",
+                      code=path.read_bytes())  # fmt: skip
+
+
+def _imported(path: Path) -> ModuleType:
+    """The file as a module; files beside it can be imported by it, as when Python runs it.
+
+    Raises:
+        LoadError: there is no such file, or it fails.
+    """
+    if not path.is_file():
+        raise LoadError(f"There is no file {str(path)!r}; give the path of a Python file.")
+    spec = importlib.util.spec_from_file_location(f"explorer_file_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:
+        sys.path.append(beside)
+    loader = spec.loader
+    _run(lambda: loader.exec_module(module), path)
+    return module
+
+
+def _run(action: Callable[[], Any], path: Path) -> Any:
+    try:
+        return action()
+    except (Exception, SystemExit) as error:  # the border of the user's code: whatever it raises is told, with its line
+        told, line = " ".join(str(error).split())[:200], _line(error, path)
+        raise LoadError(f"{path.name}{line} fails with {type(error).__name__}: {told}") from error
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """Where in the user's file it happened."""
+    lines, step = [], error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == str(path):
+            lines.append(step.tb_lineno)
+        step = step.tb_next
+    return f", line {lines[-1]}," if lines else ""
+
+
+def _factory(file: ModuleType, path: Path, name: str | None) -> Any:
+    own = [key for key, value in vars(file).items() if not key.startswith("_") and _is_candidate(value, file)]
+    if name is None or not hasattr(file, name):
+        missing = f"{path.name} has no {name!r}" if name else f"{path.name} needs a factory after it"
+        way = f"name what builds the model, as {path.name}:NAME. It holds: {', '.join(own[:12]) or 'nothing'}."
+        raise LoadError(f"{missing}; {way}")
+    return getattr(file, name)
+
+
+def _is_candidate(value: Any, file: ModuleType) -> bool:
+    return isinstance(value, nn.Module) or (callable(value) and getattr(value, "__module__", None) == file.__name__)
+
+
+def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
+    """What the factory gives, from one seed.
+
+    Raises:
+        LoadError: it fails, or gives something else than a model.
+    """
+    made = factory if isinstance(factory, nn.Module) else _run(lambda: seeded(factory), path) if callable(factory) else None
+    if not isinstance(made, nn.Module):
+        what = type(made).__name__ if callable(factory) else type(factory).__name__
+        raise LoadError(f"{path.name} gives a {what} instead of a torch.nn.Module; name a function that returns the model.")
+    return made
+
+
+def _shape(given: str | None, model: nn.Module, file: ModuleType, name: str) -> tuple[int, ...]:
+    """Of one input: as given, else as the model or its file declares it.
+
+    Raises:
+        LoadError: nothing says it, or it is no list of whole numbers.
+    """
+    declared = tuple(map(int, given.split("x"))) if given else getattr(model, DECLARED, getattr(file, DECLARED, None))
+    if declared is None:
+        way = f"add it as {name[:80]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
+        raise LoadError(f"Nothing says which shape one input of {name[:80]!r} has; {way}")
+    fits = isinstance(declared, tuple | list) and all(isinstance(n, int) and 0 < n < 100_000 for n in declared)
+    if not fits or not declared:
+        told = f"must hold whole numbers from 1, such as (3, 32, 32), got {str(declared)[:80]}."
+        raise LoadError(f"{DECLARED} of {name[:80]!r} {told}")
+    return tuple(declared)
+
+
+def _check_runs(model: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    """Run the model once, which also gives lazy layers their sizes.
+
+    Raises:
+        LoadError: it does not run on such an input.
+    """
+    model.eval().cpu().float()
+    try:
+        with torch.no_grad():
+            seeded(lambda: model(torch.zeros(2, *shape)))
+    except Exception as error:  # the border of the user's code
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise LoadError(f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told}).") from error

@@ -1,0 +1,48 @@
+"""What a subject, a recipe and a scan tell an allocator."""
+
+from .allocation import AllocationContext, Losses, Part, Ratios
+from .errors import ExplorerError
+from .recipe_costs import CostModel, What
+from .scan_values import Scan
+from .values import Group, Layer, ModelProfile, Recipe, Subject
+
+
+def losses_of(scan: Scan, granularity: str) -> Losses:
+    """How much the mean loss grows at each scanned ratio of each part.
+
+    Raises:
+        ExplorerError: the scan is of the other granularity.
+    """
+    if scan.plan.granularity != granularity:
+        raise ExplorerError(f"The scan is of {scan.plan.granularity}s, so it cannot plan {granularity} ratios; scan these first.")
+    dense = scan.baseline.loss or 0.0
+    found: dict[str, list[tuple[float, float]]] = {}
+    for point in sorted(scan.points, key=lambda point: point.ratio):
+        found.setdefault(point.part, []).append((point.ratio, point.loss - dense))
+    return found
+
+
+def context_for(
+    subject: Subject, profile: ModelProfile, recipe: Recipe, granularity: str, losses: Losses | None = None
+) -> AllocationContext:
+    """What allocators may know of a subject.
+
+    Args:
+        recipe: with the ratios that stay.
+    """
+    if granularity == "channel":
+        makers = {name: _maker(profile, group) for name, group in profile.free_groups.items()}
+    else:
+        makers = dict(profile.prunable_layers)
+    model = CostModel.of(subject, profile)
+
+    def cost(what: What, ratios: Ratios) -> float:
+        return model.cost(recipe.with_ratios(granularity, {**recipe.ratios(granularity), **ratios}), what)
+
+    return AllocationContext({name: Part(layer.kind, layer.shape) for name, layer in makers.items()}, cost, losses)
+
+
+def _maker(profile: ModelProfile, group: Group) -> Layer:
+    """The first layer that produces a group's units."""
+    tensors = {slot.tensor for slot in group.slots if slot.producer}
+    return next(layer for layer in profile.layers if layer.weight in tensors)

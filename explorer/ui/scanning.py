@@ -1,0 +1,95 @@
+"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed allocators."""
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from ..allocation import Losses
+from ..jobs import JobState
+from ..scan_values import Scan, ScanPlan
+from ..sensitivity import scan
+from . import layout, session
+from .console.model import BankName
+from .console.strips import MODES, Sensitivity
+from .presets import GRANULARITY
+
+ASKED, FOUND = "scan asked for", "scans found"
+KEPT = 8  # scans, the last ones
+HELP = (
+    "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green ones are not. "
+    "Costs of single parts don't add up; the measured accuracy above is what counts."
+)
+
+
+def _plan(bank: BankName) -> ScanPlan:
+    """A scan depends on how units are ranked, but on no fader."""
+    return ScanPlan(GRANULARITY[bank], recipe=session.recipe())
+
+
+def _key(bank: BankName) -> Hashable:
+    return (session.subject().id, _plan(bank), session.conditions())
+
+
+def _found(bank: BankName) -> Scan | None:
+    return session.recalled(FOUND, {}).get(_key(bank))
+
+
+def sensitivity() -> dict[BankName, Sensitivity]:
+    """Bank -> part -> (ratio, drop) pairs, as far as they are known."""
+    return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
+
+
+def losses() -> dict[BankName, Losses]:
+    """Bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
+    return {bank: known.losses() for bank in MODES["Combined"] if (known := _found(bank)) is not None and known.finished}
+
+
+def _run(bank: BankName) -> JobState:
+    subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
+    state = session.job("scan", _key(bank), lambda: scan(subject, graph, plan, how))
+    if state.key == _key(bank) and state.value is not None:
+        others = {key: value for key, value in session.recalled(FOUND, {}).items() if key != state.key}
+        session.remember(FOUND, dict([*others.items(), (state.key, state.value)][-KEPT:]))
+    return state
+
+
+def _start(bank: BankName) -> None:
+    session.resume("scan")
+    session.remember(ASKED, _key(bank))
+
+
+def _stop(bank: BankName) -> None:
+    session.cancel("scan", _key(bank))
+    session.remember(ASKED, None)
+
+
+def draw() -> None:
+    """A button for each shown bank that wasn't scanned, and how far a running scan is."""
+    if session.subject().task is None:
+        return
+    asked = next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+    if asked is not None:
+        _run(asked)
+        session.polled(lambda: _draw_running(asked), "scan")
+    _draw_buttons(asked)
+
+
+def _draw_buttons(asked: BankName | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for bank in MODES[session.mode()]:
+            known = _found(bank)
+            if bank != asked and not (known and known.finished):
+                words = f"Measure the sensitivity of {bank}"
+                st.button(words, f"scan {bank}", HELP, _start, (bank,), icon=":material/network_check:")
+
+
+def _draw_running(bank: BankName) -> None:
+    state = _run(bank)
+    if state.error:
+        layout.draw_notice(state.error)
+    elif state.busy:
+        left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
+        share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
+        with st.container(horizontal=True, vertical_alignment="center"):
+            layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
+            st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")

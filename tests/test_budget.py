@@ -1,0 +1,61 @@
+"""The smallest model within an allowed drop: measured, paid for, and honest when nothing can be shown."""
+
+import pytest
+from zoo import odd
+
+from explorer.budget import Budget, accuracy_budget
+from explorer.engine import Conditions
+from explorer.errors import ExplorerError
+from explorer.graph.export import analyse
+from explorer.job_state import Progress
+from explorer.loaders import load
+from explorer.statistics import looks_level
+from explorer.values import Recipe
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    subject = load("digits-mlp")
+    return subject, analyse(subject)
+
+
+def searched(mlp, allowed, **options):
+    steps = list(accuracy_budget(*mlp, Recipe(), allowed, **options))
+    return steps, [step for step in steps if isinstance(step, Budget)]
+
+
+def test_the_answer_was_measured_within_the_allowed_drop_at_the_level_of_all_looks(mlp):
+    steps, budgets = searched(mlp, 0.05, granularity="weight", looks=5)
+    last = budgets[-1]
+    assert len(budgets) == len(last.tried) == 5 and last.level == looks_level(5)
+    assert last.report.drop.high <= 0.05 and last.report.drop.level == looks_level(5)
+    assert all(report.drop.high > 0.05 for target, report in last.tried.items() if target > last.best)
+    assert any(isinstance(step, Progress) for step in steps) and f"{100 * last.best:.1f} %" in last.summary
+
+
+def test_a_larger_drop_allows_a_smaller_model(mlp):
+    strict, loose = (searched(mlp, allowed, granularity="weight", looks=4)[1][-1] for allowed in (0.03, 0.3))
+    assert strict.best is not None and strict.best < loose.best
+
+
+def test_too_few_samples_accept_nothing_and_say_so(mlp):
+    _, budgets = searched(mlp, 0.01, granularity="weight", looks=3, conditions=Conditions(samples=20))
+    assert budgets[-1].best is None and budgets[-1].report is None
+    assert "more samples" in budgets[-1].summary
+
+
+def test_channels_are_searched_within_what_the_allocator_reaches(mlp):
+    _, budgets = searched(mlp, 0.5, looks=3)
+    assert max(budgets[-1].tried) < 1 and budgets[-1].best is not None
+
+
+@pytest.mark.parametrize(("allowed", "looks"), [(0.0, 5), (1.0, 5), (-0.1, 5), (0.1, 0), (0.1, 21)])
+def test_what_is_out_of_range_is_refused_before_any_work(mlp, allowed, looks):
+    with pytest.raises(ExplorerError, match="must be"):
+        next(accuracy_budget(*mlp, Recipe(), allowed, looks=looks))
+
+
+def test_without_data_there_is_no_drop():
+    subject = odd("chain")
+    with pytest.raises(ExplorerError, match="no data"):
+        next(accuracy_budget(subject, analyse(subject), Recipe(), 0.05))
