@@ -87,7 +87,7 @@ class Open:
         raise AssertionError(f"{part} did not arrive in {self.recipe()}")
 
     def final(self) -> None:
-        expect(self.page.get_by_text("Final: measured on the smaller model")).to_be_visible(timeout=PATIENCE)
+        expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=PATIENCE)
 
 
 def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(prune):

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from zoo import ZOO, odd
 
 from explorer.compaction import compact
 from explorer.engine import allocate, decide, prepare
 from explorer.graph.export import analyse, count_macs
 from explorer.masking import expand
 from explorer.values import Masks, Recipe
-from zoo import ZOO, odd
 
 
 def halved(name):

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import nn
+from zoo import IMAGE, ZOO, odd
 
 from explorer.audit import audit
 from explorer.graph.export import analyse
 from explorer.values import Subject, subject_id
-from zoo import IMAGE, ZOO, odd
 
 
 @pytest.mark.parametrize("name", ZOO)

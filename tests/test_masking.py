@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune as torch_prune
+from zoo import ZOO, odd
 
 from explorer.engine import allocate, decide, scores_for
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
@@ -13,7 +14,6 @@ from explorer.graph.export import analyse
 from explorer.masking import _cut_free, _cut_pattern, _cut_rows, positions, reduce_units, removal_count
 from explorer.registry import CRITERIA
 from explorer.values import Choice, Recipe, Slot, Subject, subject_id
-from zoo import ZOO, odd
 
 
 def test_units_of_a_slot_sum_their_weights():
@@ -30,7 +30,9 @@ def test_abs_sum_differs_from_sum_abs():
     assert reduce_units(saliency, slot, 2, "sum_sq").tolist() == [18.0, 2.0]
 
 
-@pytest.mark.parametrize(("ratio", "units", "removed"), [(0, 8, 0), (0.5, 8, 4), (0.95, 8, 7), (0.9999, 3, 2), (0.5, 1, 0), (0.04, 8, 0)])
+@pytest.mark.parametrize(
+    ("ratio", "units", "removed"), [(0, 8, 0), (0.5, 8, 4), (0.95, 8, 7), (0.9999, 3, 2), (0.5, 1, 0), (0.04, 8, 0)]
+)
 def test_removal_count(ratio, units, removed):
     assert removal_count(ratio, units) == removed
 
@@ -163,8 +165,16 @@ def test_weights_are_cut_among_those_that_survive():
     assert not bool(decided.masks.weights["conv2"][:, gone].any())
 
 
-@pytest.mark.parametrize("recipe", [Recipe(channels={"nope": 0.5}), Recipe(weights={"norm": 0.5}), Recipe(remove={"conv1": (99,)}),
-                                    Recipe(weights={"conv1": 0.5}, criterion=Choice("l3")), Recipe(criterion=Choice("l1", {"p": 3}))])  # fmt: skip
+STRANGE = [
+    Recipe(channels={"nope": 0.5}),
+    Recipe(weights={"norm": 0.5}),
+    Recipe(remove={"conv1": (99,)}),
+    Recipe(weights={"conv1": 0.5}, criterion=Choice("l3")),
+    Recipe(criterion=Choice("l1", {"p": 3})),
+]
+
+
+@pytest.mark.parametrize("recipe", STRANGE)
 def test_recipes_of_another_model_are_refused_in_one_sentence(recipe):
     with pytest.raises((UnknownNameError, RecipeError)) as caught:
         decide(odd("chain"), analyse(odd("chain")), recipe)

@@ -43,7 +43,7 @@ def settled(app: AppTest) -> AppTest:
     """Run again until the measurement is final."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if any("measured on the smaller model" in caption.value for caption in app.caption):
+        if any("measured on the model that export" in caption.value for caption in app.caption):
             return app
         time.sleep(0.1)
         fine(app.run())

@@ -12,7 +12,11 @@ from explorer.values import Subject, subject_id
 class Chain(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv1, self.norm, self.conv2 = nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.Conv2d(8, 6, 3, stride=2)
+        self.conv1, self.norm, self.conv2 = (
+            nn.Conv2d(3, 8, 3, padding=1, bias=False),
+            nn.BatchNorm2d(8),
+            nn.Conv2d(8, 6, 3, stride=2),
+        )
         self.fc = nn.Linear(6 * 9, 4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,7 +151,7 @@ class FusedQKV(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.embed(x) + self.position
-        b, n, c = x.shape
+        b, n, _ = x.shape
         q, k, v = self.qkv(self.norm(x)).reshape(b, n, 3, 3, 4).permute(2, 0, 3, 1, 4)
         x = x + self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, 12))
         return self.fc(x.mean(1))

@@ -2,7 +2,10 @@
 
 import math
 import re
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ from ..errors import LoadError
 from ..optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
-from .building import built, check_size, subject_of, weights_of
-from .weights import load_weights
+from .building import check_size, subject_of, weights_of
+from .weights import check_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
@@ -81,18 +84,36 @@ def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, 
         LoadError: too large, or weights are missing, so that it is no trained classifier.
     """
     classifier = transformers.AutoModelForImageClassification
-    fresh = lambda: classifier.from_config(config, trust_remote_code=False)  # noqa: E731
+    check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
+    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
     if checkpoint:
-        model = built(fresh, source)
-        load_weights(model, checkpoint)
-        return model
-    check_size(fresh, source)
-    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **how}
-    model, found = classifier.from_pretrained(source, **options)
+        with _folder_of(config, Path(checkpoint)) as folder:
+            model, found = classifier.from_pretrained(folder, **options, **how | {"local_files_only": True})
+    else:
+        model, found = classifier.from_pretrained(source, **options, **how)
     if missing := sorted(found["missing_keys"]):
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        raise LoadError(f"{source[:80]!r} lacks {missing[0]!r}{more}, so it is no trained image classifier; choose one that is.")
+        told = f"lacks {missing[0]!r}{more}, so it is no trained image classifier; choose one that is."
+        raise LoadError(f"{(checkpoint or source)[-80:]!r} {told}")
     return model
+
+
+@contextmanager
+def _folder_of(config: Any, checkpoint: Path) -> Iterator[str]:
+    """A folder as transformers reads it, with other weights: it renames tensors of older files itself.
+
+    Raises:
+        LoadError: no such file, or not one of safetensors.
+    """
+    check_file(checkpoint, checkpoint.name)
+    with tempfile.TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
+        place = Path(folder) / "model.safetensors"
+        try:
+            place.symlink_to(checkpoint.resolve())
+        except OSError:  # a system, or an account, without links
+            shutil.copyfile(checkpoint, place)
+        yield folder
 
 
 def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, Any]:

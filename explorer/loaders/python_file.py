@@ -124,12 +124,12 @@ def _shape(given: str | None, model: nn.Module, file: ModuleType, name: str) -> 
     """
     declared = tuple(map(int, given.split("x"))) if given else getattr(model, DECLARED, getattr(file, DECLARED, None))
     if declared is None:
-        way = f"add it as {name[:80]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
-        raise LoadError(f"Nothing says which shape one input of {name[:80]!r} has; {way}")
+        way = f"add it as {name[-80:]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
+        raise LoadError(f"Nothing says which shape one input of {name[-80:]!r} has; {way}")
     fits = isinstance(declared, tuple | list) and all(isinstance(n, int) and 0 < n < 100_000 for n in declared)
     if not fits or not declared:
         told = f"must hold whole numbers from 1, such as (3, 32, 32), got {str(declared)[:80]}."
-        raise LoadError(f"{DECLARED} of {name[:80]!r} {told}")
+        raise LoadError(f"{DECLARED} of {name[-80:]!r} {told}")
     return tuple(declared)
 
 

@@ -28,7 +28,7 @@ class Form:
     dtype: str
 
 
-def _check_file(path: Path, source: str) -> None:
+def check_file(path: Path, source: str) -> None:
     """Refuse by name and length, before anything is parsed.
 
     Raises:
@@ -106,7 +106,7 @@ def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dic
         LoadError: no such file, not a whole safetensors file, or not weights of this model.
     """
     source = source or path.name
-    _check_file(path, source)
+    check_file(path, source)
     try:
         with safetensors.safe_open(path, "pt") as file:
             forms = {}

@@ -14,6 +14,7 @@ from .presets import Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
+POPOVER_WIDTH = 320  # pixels
 LARGEST_TARGET = 95  # per cent
 RATING = "Rating what is there ..."
 HELP = {
@@ -92,7 +93,7 @@ def _options() -> None:
     def tune(params: dict[str, Any]) -> None:
         session.set_recipe(replace(session.recipe(), criterion=Choice(plugin.name, params)), f"options of {plugin.name}")
 
-    with st.popover("More options", icon=":material/tune:"):
+    with st.popover("More options", icon=":material/tune:"), st.container(width=POPOVER_WIDTH):
         widgets.plugin_form(plugin, recipe.criterion.params, tune, key=f"criterion {plugin.name}")
         choose, multiples = widgets.choose, sorted({*MULTIPLES, recipe.round_to})
         choose(
@@ -153,7 +154,7 @@ def _allocator() -> None:
             found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks())
         session.set_recipe(found, f"{name} at {per_cent} %")
 
-    with st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]):
+    with st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]), st.container(width=POPOVER_WIDTH):
         name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
         st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
         widgets.free_form(ALLOCATORS[name], key=name)

@@ -26,7 +26,7 @@ PART_COLUMNS = {
     "units": st.column_config.NumberColumn("of", format="localized", width=55),
     "reason": st.column_config.TextColumn("Why they differ", width="medium"),
 }
-FINAL = "Final: measured on the smaller model that export would write."
+FINAL = "Final: measured on the model that export would write."
 
 EMPTY_TEXT = (
     "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above answer, "
@@ -82,9 +82,7 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
     classes = len(subject.task.class_names) if subject.task else 0
     if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
         return []
-    return [
-        f"Near chance ({1 / classes:.0%}): normal right after a hard cut. A repair (More options) or fine-tuning often brings it back."
-    ]
+    return [f"Near chance ({1 / classes:.0%}) is normal right after a hard cut; a repair or fine-tuning often helps."]
 
 
 def draw_curve() -> None:

@@ -1,5 +1,6 @@
 """Start the page in this process."""
 
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -25,5 +26,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
+    # Streamlit looks for its config.toml beside the program that was started, which for an installed command is bin/
+    sys.argv = [str(SCRIPT)]
     # headless, because otherwise Streamlit covers the page with advertisements of its own
     st.App(SCRIPT).run(config={"server.address": host, "server.port": port, "server.headless": True})

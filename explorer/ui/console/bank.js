@@ -34,13 +34,12 @@ function createScale() {
 function fillHead(view, bank, handler) {
   const title = element("h3", "title");
   title.textContent = bank.title;
-  const note = element("span", "note");
-  note.textContent = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
+  view.note = element("span", "note");
   view.link = element("button", "tool", { type: "button", title: "Moving one fader moves all unlocked ones that are shown by as much" });
   view.link.textContent = "Link";
   view.link.addEventListener("click", () => { view.linked = !view.linked; paintLink(view); });
   view.search = element("input", "search", { type: "search", placeholder: "Find a part", "aria-label": `Find a part in ${bank.title}` });
-  view.search.addEventListener("input", () => arrange(view, bank));
+  view.search.addEventListener("input", () => arrange(view, handler.bank(bank.name)));
   view.order = element("select", "tool", { "aria-label": `Order of ${bank.title}` });
   for (const [value, text] of [["depth", "By depth"], ["size", "By size"], ["ratio", "By ratio"]]) {
     const option = element("option", "", { value });
@@ -50,8 +49,13 @@ function fillHead(view, bank, handler) {
   view.order.addEventListener("change", () => arrange(view, handler.bank(bank.name)));
   view.search.hidden = bank.strips.length < SEARCH_FROM;
   view.order.hidden = bank.strips.length < SEARCH_FROM;
-  view.head.append(title, note, view.search, view.order, view.link);
+  view.head.append(title, view.note, view.search, view.order, view.link);
   paintLink(view);
+}
+
+function paintNote(view, bank) {
+  const text = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
+  if (view.note.textContent !== text) view.note.textContent = text;
 }
 
 function paintLink(view) {

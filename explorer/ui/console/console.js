@@ -121,7 +121,7 @@ function receive(instance, data) {
 
 // Elements are made anew only when the parts differ: a strip that is held must stay the same element.
 function build(instance) {
-  const names = JSON.stringify(instance.data.banks.map((bank) => [bank.name, bank.note, bank.strips.map((strip) => strip.id)]));
+  const names = JSON.stringify(instance.data.banks.map((bank) => [bank.name, bank.strips.map((strip) => strip.id)]));
   if (names === instance.names) return;
   instance.names = names;
   instance.moving.clear();
@@ -135,6 +135,7 @@ function paint(instance) {
     const view = instance.banks.get(bank.name).strips.get(strip.id);
     paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
   }
+  for (const bank of instance.data.banks) paintNote(instance.banks.get(bank.name), bank);
   paintTotals(instance);
   paintDetail(instance);
 }

@@ -47,23 +47,24 @@ function typed(view, handler) {
   if (!Number.isFinite(number)) { view.readout.value = percent(view.ratio); return; }
   handler.move(view.key, Math.min(Math.max(number / 100, 0), 0.9999));
   handler.release();
+  view.readout.value = percent(view.ratio);
 }
 
 function listenPointer(view, handler) {
   const { track, key } = view;
-  let start = null; // { y, ratio } while a pointer holds the fader
+  let start = null; // { y, ratio, length } while a pointer holds the fader
   track.addEventListener("pointerdown", (event) => {
     if (!view.movable || event.button !== 0) return;
     track.setPointerCapture(event.pointerId);
     const onThumb = event.composedPath().includes(view.thumb);
     if (view.switch !== undefined) { handler.move(key, view.ratio > 0 ? 0 : view.switch); return; }
     if (!onThumb) handler.move(key, ratioAt(track, event.clientY));
-    start = { y: event.clientY, ratio: view.ratio };
+    start = { y: event.clientY, ratio: view.ratio, length: travel(track) };
     view.root.classList.add("held");
   });
   track.addEventListener("pointermove", (event) => {
     if (!start) return;
-    handler.move(key, step(start.ratio + (start.y - event.clientY) / travel(track)));
+    handler.move(key, step(start.ratio + (start.y - event.clientY) / start.length));
   });
   for (const name of ["pointerup", "pointercancel"]) {
     track.addEventListener(name, () => { start = null; view.root.classList.remove("held"); handler.release(); });
@@ -117,6 +118,9 @@ function switchKey(view, key) {
 
 // strip: as sent by the server; ratio, locked: as shown now, which may be ahead of it; bank: its title.
 function paintStrip(view, strip, ratio, locked, bank) {
+  // hundreds of strips are asked to paint at each move of one
+  if (view.strip === strip && view.ratio === ratio && view.locked === locked) return;
+  Object.assign(view, { strip, locked });
   Object.assign(view, { ratio, switch: strip.switch, movable: !strip.frozen && !locked });
   const { root, track } = view;
   root.classList.toggle("frozen", Boolean(strip.frozen));

@@ -46,8 +46,13 @@ def banks(
 
 def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
     if name == "channels":
-        return Bank(name, "Channels", "Structured: whole channels go, and the model becomes smaller and faster.", strips)
-    return Bank(name, "Weights", "Unstructured: single weights become zero; shapes stay, only sparse formats shrink.", strips)
+        title, note = "Channels", "Structured: whole channels go, and the model becomes smaller and faster."
+    else:
+        title, note = "Weights", "Unstructured: single weights become zero; shapes stay, only sparse formats shrink."
+    scanned = any(strip.sensitivity for strip in strips)
+    return Bank(
+        name, title, f"{note} Red tracks: removing that much of this part alone costs accuracy." if scanned else note, strips
+    )
 
 
 def _with(strip: Strip, outcome: PartOutcome | None, locked: bool, sensitivity: tuple[tuple[float, float], ...] | None) -> Strip:
