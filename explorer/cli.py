@@ -19,6 +19,7 @@ VERBS = {
     "profile": "layers and coupled groups of a model, each frozen one with its reason",
     "prune": "prune a model and measure accuracy, size, compute and latency",
     "curve": "accuracy against size, from dense to the full strength of a recipe",
+    "scan": "sensitivity: the accuracy as the ratio of one part at a time varies",
     "audit": "prove that the compact model computes what the masked one does",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",

@@ -211,6 +211,21 @@ def test_curve_runs_from_dense_to_full_strength(run, run_json):
     assert len(run(*words).splitlines()) == 4
 
 
+def test_scan_measures_each_part_at_each_ratio(run_json, monkeypatch, tmp_path):
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+    found = run_json("scan", MLP, "--ratios", "0.5,0.9", "--exact", "--samples", "100")
+    assert [(p["part"], p["ratio"]) for p in found["points"]] == [("hidden1", 0.5), ("hidden1", 0.9), ("hidden2", 0.5), ("hidden2", 0.9)]
+    assert found["mode"] == "exact" and found["finished"] and {p["samples"] for p in found["points"]} == {100}
+    alone = run_json("prune", MLP, "--channels", "hidden1=0.9", "--samples", "100", "--no-latency")
+    assert found["points"][1]["correct"] == alone["pruned"]["correct"]
+
+
+def test_scan_prints_a_line_a_point(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+    printed = run("scan", MLP, "--granularity", "weight", "--ratios", "0.2:0.8:0.6", "--samples", "60")
+    assert printed.count("hidden1") == 2 and "points" in printed
+
+
 def test_curve_without_a_recipe_removes_channels_up_to_nine_tenths(run_json):
     found = run_json("curve", MLP, "--points", "2", "--samples", "50")
     assert found["recipe"]["channels"] == {"hidden1": 0.9, "hidden2": 0.9}
@@ -347,6 +362,8 @@ BAD = {
     "prune digits-mlp --recipe other.json": "No coupled group (asked for in 'channels') named 'layer1' [has no such group]",
     "prune digits-mlp --checkpoint cut.json": "'cut.json' is damaged or not a safetensors file",
     "prune digits-mlp --checkpoint none": "There is no weights file 'none'",
+    "scan digits-mlp --ratios 0.1:0.9": "--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got '0.1:0.9'.",
+    "scan digits-mlp --ratios 0.1:0.9:0": "--ratios must name 1 to 99 ratios with a step above 0, got '0.1:0.9:0'.",
     "curve digits-mlp --points 1": "--points must be from 2 to 101, got 1.",
     "export digits-mlp -o x --format jpeg": "No export format named 'jpeg'. Available: safetensors, recipe_json",
     "export digits-mlp -o none/x": "'none/x' cannot be written (No such file or directory)",

@@ -457,5 +457,5 @@ def test_a_data_set_is_refused_without_pillow(pets, monkeypatch):
         raise ImportError("No module named 'PIL'")
 
     monkeypatch.setattr(optional_packages.importlib, "import_module", missing)
-    with pytest.raises(ExplorerError, match=r"Package pillow cannot be imported .* pip install 'pruning-explorer\[images\]'"):
+    with pytest.raises(ExplorerError, match=r"Package pillow cannot be imported .* pip install 'pruning-explorer\[zoo\]'"):
         load_data(f"folder:{pets}", SMALL)

@@ -116,7 +116,7 @@ def test_files_of_models_are_not_opened(name, tmp_path, monkeypatch):
         load(name)
 
 
-@pytest.mark.parametrize("package, extra", [("torchvision", "zoo"), ("timm", "zoo"), ("transformers", "hf"), ("PIL.Image", "images")])
+@pytest.mark.parametrize("package, extra", [("torchvision", "zoo"), ("timm", "zoo"), ("transformers", "hf"), ("PIL.Image", "zoo")])
 def test_a_missing_package_says_what_to_install(package, extra, monkeypatch):
     def missing(name):
         raise ImportError(f"No module named {name!r}")

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from ..loaders.sample import card
-from ..registry import DATA, LOADERS, SAMPLES
+from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..sample_training import count_macs, untrained
 from ..statistics import format_accuracy
 from .output import print_json, table
@@ -27,16 +27,20 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every sample model; as text also what else can be named as a MODEL."""
+    """Print every sample model; as text also what else can be named as MODEL and SOURCE."""
     found = [facts(name) for name in SAMPLES]
     if arguments.json:
         return print_json(found)
     rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
     print(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
-    others = [f"  {loader}: {plugin.tooltip}" for loader, plugin in LOADERS.items() if loader != "sample"]
-    if others:
-        print("\nOther models are named LOADER:NAME.\n" + "\n".join(others))
-    return None
+    print("\nOther models, by LOADER:NAME")
+    print(table(["loader", "what it loads"], [[p.name, p.tooltip] for p in LOADERS.values() if p.name != "sample"]))
+    print("\nData sets, for --data")
+    return print(table(["source", "what it is"], [[_source(p), p.tooltip] for p in DATA.values()]))
+
+
+def _source(plugin: Plugin) -> str:
+    return f"{plugin.name}:{plugin.traits['place']}" if "place" in plugin.traits else plugin.name
 
 
 def _accuracy(found: dict[str, Any]) -> str:

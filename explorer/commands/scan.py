@@ -1,0 +1,86 @@
+"""Sensitivity: the accuracy as one part's ratio varies, the others untouched."""
+
+import argparse
+
+from ..engine import Conditions
+from ..errors import ExplorerError
+from ..job_state import Progress
+from ..sensitivity import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
+from ..statistics import format_drop
+from ..values import Choice, Recipe
+from .model import add_device, add_model, opened, set_up
+from .output import note, percent, print_json, progress, table
+
+MOST = 99  # ratios of one scan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument(
+        "--granularity", choices=("channel", "weight"), default="channel", help="what a part is (default: channel)"
+    )
+    parser.add_argument("--ratios", metavar="FROM:TO:STEP", help="or a list such as 0.2,0.5 (default: 0.1:0.9:0.1)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--exact", action="store_true", help="count every sample at every point")
+    how.add_argument(
+        "--tolerance", type=float, default=0.01, metavar="T", help="half-width at which a point is done (default: 0.01)"
+    )
+    parser.add_argument("--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)")
+    parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    add_device(parser)
+
+
+def ratios_of(text: str | None) -> tuple[float, ...]:
+    """`0.1:0.9:0.1` or `0.2,0.5` -> ratios.
+
+    Raises:
+        ExplorerError: it is neither, or too many.
+
+    >>> ratios_of("0.1:0.5:0.2")
+    (0.1, 0.3, 0.5)
+    """
+    if text is None:
+        return RATIOS
+    try:
+        if ":" not in text:
+            return tuple(float(word) for word in text.split(","))
+        start, stop, step = (float(word) for word in text.split(":"))
+        count = round((stop - start) / step) + 1 if step > 0 else 0
+    except (ValueError, OverflowError) as error:
+        raise ExplorerError(f"--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got {text!r}.") from error
+    if not 1 <= count <= MOST:
+        raise ExplorerError(f"--ratios must name 1 to {MOST} ratios with a step above 0, got {text!r}.")
+    return tuple(round(start + i * step, 4) for i in range(count))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a line a point, as it stands at the end; what was counted before is not counted again.
+
+    Raises:
+        ExplorerError: the model, the criterion or a ratio are not as they must be.
+    """
+    device = set_up(arguments.device)
+    tolerance = None if arguments.exact else arguments.tolerance
+    recipe = Recipe(criterion=Choice(arguments.criterion))
+    plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
+    subject, graph = opened(arguments)
+    found: Scan | None = None
+    for step in scan(subject, graph, plan, Conditions(arguments.samples, device=device)):
+        if isinstance(step, Progress):
+            progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
+        else:
+            found = step
+    progress("")
+    if found is None:
+        raise ExplorerError("The scan found nothing to measure.")
+    for text in found.notes:
+        note(text)
+    if arguments.json:
+        return print_json(found.to_json())
+    return print(table(["part", "ratio", "removed", "accuracy", "change"], [_row(point) for point in found.points]))
+
+
+def _row(point: SensitivityPoint) -> list[str]:
+    seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
+    return [point.part, percent(point.ratio), percent(point.achieved), seen, format_drop(point.drop)]
