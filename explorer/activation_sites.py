@@ -9,17 +9,8 @@ from torch import Tensor, fx
 from .graph.coupling import _is_pointwise, op_name
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
-UNCHANGED = (
-    "dropout",
-    "feature_dropout",
-    "alpha_dropout",
-    "contiguous",
-    "clone",
-    "to",
-    "_to_copy",
-    "detach",
-    "alias",
-)  # in eval mode
+# in eval mode these hand on what they get
+UNCHANGED = ("dropout", "feature_dropout", "alpha_dropout", "contiguous", "clone", "to", "_to_copy", "detach", "alias")
 UNTAGGED = ("hardswish", "prelu", "log_sigmoid")  # activation functions that torch doesn't tag as pointwise
 
 

@@ -91,6 +91,18 @@ def test_layers_predict_the_counted_macs(name):
     assert sum(layer.macs for layer in candidate.layers) == graph.profile.macs == count_macs(subject.model, subject.example[:1])
 
 
+@pytest.mark.parametrize("name", ZOO)
+def test_the_profile_counts_what_the_flop_counter_counts(name):
+    subject = odd(name)
+    assert analyse(subject).profile.macs == count_macs(subject.model, subject.example[:1])
+
+
+def test_attention_is_counted():
+    """q k^T and attention times v: 3 heads x 6 x 6 x 4 each, beside the projections."""
+    projections = 6 * (5 * 12 + 12 * 36 + 12 * 12) + 12 * 4
+    assert analyse(odd("fused_qkv")).profile.macs == projections + 2 * 3 * 6 * 6 * 4
+
+
 def test_a_masked_convolution_with_a_living_norm_is_a_different_model():
     """The negative control of 'masks reach every slot': mask the weights only, and the outputs differ."""
     subject, _, masks, model = halved("chain")

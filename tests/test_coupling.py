@@ -76,3 +76,18 @@ def test_a_model_that_cannot_be_exported_says_why_and_keeps_its_layers():
     profile = analyse(Subject(subject_id(model), "branching", model, None, torch.randn(2, 7))).profile
     assert profile.error and "unstructured" in profile.error
     assert list(profile.prunable_layers) == ["fc"] and profile.groups == ()
+
+
+def test_a_batch_baked_into_the_graph_is_analysed_or_explained():
+    class Baked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(7, 6), nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.b(torch.relu(self.a(x)).reshape(2, 6))
+
+    model = Baked().eval()
+    profile = analyse(Subject(subject_id(model), "baked", model, None, torch.randn(2, 7))).profile
+    assert profile.error is None and {g.name: g.units for g in profile.free_groups.values()} == {"a": 6}
+    assert profile.macs == 7 * 6 + 6 * 4

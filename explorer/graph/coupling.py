@@ -60,6 +60,7 @@ class Walk:
         self.names |= signature.inputs_to_lifted_tensor_constants
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
+        self.batch = 1
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
         self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, where
@@ -71,7 +72,7 @@ class Walk:
                 self.values[node.name] = self._step(node)
                 spent = counter.get_total_flops() - before
                 if spent:
-                    self.macs[node.name] = spent // 2
+                    self.macs[node.name] = spent // 2 // self.batch
         return self
 
     def _step(self, node: fx.Node) -> Any:
@@ -90,8 +91,9 @@ class Walk:
         value = node.meta["val"]
         if node.name not in self.names:
             shape = [1 if not isinstance(s, int) else s for s in value.shape]
-            static_batch = all(isinstance(s, int) for s in value.shape) and value.dim() > 0
-            return Labelled(torch.empty([1, *shape[1:]] if static_batch else shape, dtype=value.dtype, device="meta"))
+            if shape and isinstance(value.shape[0], int):
+                self.batch = shape[0]  # the export is static: its literals hold the example's batch
+            return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"))
         full = tuple(value.shape)
         tensor = self.names[node.name]
         arrays = []

@@ -70,15 +70,23 @@ def _analyse(subject: Subject) -> ModelGraph:
         program = export_program(subject.model, subject.example)
         walk = Walk(program).run()
         coupling = solve(walk)
-    except GraphError as error:
+    except (GraphError, RuntimeError, TypeError, ValueError, NotImplementedError) as problem:
+        error = problem if isinstance(problem, GraphError) else _unreadable(problem)
         layers = layers_of_modules(subject.model)
         return ModelGraph(ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error)))
     layers = layers_of_graph(subject.model, walk)
     return ModelGraph(ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling)
 
 
+def _unreadable(problem: Exception) -> GraphError:
+    first_line = (str(problem).strip().split("\n") or [""])[0][:300]
+    return GraphError(f"The exported graph cannot be followed ({first_line}); only unstructured pruning is possible.")
+
+
 def count_macs(model: nn.Module, example: torch.Tensor) -> int:
-    """Multiply-adds of one sample by torch's flop counter (inference_mode would hide attention from it).
+    """Multiply-adds of one sample by torch's flop counter, on the meta device where fused attention cannot hide from it.
+
+    A model that does not run there (it makes tensors on a device of its own) is counted where it lies.
 
     Args:
         example: (1, *shape).
@@ -86,8 +94,15 @@ def count_macs(model: nn.Module, example: torch.Tensor) -> int:
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model(example)
+        with torch.no_grad():
+            tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+            ghosts = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+            try:
+                with FlopCounterMode(display=False) as counter:
+                    torch.func.functional_call(model, ghosts, (example.to("meta"),))
+            except (RuntimeError, NotImplementedError):
+                with FlopCounterMode(display=False) as counter:
+                    model(example)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     return counter.get_total_flops() // 2

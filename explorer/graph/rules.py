@@ -438,7 +438,8 @@ def attention(call: Call) -> Arrays:
         key, value = (_repeated(v, repeats) for v in (key, value))
     turned = Labelled(key.meta.transpose(-1, -2), tuple(a.transpose(-1, -2) for a in key.arrays))
     weights = contract(call, query, turned)
-    scores = Labelled((query.meta @ turned.meta), weights)
+    shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
+    scores = Labelled(torch.empty(shape, device="meta"), weights)  # no product: its multiply-adds would be counted
     if isinstance(mask, Labelled):
         scores = Labelled(scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}"))
     contract(call, scores, value)

@@ -23,6 +23,7 @@ from .weights import check_file
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
 NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes that were not named
+LARGEST = 10_000_000  # number in a configuration
 SIDE = 224  # of models whose files say nothing of it
 
 
@@ -52,6 +53,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     transformers.utils.logging.disable_progress_bar()
     how = {"trust_remote_code": False, "local_files_only": is_local}
     try:
+        _check_numbers(transformers.PretrainedConfig.get_config_dict(source, **how)[0], "config.json")
         config = transformers.AutoConfig.from_pretrained(source, **how)
         model = _model(transformers, config, source, checkpoint, how)
         shape, preset = _reads(config, _rules(transformers, source, how))
@@ -75,6 +77,19 @@ def _source(name: str) -> tuple[str, bool]:
     if not folder.is_dir() and not HUB_ID.match(name):
         raise LoadError(f"There is no folder {name[:200]!r}; give one with config.json and model.safetensors, or OWNER/NAME.")
     return (str(folder), True) if folder.is_dir() else (name, False)
+
+
+def _check_numbers(value: Any, where: str) -> None:
+    """A configuration becomes lists and layers as long as its numbers say, so these are looked at first.
+
+    Raises:
+        LoadError: a number that no image classifier has.
+    """
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise LoadError(f"{where[:120]} says {value:,}; up to {LARGEST:,} is taken.")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        _check_numbers(item, f"{where}, {key!r},")
 
 
 def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]) -> nn.Module:

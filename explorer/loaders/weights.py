@@ -3,9 +3,11 @@
 Names, shapes and types are compared from the header alone, so no file makes the program read more than the model holds.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
@@ -13,10 +15,10 @@ from torch import Tensor, nn
 
 from ..errors import LoadError
 
-MAX_HEADER_BYTES = 16 * 1024**2
+MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for some 30,000 tensors
 WITH_CODE = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
-UNREADABLE = (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError)
+UNREADABLE = (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError, RuntimeError)
 COUNTER = "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
 
 
@@ -29,10 +31,10 @@ class Form:
 
 
 def check_file(path: Path, source: str) -> None:
-    """Refuse by name and length, before anything is parsed.
+    """Refuse by name, before anything is opened.
 
     Raises:
-        LoadError: no such file, one that is not safetensors by its name, or one whose header cannot be.
+        LoadError: no such file, or one that is not safetensors by its name.
     """
     if not path.is_file():
         raise LoadError(f"There is no weights file {str(path)!r}; give the path of a .safetensors file.")
@@ -42,10 +44,28 @@ def check_file(path: Path, source: str) -> None:
     if path.suffix.lower() in WITH_CODE:
         way = "convert it first with 'pruning-explorer convert IN OUT.safetensors'."
         raise LoadError(f"{source!r} is of a kind that can hold code, so it is not read here; {way}")
+
+
+def read_forms(path: Path) -> dict[str, Form]:
+    """Name -> form, from the header; the library checks later that the data is as the header says.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: it is not such a header.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-    if length > min(MAX_HEADER_BYTES, path.stat().st_size):
-        raise LoadError(_damaged(source))
+        if not 2 <= length <= MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {length} bytes")
+        entries = json.loads(file.read(length), object_pairs_hook=_without_doubles)
+    if not isinstance(entries, dict):
+        raise TypeError("a header that is no object")
+    return {name: Form(tuple(map(int, e["shape"])), str(e["dtype"])) for name, e in entries.items() if name != "__metadata__"}
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):  # two readers could see two different files
+        raise ValueError("a name that is there twice")
+    return found
 
 
 def _damaged(source: str) -> str:
@@ -108,13 +128,10 @@ def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dic
     source = source or path.name
     check_file(path, source)
     try:
+        forms = read_forms(path)
+        prefix = _surplus(forms, _tensors(model))
+        check_forms({name.removeprefix(prefix): form for name, form in forms.items()}, model, source)
         with safetensors.safe_open(path, "pt") as file:
-            forms = {}
-            for name in file.keys():  # noqa: SIM118 - not a dictionary
-                part = file.get_slice(name)
-                forms[name] = Form(tuple(part.get_shape()), part.get_dtype())
-            prefix = _surplus(forms, _tensors(model))
-            check_forms({name.removeprefix(prefix): form for name, form in forms.items()}, model, source)
             return {name.removeprefix(prefix): file.get_tensor(name) for name in forms}
     except UNREADABLE as error:
         raise LoadError(_damaged(source)) from error

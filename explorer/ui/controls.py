@@ -16,7 +16,6 @@ PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
 LARGEST_TARGET = 95  # per cent
-RATING = "Rating what is there ..."
 HELP = {
     "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become zero. "
     "Combined: channels first, then weights of what is left.",
@@ -133,10 +132,7 @@ def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
     def take(preset: Preset) -> None:
-        with st.spinner(RATING):
-            found = follow(
-                session.subject(), session.graph(), session.recipe(), preset, session.locks(), session.conditions().device
-            )
+        found = follow(session.subject(), session.graph(), session.recipe(), preset, session.locks(), session.conditions().device)
         session.set_recipe(found, preset.name)
         if preset.targets:
             session.set_mode(preset.mode)
@@ -150,8 +146,7 @@ def _allocator() -> None:
     def take() -> None:
         name, per_cent, device = session.shown("allocator"), session.shown("target"), session.conditions().device
         how = Allotment(name, per_cent / 100, widgets.filled_in(ALLOCATORS[name], key=name), scanning.losses(), device)
-        with st.spinner(RATING):
-            found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks())
+        found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks())
         session.set_recipe(found, f"{name} at {per_cent} %")
 
     with st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]), st.container(width=POPOVER_WIDTH):

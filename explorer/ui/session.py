@@ -6,6 +6,7 @@ callback. Nothing but names, recipes and small values is kept here; models and t
 
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,30 +49,39 @@ class _State:
     remembered: dict[str, Any] = field(default_factory=dict)
 
 
+# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action fetches the state just once
+_held: ContextVar[_State | None] = ContextVar("the state of the action that is going on", default=None)
+
+
 def _state() -> _State:
+    held = _held.get()
+    if held is not None:
+        return held
     if KEY not in st.session_state:
-        offered = settings.current().offered
-        if not offered:
-            raise ExplorerError("There is no model to show; name one on the command line, such as torchvision:resnet18.")
-        st.session_state[KEY] = _State(offered[0], settings.current().device)
-        _read_url(st.session_state[KEY])
+        st.session_state[KEY] = _opened()
     return st.session_state[KEY]
 
 
 # --------------------------------------------------------------------------- the URL
 
 
-def _read_url(state: _State) -> None:
+def _opened() -> _State:
+    """The state of a new session: what the URL asks for, or the first model, dense."""
+    offered = settings.current().offered
+    if not offered:
+        raise ExplorerError("There is no model to show; name one on the command line, such as torchvision:resnet18.")
+    state = _State(offered[0], settings.current().device)
     model, recipe = st.query_params.get("model"), st.query_params.get("recipe")
     try:
         if model is not None:
             _offered(model)
             state.model = model
         if recipe is not None:
-            found = checked(profile(), Recipe.from_url(recipe))
+            found = checked(resources.load_graph(state.model).profile, Recipe.from_url(recipe))
             state.histories[state.model] = START.then(found, "the recipe of the link")
     except ExplorerError as error:
         state.notice = str(error)
+    return state
 
 
 def _offered(model: str) -> None:
@@ -217,8 +227,10 @@ def show(key: str, value: Any) -> str:
     """
     told = _state().told
     known, version = told.get(key, (value, 0))
-    told[key] = (value, version if known == value else version + 1)
-    actual = f"{key}#{told[key][1]}"
+    stale = st.session_state.get(f"{key}#{version}", value) != value
+    version += 1 if stale or known != value else 0
+    told[key] = (value, version)
+    actual = f"{key}#{version}"
     if actual not in st.session_state:
         st.session_state[actual] = value
     return actual
@@ -234,10 +246,9 @@ def start_from(key: str, value: Any) -> str:
 def picked(key: str) -> Any:
     """What the user picked in a widget that `show` has named, in its callback; None if it was emptied."""
     told = _state().told
-    value, version = told[key]
+    _, version = told[key]
     given = st.session_state.get(f"{key}#{version}")
-    # an emptied widget is drawn anew with its value
-    told[key] = (value, version + 1) if given is None else (given, version)
+    told[key] = (given, version)
     return given
 
 
@@ -269,11 +280,15 @@ def acknowledge(sequence: int) -> bool:
 
 def attempt(action: Callable[..., Any], *args: Any) -> None:
     """Do what a widget asks for; what goes wrong is told in one box, and the recipe is kept."""
-    _state().notice = None
+    state = _state()
+    state.notice = None
+    token = _held.set(state)
     try:
         action(*args)
     except ExplorerError as error:
-        _state().notice = str(error)
+        state.notice = str(error)
+    finally:
+        _held.reset(token)
 
 
 def notice() -> str | None:
