@@ -302,7 +302,7 @@ CONFIGURED = """
 import sys
 from streamlit import config
 from streamlit.web.server.starlette import starlette_server
-names = ("browser.gatherUsageStats", "runner.magicEnabled", "server.fileWatcherType", "server.address")
+names = "browser.gatherUsageStats runner.magicEnabled runner.postScriptGC server.fileWatcherType server.address".split()
 starlette_server.UvicornRunner.run = lambda self: print(*(config.get_option(name) for name in names))
 from explorer.cli import main
 sys.exit(main())
@@ -316,7 +316,7 @@ def test_an_installed_command_serves_with_the_pages_own_settings(tmp_path):
     root = str(paths.PACKAGE.parent)
     done = subprocess.run([sys.executable, command, MLP, "--no-browser"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
                           capture_output=True, text=True, timeout=120)  # fmt: skip
-    assert done.stdout.split() == ["False", "False", "none", "127.0.0.1"], done.stderr
+    assert done.stdout.split() == ["False", "False", "False", "none", "127.0.0.1"], done.stderr
 
 
 def test_a_port_that_is_taken_is_refused_and_not_chosen():

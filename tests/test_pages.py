@@ -2,12 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from explorer import paths
+from explorer.loaders import load
 from explorer.ui import server, settings
 from explorer.values import Choice, Recipe
 
@@ -163,4 +165,13 @@ def test_a_scan_on_request_feeds_the_allocator_that_plans_with_it():
         time.sleep(0.1)
     app.button(key="apply").click()
     assert address(fine(app.run())).channels
+    assert not app.error
+
+
+def test_a_model_without_data_shows_everything_but_accuracy():
+    settings.configure(settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None)))
+    app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Accuracy"] == "not measured" and shown["Parameters"].endswith("k")
+    assert any("came without data" in caption.value for caption in app.caption)
     assert not app.error

@@ -87,6 +87,9 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
 
 def draw_curve() -> None:
     """Accuracy against what is left, for this recipe at all strengths, with the recipe itself as a star."""
+    if session.subject().task is None:
+        st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
+        return
     if session.recipe().is_empty:
         st.caption("Remove something, and a curve of accuracy against size will stand here.")
         return
