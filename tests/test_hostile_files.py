@@ -231,7 +231,7 @@ DAMAGED = {
     "a list": header(b"[]"),
     "deeply nested": header(b"[" * 100_000),
     "no UTF-8": header(b"\xff\xfe{}"),
-    "a name twice": header(json.dumps(two())[:-1].encode() + b', "a": ' + json.dumps(entry([9], 0, 36)).encode() + b"}", bytes(36)),
+    "a name twice": header(json.dumps(two())[:-1].encode() + b"," + json.dumps({"a": entry([8], 0, 32)}).encode()[1:], bytes(32)),
     "a shape of text": header(two(a=entry(["x", 2], 0, 16)), bytes(32)),
     "a shape that is no list": header(two(a=entry(7, 0, 16)), bytes(32)),
     "a tensor that is no object": header(two(a=[1]), bytes(32)),
@@ -616,7 +616,7 @@ def named(tmp_path_factory):
     return load(f"{path}:Named")
 
 
-NAMED = '''
+NAMED = """
 class Named(nn.Module):
     def __init__(self):
         super().__init__()
@@ -627,7 +627,7 @@ class Named(nn.Module):
         for name in NAMES:
             x = torch.relu(getattr(self, name)(x))
         return x
-'''
+"""
 
 
 def test_layers_of_any_name_are_analysed_and_pruned(named):

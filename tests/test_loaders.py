@@ -592,6 +592,7 @@ def test_a_model_is_sized_without_memory():
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 5))
     size = limits.measure(model, torch.zeros(2, 3, 8, 8), limits.Limits())
     assert (size.parameters, size.macs) == (8 * 27 + 8 + 8 * 36 * 5 + 5, 8 * 27 * 36 + 8 * 36 * 5)
+    assert size.activation_bytes == 8 * 36 * 4 and size.operators >= 3
     with torch.device("meta"):
         huge = nn.Linear(400_000, 400_000)
     with pytest.raises(limits.TooLarge, match="160,000,400,000 parameters"):

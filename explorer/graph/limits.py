@@ -42,11 +42,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Size:
-    """What a model needs; None where it could not run on the meta device."""
+    """What a model needs for one sample, in the units of `Limits`; None where it could not run on the meta device."""
 
     parameters: int
     macs: int | None = None
     operators: int | None = None
+    activation_bytes: int | None = None
 
 
 class TooLarge(Exception):
@@ -85,7 +86,8 @@ class _Watch(TorchDispatchMode):
 
     def __init__(self, limits: Limits, samples: int):
         super().__init__()
-        self.limits, self.samples, self.operators, self.macs = limits, samples, 0, 0
+        self.limits, self.samples = limits, samples
+        self.operators = self.macs = self.activation_bytes = 0
         self.until = time.monotonic() + limits.seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -99,7 +101,8 @@ class _Watch(TorchDispatchMode):
         if not any(result.alias_info for result in func._schema.returns):  # a view of a weight is no activation
             for tensor in tree_leaves(made):
                 if isinstance(tensor, Tensor):
-                    _bound("activation_bytes", tensor.numel() * tensor.element_size() // self.samples, self.limits)
+                    self.activation_bytes = max(self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples)
+        _bound("activation_bytes", self.activation_bytes, self.limits)
         _bound("seconds", self.limits.seconds + (time.monotonic() > self.until), self.limits)
         return made
 
@@ -142,7 +145,7 @@ def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:
         raise
     except Exception:  # foreign code on a device that it was not written for: what it needs stays unknown
         return Size(parameters)
-    return Size(parameters, watch.macs, watch.operators)
+    return Size(parameters, watch.macs, watch.operators, watch.activation_bytes)
 
 
 _found: "weakref.WeakKeyDictionary[nn.Module, tuple[Limits, Size | TooLarge]]" = weakref.WeakKeyDictionary()

@@ -100,12 +100,12 @@ def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, 
     """
     classifier = transformers.AutoModelForImageClassification
     check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
-    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **how}
     if checkpoint:
         with _folder_of(config, Path(checkpoint)) as folder:
-            model, found = classifier.from_pretrained(folder, **options, **how | {"local_files_only": True})
+            model, found = classifier.from_pretrained(folder, **options | {"local_files_only": True})
     else:
-        model, found = classifier.from_pretrained(source, **options, **how)
+        model, found = classifier.from_pretrained(source, **options)
     if missing := sorted(found["missing_keys"]):
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
         told = f"lacks {missing[0]!r}{more}, so it is no trained image classifier; choose one that is."

@@ -82,7 +82,7 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
     classes = len(subject.task.class_names) if subject.task else 0
     if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
         return []
-    return [f"Near chance ({1 / classes:.0%}) is normal right after a hard cut; a repair or fine-tuning often helps."]
+    return [f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning often helps."]
 
 
 def draw_curve() -> None:
@@ -105,7 +105,7 @@ def _curve() -> None:
     figure = accuracy_curve(
         state.value or (), session.report(), axis or usual, stale=state.value is not None and state.key != key
     )
-    st.plotly_chart(figure, width="stretch", key="curve", config={"displaylogo": False})
+    st.plotly_chart(figure, width="stretch", key="curve", config={"displayModeBar": False})
     done = len(state.value or ()) if state.key == key else 0
     if state.error and state.key == key:
         layout.draw_notice(state.error)
