@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from .allocation import Losses
 from .cache import Cache
-from .calibration import Calibration
-from .collecting import check_data, collect, signals_of
 from .compaction import compact
 from .environment import environment
 from .errors import ExplorerError
@@ -23,6 +21,8 @@ from .masking import Cut, check_parts, check_rates_weights, cut, expand, positio
 from .planning import context_for
 from .recovery.bn_recalibration import recalibrate
 from .registry import ALLOCATORS, CRITERIA
+from .signals.calibration import Calibration
+from .signals.collecting import check_data, collect, signals_of
 from .statistics import look_schedule, looks_level, paired_drop
 from .storage_size import sizes
 from .values import Drop, LayerOutcome, Masks, Measurement, Recipe, Report, Scores, Split, Subject, check_ratio

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import RecipeError, UnknownNameError
 from .registry import CRITERIA, Plugin
-from .signals import LayerSignals
+from .signals.values import LayerSignals
 from .values import PATTERN, Group, Layer, Masks, ModelProfile, PartOutcome, Recipe, Scores, Slot
 
 SignalsOf = Callable[[Layer], LayerSignals]

@@ -3,7 +3,7 @@
 from .allocation import AllocationContext, Losses, Part, Ratios
 from .errors import ExplorerError
 from .recipe_costs import CostModel, What
-from .scan_values import Scan
+from .sensitivity.values import Scan
 from .values import Group, Layer, ModelProfile, Recipe, Subject
 
 

@@ -19,7 +19,7 @@ from explorer.graph.export import analyse, count_macs
 from explorer.planning import context_for, losses_of
 from explorer.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
-from explorer.sensitivity import ScanPlan, scan
+from explorer.sensitivity.scan import ScanPlan, scan
 from explorer.values import Recipe
 
 SHAPES = {

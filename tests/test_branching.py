@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from zoo import IMAGE, ZOO, odd
 
-from explorer.branching import Branches, touched_tensors
 from explorer.compaction import compact
 from explorer.engine import decide, laid_out
 from explorer.graph.export import analyse
 from explorer.graph.reuse import can_start_anywhere, detour, functional, output_node, working_nodes
-from explorer.pieces import Workshop
+from explorer.sensitivity.branching import Branches, touched_tensors
+from explorer.sensitivity.pieces import Workshop
 from explorer.values import Recipe, Subject, subject_id
 
 RATIOS = (0.3, 0.5, 0.9)

@@ -12,14 +12,14 @@ from torch import nn
 from torch.nn import functional
 from zoo import ZOO
 
-from explorer.calibration import Calibration
-from explorer.collecting import NEEDS, needs_data, signals_of
 from explorer.engine import allocate, decide, scores_for
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.registry import CRITERIA, Plugin
-from explorer.signals import LayerSignals
+from explorer.signals.calibration import Calibration
+from explorer.signals.collecting import NEEDS, needs_data, signals_of
+from explorer.signals.values import LayerSignals
 from explorer.values import REDUCTIONS, Choice, Recipe
 
 MODELS = ["chain", "residual", "grouped", "concat", "depthwise", "fused_qkv", "squeeze_excite", "shuffle"]

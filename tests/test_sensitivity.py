@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from zoo import odd
 
-from explorer.branching import Branches
 from explorer.engine import Conditions, build, decide, prune
 from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
@@ -16,10 +15,11 @@ from explorer.graph.export import analyse
 from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.loaders.sample import card
-from explorer.pieces import Branch
-from explorer.scan_log import Count, ScanLog
-from explorer.scan_run import ScanRun
-from explorer.sensitivity import Scan, ScanPlan, SensitivityPoint, additivity, scan
+from explorer.sensitivity.branching import Branches
+from explorer.sensitivity.log import Count, ScanLog
+from explorer.sensitivity.pieces import Branch
+from explorer.sensitivity.run import ScanRun
+from explorer.sensitivity.scan import Scan, ScanPlan, SensitivityPoint, additivity, scan
 from explorer.statistics import paired_drop
 from explorer.values import Choice, Drop, Measurement, Recipe, Report, Subject, subject_id
 
@@ -182,7 +182,7 @@ def test_a_stopped_scan_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
     first = run("digits-cnn", EXACT, tmp_path)
     monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
-    monkeypatch.setattr("explorer.scan_run.baseline", lambda *args: pytest.fail("the dense model ran again"))
+    monkeypatch.setattr("explorer.sensitivity.run.baseline", lambda *args: pytest.fail("the dense model ran again"))
     assert list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path)) == [first]
     half = run("digits-cnn", replace(EXACT, ratios=(0.5,)), tmp_path)
     assert half.finished and [p.correct for p in half.points] == [p.correct for p in first.points if p.ratio == 0.5]

@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn import functional
 from zoo import ZOO, Chain, odd
 
-from explorer.calibration import Calibration, activations, gradients
-from explorer.collecting import NEEDS, WITH_DATA, collect, collected
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.job_state import Progress
+from explorer.signals.calibration import Calibration, activations, gradients
+from explorer.signals.collecting import NEEDS, WITH_DATA, collect, collected
+from explorer.signals.watching import silent, watch
 from explorer.values import Normalisation, Split
-from explorer.watching import silent, watch
 
 
 def last(steps):
@@ -383,7 +383,7 @@ def test_a_depthwise_convolution_is_fed_along_its_outputs():
 
 
 def test_flow_by_hand_and_its_conservation():
-    from explorer.synaptic_flow import _Flow
+    from explorer.signals.synaptic_flow import _Flow
 
     subject = subject_of(Plain(), torch.randn(4, 2))
     subject.model[2].weight.data = torch.tensor([[-1.0, 2.0], [0.0, 1.0]])

@@ -5,7 +5,7 @@ import argparse
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..job_state import Progress
-from ..sensitivity import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
+from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
 from ..statistics import format_drop
 from ..values import Choice, Recipe
 from .model import add_device, add_model, opened, set_up

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..registry import CRITERIA
-from ..signals import LayerSignals
+from ..signals.values import LayerSignals
 
 
 @CRITERIA.register("apoz", rank=11, level="channel", reduction="sum_abs", scope="part", needs=("activations",),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
-from ..signals import LayerSignals
+from ..signals.values import LayerSignals
 
 
 @CRITERIA.register("bn_scale", rank=4, level="channel", reduction="sum_abs", scope="part", needs=("norms",),

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..registry import CRITERIA
-from ..signals import LayerSignals
+from ..signals.values import LayerSignals
 
 
 @CRITERIA.register("l2", rank=2, level="weight", reduction="sum_abs", scope="part", needs=(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..registry import CRITERIA
-from ..signals import LayerSignals
+from ..signals.values import LayerSignals
 
 
 @CRITERIA.register("taylor", rank=6, level="weight", reduction="sum_abs", scope="part", needs=("gradients",),

@@ -6,8 +6,8 @@ import streamlit as st
 
 from ..allocation import Losses
 from ..jobs import JobState
-from ..scan_values import Scan, ScanPlan
-from ..sensitivity import scan
+from ..sensitivity.scan import scan
+from ..sensitivity.values import Scan, ScanPlan
 from . import layout, session
 from .console.model import BankName
 from .console.strips import MODES, Sensitivity

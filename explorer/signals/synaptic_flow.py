@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..errors import ExplorerError
+from ..graph.coupling import op_name
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..selection import lowest_of
+from ..values import Subject
 from .activation_sites import NORMS
-from .errors import ExplorerError
-from .graph.coupling import op_name
-from .graph.export import ModelGraph
 from .graph_run import GraphRun, fixed_batch, tensors_of
-from .job_state import Progress
-from .selection import lowest_of
-from .values import Subject
 
 ROUNDS = 100
 LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer

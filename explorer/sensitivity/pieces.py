@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .compaction import Builder, boundary
-from .engine import laid_out
-from .graph.export import ModelGraph
-from .graph.reuse import Detour, batch_kind, can_be_stacked, can_start_anywhere
-from .values import Masks, Subject
+from ..compaction import Builder, boundary
+from ..engine import laid_out
+from ..graph.export import ModelGraph
+from ..graph.reuse import Detour, batch_kind, can_be_stacked, can_start_anywhere
+from ..values import Masks, Subject
 
 DENSE = Masks({}, {})
 NEAR_TIE = 1e-4  # of the largest logit; stacked and single runs differ by some 1e-6

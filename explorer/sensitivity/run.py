@@ -7,19 +7,19 @@ from typing import Any
 
 import torch
 
-from . import __version__, paths
+from .. import __version__, paths
+from ..engine import Conditions, baseline, decide, split_for
+from ..errors import ExplorerError
+from ..evaluation import BATCH, EMPTY, Tally, batch_of, judged
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..masking import check_parts, cut
+from ..statistics import look_schedule, looks_level, wilson
+from ..values import Masks, Measurement, Recipe, Subject
 from .branching import Branches, touched_tensors
-from .engine import Conditions, baseline, decide, split_for
-from .errors import ExplorerError
-from .evaluation import BATCH, EMPTY, Tally, batch_of, judged
-from .graph.export import ModelGraph
-from .job_state import Progress
-from .masking import check_parts, cut
+from .log import Count, Point, ScanLog
 from .pieces import Workshop
-from .scan_log import Count, Point, ScanLog
-from .scan_values import Scan, ScanPlan, SensitivityPoint
-from .statistics import look_schedule, looks_level, wilson
-from .values import Masks, Measurement, Recipe, Subject
+from .values import Scan, ScanPlan, SensitivityPoint
 from .whole_model import WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .evaluation import Tally
-from .statistics import paired_drop
-from .values import Drop, canonical_json
+from ..evaluation import Tally
+from ..statistics import paired_drop
+from ..values import Drop, canonical_json
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .calibration_passes import Sums, activation_sums, gradient_sums, map_sums
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .job_state import Progress
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..values import Layer, ModelProfile, Split, Subject
 from .neighbours import placed, slots_at
-from .values import Layer, ModelProfile, Split, Subject
+from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch
 
 SAMPLES = 1024

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .errors import ExplorerError
-from .values import Layer, Subject
+from ..errors import ExplorerError
+from ..values import Layer, Subject
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from .errors import RecipeError
-from .values import Drop, Measurement, Recipe, check_ratio
+from ..errors import RecipeError
+from ..values import Drop, Measurement, Recipe, check_ratio
 
 Granularity = Literal["channel", "weight"]
 RATIOS = tuple(i / 10 for i in range(1, 10))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, fx
 
-from .graph.export import ModelGraph
-from .graph.reuse import detour, whole, working_nodes
-from .masking import positions
+from ..graph.export import ModelGraph
+from ..graph.reuse import detour, whole, working_nodes
+from ..masking import positions
+from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop
-from .values import Masks
 
 STACKED_MACS = {"cpu": 2e9, "cuda": 2e11}  # of one stacked run; beyond it a larger batch gains nothing and delays others
 KEPT_BYTES = 2**30  # pruned tensors that may be kept between batches; beyond it they are made again for each batch

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from torch import Tensor
 
-from .cache import Cache
+from ..cache import Cache
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..registry import CRITERIA, Plugin
+from ..values import Layer, Subject
 from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .job_state import Progress
 from .neighbours import neighbours, norms
-from .registry import CRITERIA, Plugin
-from .signals import LayerSignals, layer_signals
 from .synaptic_flow import flow_orders
-from .values import Layer, Subject
+from .values import LayerSignals, layer_signals
 
 WITH_DATA = {"gradients": gradients, "activations": activations, "feature_maps": feature_maps}
 WITHOUT_DATA = {"norms": norms, "neighbours": neighbours}

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..engine import laid_out
+from ..graph.export import ModelGraph
+from ..values import Masks, Subject
 from .branching import Found
-from .engine import laid_out
-from .graph.export import ModelGraph
-from .values import Masks, Subject
 
 
 class WholeModel:

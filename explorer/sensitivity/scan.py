@@ -7,13 +7,13 @@ drop is known well enough; that is paid for by a higher level at looks that are 
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..engine import Conditions, calibrate
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..values import Subject
 from .additivity import Additivity, additivity
-from .engine import Conditions, calibrate
-from .graph.export import ModelGraph
-from .job_state import Progress
-from .scan_run import ScanRun
-from .scan_values import RATIOS, Scan, ScanPlan, SensitivityPoint
-from .values import Subject
+from .run import ScanRun
+from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
 
 __all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "scan"]
 

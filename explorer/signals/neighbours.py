@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .values import Group, Layer, ModelProfile, Slot, Subject
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..values import Group, Layer, ModelProfile, Slot, Subject
 
 Found = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor
 

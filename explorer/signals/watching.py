@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..graph.coupling import PRODUCERS, _source, op_name
+from ..graph.export import ModelGraph
+from ..values import Layer, ModelProfile, Subject
 from .activation_sites import Site, site_of
-from .graph.coupling import PRODUCERS, _source, op_name
-from .graph.export import ModelGraph
 from .graph_run import GraphRun, fixed_batch, tensors_of
-from .values import Layer, ModelProfile, Subject
 
 Listener = Callable[[str, Tensor], None]
 
