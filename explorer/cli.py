@@ -20,9 +20,12 @@ VERBS = {
     "prune": "prune a model and measure accuracy, size, compute and latency",
     "curve": "accuracy against size, from dense to the full strength of a recipe",
     "scan": "sensitivity: the accuracy as the ratio of one part at a time varies",
+    "latency": "how fast this machine is as the channels of one group go: the steps of the staircase",
     "audit": "prove that the compact model computes what the masked one does",
+    "recover": "prune a model and win accuracy back by training, with masks that hold",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
+    "bench": "how fast this machine is at all of this, as ratios to plain code beside it",
     "train-sample": "train a sample model again, as it was trained",
 }
 BAD_INPUT, INTERRUPTED = 2, 130

@@ -19,6 +19,7 @@ from .job_state import Progress
 from .latency import Timing, faster, rounds
 from .masking import Cut, check_parts, check_rates_weights, cut, expand, positions, score
 from .planning import context_for
+from .recovery.bias_correction import correct_biases, kept_outputs
 from .recovery.bn_recalibration import recalibrate
 from .registry import ALLOCATORS, CRITERIA
 from .signals.calibration import Calibration
@@ -208,7 +209,7 @@ def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "
     """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
     decided = decide(subject, graph, recipe, device)
     model = build(subject, graph, decided.masks, device)
-    notes = _repair(model, subject, recipe, device)
+    notes = _repair(model, subject, graph, recipe, decided.masks, device)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
@@ -225,12 +226,20 @@ def _tensors(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
 
 
-def _repair(model: nn.Module, subject: Subject, recipe: Recipe, device: str) -> tuple[str, ...]:
+def _repair(
+    model: nn.Module, subject: Subject, graph: ModelGraph, recipe: Recipe, masks: Masks, device: str
+) -> tuple[str, ...]:
     if recipe.after == "none" or recipe.is_empty:
         return ()
     training = subject.task.split("training") if subject.task else None
     if subject.task is None or training is None:
-        return ("Norms were not recalibrated: this model has no training data. Add some with --data.",)
+        what = "Norms were not recalibrated" if recipe.after == "bn_recalibration" else "Biases were not corrected"
+        return (f"{what}: this model has no training data. Add some with --data.",)
+    if recipe.after == "bias_correction":
+        dense = build(subject, graph, Masks({}, {}), device)  # a copy, since the subject's own model is shared
+        rule, kept = subject.task.normalisation, kept_outputs(graph.profile, masks)
+        count = correct_biases(model, dense, training, rule, kept, device=device)
+        return (f"Biases of {count} layers corrected on training images.",) if count else ("No layer has a bias to correct.",)
     count = recalibrate(model, training, subject.task.normalisation, device=device)
     return (f"{count} norms recalibrated on training images.",) if count else ("This model has no batch norms to recalibrate.",)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -30,6 +30,7 @@ class JobState:
         queued: a job waits for its start.
         error: why the job of `key` failed, one sentence.
         finished: the job of `key` ended, and nothing is running or queued.
+        version: grows whenever anything but the progress changes.
     """
 
     key: Hashable = None
@@ -40,6 +41,7 @@ class JobState:
     queued: bool = False
     error: str | None = None
     finished: bool = False
+    version: int = field(default=0, compare=False)
 
     @property
     def busy(self) -> bool:
@@ -88,6 +90,10 @@ class Job:
             self._since = (self.busy_seconds, item.done)
         self.progress = item
 
+    def is_news(self, item: Any) -> bool:
+        """Another value than the last; progress is none, nor is a value yielded again as a place to be stopped at."""
+        return not isinstance(item, Progress) and item is not self.value
+
     def end(self, error: str | None) -> None:
         """It has run to its end, or failed; lets go of what it held on to."""
         self.error, self.ended = error, True
@@ -120,7 +126,7 @@ class Slot:
         self.running: Job | None = None
         self.waiting: Job | None = None
         self.shown: Job | None = None
-        self.turn = 0
+        self.turn = self.version = 0
         self.released = False
 
     @property
@@ -139,4 +145,5 @@ class Slot:
             queued=self.waiting is not None,
             error=shown.error if shown else None,
             finished=shown is not None and shown.ended and not self.busy,
+            version=self.version,
         )

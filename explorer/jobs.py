@@ -15,7 +15,11 @@ from .job_state import Job, JobState, Progress, Slot
 
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
-LANES = {"live": 0, "scan": 1, "curve": 1, "latency": 1, "recovery": 2}  # lane -> rank, lower goes first
+LANES = {  # lane -> rank, lower goes first
+    "live": 0, "behaviour": 1, "check": 1, "held_out": 1, "answers": 1, "replay": 1, "export": 1,
+    "scan": 1, "curve": 1, "lesson": 1,
+    "latency": 1, "recovery": 2,
+}  # fmt: skip
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
 logger = logging.getLogger(__name__)
@@ -67,12 +71,18 @@ class Lanes:
                 raise ExplorerError("The background worker was shut down; start the program again.")
             slot = self._slots.setdefault((session, lane), Slot(session, lane))
             self._last_seen[session] = time.monotonic()
-            slot.released, slot.waiting = False, None
+            slot.released = False
+            if slot.waiting is not None and slot.waiting.key == key:
+                return
+            slot.waiting = None
             if slot.running is not None and slot.running.key == key:
+                return
+            if slot.running is None and slot.shown is not None and slot.shown.key == key and slot.shown.ended:
                 return
             self._discard(slot)
             if slot.shown is None or slot.shown.key != key or not slot.shown.ended:
                 slot.waiting = Job(key, make)
+            slot.version += 1
             self._changed.notify_all()
 
     def state(self, session: str, lane: str) -> JobState:
@@ -98,6 +108,7 @@ class Lanes:
             if slot is None:
                 return
             slot.waiting = None
+            slot.version += 1
             self._discard(slot)
             if slot.shown is not None and slot.shown.error is not None:
                 slot.shown = None
@@ -207,9 +218,11 @@ class Lanes:
         current = slot.running is job
         if not current and slot.waiting is None:
             return
+        news = ended or slot.shown is not job or job.is_news(item)
         job.end(error) if ended else job.take(item)
         if job.has_value or job.ended:
             slot.shown = job
+            slot.version += news
         if current and ended:
             slot.running = None
             if slot.released:

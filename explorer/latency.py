@@ -94,13 +94,13 @@ def rounds(
         if turn and time.perf_counter() - started > budget_s / 3:
             break
         for model in ready.values():
-            _forward_ms(model, inputs, device)
+            forward_ms(model, inputs, device)
         yield None
     for turn in range(max(pairs, FEWEST_ROUNDS)):
         if turn >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
             return
         order = list(ready) if turn % 2 == 0 else list(reversed(ready))
-        times = {name: _forward_ms(ready[name], inputs, device) for name in order}
+        times = {name: forward_ms(ready[name], inputs, device) for name in order}
         yield {name: times[name] for name in ready}
 
 
@@ -127,27 +127,41 @@ def measure(
     return Timing({name: tuple(times) for name, times in collected.items()}, batch, environment(device))
 
 
+def median_ratio(
+    above: Sequence[float], below: Sequence[float], *, seed: int = 0, level: float = 0.95
+) -> tuple[float, float, float]:
+    """The median of the ratios of pairs, and its interval: percentile bootstrap over pairs.
+
+    Efron 1979, doi:10.1214/aos/1176344552.
+    Raises: ValueError: the numbers are not paired, or there are none.
+
+    >>> median_ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
+    (2.0, 2.0, 2.0)
+    """
+    if not above or len(above) != len(below):
+        raise ValueError(f"Times must come in pairs, got {len(above)} and {len(below)}.")
+    ratios = torch.tensor(above, dtype=torch.float64) / torch.tensor(below, dtype=torch.float64)
+    drawn = torch.randint(len(ratios), (RESAMPLES, len(ratios)), generator=torch.Generator().manual_seed(seed))
+    medians = ratios[drawn].quantile(0.5, dim=1)
+    low, high = medians.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)).tolist()
+    return ratios.quantile(0.5).item(), low, high
+
+
 def faster(dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int = 0) -> SpeedUp:
     """Is the second model faster? The median of the ratios within rounds, with a bootstrap interval.
 
-    Percentile bootstrap over rounds (Efron 1979, doi:10.1214/aos/1176344552). Fewer than six rounds are never
-    distinguishable.
+    Fewer than six rounds are never distinguishable.
 
     Raises: ValueError: the times are not paired, or there are none.
 
     >>> faster([2.0] * 10, [1.0] * 10)
     SpeedUp(ratio=2.0, low=2.0, high=2.0, verdict='faster')
     """
-    if not dense_ms or len(dense_ms) != len(pruned_ms):
-        raise ValueError(f"Times must come in pairs, got {len(dense_ms)} and {len(pruned_ms)}.")
-    ratios = torch.tensor(dense_ms, dtype=torch.float64) / torch.tensor(pruned_ms, dtype=torch.float64)
-    drawn = torch.randint(len(ratios), (RESAMPLES, len(ratios)), generator=torch.Generator().manual_seed(seed))
-    medians = ratios[drawn].quantile(0.5, dim=1)
-    low, high = medians.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    ratio, low, high = median_ratio(dense_ms, pruned_ms, seed=seed)
     verdict: SpeedVerdict = "not distinguishable"
-    if len(ratios) >= FEWEST_ROUNDS and (low > 1 or high < 1):
+    if len(dense_ms) >= FEWEST_ROUNDS and (low > 1 or high < 1):
         verdict = "faster" if low > 1 else "slower"
-    return SpeedUp(ratios.quantile(0.5).item(), low, high, verdict)
+    return SpeedUp(ratio, low, high, verdict)
 
 
 def _prepare(
@@ -164,7 +178,7 @@ def _prepare(
     return ready, inputs
 
 
-def _forward_ms(model: nn.Module, inputs: Tensor, device: torch.device) -> float:
+def forward_ms(model: nn.Module, inputs: Tensor, device: torch.device) -> float:
     """Milliseconds of one forward, until the device has really finished it."""
     with torch.inference_mode():
         _synchronise(device)

@@ -37,6 +37,8 @@ class PrunedModel(nn.Module):
             self._put(name, nn.Parameter(weights[name], trained) if kind == "parameter" else weights[name])
         self._names = frozenset(weights)
         self.load_state_dict(weights, assign=True)
+        for name, same in about["tied"].items():  # one tensor again, so that training moves both
+            self._put(name, functools.reduce(getattr, same.split("."), self))
 
     def _put(self, name: str, item: Any) -> None:
         *path, leaf = name.split(".")

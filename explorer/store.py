@@ -38,16 +38,23 @@ class Store:
 
     # ------------------------------------------------------------------ runs
 
-    def put(self, report: Report, *, note: str = "", tags: Iterable[str] = (), parent: str | None = None) -> str:
+    def put(
+        self, report: Report, *, note: str = "", tags: Iterable[str] = (), parent: str | None = None, masks: str | None = None
+    ) -> str:
         """Keep a report and return the run's name; what it said before under the same key is replaced.
+
+        A run that is kept again keeps the run that it was first made from, so that no run becomes its own ancestor.
 
         Raises:
             ExplorerError: the folder cannot be written, or the parent is not a run's name.
         """
         name = RunKey.of(report).name
         parent = run_name(parent) if parent is not None else None
-        run = Run(name, time.time(), report, limited_text(note, NOTE_LIMIT), limited_tags(tags), parent)
-        self._write(self._path(str(report.subject["id"]), name), run)
+        path = self._path(str(report.subject["id"]), name)
+        if before := self._read(path):
+            parent = before.parent
+        run = Run(name, time.time(), report, limited_text(note, NOTE_LIMIT), limited_tags(tags), parent, masks)
+        self._write(path, run)
         self._evict(keep=name)
         return name
 

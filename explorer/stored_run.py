@@ -10,6 +10,7 @@ from .errors import ExplorerError
 from .values import Recipe, Report, Subject, canonical_json
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags
+MASKS_LIMIT = 64  # characters of a fingerprint
 RUN_NAME = re.compile(r"[0-9a-f]{24}")
 
 
@@ -62,6 +63,7 @@ class Run:
         created: seconds since 1970.
         note, tags: foreign text of limited length; escape it where it is shown.
         parent: name of the run that this one was made from, or None.
+        masks: fingerprint of the masks (see `replay`), or None where it is not known.
     """
 
     name: str
@@ -70,18 +72,18 @@ class Run:
     note: str = ""
     tags: tuple[str, ...] = ()
     parent: str | None = None
+    masks: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        plain = {"created": self.created, "note": self.note, "tags": list(self.tags), "parent": self.parent}
+        plain = {"created": self.created, "note": self.note, "tags": list(self.tags), "parent": self.parent, "masks": self.masks}
         return plain | {"report": self.report.to_json()}
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> "Run":
         parent = run_name(data["parent"]) if data["parent"] is not None else None
-        report = Report.from_json(data["report"])
-        return cls(
-            name, float(data["created"]), report, limited_text(data["note"], NOTE_LIMIT), limited_tags(data["tags"]), parent
-        )
+        report, masks = Report.from_json(data["report"]), data.get("masks")
+        note, tags = limited_text(data["note"], NOTE_LIMIT), limited_tags(data["tags"])
+        return cls(name, float(data["created"]), report, note, tags, parent, limited_text(masks, MASKS_LIMIT) if masks else None)
 
 
 def limited_text(given: str, limit: int) -> str:

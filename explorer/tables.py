@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from .flips import Flips
 from .labels import LABELS
+from .statistics import format_drop
 from .store import Run
-from .values import LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
+from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
@@ -28,6 +30,11 @@ MEASURED_COLUMNS = {
     "samples": WHOLE, "accuracy": REAL, "accuracy_low": REAL, "accuracy_high": REAL, "loss": REAL, "params": WHOLE,
     "nonzero_params": WHOLE, "macs": WHOLE, "dense_bytes": WHOLE, "deflate_bytes": WHOLE, "latency_ms": REAL,
 }  # fmt: skip
+FLIP_COLUMNS = {
+    "first": TEXT, "second": TEXT, "both_right": WHOLE, "only_first": WHOLE, "only_second": WHOLE, "both_wrong": WHOLE,
+    "agreement": REAL, "change": TEXT, "p_value": REAL,
+}  # fmt: skip
+QUANTITY_COLUMNS = {"quantity": TEXT, "dense": REAL, "pruned": REAL}
 DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
 RUN_COLUMNS = (
     {"run": TEXT, "created": "datetime64[s, UTC]", "model": TEXT, "criterion": TEXT, "split": TEXT}
@@ -83,6 +90,32 @@ def _measured(measured: Measurement) -> dict[str, Any]:
 def _lost(report: Report) -> dict[str, Any]:
     lost = report.drop
     return {"drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high, "verdict": lost.verdict} if lost else {}
+
+
+def quantities(report: Report) -> pd.DataFrame:
+    """Everything that was measured, one row a quantity: the dense model beside the pruned one, then the change of accuracy."""
+    measured = [(_measured(side), side) for side in (report.baseline, report.pruned)]
+    names = [name for name in MEASURED_COLUMNS if any(row.get(name) is not None for row, _ in measured)]
+    rows = [{"quantity": name, "dense": measured[0][0].get(name), "pruned": measured[1][0].get(name)} for name in names]
+    for form in sorted({*(report.baseline.size_bytes or {}), *(report.pruned.size_bytes or {})} - {"dense", "deflate"}):
+        sizes = [(side.size_bytes or {}).get(form) for _, side in measured]
+        rows.append({"quantity": f"{form}_bytes", "dense": sizes[0], "pruned": sizes[1]})
+    rows += [{"quantity": name, "dense": None, "pruned": _lost(report)[name]} for name in DROP_COLUMNS
+             if report.drop and name != "verdict"]  # fmt: skip
+    return _frame(rows, QUANTITY_COLUMNS)
+
+
+def flips(pairs: Iterable[Flips]) -> pd.DataFrame:
+    """Pairs of models on the same samples; `change` is that of the second against the first, in points, as text."""
+    rows = (
+        {**vars(pair), "agreement": pair.same_answer / pair.samples if pair.samples else None, "change": _change(pair.drop)}
+        for pair in pairs
+    )
+    return _frame(rows, FLIP_COLUMNS)
+
+
+def _change(drop: Drop) -> str:
+    return format_drop(drop).partition("), ")[0].replace(" points (", " (") + ")"
 
 
 def runs(stored: Iterable[Run]) -> pd.DataFrame:

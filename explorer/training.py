@@ -69,7 +69,8 @@ class TrainingStep:
     seconds: float
 
 
-def _optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
+def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
+    """SGD with Nesterov momentum 0.9, or AdamW; norms and biases are left free of weight decay."""
     decayed = [p for p in model.parameters() if p.dim() > 1]
     free = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
@@ -101,7 +102,11 @@ def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: to
     return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
 
 
-def _training_split(task: Task, batch_size: int) -> Split:
+def training_split(task: Task, batch_size: int) -> Split:
+    """
+    Raises:
+        ExplorerError: there is none, or it is smaller than a batch.
+    """
     split = task.split("training")
     if split is None or len(split) < batch_size:
         raise ExplorerError(f"Data set {task.name!r} has no training split of at least one batch ({batch_size} samples).")
@@ -116,7 +121,7 @@ def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[
     Raises:
         ExplorerError: the task has no training split, or it is smaller than a batch.
     """
-    split, optimiser = _training_split(task, settings.batch_size), _optimiser(model.train(), settings)
+    split, optimiser = training_split(task, settings.batch_size), make_optimiser(model.train(), settings)
     steps = settings.epochs * (len(split) // settings.batch_size)
     schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.25)
     generator = torch.Generator().manual_seed(settings.seed)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .errors import RecipeError
 
 PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)\Z")
-AFTER = ("none", "bn_recalibration")
+AFTER = ("none", "bn_recalibration", "bias_correction")
 REDUCTIONS = ("sum", "first", "all")
 URL_LIMIT = 60_000  # characters; a recipe for 200 layers needs about 2,000
 JSON_LIMIT = 1_000_000  # bytes after inflation: a crafted URL must not fill the memory
@@ -101,7 +101,7 @@ class Recipe:
         criterion: what rates weights and channels.
         reduction: which members rate a channel: "sum" over all its producers, the "first" only, or "all" slots.
         round_to: channel counts become multiples of this where a group allows it.
-        after: a cheap repair after the cut: "none" or "bn_recalibration".
+        after: a cheap repair after the cut: "none", "bn_recalibration" or "bias_correction".
         seed: for every random choice.
     Raises:
         RecipeError: a value is outside of what is allowed.

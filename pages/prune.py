@@ -2,23 +2,27 @@
 
 import streamlit as st
 
-from explorer.ui import controls, panel, results, scanning, session
+from explorer.ui import controls, curves, panel, results, runs, scanning, staircase, take_away
 
 results.draw_metrics()
 controls.draw()
-if session.recipe().is_empty:
-    st.info(results.EMPTY_TEXT, icon=":material/swipe_up:")
-panel.draw(session.report(), scanning.sensitivity())
+results.draw_welcome()
+panel.draw()
 scanning.draw()
 
 with st.container(key="below"):
     curve, outcome = st.columns(2, gap="large")
 with curve:
     st.markdown("#### Accuracy against size")
-    results.draw_curve()
+    curves.draw()
+    st.markdown("#### Which widths are fast here")
+    staircase.draw()
 with outcome:
     st.markdown("#### Requested and achieved")
     results.draw_parts()
-    st.markdown("#### Take it away")
+    st.markdown("#### Keep it, check it")
     with st.container(horizontal=True):
-        results.draw_downloads()
+        runs.draw_keep()
+    runs.draw_held_out()
+    st.markdown("#### Take it away")
+    take_away.draw()

@@ -94,12 +94,29 @@ def test_locks_come_and_go():
     assert apply_locks(frozenset({("weights", "conv2")}), edit) == {("channels", "conv1")}
 
 
-def test_the_message_to_the_browser_is_json_and_leaves_out_what_is_unknown():
-    data = ConsoleData("e", 2, 1, BANKS, cost_table(two_layers()), {"params": 1, "nonzero_params": 1, "macs": 1})
-    sent = json.loads(json.dumps(data.to_json(), allow_nan=False))
-    first = sent["banks"][0]["strips"][0]
-    assert (sent["generation"], sent["acknowledged"], first["ratio"], first["locked"]) == (2, 1, 0.0, False)
-    assert not {"frozen", "achieved", "reason", "switch", "sensitivity"} & set(first)
+def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
+    moved = (replace(BANKS[0], strips=(replace(FREE, ratio=0.25, locked=True, sensitivity=((0.5, 0.1234),)), FROZEN)), BANKS[1])
+    before, after = (ConsoleData("e", 2, 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved))
+    assert before.facts() == after.facts()
+    facts = json.loads(json.dumps(after.facts(), allow_nan=False))
+    assert [strip["id"] for strip in facts["banks"][0]["strips"]] == ["conv1", "fc"]
+    assert not {"ratio", "locked", "achieved", "sensitivity", "frozen"} & set(facts["banks"][0]["strips"][0])
+    assert facts["banks"][0]["strips"][1]["frozen"] == "is an output of the model"
+    assert before.state()["banks"] == {"channels": {}, "weights": {}}
+    assert after.state()["banks"]["channels"] == {"conv1": {"ratio": 0.25, "locked": True}}
+    assert after.findings()["sensitivity"]["channels"] == {"conv1": [[0.5, 0.123]]}
+    assert (after.state()["facts"], after.state()["generation"], after.state()["acknowledged"]) == (facts["id"], 2, 1)
+
+
+def test_another_model_has_facts_of_another_name():
+    other = (replace(BANKS[0], strips=(replace(FREE, units=8), FROZEN)), BANKS[1])
+    assert ConsoleData("e", 0, 0, BANKS, ()).facts()["id"] != ConsoleData("e", 0, 0, other, ()).facts()["id"]
+
+
+def test_a_cut_that_achieves_nothing_is_still_told():
+    shown = (Bank("channels", "Channels", "", (replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one"),)),)
+    told = ConsoleData("e", 0, 0, shown, ()).state()["banks"]["channels"]["conv1"]
+    assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}
 
 
 # --------------------------------------------------------------------------- strips

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from explorer.errors import RecipeError
 from explorer.values import (
+    AFTER,
     JSON_LIMIT,
     URL_LIMIT,
     Choice,
@@ -97,7 +98,7 @@ def recipes(draw):
         remove=draw(st.dictionaries(names, numbers.map(lambda given: [n + 1 for n in given]), max_size=3)),
         criterion=Choice(draw(names), draw(st.dictionaries(names, plain, max_size=3))),
         reduction=draw(st.sampled_from(["sum", "first", "all"])), round_to=draw(st.integers(1, 1024)),
-        after=draw(st.sampled_from(["none", "bn_recalibration"])), seed=draw(st.integers(0, 2**31 - 1)),
+        after=draw(st.sampled_from(AFTER)), seed=draw(st.integers(0, 2**31 - 1)),
     )  # fmt: skip
 
 

@@ -1,36 +1,46 @@
-"""Accuracy against size along one profile, from dense to its full strength."""
+"""Accuracy against size along one profile, along an allocator's target, or for channels and single weights side by side."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
-from ..curves import QUICK, strength_curve
+from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured_and_unstructured, swept, timed
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..values import Recipe, Report
+from ..job_state import Progress
+from ..values import Recipe, Subject
 from .model import add_model, opened, set_up
 from .output import percent, print_json, progress, table
 from .prune import add_conditions
-from .recipe import add_recipe, recipe_of
+from .recipe import add_recipe, one_ratio, recipe_of
 from .report_text import accuracy
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
 POINTS = 9
+KINDS = {
+    "strength": "the recipe from dense to its full strength",
+    "target": "an allocator's target",
+    "granularity": "channels and single weights under the same allocator",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe(parser)
-    parser.add_argument(
-        "--points", type=int, default=POINTS, metavar="N", help=f"from dense to full strength (default: {POINTS})"
-    )
+    add = parser.add_argument
+    about = "; ".join(f"{kind}: {words}" for kind, words in KINDS.items())
+    add("--along", choices=tuple(KINDS), default="strength", help=f"{about} (default: strength)")
+    add("--points", type=int, default=POINTS, metavar="N", help=f"from dense to full strength (default: {POINTS})")
+    add("--control", action="store_true", help="beside each line the same with units chosen at random")
+    add("--latency", action="store_true", help="also time each point, in turns with the dense model")
     add_conditions(parser)
     parser.set_defaults(samples=QUICK.samples)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a point for each strength; without a recipe every channel group (or layer) goes up to 90 %.
+    """Print a point for each step; without a recipe every channel group (or layer) goes up to 90 %.
 
     Raises:
         ExplorerError: the model or the recipe are not as they must be.
@@ -39,17 +49,49 @@ def run(arguments: argparse.Namespace) -> None:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
     device = set_up(arguments.device)
     subject, graph = opened(arguments)
-    recipe = recipe_of(arguments, subject, graph)
-    recipe = _full(recipe, graph) if recipe.is_empty else recipe
-    strengths = [i / (arguments.points - 1) for i in range(arguments.points)]
-    reports: tuple[Report, ...] = ()
-    for reports in strength_curve(subject, graph, recipe, Conditions(arguments.samples, device=device), strengths):
-        progress(f"{len(reports)} of {len(strengths)} points")
+    recipe, families = _families(arguments, subject, graph)
+    families += [by_chance(family) for family in families] if arguments.control else []
+    lines: Lines = {family.name: () for family in families}
+    for step in curves(subject, graph, families, Conditions(arguments.samples, device=device)):
+        lines = _told(step, lines)
+    if arguments.latency:
+        for step in timed(subject, graph, lines, device):
+            lines = _told(step, lines)
     progress("")
     if arguments.json:
-        points = [{"strength": s, "report": report.to_json()} for s, report in zip(strengths, reports, strict=True)]
-        return print_json({"model": subject.name, "recipe": recipe.to_json(), "points": points})
-    return print(curve_text(strengths, reports))
+        return print_json(_document(subject, recipe, arguments.along, families, lines))
+    return print("\n\n".join(_text(arguments.along, family, lines) for family in families))
+
+
+def _told(step: Lines | Progress, before: Lines) -> Lines:
+    """The newest lines; progress goes to the terminal."""
+    if isinstance(step, Progress):
+        progress(f"{step.label}: {step.done} of {step.total}")
+        return before
+    return step
+
+
+def _families(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> tuple[Recipe, list[Family]]:
+    """What is measured, and the recipe that it comes from."""
+    shares = [i / (arguments.points - 1) for i in range(arguments.points)]
+    if arguments.along == "strength":
+        recipe = recipe_of(arguments, subject, graph)
+        recipe = _full(recipe, graph) if recipe.is_empty else recipe
+        return recipe, [scaled(recipe, shares)]
+    settings = copy(arguments)
+    settings.channels = settings.weights = settings.allocator = None
+    recipe, allocator = recipe_of(settings, subject, graph), arguments.allocator or "uniform"
+    top = {name: _top(getattr(arguments, name), allocator) for name in ("channels", "weights")}
+    if arguments.along == "granularity":
+        targets = [share * (top["channels"] or top["weights"] or FULL) for share in shares]
+        return recipe, list(structured_and_unstructured(subject, graph, recipe, allocator, targets))
+    is_weight = arguments.channels is None and (arguments.weights is not None or not graph.profile.free_groups)
+    targets = [share * (top["weights" if is_weight else "channels"] or FULL) for share in shares]
+    return recipe, [swept(subject, graph, recipe, allocator, "weight" if is_weight else "channel", targets)]
+
+
+def _top(text: str | None, allocator: str) -> float | None:
+    return None if text is None else one_ratio(text, allocator)
 
 
 def _full(recipe: Recipe, graph: ModelGraph) -> Recipe:
@@ -59,11 +101,27 @@ def _full(recipe: Recipe, graph: ModelGraph) -> Recipe:
     return replace(recipe, weights=dict.fromkeys(graph.profile.prunable_layers, FULL))
 
 
-def curve_text(strengths: Sequence[float], reports: Sequence[Report]) -> str:
-    """A line a point."""
-    rows = []
-    for strength, report in zip(strengths, reports, strict=True):
+# --------------------------------------------------------------------------- output
+
+
+def _document(subject: Subject, recipe: Recipe, along: str, families: Sequence[Family], lines: Lines) -> Mapping[str, object]:
+    step = "strength" if along == "strength" else "target"
+    drawn = []
+    for family in families:
+        points = zip(family.steps, lines[family.name], strict=True)
+        drawn.append({"name": family.name, "points": [{step: value, "report": report.to_json()} for value, report in points]})
+    return {"model": subject.name, "recipe": recipe.to_json(), "along": along, "points": drawn[0]["points"], "lines": drawn}
+
+
+def _text(along: str, family: Family, lines: Lines) -> str:
+    """A line a point, under the family's name where it isn't plain."""
+    reports, rows = lines[family.name], []
+    times = any(report.pruned.latency_ms for report in reports)
+    for step, report in zip(family.steps, reports, strict=True):
         pruned = report.pruned
-        size = (pruned.size_bytes or {}).get("deflate")
-        rows.append([percent(strength), accuracy(pruned, report.total_samples), pruned.nonzero_params, pruned.macs, size])
-    return table(["strength", "accuracy", "not zero", "MACs", "bytes, compressed"], rows)
+        size, latency = (pruned.size_bytes or {}).get("deflate"), (pruned.latency_ms or {}).get("median")
+        row = [percent(step), accuracy(pruned, report.total_samples), pruned.nonzero_params, pruned.macs, size]
+        rows.append([*row, f"{latency:.2f}" if latency is not None else None] if times else row)
+    columns = ["strength" if along == "strength" else "target", "accuracy", "not zero", "MACs", "bytes, compressed"]
+    heading = "" if len(lines) == 1 and along == "strength" else f"{family.name}\n"
+    return heading + table([*columns, *(["latency, ms"] if times else [])], rows)

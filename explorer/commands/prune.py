@@ -8,15 +8,12 @@ from pathlib import Path
 from .. import paths
 from ..engine import Conditions, calibrate, stream
 from ..errors import ExplorerError
-from ..statistics import looks_level
+from ..held_out import held_out
 from ..store import Store
-from ..values import Subject
 from .model import add_device, add_model, opened, set_up
 from .output import note, print_json, progress
 from .recipe import add_recipe, recipe_of
 from .report_text import accuracy, report_text
-
-STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held out any more
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     conditions = Conditions(arguments.samples, "tuning", device, not arguments.no_latency)
     opening = None
     if arguments.held_out:
-        conditions, opening = held_out(subject, conditions)
+        conditions, opening = held_out(subject, conditions, Store(paths.cache()))
     for step in calibrate(subject, graph, recipe, device):
         progress(f"{step.label}: {step.done} of {step.total}")
     for report in stream(subject, graph, recipe, conditions):
@@ -57,25 +54,6 @@ def run(arguments: argparse.Namespace) -> None:
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report
     return print_json(report.to_json()) if arguments.json else print(report_text(report))
-
-
-def held_out(subject: Subject, conditions: Conditions) -> tuple[Conditions, str]:
-    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that says it.
-
-    Raises:
-        ExplorerError: there is no such split, or the opening cannot be recorded.
-    """
-    task = subject.task
-    if task is None or task.split("held_out") is None:
-        raise ExplorerError(f"{subject.name!r} has no held-out data; leave out --held-out.")
-    if conditions.samples is not None and conditions.samples < 1:
-        raise ExplorerError(f"The number of samples must be at least 1, got {conditions.samples}.")
-    times = Store(paths.cache()).open_held_out(subject.id)
-    level = looks_level(times)
-    sentence = f"Held-out data: opened {times} time{'s' * (times > 1)} for this model, so judged at level {level:.4g}."
-    if times > STRICT_OPENINGS:
-        sentence += " After so many openings it can no longer be called held out."
-    return replace(conditions, split="held_out", level=level), sentence
 
 
 def write(path: str, content: bytes) -> None:

@@ -1,13 +1,16 @@
 """Plug-ins that turn a pruned model into the bytes of a file. What is written is what was measured."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import nn
 
-from ..engine import prepare
+from ..engine import Conditions, prepare, prune
 from ..graph.export import ModelGraph
+from ..masking import check_parts
 from ..registry import EXPORTERS
-from ..values import Recipe, Subject
+from ..values import Recipe, Report, Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,25 +19,49 @@ class Export:
 
     Args:
         subject: the dense model with its task.
+        graph: of the dense model.
         recipe: what was decided.
-        model: the compact model on the processor, in eval mode; exporters leave it as it is.
+        report: what was measured of this recipe, None where nothing was.
+        say: takes a sentence that the user should read beside the file.
     """
 
     subject: Subject
+    graph: ModelGraph
     recipe: Recipe
-    model: nn.Module
+    report: Report | None = None
+    say: Callable[[str], None] = lambda remark: None
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The compact model on the processor, in eval mode; exporters leave it as it is."""
+        return prepare(self.subject, self.graph, self.recipe).model
+
+    def measured(self) -> Report:
+        """The report; it is measured now, on the tuning split and without latency, where none was given."""
+        return self.report or prune(self.subject, self.graph, self.recipe, Conditions(latency=False))
 
 
-def export(subject: Subject, graph: ModelGraph, recipe: Recipe, format: str = "safetensors") -> bytes:
+def export(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    format: str = "safetensors",
+    *,
+    report: Report | None = None,
+    say: Callable[[str], None] = lambda remark: None,
+) -> bytes:
     """The pruned model, or its recipe, as the bytes of a file.
 
     The file's ending and media type are `EXPORTERS[format].traits["extension"]` and `["media_type"]`.
 
     Args:
         format: name of an exporter.
+        report: what was measured of this recipe, for formats that hold numbers; without it they measure.
+        say: takes what the user should know of the file, such as how far another runtime's answers differ.
     Raises:
         UnknownNameError: no such format.
         ExplorerError: the recipe does not fit the model, or the format cannot hold it.
     """
     exporter = EXPORTERS[format]
-    return exporter(Export(subject, recipe, prepare(subject, graph, recipe).model))
+    check_parts(graph.profile, recipe)
+    return exporter(Export(subject, graph, recipe, report, say))

@@ -73,15 +73,18 @@ def accuracy_curve(
     dense = point(reference, reference, axis) if reference else None
     colour = STALE if stale else KEPT
     if curve:
-        drawn.add_trace(_trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers"))
+        drawn.add_trace(trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers"))
     if dense:
-        drawn.add_trace(_trace([dense], "dense model", unit, DENSE, "diamond", 11))
+        drawn.add_trace(trace([dense], "dense model", unit, DENSE, "diamond", 11))
     if own:
-        drawn.add_trace(_trace([own], "your recipe", unit, AFTER, "star", 16))
+        drawn.add_trace(trace([own], "your recipe", unit, AFTER, "star", 16))
     return drawn if drawn.data else nothing(drawn)
 
 
-def _trace(points: list[Point], name: str, unit: str, colour: str, symbol: str, size: int, mode: str = "markers") -> go.Scatter:
+def trace(
+    points: Sequence[Point], name: str, unit: str, colour: str, symbol: str, size: int, mode: str = "markers", dash: str = "solid"
+) -> go.Scatter:
+    """Points with their intervals; what the amounts are stands in the words under the pointer."""
     up, down = [p.high - p.accuracy for p in points], [p.accuracy - p.low for p in points]
     return go.Scatter(
         x=[100 * p.left for p in points],
@@ -92,5 +95,5 @@ def _trace(points: list[Point], name: str, unit: str, colour: str, symbol: str, 
             "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>"
             f"%{{x:.1f}} % left: %{{customdata[0]:,}} {unit}"
         ),
-        name=name, mode=mode, marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour},
+        name=name, mode=mode, marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "dash": dash},
     )  # fmt: skip

@@ -45,7 +45,7 @@ class LayerSignals:
 
     def generator(self) -> torch.Generator:
         """A generator that differs between layers and repeats between runs."""
-        return torch.Generator().manual_seed((self.seed << 32) ^ zlib.crc32(self.name.encode()))
+        return torch.Generator().manual_seed(zlib.crc32(self.name.encode(), self.seed))  # torch reads the lower 32 bits only
 
     @property
     def rows(self) -> Tensor:

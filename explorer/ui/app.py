@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer import paths
 from explorer.errors import ExplorerError
-from explorer.ui import layout, session, sidebar
+from explorer.ui import elements, layout, session, sidebar, watched
 
 DEFAULT_PAGE = "prune"
 ICONS = {"prune": ":material/tune:"}
@@ -27,8 +27,11 @@ pages = [
 ]
 page = st.navigation(pages)
 try:
+    watched.begin()
+    elements.put_up_shelf()
     sidebar.draw()
     page.run()
+    watched.follow()
     session.write_url()
 except ExplorerError as error:
     layout.draw_notice(str(error))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, REDUCTIONS, Choice, Recipe
-from . import layout, recipe_files, scanning, session, widgets
+from . import layout, recipe_files, scanning, session, watched, widgets
 from .console.strips import MODES, Mode, in_mode, with_pattern
 from .presets import Allotment, Preset, available, fill, follow
 
@@ -23,7 +23,8 @@ HELP = {
     "the faders become switches.",
     "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers that read it.",
     "round_to": "Hardware often likes multiples of 8 or 16; small layers then can't follow every wish.",
-    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and often enough.",
+    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and often enough. "
+    "bias_correction moves biases until each channel's mean is the dense model's again, also where there are no batch norms.",
     "reset": "Every fader to 0 %, every option to its default; can be undone.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much goes.",
@@ -38,7 +39,7 @@ def draw() -> None:
         _pattern()
         _options()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _undo()
+        watched.watched("undo", _undo, facet=session.history)
         _presets()
         _allocator()
         recipe_files.draw()
@@ -115,17 +116,32 @@ def _options() -> None:
         widgets.whole_number("Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed")
 
 
+def _then(action: Callable[[], None]) -> Callable[[], None]:
+    """The action, and the whole page drawn anew: options may have changed too."""
+
+    def act() -> None:
+        action()
+        watched.hurry()
+        st.rerun()
+
+    return act
+
+
 def _undo() -> None:
+    with st.container(horizontal=True, width="content", gap="small"):
+        _undo_buttons()
+
+
+def _undo_buttons() -> None:
     line = session.history()
     back = f"Undo: {line.present.why}" if line.past else "Nothing to undo"
     again = f"Redo: {line.future[0].why}" if line.future else "Nothing to redo"
     button = st.button
-    button("Undo", "undo", back, session.undo, disabled=not line.past, icon=":material/undo:", shortcut="Ctrl+Z")
-    button("Redo", "redo", again, session.redo, disabled=not line.future, icon=":material/redo:", shortcut="Ctrl+Y")
+    button("Undo", "undo", back, _then(session.undo), disabled=not line.past, icon=":material/undo:", shortcut="Ctrl+Z")
+    button("Redo", "redo", again, _then(session.redo), disabled=not line.future, icon=":material/redo:", shortcut="Ctrl+Y")
     dense = session.recipe() == Recipe()
-    button(
-        "Reset", "reset", HELP["reset"], session.set_recipe, (Recipe(), "reset"), disabled=dense, icon=":material/restart_alt:"
-    )
+    reset = _then(lambda: session.set_recipe(Recipe(), "reset"))
+    button("Reset", "reset", HELP["reset"], reset, disabled=dense, icon=":material/restart_alt:")
 
 
 def _presets() -> None:

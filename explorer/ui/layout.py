@@ -19,6 +19,9 @@ STYLE = """
 }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
 .st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
+.st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
+  position: absolute; height: 0; overflow: hidden;
+}
 .st-key-status { min-height: 2.6rem; }
 .st-key-below [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
 .st-key-below [data-testid="stColumn"] { min-width: min(27rem, 100%); }

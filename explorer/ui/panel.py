@@ -1,31 +1,58 @@
 """The fader console wired to the session: what it shows, and what an edit does."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+
+import streamlit as st
 
 from ..errors import RecipeError
 from ..values import Report
-from . import session
+from . import scanning, session, watched
 from .console.cost import cost_table
-from .console.element import draw_console
-from .console.model import Bank, BankName, ConsoleData, Edit, apply_edit, apply_locks, read_edit
-from .console.strips import Sensitivity, banks
+from .console.element import draw_console, draw_facts, draw_findings
+from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
+from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
 
 
-def draw(report: Report | None, sensitivity: Mapping[BankName, Sensitivity] | None = None) -> None:
-    """Draw the console of the current recipe.
+def draw() -> None:
+    """Draw the console of the current recipe, and keep it up to date."""
+    session.live()
+    draw_facts(_data())
+    watched.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
+    watched.watched("console", _draw, "live", facet=_facet)
 
-    Args:
-        report: of this very recipe, or None while nothing is known of it.
-        sensitivity: what a scan found, by bank and part.
-    """
-    shown = banks(session.profile(), session.recipe(), session.mode(), outcomes=report.parts if report else (),
-                  locks=session.locks(), sensitivity=sensitivity)  # fmt: skip
+
+def _facet() -> Hashable:
+    report = session.report()
+    return session.stamp(), session.locks(), report and report.parts, tuple((_exact(report) or {}).items())
+
+
+def _shown() -> tuple[Bank, ...]:
+    report = session.report()
+    return banks(session.profile(), session.recipe(), session.mode(), outcomes=report.parts if report else (),
+                 locks=session.locks(), sensitivity=scanning.sensitivity())  # fmt: skip
+
+
+def _data() -> ConsoleData:
     epoch, generation, acknowledged = session.stamp()
-    data = ConsoleData(epoch, generation, acknowledged, shown, cost_table(session.profile()), _exact(report))
+    return ConsoleData(epoch, generation, acknowledged, _shown(), cost_table(session.profile()), _exact(session.report()))
+
+
+def _draw() -> None:
     key = f"console {session.subject().id}"
-    draw_console(data, key=key, on_edit=lambda: session.attempt(_take, key, shown))
+    draw_console(_data(), key=key, on_edit=lambda: _edited(key))
+    session.write_url()
+
+
+def _edited(key: str) -> None:
+    """An edit draws what it changes, not the whole page; only a notice needs that."""
+    session.attempt(_take, key)
+    session.live()
+    watched.hurry()
+    if session.notice():
+        st.rerun()
+    watched.refresh()
 
 
 def _exact(report: Report | None) -> dict[str, int] | None:
@@ -39,7 +66,7 @@ def _exact(report: Report | None) -> dict[str, int] | None:
     }
 
 
-def _take(key: str, shown: tuple[Bank, ...]) -> None:
+def _take(key: str) -> None:
     message = session.event(key, "edit")
     # acknowledged even if it is refused: the browser then shows again what is
     sequence = message.get("seq") if isinstance(message, Mapping) else None
@@ -47,7 +74,7 @@ def _take(key: str, shown: tuple[Bank, ...]) -> None:
         raise RecipeError("The browser sent an edit without a number; reload the page.")
     if not session.acknowledge(sequence):
         return
-    edit = read_edit(shown, message)
+    edit = read_edit(_shown(), message)
     session.set_locks(apply_locks(session.locks(), edit))
     if edit.ratios:
         session.set_recipe(apply_edit(session.recipe(), edit), described(edit))

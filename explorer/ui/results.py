@@ -1,21 +1,14 @@
-"""What was measured of the current recipe, drawn from the session: cards, progress, curve, table, downloads."""
+"""What was measured of the current recipe, drawn from the session: cards, progress, requested and achieved."""
 
-from collections.abc import Hashable
-from functools import partial
 
 import streamlit as st
 
 from .. import tables
-from ..curves import QUICK, STRENGTHS
-from ..exporters import export
-from ..figures.accuracy_curve import Axis, accuracy_curve
-from ..jobs import JobState, Progress
-from ..registry import EXPORTERS
+from ..jobs import Progress
 from ..values import Report, Subject
-from . import layout, session
+from . import layout, session, watched
 from .metrics import cards
 
-AXES: dict[Axis, str] = {"params": "parameters", "nonzero_params": "not zero", "macs": "MACs", "size": "file size"}
 PERCENT = "percent"
 PART_COLUMNS = {
     "name": st.column_config.TextColumn("Part", width=130),
@@ -35,29 +28,40 @@ EMPTY_TEXT = (
 
 
 def draw_metrics() -> None:
-    """The cards, and how far the measurement is; drawn again while it goes on."""
+    """The cards, and how far the measurement is."""
     session.live()
     with st.container(key="metrics"):
-        session.polled(_metrics, "live")
+        watched.watched("cards", _cards, "live", facet=lambda: (session.live_key(), session.lane_state("live").version))
+        watched.watched("status", _status, "live", progress=True)
 
 
-def _metrics() -> None:
-    state, key = session.live(), session.live_key()
+def draw_welcome() -> None:
+    """What to do first, while nothing is removed."""
+    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
+
+
+def _welcome() -> None:
+    if session.recipe().is_empty:
+        st.info(EMPTY_TEXT, icon=":material/swipe_up:")
+
+
+def _cards() -> None:
+    state = session.live()
     if state.value is not None:
-        layout.draw_cards(cards(state.value), stale=state.key != key)
+        layout.draw_cards(cards(state.value), stale=state.key != session.live_key())
     else:
         st.markdown("**Measuring the first samples …**" if state.busy else "Not measured yet.")
-    _status(state, key)
 
 
-def _status(state: JobState, key: Hashable) -> None:
+def _status() -> None:
+    state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
     with st.container(horizontal=True, vertical_alignment="center", key="status"):
         if session.is_cancelled("live", key):
             st.caption(
                 "Stopped." if report is None else f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
             )
-            st.button("Go on", on_click=session.resume, args=("live",), key="resume", type="tertiary")
+            st.button("Go on", on_click=_go_on, key="resume", type="tertiary")
         elif state.error and state.key == key:
             layout.draw_notice(state.error)
         elif state.busy:
@@ -65,6 +69,12 @@ def _status(state: JobState, key: Hashable) -> None:
             st.button("Stop", on_click=session.cancel, args=("live", key), key="stop", type="tertiary")
         elif report is not None:
             st.caption(layout.plain(" ".join([FINAL, *near_chance(report, session.subject()), *report.notes])))
+
+
+def _go_on() -> None:
+    session.resume("live")
+    watched.hurry()
+    st.rerun()
 
 
 def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:
@@ -85,55 +95,16 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
     return [f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning often helps."]
 
 
-def draw_curve() -> None:
-    """Accuracy against what is left, for this recipe at all strengths, with the recipe itself as a star."""
-    if session.subject().task is None:
-        st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
-        return
-    if session.recipe().is_empty:
-        st.caption("Remove something, and a curve of accuracy against size will stand here.")
-        return
-    session.curve()
-    session.polled(_curve, "curve")
-
-
-def _curve() -> None:
-    state, key = session.curve(), session.curve_key()
-    usual: Axis = "params" if session.recipe().is_structured else "nonzero_params"
-    axis = st.segmented_control("Against", list(AXES), default=usual, format_func=AXES.__getitem__, key="curve_axis",
-                                label_visibility="collapsed")  # fmt: skip
-    figure = accuracy_curve(
-        state.value or (), session.report(), axis or usual, stale=state.value is not None and state.key != key
-    )
-    st.plotly_chart(figure, width="stretch", key="curve", config={"displayModeBar": False})
-    done = len(state.value or ()) if state.key == key else 0
-    if state.error and state.key == key:
-        layout.draw_notice(state.error)
-    elif state.busy:
-        layout.draw_share(
-            done / len(STRENGTHS), f"Measuring the curve when nothing else waits: {done} of {len(STRENGTHS)} points"
-        )
-    else:
-        st.caption(f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; bars cover 95 %.")
-
-
 def draw_parts() -> None:
     """Requested against achieved, one row a part that was cut."""
+    watched.watched("parts", _parts, "live", facet=lambda: (session.live_key(), session.report() is None))
+
+
+def _parts() -> None:
     report = session.report()
     if report is None or not report.parts:
-        st.caption("Nothing is removed yet.")
+        st.caption("Nothing is removed yet." if session.recipe().is_empty else "Cutting …")
         return
     frame = tables.parts(report.parts).fillna({"reason": ""})
     shown = [name for name in PART_COLUMNS if name != "granularity" or frame[name].nunique() > 1]
     st.dataframe(frame, hide_index=True, column_order=shown, column_config=PART_COLUMNS, height=min(38 + 35 * len(frame), 420))
-
-
-def draw_downloads() -> None:
-    """What can be taken away; a file is made when its button is clicked."""
-    subject, graph, recipe = session.subject(), session.graph(), session.recipe()
-    for name, exporter in EXPORTERS.items():
-        st.download_button(
-            name.replace("_", " ").capitalize(), partial(export, subject, graph, recipe, name), key=f"download {name}",
-            file_name=f"{subject.name.split(':')[-1]}-pruned{exporter.traits['extension']}", mime=exporter.traits["media_type"],
-            on_click="ignore", icon=":material/download:", help=exporter.tooltip,
-        )  # fmt: skip

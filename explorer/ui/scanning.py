@@ -8,7 +8,7 @@ from ..allocation import Losses
 from ..jobs import JobState
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
-from . import layout, session
+from . import layout, session, watched
 from .console.model import BankName
 from .console.strips import MODES, Sensitivity
 from .presets import GRANULARITY
@@ -56,6 +56,7 @@ def _run(bank: BankName) -> JobState:
 def _start(bank: BankName) -> None:
     session.resume("scan")
     session.remember(ASKED, _key(bank))
+    st.rerun()
 
 
 def _stop(bank: BankName) -> None:
@@ -63,22 +64,33 @@ def _stop(bank: BankName) -> None:
     session.remember(ASKED, None)
 
 
+def known() -> Hashable:
+    """What colours the faders: changes whenever a scan has found more."""
+    return tuple((bank, len(found.points), found.finished) for bank in MODES["Combined"] if (found := _found(bank)) is not None)
+
+
 def draw() -> None:
     """A button for each shown bank that wasn't scanned, and how far a running scan is."""
     if session.subject().task is None:
         return
-    asked = next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+    asked = _asked()
     if asked is not None:
         _run(asked)
-        session.polled(lambda: _draw_running(asked), "scan")
-    _draw_buttons(asked)
+    watched.watched("scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True)
 
 
-def _draw_buttons(asked: BankName | None) -> None:
+def _asked() -> BankName | None:
+    return next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+
+
+def _draw() -> None:
+    asked = _asked()
     with st.container(horizontal=True, vertical_alignment="center"):
+        if asked is not None:
+            _draw_running(asked)
         for bank in MODES[session.mode()]:
-            known = _found(bank)
-            if bank != asked and not (known and known.finished):
+            found = _found(bank)
+            if bank != asked and not (found and found.finished):
                 words = f"Measure the sensitivity of {bank}"
                 st.button(words, f"scan {bank}", HELP, _start, (bank,), icon=":material/network_check:")
 
@@ -90,6 +102,5 @@ def _draw_running(bank: BankName) -> None:
     elif state.busy:
         left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
         share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
-        with st.container(horizontal=True, vertical_alignment="center"):
-            layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
-            st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")
+        layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
+        st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")

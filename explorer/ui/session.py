@@ -7,13 +7,12 @@ callback. Nothing but names, recipes and small values is kept here; models and t
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ..curves import QUICK, strength_curve
 from ..engine import Conditions, calibrate, stream
 from ..environment import pick_device
 from ..errors import ExplorerError, UnknownNameError
@@ -28,7 +27,6 @@ from .console.strips import Mode, mode_of
 from .history import History, Step
 
 KEY = "pruning_explorer"
-POLL_SECONDS = 0.3
 START = History(Step(Recipe(), "the dense model"))
 
 
@@ -366,34 +364,6 @@ def report() -> Report | None:
     return state.value if state.key == live_key() else None
 
 
-def curve_key() -> Hashable:
-    return (subject().id, recipe().fingerprint, conditions().device)
-
-
-def curve() -> JobState:
-    """The current recipe from dense to its full strength, measured when nothing more urgent waits."""
-    model, its_graph, wanted = subject(), graph(), recipe()
-    how = replace(QUICK, device=conditions().device)
-    return job("curve", curve_key(), lambda: strength_curve(model, its_graph, wanted, how))
-
-
-def polled(draw: Callable[[], None], *lanes: str) -> None:
-    """Draw now, again and again while one of the lanes works, and the whole page once more when a stage is done.
-
-    Begin the jobs before: whether to look again is decided here.
-    """
-    before = _stages(lanes)
-    busy = any(lane_state(lane).busy for lane in lanes)
-
-    @st.fragment(run_every=POLL_SECONDS if busy else None)
-    def poll() -> None:
-        draw()
-        if busy and _stages(lanes) != before:
-            st.rerun()
-
-    poll()
-
-
-def _stages(lanes: Iterable[str]) -> list[tuple[Any, ...]]:
-    states = [lane_state(lane) for lane in lanes]
-    return [(state.key, getattr(state.value, "stage", None), state.busy) for state in states]
+def versions(lanes: Iterable[str]) -> dict[str, int]:
+    """Lane -> version: another one means that there are news."""
+    return {lane: lane_state(lane).version for lane in lanes}

@@ -102,6 +102,19 @@ function byBank(map) {
   return banks;
 }
 
+// What the server sends at a move is short: the rest of each strip was told before, once a model (facts) or scan (findings).
+function whole(state, facts, findings) {
+  const banks = facts.banks.filter((bank) => bank.name in state.banks).map((bank) => ({
+    ...bank, note: findings.notes?.[bank.name] ?? "",
+    strips: bank.strips.map((strip) => {
+      const told = state.banks[bank.name][strip.id] ?? {};
+      const sensitivity = findings.sensitivity?.[bank.name]?.[strip.id];
+      return { ...strip, ratio: 0, locked: false, ...told, units: told.of ?? strip.units, sensitivity };
+    }),
+  }));
+  return { ...state, banks, costs: facts.costs };
+}
+
 function receive(instance, data) {
   const known = instance.data;
   if (known && known.epoch === data.epoch && data.generation < known.generation) return;
@@ -186,11 +199,15 @@ function sensitivityText(strip, ratio) {
   return `Removing ${percent(at)} of this part alone changed the accuracy by ${(-drop * 100).toFixed(1)} points`;
 }
 
-export default function (component) {
+function renderConsole(component) {
   const { parentElement, data, setTriggerValue } = component;
   if (!instances.has(parentElement)) instances.set(parentElement, createInstance(parentElement));
   const instance = instances.get(parentElement);
   instance.setTriggerValue = setTriggerValue;
-  receive(instance, data);
-  return () => instance.observer.disconnect();
+  instance.state = data;
+  instance.stop?.();
+  instance.stop = shelf.listen(["facts", "findings"], (facts, findings) => {
+    if (facts.id === instance.state.facts) receive(instance, whole(instance.state, facts, findings));
+  });
+  return () => { instance.stop(); instance.observer.disconnect(); };
 }

@@ -1,12 +1,13 @@
 """What the fader console shows and what it sends back: values to JSON, and an edit applied to a recipe."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ...errors import RecipeError, UnknownNameError
-from ...values import Recipe, check_ratio
+from ...values import Recipe, canonical_json, check_ratio
 from .cost import LayerCost
 
 BankName = Literal["channels", "weights"]
@@ -25,7 +26,8 @@ class Strip:
         params: parameters of the part, for sorting by size.
         details: what a tooltip tells of it, one sentence each.
         frozen: why it can't be moved, or None.
-        achieved, kept: what the last cut did, or None before it; reason: why that differs from the request.
+        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, of how many (fewer than
+            `units` if channels went first); reason: why that differs from the request.
         switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
         locked: allocators, presets and linked moves leave it alone.
         sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
@@ -41,6 +43,7 @@ class Strip:
     frozen: str | None = None
     achieved: float | None = None
     kept: int | None = None
+    of: int | None = None
     reason: str | None = None
     switch: float | None = None
     locked: bool = False
@@ -68,9 +71,13 @@ class Bank:
         raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
 
 
+# of a strip: what changes with the recipe is sent at each move, what a scan finds while it runs, all else once
+MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
+
+
 @dataclass(frozen=True)
 class ConsoleData:
-    """One message to the browser.
+    """What the browser is told: facts once for a model, findings while a scan runs, a state at each move.
 
     Args:
         epoch: of the server's session; another epoch makes the browser forget what it waited for.
@@ -87,17 +94,41 @@ class ConsoleData:
     costs: tuple[LayerCost, ...]
     exact: Mapping[str, int] | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What no fader changes, under a name of its own."""
+        plain = {"banks": [_facts(bank) for bank in self.banks], "costs": [cost.to_json() for cost in self.costs]}
+        return {"id": hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:12], **plain}
+
+    def findings(self) -> dict[str, Any]:
+        """Bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and what the banks say of it."""
+        found = {bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
+                 for bank in self.banks}  # fmt: skip
+        return {"sensitivity": found, "notes": {bank.name: bank.note for bank in self.banks}}
+
+    def state(self) -> dict[str, Any]:
+        """Where every fader stands and what the last cut did, without what is as usual."""
         return {
-            "epoch": self.epoch, "generation": self.generation, "acknowledged": self.acknowledged,
-            "banks": [_bank(bank) for bank in self.banks], "costs": [cost.to_json() for cost in self.costs],
-            "exact": dict(self.exact) if self.exact else None,
+            "epoch": self.epoch, "generation": self.generation, "acknowledged": self.acknowledged, "facts": self.facts()["id"],
+            "banks": {bank.name: _state(bank) for bank in self.banks}, "exact": dict(self.exact) if self.exact else None,
         }  # fmt: skip
 
 
-def _bank(bank: Bank) -> dict[str, Any]:
-    strips = [{key: value for key, value in vars(strip).items() if value not in (None, ())} for strip in bank.strips]
-    return {"name": bank.name, "title": bank.title, "note": bank.note, "strips": strips}
+def _facts(bank: Bank) -> dict[str, Any]:
+    strips = [
+        {key: value for key, value in vars(strip).items() if key not in (*MOVING, "sensitivity") and value not in (None, ())}
+        for strip in bank.strips
+    ]
+    return {"name": bank.name, "title": bank.title, "strips": strips}
+
+
+def _state(bank: Bank) -> dict[str, dict[str, Any]]:
+    usual = {"ratio": 0.0, "locked": False}
+    told = {s.id: {key: value for key in MOVING if (value := getattr(s, key)) != usual.get(key)} for s in bank.strips}
+    return {name: strip for name, strip in told.items() if strip}
+
+
+def _rounded(pairs: Iterable[tuple[float, float]]) -> list[list[float]]:
+    return [[round(ratio, 4), round(drop, 3)] for ratio, drop in pairs]
 
 
 @dataclass(frozen=True)

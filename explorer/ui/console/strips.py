@@ -60,7 +60,7 @@ def _with(strip: Strip, outcome: PartOutcome | None, locked: bool, sensitivity: 
     if outcome is None or strip.frozen is not None:
         return strip
     kept = outcome.units - outcome.removed
-    return replace(strip, units=outcome.units, achieved=round(outcome.achieved, 4), kept=kept, reason=outcome.reason)
+    return replace(strip, achieved=round(outcome.achieved, 4), kept=kept, of=outcome.units, reason=outcome.reason)
 
 
 def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:

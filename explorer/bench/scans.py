@@ -1,0 +1,208 @@
+"""The scan against the plain loop that it replaces: prune, build and evaluate each point by itself."""
+
+import math
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..engine import Conditions, build, masks_for, split_for
+from ..evaluation import Tally, batch_of, evaluate, judged
+from ..graph.export import ModelGraph
+from ..sensitivity.branching import Branches, touched_tensors
+from ..sensitivity.pieces import Workshop
+from ..sensitivity.scan import scan
+from ..sensitivity.values import RATIOS, Scan, ScanPlan
+from ..statistics import wilson
+from ..values import Recipe, Subject
+from .rows import Row, Work, interleaved, row, seconds, stages
+from .size import Size, opened
+
+EXACT_RATIOS = (0.2, 0.5, 0.8)
+EXACT_BATCH = 64  # samples of one pair
+Point = tuple[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Loops:
+    """An exact scan and the plain loop that it replaces, on batches that lie ready.
+
+    Args:
+        models: (part, ratio) -> the model of the plain loop.
+        todo: part -> ratios.
+        batches: (inputs, targets) of each.
+        setting_up: seconds that the plain loop's models took.
+        first: seconds that the branches took, their first batch included.
+    """
+
+    branches: Branches
+    models: Mapping[Point, nn.Module]
+    todo: Mapping[str, Sequence[float]]
+    batches: Sequence[tuple[Tensor, Tensor]]
+    setting_up: float
+    first: float
+
+    def scan(self, index: int) -> dict[Point, Tally | None]:
+        """One batch: (part, ratio) -> what the logits say, None where pruning cannot change them."""
+        inputs, targets = self.batches[index % len(self.batches)]
+        return _walked(self.branches, inputs, targets, self.todo)
+
+    def plain(self, index: int) -> dict[Point, Tally]:
+        """The same by the plain loop."""
+        inputs, targets = self.batches[index % len(self.batches)]
+        with torch.inference_mode():
+            return {point: judged(model(inputs), targets) for point, model in self.models.items()}
+
+    def differing(self) -> int:
+        """How many points the two count differently on the first batch."""
+        ours, theirs = self.scan(0), self.plain(0)
+        return sum(tally is not None and not torch.equal(tally.correct, theirs[point].correct) for point, tally in ours.items())
+
+    def bound(self) -> tuple[int, int]:
+        """Multiply-adds of the scan and of the plain loop on one batch, counted by torch."""
+        return _macs(lambda: self.scan(0)), _macs(lambda: self.plain(0))
+
+
+def _walked(
+    branches: Branches, inputs: Tensor, targets: Tensor, todo: Mapping[str, Sequence[float]]
+) -> dict[Point, Tally | None]:
+    found = {}
+    for part, answers in branches.walk(inputs, todo):
+        for ratio, logits in answers:
+            found[part, ratio] = None if logits is None else judged(logits, targets)
+    return found
+
+
+def _macs(work: Work) -> int:
+    counter = FlopCounterMode(display=False)
+    with counter:
+        work()
+    return counter.get_total_flops() // 2
+
+
+def _loops(subject: Subject, graph: ModelGraph, device: str) -> Loops:
+    assert subject.task is not None
+    split, normalisation = split_for(subject, Conditions(device=device)), subject.task.normalisation
+    size = min(EXACT_BATCH, len(split))
+    batches = [batch_of(split, normalisation, s, s + size, device) for s in range(0, len(split) - size + 1, size)]
+    todo = dict.fromkeys(graph.profile.free_groups, EXACT_RATIOS)
+    points = [(part, ratio) for part in todo for ratio in EXACT_RATIOS]
+    masks_of = lambda part, ratio: masks_for(subject, graph, Recipe(channels={part: ratio}))  # noqa: E731
+    models: dict[Point, nn.Module] = {}
+    setting_up = seconds(lambda: models.update({p: build(subject, graph, masks_of(*p), device) for p in points}), device)
+    started = time.perf_counter()
+    branches = Branches(Workshop(subject, graph, device), touched_tensors(graph, "channel"), masks_of, len(EXACT_RATIOS))
+    _walked(branches, *batches[0], todo)
+    return Loops(branches, models, todo, batches, setting_up, time.perf_counter() - started)
+
+
+def exact(size: Size, device: str) -> Iterator[Row]:
+    """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the split."""
+    subject, graph = opened(size.live)
+    loops, total = _loops(subject, graph, device), len(split_for(subject, Conditions(device=device)))
+    works: Callable[[int], tuple[Work, Work]] = lambda index: (lambda: loops.scan(index), lambda: loops.plain(index))  # noqa: E731
+    pairs = interleaved(works, size.scan_batches, device)
+    building, batch = max(0.0, loops.first - pairs.medians[0]), len(loops.batches[0][0])
+    whole = pairs.plus(building, loops.setting_up, total / batch)
+    macs, plain_macs = loops.bound()
+    bound, points = plain_macs / macs, len(loops.models)
+    went = stages({"a batch of the scan": pairs.medians[0], "of the plain loop": pairs.medians[1], "building branches": building,
+                   "building models": loops.setting_up})  # fmt: skip
+    details = {"model": subject.name, "points": points, "samples": total, "ratios": EXACT_RATIOS, "bound_from_macs": bound,
+               "equal_counts": f"{points - loops.differing()} of {points}", **whole.details}  # fmt: skip
+    against = f"plain loop: build and evaluate each point, batch {batch}, fp32, {total:,} samples from {len(pairs.ours)} batches"
+    speed_up = row("scan_exact_speedup", whole, against, inverse=True, bound_by=went, details=details)
+    yield speed_up
+    value, low, high = (part / bound for part in (speed_up.value, speed_up.low, speed_up.high))
+    yield Row("scan_exact_over_bound", value, low, high, f"speed-up that counted MACs allow: {bound:.2f}", 0.9, True,
+              len(pairs.ours), bound_by=went, details=details | {"achieved_speedup": speed_up.value})  # fmt: skip
+
+
+# --------------------------------------------------------------------------- adaptive
+
+
+def adaptive(size: Size, device: str) -> Iterator[Row]:
+    """The adaptive scan of all points against the plain loop, whose time is estimated from a random part of the points."""
+    subject, graph = opened(size.scanned)
+    conditions = Conditions(device=device)
+    everything = [(part, ratio) for part in graph.profile.free_groups for ratio in RATIOS]
+    chosen = random.Random(0).sample(everything, min(size.scan_points, len(everything)))
+    with tempfile.TemporaryDirectory() as folder:
+        found, took, plain, dense = _raced(subject, graph, conditions, chosen, Path(folder))
+    total = len(split_for(subject, conditions))
+    loop = tuple(len(everything) * seconds_each for _, seconds_each in plain.values())
+    # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was timed once
+    value, low, high = _mean_ratio(loop, took)
+    inside = sum(_holds(found, point, dense, correct, total) for point, (correct, _) in plain.items())
+    seen = sum(point.samples for point in found.points) / (len(found.points) * total)
+    held = wilson(inside, len(chosen))
+    yield Row(
+        "scan_adaptive_speedup", value, low, high,
+        f"plain loop of {len(everything)} points on all {total:,} samples, from {len(chosen)} of them drawn at random",
+        10.0, True, len(chosen),
+        bound_by=f"it looked at {seen:.1%} of the plain loop's samples, each {value * seen:.2f} times as fast".replace("%", " %"),
+        details={"model": subject.name, "within_interval": inside / len(chosen), "within_low": held[0], "within_high": held[1],
+                 "within_points": f"{inside} of {len(chosen)}", "samples_seen": seen, "seconds": took,
+                 "baseline_seconds": sum(loop) / len(loop)},
+    )  # fmt: skip
+
+
+def _raced(
+    subject: Subject, graph: ModelGraph, conditions: Conditions, chosen: Sequence[Point], folder: Path
+) -> tuple[Scan, float, dict[Point, tuple[int, float]], int]:
+    """Run the scan and the plain loop's points in turns.
+
+    Returns: the finished scan, its seconds, point -> (correct, seconds), and the dense model's correct-count.
+    """
+    dense, _ = _alone(subject, graph, conditions, Recipe())
+    waiting, plain = list(chosen), {}
+    found, took, turn = None, 0.0, 0.0
+    steps = scan(subject, graph, ScanPlan("channel"), conditions, folder=folder)
+    while True:
+        started = time.perf_counter()
+        step = next(steps, None)
+        took += time.perf_counter() - started
+        if step is None:
+            break
+        found = step if isinstance(step, Scan) else found
+        if waiting and took > turn:
+            point = waiting.pop()
+            plain[point] = _alone(subject, graph, conditions, Recipe(channels={point[0]: point[1]}))
+            turn = took + plain[point][1] / 4
+    for point in waiting:
+        plain[point] = _alone(subject, graph, conditions, Recipe(channels={point[0]: point[1]}))
+    assert found is not None
+    return found, took, plain, dense
+
+
+def _alone(subject: Subject, graph: ModelGraph, conditions: Conditions, recipe: Recipe) -> tuple[int, float]:
+    """One point of the plain loop: (correct of all samples, seconds)."""
+    assert subject.task is not None
+    split, counted = split_for(subject, conditions), []
+
+    def work() -> None:
+        model = build(subject, graph, masks_for(subject, graph, recipe), conditions.device)
+        *_, tally = evaluate(model, split, subject.task.normalisation, [len(split)], device=conditions.device)  # type: ignore[union-attr]
+        counted.append(int(tally.correct.sum()))
+
+    took = seconds(work, conditions.device)
+    return counted[0], took
+
+
+def _holds(found: Scan, point: Point, dense: int, correct: int, total: int) -> bool:
+    """The stated interval of a point holds the drop that all samples give."""
+    stated = next(p for p in found.points if (p.part, p.ratio) == point).drop
+    return stated.low - 1e-12 <= (dense - correct) / total <= stated.high + 1e-12
+
+
+def _mean_ratio(loop: Sequence[float], took: float) -> tuple[float, float, float]:
+    """Mean of the loop's estimates over the scan's seconds, with a 95 % interval by the normal of the mean."""
+    mean = sum(loop) / len(loop)
+    spread = math.sqrt(sum((s - mean) ** 2 for s in loop) / max(1, len(loop) - 1) / len(loop))
+    return mean / took, (mean - 1.96 * spread) / took, (mean + 1.96 * spread) / took

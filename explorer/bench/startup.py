@@ -1,0 +1,68 @@
+"""From the command to a page that answers, over the bare imports of torch and Streamlit: both in fresh processes."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from ..errors import ExplorerError
+from ..paths import PACKAGE
+from .rows import Row, Work, interleaved, row
+from .size import Size
+
+IMPORTS = "import torch, streamlit"
+SERVE = "import sys; from explorer.cli import main; main(sys.argv[1:])"
+WAIT_S = 90.0
+
+
+def startup(size: Size, device: str) -> Iterator[Row]:
+    """Nothing where no starts are asked for."""
+    if size.starts < 1:
+        return
+
+    def make(index: int) -> tuple[Work, Work]:
+        return _serve, lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True, env=_environment())
+
+    pairs = interleaved(make, size.starts)
+    ours, bare = pairs.medians
+    yield row("startup_over_imports", pairs, f"python -c '{IMPORTS}'", goal=1.5,
+              bound_by=f"{bare:.2f} s of imports that are needed in any case, {ours - bare:.2f} s for the rest",
+              details=pairs.details)  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _serve() -> None:
+    """Start the server, wait for its first answer, end it."""
+    port = _free_port()
+    command = [sys.executable, "-c", SERVE, "--port", str(port), "--no-browser"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=_environment(), stdout=quiet, stderr=quiet)
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+    finally:
+        process.kill()  # ending it politely takes a second, which is not what is timed
+        process.wait()
+
+
+def _wait(url: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + WAIT_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.02)
+    raise ExplorerError(f"The server did not answer within {WAIT_S:.0f} s; start it by hand to see why.")

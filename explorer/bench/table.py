@@ -1,0 +1,57 @@
+"""All rows, one after the other, with where they were measured."""
+
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..environment import environment, usable_cores
+from ..errors import UnknownNameError
+from ..job_state import Progress
+from .compacting import compaction
+from .live import first_answers, full_evaluation, mask_overhead
+from .rows import Row
+from .scans import adaptive, exact
+from .size import FULL, Size
+from .startup import startup
+
+PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
+    "first_answer": first_answers,
+    "mask_overhead": mask_overhead,
+    "compact": compaction,
+    "startup": startup,
+    "live_full": full_evaluation,
+    "scan_exact": exact,
+    "scan_adaptive": adaptive,
+}
+PACKAGES = ("torch-pruning", "torchvision", "streamlit")
+
+
+def bench(size: Size = FULL, device: str = "cpu", parts: Sequence[str] = tuple(PARTS)) -> Iterator[Row | Progress]:
+    """Measure the rows: Progress before each part, a Row whenever one is known.
+
+    The goals are those of the full size; a smaller table has none.
+
+    Raises:
+        UnknownNameError: there is no such part.
+    """
+    for name in parts:
+        if name not in PARTS:
+            raise UnknownNameError("part of the table", name, PARTS)
+    for done, name in enumerate(parts):
+        yield Progress(done, len(parts), name)
+        for found in PARTS[name](size, device):
+            yield found if size == FULL else replace(found, goal=None)
+
+
+def surroundings(device: str) -> dict[str, Any]:
+    """Where it was measured, with the versions of what it was compared with; None = not installed."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {**environment(device), "usable_cores": usable_cores(), "dtype": "float32", **versions}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,191 @@
+"""Prune a model and win accuracy back: weights and a report."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..engine import Conditions
+from ..errors import ExplorerError, RecipeError
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..recovery.controls import controls, spread
+from ..recovery.cost import estimate
+from ..recovery.exporting import export_recovered
+from ..recovery.recover import recover
+from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
+from ..recovery.values import Arm, Recovery
+from ..statistics import format_accuracy, format_drop
+from ..values import JSON_LIMIT, Recipe, Subject
+from .model import add_device, add_model, opened, set_up
+from .output import note, percent, plain, print_json, progress, table
+from .prune import write
+from .recipe import add_recipe, recipe_of
+
+EVERY = 10.0  # seconds between lines, where stderr is no terminal
+NAMED = {"round_schedule": "how the ratios grow", "rewind": "what is set back", "schedule": "of the learning rate"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_recipe(parser)
+    add = parser.add_argument
+    add("--plan", metavar="FILE", help="a recovery plan as JSON, such as the report holds; the flags below replace what it says")
+    add("--method", choices=list(METHODS), help="how accuracy is won back (default: finetune)")
+    for name, allowed in CHOICES.items():
+        if name != "method":
+            add(_flag(name), metavar="NAME", help=f"{NAMED.get(name, name)}: {', '.join(allowed)}")
+    for name in WHOLE:
+        add(_flag(name), type=int, metavar="N", help=name.replace("_", " "))
+    for name in REAL:
+        add(_flag(name), type=float, metavar="X", help=name.replace("_", " "))
+    add("--seeds", metavar="N,...", help="one run each; the first one's weights are written (default: 0)")
+    add("--samples", type=int, metavar="N", help="measure on the first N of the tuning split (default: all)")
+    add("--controls", action="store_true", help="also dense with the same budget, random pruning, and training from scratch")
+    add("--dry-run", action="store_true", help="only say what it would cost")
+    add("-o", "--output", metavar="PATH", help="the zip to write; the report goes beside it as .json")
+    add("--json", action="store_true", help="one JSON document instead of text")
+    add_device(parser)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, and write weights and report; stopped by Ctrl+C, the same command goes on where it was.
+
+    Raises:
+        ExplorerError: the model, the recipe, the plan or the data are not as they must be.
+    """
+    device = set_up(arguments.device)
+    subject, graph = opened(arguments)
+    recipe, plan = recipe_of(arguments, subject, graph), plan_of(arguments, subject)
+    if recipe.is_empty:
+        raise RecipeError("Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe.")
+    conditions = Conditions(arguments.samples, "tuning", device, latency=False)
+    if arguments.dry_run:
+        return _cost(subject, graph, recipe, plan, conditions, arguments.json)
+    found = _followed(subject, graph, recipe, plan, conditions)
+    compared = [
+        (control, _followed(subject, graph, control.recipe, control.plan, conditions))
+        for control in (controls(recipe, plan) if arguments.controls else ())
+    ]
+    answer = found.to_json() | {"controls": [
+        {"name": control.name, "question": control.question, "recovery": other.to_json()} for control, other in compared
+    ]}  # fmt: skip
+    if arguments.output:
+        _write(arguments.output, subject, graph, found, answer)
+    return print_json(answer) if arguments.json else print(_text(found, [(c.name, other) for c, other in compared]))
+
+
+def plan_of(arguments: argparse.Namespace, subject: Subject) -> RecoveryPlan:
+    """What the flags ask for, on the ground of a plan's file or of how the model was trained.
+
+    Raises:
+        ExplorerError: the file cannot be read, or a value is not allowed.
+    """
+    names = [name for name in (*CHOICES, *WHOLE, *REAL) if name != "method"]
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.seeds is not None:
+        given["seeds"] = _seeds(arguments.seeds)
+    if arguments.plan:
+        return replace(_read(arguments.plan), **given | ({"method": arguments.method} if arguments.method else {}))
+    return suggested(subject, arguments.method or "finetune", **given)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as error:
+        raise RecipeError(f"--seeds takes whole numbers such as 0,1,2, got {text[:80]!r}.") from error
+
+
+def _read(path: str) -> RecoveryPlan:
+    try:
+        raw = Path(path).read_bytes()
+        data = json.loads(raw) if len(raw) <= JSON_LIMIT else None
+    except OSError as error:
+        raise ExplorerError(f"Plan file {path!r} cannot be read ({error.strerror}); give the path of a JSON file.") from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"Plan file {path!r} is damaged or no JSON.") from error
+    return RecoveryPlan.from_json(data["plan"] if isinstance(data, dict) and "plan" in data else data)
+
+
+def _cost(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions, as_json: bool
+) -> None:
+    *_, cost = estimate(subject, graph, recipe, plan, conditions)
+    assert not isinstance(cost, Progress) and cost.seconds is not None
+    if as_json:
+        return print_json({"plan": plan.to_json(), "cost": vars(cost)})
+    return print(f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate from "
+                 f"{cost.batches} batches.")  # fmt: skip
+
+
+# --------------------------------------------------------------------------- while it runs
+
+
+def _followed(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
+    """The finished recovery, told on stderr while it runs."""
+    found: Recovery | None = None
+    shown = time.monotonic()
+    for step in recover(subject, graph, recipe, plan, conditions):
+        found = step if isinstance(step, Recovery) else found
+        line = _line(step, found)
+        progress(line)
+        if time.monotonic() - shown >= EVERY:
+            shown = time.monotonic()
+            note(line)
+    progress("")
+    assert found is not None
+    return found
+
+
+def _line(step: Recovery | Progress, found: Recovery | None) -> str:
+    where = f"{step.label}: {step.done:,} of {step.total:,}" if isinstance(step, Progress) else "Training"
+    if found is None or not found.epochs:
+        return where
+    point, loss = found.epochs[-1], f", loss {found.losses[-1].loss:.3f}" if found.losses else ""
+    return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {percent(point.measurement.accuracy)}"
+
+
+# --------------------------------------------------------------------------- when it is done
+
+
+def _write(path: str, subject: Subject, graph: ModelGraph, found: Recovery, answer: dict[str, Any]) -> None:
+    write(path, export_recovered(subject, graph, found))
+    report = str(Path(path).with_suffix(".json"))
+    write(report, (json.dumps(plain(answer), indent=1) + "\n").encode())
+
+
+def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
+    rows = [["dense", format_accuracy(found.baseline.correct or 0, found.baseline.samples, found.total_samples), "", ""]]
+    rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
+    rows += [_row(f"{name}: {arm.name}", arm, other.total_samples) for name, other in others for arm in other.recovered]
+    head = f"{found.subject['name']}, {found.subject['task']} data, tuning split; method {found.plan.method}, {_budget(found)}"
+    return "\n".join([head, "", table(["", "accuracy", "change", "not zero"], rows), *_notes(found)])
+
+
+def _budget(found: Recovery) -> str:
+    epochs = found.plan.trained_epochs
+    return f"{epochs} epoch{'s' * (epochs != 1)} a seed" if epochs else "nothing is trained"
+
+
+def _row(name: str, arm: Arm, total: int) -> list[str]:
+    measured = arm.measurement
+    change = format_drop(arm.drop).split(", ")[0]
+    return [name, format_accuracy(measured.correct or 0, measured.samples, total), change, f"{measured.nonzero_params:,}"]
+
+
+def _notes(found: Recovery) -> Iterator[str]:
+    if len(found.recovered) > 1:
+        over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
+        yield ""
+        yield f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to {over.high * 100:.1f})."
+    if found.plan.patience:
+        yield "The best epoch was chosen on these same samples; held-out data would tell how much of that is luck."
+    yield from found.notes

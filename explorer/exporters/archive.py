@@ -1,0 +1,31 @@
+"""Files -> one zip, and what a user of a model has to know beside its weights."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from ..values import Normalisation, Subject
+
+DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give equal archives
+
+
+def about(subject: Subject) -> dict[str, Any]:
+    """Its input, how images become input, its classes: plain data for JSON."""
+    task = subject.task
+    rule = task.normalisation if task else Normalisation()
+    return {
+        "model": subject.name,
+        "input": {"shape": list(subject.example.shape[1:]),
+                  "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)}},
+        "classes": list(task.class_names) if task else None,
+    }  # fmt: skip
+
+
+def zipped(files: Mapping[str, bytes | str]) -> bytes:
+    """An archive of these files, name -> content."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED)
+    return archive.getvalue()

@@ -1,0 +1,21 @@
+"""Every table of a pruned model, as text for a spreadsheet."""
+
+from ..registry import EXPORTERS
+from . import Export
+from .archive import zipped
+
+
+@EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip")
+def csv(pruned: Export) -> bytes:
+    """A zip with one CSV a table: what was measured, requested and achieved, layers before and after, coupled groups.
+
+    Texts that a spreadsheet would run as a formula get an apostrophe in front.
+    """
+    from .. import tables  # with pandas, which the command line does not need for anything else
+
+    report, profile = pruned.measured(), pruned.graph.profile
+    found = {
+        "measured": tables.quantities(report), "parts": tables.parts(report.parts), "groups": tables.groups(profile),
+        "layers": tables.layer_outcomes(report.layers), "dense_layers": tables.layers(profile),
+    }  # fmt: skip
+    return zipped({f"{name}.csv": tables.to_csv(frame) for name, frame in found.items()})

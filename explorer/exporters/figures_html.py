@@ -1,0 +1,51 @@
+"""The figures of a pruned model, each as a page of its own that needs no network."""
+
+from typing import Any
+
+from ..distributions import weight_histogram
+from ..engine import masks_for
+from ..masking import expand
+from ..registry import EXPORTERS
+from ..values import Masks
+from . import Export
+from .archive import zipped
+
+CONFIG = {"displaylogo": False, "responsive": True}
+
+
+@EXPORTERS.register("figures_html", rank=7, extension=".zip", media_type="application/zip")
+def figures_html(pruned: Export) -> bytes:
+    """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside plotly.min.js."""
+    from plotly.offline import get_plotlyjs
+
+    pages = {
+        f"{name}.html": figure.to_html(full_html=True, include_plotlyjs="directory", config=CONFIG, div_id=name)
+        for name, figure in figures_of(pruned).items()
+    }
+    return zipped(pages | {"plotly.min.js": get_plotlyjs()})
+
+
+def figures_of(pruned: Export) -> dict[str, Any]:
+    """Name -> figure (`plotly.graph_objects.Figure`), those that say something about this model."""
+    from ..figures.accuracy_curve import accuracy_curve
+    from ..figures.layer_costs import layer_costs
+    from ..figures.size_formats import size_formats
+    from ..figures.weight_distribution import weight_distribution
+
+    report = pruned.measured()
+    weights = weight_distribution(_weights(pruned))
+    found = {"layers": layer_costs(report.layers), "file_sizes": size_formats(report), "weights": weights}
+    if report.pruned.accuracy is not None:
+        found["accuracy"] = accuracy_curve((), report, "params" if pruned.recipe.is_structured else "nonzero_params")
+    return found
+
+
+def _weights(pruned: Export) -> Any:
+    """Magnitudes of the dense model's weights, with what the recipe removes."""
+    model, layers = pruned.subject.model, pruned.graph.profile.prunable_layers
+    tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    full = expand(masks_for(pruned.subject, pruned.graph, pruned.recipe), pruned.graph.profile,
+                  {name: tuple(tensor.shape) for name, tensor in tensors})  # fmt: skip
+    masks = {name: full[layer.weight] for name, layer in layers.items() if layer.weight in full}
+    weights = {name: model.get_parameter(layer.weight) for name, layer in layers.items()}
+    return weight_histogram(weights, masks=Masks({}, masks), scale="log")

@@ -1,0 +1,107 @@
+"""The compact model for ONNX runtimes; its answers are compared before it is handed out."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ExplorerError, LoadError
+from ..graph.export import EXPORT_LOCK
+from ..optional_packages import optional
+from ..registry import EXPORTERS
+from . import Export
+from .archive import about
+
+TOLERANCE = 1e-3  # of the largest logit; float32 sums in another order differ by about 1e-6
+OTHER_BATCH = 3  # samples; not the batch that the graph was read with
+
+
+@EXPORTERS.register("onnx", rank=4, extension=".onnx", media_type="application/octet-stream")
+def onnx(pruned: Export) -> bytes:
+    """For ONNX Runtime and what reads ONNX (browsers, phones, TensorRT, OpenVINO); its answers are compared with torch's first.
+
+    Any batch; the file's metadata says how images become inputs, and by how much the answers differ.
+
+    Raises:
+        LoadError: the packages of the extra `onnx` are missing.
+        ExplorerError: the model cannot be written as ONNX, or answers otherwise there.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        optional(package)
+    proto = _proto(pruned.model, pruned.subject.example)
+    difference = parity(proto.SerializeToString(), pruned.model, _questions(pruned))
+    if not difference <= TOLERANCE:
+        raise ExplorerError(f"ONNX Runtime's answers differ by {difference:.1e} of the largest logit; choose another format.")
+    remark = f"ONNX Runtime's answers differ from torch's by at most {difference:.1e} of the largest logit."
+    facts = about(pruned.subject) | {"recipe": pruned.recipe.to_json(), "parity": remark}
+    for key, value in facts.items():
+        proto.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    pruned.say(remark)
+    return proto.SerializeToString()
+
+
+def parity(written: bytes, model: nn.Module, questions: Tensor) -> float:
+    """Largest difference between what ONNX Runtime and torch answer, as a fraction of the largest logit.
+
+    Args:
+        questions: (n, *shape) float32.
+    """
+    runtime = optional("onnxruntime").InferenceSession(written, providers=["CPUExecutionProvider"])
+    (name,) = (given.name for given in runtime.get_inputs())
+    with torch.inference_mode():
+        expected = model(questions)
+    if not isinstance(expected, Tensor):
+        raise ExplorerError("A model with more than one output cannot be compared in ONNX; choose another format.")
+    found = torch.from_numpy(runtime.run(None, {name: questions.numpy()})[0])
+    if found.shape != expected.shape:
+        return float("inf")
+    return float((found - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny))
+
+
+def _questions(pruned: Export) -> Tensor:
+    """Real samples where there are some: noise may leave parts of a model silent."""
+    task = pruned.subject.task
+    split = task.split("tuning") if task else None
+    if task is None or split is None:
+        return torch.cat([pruned.subject.example] * 2)[:OTHER_BATCH]
+    return task.normalisation(split.inputs[:OTHER_BATCH])
+
+
+def _proto(model: nn.Module, example: Tensor) -> Any:
+    """The `onnx.ModelProto` of a model."""
+    batch = torch.export.Dim("batch", min=1)
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
+    try:
+        with EXPORT_LOCK, torch.no_grad(), _quiet():
+            program = torch.onnx.export(model, (example,), dynamo=True, dynamic_shapes=({0: batch},), input_names=["inputs"],
+                                        output_names=["logits"], verbose=False)  # fmt: skip
+    except Exception as error:  # the exporter raises many kinds; each means the same to the user
+        first_line = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise ExplorerError(f"This model cannot be written as ONNX ({first_line}); choose another format.") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    if program is None:
+        raise LoadError("This version of torch writes ONNX in a way that is not known here; use another format.")
+    return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's messages about optional packages and versions of operators."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,33 @@
+"""The compact model as a program of torch.export."""
+
+import copy
+import io
+import json
+
+import torch
+
+from ..graph.export import EXPORT_LOCK, export_program
+from ..registry import EXPORTERS
+from . import Export
+from .archive import about
+
+WARNING = "A .pt2 file can run code when it is loaded: open such files only from places that you trust."
+
+
+@EXPORTERS.register("pt2", rank=3, extension=".pt2", media_type="application/octet-stream")
+def pt2(pruned: Export) -> bytes:
+    """A torch.export program for `torch.export.load`, C++ and ahead-of-time compilers; load such files only from trusted places.
+
+    It takes what the model reads, any batch; `about.json` among its extra files says how images become that.
+
+    Raises:
+        GraphError: torch.export refuses the model.
+    """
+    model = copy.deepcopy(pruned.model).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    with EXPORT_LOCK, torch.no_grad():
+        program = export_program(model, pruned.subject.example)
+    written = io.BytesIO()
+    extra = {"about.json": json.dumps(about(pruned.subject)), "recipe.json": json.dumps(pruned.recipe.to_json())}
+    torch.export.save(program, written, extra_files=extra)
+    pruned.say(WARNING)
+    return written.getvalue()

@@ -1,0 +1,149 @@
+"""The compact model as one Python file that anybody can read and run with torch alone."""
+
+import base64
+import inspect
+import json
+import keyword
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..architecture import describe
+from ..errors import ExplorerError
+from ..load_pruned import ARITHMETIC
+from ..registry import EXPORTERS
+from ..storage_size import sizes
+from . import Export
+from .archive import about
+
+LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly
+ATEN = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")
+TAKEN = {"self", "aten", "math", "nn", "operator", "torch", "reach", "put", "float"} | set(keyword.kwlist)
+LINE = 120  # characters of the weights' text
+SKELETON = Path(__file__).with_name("snippet_skeleton.py.txt")
+
+
+@EXPORTERS.register("python_snippet", rank=5, extension=".py", media_type="text/x-python")
+def python_snippet(pruned: Export) -> bytes:
+    """One Python file with the layers, the forward pass as plain code, and the weights: readable, and needs torch alone.
+
+    Raises:
+        ExplorerError: the model has no graph, or is too large for a file of text.
+    """
+    model = pruned.model
+    if not isinstance(model, fx.GraphModule):
+        raise ExplorerError("This model has no graph, so its layers cannot be written as code; choose safetensors.")
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
+    dense = sizes(state, deflate=False)["dense"]
+    if dense > LARGEST:
+        long = f"{dense:,} bytes of weights are too many for a Python file (at most {LARGEST:,})"
+        raise ExplorerError(f"{long}; choose safetensors.")
+    return source(describe(model) | about(pruned.subject) | {"recipe": pruned.recipe.to_json()}, state).encode()
+
+
+def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
+    """The file's text.
+
+    Args:
+        described: what `describe` says of the model, and what `about` says of its use.
+        state: tensors by name.
+    """
+    own = {name: tensor for name, tensor in state.items() if name not in described["tied"]}
+    packed = base64.b64encode(zlib.compress(b"".join(map(_bytes, own.values())), 6)).decode()
+    fields = {
+        "MODEL": repr(described["model"]), "RECIPE": repr(json.dumps(described["recipe"])), "INPUT": repr(described["input"]),
+        "CLASSES": repr(described["classes"]), "TIED": _table(described["tied"]),
+        "MODULES": "\n".join(_modules(described)) or "        pass", "FORWARD": "\n".join(_forward(described)),
+        "TENSORS": _table({name: _layout(name, tensor, described) for name, tensor in own.items()}),
+        "WEIGHTS": "\n".join(packed[at : at + LINE] for at in range(0, len(packed), LINE)),
+    }  # fmt: skip
+    skeleton = SKELETON.read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], skeleton)
+
+
+def _table(items: dict[str, Any]) -> str:
+    """A dict, one line an item."""
+    rows = "".join(f"    {name!r}: {value!r},\n" for name, value in items.items())
+    return f"{{\n{rows}}}" if rows else "{}"
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+
+
+def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, list[int], str]:
+    """Type of numbers, shape, and what it is where no module has it: "parameter", "buffer" or ""."""
+    return str(tensor.dtype).removeprefix("torch."), list(tensor.shape), described["tensors"].get(name, "")
+
+
+# --------------------------------------------------------------------------- code
+
+
+def _modules(described: dict[str, Any]) -> Iterator[str]:
+    for name, module in described["modules"].items():
+        usual = {key: parameter.default for key, parameter in inspect.signature(getattr(nn, module["class"])).parameters.items()}
+        given = {key: value for key, value in module["arguments"].items() if isinstance(value, dict) or usual[key] != value}
+        arguments = ", ".join(f"{_name(key)}={_literal(value, pairs=True)}" for key, value in given.items())
+        yield f"        put(self, {name!r}, nn.{_name(module['class'])}({arguments}))"
+
+
+def _forward(described: dict[str, Any]) -> Iterator[str]:
+    yield f"    def forward(self, {', '.join(map(_name, described['inputs']))}):"
+    for node in described["nodes"]:
+        given = [_literal(value) for value in node["args"]]
+        given += [f"{_name(key)}={_literal(value)}" for key, value in node["kwargs"].items()]
+        gone = ", ".join(map(_name, node["last_use_of"]))
+        yield f"        {_name(node['name'])} = {_call(node)}" + _arguments(node, given) + (f"; del {gone}" if gone else "")
+    yield f"        return {_literal(described['output'])}"
+
+
+def _arguments(node: dict[str, Any], given: list[str]) -> str:
+    return "" if node["call"] == "tensor" else f"({', '.join(given)})"
+
+
+def _call(node: dict[str, Any]) -> str:
+    kind, target = node["call"], node["target"]
+    if kind in ("module", "tensor"):
+        return f"reach(self, {target!r})" if not target.isidentifier() or keyword.iskeyword(target) else f"self.{target}"
+    if kind == "operator":
+        home = "operator" if target in ARITHMETIC else "math" if hasattr(math, target) else "torch"
+        return f"{home}.{_name(target)}"
+    if not ATEN.fullmatch(target):
+        raise ExplorerError(f"Operator {target[:80]!r} cannot be written as code; choose safetensors.")
+    return f"aten.{target}"
+
+
+def _name(name: str) -> str:
+    """A name of the graph as a name in the code.
+
+    Raises:
+        ExplorerError: it is none.
+    """
+    if not name.isidentifier():
+        raise ExplorerError(f"Name {name[:80]!r} cannot be written as code; choose safetensors.")
+    return f"{name}_" if name in TAKEN else name
+
+
+def _literal(value: Any, pairs: bool = False) -> str:
+    """JSON data of `describe` as code.
+
+    Args:
+        pairs: lists become tuples, as in (3, 3).
+    """
+    if isinstance(value, list):
+        inside = ", ".join(_literal(item, pairs) for item in value)
+        return f"({inside}{',' * (len(value) == 1)})" if pairs else f"[{inside}]"
+    if not isinstance(value, dict):
+        return repr(value)
+    ((kind, inner),) = value.items()
+    if kind == "dict":
+        return "{" + ", ".join(f"{key!r}: {_literal(item)}" for key, item in inner.items()) + "}"
+    if kind == "node":
+        return _name(inner)
+    return f"float({inner!r})" if kind == "float" else f"torch.{_name(inner)}"

@@ -1,0 +1,69 @@
+"""Behaviour -> which class is taken for which: before, after, or the difference."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ..behaviour import Behaviour
+from .class_accuracy import shown_classes
+from .style import figure, nothing, text
+
+Which = Literal["before", "after", "difference"]
+SHOWN = 30  # classes; of more, those that changed most
+WRITTEN = 14  # classes up to which the cells hold their numbers
+CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # fewer, none, more
+TITLES = {
+    "before": "What the dense model takes each class for",
+    "after": "What the pruned model takes each class for",
+    "difference": "Which confusions the cut brings, and which it takes away",
+}
+
+
+def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Figure:
+    """True class down, prediction across; cells count samples, colours are shares of the true class."""
+    side = 34 * min(SHOWN, len(behaviour.classes)) + 220 if behaviour else 0
+    drawn = figure(TITLES[which], "Predicted class", "True class", height=max(420, min(900, side)))
+    drawn.update_yaxes(autorange="reversed", type="category").update_xaxes(type="category")
+    drawn.update_layout(margin_t=70)
+    if behaviour is None or not behaviour.classes:
+        return nothing(drawn)
+    numbers = [found.number for found in shown_classes(behaviour, SHOWN)]
+    if len(numbers) < len(behaviour.classes):
+        hidden = f"the {len(numbers)} of {len(behaviour.classes):,} classes that changed most"
+        drawn.update_layout(title_subtitle_text=hidden)
+    samples = {found.number: found.samples for found in behaviour.classes}
+    counts = _counts(behaviour, which, numbers)
+    shares = 100 * counts / np.array([[samples[number]] for number in numbers])
+    names = [text(behaviour.name(number)) for number in numbers]
+    return drawn.add_trace(_cells(shares, counts, names, which))
+
+
+def _counts(behaviour: Behaviour, which: Which, numbers: list[int]) -> np.ndarray:
+    """(true, predicted) samples of the chosen classes."""
+    before, after = (_table(side.confusion, numbers) for side in (behaviour.before, behaviour.after))
+    return {"before": before, "after": after, "difference": after - before}[which]
+
+
+def _table(confusion: tuple[tuple[int, int, int], ...], numbers: list[int]) -> np.ndarray:
+    place = {number: index for index, number in enumerate(numbers)}
+    table = np.zeros((len(numbers), len(numbers)), dtype=np.int32)
+    for true, predicted, count in confusion:
+        if true in place and predicted in place:
+            table[place[true], place[predicted]] = count
+    return table
+
+
+def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Which) -> go.Heatmap:
+    change = which == "difference"
+    top = max(1.0, float(np.abs(shares).max())) if change else 100.0
+    scale: Mapping[str, object] = {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
+    words = "%{customdata:+} samples, %{z:+.1f} points" if change else "%{customdata:,} samples, %{z:.1f} %"
+    written = [[f"{count:+}" if change and count else str(count or "") for count in row] for row in counts.tolist()]
+    return go.Heatmap(
+        z=shares.astype(np.float32), x=names, y=names, customdata=counts, zmax=top, **scale, xgap=1, ygap=1,
+        text=written if len(names) <= WRITTEN else None, texttemplate="%{text}" if len(names) <= WRITTEN else None,
+        colorbar={"title": {"text": "Points of the class" if change else "% of the class", "side": "right"}},
+        hovertemplate=f"%{{y}} taken for %{{x}}: {words} of the class<extra></extra>",
+    )  # fmt: skip

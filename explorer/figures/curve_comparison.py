@@ -1,0 +1,53 @@
+"""Several lines of Reports on the same axes: channels beside single weights, and chance beside both."""
+
+from collections.abc import Container, Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..values import Report
+from .accuracy_curve import AXES, Axis, point, trace
+from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
+
+COLOURS = (KEPT, REMOVED, AFTER)
+SYMBOLS = ("circle", "square", "triangle-up")
+
+
+def curve_comparison(
+    lines: Mapping[str, Sequence[Report]],
+    current: Report | None = None,
+    axis: Axis = "nonzero_params",
+    *,
+    controls: Container[str] = (),
+    stale: bool = False,
+) -> go.Figure:
+    """Accuracy against what is left, a line a family.
+
+    Args:
+        lines: name -> Reports in any order; those without accuracy or amount are left out.
+        current: the user's own recipe, a star.
+        controls: names of lines that are drawn dashed with open symbols; they follow the lines that they control, in order.
+        stale: the lines are of another question and are drawn grey.
+    """
+    what, unit, _ = AXES[axis]
+    title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
+    drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)")
+    drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
+    own = [name for name in lines if name not in controls]
+    for names, is_control in ((own, False), ([name for name in lines if name in controls], True)):
+        for place, name in enumerate(names):
+            points = sorted((p for r in lines[name] if (p := point(r.pruned, r.baseline, axis))), key=lambda p: p.left)
+            if points:
+                colour = STALE if stale else COLOURS[place % len(COLOURS)]
+                symbol = SYMBOLS[place % len(SYMBOLS)] + ("-open" if is_control else "")
+                dash = "dot" if is_control else "solid"
+                drawn.add_trace(trace(points, text(name), unit, colour, symbol, 7, "lines+markers", dash))
+    reference = next((r.baseline for reports in ([current] if current else [], *lines.values()) for r in reports), None)
+    for measured, base, name, colour, symbol, size in (
+        (reference, reference, "dense model", DENSE, "diamond", 11),
+        (current.pruned if current else None, current.baseline if current else None, "your recipe", AFTER, "star", 16),
+    ):
+        found = point(measured, base, axis) if measured and base else None
+        if found:
+            drawn.add_trace(trace([found], name, unit, colour, symbol, size))
+    return drawn if drawn.data else nothing(drawn)

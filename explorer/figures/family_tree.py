@@ -1,0 +1,70 @@
+"""Runs as a tree: which was made from which."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from ..comparison import Branch
+from .style import CLEAR, DENSE, KEPT, REMOVED, figure, nothing, text
+
+ROW = 30  # pixels
+VERDICTS = {"different": (REMOVED, "worse or better beyond noise"), "equivalent": (KEPT, "as accurate as dense, within a point"),
+            "undecided": (DENSE, "not known yet")}  # fmt: skip
+ROOM = 6.0  # steps to the right of the deepest run, for its words
+
+
+def family_tree(tree: Sequence[Branch], names: Mapping[str, str], chosen: Sequence[str] = ()) -> go.Figure:
+    """One row a run, children below and to the right of what they were made from.
+
+    Args:
+        tree: of `comparison.family`.
+        names: run -> what stands beside it.
+        chosen: runs that get a ring.
+    """
+    drawn = figure("Where each run came from", "", "", height=110 + ROW * max(3, len(tree)), showlegend=True)
+    deepest = max((branch.depth for branch in tree), default=0)
+    drawn.update_xaxes(visible=False, range=[-0.4, deepest + ROOM], fixedrange=True)
+    drawn.update_yaxes(visible=False, range=[len(tree) - 0.4, -0.6], fixedrange=True)
+    if not tree:
+        return nothing(drawn)
+    drawn.add_trace(_lines(tree))
+    for verdict, (colour, words) in VERDICTS.items():
+        rows = [row for row, branch in enumerate(tree) if _verdict(branch) == verdict]
+        if rows:
+            drawn.add_trace(_dots(tree, rows, names, colour, words))
+    ringed = [row for row, branch in enumerate(tree) if branch.run.name in chosen]
+    return drawn.add_trace(_rings(tree, ringed)) if ringed else drawn
+
+
+def _verdict(branch: Branch) -> str:
+    drop = branch.run.report.drop
+    return drop.verdict if drop else "undecided"
+
+
+def _lines(tree: Sequence[Branch]) -> go.Scatter:
+    """Down from the parent, then right to the child."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for row, branch in enumerate(tree):
+        if branch.parent is not None:
+            above = tree[branch.parent].depth
+            x += [above, above, branch.depth, None]
+            y += [branch.parent, row, row, None]
+    return go.Scatter(x=x, y=y, mode="lines", line={"color": DENSE, "width": 1}, hoverinfo="skip", showlegend=False)
+
+
+def _dots(tree: Sequence[Branch], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str) -> go.Scatter:
+    told = [text(names[tree[row].run.name]) for row in rows]
+    notes = [[text(tree[row].run.note) or "no note"] for row in rows]
+    return go.Scatter(
+        x=[tree[row].depth for row in rows], y=list(rows), mode="markers+text", text=[f"  {name}" for name in told],
+        textposition="middle right", marker={"color": colour, "size": 11}, name=words, cliponaxis=False,
+        customdata=notes, hovertemplate="%{text}<br>%{customdata[0]}<extra></extra>",
+    )  # fmt: skip
+
+
+def _rings(tree: Sequence[Branch], rows: Sequence[int]) -> go.Scatter:
+    return go.Scatter(
+        x=[tree[row].depth for row in rows], y=list(rows), mode="markers", hoverinfo="skip", name="side by side",
+        marker={"symbol": "circle", "size": 19, "color": CLEAR, "line": {"width": 2, "color": DENSE}},
+    )  # fmt: skip

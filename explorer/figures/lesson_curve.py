@@ -1,0 +1,72 @@
+"""Evidence -> accuracy of each arm at each x with its interval, the learner's prediction, and figures of others."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..lessons.evidence import Evidence, Point
+from ..lessons.values import Experiment, Published
+from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
+
+COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE)
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+GUESS = "#c8641e"
+HOVER = "%{x:.0f} % removed: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} pictures"
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash")
+
+
+def lesson_curve(
+    experiment: Experiment,
+    evidence: Evidence | None,
+    guess: Mapping[float, float] | None = None,
+    published: Sequence[Published] = (),
+) -> go.Figure:
+    """Accuracy against x.
+
+    Args:
+        guess: the learner's, x -> accuracy (fraction).
+        published: figures of others, drawn dotted under their own names.
+    """
+    drawn = figure("Accuracy after each cut", f"{experiment.axis} (%)", f"{LABELS['accuracy']} (%)", height=460)
+    drawn.update_xaxes(ticksuffix=" %", range=[-2, 100]).update_yaxes(range=[-2, 104])
+    for place, arm in enumerate(experiment.arms):
+        points = evidence.of(arm.name) if evidence else []
+        if points:
+            drawn.add_trace(_measured(points, arm.label, place))
+    dense = next(iter(evidence.dense.values()), None) if evidence else None
+    if dense and dense.measured.accuracy is not None:
+        drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", DENSE, "diamond", "markers"))
+    if guess:
+        xs = sorted(guess)
+        drawn.add_trace(_line(xs, [guess[x] for x in xs], "your prediction", GUESS, "circle-open", "lines+markers", dash="dash"))
+    for other in published:
+        if other.x:
+            drawn.add_trace(_line(other.x, other.accuracy, other.name, STALE, "x-thin-open", "lines+markers", dash="dot"))
+    return drawn if drawn.data else nothing(drawn)
+
+
+def _measured(points: Sequence[Point], label: str, place: int) -> go.Scatter:
+    rows = [(p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0) for p in points]
+    colour = COLOURS[place % len(COLOURS)]
+    return go.Scatter(
+        x=[100 * p.x for p, *_ in rows],
+        y=[100 * accuracy for _, accuracy, _, _ in rows],
+        error_y={"array": [100 * (high - accuracy) for _, accuracy, _, high in rows],
+                 "arrayminus": [100 * (accuracy - low) for _, accuracy, low, _ in rows], "thickness": 1},
+        customdata=[[100 * low, 100 * high, p.measured.samples] for p, _, low, high in rows],
+        hovertemplate=HOVER,
+        name=f"measured: {text(label)}", mode="lines+markers",
+        marker={"color": colour, "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 9},
+        line={"color": colour, "dash": DASHES[place % len(DASHES)]},
+    )  # fmt: skip
+
+
+def _line(
+    x: Sequence[float], y: Sequence[float], name: str, colour: str, symbol: str, mode: str, *, dash: str = "solid"
+) -> go.Scatter:
+    return go.Scatter(
+        x=[100 * value for value in x], y=[100 * value for value in y], name=text(name), mode=mode,
+        hovertemplate="%{x:.1f} %: %{y:.1f} %", marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2}},
+        line={"color": colour, "dash": dash},
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""A few runs, row by row: ratios of parts, what is left of layers, accuracy of classes."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from ..flips import ClassAccuracy
+from ..labels import LABELS
+from ..values import Report
+from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
+
+# a colour and a symbol each, so that they are told apart without colour
+MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
+
+
+def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
+    """What was removed of each part, one dot a run; parts that no run touches are left out.
+
+    Args:
+        reports: name of the run -> Report, at most five.
+    """
+    drawn = _rows("How much of each part is removed", LABELS["achieved"])
+    drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
+    amounts = {name: {_part(p.name, p.granularity): p.achieved for p in report.parts} for name, report in reports.items()}
+    rows = list(dict.fromkeys(part for found in amounts.values() for part in found))
+    return _dotted(drawn, rows, amounts, missing=0.0)
+
+
+def _part(name: str, granularity: str) -> str:
+    return f"{text(name)}, {'channels' if granularity == 'channel' else 'weights'}"
+
+
+def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
+    """Which share of each layer's parameters is left and not zero, one dot a run."""
+    drawn = _rows("How much of each layer is left", "Parameters left that are not zero")
+    drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
+    amounts = {name: {text(o.name): o.nonzero_params / o.params for o in report.layers if o.params}
+               for name, report in reports.items()}  # fmt: skip
+    rows = list(dict.fromkeys(layer for found in amounts.values() for layer in found))
+    return _dotted(drawn, rows, amounts)
+
+
+def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
+    """Accuracy of each class with its 95 % interval, one dot a model."""
+    drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)")
+    rows = list(dict.fromkeys(text(row.label) for row in found))
+    drawn.update_layout(height=tall(2 * len(rows)))
+    names = list(dict.fromkeys(row.name for row in found))
+    for place, name in enumerate(names):
+        own = [row for row in found if row.name == name]
+        trace = _dots(name, place, [100 * row.accuracy for row in own], [text(row.label) for row in own])
+        trace.update(
+            error_x={"array": [100 * (row.high - row.accuracy) for row in own],
+                     "arrayminus": [100 * (row.accuracy - row.low) for row in own], "thickness": 1, "width": 3},
+            customdata=[[row.correct, row.samples] for row in own],
+            hovertemplate="%{y}: %{x:.1f} %, %{customdata[0]:,} of %{customdata[1]:,}",
+        )  # fmt: skip
+        drawn.add_trace(trace)
+    drawn.update_layout(scattermode="group", scattergap=0.3)
+    return drawn if rows else nothing(drawn)
+
+
+def _rows(title: str, x: str) -> go.Figure:
+    drawn = figure(title, x, "")
+    return drawn.update_yaxes(autorange="reversed", type="category")
+
+
+def _dotted(
+    drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
+) -> go.Figure:
+    drawn.update_layout(height=tall(len(rows)))
+    if not rows:
+        return nothing(drawn)
+    drawn.update_yaxes(categoryorder="array", categoryarray=rows)
+    for place, (name, found) in enumerate(amounts.items()):
+        trace = _dots(name, place, [found.get(row, missing) for row in rows], rows)
+        drawn.add_trace(trace.update(hovertemplate="%{y}: %{x:.1%}"))
+    return drawn
+
+
+def _dots(name: str, place: int, x: Sequence[float | None], y: Sequence[str]) -> go.Scatter:
+    colour, symbol = MARKS[place % len(MARKS)]
+    marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.9}
+    return go.Scatter(x=list(x), y=list(y), name=text(name), mode="markers", marker=marker)

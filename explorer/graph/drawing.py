@@ -1,0 +1,145 @@
+"""ModelGraph and what a recipe leaves -> the architecture as DOT text. Names are foreign text and quoted for DOT and HTML."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..values import Group, Layer, ModelProfile
+from .export import ModelGraph
+from .folding import Box, fold, suggested, with_surroundings
+from .wiring import Place, wiring
+
+# light fills that dark letters are readable on, whatever the page's colour; for groups of several producers, in turn
+PALETTE = ("#9ecae9", "#ffbf79", "#88d27a", "#d6a5c9", "#e7d25a", "#83bcb6", "#ff9d98", "#bab0ac", "#b5c7f0", "#d8b5a5")
+SINGLE, FROZEN, FOLDED, JOINED = "#dce6ef", "#f3f0ea", "#eceae6", "#ffffff"
+INK, LINE, CUT = "#1d1c1a", "#808080", "#d55e00"
+WIDEST, NARROWEST = 2.3, 0.7  # inches
+HEAD = (
+    f'  graph [bgcolor="transparent" rankdir=TB ranksep=0.28 nodesep=0.22 fontname="sans-serif" fontsize=11 '
+    f'fontcolor="{LINE}" color="{LINE}" style="rounded"];',
+    f'  node [shape=box style="filled,rounded" fontname="sans-serif" fontsize=11 fontcolor="{INK}" color="{LINE}" '
+    'height=0.3 margin="0.08,0.04"];',
+    f'  edge [color="{LINE}" arrowsize=0.6];',
+)
+
+
+def draw(graph: ModelGraph, left: Mapping[str, int] | None = None, unfolded: Collection[str] | None = None) -> str:
+    """The model as a DOT graph, top to bottom; "" where there is no exported graph.
+
+    Args:
+        left: group -> units that a recipe leaves; a group that is not in it is whole.
+        unfolded: modules to show from the inside, with all around them; None = as many as are readable.
+    """
+    wired = wiring(graph)
+    if not wired.places:
+        return ""
+    opened = suggested(wired) if unfolded is None else with_surroundings(unfolded)
+    boxes, ways = fold(wired, opened)
+    look = _Look(graph.profile, left or {})
+    lines = ["digraph {", *HEAD, *_cluster("", boxes, look, 1)]
+    lines += [f"  {quoted(a)} -> {quoted(b)};" for a, b in ways]
+    return "\n".join([*lines, "}"])
+
+
+def quoted(foreign: str) -> str:
+    """Foreign text as a DOT string that means nothing but itself: no escapes, no markup, no line breaks.
+
+    >>> print(quoted('a"b' + chr(92) + 'N'))
+    "a'b/N"
+    """
+    plain = "".join(character if character.isprintable() else " " for character in foreign)
+    return '"' + plain.replace("\\", "/").replace('"', "'").replace("<", "‹").replace(">", "›").replace("&", "+") + '"'
+
+
+def _cluster(module: str, boxes: Sequence[Box], look: "_Look", depth: int) -> list[str]:
+    """The boxes of one module, and those of the unfolded modules in it each in a frame."""
+    pad = "  " * depth
+    lines = [pad + look.node(box) for box in boxes if box.module == module]
+    inner = [box.module for box in boxes if box.module != module and _inside(box.module, module)]
+    for name in dict.fromkeys(_child(other, module, inner) for other in inner):
+        framed = [box for box in boxes if _inside(box.module, name)]
+        lines += [f"{pad}subgraph {quoted('cluster ' + name)} {{", f"{pad}  label={quoted(name)}; labeljust=l;"]
+        lines += [*_cluster(name, framed, look, depth + 1), pad + "}"]
+    return lines
+
+
+def _inside(module: str, around: str) -> bool:
+    return not around or module == around or module.startswith(around + ".")
+
+
+def _child(module: str, around: str, known: Collection[str]) -> str:
+    """The outermost of the known modules that holds this one."""
+    return min((name for name in known if _inside(module, name) and name != around), key=len)
+
+
+class _Look:
+    """How a box looks: its label, colour, width and tooltip."""
+
+    def __init__(self, profile: ModelProfile, left: Mapping[str, int]):
+        self.left = left
+        self.made: dict[str, list[Group]] = {}  # weight -> the groups that its outputs belong to
+        for group in profile.groups:
+            for slot in group.slots:
+                if slot.producer:
+                    self.made.setdefault(slot.tensor, []).append(group)
+        coupled = [g.name for g in profile.groups if g.frozen is None and len({s.tensor for s in g.slots if s.producer}) > 1]
+        self.colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coupled)}
+
+    def node(self, box: Box) -> str:
+        """One line of DOT."""
+        if box.folded:
+            return self._folded(box)
+        (place,) = box.places
+        if place.layer is None:
+            shape = "ellipse" if place.label in ("input", "output") else "circle" if len(place.label) == 1 else "box"
+            small = f'shape={shape} fillcolor="{JOINED}" height=0.25 margin="0.03,0"'
+            return f"{quoted(place.name)} [label={quoted(place.label)} {small}];"
+        return self._layer(place, place.layer)
+
+    def _groups(self, layer: Layer) -> list[Group]:
+        return self.made.get(layer.weight, [])
+
+    def _left(self, group: Group) -> int:
+        return self.left.get(group.name, group.units)
+
+    def _share(self, groups: Collection[Group]) -> float:
+        total = sum(group.units for group in groups)
+        return sum(self._left(group) for group in groups) / total if total else 1.0
+
+    def _layer(self, place: Place, layer: Layer) -> str:
+        groups = self._groups(layer)
+        share = self._share(groups)
+        widths = "; ".join(_width(group, self._left(group)) for group in groups) or " x ".join(map(str, layer.shape))
+        norms = "".join(f" + {norm.kind}" for norm in place.also)
+        frozen = next((group.frozen for group in groups if group.frozen), None)
+        colour = FROZEN if frozen else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
+        style = "filled,rounded,dashed" if frozen else "filled,rounded"
+        label = quoted(f"{place.label}{norms}")[:-1] + "\\n" + quoted(widths)[1:]
+        return f'{quoted(place.name)} [label={label} {self._body(colour, share)} style="{style}" tooltip={self._told(layer, groups)}];'
+
+    def _told(self, layer: Layer, groups: Collection[Group]) -> str:
+        lines = [f"{layer.name}: {layer.kind}, {' x '.join(map(str, layer.shape))}, {layer.params:,} parameters"]
+        for group in groups:
+            if group.frozen:
+                lines.append(f"stays whole: {group.frozen}")
+                continue
+            lines.append(f"group {group.name}: {self._left(group):,} of {group.units:,} {group.unit}s left")
+            lines += [f"tied: {why}" for why in group.tied_by[:3]]
+        return quoted(". ".join(lines))
+
+    def _folded(self, box: Box) -> str:
+        layers = [layer for place in box.places if place.layer is not None for layer in (place.layer, *place.also)]
+        groups = list({g.name: g for layer in layers for g in self._groups(layer) if g.frozen is None}.values())
+        share = self._share(groups)
+        params = sum(layer.params for layer in layers)
+        words = f"{len(layers)} layers, {params:,} parameters" + (f", {share:.0%} of units left" if share < 1 else "")
+        label = quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
+        told = quoted(f"{box.name}: folded, {len(layers)} layers in {len(groups)} groups")
+        return f'{quoted(box.name)} [label={label} {self._body(FOLDED, share)} shape=box3d style="filled" tooltip={told}];'
+
+    def _body(self, colour: str, share: float) -> str:
+        edge = f' color="{CUT}" penwidth=1.6' if share < 1 else ""
+        return f'fillcolor="{colour}" width={NARROWEST + (WIDEST - NARROWEST) * share:.2f}{edge}'
+
+
+def _width(group: Group, left: int) -> str:
+    units = f"{group.unit}s" if group.units != 1 else group.unit
+    return f"{group.units:,} {units}" if left == group.units else f"{left:,} of {group.units:,} {units}"

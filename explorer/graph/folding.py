@@ -1,0 +1,86 @@
+"""A large model drawn small: modules are folded into one box each, and unfolded while all boxes still fit."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from .wiring import Place, Wiring
+
+ROOM = 36  # boxes that are readable on one page
+
+
+@dataclass(frozen=True)
+class Box:
+    """What is drawn as one: a single place, or a folded module with its places.
+
+    Args:
+        name: of the place, or of the module.
+        module: the unfolded module that it is drawn in, "" at the top.
+    """
+
+    name: str
+    module: str
+    places: tuple[Place, ...]
+    folded: bool
+
+
+def ancestors(module: str) -> list[str]:
+    """A module and those around it, outermost first.
+
+    >>> ancestors("a.b")
+    ['a', 'a.b']
+    """
+    parts = module.split(".") if module else []
+    return [".".join(parts[: k + 1]) for k in range(len(parts))]
+
+
+def modules(wired: Wiring) -> tuple[str, ...]:
+    """Every module that holds at least two places, in the order of the graph: those that can be folded."""
+    held: dict[str, int] = {}
+    for place in wired.places:
+        for module in ancestors(place.module):
+            held[module] = held.get(module, 0) + 1
+    return tuple(module for module, count in held.items() if count > 1)
+
+
+def fold(wired: Wiring, unfolded: Collection[str]) -> tuple[tuple[Box, ...], tuple[tuple[str, str], ...]]:
+    """Boxes in the order of the graph, and the ways between them."""
+    foldable = set(modules(wired))
+    inside: dict[str, str] = {}  # place -> its box
+    held: dict[str, list[Place]] = {}
+    for place in wired.places:
+        box = next((m for m in ancestors(place.module) if m in foldable and m not in unfolded), place.name)
+        inside[place.name] = box
+        held.setdefault(box, []).append(place)
+    boxes = tuple(_box(name, places, foldable) for name, places in held.items())
+    ways = dict.fromkeys((inside[a], inside[b]) for a, b in wired.ways if inside[a] != inside[b])
+    return boxes, tuple(ways)
+
+
+def _box(name: str, places: list[Place], foldable: set[str]) -> Box:
+    folded = name in foldable and places[0].name != name
+    around = name.rpartition(".")[0] if folded else places[0].module
+    drawn_in = [module for module in ancestors(around) if module in foldable]
+    return Box(name, drawn_in[-1] if drawn_in else "", tuple(places), folded)
+
+
+def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
+    """The modules to unfold so that at most `room` boxes are drawn: all of one depth or none, so that like looks alike."""
+    found: frozenset[str] = frozenset()
+    by_depth: dict[int, set[str]] = {}
+    for module in modules(wired):
+        by_depth.setdefault(module.count("."), set()).add(module)
+    for depth in sorted(by_depth):
+        more = found | by_depth[depth]
+        if len(fold(wired, more)[0]) > room:
+            break
+        found = more
+    return found
+
+
+def with_surroundings(chosen: Iterable[str]) -> frozenset[str]:
+    """The chosen modules with all those around them: a module can only be unfolded inside of unfolded ones.
+
+    >>> sorted(with_surroundings(["layer1.0"]))
+    ['layer1', 'layer1.0']
+    """
+    return frozenset(module for name in chosen for module in ancestors(name))

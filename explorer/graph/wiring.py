@@ -1,0 +1,149 @@
+"""The exported graph as layers and joins with the ways between them: what a drawing needs, and nothing of how it looks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx
+
+from ..values import Layer
+from .coupling import IGNORED, op_name, where
+from .export import ModelGraph
+
+INPUT, OUTPUT = "input", "output"
+JOINS = {
+    "add": "+", "sub": "-", "mul": "×", "div": "÷", "cat": "joined", "stack": "stacked", "scaled_dot_product_attention": "attention",
+    "matmul": "product", "bmm": "product", "mm": "product", "baddbmm": "product", "einsum": "product",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer, a join of several ways, or an end of the model.
+
+    Args:
+        name: of the layer, or made up for a join.
+        module: dotted name of the module that it lies in, "" at the top.
+        label: what it says, without the module.
+        layer: None for joins and ends.
+        also: norms that directly follow this layer and are drawn with it.
+    """
+
+    name: str
+    module: str
+    label: str
+    layer: Layer | None = None
+    also: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Places in the order of the graph, and the ways between them: (from, to) names."""
+
+    places: tuple[Place, ...]
+    ways: tuple[tuple[str, str], ...]
+
+
+def wiring(graph: ModelGraph) -> Wiring:
+    """The layers of a model and how its data flows between them; empty where there is no graph."""
+    return Wiring((), ()) if graph.program is None else _without_norms(_Tracer(graph).trace())
+
+
+class _Tracer:
+    """One pass over the graph: for each node, the places from which its data comes."""
+
+    def __init__(self, graph: ModelGraph):
+        assert graph.program is not None
+        signature = graph.program.graph_signature
+        tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+        self.nodes = graph.program.graph.nodes
+        self.layers = {layer.name: layer for layer in graph.profile.layers}
+        self.tensors = tensors
+        self.sources: dict[fx.Node, tuple[str, ...]] = {}  # of nodes that hold data
+        self.owner: dict[fx.Node, str | None] = {}  # of nodes that hold nothing but parameters: their layer
+        self.places: dict[str, Place] = {}
+        self.ways: dict[tuple[str, str], None] = {}
+
+    def trace(self) -> Wiring:
+        for node in self.nodes:
+            if node.op == "placeholder":
+                self._placeholder(node)
+            elif node.op == "output":
+                self._arrive(Place(OUTPUT, "", OUTPUT), self._coming(node))
+            elif op_name(node.target) not in IGNORED:
+                self._step(node)
+        return Wiring(tuple(self.places.values()), tuple(self.ways))
+
+    def _placeholder(self, node: fx.Node) -> None:
+        if node.name in self.tensors:
+            self.owner[node] = self._layer_of(self.tensors[node.name])
+            return
+        self.places.setdefault(INPUT, Place(INPUT, "", INPUT))
+        self.sources[node] = (INPUT,)
+
+    def _layer_of(self, tensor: str) -> str | None:
+        return next((name for name in (tensor.rpartition(".")[0], tensor) if name in self.layers), None)
+
+    def _coming(self, node: fx.Node) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for n in node.all_input_nodes for name in self.sources.get(n, ())))
+
+    def _step(self, node: fx.Node) -> None:
+        coming = self._coming(node)
+        owners = [self.owner[n] for n in node.all_input_nodes if self.owner.get(n) is not None]
+        if not any(n in self.sources for n in node.all_input_nodes):
+            self.owner[node] = owners[0] if owners else None
+            if owners and node.meta.get("val") is not None and self._meets_data(node):
+                self.sources[node] = self._arrive(self._place_of(owners[0]), ())
+        elif owners:
+            self.sources[node] = self._arrive(self._place_of(owners[0]), coming)
+        elif len(coming) > 1 and op_name(node.target).rstrip("_") in JOINS:
+            self.sources[node] = self._arrive(self._join(node), coming)
+        else:
+            self.sources[node] = coming
+
+    def _meets_data(self, node: fx.Node) -> bool:
+        """A parameter that is data itself, such as a class token, once it is joined with what comes from the input."""
+        return any(op_name(user.target) in ("cat", "stack") for user in node.users)
+
+    def _place_of(self, layer: Any) -> Place:
+        module, _, label = str(layer).rpartition(".")
+        return Place(str(layer), module, label, self.layers[layer])
+
+    def _join(self, node: fx.Node) -> Place:
+        module = where(node)
+        return Place(f"{node.name} (join)", "" if module == "the model" else module, JOINS[op_name(node.target).rstrip("_")])
+
+    def _arrive(self, place: Place, coming: Iterable[str]) -> tuple[str, ...]:
+        self.places.setdefault(place.name, place)
+        self.ways.update(dict.fromkeys((source, place.name) for source in coming if source != place.name))
+        return (place.name,)
+
+
+def _without_norms(found: Wiring) -> Wiring:
+    """Norms that read one convolution or linear layer, which nothing else reads, are drawn with it."""
+    into: dict[str, str] = {}
+    for place in found.places:
+        coming = [a for a, b in found.ways if b == place.name]
+        if place.layer is None or place.layer.kind != "norm" or len(coming) != 1:
+            continue
+        host = into.get(coming[0], coming[0])
+        going = [b for a, b in found.ways if a == coming[0]]
+        before = next(p for p in found.places if p.name == host)
+        if before.layer is not None and before.layer.kind in ("conv", "linear") and going == [place.name]:
+            into[place.name] = host
+    named = {place.name: place for place in found.places}
+    places = tuple(_with(place, [named[n].layer for n, host in into.items() if host == place.name])
+                   for place in found.places if place.name not in into)  # fmt: skip
+    ways = dict.fromkeys(_moved(found.ways, into))
+    return Wiring(places, tuple(ways))
+
+
+def _with(place: Place, norms: Iterable[Layer | None]) -> Place:
+    return Place(place.name, place.module, place.label, place.layer, tuple(norm for norm in norms if norm is not None))
+
+
+def _moved(ways: Iterable[tuple[str, str]], into: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for a, b in ways:
+        start, end = into.get(a, a), into.get(b, b)
+        if start != end:
+            yield start, end

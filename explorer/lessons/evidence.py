@@ -1,0 +1,64 @@
+"""What an experiment has measured: which samples each pruned model got right, what it costs, how long it takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ..values import Measurement, Recipe
+from .values import DENSE, Case
+
+Timed = tuple[str, float, int]  # arm ("dense" at 0), x, batch
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One arm at one x.
+
+    Args:
+        correct: (samples,) bool; predictions: (samples,) int64; in the order of the split.
+        measured: accuracy, parameters, MACs and bytes of the model.
+    """
+
+    arm: str
+    x: float
+    recipe: Recipe
+    measured: Measurement
+    correct: Tensor
+    predictions: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything that an experiment knows until now.
+
+    Args:
+        dense: arm -> its dense model on the same samples.
+        points: (arm, x) -> what was measured.
+        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured beside each other.
+        samples: of the split in all.
+        expected: how many points there will be.
+        environment: where it was measured.
+        finished: nothing is left to measure.
+    """
+
+    model: str
+    dense: Mapping[str, Point] = field(default_factory=dict)
+    points: Mapping[tuple[str, float], Point] = field(default_factory=dict)
+    times: Mapping[Timed, tuple[float, ...]] = field(default_factory=dict)
+    samples: int = 0
+    expected: int = 0
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    finished: bool = False
+
+    def of(self, arm: str) -> list[Point]:
+        """The points of an arm, x rising."""
+        return sorted((point for (name, _), point in self.points.items() if name == arm), key=lambda point: point.x)
+
+    def at(self, arm: str, x: float) -> Point | None:
+        return self.points.get((arm, x))
+
+    def other(self, case: Case, x: float) -> Point | None:
+        """What a case compares with at x."""
+        return self.dense.get(case.arm) if case.against == DENSE else self.points.get((case.against, x))

@@ -1,0 +1,66 @@
+"""Tensors -> small PNG pictures, as text that stands in a page by itself."""
+
+import base64
+import struct
+import zlib
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SIDE = 96  # pixels of the longer side; larger pictures are averaged down
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def png(pixels: Tensor) -> bytes:
+    """(height, width) grey or (height, width, 3) colour, uint8 -> a PNG file."""
+    height, width = pixels.shape[:2]
+    rows = pixels.contiguous().reshape(height, -1)
+    filtered = torch.cat([torch.zeros(height, 1, dtype=torch.uint8), rows], 1)  # filter 0: bytes as they are
+    header = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.dim() == 3 else 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.cpu().numpy().tobytes(), 9)), (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def data_uri(pixels: Tensor) -> str:
+    """A picture as the address of itself."""
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Samples of this shape, (channels, height, width), can be seen: grey or colour."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def pixels_of(sample: Tensor, scale: float, side: int = SIDE) -> Tensor:
+    """A stored sample as uint8 pixels, (height, width) or (height, width, 3).
+
+    Args:
+        sample: (1 or 3, height, width). scale: from what is stored to 0..1; what lies outside then, as in samples that are
+            stored normalised, is spread from its smallest to its largest value.
+        side: of the picture at most; larger ones are averaged down.
+    """
+    found = sample.float() * scale
+    low, high = float(found.min()), float(found.max())
+    if low < 0 or high > 1:
+        found = (found - low) / max(high - low, 1e-12)
+    largest = max(found.shape[1:])
+    if largest > side:
+        size = [max(1, round(extent * side / largest)) for extent in found.shape[1:]]
+        found = functional.interpolate(found[None], size, mode="area")[0]
+    pixels = (found * 255).round().to(torch.uint8)
+    return pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0)
+
+
+def spread(values: Tensor) -> Tensor:
+    """(height, width) numbers -> uint8 grey, from the smallest, black, to the largest, white.
+
+    >>> spread(torch.tensor([[1.0, 3.0]])).tolist()
+    [[0, 255]]
+    """
+    low, high = values.min(), values.max()
+    return ((values - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8)

@@ -1,0 +1,90 @@
+"""A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says where they belong.
+
+A file is written beside its place and moved there, so that a program that is killed leaves the previous one whole.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .. import __version__, paths
+from ..engine import Conditions
+from ..errors import ExplorerError
+from ..values import Masks, Recipe, Subject, canonical_json
+from .training_plan import RecoveryPlan
+
+HEADER = "recovery"
+CHECKPOINT, RESULT = "checkpoint.safetensors", "result.safetensors"
+
+
+def key_of(subject: Subject, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> str:
+    """Name of the folder: everything that the result depends on."""
+    task = subject.task.fingerprint if subject.task else None
+    what = {"subject": subject.id, "task": task, "recipe": recipe.to_json(), "plan": plan.to_json(),
+            "conditions": {k: asdict(conditions)[k] for k in ("samples", "split", "device")}, "version": __version__}  # fmt: skip
+    return hashlib.sha256(canonical_json(what).encode()).hexdigest()[:24]
+
+
+class Folder:
+    """Where one recovery is kept."""
+
+    def __init__(self, key: str, root: Path | None = None):
+        self.path = (root or paths.cache() / "recoveries") / key
+
+    def write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """All or nothing.
+
+        Raises:
+            ExplorerError: the folder cannot be written.
+        """
+        own = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+        content = save(own, {HEADER: json.dumps(about)})
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.path, suffix=".tmp")
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(self.path / name)
+        except OSError as error:
+            where = f"{str(self.path)!r} ({error.strerror})"
+            raise ExplorerError(f"The recovery cannot be kept in {where}; make room there.") from error
+
+    def read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors and JSON, or None where there is no such file or it is damaged."""
+        path = self.path / name
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                about = json.loads((file.metadata() or {})[HEADER])
+                return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
+        except (OSError, SafetensorError, ValueError, KeyError):
+            return None
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+
+def packed(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Dictionaries of tensors -> one, "PART/NAME"."""
+    return {f"{part}/{name}": tensor for part, own in parts.items() for name, tensor in own.items()}
+
+
+def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    """One part of what `packed` made."""
+    return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}
+
+
+def masks_of(tensors: Mapping[str, Tensor]) -> Masks:
+    """The masks among the tensors of a file."""
+    return Masks(*({n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()} for part in ("channels", "weights")))

@@ -1,0 +1,71 @@
+"""What a recovered model has to be compared with: fair controls of the same budget, and the spread over seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import mean, stdev
+
+from ..values import Choice, Recipe
+from .training_plan import RecoveryPlan
+
+# the 97.5 % quantile of Student's t with 1, 2, ... degrees of freedom, one less than there are seeds
+QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Another recovery that answers one question about the first.
+
+    Args:
+        question: that it answers, for the screen.
+    """
+
+    name: str
+    question: str
+    recipe: Recipe
+    plan: RecoveryPlan
+
+
+def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
+    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own.
+
+    Random pruning keeps the ratio of each part, so that only the choice within the parts differs.
+    """
+    simple = replace(plan, method="finetune", distillation_weight=0.0)
+    drawn = [
+        Control(f"random pruning, seed {seed}", "Does the criterion matter, or only the ratios?",
+                replace(recipe, criterion=Choice("random"), seed=seed), replace(plan, seeds=(seed,)))
+        for seed in plan.seeds
+    ]  # fmt: skip
+    return (
+        Control("dense, same budget", "Would the dense model have gained as much from the same training?", Recipe(), simple),
+        *drawn,
+        Control("from scratch", "Are the old weights worth anything, or only the smaller architecture (Liu et al. 2019)?",
+                recipe, replace(plan, method="scratch", schedule="one_cycle", distillation_weight=0.0)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with its 95 % t-interval; without width for a single seed, where nothing is known of it."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """
+    >>> found = spread([0.90, 0.92, 0.94])
+    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+    (0.92, 0.87, 0.97)
+
+    Raises:
+        ValueError: no values, or more than there are quantiles for.
+    """
+    if not 1 <= len(values) <= len(QUANTILES) + 1:
+        raise ValueError(f"A spread needs 1 to {len(QUANTILES) + 1} values, got {len(values)}.")
+    centre = mean(values)
+    half = QUANTILES[len(values) - 2] * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Spread(centre, centre - half, centre + half, len(values))

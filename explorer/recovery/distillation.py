@@ -1,0 +1,51 @@
+"""What the student learns from: the true classes, and the dense model's probabilities where there is a teacher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+
+Teacher = Callable[[Tensor], Tensor]  # (n, *shape) inputs -> (n, classes) logits, without gradient
+
+
+def distillation_loss(logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float) -> Tensor:
+    """(1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean over samples.
+
+    T² keeps the size of the gradient as T grows (Hinton et al. 2015, arXiv:1503.02531, section 2).
+
+    Args:
+        logits, taught: (n, classes) of student and teacher.
+    """
+    softened = kl_div(log_softmax(logits / temperature, 1), softmax(taught / temperature, 1), reduction="batchmean")
+    return (1 - weight) * cross_entropy(logits, targets) + weight * temperature**2 * softened
+
+
+def teacher_of(model: nn.Module) -> Teacher:
+    """A model in eval mode as a teacher; it is only asked."""
+
+    def teach(inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            return model(inputs)
+
+    return teach
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a step.
+
+    Args:
+        teacher: None = the true classes alone.
+        weight: of the teacher, in [0, 1].
+    """
+
+    teacher: Teacher | None = None
+    weight: float = 0.0
+    temperature: float = 1.0
+
+    def __call__(self, logits: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+        if self.teacher is None or not self.weight:
+            return cross_entropy(logits, targets)
+        return distillation_loss(logits, self.teacher(inputs), targets, self.weight, self.temperature)

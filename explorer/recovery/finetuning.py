@@ -1,0 +1,150 @@
+"""Training of a pruned model, step by step: everything removed stays removed, and any step can be repeated to the bit.
+
+Order, augmentation and dropout of a step depend on the seed and on the step's place alone, so a training that was cut off goes
+on as if it had not been.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..augmentation import AUGMENTATIONS
+from ..training import TrainingSettings, make_optimiser, training_split
+from ..values import Layer, Task
+from .distillation import Objective
+from .regularisation import shrink_all
+from .schedules import learning_rate
+from .students import Student
+from .training_plan import RecoveryPlan
+
+CLASSES = Objective()  # the true classes alone
+
+
+@dataclass(frozen=True)
+class Course:
+    """The part of a learning-rate schedule that a training runs, and what else acts on the weights.
+
+    Args:
+        schedule: a name of LEARNING_RATES.
+        first_epoch, total_epochs: where in the schedule it begins, and how long the whole schedule is.
+        penalty: a name of PENALTIES, or None.
+    """
+
+    schedule: str
+    first_epoch: int
+    total_epochs: int
+    penalty: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one batch showed, before the step that it caused."""
+
+    loss: float
+    correct: int
+    samples: int
+    learning_rate: float
+
+
+class Training:
+    """One training of one student.
+
+    Args:
+        place: what tells this training from others of the same plan, such as (seed, phase): the source of all chance in it.
+        layers: whose weights a penalty acts on.
+    Raises:
+        ExplorerError: there is no training split, or it is smaller than a batch.
+    """
+
+    def __init__(
+        self, student: Student, task: Task, plan: RecoveryPlan, course: Course, place: Sequence[int],
+        *, objective: Objective = CLASSES, layers: Sequence[Layer] = (), device: str = "cpu",
+    ):  # fmt: skip
+        self.student, self._task, self._plan, self._course, self._place = student, task, plan, course, tuple(place)
+        self._objective, self._layers, self._device = objective, layers, device
+        self._split = training_split(task, plan.batch_size)
+        self.steps = len(self._split) // plan.batch_size
+        settings = TrainingSettings(optimiser=plan.optimiser, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay)  # type: ignore[arg-type]
+        self.optimiser = make_optimiser(student.model, settings)
+        self.parts = 1  # that a batch is cut into; more where memory ran out
+        self._order = lru_cache(1)(self._shuffled)
+
+    def step(self, epoch: int, index: int) -> Step:
+        """Train on batch `index` (0 to steps - 1) of an epoch (0 and up)."""
+        rate = self._rate(epoch, index)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        inputs, targets = self._batch(epoch, index)
+        loss, correct = self._gradients(inputs, targets, _seed(*self._place, epoch, index, 2))
+        self.student.hold_gradients()
+        self.optimiser.step()
+        if self._course.penalty:
+            shrink_all(self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength)
+        self.student.hold()
+        return Step(loss, correct, len(targets), rate)
+
+    def _rate(self, epoch: int, index: int) -> float:
+        done = (self._course.first_epoch + epoch) * self.steps + index
+        return learning_rate(self._course.schedule, done, self._course.total_epochs * self.steps, self._plan.learning_rate)
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        return torch.randperm(len(self._split), generator=torch.Generator().manual_seed(_seed(*self._place, epoch)))
+
+    def _batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """(n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
+        start = index * self._plan.batch_size
+        chosen = self._order(epoch)[start : start + self._plan.batch_size]
+        generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
+        inputs = AUGMENTATIONS[self._plan.augmentation](self._task.normalisation(self._split.inputs[chosen]), generator)
+        inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+        return inputs.to(self._device), self._split.targets[chosen].to(self._device)
+
+    def _gradients(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
+        """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch is cut in two."""
+        while True:
+            try:
+                return self._accumulated(inputs, targets, seed)
+            except torch.OutOfMemoryError:
+                self.parts *= 2
+                if self.parts > len(targets) // 2:
+                    raise
+                torch.cuda.empty_cache()
+
+    def _accumulated(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
+        model = self.student.model.train()
+        self.optimiser.zero_grad()
+        total, correct = 0.0, 0
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if self._device == "cuda" else []):
+            torch.manual_seed(seed)  # of dropout
+            for part, aims in zip(inputs.chunk(self.parts), targets.chunk(self.parts), strict=True):
+                logits = model(part)
+                loss = self._objective(logits, part, aims) * (len(aims) / len(targets))
+                loss.backward()
+                total, correct = total + loss.item(), correct + int((logits.argmax(1) == aims).sum())
+        model.eval()
+        return total, correct
+
+    # ------------------------------------------------------------------ to go on later
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the optimiser remembers, "NUMBER.NAME" -> tensor."""
+        state = self.optimiser.state_dict()["state"]
+        return {f"{i}.{name}": value for i, own in state.items() for name, value in own.items() if isinstance(value, Tensor)}
+
+    def resume(self, tensors: Mapping[str, Tensor]) -> None:
+        """Let the optimiser remember what `tensors` gave."""
+        known = self.optimiser.state_dict()
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            number, _, name = key.partition(".")
+            state.setdefault(int(number), {})[name] = value
+        self.optimiser.load_state_dict({**known, "state": state})
+
+
+def _seed(*place: int) -> int:
+    """A seed of its own for each place."""
+    return int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:7])

@@ -1,0 +1,55 @@
+"""Prune a little, train, rate the trained weights, prune more: up to exactly the ratios of the recipe."""
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ..engine import scores_for
+from ..masking import cut
+from ..values import Masks, Recipe, Scores
+from .finetuning import Course
+from .phases import Known, Phase, Setting
+from .schedules import shares, strengths
+from .students import Student, make_student
+
+
+def iterated(setting: Setting, seed: int) -> list[Phase]:
+    """A phase a round; what a round removed stays removed, so the masks nest."""
+    plan = setting.plan
+    steps = zip(strengths(plan.round_schedule, plan.rounds), shares(plan.epochs, plan.rounds), strict=True)
+    return [_round(setting, number, strength, epochs) for number, (strength, epochs) in enumerate(steps, 1)]
+
+
+def _round(setting: Setting, number: int, strength: float, epochs: int) -> Phase:
+    plan = setting.plan
+    return Phase(
+        f"round {number} of {plan.rounds}", epochs, lambda known: cut_further(setting, known, setting.recipe.scaled(strength)),
+        Course(plan.schedule, 0, epochs),
+    )  # fmt: skip
+
+
+def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
+    """The student with more removed, rated by its weights of now.
+
+    What is removed already counts as zero while the rest is rated, and is the first to be removed again.
+    """
+    subject = setting.subject if known.student is None else setting.weighted(known.state)
+    if known.student is None:
+        return setting.student(subject, recipe)
+    scores = scores_for(subject, setting.graph, recipe, setting.conditions.device)
+    masks = cut(_gone_first(scores, known.student.masks), setting.graph.profile, recipe).masks
+    return make_student(subject, setting.graph, masks, setting.conditions.device)
+
+
+def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str, Tensor]]:
+    """Scores in which what was removed before is lower than everything else."""
+    removed = {"channels": gone.channels, "weights": gone.weights}
+    return {
+        kind: {name: _lowest(score, removed[kind].get(name)) for name, score in parts.items()} for kind, parts in scores.items()
+    }
+
+
+def _lowest(score: Tensor, mask: Tensor | None) -> Tensor:
+    return score if mask is None else score.masked_fill(~mask, -math.inf)
+

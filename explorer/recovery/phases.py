@@ -1,0 +1,124 @@
+"""A recovery as a row of phases: each begins with a decision on what is trained, and trains it for some epochs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..engine import Conditions, decide
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..masking import Cut
+from ..values import Recipe, Subject
+from .bn_recalibration import recalibrate
+from .finetuning import Course
+from .students import DENSE, State, Student, fresh, make_student, with_state
+from .training_plan import RecoveryPlan
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What does not change during a recovery."""
+
+    subject: Subject
+    graph: ModelGraph
+    recipe: Recipe
+    plan: RecoveryPlan
+    conditions: Conditions
+
+    def cut(self, subject: Subject, recipe: Recipe) -> Cut:
+        """Masks of a recipe by the weights that this subject has."""
+        return decide(subject, self.graph, recipe, self.conditions.device)
+
+    def student(self, subject: Subject | None = None, recipe: Recipe | None = None) -> Student:
+        """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that rates its weights."""
+        chosen = subject or self.subject
+        masks = self.cut(chosen, self.recipe if recipe is None else recipe).masks
+        return make_student(chosen, self.graph, masks, self.conditions.device)
+
+    def dense_student(self) -> Student:
+        return make_student(self.subject, self.graph, DENSE, self.conditions.device)
+
+    def weighted(self, state: State) -> Subject:
+        """The subject with other weights."""
+        return with_state(self.subject, state)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What earlier phases left, in the dense model's shapes.
+
+    Args:
+        state: at the end of the last one; before the first the subject's own.
+        student: of the last one, with its masks; None before the first.
+        remembered: the state at the end of the phase that was to be remembered.
+    """
+
+    state: State
+    student: Student | None = None
+    remembered: State | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """Some epochs of training (or none) after a decision.
+
+    Args:
+        begin: what is trained.
+        pruned: the student is cut, by the recipe or a part of it.
+        remember: keep its last state for a later phase.
+    """
+
+    name: str
+    epochs: int
+    begin: Callable[[Known], Student]
+    course: Course
+    pruned: bool = True
+    remember: bool = False
+
+
+def finetuned(setting: Setting, seed: int) -> list[Phase]:
+    """Cut once, then train; with a teacher where the plan has one."""
+    plan = setting.plan
+    return [Phase("fine-tuning", plan.epochs, lambda known: setting.student(), Course(plan.schedule, 0, plan.epochs))]
+
+
+def recalibrated(setting: Setting, seed: int) -> list[Phase]:
+    """Cut, and measure the statistics of norms anew; nothing is trained.
+
+    Raises:
+        ExplorerError: the model has no batch norms.
+    """
+
+    def begin(known: Known) -> Student:
+        student, task = setting.student(), setting.subject.task
+        training = task.split("training") if task else None
+        if task is None or training is None or not recalibrate(
+            student.model, training, task.normalisation, device=setting.conditions.device
+        ):
+            raise ExplorerError(f"{setting.subject.name!r} has no batch norms to recalibrate; choose a method that trains.")
+        return student
+
+    return [Phase("recalibration", 0, begin, Course("constant", 0, 1))]
+
+
+def from_scratch(setting: Setting, seed: int) -> list[Phase]:
+    """The same smaller model, or the same masks, with weights drawn anew (Liu et al. 2019, arXiv:1810.05270)."""
+    plan = setting.plan
+
+    def begin(known: Known) -> Student:
+        student = setting.student()
+        fresh(student.model, seed)
+        student.hold()
+        return student
+
+    return [Phase("training from scratch", plan.epochs, begin, Course(plan.schedule, 0, plan.epochs))]
+
+
+def regularised(setting: Setting, seed: int) -> list[Phase]:
+    """Train the dense model with a penalty, cut it by the weights that this leaves, then fine-tune."""
+    plan = setting.plan
+    rest = plan.epochs - plan.penalty_epochs
+    course = Course(plan.schedule, 0, plan.penalty_epochs, plan.penalty)
+    name = f"training with {plan.penalty}"
+    pulled = Phase(name, plan.penalty_epochs, lambda known: setting.dense_student(), course, pruned=False)
+    after = Course(plan.schedule, 0, rest)
+    return [pulled, Phase("fine-tuning", rest, lambda known: setting.student(setting.weighted(known.state)), after)]

@@ -1,0 +1,79 @@
+"""Where a recovery stands: its place in the plan, and the means of the batches since the last point of the loss curve."""
+
+import math
+from dataclasses import dataclass
+
+from .finetuning import Step
+from .values import LossPoint, Recovery
+
+POINTS = 200  # of a loss curve, however long the training is
+
+
+@dataclass
+class Place:
+    """Which step comes next, and what an early stop has to know; plain numbers, so that they can be written as JSON.
+
+    Args:
+        seed, phase: numbers in the plan's seeds and its phases. epoch, step: within the phase.
+        stale: epochs since the best one. best_loss: on the tuning split.
+        loss, correct, samples, batches: sums since the last point of the curve.
+    """
+
+    seed: int = 0
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    stale: int = 0
+    best_loss: float = math.inf
+    loss: float = 0.0
+    correct: int = 0
+    samples: int = 0
+    batches: int = 0
+
+    def enter(self, phase: int) -> None:
+        """A new phase begins."""
+        self.phase, self.epoch, self.step, self.stale, self.best_loss = phase, 0, 0, 0, math.inf
+
+    def next_seed(self) -> None:
+        self.enter(0)
+        self.seed, self.loss, self.correct, self.samples, self.batches = self.seed + 1, 0.0, 0, 0, 0
+
+    def counted(self, step: Step, epoch: float, width: int) -> LossPoint | None:
+        """Add a batch; a point whenever `width` batches are together."""
+        self.loss, self.correct = self.loss + step.loss * step.samples, self.correct + step.correct
+        self.samples, self.batches = self.samples + step.samples, self.batches + 1
+        if self.batches < width:
+            return None
+        point = LossPoint(epoch, self.loss / self.samples, self.correct / self.samples, step.learning_rate)
+        self.loss, self.correct, self.samples, self.batches = 0.0, 0, 0, 0
+        return point
+
+    def judged(self, loss: float | None) -> bool:
+        """Note the tuning loss of an epoch; whether it is the best so far of this phase."""
+        found = math.inf if loss is None or math.isnan(loss) else loss
+        better = found < self.best_loss
+        self.stale = 0 if better else self.stale + 1
+        self.best_loss = min(found, self.best_loss)
+        return better
+
+
+def curve_width(steps: int) -> int:
+    """Batches in each point of a loss curve.
+
+    >>> curve_width(100), curve_width(1000)
+    (1, 5)
+    """
+    return max(1, math.ceil(steps / POINTS))
+
+
+def chosen_epoch(state: Recovery, seed: int, patience: int) -> int:
+    """Which epoch point of this seed's last phase has the kept weights: the last, or the best where training stops early."""
+    own = [(i, point) for i, point in enumerate(state.epochs) if point.seed == seed]
+    phase = own[-1][1].phase
+    if not patience:
+        return own[-1][0]
+    return min((i for i, point in own if point.phase == phase), key=lambda i: (_comparable(state.epochs[i].measurement.loss), i))
+
+
+def _comparable(loss: float | None) -> float:
+    return math.inf if loss is None or math.isnan(loss) else loss

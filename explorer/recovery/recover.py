@@ -1,0 +1,57 @@
+"""recipe + plan + subject -> the recovered model and what was measured on the way. The subject is never modified."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import nn
+
+from ..engine import Conditions
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..masking import check_parts
+from ..registry import CRITERIA
+from ..values import Recipe, Subject
+from .checkpoints import masks_of, unpacked
+from .phases import Setting
+from .run import Run, result_state
+from .students import make_student, set_state
+from .training_plan import RecoveryPlan
+from .values import Recovery
+
+ALL = Conditions()
+
+
+def recover(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions = ALL,
+    *, root: Path | None = None,
+) -> Iterator[Recovery | Progress]:  # fmt: skip
+    """Prune, then train as planned: Progress at least once a batch, and a Recovery whenever there is something new to see.
+
+    Trained on the training split alone, measured on the tuning split, which also decides an early stop. Close it to stop; the
+    same call goes on where it was, also in another process, and comes to the same result.
+
+    Args:
+        recipe: its `after` does not count; recalibration is measured anyway.
+        conditions: how many tuning samples, and the device.
+        root: folder of all recoveries (default: in the cache).
+    Raises:
+        ExplorerError: the recipe does not fit, there is no training data, or the folder cannot be written.
+    """
+    CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
+    check_parts(graph.profile, recipe)
+    yield from Run(Setting(subject, graph, recipe, plan, conditions), root).steps()
+
+
+def recovered_model(subject: Subject, graph: ModelGraph, key: str, *, root: Path | None = None) -> nn.Module:
+    """The model that a recovery has kept, compact, on the processor, in eval mode.
+
+    Raises:
+        ExplorerError: no such recovery is finished on this machine.
+    """
+    tensors = result_state(key, root)
+    if tensors is None:
+        raise ExplorerError("The recovered weights are no longer in the cache; start the recovery again.")
+    student = make_student(subject, graph, masks_of(tensors))
+    set_state(student, unpacked(tensors, "model"))
+    return student.model.eval()

@@ -1,0 +1,132 @@
+"""What a recovery shows while it runs and when it is done: frozen values, JSON in, JSON out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ..values import Drop, Measurement, Recipe
+from .training_plan import RecoveryPlan
+
+
+@dataclass(frozen=True)
+class LossPoint:
+    """What some batches in a row showed.
+
+    Args:
+        epoch: trained so far, of this seed, with the part of the current one.
+        loss, accuracy: means over the samples of these batches, before each step; the accuracy on augmented training samples.
+        learning_rate: of the last step.
+    """
+
+    epoch: float
+    loss: float
+    accuracy: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """The tuning split after an epoch (0: right after a cut).
+
+    Args:
+        phase: what was going on, such as "round 2 of 5".
+        pruned: the recipe (or this round's share of it) is cut; else the model is still dense.
+        kept: fraction of the dense model's parameters that are there and not zero.
+        norms: of "regularise", the magnitudes counted into bins (see `regularisation.EDGES`), else ().
+    """
+
+    seed: int
+    phase: str
+    epoch: int
+    pruned: bool
+    measurement: Measurement
+    drop: Drop
+    kept: float
+    norms: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return plain | {"measurement": self.measurement.to_json(), "drop": self.drop.to_json(), "norms": list(self.norms)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "EpochPoint":
+        measurement, drop = Measurement.from_json(data["measurement"]), Drop(**data["drop"])
+        return cls(**{**data, "measurement": measurement, "drop": drop, "norms": tuple(data["norms"])})
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to have the pruned model, measured on the same samples as the dense one."""
+
+    name: str
+    measurement: Measurement
+    drop: Drop
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "measurement": self.measurement.to_json(), "drop": self.drop.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Arm":
+        return cls(data["name"], Measurement.from_json(data["measurement"]), Drop(**data["drop"]))
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Where a recovery stands.
+
+    Args:
+        subject: id, name, task of the model.
+        key: of its folder in the cache.
+        baseline: the dense model.
+        one_shot: right after the cut of the whole recipe.
+        recalibrated: the same with norms measured anew; None where there are no batch norms.
+        recovered: one arm a seed that is done, in the order of the seeds; the first one's weights are kept.
+        losses: of the seed that runs (or ran last).
+        epochs: of all seeds so far.
+        environment: where it was trained.
+    """
+
+    subject: Mapping[str, Any]
+    key: str
+    recipe: Recipe
+    plan: RecoveryPlan
+    baseline: Measurement
+    total_samples: int
+    one_shot: Arm
+    recalibrated: Arm | None = None
+    recovered: tuple[Arm, ...] = ()
+    losses: tuple[LossPoint, ...] = ()
+    epochs: tuple[EpochPoint, ...] = ()
+    environment: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    finished: bool = False
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """One-shot, recalibrated, then each seed."""
+        return (self.one_shot, *([self.recalibrated] if self.recalibrated else []), *self.recovered)
+
+    def noted(self, note: str) -> "Recovery":
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, note))))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "subject": dict(self.subject), "key": self.key, "recipe": self.recipe.to_json(), "plan": self.plan.to_json(),
+            "baseline": self.baseline.to_json(), "total_samples": self.total_samples, "one_shot": self.one_shot.to_json(),
+            "recalibrated": self.recalibrated.to_json() if self.recalibrated else None,
+            "recovered": [arm.to_json() for arm in self.recovered], "losses": [asdict(point) for point in self.losses],
+            "epochs": [point.to_json() for point in self.epochs], "environment": dict(self.environment or {}),
+            "notes": list(self.notes), "finished": self.finished,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Recovery":
+        values = dict(data)
+        values["recipe"], values["plan"] = Recipe.from_json(data["recipe"]), RecoveryPlan.from_json(data["plan"])
+        values["baseline"], values["one_shot"] = Measurement.from_json(data["baseline"]), Arm.from_json(data["one_shot"])
+        values["recalibrated"] = Arm.from_json(data["recalibrated"]) if data["recalibrated"] else None
+        values["recovered"] = tuple(Arm.from_json(arm) for arm in data["recovered"])
+        values["losses"] = tuple(LossPoint(**point) for point in data["losses"])
+        values["epochs"] = tuple(EpochPoint.from_json(point) for point in data["epochs"])
+        values["notes"] = tuple(data["notes"])
+        return cls(**values)

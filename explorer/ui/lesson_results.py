@@ -1,0 +1,50 @@
+"""Experiments of lessons in the background: each is measured once and shared by all sessions of the process."""
+
+import threading
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from ..cache import Cache
+from ..graph.export import analyse
+from ..jobs import JobState
+from ..lessons.evidence import Evidence
+from ..lessons.running import Opened, run
+from ..lessons.values import Lesson
+from ..loaders import load
+from . import session
+
+LANE = "lesson"
+_evidence, _models, _loading = Cache(64), Cache(8), threading.Lock()
+
+
+def opened(name: str) -> Opened:
+    """A sample model with its graph, whatever the server offers else; shared, so never modified."""
+    with _loading:
+        found: Opened | None = _models.get(name)
+        if found is None:
+            subject = load(name)
+            found = _models.put(name, (subject, analyse(subject)))
+        return found
+
+
+def key_of(lesson: Lesson, model: str) -> Hashable:
+    return ("lesson", lesson.name, model, session.conditions().device)
+
+
+def finished(lesson: Lesson, model: str) -> Evidence | None:
+    """What the experiment found, or None while it is not finished."""
+    return _evidence.get(key_of(lesson, model))
+
+
+def begin(lesson: Lesson, model: str) -> JobState:
+    """Measure, unless it is known or runs already."""
+    key, device = key_of(lesson, model), session.conditions().device
+    return session.job(LANE, key, lambda: _steps(lesson, model, key, device))
+
+
+def _steps(lesson: Lesson, model: str, key: Hashable, device: str) -> Iterator[Any]:
+    if _evidence.get(key) is None:
+        for found in run(lesson.experiment, model, opened, device):
+            if isinstance(found, Evidence) and found.finished:
+                _evidence.put(key, found)
+            yield found

@@ -1,0 +1,85 @@
+"""The chosen runs on the same samples, on request: where their answers flip, and which classes pay."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from .. import tables
+from ..engine import Conditions
+from ..figures.side_by_side import classes_side_by_side
+from ..flips import Candidate, Poll, ask, class_accuracies, flips
+from ..job_state import Progress
+from ..stored_run import Run
+from ..values import Recipe
+from . import layout, resources, session, watched
+from .run_words import called
+from .runs import begin, offered
+
+LANE, DENSE = "answers", "dense model"
+WHY = "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts where they differ."
+READING = (
+    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the number of pairs "
+    "(Holm): below 0.05, the difference is more than noise."
+)
+FLIP_COLUMNS = {
+    "first": st.column_config.TextColumn("First"),
+    "second": st.column_config.TextColumn("Second"),
+    "only_first": st.column_config.NumberColumn("Only first right", format="localized"),
+    "only_second": st.column_config.NumberColumn("Only second right", format="localized"),
+    "both_right": st.column_config.NumberColumn("Both right", format="localized"),
+    "both_wrong": st.column_config.NumberColumn("Both wrong", format="localized"),
+    "agreement": st.column_config.NumberColumn("Same answer", format="percent"),
+    "change": st.column_config.TextColumn("Change"),
+    "p_value": st.column_config.NumberColumn("p-value, adjusted", format="%.3f"),
+}
+
+
+def draw(chosen: Sequence[Run]) -> None:
+    """The button, how far it is, or what came out."""
+    st.markdown("#### Who answers what")
+    watched.watched("answers", lambda: _answers(chosen), LANE, progress=True)
+
+
+def _question(chosen: Sequence[Run]) -> Hashable:
+    return (tuple(run.name for run in chosen), session.conditions())
+
+
+def _answers(chosen: Sequence[Run]) -> None:
+    state = session.lane_state(LANE)
+    found: Poll | None = state.value if state.key == _question(chosen) else None
+    if found is not None:
+        _draw_flips(found)
+        figure = classes_side_by_side(class_accuracies(found))
+        st.plotly_chart(figure, width="stretch", key="classes", config={"displayModeBar": False})
+    elif state.busy:
+        _draw_progress(state.progress)
+    else:
+        st.caption(WHY)
+        if state.error and state.key == _question(chosen):
+            layout.draw_notice(state.error)
+        st.button("Compare their answers", "ask", on_click=begin, args=(_ask, chosen), icon=":material/compare_arrows:")
+
+
+def _draw_progress(progress: Progress | None) -> None:
+    if progress is None or not progress.total:
+        layout.draw_share(0.0, "Cutting …")
+    else:
+        layout.draw_share(progress.done / progress.total, f"{progress.label}: {progress.done:,} of {progress.total:,}")
+
+
+def _ask(chosen: Sequence[Run]) -> None:
+    homes = {run.name: offered(run) for run in chosen}
+    first = homes[chosen[0].name]
+    asked = [Candidate(called(run), resources.load_subject(home), resources.load_graph(home), run.report.recipe)
+             for run, home in ((run, homes[run.name]) for run in chosen)]  # fmt: skip
+    if len(set(homes.values())) == 1:
+        asked.insert(0, Candidate(DENSE, resources.load_subject(first), resources.load_graph(first), Recipe()))
+    how: Conditions = replace(session.conditions(), split="tuning")
+    session.resume(LANE)
+    session.job(LANE, _question(chosen), lambda: ask(asked, how))
+
+
+def _draw_flips(found: Poll) -> None:
+    st.dataframe(tables.flips(flips(found)), hide_index=True, column_config=FLIP_COLUMNS)
+    st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")

@@ -1,0 +1,155 @@
+"""The architecture as a picture, what is tied to what and why, and the proof of the smaller model's wiring."""
+
+from collections.abc import Hashable, Iterator
+
+import streamlit as st
+
+from .. import tables
+from ..audit import REJECTED, TOLERANCE, AuditReport, audit
+from ..graph.drawing import draw as dot_of
+from ..graph.folding import modules, suggested
+from ..graph.wiring import wiring
+from ..jobs import Progress
+from ..labels import GLOSSARY, LABELS
+from ..values import ModelProfile, Recipe
+from ..widths import units_left
+from . import layout, session
+from .watched import hurry, watched
+
+LANE, ASKED = "check", "audit asked for"
+KEPT = 8
+HALF = 0.5  # of each group, where the recipe removes no channels
+LEGEND = (
+    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their channels "
+    "are added or read side by side, so they go together (colours repeat in large models). Pale boxes have a group of their own. "
+    "A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for the reason."
+)
+PROOF = (
+    "The smaller model is compared with the full-size one whose removed channels are silenced, in double precision, on a copy with "
+    "redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on purpose, which must show."
+)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
+def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...]) -> str:
+    return dot_of(session.graph(), left, unfolded)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
+def _foldable(subject: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All modules that can be folded, and those that are unfolded at first."""
+    wired = wiring(session.graph())
+    at_first = suggested(wired)
+    return modules(wired), tuple(module for module in modules(wired) if module in at_first)
+
+
+def draw() -> None:
+    """Graph on the left, proof and groups beside it."""
+    profile = session.profile()
+    if profile.error:
+        st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
+        return
+    seen, beside = st.columns([3, 2], gap="large")
+    with seen:
+        _draw_graph()
+    with beside:
+        st.subheader("Is the smaller model wired rightly?", anchor=False)
+        _draw_audit()
+        st.subheader("What goes together, and why", anchor=False)
+        _draw_groups(profile)
+
+
+# --------------------------------------------------------------------------- picture
+
+
+def _draw_graph() -> None:
+    every, at_first = _foldable(session.subject().id)
+    chosen = at_first
+    if every:
+        names = st.multiselect("Modules shown from the inside", every, default=at_first, key=f"unfolded {session.subject().id}",
+                               help="Modules that are not listed are drawn as one box each. Unfolding a module unfolds those "
+                                    "around it. A large model starts folded, so that it can be read.")  # fmt: skip
+        chosen = tuple(names)
+    recipe = session.recipe()
+    left = units_left(session.profile(), recipe)
+    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
+    st.caption(LEGEND)
+
+
+# --------------------------------------------------------------------------- proof
+
+
+def _recipe() -> Recipe | None:
+    """The one to prove: the user's own, or None for half of every group."""
+    recipe = session.recipe()
+    return recipe if recipe.is_structured else None
+
+
+def _key() -> Hashable:
+    recipe = _recipe()
+    return (session.subject().id, recipe.fingerprint if recipe else HALF)
+
+
+def _begin() -> None:
+    subject, graph, recipe = session.subject(), session.graph(), _recipe()
+
+    def steps() -> Iterator[Progress | AuditReport]:
+        yield Progress(0, 1, "Comparing")
+        yield audit(subject, graph, recipe, ratio=HALF)
+
+    session.remember(ASKED, _key())
+    session.resume(LANE)
+    session.job(LANE, _key(), steps)
+    hurry()
+
+
+def _draw_audit() -> None:
+    what = "this recipe" if _recipe() else f"a cut of {HALF:.0%} of every group".replace("%", " %")
+    st.caption(PROOF)
+    st.button(f"Prove the wiring of {what}", "prove", on_click=_begin, icon=":material/fact_check:")
+    watched("proof", _proof, LANE, progress=True)
+
+
+def _proof() -> None:
+    state = session.lane_state(LANE)
+    if session.recalled(ASKED) != _key():
+        return
+    if state.busy:
+        st.caption("Building the smaller model and comparing; a large one takes some seconds, other measurements wait.")
+    elif state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    elif state.key == _key() and isinstance(state.value, AuditReport):
+        _verdict(state.value)
+
+
+def _verdict(found: AuditReport) -> None:
+    if found.verified:
+        st.success("Verified: the smaller model computes what the silenced one does.", icon=":material/verified:")
+    else:
+        st.warning(layout.plain(f"Not verified: {found.reason}."), icon=":material/warning:")
+    small = "below" if found.max_rel_diff is not None and found.max_rel_diff <= TOLERANCE else "above"
+    moved = "above" if found.negative_control is not None and found.negative_control > REJECTED else "below"
+    rows = {
+        "Largest relative difference": f"{_number(found.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
+        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the {REJECTED:.0e} needed",
+        LABELS["params"]: f"{found.params_before:,} before, {found.params_after or 0:,} after",
+        LABELS["macs"]: f"{found.macs_before:,} before, {found.macs_after or 0:,} after",
+        "Time": f"{found.seconds:.1f} s",
+    }
+    st.table(rows, border="horizontal")
+
+
+def _number(value: float | None) -> str:
+    return "not computed" if value is None else f"{value:.1e}"
+
+
+# --------------------------------------------------------------------------- groups
+
+
+def _draw_groups(profile: ModelProfile) -> None:
+    st.caption(GLOSSARY["coupled group"])
+    frame = tables.labelled(tables.groups(profile))
+    numbers = {LABELS["units"]: st.column_config.NumberColumn(format="localized", width="small")}
+    st.dataframe(frame, hide_index=True, column_config=numbers, height=min(420, 38 + 35 * max(1, len(frame))))
+    st.download_button("Save as CSV", tables.to_csv(frame), "groups.csv", "text/csv", key="csv of groups", on_click="ignore",
+                       type="tertiary", icon=":material/download:")  # fmt: skip

@@ -1,0 +1,123 @@
+"""Regions of a page that are drawn anew when a background job has news, while everything that stayed the same is left alone.
+
+A page draws its regions, then the entry script calls `follow`, which puts a small element into the page. While a job runs it
+asks for news, often at first and then less; the answer draws only the regions that the news concern. At rest nothing is sent.
+"""
+
+import itertools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from . import elements, session
+
+STATE, TICKER = "watched regions", "ticker"
+FIRST_PAUSE_MS, LONGEST_PAUSE_MS, GROWTH = 80.0, 1_500.0, 1.5
+PROGRESS_FROM_MS = 300.0  # quicker looks are for news only
+
+_turns = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Region:
+    """What a region showed when it was last drawn.
+
+    Args:
+        lanes: that it depends on.
+        facet: tells what it would show now.
+        progress: it also shows how far the lanes are.
+    """
+
+    lanes: tuple[str, ...]
+    facet: Callable[[], Any]
+    shown: Any
+    progress: bool
+
+
+@dataclass
+class _Watch:
+    regions: dict[str, Region] = field(default_factory=dict)
+    pause: float = FIRST_PAUSE_MS
+
+
+def _watch() -> _Watch:
+    found = session.recalled(STATE)
+    if found is None:
+        session.remember(STATE, found := _Watch())
+    return found
+
+
+def watched(
+    name: str, draw: Callable[[], None], *lanes: str, facet: Callable[[], Hashable] | None = None, progress: bool = False
+) -> None:
+    """Draw a region now, and again whenever one of the lanes has news. Begin the jobs before.
+
+    Args:
+        name: of the region, once a page.
+        draw: takes nothing.
+        facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of the lanes.
+        progress: draw it now and then while a lane works, news or not; for small regions.
+    """
+    tell = facet or (lambda: tuple(session.versions(lanes).values()))
+
+    @st.fragment(key=name)
+    def region() -> None:
+        _watch().regions[name] = Region(lanes, tell, tell(), progress)
+        draw()
+
+    region()
+
+
+def begin() -> None:
+    """Forget the regions of the last run; called before a page is drawn."""
+    session.remember(STATE, _Watch())
+
+
+def follow() -> None:
+    """Keep the regions of this run up to date; called once, after the page was drawn."""
+    if _watch().regions:
+        st.fragment(_ticker, key=TICKER)()
+
+
+def _ticker() -> None:
+    watch = _watch()
+    data = {"turn": next(_turns), "busy": _busy() or bool(_stale()), "pause": round(watch.pause)}
+    elements.draw("ticker", data, key=TICKER, on_tick_change=_answer)
+
+
+def _answer() -> None:
+    """The browser asks for news."""
+    watch = _watch()
+    watch.pause = min(LONGEST_PAUSE_MS, watch.pause * GROWTH)
+    names = [*_stale(), *(_moving() if watch.pause > PROGRESS_FROM_MS else [])]
+    if names:  # else the ticker alone is drawn, since it asked
+        _draw(names)
+
+
+def refresh() -> None:
+    """In a callback: draw what is out of date instead of the whole page, and look for news again."""
+    _draw(_stale())
+
+
+def _draw(names: list[str]) -> None:
+    st.rerun(list(dict.fromkeys([*names, TICKER])))
+
+
+def hurry() -> None:
+    """Something was begun whose first news are wanted soon."""
+    _watch().pause = FIRST_PAUSE_MS
+
+
+def _busy() -> bool:
+    return any(session.lane_state(lane).busy for region in _watch().regions.values() for lane in region.lanes)
+
+
+def _stale() -> list[str]:
+    return [name for name, region in _watch().regions.items() if region.facet() != region.shown]
+
+
+def _moving() -> list[str]:
+    found = [(name, region) for name, region in _watch().regions.items() if region.progress]
+    return [name for name, region in found if any(session.lane_state(lane).busy for lane in region.lanes)]

@@ -1,0 +1,5 @@
+"""See whom the cut hurts: classes, confusions, samples that flip, and how sure the model is."""
+
+from explorer.ui import behaviour
+
+behaviour.draw()

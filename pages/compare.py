@@ -1,0 +1,5 @@
+"""Kept runs: which are worth what they cost, how they differ, and where each came from."""
+
+from explorer.ui import compare
+
+compare.draw()

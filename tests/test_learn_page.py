@@ -1,0 +1,132 @@
+"""The Learn page: a learner reads, predicts, measures, answers, and opens the recipe."""
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import paths
+from explorer.lessons.reading import lessons
+from explorer.ui import learner, server, settings
+from explorer.values import Recipe
+
+LESSONS = lessons()
+
+
+@pytest.fixture(autouse=True)
+def offered():
+    before = settings.current()
+    settings.configure(settings.Settings(("digits-cnn", "digits-mlp"), "cpu"))
+    yield
+    settings.configure(before)
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(paths.pages() / "learn.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return fine(app.run())
+
+
+def fine(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception
+    return app
+
+
+def query(app: AppTest, name: str) -> str | None:
+    found = app.query_params.get(name)
+    return found[0] if isinstance(found, list) else found
+
+
+def says(app: AppTest, part: str) -> bool:
+    shown = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
+    return any(part in element.value for element in shown)
+
+
+def clicked(app: AppTest, key: str) -> AppTest:
+    return fine(app.button(key=key).click().run())
+
+
+def until(app: AppTest, part: str) -> AppTest:
+    """Run again until a text is there."""
+    end = time.monotonic() + 60
+    while not says(app, part):
+        assert time.monotonic() < end, f"{part!r} did not come"
+        time.sleep(0.1)
+        fine(app.run())
+    return app
+
+
+def test_the_list_names_every_lesson():
+    app = opened()
+    for lesson in LESSONS.values():
+        assert says(app, f"**{lesson.number}. {lesson.title}**")
+    assert query(app, "lesson") is None
+
+
+def test_a_lesson_goes_from_reading_to_trying():
+    app = clicked(opened(), "open what_pruning_is")
+    assert query(app, "lesson") == "what_pruning_is"
+    assert query(app, "step") == "1"
+    clicked(app, "step on")
+    clicked(app, "step on")
+    assert len(app.slider) == len(LESSONS["what_pruning_is"].experiment.points)
+    app.slider[0].set_value(97)
+    clicked(app, "guess what_pruning_is lock")
+    until(app, "Your prediction")
+    clicked(app, "step on")
+    until(app, "on digits-mlp")
+    clicked(app, "step on")
+    answers = LESSONS["what_pruning_is"].check.answers
+    wrong = next(answer for answer in answers if not answer.right)
+    fine(app.radio[0].set_value(wrong.text).run())
+    assert says(app, wrong.reason)
+    assert query(app, "done") is None
+    right = next(answer for answer in answers if answer.right)
+    fine(app.radio[0].set_value(right.text).run())
+    assert says(app, right.reason)
+    assert query(app, "done") == "1"
+    clicked(app, "step on")
+    assert any(button.key == "try what_pruning_is" for button in app.button)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_screen_of_a_lesson_runs(name):
+    lesson = LESSONS[name]
+    app = opened(lesson=name)
+    for place, step in enumerate(learner.steps(lesson)):
+        assert query(app, "step") == str(place + 1)
+        if step == learner.VERDICT:
+            until(app, "The verdict came out alike")
+        if place + 1 < len(learner.steps(lesson)):
+            clicked(app, "step on")
+    assert not app.error
+
+
+def test_measuring_waits_for_a_prediction():
+    place = learner.steps(LESSONS["noise"]).index(learner.MEASURE)
+    app = opened(lesson="noise", step=str(place + 1))
+    assert says(app, "Predict first")
+    clicked(app, "step back")
+    clicked(app, "step on")
+    assert not says(app, "Predict first")
+
+
+def test_progress_comes_from_the_link_and_nonsense_in_it_does_no_harm():
+    app = opened(done="1.99.x", lesson="no_such", step="-5")
+    assert says(app, "· done")
+    assert query(app, "done") == "1"
+    app = opened(lesson="noise", step="77")
+    assert query(app, "step") == str(len(learner.steps(LESSONS["noise"])))
+
+
+def test_trying_opens_the_prune_page_on_the_recipe():
+    app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    fine(app.run())
+    app.query_params["lesson"] = "weights_and_channels"
+    app.query_params["step"] = str(len(learner.steps(LESSONS["weights_and_channels"])))
+    fine(app.switch_page(str(paths.pages() / "learn.py")).run())
+    clicked(app, "try weights_and_channels")
+    found = query(app, "recipe")
+    assert found is not None
+    assert Recipe.from_url(found).channels == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
