@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .cache import Cache
 from .engine import Conditions, prepare
-from .evaluation import BATCH, batch_of
+from .evaluation import batch_of, batch_size
 from .graph.export import ModelGraph
 from .values import Normalisation, Recipe, Split, Subject
 
@@ -65,7 +65,7 @@ def answer(
     Args:
         start: what is known already; only later samples are run.
     """
-    known, batch = start, BATCH
+    known, batch = start, batch_size(device)
     while len(known) < until:
         try:
             inputs, targets = batch_of(split, normalisation, len(known), min(len(known) + batch, until), device)

@@ -29,6 +29,7 @@ from .storage_size import sizes
 from .values import Drop, LayerOutcome, Masks, Measurement, Recipe, Report, Scores, Split, Subject, check_ratio
 
 KEPT = 16  # scores, dense tallies: entries of each cache
+FIRST_LOOK = 128  # samples until the first number
 
 
 @dataclass(frozen=True)
@@ -214,12 +215,19 @@ def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     unique = {id(p): (p.numel(), nonzero[name]) for name, p in parameters.items()}
-    example = subject.example[:1].to(device)
+    layers = _outcomes(graph, decided.masks, nonzero, shapes)
     static = Measurement(
         params=sum(total for total, _ in unique.values()), nonzero_params=sum(kept for _, kept in unique.values()),
-        macs=count_macs(model, example), size_bytes=sizes(_tensors(model), deflate=False),
+        macs=_macs(graph, layers, model, subject.example, device), size_bytes=sizes(_tensors(model), deflate=False),
     )  # fmt: skip
-    return Candidate(model, decided, static, _outcomes(graph, decided.masks, nonzero, shapes), notes)
+    return Candidate(model, decided, static, layers, notes)
+
+
+def _macs(graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str) -> int:
+    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be counted anew."""
+    if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
+        return sum(layer.pruned_macs for layer in layers)
+    return count_macs(model, example[:1].to(device))
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -299,7 +307,7 @@ def _accuracies(
     task = subject.task
     assert task is not None
     split = split_for(subject, conditions)
-    looks = look_schedule(len(split))
+    looks = look_schedule(len(split), FIRST_LOOK)
     notes: list[str] = []
     said, tally = report.notes, EMPTY
     report = replace(report, total_samples=len(split))

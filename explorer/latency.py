@@ -45,7 +45,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class SpeedUp:
-    """Time before / time after (above 1 is faster), its 95 % interval, and the verdict."""
+    """Time before / time after (above 1 is faster), its interval, and the verdict."""
 
     ratio: float
     low: float
@@ -147,7 +147,7 @@ def median_ratio(
     return ratios.quantile(0.5).item(), low, high
 
 
-def faster(dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int = 0) -> SpeedUp:
+def faster(dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int = 0, level: float = 0.95) -> SpeedUp:
     """Is the second model faster? The median of the ratios within rounds, with a bootstrap interval.
 
     Fewer than six rounds are never distinguishable.
@@ -157,7 +157,7 @@ def faster(dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int =
     >>> faster([2.0] * 10, [1.0] * 10)
     SpeedUp(ratio=2.0, low=2.0, high=2.0, verdict='faster')
     """
-    ratio, low, high = median_ratio(dense_ms, pruned_ms, seed=seed)
+    ratio, low, high = median_ratio(dense_ms, pruned_ms, seed=seed, level=level)
     verdict: SpeedVerdict = "not distinguishable"
     if len(dense_ms) >= FEWEST_ROUNDS and (low > 1 or high < 1):
         verdict = "faster" if low > 1 else "slower"

@@ -33,7 +33,7 @@ class Step:
         kept: units that stay.
         ratio: fraction removed.
         latency_ms: median, p10, p90 of a forward.
-        speed_up: over the dense model in the same rounds, with its interval and verdict.
+        speed_up: over the dense model in the same rounds; the intervals of all widths together hold 95 % of the time.
         is_edge: no wider width that was measured is as fast beyond noise: the widest of its step.
     """
 
@@ -160,13 +160,18 @@ def _first_units(group: Group, kept: int) -> Masks:
 
 
 def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[Step, ...]:
-    """The steps of complete rounds, rising in what is kept."""
-    dense = times[str(units)]
+    """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one will be picked."""
+    dense, level = times[str(units)], _level(len(times) - 1)
     edges = _edges({int(name): taken for name, taken in times.items()})
     return tuple(
-        Step(int(name), round(1 - int(name) / units, 4), summary(taken), faster(dense, taken), int(name) in edges)
+        Step(int(name), round(1 - int(name) / units, 4), summary(taken), faster(dense, taken, level=level), int(name) in edges)
         for name, taken in times.items()
     )
+
+
+def _level(widths: int) -> float:
+    """Of each interval, so that all of them hold 95 % of the time (Bonferroni)."""
+    return 1 - 0.05 / max(1, widths)
 
 
 def _edges(times: Mapping[int, Sequence[float]]) -> set[int]:
@@ -175,7 +180,7 @@ def _edges(times: Mapping[int, Sequence[float]]) -> set[int]:
     A width begins a new step if the whole interval of its ratio to the last edge lies below 1; the widths share the error.
     """
     widest, *narrower = sorted(times, reverse=True)
-    edges, last, level = {widest}, widest, 1 - 0.05 / max(1, len(narrower))
+    edges, last, level = {widest}, widest, _level(len(narrower))
     for width in narrower:
         _, _, high = median_ratio(times[width], times[last], level=level)
         if high < 1:

@@ -15,6 +15,7 @@ from explorer.cli import main
 from explorer.commands.bench import bench_text
 from explorer.engine import Conditions
 from explorer.errors import UnknownNameError
+from explorer.evaluation import batch_size
 
 
 def pairs(*ratios: float) -> Pairs:
@@ -103,7 +104,7 @@ def test_the_bare_loop_sees_every_sample():
     subject, _ = opened("digits-cnn")
     seen: list = []
     forward_all(lambda batch: seen.append(len(batch)), resident(subject, Conditions()))  # type: ignore[arg-type]
-    assert sum(seen) == 450 and max(seen) == 256
+    assert sum(seen) == 450 and max(seen) == batch_size("cpu")
 
 
 def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():

@@ -101,7 +101,7 @@ def test_words_and_tags_choose_runs(kept):
 
 
 def side_by_side(app: AppTest, *names: str) -> AppTest:
-    (box,) = (box for box in app.multiselect if box.label == "Side by side")
+    (box,) = (box for box in app.multiselect if box.label == "Runs")
     box.set_value(list(names))
     return fine(app.run())
 

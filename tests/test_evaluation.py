@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.evaluation import BATCH, EMPTY, Tally, evaluate
+from explorer.evaluation import EMPTY, Tally, batch_size, evaluate
 from explorer.values import Normalisation, Split
 
 
@@ -46,14 +46,14 @@ def test_every_sample_is_seen_once_in_order():
     model = Counting()
     tallies = list(evaluate(model, numbered(700), Normalisation(), [256, 512, 700]))
     assert list(chain(*model.batches)) == list(range(700))
-    assert [len(t) for t in tallies] == [256, 512, 700]
+    assert [len(t) for t in tallies] == [128, 256, 384, 512, 640, 700]
     assert all(torch.equal(tallies[-1].first(len(t)).correct, t.correct) for t in tallies)
     assert all(torch.equal(tallies[-1].first(len(t)).losses, t.losses) for t in tallies)
 
 
 def test_looks_that_are_no_multiples_of_the_batch_are_met_exactly():
     assert {100, 300, 900} <= {len(t) for t in evaluate(Counting(), numbered(900), Normalisation(), [100, 300, 900])}
-    assert max(len(batch) for batch in _batches([900])) == BATCH
+    assert max(len(batch) for batch in _batches([900])) == batch_size("cpu")
 
 
 def _batches(looks):
@@ -77,10 +77,10 @@ def test_nothing_left_to_do_yields_nothing():
 
 
 def test_out_of_memory_halves_the_batch_goes_on_and_says_so():
-    model, notes = Counting(limit=100), []
+    model, notes = Counting(limit=50), []
     tally = last(model, numbered(300), Normalisation(), [300], notes=notes.append)
-    assert notes == ["Device memory ran out: evaluated in batches of 128.", "Device memory ran out: evaluated in batches of 64."]
-    assert list(chain(*model.batches)) == list(range(300)) and max(map(len, model.batches)) == 64
+    assert notes == ["Device memory ran out: evaluated in batches of 64.", "Device memory ran out: evaluated in batches of 32."]
+    assert list(chain(*model.batches)) == list(range(300)) and max(map(len, model.batches)) == 32
     assert torch.equal(tally.correct, last(Counting(), numbered(300), Normalisation(), [300]).correct)
 
 

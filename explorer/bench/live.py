@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engine import Conditions, build, masks_for, prepare, split_for, stream
-from ..evaluation import BATCH, batch_of, evaluate
+from ..evaluation import batch_of, batch_size, evaluate
 from ..graph.export import ModelGraph
 from ..jobs import Lanes
 from ..sensitivity.scan import scan
@@ -47,8 +47,8 @@ def resident(subject: Subject, conditions: Conditions) -> Tensor:
 def forward_all(model: nn.Module, inputs: Tensor) -> None:
     """Nothing but forward passes, in the batches of the evaluation."""
     with torch.inference_mode():
-        for start in range(0, len(inputs), BATCH):
-            model(inputs[start : start + BATCH])
+        for part in inputs.split(batch_size(inputs.device.type)):
+            model(part)
 
 
 # --------------------------------------------------------------------------- the whole evaluation
@@ -59,6 +59,7 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
     subject, graph = opened(size.live)
     conditions = Conditions(min(size.samples, len(_tuning(subject))), device=device, latency=False)
     inputs = resident(subject, conditions)
+    bare = f"bare forward loop of the same compact module, batch {batch_size(device)}, fp32"
     for structured in (True, False):
 
         def make(index: int, structured: bool = structured) -> tuple[Work, Work]:
@@ -70,8 +71,7 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
         kind = "structured" if structured else "unstructured"
         took = _stages(subject, graph, recipe_at(graph, structured, 0.0), conditions, inputs)
         yield row(
-            f"live_full_over_bare_{kind}", pairs, f"bare forward loop of the same compact module, batch {BATCH}, fp32",
-            goal=OVERHEAD, bound_by=stages(took), details={"model": subject.name, "samples": len(inputs), **pairs.details},
+            f"live_full_over_bare_{kind}", pairs, bare, goal=OVERHEAD, bound_by=stages(took), details={"model": subject.name, "samples": len(inputs), **pairs.details},
         )  # fmt: skip
 
 

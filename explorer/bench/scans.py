@@ -57,7 +57,7 @@ class Loops:
         """The same by the plain loop."""
         inputs, targets = self.batches[index % len(self.batches)]
         with torch.inference_mode():
-            return {point: judged(model(inputs), targets) for point, model in self.models.items()}
+            return {point: judged(model(inputs), targets).cpu() for point, model in self.models.items()}
 
     def differing(self) -> int:
         """How many points the two count differently on the first batch."""
@@ -75,7 +75,7 @@ def _walked(
     found = {}
     for part, answers in branches.walk(inputs, todo):
         for ratio, logits in answers:
-            found[part, ratio] = None if logits is None else judged(logits, targets)
+            found[part, ratio] = None if logits is None else judged(logits, targets).cpu()
     return found
 
 

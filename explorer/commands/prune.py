@@ -9,6 +9,7 @@ from .. import paths
 from ..engine import Conditions, calibrate, stream
 from ..errors import ExplorerError
 from ..held_out import held_out
+from ..resolving import resolve
 from ..store import Store
 from .model import add_device, add_model, opened, set_up
 from .output import note, print_json, progress
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_conditions(parser)
     parser.add_argument("--held-out", action="store_true", help="measure on held-out data; each opening is counted")
     parser.add_argument("--no-latency", action="store_true", help="leave latency out, which takes some seconds")
+    parser.add_argument("--until-resolved", action="store_true", help="go on until there is a verdict; each look is paid for")
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
 
 
@@ -49,7 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
         conditions, opening = held_out(subject, conditions, Store(paths.cache()))
     for step in calibrate(subject, graph, recipe, device):
         progress(f"{step.label}: {step.done} of {step.total}")
-    for report in stream(subject, graph, recipe, conditions):
+    measure = resolve if arguments.until_resolved else stream
+    for report in measure(subject, graph, recipe, conditions):
         progress(f"{subject.name}: {accuracy(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report

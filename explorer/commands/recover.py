@@ -17,11 +17,11 @@ from ..recovery.cost import estimate
 from ..recovery.exporting import export_recovered
 from ..recovery.recover import recover
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from ..recovery.values import Arm, Recovery
+from ..recovery.values import Arm, Recovery, finite
 from ..statistics import format_accuracy, format_drop
 from ..values import JSON_LIMIT, Recipe, Subject
 from .model import add_device, add_model, opened, set_up
-from .output import note, percent, plain, print_json, progress, table
+from .output import note, percent, print_json, progress, table
 from .prune import write
 from .recipe import add_recipe, recipe_of
 
@@ -159,7 +159,7 @@ def _line(step: Recovery | Progress, found: Recovery | None) -> str:
 def _write(path: str, subject: Subject, graph: ModelGraph, found: Recovery, answer: dict[str, Any]) -> None:
     write(path, export_recovered(subject, graph, found))
     report = str(Path(path).with_suffix(".json"))
-    write(report, (json.dumps(plain(answer), indent=1) + "\n").encode())
+    write(report, (json.dumps(finite(answer), indent=1) + "\n").encode())
 
 
 def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:

@@ -21,7 +21,8 @@ def latency_staircase(found: Staircase | None, chosen: float | None = None) -> g
     drawn = figure(title, f"{unit.capitalize()}s kept", LABELS["latency_ms"])
     if found is None or not found.steps:
         return nothing(drawn)
-    drawn.update_yaxes(rangemode="tozero")
+    # a busy moment must not flatten the steps; what a bar leaves out stands in the words under the pointer
+    drawn.update_yaxes(range=[0, 1.8 * max(step.latency_ms["median"] for step in found.steps)])
     drawn.add_trace(_trace(found.steps, "median, 10th to 90th percentile", KEPT, "circle", "lines+markers"))
     edges = [step for step in found.steps if step.is_edge]
     drawn.add_trace(_trace(edges, EDGE_WORDS, AFTER, "diamond", "markers", 12))
@@ -40,9 +41,10 @@ def _trace(steps: tuple[Step, ...] | list[Step], name: str, colour: str, symbol:
     }  # fmt: skip
     return go.Scatter(
         x=[step.kept for step in steps], y=[t["median"] for t in times], error_y=bars, name=name, mode=mode,
-        customdata=[[100 * s.ratio, s.speed_up.ratio, s.speed_up.low, s.speed_up.high, s.answer] for s in steps],
+        customdata=[[100 * s.ratio, s.speed_up.ratio, s.speed_up.low, s.speed_up.high, s.answer, s.latency_ms["p10"],
+                     s.latency_ms["p90"]] for s in steps],
         hovertemplate=(
-            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms<br>%{customdata[1]:.2f} times as fast "
+            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms (%{customdata[5]:.2f} to %{customdata[6]:.2f})<br>%{customdata[1]:.2f} times as fast "
             "(%{customdata[2]:.2f} to %{customdata[3]:.2f})<br>Faster here? %{customdata[4]}"
         ),
         marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "shape": "vh"},

@@ -113,7 +113,8 @@ class _Look:
         colour = FROZEN if frozen else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
         style = "filled,rounded,dashed" if frozen else "filled,rounded"
         label = quoted(f"{place.label}{norms}")[:-1] + "\\n" + quoted(widths)[1:]
-        return f'{quoted(place.name)} [label={label} {self._body(colour, share)} style="{style}" tooltip={self._told(layer, groups)}];'
+        look = f'{self._body(colour, share)} style="{style}"'
+        return f"{quoted(place.name)} [label={label} {look} tooltip={self._told(layer, groups)}];"
 
     def _told(self, layer: Layer, groups: Collection[Group]) -> str:
         lines = [f"{layer.name}: {layer.kind}, {' x '.join(map(str, layer.shape))}, {layer.params:,} parameters"]

@@ -12,8 +12,8 @@ from .export import ModelGraph
 
 INPUT, OUTPUT = "input", "output"
 JOINS = {
-    "add": "+", "sub": "-", "mul": "×", "div": "÷", "cat": "joined", "stack": "stacked", "scaled_dot_product_attention": "attention",
-    "matmul": "product", "bmm": "product", "mm": "product", "baddbmm": "product", "einsum": "product",
+    "add": "+", "sub": "-", "mul": "×", "div": "÷", "cat": "joined", "stack": "stacked", "matmul": "product", "bmm": "product",
+    "mm": "product", "baddbmm": "product", "einsum": "product", "scaled_dot_product_attention": "attention",
 }  # fmt: skip
 
 
@@ -95,7 +95,8 @@ class _Tracer:
             if owners and node.meta.get("val") is not None and self._meets_data(node):
                 self.sources[node] = self._arrive(self._place_of(owners[0]), ())
         elif owners:
-            self.sources[node] = self._arrive(self._place_of(owners[0]), coming)
+            here = where(node)  # a layer may borrow another's weight
+            self.sources[node] = self._arrive(self._place_of(here if here in self.layers else owners[0]), coming)
         elif len(coming) > 1 and op_name(node.target).rstrip("_") in JOINS:
             self.sources[node] = self._arrive(self._join(node), coming)
         else:

@@ -4,9 +4,11 @@ import tomllib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from ..errors import ExplorerError, UnknownNameError
 from ..labels import GLOSSARY
+from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import Recipe
 from .tables import LessonError, Table
@@ -145,7 +147,7 @@ def _arm(table: Table) -> Arm:
         table.text("name"), table.text("label"), table.choice("granularity", GRANULARITIES), table.text("allocator", "uniform"),
         _parts(table), table.choice("match", MATCHES, "units"), table.text("equal_to", ""),
         table.numbers("points", *RATIO), _settings(table), table.number("base", *RATIO, default=0.0),
-        table.whole("samples", 2, 100_000, None), table.text("model", ""), table.choice("by_hand", BY_HAND, "no"),
+        table.whole("samples", 2, 100_000, None), table.text("model", ""), table.choice("by_hand", BY_HAND, "no"), _training(table),
     )  # fmt: skip
     if made.allocator not in ALLOCATORS or made.recipe.criterion.name not in CRITERIA:
         raise LessonError(f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} here.")
@@ -169,6 +171,15 @@ def _settings(table: Table) -> Recipe:
         return Recipe.from_json(given)
     except ExplorerError as error:
         raise LessonError(f"{table.where}: {error}") from error
+
+
+def _training(table: Table) -> dict[str, Any]:
+    given = table.rest("training")
+    try:
+        RecoveryPlan.from_json(given)
+    except ExplorerError as error:
+        raise LessonError(f"{table.where}: {error}") from error
+    return given
 
 
 def _known_arm(table: Table, experiment: Experiment, name: str, *, dense: bool = False) -> str:

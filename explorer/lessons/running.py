@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,10 +12,13 @@ from ..engine import Conditions, decide, prepare, split_for
 from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import evaluate
-from ..graph.export import ModelGraph
+from ..graph.export import ModelGraph, count_macs
 from ..job_state import Progress
 from ..latency import WARM_UP_ROUNDS, rounds
 from ..masking import expand
+from ..recovery.recover import recover, recovered_model
+from ..recovery.training_plan import suggested
+from ..recovery.values import Recovery
 from ..storage_size import sizes
 from ..values import Masks, Measurement, Recipe, Subject
 from .evidence import Evidence, Point, Timed
@@ -67,7 +71,10 @@ def _measured(
     if subject.task is None:
         raise ExplorerError(f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model.")
     split = split_for(subject, Conditions(samples=samples, device=device))
-    if arm.by_hand == "no":
+    if arm.training:
+        model = yield from _trained(subject, graph, arm, recipe, device)
+        static = static_of(model, subject)
+    elif arm.by_hand == "no":
         candidate = prepare(subject, graph, recipe, device)
         model, static = candidate.model, candidate.static
     else:
@@ -80,6 +87,36 @@ def _measured(
     full = replace(counted, params=static.params, nonzero_params=static.nonzero_params, macs=static.macs,
                    size_bytes=_weighed(model, static))  # fmt: skip
     return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions)
+
+
+def _trained(
+    subject: Subject, graph: ModelGraph, arm: Arm, recipe: Recipe, device: str
+) -> Generator[Progress, None, nn.Module]:
+    """The model after the arm's training, which is taken from the cache where it was done before."""
+    given = dict(arm.training)
+    plan = suggested(subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()})
+    found: Recovery | None = None
+    for step in recover(subject, graph, recipe, plan, Conditions(device=device, latency=False)):
+        if isinstance(step, Recovery):
+            found = step
+        else:
+            yield replace(step, label=f"batches, {arm.label}")
+    if found is None or not found.finished:
+        raise ExplorerError("The training of this lesson did not come to its end; start it again.")
+    return recovered_model(subject, graph, found.key).to(device)
+
+
+def _as_plan(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def static_of(model: nn.Module, subject: Subject) -> Measurement:
+    """Parameters and MACs of a model; bytes are weighed later."""
+    parameters = list(model.parameters())
+    return Measurement(
+        params=sum(p.numel() for p in parameters), nonzero_params=sum(int(torch.count_nonzero(p)) for p in parameters),
+        macs=count_macs(model, subject.example[:1].to(parameters[0].device)), size_bytes={"dense": 0},
+    )  # fmt: skip
 
 
 def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:

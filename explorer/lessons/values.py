@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ..values import Recipe
 
@@ -48,6 +48,7 @@ class Arm:
         model: another model than the experiment's, "" = the same.
         by_hand: "no" = the compact model; "producers" = weights of the producing layers set to zero and nothing else;
             "everywhere" = every slot set to zero.
+        training: what of a recovery plan differs from what suits the model; empty = nothing is trained.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Arm:
     samples: int | None = None
     model: str = ""
     by_hand: str = "no"
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine import Conditions, split_for
-from ..evaluation import BATCH, evaluate
+from ..evaluation import evaluate
 from ..graph.export import ModelGraph
 from ..job_state import Progress
 from ..training import training_split
@@ -19,6 +19,7 @@ from .students import Student
 from .training_plan import RecoveryPlan
 
 BATCHES = 6  # measured of each kind; the first one of each, which also sets things up, does not count
+LOOKED = 256  # samples of a timed measurement
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course
     training = Training(student, task, plan, course, (0, 0), device=device)
-    split = split_for(setting.subject, setting.conditions).first(BATCH)
+    split = split_for(setting.subject, setting.conditions).first(LOOKED)
     a_step = a_sample = float("inf")
     for index in range(BATCHES):
         started = _now(device)

@@ -25,6 +25,12 @@ from .values import Arm, EpochPoint, Recovery
 SAVE_SECONDS = 30.0  # between two checkpoints within an epoch
 TRAINING = "Training"  # one label for the whole, so that the remaining time is known from the first batches on
 
+# method -> what the model is called afterwards
+NAMES = {
+    "finetune": "fine-tuned", "distill": "distilled", "iterative": "iterative", "rewind": "rewound",
+    "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
+}  # fmt: skip
+
 Steps = Iterator[Recovery | Progress]
 PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
     "finetune": finetuned, "distill": finetuned, "iterative": iterated, "rewind": rewound, "regularise": regularised,
@@ -89,7 +95,7 @@ class Run:
             known = Known(state, student, self._remembered or None)
         assert student is not None
         kept = self._state.epochs[chosen_epoch(self._state, seed, self._plan.patience)]
-        arm = Arm(f"{phases[-1].name}, seed {seed}", kept.measurement, kept.drop)
+        arm = Arm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
         self._state = replace(self._state, recovered=(*self._state.recovered, arm))
         if self._place.seed == 0:
             parts = packed(model=student.model.state_dict(), channels=student.masks.channels, weights=student.masks.weights)

@@ -1,5 +1,6 @@
 """What a recovery shows while it runs and when it is done: frozen values, JSON in, JSON out."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -103,8 +104,9 @@ class Recovery:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """One-shot, recalibrated, then each seed."""
-        return (self.one_shot, *([self.recalibrated] if self.recalibrated else []), *self.recovered)
+        """One-shot, recalibrated, then each seed that trained."""
+        trained = self.recovered if self.plan.trained_epochs else ()
+        return (self.one_shot, *([self.recalibrated] if self.recalibrated else []), *trained)
 
     def noted(self, note: str) -> "Recovery":
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, note))))
@@ -130,3 +132,16 @@ class Recovery:
         values["epochs"] = tuple(EpochPoint.from_json(point) for point in data["epochs"])
         values["notes"] = tuple(data["notes"])
         return cls(**values)
+
+
+def finite(value: Any) -> Any:
+    """The value with what JSON does not know (the loss of a training that blew up) as null.
+
+    >>> finite({"loss": float("nan"), "epochs": (1, 2)})
+    {'loss': None, 'epochs': [1, 2]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ import torch
 from .. import __version__, paths
 from ..engine import Conditions, baseline, decide, split_for
 from ..errors import ExplorerError
-from ..evaluation import BATCH, EMPTY, Tally, batch_of, judged
+from ..evaluation import EMPTY, Tally, batch_of, batch_size, judged
 from ..graph.export import ModelGraph
 from ..job_state import Progress
 from ..masking import check_parts, cut
@@ -142,7 +142,7 @@ class ScanRun:
     def _advance(self, runner: Runner, goal: int, points: Sequence[Point]) -> Iterator[Scan | Progress]:
         """Bring points to a look."""
         yield from self._grow_baseline(goal)
-        batch = BATCH
+        batch = batch_size(self._conditions.device)
         while behind := [point for point in points if not point.finished and point.samples < goal]:
             start = min(point.samples for point in behind)
             now = [point for point in behind if point.samples == start]
@@ -178,7 +178,7 @@ class ScanRun:
                 todo.setdefault(point.part, []).append(point.ratio)
         for part, found in runner.walk(inputs, todo):
             for ratio, logits in found:
-                self._count(self._at(part, ratio), base if logits is None else judged(logits, targets), base, goal)
+                self._count(self._at(part, ratio), base if logits is None else judged(logits, targets).cpu(), base, goal)
             yield self._progress()
             if stop == goal:
                 yield self.snapshot()

@@ -30,8 +30,9 @@ FRONT = "Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: 
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
     "called": TEXT("Run", width="medium", help="Its first four letters, and your note or what the recipe does."),
-    "accuracy": NUMBER("Accuracy", format="percent", width=85, help="On the samples of the column Measured on."),
+    "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
     "range": TEXT("95 % range", width=105),
+    "ground": TEXT("Samples", width=95, help="How many, of which split."),
     "drop": NUMBER("Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."),
     "verdict": TEXT("Verdict", width=95, help=VERDICTS),
     "params": NUMBER("Parameters", format="compact", width=90),
@@ -39,7 +40,6 @@ COLUMNS = {
     "macs": NUMBER("MACs", format="compact", width=75),
     "dense_bytes": NUMBER("File (bytes)", format="compact", width=90),
     "latency_ms": NUMBER("Latency", format="%.2f ms", width=80),
-    "ground": TEXT("Measured on", width="medium"),
     "recipe": TEXT("Recipe", width="medium"),
     "tags": TEXT("Tags", width="small"),
     "model": TEXT("Model", width="small"),
@@ -57,13 +57,15 @@ def draw() -> None:
     if not shown:
         st.info("No kept run fits. Show all models, or clear the text and the tags.", icon=":material/filter_alt_off:")
         return
-    chosen = _chosen(shown)
+    chosen = [name for name in session.recalled("compared", ()) if name in {run.name for run in shown}][:MOST]
+    _table(shown, chosen)
     with st.container(key="below"):
-        left, right = st.columns([3, 2], gap="large")
+        left, right = st.columns(2, gap="large")
     with left:
         _draw_front(shown, chosen)
     with right:
         _draw_family(shown, chosen)
+    _choose(shown, chosen)
     side_by_side.draw([run for run in shown if run.name in chosen])
 
 
@@ -84,16 +86,14 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
     return matching(here, words or "", picked if tags else ())
 
 
-def _chosen(shown: Sequence[Run]) -> list[str]:
-    """The table, and the list of runs that stand side by side; a click in one shows in the other."""
+def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
+    """The list of runs that stand side by side; a click here shows in the table, and the other way round."""
+    st.subheader("Side by side", anchor=False)
     names = {run.name: called(run) for run in shown}
-    chosen = [name for name in session.recalled("compared", ()) if name in names][:MOST]
-    _table(shown, chosen)
-    picked = st.multiselect(
-        "Side by side", list(names), format_func=names.__getitem__, key=session.show("compared list", chosen),
-        max_selections=MOST, on_change=_listed, placeholder="choose one to four runs, here or in the table",
+    st.multiselect(
+        "Runs", list(names), format_func=names.__getitem__, key=session.show("compared list", chosen), max_selections=MOST,
+        on_change=_listed, placeholder="choose one to four runs, here or in the table", label_visibility="collapsed",
     )  # fmt: skip
-    return list(picked)
 
 
 def _listed() -> None:
@@ -125,7 +125,7 @@ def _frame(shown: Sequence[Run]) -> Any:
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
     frame["recipe"] = [summary(run.report.recipe) for run in shown]
-    frame["drop"] = -100 * frame["drop"]
+    frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]
     return frame
@@ -147,14 +147,12 @@ def _measured_on(run: Run) -> str:
 
 def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     """The Pareto front over the runs that may be compared, and what was left out."""
-    st.markdown("#### Accuracy against cost")
     usual = grounds(shown)
     if not usual:
         st.caption("None of these runs has a measured accuracy.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        cost: Cost = st.segmented_control("Cost", list(COSTS), default="params", format_func=COST_WORDS.__getitem__,
-                                          key="compare_cost", required=True)  # fmt: skip
+    cost: Cost = st.segmented_control("Cost", list(COSTS), default="params", format_func=COST_WORDS.__getitem__,
+                                      key="compare_cost", required=True)  # fmt: skip
     ground = _ground(usual)
     machine = next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None) if cost == "latency" else None
     reasons = {run.name: left_out(run, ground, cost, machine) for run in shown}
@@ -177,7 +175,6 @@ def _ground(usual: Sequence[Ground]) -> Ground:
 
 def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     """The tree of runs."""
-    st.markdown("#### Where each came from")
     tree = family(shown)
     names = {run.name: called(run) for run in shown}
     st.plotly_chart(family_tree(tree, names, chosen), width="stretch", key="family", config={"displayModeBar": False})

@@ -23,8 +23,8 @@ STYLE = """
   position: absolute; height: 0; overflow: hidden;
 }
 .st-key-status { min-height: 2.6rem; }
-.st-key-below [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
-.st-key-below [data-testid="stColumn"] { min-width: min(27rem, 100%); }
+[class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
+[class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }
 </style>
 """
 

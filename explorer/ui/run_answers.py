@@ -17,6 +17,7 @@ from .run_words import called
 from .runs import begin, offered
 
 LANE, DENSE = "answers", "dense model"
+SMALLEST_P = 0.001
 WHY = "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts where they differ."
 READING = (
     "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the number of pairs "
@@ -31,13 +32,13 @@ FLIP_COLUMNS = {
     "both_wrong": st.column_config.NumberColumn("Both wrong", format="localized"),
     "agreement": st.column_config.NumberColumn("Same answer", format="percent"),
     "change": st.column_config.TextColumn("Change"),
-    "p_value": st.column_config.NumberColumn("p-value, adjusted", format="%.3f"),
+    "p_value": st.column_config.TextColumn("p-value, adjusted"),
 }
 
 
 def draw(chosen: Sequence[Run]) -> None:
     """The button, how far it is, or what came out."""
-    st.markdown("#### Who answers what")
+    st.subheader("Who answers what", anchor=False)
     watched.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 
@@ -81,5 +82,7 @@ def _ask(chosen: Sequence[Run]) -> None:
 
 
 def _draw_flips(found: Poll) -> None:
-    st.dataframe(tables.flips(flips(found)), hide_index=True, column_config=FLIP_COLUMNS)
+    frame = tables.flips(flips(found))
+    frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
+    st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
     st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")

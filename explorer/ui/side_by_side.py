@@ -19,7 +19,6 @@ def draw(chosen: Sequence[Run]) -> None:
     if not chosen:
         st.caption("Tick runs in the table to see them side by side, open them again, or make them again.")
         return
-    st.markdown("#### Side by side")
     names = {run.name: called(run) for run in chosen}
     _facts(chosen)
     with st.container(horizontal=True):
@@ -48,7 +47,7 @@ def _facts(chosen: Sequence[Run]) -> None:
 
 
 def _actions(run: Run) -> None:
-    with st.container(border=True, width=310, key=f"actions {run.name}"):
+    with st.container(border=True, width=352, key=f"actions {run.name}"):
         st.markdown(f"**{layout.plain(called(run))}**")
         with st.container(horizontal=True, gap="small"):
             act = st.button

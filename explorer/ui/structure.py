@@ -11,7 +11,7 @@ from ..graph.folding import modules, suggested
 from ..graph.wiring import wiring
 from ..jobs import Progress
 from ..labels import GLOSSARY, LABELS
-from ..values import ModelProfile, Recipe
+from ..values import Group, ModelProfile, Recipe
 from ..widths import units_left
 from . import layout, session
 from .watched import hurry, watched
@@ -20,13 +20,14 @@ LANE, ASKED = "check", "audit asked for"
 KEPT = 8
 HALF = 0.5  # of each group, where the recipe removes no channels
 LEGEND = (
-    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their channels "
-    "are added or read side by side, so they go together (colours repeat in large models). Pale boxes have a group of their own. "
-    "A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for the reason."
+    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their "
+    "channels are added or read side by side, so they go together (colours repeat in large models). Pale boxes have a group of "
+    "their own. A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for the reason."
 )
 PROOF = (
-    "The smaller model is compared with the full-size one whose removed channels are silenced, in double precision, on a copy with "
-    "redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on purpose, which must show."
+    "The smaller model is compared with the full-size one whose removed channels are silenced, in double precision, on a copy "
+    "with redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on purpose, which "
+    "must show."
 )
 
 
@@ -72,8 +73,8 @@ def _draw_graph() -> None:
         chosen = tuple(names)
     recipe = session.recipe()
     left = units_left(session.profile(), recipe)
-    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
     st.caption(LEGEND)
+    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
 
 
 # --------------------------------------------------------------------------- proof
@@ -146,10 +147,31 @@ def _number(value: float | None) -> str:
 # --------------------------------------------------------------------------- groups
 
 
+@st.fragment
 def _draw_groups(profile: ModelProfile) -> None:
     st.caption(GLOSSARY["coupled group"])
+    named = {group.name: group for group in profile.groups}
+    if named:
+        frozen = sum(group.frozen is not None for group in profile.groups)
+        name = st.selectbox(f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group")
+        _explain(named[name])
     frame = tables.labelled(tables.groups(profile))
     numbers = {LABELS["units"]: st.column_config.NumberColumn(format="localized", width="small")}
-    st.dataframe(frame, hide_index=True, column_config=numbers, height=min(420, 38 + 35 * max(1, len(frame))))
+    order = [LABELS[column] for column in ("group", "units", "unit", "frozen", "tied_by", "members")]
+    st.dataframe(frame, hide_index=True, column_config=numbers, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))
     st.download_button("Save as CSV", tables.to_csv(frame), "groups.csv", "text/csv", key="csv of groups", on_click="ignore",
                        type="tertiary", icon=":material/download:")  # fmt: skip
+
+
+def _explain(group: Group) -> None:
+    """All that is known of one group, in words."""
+    made = {slot.tensor for slot in group.slots if slot.producer}
+    lines = [f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by {len(made):,} layers."]
+    if group.frozen:
+        lines.append(f"**Stays whole:** {layout.plain(group.frozen)}.")
+    elif group.tied_by:
+        lines.append(f"**Tied:** {layout.plain('; '.join(group.tied_by))}.")
+    else:
+        lines.append("One layer makes them; its norm and the layers that read them lose the same ones.")
+    st.markdown("  \n".join(lines))
+    st.caption(layout.plain(f"Touches {', '.join(group.members)}."))

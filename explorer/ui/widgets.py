@@ -13,22 +13,34 @@ def choose(
     label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
 ) -> None:
     """A selectbox that shows a value; `take` is told of another choice."""
-    st.selectbox(label, options, key=session.show(key, value), on_change=_told(key, take), help=help)
+    st.selectbox(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
 
 
 def switch(
     label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
 ) -> None:
     """A segmented control that shows a value; a click on the chosen one changes nothing."""
-    st.segmented_control(label, options, key=session.show(key, value), on_change=_told(key, take), help=help)
+    st.segmented_control(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
 
 
-def whole_number(label: str, low: int, high: int, value: int, take: Callable[[Any], None], *, key: str) -> None:
+def whole_number(
+    label: str, low: int, high: int, value: int, take: Callable[[Any], None], *, key: str, help: str | None = None
+) -> None:
     """A number field that shows a value."""
-    st.number_input(label, low, high, key=session.show(key, value), on_change=_told(key, take), step=1)
+    st.number_input(label, low, high, key=session.show(key, value), on_change=told(key, take), step=1, help=help)
 
 
-def _told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
+def real_number(
+    label: str, low: float, high: float, value: float, take: Callable[[Any], None], *, key: str, help: str | None = None
+) -> None:
+    """A number field with decimals that shows a value; a step is a fifth of it."""
+    shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
+    st.number_input(label, low, high, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
+
+
+def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
+    """For `on_change`: `take` is told what was picked."""
+
     def changed() -> None:
         value = session.picked(key)
         if value is not None:

@@ -1,0 +1,51 @@
+"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and where pruning made it fall."""
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..recovery.values import EpochPoint, Recovery
+from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
+
+COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
+
+
+def recovery_accuracy(found: Recovery | None) -> go.Figure:
+    """A line a seed, with a 95 % interval at each point; open points are of the model before it is cut."""
+    drawn = figure("Accuracy while it is trained", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
+    drawn.update_xaxes(rangemode="tozero")
+    if found is None or not found.epochs:
+        return nothing(drawn)
+    _dense(drawn, found)
+    for number, seed in enumerate(dict.fromkeys(point.seed for point in found.epochs)):
+        points = [point for point in found.epochs if point.seed == seed and point.measurement.accuracy is not None]
+        drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)]))
+    return drawn
+
+
+def _dense(drawn: go.Figure, found: Recovery) -> None:
+    """A line and a band: the dense model and its interval."""
+    base = found.baseline
+    if base.accuracy is None or base.accuracy_low is None or base.accuracy_high is None:
+        return
+    drawn.add_hrect(100 * base.accuracy_low, 100 * base.accuracy_high, fillcolor=DENSE, opacity=0.15, line_width=0)
+    ends = [0, max(1, found.plan.trained_epochs)]
+    drawn.add_trace(go.Scatter(
+        x=ends, y=[100 * base.accuracy] * 2, mode="lines", name="dense model", line={"color": DENSE, "dash": "dash"},
+        hovertemplate="dense: %{y:.1f} %<extra></extra>",
+    ))  # fmt: skip
+
+
+def _line(points: list[EpochPoint], name: str, colour: str) -> go.Scatter:
+    measured = [point.measurement for point in points]
+    values = [100 * (m.accuracy or 0.0) for m in measured]
+    reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for m in measured]
+    return go.Scatter(
+        x=[point.epoch for point in points], y=values, mode="lines+markers", name=name,
+        error_y={"array": [high - y for (_, high), y in zip(reach, values, strict=True)],
+                 "arrayminus": [y - low for (low, _), y in zip(reach, values, strict=True)], "thickness": 1},
+        customdata=[[text(p.phase), *r, m.samples, 100 * p.kept] for p, r, m in zip(points, reach, measured, strict=True)],
+        hovertemplate="epoch %{x}, %{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
+                      "%{customdata[3]:,} samples<br>%{customdata[4]:.1f} % of the parameters left<extra></extra>",
+        marker={"color": colour, "size": 7, "symbol": ["circle" if p.pruned else "circle-open" for p in points]},
+        line={"color": colour},
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Recovery -> dense, one-shot, recalibrated and recovered models on one axis of accuracy, each with its interval."""
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..recovery.values import Recovery
+from ..values import Measurement
+from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
+
+
+def recovery_arms(found: Recovery | None) -> go.Figure:
+    """A row each, from the dense model at the top; the band is the dense model's 95 % interval."""
+    rows = _rows(found) if found else []
+    drawn = figure("What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False)
+    drawn.update_xaxes(range=[0, 101]).update_yaxes(autorange="reversed", type="category")
+    if found is None or not rows:
+        return nothing(drawn)
+    low, high = found.baseline.accuracy_low, found.baseline.accuracy_high
+    if low is not None and high is not None:
+        drawn.add_vrect(100 * low, 100 * high, fillcolor=DENSE, opacity=0.15, line_width=0)
+    return drawn.add_trace(_dots(rows))
+
+
+def _rows(found: Recovery) -> list[tuple[str, Measurement, str]]:
+    """Name, measurement, colour."""
+    colours = {found.one_shot.name: REMOVED} | ({found.recalibrated.name: KEPT} if found.recalibrated else {})
+    rows = [("dense", found.baseline, DENSE), *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in found.arms)]
+    return [row for row in rows if row[1].accuracy is not None]
+
+
+def _dots(rows: list[tuple[str, Measurement, str]]) -> go.Scatter:
+    values = [100 * (m.accuracy or 0.0) for _, m, _ in rows]
+    reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for _, m, _ in rows]
+    return go.Scatter(
+        x=values, y=[text(name) for name, _, _ in rows], mode="markers+text", cliponaxis=False,
+        text=[f"{value:.1f}" for value in values], textposition="top center",
+        error_x={"array": [high - x for (_, high), x in zip(reach, values, strict=True)],
+                 "arrayminus": [x - low for (low, _), x in zip(reach, values, strict=True)], "thickness": 1.5},
+        marker={"color": [colour for _, _, colour in rows], "size": 12},
+        customdata=[[*r, m.samples, m.loss] for r, (_, m, _) in zip(reach, rows, strict=True)],
+        hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples<br>"
+                      "loss %{customdata[3]:.3f}<extra></extra>",
+    )  # fmt: skip

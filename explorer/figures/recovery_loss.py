@@ -1,0 +1,36 @@
+"""Recovery -> the loss of the training batches, and of the tuning split after each epoch."""
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..recovery.values import Recovery
+from .style import AFTER, DENSE, figure, nothing
+
+
+def recovery_loss(found: Recovery | None) -> go.Figure:
+    """The seed that runs, or ran last; on a log scale, since a loss falls by its own share."""
+    drawn = figure("Loss while it is trained", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
+    drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log", exponentformat="power")
+    if found is None or not found.epochs:
+        return nothing(drawn)
+    if found.losses:
+        drawn.add_trace(_training(found))
+    return drawn.add_trace(_tuning(found))
+
+
+def _training(found: Recovery) -> go.Scatter:
+    name = "training batches" + (" (with the teacher's share)" if found.plan.distillation_weight else "")
+    return go.Scatter(
+        x=[point.epoch for point in found.losses], y=[point.loss for point in found.losses], mode="lines", name=name,
+        line={"color": DENSE, "width": 1.5}, customdata=[[100 * p.accuracy, p.learning_rate] for p in found.losses],
+        hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]:.1f} % right on augmented training samples<br>"
+                      "learning rate %{customdata[1]:.2g}<extra></extra>",
+    )  # fmt: skip
+
+
+def _tuning(found: Recovery) -> go.Scatter:
+    own = [point for point in found.epochs if point.seed == found.epochs[-1].seed]
+    return go.Scatter(
+        x=[point.epoch for point in own], y=[point.measurement.loss for point in own], mode="lines+markers", name="tuning split",
+        line={"color": AFTER}, marker={"color": AFTER, "size": 7}, hovertemplate="epoch %{x}: %{y:.3f}<extra></extra>",
+    )  # fmt: skip

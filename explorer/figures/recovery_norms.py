@@ -1,0 +1,34 @@
+"""Recovery -> how the sizes of weights or channels are spread after each epoch of a penalty: they are seen to split."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from ..recovery.regularisation import EDGES
+from ..recovery.values import EpochPoint, Recovery
+from .style import figure, nothing
+
+SIZES = {"l1": "|w| of each weight", "l2": "|w| of each weight", "group_lasso": "root mean square of each output channel"}
+
+
+def recovery_norms(found: Recovery | None) -> go.Figure:
+    """A column an epoch, a row a bin of sizes on a log scale; the shade is the share of the column."""
+    own = _of_one_seed(found.epochs) if found else []
+    title = SIZES[found.plan.penalty] if found else "Size"
+    drawn = figure("How the sizes split under the penalty", "Epochs trained", f"{title}, log scale", height=380)
+    if not own:
+        return nothing(drawn)
+    shares = [[100 * count / max(1, sum(point.norms)) for count in point.norms] for point in own]
+    middles = [(low * high) ** 0.5 for low, high in pairwise(EDGES)]
+    drawn.update_yaxes(type="log", exponentformat="power", dtick=1)
+    return drawn.add_trace(go.Heatmap(
+        x=[point.epoch for point in own], y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale="Blues",
+        colorbar={"title": {"text": "% of all"}}, zmin=0,
+        hovertemplate="epoch %{x}, about %{y:.2g}: %{z:.1f} % of all<extra></extra>",
+    ))  # fmt: skip
+
+
+def _of_one_seed(epochs: Sequence[EpochPoint]) -> list[EpochPoint]:
+    counted = [point for point in epochs if point.norms]
+    return [point for point in counted if point.seed == counted[-1].seed]

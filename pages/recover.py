@@ -1,0 +1,5 @@
+"""Train what pruning has left, and watch the accuracy come back."""
+
+from explorer.ui import recover
+
+recover.draw()
