@@ -153,9 +153,10 @@ class Behaviour:
                 row[place] += count if true == predicted else 0
         numbers = sorted(rows)
         adjusted = holm([paired_p_value(self.lost[c], self.gained[c]) for c in numbers])
+        drops = [paired_drop(self.lost[c], self.gained[c], rows[c][0]) for c in numbers]
         return tuple(
-            ClassChange(c, *rows[c], paired_drop(self.lost[c], self.gained[c], rows[c][0]), p)
-            for c, p in zip(numbers, adjusted, strict=True)
+            ClassChange(c, rows[c][0], rows[c][1], rows[c][2], drop, p)
+            for c, drop, p in zip(numbers, drops, adjusted, strict=True)
         )  # fmt: skip
 
     def name(self, number: int) -> str:

@@ -26,8 +26,11 @@ VERBS = {
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
     "bench": "how fast this machine is at all of this, as ratios to plain code beside it",
+    "lessons": "the claims of the lessons, each measured and judged",
+    "class": "start the page for a class: lessons, and a board that all browsers share",
     "train-sample": "train a sample model again, as it was trained",
 }
+MODULES = {"class": "class_mode"}  # where a verb is no name for a module
 BAD_INPUT, INTERRUPTED = 2, 130
 
 
@@ -46,7 +49,7 @@ def _verbs_text() -> str:
 
 def _command(verb: str | None) -> tuple[ModuleType, Parser]:
     """The module of a verb (the app's where there is none) with its parser."""
-    module = importlib.import_module(f".commands.{verb.replace('-', '_') if verb else 'app'}", __package__)
+    module = importlib.import_module(f".commands.{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__)
     if verb:
         parser = Parser(f"{PROGRAM} {verb}", description=f"{VERBS[verb].capitalize()}.", allow_abbrev=False)
     else:

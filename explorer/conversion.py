@@ -13,6 +13,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from .errors import LoadError
@@ -23,7 +24,7 @@ PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put 
 HARMLESS: list[Any] = [argparse.Namespace]  # the words of a command line, which training programs keep beside the weights
 DEPTH = 3  # of containers inside of each other
 UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
-              AttributeError, IndexError, AssertionError, OverflowError, RecursionError, MemoryError)  # fmt: skip
+              AttributeError, IndexError, AssertionError, OverflowError, RecursionError, MemoryError, SafetensorError)  # fmt: skip
 
 
 def convert(source: str | Path, target: str | Path, *, limit: int = LIMIT) -> int:

@@ -87,7 +87,7 @@ def _layer(name: str, magnitude: Tensor, removed: Tensor | None, grid: tuple[flo
         _count(nonzero, grid, scale),
         _count(gone, grid, scale),
         _quantiles(nonzero),
-        None if removed is None else _largest_single(magnitude, removed),
+        None if removed is None else largest_single(magnitude, removed),
         (zeros + gone.numel()) / max(1, magnitude.numel()),
     )
 
@@ -108,7 +108,8 @@ def _quantiles(values: Tensor) -> tuple[float, ...]:
     return tuple(float(flat.kthvalue(1 + round(q * (flat.numel() - 1))).values) for q in QUANTILES)
 
 
-def _largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
+def largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
+    """The largest magnitude that is removed as a single weight: not along with a whole row or column."""
     single = removed.clone()
     for dim in range(min(2, removed.dim())):  # a whole row or column is a channel that went, whatever its weights
         whole = removed.movedim(dim, 0).flatten(1).all(1) if removed.dim() > 1 else torch.zeros_like(removed)

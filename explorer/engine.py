@@ -13,8 +13,9 @@ from .cache import Cache
 from .compaction import compact
 from .environment import environment
 from .errors import ExplorerError
-from .evaluation import EMPTY, Tally, evaluate
+from .evaluation import EMPTY, Tally, batch_size, evaluate
 from .graph.export import ModelGraph, count_macs
+from .graph.limits import Size, size_of
 from .job_state import Progress
 from .latency import Timing, faster, rounds
 from .masking import Cut, check_parts, check_rates_weights, cut, expand, positions, score
@@ -29,6 +30,8 @@ from .storage_size import sizes
 from .values import Drop, LayerOutcome, Masks, Measurement, Recipe, Report, Scores, Split, Subject, check_ratio
 
 KEPT = 16  # scores, dense tallies: entries of each cache
+# a forward holds about three of its largest activations at a time, and should take no more than this
+ALIVE, BATCH_BYTES = 3, 2 * 1024**3
 FIRST_LOOK = 128  # samples until the first number
 
 
@@ -316,7 +319,8 @@ def _accuracies(
         for base in _baseline(dense.model, subject, split, conditions, look, notes.append):
             if len(tally) and len(base) < look:
                 yield report
-        how: dict[str, Any] = {"device": conditions.device, "start": tally, "notes": notes.append}
+        batch = fitting_batch(subject, conditions.device)
+        how: dict[str, Any] = {"device": conditions.device, "batch": batch, "start": tally, "notes": notes.append}
         for tally in [base] if recipe.is_empty else evaluate(pruned.model, split, task.normalisation, [look], **how):
             if report.pruned.samples and len(tally) < look:
                 yield report
@@ -336,11 +340,20 @@ def _baseline(
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device)
     base: Tally = _dense.get(key) or EMPTY
-    for grown in evaluate(model, split, task.normalisation, [look], device=conditions.device, start=base, notes=notes):
+    how: dict[str, Any] = {"device": conditions.device, "batch": fitting_batch(subject, conditions.device), "notes": notes}
+    for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
         base = _dense.put(key, grown)
         if len(base) < look:
             yield base
     yield base.first(look)
+
+
+def fitting_batch(subject: Subject, device: str) -> int:
+    """Samples of one forward: what suits the device, fewer for a model whose largest activations would fill the memory."""
+    size = size_of(subject.model, subject.example)
+    if not isinstance(size, Size) or not size.activation_bytes:
+        return batch_size(device)
+    return min(batch_size(device), max(1, BATCH_BYTES // (ALIVE * size.activation_bytes)))
 
 
 def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:

@@ -54,6 +54,7 @@ def evaluate(
     looks: Sequence[int],
     *,
     device: str = "cpu",
+    batch: int | None = None,
     start: Tally = EMPTY,
     notes: Callable[[str], None] = lambda note: None,
 ) -> Iterator[Tally]:
@@ -62,11 +63,12 @@ def evaluate(
     Between two looks nothing waits for the device: batches are queued, and their Tally lies where it was made.
 
     Args:
+        batch: samples of one forward; None = what suits the device.
         start: what is known already; only later samples are run.
         notes: told when memory ran out and batches were halved.
     """
     parts = [start] if len(start) else []
-    done, batch = len(start), batch_size(device)
+    done, batch = len(start), batch or batch_size(device)
     while done < looks[-1]:
         goal = next(look for look in looks if look > done)
         until = min(done + batch, goal)

@@ -54,13 +54,3 @@ def pixels_of(sample: Tensor, scale: float, side: int = SIDE) -> Tensor:
         found = functional.interpolate(found[None], size, mode="area")[0]
     pixels = (found * 255).round().to(torch.uint8)
     return pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0)
-
-
-def spread(values: Tensor) -> Tensor:
-    """(height, width) numbers -> uint8 grey, from the smallest, black, to the largest, white.
-
-    >>> spread(torch.tensor([[1.0, 3.0]])).tolist()
-    [[0, 255]]
-    """
-    low, high = values.min(), values.max()
-    return ((values - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8)

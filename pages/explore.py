@@ -1,15 +1,14 @@
-"""See every layer of the model, how large its weights are, and what each channel is worth."""
+"""See every layer of the model and how large its weights are, before and after the recipe."""
 
 import streamlit as st
 
-from explorer.ui import explore
+from explorer.ui import explore, weights
 
 explore.draw_glance()
 explore.draw_tables()
-explore.draw_distribution()
 
-st.subheader("What each channel is worth", anchor=False)
-explore.draw_importance()
+st.subheader("All weights on one scale", anchor=False)
+weights.draw_distribution()
 
 st.subheader("One layer", anchor=False)
-explore.draw_layer()
+weights.draw_layer()

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import safetensors.torch
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -175,3 +176,26 @@ def test_a_model_without_data_shows_everything_but_accuracy():
     assert shown["Accuracy"] == "not measured" and shown["Parameters"].endswith("k")
     assert any("came without data" in caption.value for caption in app.caption)
     assert not app.error
+
+
+def weights_file(subject) -> bytes:
+    return safetensors.torch.save({name: tensor.clone() * 0.5 for name, tensor in subject.model.state_dict().items()})
+
+
+def test_uploaded_weights_become_a_model_of_this_session():
+    app = opened(model="digits-mlp")
+    app.file_uploader(key="upload").set_value(("half.safetensors", weights_file(load("digits-mlp")), "application/octet-stream"))
+    fine(app.run())
+    assert not app.error
+    box = select(app, "Model")
+    assert box.value.startswith("upload:") and any("digits-mlp (uploaded)" in option for option in box.options)
+    other = opened(model=box.value)
+    assert ["No model on this server" in error.value for error in other.error] == [True]
+
+
+def test_weights_of_another_model_are_refused_with_the_keys_that_differ():
+    app = opened(model="digits-mlp")
+    app.file_uploader(key="upload").set_value(("cnn.safetensors", weights_file(load("digits-cnn")), "application/octet-stream"))
+    fine(app.run())
+    assert ["hidden1" in error.value for error in app.error] == [True]
+    assert select(app, "Model").value == "digits-mlp"

@@ -1,5 +1,6 @@
 """The store: what is put is got again, by everything that it depends on; damage and two writers do no harm."""
 
+import json
 import multiprocessing
 import os
 import time
@@ -113,6 +114,25 @@ def test_notes_tags_and_parent(store):
     assert len(run.note) == NOTE_LIMIT and len(run.tags[0]) == TAG_LIMIT and len(run.tags) == TAG_COUNT
     assert run.parent == parent and run.report == report()
     assert abs(file_of(store, name).stat().st_mtime - before) < 1
+
+
+def test_a_run_that_is_kept_again_keeps_its_origin(store):
+    first, second = store.put(report(0.25)), store.put(report(0.5), parent=None)
+    child = store.put(report(0.75), parent=first)
+    assert store.put(report(0.75), parent=second, note="again") == child
+    assert (store.run(child).parent, store.run(child).note) == (first, "again")
+    assert store.put(report(0.25), parent=child) == first
+    assert store.run(first).parent is None, "else it would descend from itself"
+
+
+def test_the_fingerprint_of_the_masks_is_kept_and_older_files_have_none(store):
+    name = store.put(report(), masks="abc123")
+    assert store.run(name).masks == "abc123"
+    path = file_of(store, name)
+    old = json.loads(path.read_text())
+    del old["masks"]
+    path.write_text(json.dumps(old))
+    assert store.run(name).masks is None and store.run(name).report == report()
 
 
 def test_control_characters_are_left_out_of_notes(store):

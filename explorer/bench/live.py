@@ -71,7 +71,8 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
         kind = "structured" if structured else "unstructured"
         took = _stages(subject, graph, recipe_at(graph, structured, 0.0), conditions, inputs)
         yield row(
-            f"live_full_over_bare_{kind}", pairs, bare, goal=OVERHEAD, bound_by=stages(took), details={"model": subject.name, "samples": len(inputs), **pairs.details},
+            f"live_full_over_bare_{kind}", pairs, bare, goal=OVERHEAD, bound_by=stages(took),
+            details={"model": subject.name, "samples": len(inputs), **pairs.details},
         )  # fmt: skip
 
 

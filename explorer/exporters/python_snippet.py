@@ -88,9 +88,16 @@ def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, 
 def _modules(described: dict[str, Any]) -> Iterator[str]:
     for name, module in described["modules"].items():
         usual = {key: parameter.default for key, parameter in inspect.signature(getattr(nn, module["class"])).parameters.items()}
-        given = {key: value for key, value in module["arguments"].items() if isinstance(value, dict) or usual[key] != value}
+        given = {key: value for key, value in module["arguments"].items() if not _same(value, usual[key])}
         arguments = ", ".join(f"{_name(key)}={_literal(value, pairs=True)}" for key, value in given.items())
         yield f"        put(self, {name!r}, nn.{_name(module['class'])}({arguments}))"
+
+
+def _same(value: Any, default: Any) -> bool:
+    """An argument that need not be written: (1, 1) where 1 is the default, too."""
+    if isinstance(value, list) and not isinstance(default, list | tuple):
+        return all(item == default for item in value)
+    return bool(value == default) and isinstance(value, type(default))
 
 
 def _forward(described: dict[str, Any]) -> Iterator[str]:

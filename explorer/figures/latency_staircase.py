@@ -44,8 +44,8 @@ def _trace(steps: tuple[Step, ...] | list[Step], name: str, colour: str, symbol:
         customdata=[[100 * s.ratio, s.speed_up.ratio, s.speed_up.low, s.speed_up.high, s.answer, s.latency_ms["p10"],
                      s.latency_ms["p90"]] for s in steps],
         hovertemplate=(
-            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms (%{customdata[5]:.2f} to %{customdata[6]:.2f})<br>%{customdata[1]:.2f} times as fast "
-            "(%{customdata[2]:.2f} to %{customdata[3]:.2f})<br>Faster here? %{customdata[4]}"
+            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms (%{customdata[5]:.2f} to %{customdata[6]:.2f})<br>"
+            "%{customdata[1]:.2f} times as fast (%{customdata[2]:.2f} to %{customdata[3]:.2f})<br>Faster here? %{customdata[4]}"
         ),
         marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "shape": "vh"},
     )  # fmt: skip

@@ -12,7 +12,7 @@ def recovery_arms(found: Recovery | None) -> go.Figure:
     """A row each, from the dense model at the top; the band is the dense model's 95 % interval."""
     rows = _rows(found) if found else []
     drawn = figure("What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False)
-    drawn.update_xaxes(range=[0, 101]).update_yaxes(autorange="reversed", type="category")
+    drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(autorange="reversed", type="category")
     if found is None or not rows:
         return nothing(drawn)
     low, high = found.baseline.accuracy_low, found.baseline.accuracy_high
@@ -35,7 +35,7 @@ def _dots(rows: list[tuple[str, Measurement, str]]) -> go.Scatter:
         x=values, y=[text(name) for name, _, _ in rows], mode="markers+text", cliponaxis=False,
         text=[f"{value:.1f}" for value in values], textposition="top center",
         error_x={"array": [high - x for (_, high), x in zip(reach, values, strict=True)],
-                 "arrayminus": [x - low for (low, _), x in zip(reach, values, strict=True)], "thickness": 1.5},
+                 "arrayminus": [x - low for (low, _), x in zip(reach, values, strict=True)], "thickness": 2, "color": DENSE},
         marker={"color": [colour for _, _, colour in rows], "size": 12},
         customdata=[[*r, m.samples, m.loss] for r, (_, m, _) in zip(reach, rows, strict=True)],
         hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples<br>"

@@ -10,7 +10,7 @@ from .style import AFTER, DENSE, figure, nothing
 def recovery_loss(found: Recovery | None) -> go.Figure:
     """The seed that runs, or ran last; on a log scale, since a loss falls by its own share."""
     drawn = figure("Loss while it is trained", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
-    drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log", exponentformat="power")
+    drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log", dtick="D2", exponentformat="power")
     if found is None or not found.epochs:
         return nothing(drawn)
     if found.losses:

@@ -1,5 +1,6 @@
 """Recovery -> how the sizes of weights or channels are spread after each epoch of a penalty: they are seen to split."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -7,9 +8,10 @@ import plotly.graph_objects as go
 
 from ..recovery.regularisation import EDGES
 from ..recovery.values import EpochPoint, Recovery
-from .style import figure, nothing
+from .style import KEPT, figure, nothing
 
 SIZES = {"l1": "|w| of each weight", "l2": "|w| of each weight", "group_lasso": "root mean square of each output channel"}
+SHADES = [[0.0, "rgba(47, 134, 201, 0)"], [1.0, KEPT]]  # from the page's own background on
 
 
 def recovery_norms(found: Recovery | None) -> go.Figure:
@@ -21,9 +23,11 @@ def recovery_norms(found: Recovery | None) -> go.Figure:
         return nothing(drawn)
     shares = [[100 * count / max(1, sum(point.norms)) for count in point.norms] for point in own]
     middles = [(low * high) ** 0.5 for low, high in pairwise(EDGES)]
-    drawn.update_yaxes(type="log", exponentformat="power", dtick=1)
+    filled = [i for i in range(len(middles)) if any(row[i] for row in shares)]
+    ends = [math.log10(EDGES[filled[0]]), math.log10(EDGES[filled[-1] + 1])]
+    drawn.update_layout(margin_t=60).update_yaxes(type="log", exponentformat="power", dtick=1, range=ends)
     return drawn.add_trace(go.Heatmap(
-        x=[point.epoch for point in own], y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale="Blues",
+        x=[point.epoch for point in own], y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale=SHADES,
         colorbar={"title": {"text": "% of all"}}, zmin=0,
         hovertemplate="epoch %{x}, about %{y:.2g}: %{z:.1f} % of all<extra></extra>",
     ))  # fmt: skip

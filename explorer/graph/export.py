@@ -12,6 +12,7 @@ from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk, solve
+from .limits import check_analysable
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 KEPT_GRAPHS = 8
@@ -67,6 +68,8 @@ def analyse(subject: Subject) -> ModelGraph:
 def _analyse(subject: Subject) -> ModelGraph:
     params = sum(p.numel() for p in subject.model.parameters())
     try:
+        check_analysable(subject.model, subject.example)
+        _check_names(subject.model)
         program = export_program(subject.model, subject.example)
         walk = Walk(program).run()
         coupling = solve(walk)
@@ -76,6 +79,17 @@ def _analyse(subject: Subject) -> ModelGraph:
         return ModelGraph(ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error)))
     layers = layers_of_graph(subject.model, walk)
     return ModelGraph(ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling)
+
+
+def _check_names(model: nn.Module) -> None:
+    """Names of layers become code in a rebuilt graph, so one that ends a string literal there must not.
+
+    Raises:
+        GraphError: there is such a name.
+    """
+    for name, _ in model.named_modules():
+        if not name.isprintable() or any(letter in name for letter in "\"'\\"):
+            raise GraphError(f"A layer is called {name[:60]!r}; rename it without quotes to prune its channels, weights can be.")
 
 
 def _unreadable(problem: Exception) -> GraphError:

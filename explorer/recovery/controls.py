@@ -47,7 +47,7 @@ def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean over seeds with its 95 % t-interval; without width for a single seed, where nothing is known of it."""
+    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; without width for a single seed, which tells of none."""
 
     mean: float
     low: float
@@ -68,4 +68,4 @@ def spread(values: Sequence[float]) -> Spread:
         raise ValueError(f"A spread needs 1 to {len(QUANTILES) + 1} values, got {len(values)}.")
     centre = mean(values)
     half = QUANTILES[len(values) - 2] * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Spread(centre, centre - half, centre + half, len(values))
+    return Spread(centre, max(0.0, centre - half), min(1.0, centre + half), len(values))

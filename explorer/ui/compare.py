@@ -151,9 +151,10 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     if not usual:
         st.caption("None of these runs has a measured accuracy.")
         return
-    cost: Cost = st.segmented_control("Cost", list(COSTS), default="params", format_func=COST_WORDS.__getitem__,
-                                      key="compare_cost", required=True)  # fmt: skip
-    ground = _ground(usual)
+    with st.container(horizontal=True, gap="small"):
+        with st.container(width=150):
+            cost: Cost = st.selectbox("Cost", list(COSTS), format_func=COST_WORDS.__getitem__, key="compare_cost")
+        ground = _ground(usual)
     machine = next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None) if cost == "latency" else None
     reasons = {run.name: left_out(run, ground, cost, machine) for run in shown}
     fitting = [run for run in shown if reasons[run.name] is None]
@@ -169,8 +170,9 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
 def _ground(usual: Sequence[Ground]) -> Ground:
     if len(usual) == 1:
         return usual[0]
-    return st.selectbox("Measured on", usual, format_func=str, key="compare_ground",
-                        help="Only runs on the same data, split and samples stand in one figure.")  # fmt: skip
+    with st.container(width=275):
+        return st.selectbox("Measured on", usual, format_func=str, key="compare_ground",
+                            help="Only runs on the same data, split and samples stand in one figure.")  # fmt: skip
 
 
 def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:

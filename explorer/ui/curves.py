@@ -135,14 +135,22 @@ def _draw_curve() -> None:
 def _draw_question() -> None:
     possible = [along for along in ALONGS if along in ("strength", "weight") or session.profile().free_groups]
     with st.container(horizontal=True, vertical_alignment="bottom", key="curve question"):
-        along = st.selectbox("Curve", possible, format_func=ALONGS.__getitem__, key="curve_along", help=ALONG_HELP, width=270)
+        along = st.selectbox("Curve", possible, format_func=ALONGS.__getitem__, key="curve_along", help=ALONG_HELP,
+                             width=270, on_change=_asked_anew)  # fmt: skip
         if along != "strength":
             names = [name for name, allocator in ALLOCATORS.items() if not allocator.traits["needs_scan"]]
-            st.selectbox("Allocator", names, key="curve_allocator", help=GLOSSARY["allocator"], width=170)
-        st.toggle("Random control", key="curve_control", help=CONTROL_HELP)
+            st.selectbox("Allocator", names, key="curve_allocator", help=GLOSSARY["allocator"], width=170,
+                         on_change=_asked_anew)  # fmt: skip
+        st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
     usual = usual_axis(along)
     st.segmented_control("Against", list(AXES), default=usual, format_func=AXES.__getitem__, key=_axis_key(usual),
-                         label_visibility="collapsed")  # fmt: skip
+                         label_visibility="collapsed", on_change=_asked_anew)  # fmt: skip
+
+
+def _asked_anew() -> None:
+    """Draw the curve's regions, and follow what it begins."""
+    watched.hurry()
+    watched.refresh()
 
 
 def _draw_status() -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from ..labels import GLOSSARY
 from ..lessons.reading import lessons
 from ..lessons.values import Lesson, Section
-from . import layout, learner, lesson_predict, lesson_steps, session
+from . import class_board, layout, learner, lesson_predict, lesson_steps, session
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
 INTRO = (
@@ -20,6 +20,7 @@ def draw() -> None:
     if now.lesson in known:
         _draw_lesson(known[now.lesson], now)
     else:
+        class_board.draw()
         _draw_list(list(known.values()), now)
     learner.write_url()
 

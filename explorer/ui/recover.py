@@ -158,6 +158,8 @@ def _status() -> None:
             st.button(words, "start recovery", on_click=_start, type="primary", icon=":material/play_arrow:")
             if stopped:
                 st.caption("Stopped. What was trained so far is kept, and goes on from there.")
+        elif not empty:
+            st.caption("Done. Change the plan, or the recipe on the Prune page, to train again.")
     if state.error and state.key == _key():
         layout.draw_notice(state.error)
     found = _shown()
@@ -176,7 +178,8 @@ def _share(state: JobState) -> tuple[float, str]:
 
 
 def _draw_figures() -> None:
-    left, right = st.columns(2, gap="large")
+    with st.container(key="below"):  # whose columns wrap where the page is narrow
+        left, right = st.columns(2, gap="large")
     with left:
         watched("recovery accuracy", _accuracy, LANE, facet=lambda: (found := _shown()) and (found.key, len(found.epochs)))
     with right:

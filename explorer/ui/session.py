@@ -18,6 +18,7 @@ from ..environment import pick_device
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph
 from ..jobs import JobState
+from ..loaders.uploads import upload
 from ..masking import check_parts
 from ..registry import CRITERIA
 from ..values import ModelProfile, Recipe, Report, Subject
@@ -44,6 +45,7 @@ class _State:
     acknowledged: int = 0
     told: dict[str, tuple[Any, int]] = field(default_factory=dict)  # widget -> the value that it shows, version of its key
     notice: str | None = None
+    uploads: dict[str, str] = field(default_factory=dict)  # name of a model with uploaded weights -> how it is shown
     remembered: dict[str, Any] = field(default_factory=dict)
 
 
@@ -109,9 +111,27 @@ def set_model(name: str) -> None:
     Raises:
         UnknownNameError: the server does not offer it.
     """
-    _offered(name)
+    if name not in _state().uploads:
+        _offered(name)
     _state().model = name
     _state().generation += 1
+
+
+def models() -> dict[str, str]:
+    """The models of this session: name -> how it is shown."""
+    return {**{name: name for name in settings.current().offered}, **_state().uploads}
+
+
+def upload_weights(content: bytes) -> None:
+    """Put the weights of a safetensors file into the current architecture, as another model of this session.
+
+    Raises:
+        LoadError: the file is not safetensors, is damaged, or does not fit; says which keys.
+    """
+    made = upload(subject(), content)
+    name = resources.keep_upload(made)
+    _state().uploads[name] = f"{made.name} {made.id[:4]}"
+    set_model(name)
 
 
 def subject() -> Subject:
@@ -315,6 +335,11 @@ def recalled(name: str, default: Any = None) -> Any:
 def _session_id() -> str:
     context = get_script_run_ctx()
     return context.session_id if context else "no browser"
+
+
+def identity() -> str:
+    """What tells this browser session from others."""
+    return _session_id()
 
 
 def job(lane: str, key: Hashable, make: Callable[[], Iterable[Any]]) -> JobState:

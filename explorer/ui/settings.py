@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..lessons.board import Classroom
 from ..loaders import DEFAULT_MODEL, load
 from ..registry import SAMPLES
 from ..sample_training import weights_path
@@ -17,11 +18,13 @@ class Settings:
         models: names in the list; empty = every sample that has weights.
         device: "auto", "cpu" or "cuda".
         load: name -> Subject.
+        classroom: of a class, or None.
     """
 
     models: tuple[str, ...] = ()
     device: str = "auto"
     load: Callable[[str], Subject] = load
+    classroom: Classroom | None = None
 
     @property
     def offered(self) -> tuple[str, ...]:

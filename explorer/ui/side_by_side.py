@@ -11,6 +11,8 @@ from ..stored_run import Run
 from . import layout, resources, run_answers, runs, session, watched
 from .run_words import called, facts
 
+NAME_WIDTH = 300  # pixels
+OPEN = "Its recipe becomes the current one on the Prune page."
 AGAIN = "Decide and measure it again, and say whether the masks are the same bit for bit."
 
 
@@ -21,9 +23,8 @@ def draw(chosen: Sequence[Run]) -> None:
         return
     names = {run.name: called(run) for run in chosen}
     _facts(chosen)
-    with st.container(horizontal=True):
-        for run in chosen:
-            _actions(run)
+    for run in chosen:
+        _actions(run)
     _go()
     watched.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
     reports = {names[run.name]: run.report for run in chosen}
@@ -47,17 +48,17 @@ def _facts(chosen: Sequence[Run]) -> None:
 
 
 def _actions(run: Run) -> None:
-    with st.container(border=True, width=352, key=f"actions {run.name}"):
-        st.markdown(f"**{layout.plain(called(run))}**")
-        with st.container(horizontal=True, gap="small"):
-            act = st.button
-            act("Open", f"open {run.name}", "Its recipe becomes the current one on the Prune page.",
-                lambda: session.attempt(_open, run), icon=":material/open_in_new:")  # fmt: skip
-            act("Replay", f"replay {run.name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:")
-            _edit(run)
-            with st.popover("", icon=":material/delete:", help="Delete this run"):
-                st.caption("The run goes for good; its recipe and numbers with it.")
-                act("Delete", f"delete {run.name}", None, lambda: session.attempt(runs.store().delete, run.name), type="primary")
+    """One line: the run's name, and what can be done with it."""
+    act, name = st.button, run.name
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"actions {name}"):
+        with st.container(width=NAME_WIDTH):
+            st.markdown(f"**{layout.plain(called(run))}**")
+        act("Open", f"open {name}", OPEN, lambda: session.attempt(_open, run), icon=":material/open_in_new:")
+        act("Replay", f"replay {name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:")
+        _edit(run)
+        with st.popover("", icon=":material/delete:", help="Delete this run"):
+            st.caption("The run goes for good; its recipe and numbers with it.")
+            act("Delete", f"delete {name}", None, lambda: session.attempt(runs.store().delete, name), type="primary")
 
 
 def _edit(run: Run) -> None:

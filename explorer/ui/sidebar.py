@@ -4,7 +4,7 @@ import streamlit as st
 
 from ..environment import DEVICES, pick_device
 from ..errors import ExplorerError
-from . import layout, session, settings, widgets
+from . import layout, session, widgets
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
@@ -13,8 +13,10 @@ ALWAYS_THERE = ("auto", "cpu")
 def draw() -> None:
     """Model, what is known of it, number of samples, device."""
     with st.sidebar:
-        widgets.choose("Model", list(settings.current().offered), session.model_name(), session.set_model, key="model")
+        names = session.models()
+        widgets.choose("Model", list(names), session.model_name(), session.set_model, key="model", names=names)
         _about()
+        _upload()
         _samples()
         _device()
     if session.notice():
@@ -33,6 +35,18 @@ def _about() -> None:
     else:
         lines.append("No data: everything but accuracy is measured.")
     st.caption(layout.plain("\n\n".join(lines)))
+
+
+def _upload() -> None:
+    with st.popover("Own weights", icon=":material/upload:", help="Your weights in this architecture."):
+        st.caption("A .safetensors file whose names and shapes are those of this model. It stays on this machine.")
+        st.file_uploader("Weights", ["safetensors"], key="upload", on_change=lambda: session.attempt(_take_upload))
+
+
+def _take_upload() -> None:
+    given = session.shown("upload")
+    if given is not None:
+        session.upload_weights(given.getvalue())
 
 
 def _samples() -> None:

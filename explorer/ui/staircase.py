@@ -99,7 +99,7 @@ def _draw_found() -> None:
     group, groups = _group(), list(session.profile().free_groups)
     state = _run(group) if _is_asked(group) else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(LABELS["group"], groups, key=GROUP, help=GLOSSARY["coupled group"], width=260)
+        st.selectbox(LABELS["group"], groups, key=GROUP, help=GLOSSARY["coupled group"], width=260, on_change=watched.refresh)
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")
         elif found(group) is None:

@@ -10,10 +10,18 @@ from . import session
 
 
 def choose(
-    label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
+    names: Mapping[Any, str] | None = None,
 ) -> None:
-    """A selectbox that shows a value; `take` is told of another choice."""
-    st.selectbox(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
+    """A selectbox that shows a value; `take` is told of another choice. `names` tells how an option is shown."""
+    shown = (lambda option: names[option]) if names else str
+    st.selectbox(label, options, key=session.show(key, value), on_change=told(key, take), help=help, format_func=shown)
 
 
 def switch(

@@ -1,0 +1,53 @@
+"""Start the page for a class: an anonymous board that all browsers share, a join link, and a token for the teacher."""
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .app import free_port
+from .output import note
+
+if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
+    from ..lessons.board import Classroom
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="what the class prunes, such as digits-cnn")
+    parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in")
+    parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until interrupted; the links are printed first.
+
+    Raises:
+        ExplorerError: an unknown model or device, or a port that is taken.
+    """
+    from ..lessons.board import Classroom
+    from ..loaders import load
+    from ..ui.server import serve
+    from ..ui.settings import Settings
+    from .model import check_names, set_up
+
+    check_names(arguments.models, None)
+    set_up(arguments.device)
+    room = Classroom()
+    settings = Settings(tuple(arguments.models), arguments.device, partial(load, data=arguments.data), classroom=room)
+    port = free_port(arguments.host, arguments.port)
+    for line in told(room, arguments.host, port):
+        note(line)
+    serve(settings, host=arguments.host, port=port, open_browser=False)
+
+
+def told(room: "Classroom", host: str, port: int) -> list[str]:
+    """What the teacher reads on the console."""
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}/learn"
+    reach = ["Only this machine can open it; start again with --host and your address to let the class in."]
+    return [
+        f"For the class:   {address}?join={room.code}",
+        f"For you alone:   {address}?join={room.code}&teacher={room.token}",
+        *(reach if host in ("127.0.0.1", "localhost", "::1") else []),
+    ]

@@ -1,0 +1,32 @@
+"""Points of a class -> accuracy against size, with the front that nobody beats."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..lessons.board import BoardPoint, front
+from .style import AFTER, KEPT, figure, nothing, text
+
+
+def class_front(points: Sequence[BoardPoint]) -> go.Figure:
+    """Every point with its interval under its nickname, and a step line along the front."""
+    drawn = figure("Accuracy against size, the whole class", "Parameters left and not zero (% of the dense model)",
+                   f"{LABELS['accuracy']} (%)", height=420)  # fmt: skip
+    drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
+    if not points:
+        return nothing(drawn, "No point yet: be the first")
+    best = front(points)
+    drawn.add_trace(go.Scatter(
+        x=[100 * p.left for p in best], y=[100 * p.accuracy for p in best], mode="lines", name="the class's front",
+        line={"color": AFTER, "shape": "hv", "width": 2}, hoverinfo="skip",
+    ))  # fmt: skip
+    return drawn.add_trace(go.Scatter(
+        x=[100 * p.left for p in points], y=[100 * p.accuracy for p in points], mode="markers+text", name="students",
+        text=[text(p.nickname) for p in points], textposition="top center", marker={"color": KEPT, "size": 10},
+        error_y={"array": [100 * (p.high - p.accuracy) for p in points],
+                 "arrayminus": [100 * (p.accuracy - p.low) for p in points], "thickness": 1},
+        customdata=[[100 * p.low, 100 * p.high, p.samples] for p in points],
+        hovertemplate="%{text}: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples, %{x:.1f} % left"
+        "<extra></extra>",
+    ))  # fmt: skip

@@ -1,0 +1,91 @@
+"""The class's board on the Learn page: put your recipe on it, see everybody's; the teacher's table opens with a token."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ..figures.class_front import class_front
+from ..lessons.board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
+from . import layout, session, settings
+
+REFRESH_S = 4.0
+NAME, CODE = "board nickname", "board code"
+JOINED = "joined the class"
+FORMULA = "=+-@\t\r"  # a spreadsheet would run a cell that begins with one of these
+
+
+def draw() -> None:
+    """Nothing, unless the program was started for a class."""
+    room = settings.current().classroom
+    if room is None:
+        return
+    st.header("The class", anchor=False)
+    if _admitted(room):
+        _draw_form(room)
+        st.fragment(_draw_board, run_every=REFRESH_S)(room)
+    _draw_teacher(room)
+
+
+def _admitted(room: Classroom) -> bool:
+    """The link, or the learner, has told the code."""
+    if session.recalled(JOINED) or room.admits(st.query_params.get("join", "")):
+        session.remember(JOINED, True)
+        return True
+    st.text_input("Code of the class", key=CODE, max_chars=40, on_change=_join, args=(room,))
+    st.caption("Your teacher's link brings it along.")
+    return False
+
+
+def _join(room: Classroom) -> None:
+    if room.admits(str(session.shown(CODE, ""))):
+        session.remember(JOINED, True)
+
+
+def _draw_form(room: Classroom) -> None:
+    st.markdown("Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your "
+                "old one. Nicknames only: nothing else is asked or kept, and the board goes when the program ends.")  # fmt: skip
+    report = session.report()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Nickname", key=NAME, max_chars=LONGEST_NAME, width=240)
+        st.button("Put my recipe on the board", "put on board", on_click=session.attempt, args=(_put, room), type="primary",
+                  disabled=report is None or report.stage != "final")  # fmt: skip
+    if report is None or report.stage != "final":
+        st.caption("Your recipe is being measured.")
+
+
+def _put(room: Classroom) -> None:
+    """
+    Raises:
+        BoardError: there is no result yet, or the nickname does not do.
+    """
+    report = session.report()
+    if report is None:
+        raise BoardError("Your recipe is still being measured; try again in a moment.")
+    room.board.put(point_of(str(session.shown(NAME, "")), report), session.identity())
+
+
+def _draw_board(room: Classroom) -> None:
+    points = [point for point in room.board.points() if point.model == session.subject().name]
+    st.plotly_chart(class_front(points), width="stretch", key="class front", config={"displayModeBar": False})
+    others = len(room.board.points()) - len(points)
+    st.caption(layout.plain(f"{len(points)} points of {session.subject().name}; bars cover 95 %." + (
+        f" {others} more of other models." if others else "")))  # fmt: skip
+
+
+def _draw_teacher(room: Classroom) -> None:
+    if room.trusts(st.query_params.get("teacher", "")):
+        st.download_button("Save the results as CSV", as_csv(room.board.points()), "class.csv", "text/csv", key="class csv",
+                           on_click="ignore", icon=":material/download:")  # fmt: skip
+
+
+def as_csv(points: Sequence[BoardPoint]) -> str:
+    """One row a point; cells that a spreadsheet would run are led by an apostrophe."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(["nickname", "model", "left", "accuracy", "low", "high", "samples", "recipe"])
+    for p in points:
+        name = f"'{p.nickname}" if p.nickname[0] in FORMULA else p.nickname
+        writer.writerow([name, p.model, f"{p.left:.4f}", f"{p.accuracy:.4f}", f"{p.low:.4f}", f"{p.high:.4f}", p.samples, p.recipe])
+    return written.getvalue()
