@@ -73,7 +73,7 @@ def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | Non
         return f"it was measured on {own.samples:,} samples"
     label, read = COSTS[cost]
     if read(run.report.pruned) is None:
-        return f"{label.split(' (')[0].lower()} was not measured"
+        return f"it has no measurement of {label.split(' (')[0]}"
     if cost == "latency" and machine is not None and machine_of(run) != machine:
         return f"its latency is of another machine ({machine_of(run)})"
     return None
@@ -82,7 +82,8 @@ def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | Non
 def machine_of(run: Run) -> str:
     """Where a latency belongs to: device and threads."""
     where = run.report.environment
-    return f"{where.get('device_name', where.get('device', 'unknown'))}, {where.get('threads', '?')} threads"
+    threads = where.get("threads", "?")
+    return f"{where.get('device_name', where.get('device', 'unknown'))}, {threads} thread{'s' * (threads != 1)}"
 
 
 # --------------------------------------------------------------------------- the front

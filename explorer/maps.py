@@ -46,7 +46,7 @@ class _Attentive(GraphRun):
     def run_node(self, node: fx.Node) -> Any:
         if op_name(node.target) == "scaled_dot_product_attention" and self.module.startswith(where(node) + "."):
             query, key, _, *mask = node.args
-            if mask and mask[0] is not None or node.kwargs.get("attn_mask") is not None or node.kwargs.get("is_causal"):
+            if (mask and mask[0] is not None) or node.kwargs.get("attn_mask") is not None or node.kwargs.get("is_causal"):
                 return super().run_node(node)
             query, key = self.env[query], self.env[key]
             scale = node.kwargs.get("scale") or 1 / math.sqrt(query.shape[-1])

@@ -151,7 +151,7 @@ class Store:
     def _read(self, path: Path) -> Run | None:
         try:
             return Run.from_json(path.stem, json.loads(path.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None
         except (ExplorerError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             path.unlink(missing_ok=True)  # damaged, or of a version that wrote something else: it can be measured again

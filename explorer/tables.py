@@ -34,6 +34,7 @@ FLIP_COLUMNS = {
     "first": TEXT, "second": TEXT, "both_right": WHOLE, "only_first": WHOLE, "only_second": WHOLE, "both_wrong": WHOLE,
     "agreement": REAL, "change": TEXT, "p_value": REAL,
 }  # fmt: skip
+FADER_COLUMNS = {"part": TEXT, "bank": TEXT, "removed": REAL, "units": WHOLE, "params": WHOLE, "note": TEXT}
 QUANTITY_COLUMNS = {"quantity": TEXT, "dense": REAL, "pruned": REAL}
 DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
 RUN_COLUMNS = (
@@ -142,6 +143,11 @@ def curve(reports: Iterable[Report]) -> pd.DataFrame:
 def samples(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Sample models: name -> card with task, params, macs and accuracy as far as they are known."""
     return _frame(({**card, "name": name} for name, card in cards.items()), SAMPLE_COLUMNS)
+
+
+def faders(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a fader: part, bank, per cent removed, units, parameters, note."""
+    return _frame(rows, FADER_COLUMNS)
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from explorer.ui import controls, curves, panel, results, runs, scanning, staircase, take_away
+from explorer.ui import controls, curves, panel, part_table, results, runs, scanning, sensitivities, staircase, take_away
 
 results.draw_metrics()
 controls.draw()
 results.draw_welcome()
 panel.draw()
 scanning.draw()
+sensitivities.draw()
+part_table.draw()
 
 with st.container(key="below"):
     curve, outcome = st.columns(2, gap="large")

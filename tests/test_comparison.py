@@ -24,8 +24,11 @@ from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome,
 
 def run(name="a", *, accuracy=0.9, params=1000, samples=512, split="tuning", task="digits", parent=None, created=0.0, model="m",
         note="", tags=(), latency=None, threads=1):  # fmt: skip
-    measured = Measurement(accuracy, accuracy - 0.02, accuracy + 0.02, 0.5, samples, round(accuracy * samples), params, params, 9000,
-                           {"dense": 4 * params, "deflate": 3 * params}, latency)  # fmt: skip
+    sizes = {"dense": 4 * params, "deflate": 3 * params}
+    correct = round(accuracy * samples)
+    measured = Measurement(
+        accuracy, accuracy - 0.02, accuracy + 0.02, 0.5, samples, correct, params, params, 9000, sizes, latency
+    )
     report = Report(
         subject={"id": model, "name": f"model {model}", "task": task, "task_fingerprint": f"{task} hash"},
         recipe=Recipe(channels={"conv1": 0.5}), baseline=replace(measured, accuracy=0.95, params=2000), pruned=measured,
@@ -56,7 +59,7 @@ def test_a_ground_is_data_split_and_samples():
         ({"samples": 200}, "it was measured on 200 samples"),
         ({"split": "held_out"}, "it was measured on the held-out split"),
         ({"task": "shapes"}, "it was measured on other data (shapes)"),
-        ({"params": None}, "parameters was not measured"),
+        ({"params": None}, "it has no measurement of Parameters"),
     ],
 )
 def test_what_is_left_out_has_a_reason(changed, why):
@@ -71,9 +74,9 @@ def test_what_is_left_out_has_a_reason(changed, why):
 def test_latencies_of_two_machines_are_not_compared():
     time = {"median": 1.0, "p10": 0.9, "p90": 1.1, "batch": 1}
     fast, slow = run(latency=time, threads=8), run(latency=time, threads=1)
-    assert left_out(slow, GROUND, "latency", "chip, 8 threads") == "its latency is of another machine (chip, 1 threads)"
+    assert left_out(slow, GROUND, "latency", "chip, 8 threads") == "its latency is of another machine (chip, 1 thread)"
     assert left_out(fast, GROUND, "latency", "chip, 8 threads") is None
-    assert left_out(run(), GROUND, "latency") == "latency was not measured"
+    assert left_out(run(), GROUND, "latency") == "it has no measurement of Latency"
 
 
 # --------------------------------------------------------------------------- the front
@@ -84,7 +87,8 @@ def point(name, cost, accuracy, half=0.02):
 
 
 def test_standings_by_hand():
-    given = [point("dear", 9, 0.95), point("cheap", 1, 0.60), point("middle", 5, 0.90), point("near", 6, 0.89), point("bad", 7, 0.70)]
+    placed = (("dear", 9, 0.95), ("cheap", 1, 0.60), ("middle", 5, 0.90), ("near", 6, 0.89), ("bad", 7, 0.70))
+    given = [point(*item) for item in placed]
     found = {p.name: p.standing for p in judged(given)}
     assert found == {"cheap": "front", "middle": "front", "dear": "front", "near": "within noise", "bad": "beaten"}
     assert [p.name for p in judged(given)] == ["cheap", "middle", "near", "bad", "dear"]
@@ -106,8 +110,8 @@ def test_the_dense_model_of_each_run_is_a_point_once():
 
 
 def test_children_stand_below_their_parents():
-    runs = [run("c", parent="a", created=3), run("a", created=1), run("b", parent="a", created=2), run("d", parent="b", created=4),
-            run("orphan", parent="gone", created=0)]  # fmt: skip
+    runs = [run("c", parent="a", created=3), run("a", created=1), run("b", parent="a", created=2),
+            run("d", parent="b", created=4), run("orphan", parent="gone", created=0)]  # fmt: skip
     tree = [(branch.run.name, branch.depth, branch.parent) for branch in family(runs)]
     assert tree == [("orphan", 0, None), ("a", 0, None), ("b", 1, 1), ("d", 2, 2), ("c", 1, 1)]
 
@@ -169,7 +173,6 @@ def stored(model):
 
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
-    subject, graph = model
     *steps, poll = ask([Candidate("dense", *model, Recipe()), Candidate("half", *model, HALF)], Conditions(300))
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
     assert int(poll.tallies["dense"].correct.sum()) == stored.report.baseline.correct

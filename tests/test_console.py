@@ -16,8 +16,10 @@ from explorer.ui.console.model import Bank, ConsoleData, Edit, Strip, apply_edit
 from explorer.ui.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern
 from explorer.ui.history import LONGEST, History, Step
 from explorer.ui.metrics import WAITING, cards
+from explorer.ui.part_table import edited
 from explorer.ui.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.recipe_files import read_recipe
+from explorer.ui.snapshots import COUNT_LIMIT, Shelf
 from explorer.values import Group, Layer, Measurement, ModelProfile, PartOutcome, Recipe, Report, Slot, Subject, subject_id
 
 FREE = Strip("conv1", ("", "conv1"), 0.0, 16, "channel", 100)
@@ -114,8 +116,8 @@ def test_another_model_has_facts_of_another_name():
 
 
 def test_a_cut_that_achieves_nothing_is_still_told():
-    shown = (Bank("channels", "Channels", "", (replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one"),)),)
-    told = ConsoleData("e", 0, 0, shown, ()).state()["banks"]["channels"]["conv1"]
+    strip = replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one")
+    told = ConsoleData("e", 0, 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"]["channels"]["conv1"]
     assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}
 
 
@@ -303,3 +305,40 @@ def test_a_latency_that_is_not_distinguishable_states_no_change():
     assert cards(replace(base, speed_up=vague))[4].change is None
     assert cards(replace(base, speed_up={**vague, "ratio": 2.0, "low": 1.5, "verdict": "faster"}))[4].change == "-50.0 %"
     assert cards(base)[4].notes[1] == "the dense model's: shapes didn't change"
+
+
+# --------------------------------------------------------------------------- the table, snapshots
+
+
+def test_rows_of_the_table_are_the_faders_in_their_order():
+    recipe = edited(Recipe(channels={"conv1": 0.5}), BANKS, {0: {"removed": 25.0}, 2: {"removed": 50}})
+    assert (dict(recipe.channels), dict(recipe.weights)) == ({"conv1": 0.25}, {"conv2": 0.5})
+    assert edited(recipe, BANKS, {"0": {"removed": None}}) == Recipe(weights={"conv2": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "told"), [(1, 50, "is an output"), (2, 30, "is a switch"), (0, 100, r"\[0, 1\)"), (0, -1, r"\[0, 1\)")]
+)
+def test_a_row_refuses_what_its_fader_refuses(row, value, told):
+    with pytest.raises(ExplorerError, match=told):
+        edited(Recipe(), BANKS, {row: {"removed": value}})
+
+
+def test_switching_between_a_and_b_and_back_gives_both_again():
+    a, b = Recipe(channels={"conv1": 0.5}), Recipe(weights={"fc": 0.25})
+    shelf = Shelf().switched("B", a)
+    assert (shelf.slot, shelf.other) == ("B", a)
+    back = shelf.switched("A", b)
+    assert (back.slot, back.other) == ("A", b)
+    assert back.switched("A", a) is back
+
+
+def test_snapshots_have_names_and_an_end():
+    shelf = Shelf().saved("  half\n ", Recipe())
+    assert dict(shelf.named) == {"half": Recipe()} and shelf.without("half") == Shelf()
+    with pytest.raises(RecipeError, match="needs a name"):
+        shelf.saved("\n", Recipe())
+    for number in range(COUNT_LIMIT - 1):
+        shelf = shelf.saved(str(number), Recipe())
+    with pytest.raises(RecipeError, match="delete one"):
+        shelf.saved("one more", Recipe())

@@ -50,8 +50,7 @@ def test_the_page_shows_the_dense_model():
     card = json.loads((paths.sample_models() / "cards" / f"{MODEL}.json").read_text(encoding="utf-8"))
     assert shown["Held-out accuracy"] == f"{card['held_out']['accuracy'] * 100:.1f} %"
     assert list(charts(page)) == [
-        "How large the weights of each layer are", "How much each channel of conv1 matters", "Weights of conv1 by magnitude",
-        "Magnitudes of the weights of conv1",
+        "How large the weights of each layer are", "Weights of conv1 by magnitude", "Magnitudes of the weights of conv1",
     ]  # fmt: skip
     assert all("removed" not in names(spec) for spec in charts(page).values())
 
@@ -64,13 +63,20 @@ def test_the_tables_have_a_row_for_each_layer_and_group():
     assert groups["Why it cannot be pruned"].notna().tolist() == [False, False, False, True]
 
 
-def test_the_recipe_of_the_link_sets_thresholds_and_cuts():
+def test_the_recipe_of_the_link_sets_thresholds_and_draws_what_is_left():
+    found = names(charts(opened(RECIPE))["How large the weights of each layer are"])
+    assert "largest weight removed" in found and "after" in found
+    assert "after" not in names(charts(opened())["How large the weights of each layer are"])
+
+
+def test_a_layer_can_be_seen_as_a_pattern_of_zeros_and_by_the_norms_of_its_filters():
     page = opened(RECIPE)
-    found = charts(page)
-    assert "largest weight removed" in names(found["How large the weights of each layer are"])
-    page.selectbox(key="explore_group").select("conv2").run()
-    cut = charts(page)["How much each channel of conv2 matters"]
-    assert names(cut) == ["kept", "removed"] and len(cut["layout"]["shapes"]) == 1
+    page.selectbox(key="explore_layer").select("conv3").run()
+    page.button_group(key="layer view").set_value("zeros").run()
+    assert [title for title in charts(page) if title.startswith("Zeros of conv3")] and not page.exception
+    assert any("of this layer is zero" in caption.value for caption in page.caption)
+    page.button_group(key="layer view").set_value("norms").run()
+    assert names(charts(page)["Norm of each filter of conv3"])[:2] == ["before", "after"]
 
 
 def test_a_layer_can_be_chosen_and_seen_as_the_recipe_leaves_it():
@@ -89,11 +95,12 @@ def test_a_damaged_link_shows_the_dense_model():
     page.query_params["model"] = "digits-mlp"
     page.query_params["recipe"] = "broken"
     page.run()
-    assert not page.exception and len(charts(page)) == 4
+    assert not page.exception and len(charts(page)) == 3
     assert any("How large" in title for title in charts(page))
 
 
 def test_the_page_is_wiring_only():
     text = Path(PAGE).read_text(encoding="utf-8")
     assert "def " not in text and "torch" not in text and "session_state" not in text
-    assert "session_state" not in (Path(settings.__file__).parent / "explore.py").read_text(encoding="utf-8")
+    for name in ("explore.py", "weights.py"):
+        assert "session_state" not in (Path(settings.__file__).parent / name).read_text(encoding="utf-8")

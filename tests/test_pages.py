@@ -199,3 +199,32 @@ def test_weights_of_another_model_are_refused_with_the_keys_that_differ():
     fine(app.run())
     assert ["hidden1" in error.value for error in app.error] == [True]
     assert select(app, "Model").value == "digits-mlp"
+
+
+def test_a_snapshot_comes_back_and_b_waits_while_a_is_shown():
+    first, second = Recipe(channels={"conv1": 0.5}), Recipe(channels={"conv1": 0.25, "conv2": 0.25, "conv3": 0.25})
+    app = opened(recipe=first.to_url())
+    app.text_input(key="snapshot name").set_value("half")
+    app.button(key="snapshot save").click()
+    fine(app.run())
+    (slots,) = (group for group in app.button_group if group.label == "A/B")
+    slots.set_value("B")
+    fine(app.run())
+    app.slider(key="target").set_value(25)
+    app.button(key="apply").click()
+    assert address(fine(app.run())) == second
+    (slots,) = (group for group in app.button_group if group.label == "A/B")
+    slots.set_value("A")
+    assert address(fine(app.run())) == first
+    app.button(key="reset").click()
+    fine(app.run())
+    app.button(key="snapshot 0").click()
+    assert address(fine(app.run())) == first
+
+
+def test_the_table_shows_every_fader():
+    app = opened(recipe=Recipe(channels={"conv1": 0.5}).to_url())
+    app.toggle(key="table shown").set_value(True)
+    fine(app.run())
+    (frame,) = (table.value for table in app.dataframe if "bank" in table.value)
+    assert dict(zip(frame["part"], frame["removed"], strict=True)) == {"conv1": 50, "conv2": 0, "conv3": 0, "fc": 0}

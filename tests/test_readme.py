@@ -15,7 +15,7 @@ import torch
 from explorer.cli import VERBS, main
 from explorer.commands.models import facts
 from explorer.loaders import load
-from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
+from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
 from explorer.statistics import format_accuracy
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +52,7 @@ def tables() -> dict[str, str]:
             ["criterion", "rates", "what it does"], [[f"`{p.name}`", p.traits["level"], p.tooltip] for p in criteria]
         ),
         "allocators": table(["allocator", "what it does"], [[f"`{p.name}`", p.tooltip] for p in ALLOCATORS.values()]),
+        "exporters": table(["format", "what it is"], [[f"`{p.name}`", p.tooltip] for p in EXPORTERS.values()]),
     }
 
 
@@ -59,7 +60,7 @@ def marked(name: str, content: str) -> str:
     return f"<!-- {name} -->\n{content}\n<!-- end -->"
 
 
-@pytest.mark.parametrize("name", ["samples", "criteria", "allocators"])
+@pytest.mark.parametrize("name", ["samples", "criteria", "allocators", "exporters"])
 def test_tables_are_those_of_the_program(name):
     assert marked(name, tables()[name]) in TEXT, "write them anew: python tests/test_readme.py"
 

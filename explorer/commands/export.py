@@ -5,6 +5,7 @@ import argparse
 from ..exporters import export
 from ..registry import EXPORTERS
 from .model import add_model, opened, set_up
+from .output import note
 from .prune import write
 from .recipe import add_recipe, recipe_of
 
@@ -27,4 +28,4 @@ def run(arguments: argparse.Namespace) -> None:
     set_up()
     subject, graph = opened(arguments)
     recipe = recipe_of(arguments, subject, graph)
-    write(arguments.output, export(subject, graph, recipe, arguments.format))
+    write(arguments.output, export(subject, graph, recipe, arguments.format, say=note))

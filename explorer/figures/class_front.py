@@ -8,6 +8,11 @@ from ..labels import LABELS
 from ..lessons.board import BoardPoint, front
 from .style import AFTER, KEPT, figure, nothing, text
 
+HOVER = (
+    "%{text}: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples, %{x:.1f} % left"
+    "<extra></extra>"
+)
+
 
 def class_front(points: Sequence[BoardPoint]) -> go.Figure:
     """Every point with its interval under its nickname, and a step line along the front."""
@@ -27,6 +32,5 @@ def class_front(points: Sequence[BoardPoint]) -> go.Figure:
         error_y={"array": [100 * (p.high - p.accuracy) for p in points],
                  "arrayminus": [100 * (p.accuracy - p.low) for p in points], "thickness": 1},
         customdata=[[100 * p.low, 100 * p.high, p.samples] for p in points],
-        hovertemplate="%{text}: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples, %{x:.1f} % left"
-        "<extra></extra>",
+        hovertemplate=HOVER,
     ))  # fmt: skip

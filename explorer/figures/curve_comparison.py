@@ -10,6 +10,7 @@ from .accuracy_curve import AXES, Axis, point, trace
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER)
+HEIGHT = 500  # pixels
 SYMBOLS = ("circle", "square", "triangle-up")
 
 
@@ -33,6 +34,8 @@ def curve_comparison(
     title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
     drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)")
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
+    # below, because many lines make many rows
+    drawn.update_layout(legend={"y": -0.24, "yanchor": "top"}, margin={"t": 60}, height=HEIGHT)
     own = [name for name in lines if name not in controls]
     for names, is_control in ((own, False), ([name for name in lines if name in controls], True)):
         for place, name in enumerate(names):

@@ -10,6 +10,7 @@ from ..values import Report
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 # a colour and a symbol each, so that they are told apart without colour
+SIZES = (15, 12, 10, 8, 6)  # pixels; those drawn later are smaller, so that equal values don't hide each other
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
 
@@ -80,5 +81,5 @@ def _dotted(
 
 def _dots(name: str, place: int, x: Sequence[float | None], y: Sequence[str]) -> go.Scatter:
     colour, symbol = MARKS[place % len(MARKS)]
-    marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.9}
+    marker = {"color": colour, "symbol": symbol, "size": SIZES[place % len(SIZES)], "opacity": 0.9}
     return go.Scatter(x=list(x), y=list(y), name=text(name), mode="markers", marker=marker)

@@ -147,7 +147,8 @@ def _arm(table: Table) -> Arm:
         table.text("name"), table.text("label"), table.choice("granularity", GRANULARITIES), table.text("allocator", "uniform"),
         _parts(table), table.choice("match", MATCHES, "units"), table.text("equal_to", ""),
         table.numbers("points", *RATIO), _settings(table), table.number("base", *RATIO, default=0.0),
-        table.whole("samples", 2, 100_000, None), table.text("model", ""), table.choice("by_hand", BY_HAND, "no"), _training(table),
+        table.whole("samples", 2, 100_000, None), table.text("model", ""), table.choice("by_hand", BY_HAND, "no"),
+        _training(table),
     )  # fmt: skip
     if made.allocator not in ALLOCATORS or made.recipe.criterion.name not in CRITERIA:
         raise LessonError(f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} here.")
@@ -253,11 +254,11 @@ def _check_case(table: Table, case: Case, experiment: Experiment) -> None:
     own = experiment.arm(case.arm)
     if case.quantity not in (*COSTS, "speed") and any((a.samples, a.model) != (own.samples, own.model) for a in others):
         raise LessonError(f"{table.where}: answers can be compared on the same samples of the same model only.")
-    if not xs_of(case, experiment):
-        raise LessonError(f"{table.where}: its arms share no point.")
     timed = case.batch in experiment.batches and set(xs_of(case, experiment)) <= set(experiment.timed_at)
     if case.quantity == "speed" and not timed:
         raise LessonError(f"{table.where}: speed at batch {case.batch} is not timed; see 'batches' and 'timed_at'.")
+    if not xs_of(case, experiment):
+        raise LessonError(f"{table.where}: its arms share no point.")
 
 
 def _prediction(table: Table, experiment: Experiment) -> Prediction:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import torch
+
 from ..augmentation import AUGMENTATIONS
 from ..errors import RecipeError
 from ..values import Subject, canonical_json
@@ -30,6 +32,7 @@ OPTIMISERS = ("adamw", "sgd")
 REWINDS = ("learning_rate", "weights")
 PENALTIES = ("l1", "l2", "group_lasso")
 MOST_SEEDS = 10
+PULL = 0.8  # of the way to zero, for a weight of median size
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": tuple(METHODS), "optimiser": OPTIMISERS, "schedule": LEARNING_RATES, "augmentation": tuple(AUGMENTATIONS),
     "round_schedule": PRUNING, "rewind": REWINDS, "penalty": PENALTIES,
@@ -90,7 +93,7 @@ class RecoveryPlan:
     rewind: str = "learning_rate"
     rewind_epoch: int = 0
     penalty: str = "l1"
-    penalty_strength: float = 1e-4
+    penalty_strength: float = 1.0
     penalty_epochs: int = 5
     seeds: tuple[int, ...] = (0,)
 
@@ -171,7 +174,19 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
     total = given.get("epochs", usual["epochs"])
     if _is_whole(total):
         usual |= {"rounds": min(5, max(2, total)), "penalty_epochs": max(1, total // 2)}
+    if method == "regularise" and "penalty_strength" not in given:
+        usual["penalty_strength"] = _strength(subject, replace(RecoveryPlan(), **usual | given))
     return replace(RecoveryPlan(), **usual | given)
+
+
+def _strength(subject: Subject, plan: RecoveryPlan) -> float:
+    """So strong that a weight of median size would be pulled 80 % of its way to zero, if nothing pulled it back."""
+    split = subject.task.split("training") if subject.task else None
+    sizes = [weight.detach().abs().flatten() for weight in subject.model.parameters() if weight.dim() > 1]
+    steps = max(1, len(split) // plan.batch_size * plan.penalty_epochs) if split is not None else 1
+    rates = plan.learning_rate * steps * (1 if plan.schedule == "constant" else 0.5)  # their sum over the penalised steps
+    found = PULL * float(torch.cat(sizes).median()) / rates if sizes else 0.0
+    return min(max(float(f"{found:.1g}"), 1e-6), REAL["penalty_strength"][1])
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -15,10 +15,22 @@ from .additivity import Additivity, additivity
 from .run import ScanRun
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
 
-__all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "scan"]
+__all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "known", "scan"]
 
 CHANNELS = ScanPlan("channel")
 EVERYTHING = Conditions()
+
+
+def known(
+    subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions = EVERYTHING, *, folder: Path | None = None
+) -> Scan | None:
+    """What a scan has left on disk, without measuring anything; None if that is nothing.
+
+    Raises:
+        ExplorerError: as `scan`.
+    """
+    found = ScanRun(subject, graph, plan, conditions, folder).snapshot()
+    return found if found.points else None
 
 
 def scan(

@@ -8,20 +8,25 @@ from explorer import paths
 from explorer.errors import ExplorerError
 from explorer.ui import elements, layout, session, sidebar, watched
 
-DEFAULT_PAGE = "prune"
-ICONS = {"prune": ":material/tune:"}
+# page -> its icon, in the order of the menu; pages that are not named here follow
+ICONS = {
+    "prune": ":material/tune:", "explore": ":material/query_stats:", "channels": ":material/view_column:",
+    "structure": ":material/account_tree:", "behaviour": ":material/rule:", "recover": ":material/healing:",
+    "compare": ":material/compare_arrows:", "learn": ":material/school:",
+}  # fmt: skip
 OTHER_ICON = ":material/article:"
 
 st.set_page_config("Pruning Explorer", Path(__file__).with_name("icon.svg").read_text(encoding="utf-8"), layout="wide")
 layout.style()
 
-found = sorted(paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (path.stem != DEFAULT_PAGE, path.stem))
+order = {name: place for place, name in enumerate(ICONS)}
+found = sorted(paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (order.get(path.stem, len(order)), path.stem))
 pages = [
     st.Page(
         path,
         title=path.stem.replace("_", " ").capitalize(),
         icon=ICONS.get(path.stem, OTHER_ICON),
-        default=path.stem == DEFAULT_PAGE,
+        default=order.get(path.stem) == 0,
     )
     for path in found
 ]

@@ -111,7 +111,7 @@ def _grey(maps: Tensor) -> Tensor:
 def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
     maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
     if maps is None:
-        st.caption("Where these heads look cannot be seen: the attention has a mask, goes by windows, or is not torch's operator.")
+        st.caption("Where these heads look cannot be seen: it has a mask, goes by windows, or is not torch's operator.")
         return
     grey = _grey(maps)
     each = [(unit, kept, grey[unit]) for unit, kept in zip(found.units, found.kept, strict=True)]

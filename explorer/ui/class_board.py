@@ -15,6 +15,11 @@ NAME, CODE = "board nickname", "board code"
 JOINED = "joined the class"
 FORMULA = "=+-@\t\r"  # a spreadsheet would run a cell that begins with one of these
 
+ABOUT = (
+    "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your old one. "
+    "Nicknames only: nothing else is asked or kept, and the board goes when the program ends."
+)
+
 
 def draw() -> None:
     """Nothing, unless the program was started for a class."""
@@ -44,8 +49,7 @@ def _join(room: Classroom) -> None:
 
 
 def _draw_form(room: Classroom) -> None:
-    st.markdown("Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your "
-                "old one. Nicknames only: nothing else is asked or kept, and the board goes when the program ends.")  # fmt: skip
+    st.markdown(ABOUT)
     report = session.report()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Nickname", key=NAME, max_chars=LONGEST_NAME, width=240)
@@ -87,5 +91,6 @@ def as_csv(points: Sequence[BoardPoint]) -> str:
     writer.writerow(["nickname", "model", "left", "accuracy", "low", "high", "samples", "recipe"])
     for p in points:
         name = f"'{p.nickname}" if p.nickname[0] in FORMULA else p.nickname
-        writer.writerow([name, p.model, f"{p.left:.4f}", f"{p.accuracy:.4f}", f"{p.low:.4f}", f"{p.high:.4f}", p.samples, p.recipe])
+        numbers = [f"{number:.4f}" for number in (p.left, p.accuracy, p.low, p.high)]
+        writer.writerow([name, p.model, *numbers, p.samples, p.recipe])
     return written.getvalue()

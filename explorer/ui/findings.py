@@ -50,7 +50,7 @@ def _draw_idle(group: Group) -> None:
     state = session.lane_state(LANE)
     if session.recalled(ASKED) != _key():
         return
-    if state.busy and state.key != _key() or state.busy and not isinstance(state.value, Idle):
+    if state.busy and not (state.key == _key() and isinstance(state.value, Idle)):
         done, total = (state.progress.done, state.progress.total) if state.progress else (0, 1)
         layout.draw_share(done / max(1, total), f"Training samples: {done:,} of {total:,}")
     elif state.key == _key() and state.error:
@@ -61,10 +61,11 @@ def _draw_idle(group: Group) -> None:
 
 def _draw_found(group: Group, found: Idle) -> None:
     here, everywhere = found.units.get(group.name, ()), sum(map(len, found.units.values()))
-    told = f"On the first {found.samples:,} training samples"
-    st.caption(layout.plain(f"{told}, never active in {group.name}: {channels.listed(here)}. In the whole model: {everywhere:,}."))
-    if everywhere:
-        st.button(f"Remove all {everywhere:,} by hand", "remove idle", on_click=session.attempt, args=(_remove, found))
+    told = f"On the first {found.samples:,} training samples, never active in {group.name}: {channels.listed(here)}."
+    st.caption(layout.plain(f"{told} In the whole model: {everywhere:,}."))
+    if everywhere and st.button(f"Remove all {everywhere:,} by hand", "remove idle"):
+        session.attempt(_remove, found)
+        st.rerun()  # the whole page, of which this region is a part
 
 
 def _remove(found: Idle) -> None:
@@ -85,7 +86,7 @@ def _twins(subject: str, group: str, threshold: float, _subject: Subject, _graph
 
 def _draw_twins(group: Group, found: GroupImportance) -> None:
     threshold = st.slider("Cosine similarity of the weights at least", 0.5, 1.0, ALIKE, 0.01, key="alike",
-                          help="1 means the same direction: one channel is a multiple of the other, before its norm.")  # fmt: skip
+                          help="1 means the same direction: one channel is a multiple of the other.")  # fmt: skip
     pairs = _twins(session.subject().id, group.name, threshold, session.subject(), session.graph())
     if not pairs:
         st.caption(f"No two {group.unit}s of this group are made by weights so similar.")

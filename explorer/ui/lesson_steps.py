@@ -14,7 +14,7 @@ from ..figures.lesson_magnitudes import lesson_magnitudes
 from ..figures.lesson_matrices import lesson_matrices
 from ..figures.lesson_sizes import lesson_sizes
 from ..figures.lesson_times import lesson_times
-from ..lessons import pictures, wording
+from ..lessons import pictures, storing, wording
 from ..lessons.evidence import Evidence
 from ..lessons.judging import Finding, judge
 from ..lessons.planning import recipe_for
@@ -23,6 +23,7 @@ from ..lessons.values import Answer, Lesson
 from . import layout, learner, lesson_results, session, settings
 from .watched import watched
 
+HERE = "lesson to be measured here"
 PLAIN_BAR = {"displayModeBar": False}
 ICONS = {
     "holds": ":material/check_circle:", "conditional": ":material/rule:", "fails": ":material/cancel:", "open": ":material/help:",
@@ -73,8 +74,21 @@ def _when_measured(lesson: Lesson, draw: Callable[[Lesson, Evidence], None]) -> 
     if found is not None:
         draw(lesson, found)
         return
+    before = storing.shipped(lesson, model)
+    if before is not None and session.recalled(HERE) != (lesson.name, model):
+        _draw_shipped(lesson, model, before, draw)
+        return
     lesson_results.begin(lesson, model)
     watched(f"lesson {lesson.name}", partial(_draw_running, lesson, model, draw), lesson_results.LANE, progress=True)
+
+
+def _draw_shipped(lesson: Lesson, model: str, before: Evidence, draw: Callable[[Lesson, Evidence], None]) -> None:
+    """What came with the program, labelled as such, until it is measured here."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("This one takes a while, so here is what was measured when the program was made. ", width="content")
+        st.button("Measure it here", f"here {lesson.name}", on_click=session.remember, args=(HERE, (lesson.name, model)),
+                  icon=":material/timer:")  # fmt: skip
+    draw(lesson, before)
 
 
 def _draw_running(lesson: Lesson, model: str, draw: Callable[[Lesson, Evidence], None]) -> None:
@@ -129,11 +143,12 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
 def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     """Where and on what it was measured."""
     where = evidence.environment
+    threads = where["threads"]
     sizes = ", ".join(map(str, lesson.experiment.batches))
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (
         f"Measured on {evidence.model}: {evidence.samples:,} pictures of the tuning split, right after the cut. "
-        f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {where['threads']} threads, "
+        f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {threads} thread{'s' * (threads != 1)}, "
         f"torch {where['torch']}.{clock} Bars cover 95 %."
     )
 

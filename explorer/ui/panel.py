@@ -28,7 +28,8 @@ def _facet() -> Hashable:
     return session.stamp(), session.locks(), report and report.parts, tuple((_exact(report) or {}).items())
 
 
-def _shown() -> tuple[Bank, ...]:
+def shown_banks() -> tuple[Bank, ...]:
+    """The banks of the current recipe, with what its cut achieved."""
     report = session.report()
     return banks(session.profile(), session.recipe(), session.mode(), outcomes=report.parts if report else (),
                  locks=session.locks(), sensitivity=scanning.sensitivity())  # fmt: skip
@@ -36,7 +37,7 @@ def _shown() -> tuple[Bank, ...]:
 
 def _data() -> ConsoleData:
     epoch, generation, acknowledged = session.stamp()
-    return ConsoleData(epoch, generation, acknowledged, _shown(), cost_table(session.profile()), _exact(session.report()))
+    return ConsoleData(epoch, generation, acknowledged, shown_banks(), cost_table(session.profile()), _exact(session.report()))
 
 
 def _draw() -> None:
@@ -74,7 +75,7 @@ def _take(key: str) -> None:
         raise RecipeError("The browser sent an edit without a number; reload the page.")
     if not session.acknowledge(sequence):
         return
-    edit = read_edit(_shown(), message)
+    edit = read_edit(shown_banks(), message)
     session.set_locks(apply_locks(session.locks(), edit))
     if edit.ratios:
         session.set_recipe(apply_edit(session.recipe(), edit), described(edit))

@@ -5,7 +5,9 @@ from collections.abc import Hashable
 import streamlit as st
 
 from ..allocation import Losses
+from ..errors import ExplorerError
 from ..jobs import JobState
+from ..sensitivity.scan import known as left_on_disk
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
 from . import layout, session, watched
@@ -13,7 +15,7 @@ from .console.model import BankName
 from .console.strips import MODES, Sensitivity
 from .presets import GRANULARITY
 
-ASKED, FOUND = "scan asked for", "scans found"
+ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
     "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green ones are not. "
@@ -31,7 +33,33 @@ def _key(bank: BankName) -> Hashable:
 
 
 def _found(bank: BankName) -> Scan | None:
-    return session.recalled(FOUND, {}).get(_key(bank))
+    """What is known of a bank: from this session's scan, or left on disk by an earlier one."""
+    key, looked = _key(bank), session.recalled(LOOKED, frozenset())
+    if key not in looked:
+        session.remember(LOOKED, looked | {key})
+        left = _on_disk(bank)
+        if left is not None:
+            _keep(key, left)
+    return session.recalled(FOUND, {}).get(key)
+
+
+def _on_disk(bank: BankName) -> Scan | None:
+    if session.subject().task is None:
+        return None
+    try:
+        return left_on_disk(session.subject(), session.graph(), _plan(bank), session.conditions())
+    except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
+        return None
+
+
+def _keep(key: Hashable, found: Scan) -> None:
+    others = {other: value for other, value in session.recalled(FOUND, {}).items() if other != key}
+    session.remember(FOUND, dict([*others.items(), (key, found)][-KEPT:]))
+
+
+def found() -> list[Scan]:
+    """Scans of channels and of single weights, as far as they are known."""
+    return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
 
 
 def sensitivity() -> dict[BankName, Sensitivity]:
@@ -48,8 +76,7 @@ def _run(bank: BankName) -> JobState:
     subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
     state = session.job("scan", _key(bank), lambda: scan(subject, graph, plan, how))
     if state.key == _key(bank) and state.value is not None:
-        others = {key: value for key, value in session.recalled(FOUND, {}).items() if key != state.key}
-        session.remember(FOUND, dict([*others.items(), (state.key, state.value)][-KEPT:]))
+        _keep(state.key, state.value)
     return state
 
 

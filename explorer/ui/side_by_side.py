@@ -11,9 +11,9 @@ from ..stored_run import Run
 from . import layout, resources, run_answers, runs, session, watched
 from .run_words import called, facts
 
-NAME_WIDTH = 300  # pixels
+NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
-AGAIN = "Decide and measure it again, and say whether the masks are the same bit for bit."
+AGAIN = "Decide and measure it again, and say whether the masks are the same bit for bit. Not for runs on held-out data."
 
 
 def draw(chosen: Sequence[Run]) -> None:
@@ -54,7 +54,8 @@ def _actions(run: Run) -> None:
         with st.container(width=NAME_WIDTH):
             st.markdown(f"**{layout.plain(called(run))}**")
         act("Open", f"open {name}", OPEN, lambda: session.attempt(_open, run), icon=":material/open_in_new:")
-        act("Replay", f"replay {name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:")
+        act("Replay", f"replay {name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:",
+            disabled=run.report.split == "held_out")  # fmt: skip
         _edit(run)
         with st.popover("", icon=":material/delete:", help="Delete this run"):
             st.caption("The run goes for good; its recipe and numbers with it.")

@@ -41,7 +41,7 @@ function fillHead(view, bank, handler) {
   view.search = element("input", "search", { type: "search", placeholder: "Find a part", "aria-label": `Find a part in ${bank.title}` });
   view.search.addEventListener("input", () => arrange(view, handler.bank(bank.name)));
   view.order = element("select", "tool", { "aria-label": `Order of ${bank.title}` });
-  for (const [value, text] of [["depth", "By depth"], ["size", "By size"], ["ratio", "By ratio"]]) {
+  for (const [value, text] of [["depth", "By depth"], ["size", "By size"], ["ratio", "By ratio"], ["sensitivity", "By sensitivity"]]) {
     const option = element("option", "", { value });
     option.textContent = text;
     view.order.append(option);
@@ -64,7 +64,10 @@ function paintLink(view) {
 
 function arrange(view, bank) {
   const wanted = view.search.value.trim().toLowerCase();
-  const orders = { depth: () => 0, size: (a, b) => b.params - a.params, ratio: (a, b) => b.ratio - a.ratio };
+  const orders = {
+    depth: () => 0, size: (a, b) => b.params - a.params, ratio: (a, b) => b.ratio - a.ratio,
+    sensitivity: (a, b) => worstDrop(b) - worstDrop(a),
+  };
   const sorted = [...bank.strips].sort(orders[view.order.value]);
   let shown = 0;
   for (const strip of sorted) {
@@ -72,12 +75,18 @@ function arrange(view, bank) {
     const text = [strip.id, ...(strip.details ?? [])].join(" ").toLowerCase();
     root.hidden = wanted !== "" && !text.includes(wanted);
     shown += root.hidden ? 0 : 1;
-    if (view.order.value !== view.arranged || view.order.value === "ratio") view.row.append(root);
+    if (view.order.value !== view.arranged || ["ratio", "sensitivity"].includes(view.order.value)) view.row.append(root);
   }
   view.arranged = view.order.value;
   view.empty.textContent = emptyText(bank, shown, wanted);
   view.empty.hidden = shown > 0;
   wrap(view);
+}
+
+// What half of the part, or the nearest scanned ratio below, costs by itself; parts that were not scanned come last.
+function worstDrop(strip) {
+  const near = (strip.sensitivity ?? []).filter(([ratio]) => ratio <= 0.5);
+  return near.length > 0 ? Math.max(...near.map(([, drop]) => drop)) : -1;
 }
 
 function emptyText(bank, shown, wanted) {

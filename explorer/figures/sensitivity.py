@@ -1,0 +1,61 @@
+"""Scans -> what each part loses at each ratio, channels beside single weights on one scale of colour."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ..labels import LABELS
+from ..sensitivity.values import Scan, SensitivityPoint
+from .style import CLEAR, figure, nothing, tall, text
+
+TITLES = {"channel": "channels of a coupled group", "weight": "single weights of a layer"}
+LABELLED = 40  # parts up to which the cells hold their numbers
+SCALE = "Cividis_r"  # light is harmless, dark is sensitive; reads without red and green
+
+
+def sensitivity(scans: Sequence[Scan]) -> go.Figure:
+    """One row a part, one column a ratio: the accuracy lost in points, each part alone, without recovery.
+
+    Args:
+        scans: of channels, of weights, or both; cells that are not known yet stay empty.
+    """
+    known = [scan for scan in scans if scan.points]
+    if not known:
+        return nothing(figure("Accuracy that each part loses alone", LABELS["ratio"], "Part"))
+    titles = [TITLES[scan.plan.granularity] for scan in known]
+    drawn = make_subplots(1, len(known), subplot_titles=titles, horizontal_spacing=0.22)
+    drawn.layout.template = "none"
+    highest = max(0.01, *(point.drop.estimate for scan in known for point in scan.points))
+    for column, scan in enumerate(known, 1):
+        drawn.add_trace(_cells(scan), 1, column)
+    drawn.update_xaxes(title_text=LABELS["ratio"], tickformat=".0%", type="category", showgrid=False)
+    drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    rows = max(len(scan.by_part) for scan in known)
+    bar = {"title": {"text": "points lost", "side": "right"}, "thickness": 12}
+    heading = {"text": "Accuracy that each part loses alone", "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}
+    scale = {"colorscale": SCALE, "cmin": 0, "cmax": 100 * highest, "colorbar": bar}
+    clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "margin": {"t": 90, "r": 20}}
+    return drawn.update_layout(title=heading, height=tall(rows), coloraxis=scale, **clear)
+
+
+def _cells(scan: Scan) -> go.Heatmap:
+    ratios, parts = scan.plan.ratios, scan.by_part
+    found = [{point.ratio: point for point in points} for points in parts.values()]
+    grid: list[list[SensitivityPoint | None]] = [[row.get(ratio) for ratio in ratios] for row in found]
+    show = len(parts) <= LABELLED
+    return go.Heatmap(
+        x=[f"{100 * ratio:g} %" for ratio in ratios], y=[text(part) for part in parts],
+        z=[[None if p is None else 100 * p.drop.estimate for p in row] for row in grid],
+        text=[["" if p is None else f"{100 * p.drop.estimate:.0f}" for p in row] for row in grid],
+        texttemplate="%{text}" if show else None, textfont={"size": 10},
+        customdata=[[_words(p) for p in row] for row in grid],
+        hovertemplate="%{y}, %{x} removed: %{customdata}<extra></extra>", coloraxis="coloraxis", xgap=1, ygap=1,
+    )  # fmt: skip
+
+
+def _words(point: SensitivityPoint | None) -> str:
+    if point is None:
+        return "not measured yet"
+    low, high = 100 * point.drop.low, 100 * point.drop.high
+    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} samples"

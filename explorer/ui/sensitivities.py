@@ -1,0 +1,68 @@
+"""What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the session."""
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from ..errors import ExplorerError
+from ..figures.sensitivity import sensitivity
+from ..sensitivity.additivity import Additivity, additivity
+from ..values import Recipe, Report
+from . import layout, scanning, session, watched
+
+EMPTY = "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a while, and is kept."
+
+
+def draw() -> None:
+    """The figure in a fold, since the faders show its short form already."""
+    if session.subject().task is None:
+        return
+    with st.expander("Sensitivity of every part", icon=":material/network_check:"):
+        watched.watched("sensitivities", _draw, "scan", facet=_facet)
+
+
+def _facet() -> Hashable:
+    """The figure in a few steps: to draw it costs more than a portion of a scan."""
+    report = session.report()
+    seen = tuple((scan.plan.granularity, 10 * len(scan.points) // scan.expected, scan.finished) for scan in scanning.found())
+    return seen, session.live_key(), report and report.stage
+
+
+def _draw() -> None:
+    scans = scanning.found()
+    if not scans:
+        st.caption(EMPTY)
+        return
+    st.plotly_chart(sensitivity(scans), width="stretch", key="sensitivity", config={"displayModeBar": False})
+    first = scans[0]
+    words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
+    st.caption(f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer.")
+    told = _added_up(session.recipe(), session.report())
+    if told:
+        st.markdown(layout.plain(told))
+
+
+def _added_up(recipe: Recipe, report: Report | None) -> str | None:
+    """Whether single drops add up to that of the recipe, where a finished scan covers it."""
+    if report is None or report.drop is None or report.stage != "final" or recipe.is_empty:
+        return None
+    for scan in scanning.found():
+        if scan.finished and recipe.ratios(scan.plan.granularity):
+            try:
+                return words(additivity(scan, recipe, report))
+            except ExplorerError:  # the recipe also does what the scan does not cover
+                continue
+    return None
+
+
+def words(found: Additivity) -> str:
+    """
+    >>> words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different"))
+    'One by one, the 2 parts of your recipe would lose 4.0 points; together they lose 30.0: 26.0 more (22.0 to 30.0).'
+    """
+    alone, together = 100 * found.expected, 100 * found.measured
+    gap, low, high = (100 * value for value in (found.gap, found.low, found.high))
+    said = f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; together they lose {together:.1f}: "
+    if found.verdict == "different":
+        return said + (f"{gap:.1f} more ({low:.1f} to {high:.1f})." if gap > 0 else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f}).")
+    return said + ("that adds up within a point." if found.verdict == "equivalent" else "that adds up as far as one can tell.")
