@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .exporters import export
     from .graph.export import analyse
     from .loaders import load
+    from .recovery.recover import recover, recovered_model
+    from .recovery.training_plan import RecoveryPlan, suggested
     from .registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, SAMPLES
     from .values import Choice, Drop, Masks, Measurement, Recipe, Report, Subject, Task
 
@@ -27,12 +29,14 @@ HOMES = {
     "Subject": "values", "Task": "values",
     "ALLOCATORS": "registry", "CRITERIA": "registry", "DATA": "registry", "EXPORTERS": "registry", "LOADERS": "registry",
     "SAMPLES": "registry",
+    "recover": "recovery.recover", "recovered_model": "recovery.recover", "RecoveryPlan": "recovery.training_plan",
+    "suggested": "recovery.training_plan",
 }  # fmt: skip
 
 __all__ = [
     "ALLOCATORS", "CRITERIA", "DATA", "EXPORTERS", "LOADERS", "SAMPLES", "Choice", "Conditions", "Drop", "ExplorerError", "Masks",
-    "Measurement", "Recipe", "Report", "Subject", "Task", "__version__", "allocate", "analyse", "compact", "export", "load",
-    "masks_for", "prune", "stream", "strength_curve",
+    "Measurement", "Recipe", "RecoveryPlan", "Report", "Subject", "Task", "__version__", "allocate", "analyse", "compact",
+    "export", "load", "masks_for", "prune", "recover", "recovered_model", "stream", "strength_curve", "suggested",
 ]  # fmt: skip
 
 

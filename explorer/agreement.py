@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from .registry import CRITERIA
 from .values import Choice, Recipe, Subject, check_ratio
 
 Matrix = tuple[tuple[float | None, ...], ...]
+Measure = Literal["spearman", "kendall", "overlap"]
+ALL = "all groups"
+PAIRS = 1_000_000  # of channels that are compared at once
 
 
 @dataclass(frozen=True)
@@ -34,25 +39,81 @@ class Dispute:
         return len(self.kept_by) / (len(self.kept_by) + len(self.removed_by))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Agreement:
-    """How far criteria agree about the channels of one coupled group.
+    """How far criteria agree about the channels of one coupled group; what is asked for is counted then.
 
     Args:
-        criteria: in the order of the rows and columns of the matrices.
-        spearman, kendall: rank correlations from -1 to 1, None where a criterion rates all channels alike.
-        overlap: share of the kept channels that two criteria have in common.
+        scores: criterion -> (units,) saliency, in the order of the rows and columns of the matrices.
         ratio: fraction of channels removed, for overlap and disputes.
-        disputed: channels, those with the most even votes first.
     """
 
     group: str
-    criteria: tuple[str, ...]
-    spearman: Matrix
-    kendall: Matrix
-    overlap: Matrix
+    scores: Mapping[str, Tensor]
     ratio: float
-    disputed: tuple[Dispute, ...]
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return tuple(self.scores)
+
+    @cached_property
+    def spearman(self) -> Matrix:
+        """Rank correlations from -1 to 1, None where a criterion rates all channels alike."""
+        return _spearmans(self._stacked)
+
+    @cached_property
+    def kendall(self) -> Matrix:
+        """Tau-b from -1 to 1, None where a criterion rates all channels alike."""
+        return _kendalls(self._stacked)
+
+    @cached_property
+    def overlap(self) -> Matrix:
+        """Share of the kept channels that two criteria have in common."""
+        votes = torch.stack(list(self._masks.values())).double()  # (criteria, units)
+        return tuple(map(tuple, ((votes @ votes.T) / votes.sum(1, keepdim=True)).tolist()))
+
+    @cached_property
+    def disputed(self) -> tuple[Dispute, ...]:
+        """Channels, those with the most even votes first."""
+        return _disputes(self._masks)
+
+    def matrix(self, measure: Measure) -> Matrix:
+        """One of the three."""
+        return {"spearman": lambda: self.spearman, "kendall": lambda: self.kendall, "overlap": lambda: self.overlap}[measure]()
+
+    @property
+    def _stacked(self) -> Tensor:
+        return torch.stack([score.double() for score in self.scores.values()])
+
+    @cached_property
+    def _masks(self) -> Mapping[str, Tensor]:
+        return {name: kept(score, self.ratio) for name, score in self.scores.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Overall:
+    """How far they agree over several groups, at least one: means over those in which a number is known."""
+
+    groups: tuple[Agreement, ...]
+
+    @property
+    def group(self) -> str:
+        return ALL
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return self.groups[0].criteria
+
+    @property
+    def disputed(self) -> tuple[Dispute, ...]:
+        """Channels belong to single groups."""
+        return ()
+
+    def matrix(self, measure: Measure) -> Matrix:
+        """The mean of one of the three."""
+        matrices, size = [found.matrix(measure) for found in self.groups], range(len(self.criteria))
+        known = [[[value for m in matrices if (value := m[i][j]) is not None] for j in size] for i in size]
+        return tuple(tuple(sum(cell) / len(cell) if cell else None for cell in row) for row in known)
 
 
 # --------------------------------------------------------------------------- numbers
@@ -86,14 +147,33 @@ def kendall(a: Tensor, b: Tensor) -> float | None:
     >>> round(kendall(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
     0.3333
     """
-    order = torch.argsort(a.double(), stable=True)
-    a, b = a.double()[order], b.double()[order]
-    together = a_varies = b_varies = 0
-    for i in range(len(a) - 1):  # row by row: a table of all pairs would not fit for wide groups
-        x, y = (a[i + 1 :] - a[i]).sign(), (b[i + 1 :] - b[i]).sign()
-        together += int((x * y).sum())
-        a_varies, b_varies = a_varies + int(x.abs().sum()), b_varies + int(y.abs().sum())
-    return together / (a_varies * b_varies) ** 0.5 if a_varies and b_varies else None
+    return _kendalls(torch.stack([a, b]))[0][1]
+
+
+def _kendalls(scores: Tensor) -> Matrix:
+    """(criteria, units) -> tau-b of all pairs of criteria: products of the signs of all differences, a few rows at a time."""
+    scores, units = scores.double(), scores.shape[1]
+    total = torch.zeros(len(scores), len(scores), dtype=torch.float64)
+    rows = max(1, PAIRS // max(1, units * len(scores)))
+    for start in range(0, units, rows):  # a table of all pairs would not fit for wide groups
+        signs = (scores[:, start : start + rows, None] - scores[:, None, :]).sign().flatten(1)
+        total += signs @ signs.T
+    return _normalised(total)
+
+
+def _spearmans(scores: Tensor) -> Matrix:
+    """(criteria, units) -> correlations of ranks."""
+    centred = torch.stack([r - r.mean() for r in map(ranks, scores)])
+    return _normalised(centred @ centred.T)
+
+
+def _normalised(products: Tensor) -> Matrix:
+    """Products of all pairs, over the root of what each gives with itself; None where that is nothing."""
+    own = products.diagonal()
+    scale = (own[:, None] * own[None, :]).sqrt()
+    found = (products / scale.clamp_min(1e-300)).clamp(-1, 1).tolist()
+    return tuple(tuple(value if ok else None for value, ok in zip(*row, strict=True))
+                 for row in zip(found, (scale > 0).tolist(), strict=True))  # fmt: skip
 
 
 def kept(scores: Tensor, ratio: float) -> Tensor:
@@ -107,21 +187,6 @@ def kept(scores: Tensor, ratio: float) -> Tensor:
 # --------------------------------------------------------------------------- values
 
 
-def agreement(group: str, scores: Mapping[str, Tensor], ratio: float) -> Agreement:
-    """Compare criteria on one group.
-
-    Args:
-        scores: criterion -> (units,) saliency.
-        ratio: fraction removed, for what is kept.
-    """
-    masks = {name: kept(score, ratio) for name, score in scores.items()}
-    table = lambda measure, items: tuple(tuple(measure(a, b) for b in items.values()) for a in items.values())  # noqa: E731
-    overlap = lambda a, b: int((a & b).sum()) / int(a.sum())  # noqa: E731
-    return Agreement(
-        group, tuple(scores), table(spearman, scores), table(kendall, scores), table(overlap, masks), ratio, _disputes(masks)
-    )  # fmt: skip
-
-
 def _disputes(masks: Mapping[str, Tensor]) -> tuple[Dispute, ...]:
     votes = torch.stack(list(masks.values()))  # (criteria, units)
     split = (votes.any(0) & ~votes.all(0)).nonzero().flatten().tolist()
@@ -130,7 +195,26 @@ def _disputes(masks: Mapping[str, Tensor]) -> tuple[Dispute, ...]:
     return tuple(sorted(found, key=lambda d: (abs(len(d.kept_by) - len(d.removed_by)), d.channel)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """What every criterion thinks of every channel.
+
+    Args:
+        scores: criterion -> group -> (units,) saliency.
+        left_out: criterion -> why it cannot rate this model, one sentence.
+    """
+
+    scores: Mapping[str, Mapping[str, Tensor]]
+    left_out: Mapping[str, str]
+
+    def at(self, group: str, ratio: float) -> Agreement | Overall:
+        """How far they agree about one group, or about `ALL`."""
+        groups = next(iter(self.scores.values())) if group == ALL else [group]
+        found = tuple(Agreement(name, {c: scores[name] for c, scores in self.scores.items()}, ratio) for name in groups)
+        return Overall(found) if group == ALL else found[0]
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Criteria compared on every coupled group.
 
@@ -143,6 +227,33 @@ class Comparison:
     left_out: Mapping[str, str]
 
 
+def rate(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, *, criteria: Sequence[str] | None = None, device: str = "cpu"
+) -> Iterator[Progress | Ratings]:
+    """Progress while signals are collected, and at last what all criteria that can rate this model think of its channels.
+
+    Args:
+        recipe: its reduction, its seed and the parameters of its own criterion are used.
+        criteria: names; None = all.
+    Raises:
+        ExplorerError: an unknown name, or a model whose channels cannot be pruned.
+    """
+    if not graph.profile.free_groups:
+        raise ExplorerError(f"No channels of {subject.name!r} can be pruned, so there is nothing to compare.")
+    scores: dict[str, Mapping[str, Tensor]] = {}
+    left_out: dict[str, str] = {}
+    names = [CRITERIA[name].name for name in criteria or CRITERIA]  # an unknown name is refused before any work
+    for done, name in enumerate(names):
+        own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
+        yield Progress(done, len(names), f"Rating by {name}")
+        try:
+            yield from calibrate(subject, graph, own, device)
+            scores[name] = scores_for(subject, graph, own, device)["channels"]
+        except ExplorerError as error:
+            left_out[name] = str(error)
+    yield Ratings(scores, left_out)
+
+
 def compare(
     subject: Subject,
     graph: ModelGraph,
@@ -152,25 +263,15 @@ def compare(
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> Iterator[Progress | Comparison]:
-    """Progress while signals are collected, and at last the comparison of all criteria that can rate this model.
+    """As `rate`, and at last all groups compared.
 
-    Args:
-        recipe: its reduction, its seed and the parameters of its own criterion are used.
-        criteria: names; None = all.
     Raises:
-        ExplorerError: an unknown name, a ratio outside of [0, 1), or a model whose channels cannot be pruned.
+        ExplorerError: as `rate`, or a ratio outside of [0, 1).
     """
     ratio = check_ratio("compare", ratio)
-    if not graph.profile.free_groups:
-        raise ExplorerError(f"No channels of {subject.name!r} can be pruned, so there is nothing to compare.")
-    scores: dict[str, Mapping[str, Tensor]] = {}
-    left_out: dict[str, str] = {}
-    for name in [CRITERIA[name].name for name in criteria or CRITERIA]:  # an unknown name is refused before any work
-        own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
-        try:
-            yield from calibrate(subject, graph, own, device)
-            scores[name] = scores_for(subject, graph, own, device)["channels"]
-        except ExplorerError as error:
-            left_out[name] = str(error)
-    of = lambda group: {name: found[group] for name, found in scores.items()}  # noqa: E731
-    yield Comparison(tuple(agreement(group, of(group), ratio) for group in graph.profile.free_groups), left_out)
+    for step in rate(subject, graph, recipe, criteria=criteria, device=device):
+        if isinstance(step, Progress):
+            yield step
+        else:
+            every = step.at(ALL, ratio)
+            yield Comparison(every.groups if isinstance(every, Overall) else (), step.left_out)

@@ -78,7 +78,7 @@ def accuracy_budget(
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(subject, graph, recipe, how.device)
     options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
-    low, high = 0.0, _highest(subject, graph, recipe, allocator, granularity, options)
+    low, high = _reach(subject, graph, recipe, allocator, granularity, options)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
         target = round((low + high) / 2, 4)
@@ -103,12 +103,12 @@ def _check(subject: Subject, allowed: float, looks: int) -> None:
         raise ExplorerError(f"The number of looks must be from 1 to 20, got {looks!r}.")
 
 
-def _highest(
+def _reach(
     subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str, granularity: str, options: Mapping[str, Any]
-) -> float:
-    """The highest target that the allocator can reach."""
+) -> tuple[float, float]:
+    """The lowest and the highest target that the allocator can reach."""
     try:
         allocate(subject, graph, recipe, allocator, HIGHEST, granularity, **options)
     except TargetError as error:
-        return error.high
-    return HIGHEST
+        return error.low, error.high
+    return 0.0, HIGHEST

@@ -17,7 +17,7 @@ __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
 LANES = {  # lane -> rank, lower goes first
     "live": 0, "behaviour": 1, "check": 1, "held_out": 1, "answers": 1, "replay": 1, "export": 1,
-    "scan": 1, "curve": 1, "lesson": 1,
+    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "budget": 1,
     "latency": 1, "cost": 1, "recovery": 2,
 }  # fmt: skip
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back

@@ -75,6 +75,7 @@ def rounds(
     pairs: int = 30,
     budget_s: float = 3.0,
     device: str | torch.device = "cpu",
+    pauses: bool = False,
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
@@ -86,6 +87,7 @@ def rounds(
         models: name -> model in eval mode.
         example: (n, *shape) input; its rows are repeated to the batch.
         batch: samples in one forward.
+        pauses: also yield None after each forward, as a place to be stopped at where a round takes long.
     """
     device = torch.device(device)
     ready, inputs = _prepare(models, example, batch, device)
@@ -95,12 +97,18 @@ def rounds(
             break
         for model in ready.values():
             forward_ms(model, inputs, device)
+            if pauses:
+                yield None
         yield None
     for turn in range(max(pairs, FEWEST_ROUNDS)):
         if turn >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
             return
         order = list(ready) if turn % 2 == 0 else list(reversed(ready))
-        times = {name: forward_ms(ready[name], inputs, device) for name in order}
+        times = {}
+        for name in order:
+            times[name] = forward_ms(ready[name], inputs, device)
+            if pauses:
+                yield None
         yield {name: times[name] for name in ready}
 
 

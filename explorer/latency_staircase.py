@@ -116,7 +116,7 @@ def staircase(
     budget_s: float = BUDGET_S,
     device: str = "cpu",
 ) -> Iterator[Staircase | Progress]:
-    """Measure a group: Progress at each model and round, a Staircase from the sixth round on, the last one with all rounds.
+    """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one with all rounds.
 
     Args:
         widths: kept units; the dense width is always measured too.
@@ -132,15 +132,19 @@ def staircase(
         yield Progress(len(models), len(kept), "building the widths")
         models[str(width)] = build(subject, graph, _first_units(found, width), device)
     times: dict[str, list[float]] = {name: [] for name in models}
-    done, where = 0, environment(device)
-    for turn in rounds(models, subject.example, batch=batch, pairs=pairs, budget_s=budget_s, device=device):
+    about, where = {"id": subject.id, "name": subject.name}, environment(device)
+    how: dict[str, Any] = {"batch": batch, "pairs": pairs, "budget_s": budget_s, "device": device}
+    done = shown = 0
+    for turn in rounds(models, subject.example, pauses=True, **how):
         for name, milliseconds in (turn or {}).items():
             times[name].append(milliseconds)
         done += turn is not None
         yield Progress(done, pairs, "timing, in turns")
-        if done >= FEWEST_ROUNDS and turn is not None:
-            about = {"id": subject.id, "name": subject.name}
+        if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
+            shown = done
             yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
+    if done > shown:
+        yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
 
 
 def _group(graph: ModelGraph, name: str) -> Group:

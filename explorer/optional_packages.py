@@ -11,7 +11,8 @@ import torch
 from .errors import LoadError
 
 EXTRAS = {"torchvision": "zoo", "timm": "zoo", "transformers": "hf", "PIL.Image": "zoo",
-          "onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx"}  # fmt: skip
+          "onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx",
+          "optuna": "search", "optuna.storages.journal": "search"}  # fmt: skip
 PACKAGES = {"PIL.Image": "pillow"}
 # torchvision registers shapes for these while it is imported, also beside a torch build that its compiled part does not fit
 OPERATORS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

@@ -7,7 +7,7 @@ import torch
 from calibrated import with_data
 from zoo import odd
 
-from explorer.agreement import Comparison, agreement, compare, kendall, kept, ranks, spearman
+from explorer.agreement import ALL, Agreement, Comparison, Overall, Ratings, compare, kendall, kept, ranks, rate, spearman
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.job_state import Progress
@@ -45,7 +45,7 @@ def test_an_agreement_by_hand():
         "b": torch.tensor([2.0, 1.0, 3.0, 4.0]),
         "c": torch.tensor([4.0, 3.0, 2.0, 1.0]),
     }
-    found = agreement("conv", scores, 0.5)
+    found = Agreement("conv", scores, 0.5)
     assert found.criteria == ("a", "b", "c")
     assert [row[0] for row in found.overlap] == [1.0, 1.0, 0.0]
     assert found.spearman[0][1] == pytest.approx(0.8) and found.kendall[0][1] == pytest.approx(4 / 6)
@@ -57,7 +57,7 @@ def test_an_agreement_by_hand():
 
 
 def test_criteria_that_agree_have_no_disputes():
-    assert agreement("conv", {"a": UP, "b": 2 * UP}, 0.4).disputed == ()
+    assert Agreement("conv", {"a": UP, "b": 2 * UP}, 0.4).disputed == ()
 
 
 def test_the_most_even_votes_come_first():
@@ -67,9 +67,9 @@ def test_the_most_even_votes_come_first():
         "c": torch.tensor([3.0, 0, 1, 2]),
         "d": torch.tensor([3.0, 0, 2, 1]),
     }
-    disputed = agreement("conv", scores, 0.25).disputed
+    disputed = Agreement("conv", scores, 0.25).disputed
     assert [(d.channel, d.share) for d in disputed] == [(0, 0.5), (1, 0.5)]
-    assert agreement("conv", {**scores, "e": torch.tensor([0.0, 1, 2, 3])}, 0.25).disputed[0].share == pytest.approx(0.4)
+    assert Agreement("conv", {**scores, "e": torch.tensor([0.0, 1, 2, 3])}, 0.25).disputed[0].share == pytest.approx(0.4)
 
 
 def test_all_criteria_of_a_model_are_compared():
@@ -114,3 +114,28 @@ def test_nothing_to_compare_is_said():
     subject = subject_of(Alone(), torch.randn(4, 3))
     with pytest.raises(ExplorerError, match="nothing to compare"):
         list(compare(subject, analyse(subject), Recipe(), 0.5))
+
+
+def test_many_channels_are_compared_in_portions(monkeypatch):
+    a, b = torch.rand(40, generator=torch.Generator().manual_seed(0)), torch.arange(40.0)
+    whole = kendall(a, b)
+    monkeypatch.setattr("explorer.agreement.PAIRS", 100)
+    pairs = [(float(a[i] - a[j])) * (float(b[i] - b[j])) for i in range(40) for j in range(i)]
+    assert kendall(a, b) == pytest.approx(whole) == pytest.approx(sum(1 if p > 0 else -1 for p in pairs) / len(pairs))
+
+
+def test_the_mean_over_groups_passes_over_what_is_not_known():
+    one = Agreement("one", {"a": UP, "b": UP, "c": torch.ones(5)}, 0.4)
+    two = Agreement("two", {"a": UP, "b": DOWN, "c": UP}, 0.4)
+    both = Overall((one, two))
+    assert both.group == ALL and both.disputed == ()
+    assert both.matrix("spearman")[0][1] == pytest.approx(0.0) and both.matrix("kendall")[0][2] == pytest.approx(1.0)
+    assert Overall((one,)).matrix("spearman")[0][2] is None and one.matrix("overlap") == one.overlap
+
+
+def test_ratings_answer_for_any_ratio_and_for_all_groups():
+    subject = with_data("residual")
+    *_, ratings = rate(subject, analyse(subject), Recipe(), criteria=["l1", "random"])
+    assert isinstance(ratings, Ratings) and set(ratings.scores["l1"]) == {"stem", "a"}
+    assert ratings.at("stem", 0.25).ratio == 0.25 and ratings.at("stem", 0.0).disputed == ()
+    assert ratings.at(ALL, 0.5).matrix("overlap")[0][0] == pytest.approx(1.0)

@@ -59,3 +59,13 @@ def test_without_data_there_is_no_drop():
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
         next(accuracy_budget(subject, analyse(subject), Recipe(), 0.05))
+
+
+def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reaches(mlp, monkeypatch):
+    """Locked parts save something already, so a knapsack of the whole model's cost cannot reach a target of 0."""
+    group = next(iter(mlp[1].profile.free_groups))
+    losses = dict.fromkeys(mlp[1].profile.free_groups, ((0.25, 0.1), (0.5, 0.3), (0.75, 0.9)))
+    how = {"allocator": "sensitivity_budget", "losses": losses, "locked": frozenset([group]), "looks": 3}
+    steps = list(accuracy_budget(*mlp, Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how))
+    last = steps[-1]
+    assert min(last.tried) > 0.1 and all(report.recipe.channels[group] == 0.75 for report in last.tried.values())

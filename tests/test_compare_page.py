@@ -153,7 +153,7 @@ def test_a_run_is_opened_on_the_prune_page(kept):
 def test_runs_of_a_model_that_is_not_offered_are_seen_but_not_opened(kept):
     settings.configure(settings.Settings(("digits-cnn",), "cpu"))
     app = opened(PAGE, model="digits-cnn")
-    assert "No kept run fits" in words(app)
+    assert "3 runs of other models are kept. Choose **all models** to see them" in words(app)
     (scope,) = (group for group in app.button_group if group.label == "Runs of")
     scope.set_value("all models")
     app = side_by_side(fine(app.run()), kept["half"])

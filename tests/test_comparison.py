@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer import tables
+from explorer import paths, tables
+from explorer.cli import main
 from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
 from explorer.engine import Conditions, masks_for, prune
 from explorer.errors import ExplorerError
@@ -18,6 +19,7 @@ from explorer.graph.export import analyse
 from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.replay import Replay, masks_fingerprint, replay
+from explorer.store import Store
 from explorer.stored_run import Run
 from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome, Recipe, Report
 
@@ -229,6 +231,15 @@ def test_a_replay_needs_the_same_model_and_data_and_opens_no_held_out_data(model
         next(replay(subject, graph, replace(stored, report=replace(stored.report, split="held_out"))))
 
 
+def test_a_run_that_the_command_line_kept_can_be_replayed(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
+    words = ["prune", "digits-mlp", "--weights", "0.5", "--no-latency", "--samples", "200", "--keep", "from a script"]
+    assert main(words) == 0
+    (kept,) = Store(tmp_path).runs()
+    assert kept.note == "from a script" and f"Kept as run {kept.name}." in capsys.readouterr().err
+    assert replayed(model, kept).same_masks is True and replayed(model, kept).same_count is True
+
+
 # --------------------------------------------------------------------------- figures
 
 
@@ -255,6 +266,17 @@ def test_parts_layers_and_classes_have_a_row_each():
     classes = classes_side_by_side(class_accuracies(poll))
     assert list(classes.data[0].x) == [100, 0] and list(classes.data[0].y) == ["cat", "dog"]
     assert not classes_side_by_side(()).data and not ratios_side_by_side({}).data
+
+
+def test_of_many_layers_those_are_drawn_in_which_runs_differ():
+    layer = run().report.layers[0]
+    many = tuple(replace(layer, name=f"layer{i}", nonzero_params=54 + (i % 3 == 0)) for i in range(120))
+    reports = {"one": replace(run().report, layers=many),
+               "two": replace(run().report, layers=tuple(replace(found, nonzero_params=54) for found in many))}  # fmt: skip
+    drawn = layers_side_by_side(reports)
+    assert drawn.layout.title.subtitle.text == "40 of 120: where the runs differ most"
+    assert list(drawn.data[0].y) == [f"layer{i}" for i in range(0, 120, 3)]
+    assert layers_side_by_side({"one": reports["one"]}).layout.title.subtitle.text == "40 of 120: the largest"
 
 
 def test_the_tree_has_a_row_for_each_run():

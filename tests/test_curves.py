@@ -1,10 +1,13 @@
 """Families of recipes -> lines of Reports, ends first, each recipe measured once."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer import curves as module
+from explorer.cli import main
 from explorer.curves import (
     STRENGTHS,
     Family,
@@ -160,3 +163,30 @@ def test_latency_comes_afterwards_and_zeros_keep_the_dense_models(digits):
     zeros = timed_lines["zeros"][0]
     assert zeros.pruned.latency_ms == zeros.baseline.latency_ms != timed_lines[next(iter(lines))][1].pruned.latency_ms
     assert lines["zeros"][0].pruned.latency_ms is None  # what was given stays as it is
+
+
+# --------------------------------------------------------------------------- on the command line
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--along", "granularity", "--control"], ["channels, l1, uniform", "single weights, l1, uniform"]),
+        (["--along", "target", "--weights", "0.9", "--allocator", "lamp"], ["single weights, l1, lamp"]),
+        (["--along", "target"], ["channels, l1, uniform"]),
+        (["--weights", "0.5"], ["this recipe, weaker and stronger"]),
+    ],
+)
+def test_the_command_draws_the_lines_that_are_asked_for(words, names, capsys):
+    assert main(["curve", "digits-mlp", "--points", "2", "--samples", "60", "--json", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    control = [f"{name}: at random" for name in names] if "--control" in words else []
+    assert [line["name"] for line in found["lines"]] == [*names, *control]
+    assert found["points"] == found["lines"][0]["points"] and len(found["points"]) == 2
+    assert found["points"][0]["report"]["drop"]["estimate"] == 0
+
+
+def test_the_command_times_the_points_if_asked(capsys):
+    assert main(["curve", "digits-mlp", "--points", "2", "--samples", "60", "--latency", "--control"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("latency, ms") == 2 and "at random" in out

@@ -76,6 +76,14 @@ def test_as_much_is_unfolded_as_is_readable(resnet):
     assert suggested(found, room=200) == set(modules(found))
     assert suggested(found, room=20) == {"layer1", "layer2", "layer3"}
     assert suggested(found, room=5) == frozenset()
+
+
+def test_where_one_depth_is_too_much_and_the_page_is_empty_the_smaller_modules_are_unfolded():
+    small = [Place(f"a.{k}", "a", str(k)) for k in range(3)]
+    large = [Place(f"b.{k}", "b", str(k)) for k in range(50)]
+    found = Wiring((*small, *large), ())
+    assert suggested(found, room=20) == {"a"} and suggested(found, room=3) == frozenset()
+    assert suggested(found, room=60) == {"a", "b"}
     assert with_surroundings(["layer1.0"]) == {"layer1", "layer1.0"}
 
 

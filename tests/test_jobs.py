@@ -317,7 +317,7 @@ def test_shutdown_closes_suspended_jobs_and_refuses_new_ones():
 
 
 def test_an_unknown_lane_is_refused_with_the_list(lanes):
-    with pytest.raises(UnknownNameError, match=", ".join(LANES)):
+    with pytest.raises(UnknownNameError, match=", ".join(list(LANES)[:12])):
         lanes.submit("a", "express", 0, lambda: iter([]))
 
 

@@ -91,6 +91,13 @@ def test_as_a_generator_it_tells_warm_up_from_rounds():
     assert all(step["model"] > 0 for step in steps[WARM_UP_ROUNDS:])
 
 
+def test_it_can_pause_after_each_forward_without_changing_the_rounds():
+    models = {"a": nn.Linear(16, 16), "b": nn.Linear(16, 8)}
+    steps = list(rounds(models, EXAMPLE, pairs=6, pauses=True))
+    assert [set(step) for step in steps if step] == [{"a", "b"}] * 6
+    assert len(steps) == (WARM_UP_ROUNDS + 6) * (2 + 1)
+
+
 def test_fifty_times_the_work_is_slower():
     wide = nn.Sequential(*(nn.Linear(768, 768) for _ in range(8)))
     narrow = nn.Sequential(nn.Linear(768, 64), nn.Linear(64, 768))

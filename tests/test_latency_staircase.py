@@ -50,8 +50,8 @@ def test_noise_alone_makes_an_edge_rarely():
 
 
 def test_many_widths_share_the_error():
-    found = [_edges({width: noisy(1.0, 12 * seed + width) for width in range(1, 13)}) for seed in range(100)]
-    assert sum(edges == {12} for edges in found) >= 0.9 * 100
+    found = [_edges({width: noisy(1.0, 12 * seed + width) for width in range(1, 13)}) for seed in range(40)]
+    assert sum(edges == {12} for edges in found) >= 0.9 * 40
 
 
 def test_widths_by_hand():
@@ -76,10 +76,10 @@ def test_widths_are_those_of_the_compact_models(digits):
     assert build(subject, graph, _first_units(group, 32)).get_parameter("conv2.weight").shape[0] == 32
 
 
-def test_it_streams_from_the_sixth_round_and_ends_with_all(digits):
+def test_it_streams_after_six_rounds_and_ends_with_all(digits):
     steps = list(staircase(*digits, "conv2", widths=(4, 16), batch=2, pairs=8))
     found = [step for step in steps if isinstance(step, Staircase)]
-    assert [f.rounds for f in found] == [6, 7, 8]
+    assert [f.rounds for f in found] == [6, 8]
     last = found[-1]
     assert [s.kept for s in last.steps] == [4, 16, 32] and [s.ratio for s in last.steps] == [0.875, 0.5, 0.0]
     assert last.steps[-1].speed_up.ratio == 1 and last.steps[-1].speed_up.verdict == "not distinguishable"

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
+from explorer.lessons.board import Classroom
 from explorer.lessons.reading import lessons
 from explorer.ui import learner, server, settings
 from explorer.values import Recipe
@@ -97,7 +98,7 @@ def test_every_screen_of_a_lesson_runs(name):
     for place, step in enumerate(learner.steps(lesson)):
         assert query(app, "step") == str(place + 1)
         if step == learner.VERDICT:
-            until(app, "The verdict came out alike")
+            until(app, "repetitions with pictures")
         if place + 1 < len(learner.steps(lesson)):
             clicked(app, "step on")
     assert not app.error
@@ -130,3 +131,56 @@ def test_trying_opens_the_prune_page_on_the_recipe():
     found = query(app, "recipe")
     assert found is not None
     assert Recipe.from_url(found).channels == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
+
+
+# --------------------------------------------------------------------------- the class
+
+
+@pytest.fixture
+def room():
+    found = Classroom()
+    settings.configure(settings.Settings(("digits-mlp",), "cpu", classroom=found))
+    return found
+
+
+def test_without_a_class_there_is_no_board():
+    assert not any(box.label == "Nickname" for box in opened().text_input)
+
+
+def test_the_board_opens_with_the_code_only(room):
+    app = opened()
+    assert [box.label for box in app.text_input] == ["Code of the class"]
+    fine(app.text_input[0].set_value("wrong").run())
+    assert [box.label for box in app.text_input] == ["Code of the class"]
+    fine(app.text_input[0].set_value(room.code).run())
+    assert [box.label for box in fine(app.run()).text_input] == ["Nickname"]
+
+
+def test_a_point_goes_on_the_board_and_bad_names_are_told(room):
+    recipe = Recipe(weights={"hidden1": 0.5})
+    app = opened(join=room.code, model="digits-mlp", recipe=recipe.to_url())
+    end = time.monotonic() + 60
+    while app.button(key="put on board").disabled:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        fine(app.run())
+    clicked(app, "put on board")
+    assert room.board.points() == ()
+    app.text_input[0].set_value("  Ada <b> ")
+    clicked(app, "put on board")
+    (point,) = room.board.points()
+    assert (point.nickname, point.model, Recipe.from_url(point.recipe)) == ("Ada <b>", "digits-mlp", recipe)
+
+
+def test_the_table_opens_with_the_teachers_token(room):
+    assert not opened(join=room.code, teacher="guess").get("download_button")
+    assert opened(join=room.code, teacher=room.token).get("download_button")
+
+
+def test_a_class_uploads_exports_and_keeps_nothing(room):
+    app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
+    fine(app.run())
+    assert not app.get("file_uploader")
+    assert not app.get("download_button")
+    assert not {"keep", "write"} & {button.key for button in app.button}
+    assert settings.current().hidden_pages == ("compare", "recover")

@@ -48,7 +48,7 @@ def opened(name):
 
 def shortened(experiment: Experiment) -> Experiment:
     """The same experiment with little training and few pictures."""
-    little = {"epochs": 3, "penalty_epochs": 1, "rounds": 2, "rewind_epoch": 1}
+    little = {"epochs": 2, "penalty_epochs": 1, "rounds": 2, "rewind_epoch": 1}
     arms = [replace(arm, training={k: little.get(k, v) for k, v in arm.training.items()}) for arm in experiment.arms]
     return replace(experiment, arms=tuple(arms), samples=min(experiment.samples or 128, 128))
 
@@ -222,8 +222,8 @@ def made_up(right: dict[str, list[bool]], dense: list[bool]) -> Evidence:
         measured = Measurement(sum(flags) / n, 0.0, 1.0, 0.0, n, sum(flags), 100, 50, 1000)
         return Point(arm, 0.5, Recipe(), measured, torch.tensor(flags), torch.zeros(n, dtype=torch.long))
 
-    return Evidence("made up", {arm: point("dense", dense) for arm in right},
-                    {(arm, 0.5): point(arm, flags) for arm, flags in right.items()}, {}, len(dense), len(right), {}, True)  # fmt: skip
+    points = {(arm, 0.5): point(arm, flags) for arm, flags in right.items()}
+    return Evidence("made up", {arm: point("dense", dense) for arm in right}, points, {}, len(dense), len(right), {}, True)
 
 
 def one_point(**case: object) -> object:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import paths
-from ..engine import Conditions, calibrate, stream
+from ..engine import Conditions, calibrate, masks_for, stream
 from ..errors import ExplorerError
 from ..held_out import held_out
+from ..replay import masks_fingerprint
 from ..resolving import resolve
 from ..store import Store
 from .model import add_device, add_model, opened, set_up
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-latency", action="store_true", help="leave latency out, which takes some seconds")
     parser.add_argument("--until-resolved", action="store_true", help="go on until there is a verdict; each look is paid for")
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
+    parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,9 @@ def run(arguments: argparse.Namespace) -> None:
         progress(f"{subject.name}: {accuracy(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report
+    if arguments.keep is not None:
+        masks = masks_fingerprint(masks_for(subject, graph, recipe))
+        note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
     return print_json(report.to_json()) if arguments.json else print(report_text(report))
 
 

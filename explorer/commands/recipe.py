@@ -5,14 +5,19 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from ..engine import allocate
+from ..allocation import Losses
+from ..engine import Conditions, allocate
 from ..environment import pick_device
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
+from ..job_state import Progress
 from ..masking import check_parts
 from ..registry import ALLOCATORS, CRITERIA
+from ..sensitivity.scan import Scan, ScanPlan, scan
 from ..values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
+from .output import note, progress
 from .parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
@@ -129,9 +134,46 @@ def _with_ratios(
         raise RecipeError(f"With --allocator, --{family} is one overall target in [0, 1), got {text[:80]!r}.")
     target = one_ratio(text, arguments.allocator)
     check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
-    params = checked_parameters(ALLOCATORS[arguments.allocator], given_parameters(arguments, "allocator"))
-    device = pick_device(getattr(arguments, "device", "cpu")).type
-    return allocate(subject, graph, recipe, arguments.allocator, target, granularity, params=params, device=device)
+    name, params = allocator_of(arguments, arguments.allocator)
+    losses = losses_for(arguments, subject, graph, recipe, name, granularity)
+    return allocate(subject, graph, recipe, name, target, granularity, params=params, losses=losses, device=_device(arguments))
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    return pick_device(getattr(arguments, "device", "cpu")).type
+
+
+def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[str, Any]]:
+    """The allocator that is asked for, with its parameters.
+
+    Raises:
+        ExplorerError: there is no such allocator, or it has no such parameter.
+    """
+    name = arguments.allocator or usual
+    return name, checked_parameters(ALLOCATORS[name], given_parameters(arguments, "allocator"))
+
+
+def losses_for(
+    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str, granularity: str
+) -> Losses | None:
+    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured before.
+
+    Raises:
+        ExplorerError: there is no data to scan with.
+    """
+    if not ALLOCATORS[allocator].traits["needs_scan"]:
+        return None
+    plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
+    found: Scan | None = None
+    for step in scan(subject, graph, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
+        if isinstance(step, Progress):
+            progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
+        else:
+            found = step
+    progress("")
+    assert found is not None
+    note(f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} samples, kept on disk.")
+    return found.losses()
 
 
 def _pattern_ratio(pattern: str) -> float:

@@ -25,7 +25,7 @@ from .output import note, percent, print_json, progress, table
 from .prune import write
 from .recipe import add_recipe, recipe_of
 
-EVERY = 10.0  # seconds between lines, where stderr is no terminal
+EVERY = 30.0  # seconds between lines, where stderr is no terminal
 NAMED = {"round_schedule": "how the ratios grow", "rewind": "what is set back", "schedule": "of the learning rate"}
 
 

@@ -10,19 +10,14 @@ from ..values import Masks
 from . import Export
 from .archive import zipped
 
-CONFIG = {"displaylogo": False, "responsive": True}
-
 
 @EXPORTERS.register("figures_html", rank=7, extension=".zip", media_type="application/zip")
 def figures_html(pruned: Export) -> bytes:
     """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside plotly.min.js."""
-    from plotly.offline import get_plotlyjs
+    from ..figures import standalone  # with plotly, which the command line does not need for anything else
 
-    pages = {
-        f"{name}.html": figure.to_html(full_html=True, include_plotlyjs="directory", config=CONFIG, div_id=name)
-        for name, figure in figures_of(pruned).items()
-    }
-    return zipped(pages | {"plotly.min.js": get_plotlyjs()})
+    pages = {f"{name}.html": standalone.page(figure, name) for name, figure in figures_of(pruned).items()}
+    return zipped(pages | {standalone.LIBRARY: standalone.library()})
 
 
 def figures_of(pruned: Export) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..runtimes import who_gains
 from ..statistics import format_accuracy, format_drop
 from ..values import Measurement, Report
 from . import Export
-from .figures_html import CONFIG, figures_of
+from .figures_html import figures_of
 
 STYLE = """
 :root { color-scheme: light; }
@@ -42,7 +42,7 @@ def html_report(pruned: Export) -> bytes:
         "<h2>What was measured</h2>", _table(("", "dense", "pruned", "left"), quantities(report), numbers=(1, 2, 3)),
         *(f"<p class=small>{_text(note)}</p>" for note in report.notes),
         "<h2>Who can use it</h2>", *(f"<p>{_text(sentence)}</p>" for sentence in who_gains(report.recipe)),
-        *_tables(report), "<h2>Figures</h2>", *_figures(pruned),
+        *_parts(report), "<h2>Figures</h2>", *_figures(pruned), *_layers(report),
         "<h2>How it was made</h2>", f"<pre>{_text(json.dumps(report.recipe.to_json()))}</pre>",
         f"<p class=small>{_text(HOW)}</p>", f"<p class=small>{_text(_where(report))}</p>",
     ]  # fmt: skip
@@ -112,12 +112,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
     return f"<div class=wide><table>{row(head, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table></div>"
 
 
-def _tables(report: Report) -> Iterator[str]:
+def _parts(report: Report) -> Iterator[str]:
     if report.parts:
         yield "<h2>Requested and achieved</h2>"
         parts = ((p.name, p.granularity, f"{p.requested * 100:.1f} %", f"{p.achieved * 100:.1f} %",
                   f"{p.removed:,} of {p.units:,}", p.reason or "") for p in report.parts)  # fmt: skip
         yield _table(("part", "unit", "requested", "achieved", "removed", "why they differ"), parts, (2, 3, 4))
+
+
+def _layers(report: Report) -> Iterator[str]:
     yield "<h2>Layers</h2>"
     shapes = ((" x ".join(map(str, shape)) for shape in (layer.shape, layer.pruned_shape)) for layer in report.layers)
     rows = ((layer.name, layer.kind, *both, f"{layer.params:,}", f"{layer.pruned_params:,}", f"{layer.nonzero_params:,}",
@@ -127,6 +130,8 @@ def _tables(report: Report) -> Iterator[str]:
 
 
 def _figures(pruned: Export) -> Iterator[str]:
+    from ..figures import standalone
+
     figures: dict[str, Any] = figures_of(pruned)
     for place, (name, figure) in enumerate(figures.items()):
-        yield figure.to_html(full_html=False, include_plotlyjs=place == 0, config=CONFIG, div_id=name)  # the library once
+        yield standalone.piece(figure, name, library=place == 0)

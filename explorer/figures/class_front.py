@@ -28,7 +28,7 @@ def class_front(points: Sequence[BoardPoint]) -> go.Figure:
     ))  # fmt: skip
     return drawn.add_trace(go.Scatter(
         x=[100 * p.left for p in points], y=[100 * p.accuracy for p in points], mode="markers+text", name="students",
-        text=[text(p.nickname) for p in points], textposition="top center", marker={"color": KEPT, "size": 10},
+        text=[text(p.nickname) for p in points], textposition="top right", marker={"color": KEPT, "size": 10},
         error_y={"array": [100 * (p.high - p.accuracy) for p in points],
                  "arrayminus": [100 * (p.accuracy - p.low) for p in points], "thickness": 1},
         customdata=[[100 * p.low, 100 * p.high, p.samples] for p in points],

@@ -28,7 +28,7 @@ def lesson_curve(
         guess: the learner's, x -> accuracy (fraction).
         published: figures of others, drawn dotted under their own names.
     """
-    drawn = figure("Accuracy after each cut", f"{experiment.axis} (%)", f"{LABELS['accuracy']} (%)", height=460)
+    drawn = figure("Accuracy after each cut", f"{experiment.axis} (%)", f"{LABELS['accuracy']} (%)")
     drawn.update_xaxes(ticksuffix=" %", range=[-2, 100]).update_yaxes(range=[-2, 104])
     for place, arm in enumerate(experiment.arms):
         points = evidence.of(arm.name) if evidence else []
@@ -43,6 +43,8 @@ def lesson_curve(
     for other in published:
         if other.x:
             drawn.add_trace(_line(other.x, other.accuracy, other.name, STALE, "x-thin-open", "lines+markers", dash="dot"))
+    # under the plot, since long names side by side would run into the title where the page is narrow
+    drawn.update_layout(legend={"y": -0.28, "yanchor": "top"}, height=400 + 22 * len(drawn.data), margin={"t": 60})
     return drawn if drawn.data else nothing(drawn)
 
 

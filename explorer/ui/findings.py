@@ -19,10 +19,11 @@ PAIRS_SHOWN = 12
 
 def draw(group: Group, found: GroupImportance) -> None:
     """What was found in this group and in the model."""
-    silent, double = st.columns(2, gap="large")
+    with st.container(key="below"):
+        silent, double = st.columns(2, gap="large")
     with silent:
         st.markdown("**Never active**")
-        st.button("Look for channels that never answer", "look for idle", on_click=_begin, icon=":material/search:",
+        st.button("Look for idle channels", "look for idle", on_click=_begin, icon=":material/search:",
                   help="Training samples run through the dense model; a channel that is zero at every position of each of them "
                        "can go without a loss on such data.")  # fmt: skip
         watched("idle channels", lambda: _draw_idle(group), LANE, progress=True)

@@ -60,8 +60,7 @@ def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
     st.header(f"{lesson.number}. {lesson.title}", anchor=False)
     names = learner.steps(lesson)
     step = names[now.step]
-    st.segmented_control("Step", names, key=session.show("lesson_step", step), on_change=_jump, args=(names,),
-                         label_visibility="collapsed")  # fmt: skip
+    st.pills("Step", names, key=session.show("lesson_step", step), on_change=_jump, args=(names,), label_visibility="collapsed")
     with st.container(width=COLUMN, key="lesson"):
         _draw_step(lesson, step, now.step)
         _draw_turns(names, now.step)

@@ -46,8 +46,8 @@ def _curve(lesson: Lesson) -> None:
             key = session.start_from(_key(lesson, x), round(100 * before.get(x, 1 - START * x)))
             guess[x] = column.slider(f"Accuracy at {100 * x:g} %", 0, 100, key=key, format="%d %%") / 100
     drawn = lesson_curve(experiment, None, guess)
-    st.plotly_chart(drawn.update_layout(title_text="Your prediction", height=340), width="stretch", key=_key(lesson, "figure"),
-                    config={"displayModeBar": False})  # fmt: skip
+    drawn.update_layout(title_text="", height=300, margin={"t": 20}, showlegend=False)
+    st.plotly_chart(drawn, width="stretch", key=_key(lesson, "figure"), config={"displayModeBar": False})
     if st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:"):
         _lock(lesson, guess)
         st.rerun()

@@ -147,9 +147,10 @@ def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     sizes = ", ".join(map(str, lesson.experiment.batches))
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (
-        f"Measured on {evidence.model}: {evidence.samples:,} pictures of the tuning split, right after the cut. "
-        f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {threads} thread{'s' * (threads != 1)}, "
-        f"torch {where['torch']}.{clock} Bars cover 95 %."
+        f"Measured on {evidence.model}: {evidence.samples:,} pictures of the tuning split. "
+        f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {threads} "
+        f"thread{'s' * (threads != 1)}, torch {where['torch']}.{clock} Bars on accuracies cover 95 %, "
+        "those on times 8 of 10 rounds."
     )
 
 
@@ -178,8 +179,9 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
     with st.expander(f"The {len(rows)} comparisons behind it", expanded=len(rows) <= 6):
         st.table({name: [row[place] for row in rows] for place, name in enumerate(columns)}, border="horizontal", hide_index=True)
     st.caption(layout.plain(
-        f"Ranges at {finding.level:.1%}, so that all of them together err in 5 % of cases at most. The verdict came out alike in "
-        f"{finding.stability:.0%} of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it would be withdrawn."
+        f"Ranges at {finding.level * 100:.1f} %, so that all of them together err in 5 % of cases at most. The verdict came out "
+        f"alike in {finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it is "
+        "withdrawn."
     ))  # fmt: skip
     _draw_published(lesson)
 

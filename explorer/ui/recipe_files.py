@@ -6,11 +6,13 @@ import streamlit as st
 
 from ..errors import RecipeError
 from ..values import JSON_LIMIT, Recipe
-from . import session
+from . import session, settings
 
 
 def draw() -> None:
-    """The popover with both."""
+    """The popover with both; a class shares recipes by their address."""
+    if settings.current().classroom:
+        return
     with st.popover("Recipe file", icon=":material/description:", help="Take the recipe with you, or bring one."):
         text = json.dumps(session.recipe().to_json(), indent=1)
         st.download_button(

@@ -68,8 +68,13 @@ def facts(run: Run) -> dict[str, str]:
         "Parameters": _left(now.params, dense.params), "Not zero": _left(now.nonzero_params, dense.params),
         "MACs": _left(now.macs, dense.macs), "File": _left(sizes.get("dense"), before.get("dense"), "B"),
         "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"), "Latency": _latency(report),
-        "Made": when(run), "Tags": ", ".join(run.tags), "Note": run.note,
+        "Measured with": _where(report), "Made": when(run), "Tags": ", ".join(run.tags), "Note": run.note,
     }  # fmt: skip
+
+
+def _where(report: Report) -> str:
+    where = report.environment
+    return f"{where.get('device_name', where.get('device', 'unknown'))}, torch {where.get('torch', 'unknown')}"
 
 
 def _data(report: Report) -> str:

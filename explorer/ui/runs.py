@@ -40,6 +40,8 @@ def store() -> Store:
 
 def draw_keep() -> None:
     """A popover that keeps the final numbers of the current recipe, with a note and tags."""
+    if settings.current().classroom:
+        return
     told = "Keep recipe and numbers on this machine's disk, to compare them with others on the Compare page."
     with st.popover("Keep this run", icon=":material/bookmark_add:", help=told), st.container(width=POPOVER_WIDTH):
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)

@@ -62,7 +62,8 @@ def words(found: Additivity) -> str:
     """
     alone, together = 100 * found.expected, 100 * found.measured
     gap, low, high = (100 * value for value in (found.gap, found.low, found.high))
-    said = f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; together they lose {together:.1f}: "
+    said = f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; together they lose {together:.1f}"
     if found.verdict == "different":
-        return said + (f"{gap:.1f} more ({low:.1f} to {high:.1f})." if gap > 0 else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f}).")
-    return said + ("that adds up within a point." if found.verdict == "equivalent" else "that adds up as far as one can tell.")
+        far = f"{gap:.1f} more ({low:.1f} to {high:.1f})" if gap > 0 else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f})"
+        return f"{said}: {far}."
+    return f"{said}: that adds up " + ("within a point." if found.verdict == "equivalent" else "as far as one can tell.")

@@ -9,6 +9,8 @@ from ..registry import SAMPLES
 from ..sample_training import weights_path
 from ..values import Subject
 
+CLOSED_TO_CLASSES = ("compare", "recover")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -25,6 +27,11 @@ class Settings:
     device: str = "auto"
     load: Callable[[str], Subject] = load
     classroom: Classroom | None = None
+
+    @property
+    def hidden_pages(self) -> tuple[str, ...]:
+        """Pages that write to this machine's disk or occupy it for long, which a class must not."""
+        return CLOSED_TO_CLASSES if self.classroom else ()
 
     @property
     def offered(self) -> tuple[str, ...]:

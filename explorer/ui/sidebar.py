@@ -4,7 +4,7 @@ import streamlit as st
 
 from ..environment import DEVICES, pick_device
 from ..errors import ExplorerError
-from . import layout, session, widgets
+from . import layout, session, settings, widgets
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
@@ -16,7 +16,8 @@ def draw() -> None:
         names = session.models()
         widgets.choose("Model", list(names), session.model_name(), session.set_model, key="model", names=names)
         _about()
-        _upload()
+        if settings.current().classroom is None:
+            _upload()
         _samples()
         _device()
     if session.notice():

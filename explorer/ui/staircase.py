@@ -13,7 +13,7 @@ from . import layout, session, watched
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 KEPT = 24  # staircases, the last ones
-ROUNDS_DRAWN = 8  # after so many rounds the figure is drawn anew
+ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn anew
 HELP = (
     "Builds the model at several widths of this group and times them in turns with the dense model, on this device. Kernels "
     "work in blocks of channels, so latency falls in steps: between two steps, channels are lost for no time at all."

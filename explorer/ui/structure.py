@@ -50,7 +50,8 @@ def draw() -> None:
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
         return
-    seen, beside = st.columns([3, 2], gap="large")
+    with st.container(key="below"):
+        seen, beside = st.columns([3, 2], gap="large")
     with seen:
         _draw_graph()
     with beside:
@@ -155,7 +156,7 @@ def _draw_groups(profile: ModelProfile) -> None:
         frozen = sum(group.frozen is not None for group in profile.groups)
         name = st.selectbox(f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group")
         _explain(named[name])
-    frame = tables.labelled(tables.groups(profile))
+    frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     numbers = {LABELS["units"]: st.column_config.NumberColumn(format="localized", width="small")}
     order = [LABELS[column] for column in ("group", "units", "unit", "frozen", "tied_by", "members")]
     st.dataframe(frame, hide_index=True, column_config=numbers, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))

@@ -11,7 +11,7 @@ from ..job_state import Progress
 from ..registry import EXPORTERS
 from ..runtimes import who_gains
 from ..values import Recipe, Report, Subject
-from . import layout, runs, session, watched
+from . import layout, runs, session, settings, watched
 from .metrics import short
 
 LANE, KEY = "export", "export format"
@@ -33,6 +33,9 @@ class Made:
 
 def draw() -> None:
     """Format and button, what was written, and which runtimes gain from the current recipe."""
+    if settings.current().classroom:
+        st.caption("Files are not written in a class; the address of this page holds the recipe.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=270):
             st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)

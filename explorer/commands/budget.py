@@ -1,0 +1,85 @@
+"""The smallest model that loses at most so much accuracy, found by measuring."""
+
+import argparse
+import json
+from typing import Any
+
+from ..budget import LOOKS, Budget, accuracy_budget
+from ..engine import Conditions
+from ..errors import ExplorerError
+from ..statistics import format_accuracy, format_drop
+from .model import add_model, opened, set_up
+from .output import percent, print_json, progress, table
+from .prune import add_conditions, write
+from .recipe import add_recipe, allocator_of, losses_for, recipe_of
+
+USUAL = "global_threshold"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_recipe(parser)
+    add_conditions(parser)
+    add = parser.add_argument
+    add("--largest-drop", type=float, required=True, metavar="X", help="accuracy that may go, a fraction such as 0.01")
+    add("--granularity", choices=("channel", "weight"), default="channel", help="what goes (default: channel)")
+    add("--looks", type=int, default=LOOKS, metavar="N", help=f"models to measure at most (default: {LOOKS})")
+    add("--save-recipe", metavar="FILE", help="write the recipe that was found as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what was tried and the smallest model within the budget; ratios of the searched kind are chosen anew.
+
+    Raises:
+        ExplorerError: the model, the recipe or the data are not as they must be, or no model could be shown to be within it.
+    """
+    device = set_up(arguments.device)
+    subject, graph = opened(arguments)
+    name, params = allocator_of(arguments, USUAL)
+    recipe = recipe_of(without_allocator(arguments), subject, graph)
+    losses = losses_for(arguments, subject, graph, recipe, name, arguments.granularity)
+    found: Budget | None = None
+    for step in accuracy_budget(
+        subject, graph, recipe, arguments.largest_drop, allocator=name, granularity=arguments.granularity,
+        conditions=Conditions(arguments.samples, device=device), looks=arguments.looks, params=params, losses=losses,
+    ):  # fmt: skip
+        found = step if isinstance(step, Budget) else found
+        progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
+    progress("")
+    assert found is not None
+    if arguments.save_recipe and found.report is not None:
+        write(arguments.save_recipe, (json.dumps(found.report.recipe.to_json(), indent=1) + "\n").encode())
+    if arguments.json:
+        print_json(as_json(found))
+    else:
+        print(_text(found))
+    if found.best is None:
+        raise ExplorerError(found.summary)
+
+
+def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments as they would be if no allocator, and none of its parameters, had been named."""
+    none = {name: None for name in vars(arguments) if name.startswith("allocator")}
+    return argparse.Namespace(**{**vars(arguments), **none})
+
+
+def as_json(found: Budget) -> dict[str, Any]:
+    """For other programs: every look, and the best."""
+    tried = [{"target": target, "report": report.to_json()} for target, report in found.tried.items()]
+    return {"largest_drop": found.allowed, "level": found.level, "looks": found.looks, "best": found.best,
+            "summary": found.summary, "tried": tried}  # fmt: skip
+
+
+def _text(found: Budget) -> str:
+    rows = [_row(target, found) for target in sorted(found.tried)]
+    return table(["removed", "accuracy", "change", "parameters left", "within"], rows) + f"\n\n{found.summary}"
+
+
+def _row(target: float, found: Budget) -> list[str]:
+    report = found.tried[target]
+    measured, drop = report.pruned, report.drop
+    left = (measured.nonzero_params or 0) / (report.baseline.params or 1)
+    within = drop is not None and drop.high <= found.allowed
+    change = format_drop(drop).split(", ")[0] if drop else "-"
+    accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    return [percent(target), accuracy, change, percent(left), "yes" if within else "no"]

@@ -1,0 +1,40 @@
+"""Agreement -> a heat map of how far each two criteria agree."""
+
+import plotly.graph_objects as go
+
+from ..agreement import Agreement, Measure, Overall
+from .style import figure, nothing, text
+
+TITLES: dict[Measure, str] = {
+    "spearman": "Rank correlation (Spearman)", "kendall": "Pairs in the same order (Kendall)",
+    "overlap": "Kept channels in common",
+}  # fmt: skip
+SCALE, AROUND_ZERO = "Cividis", "PuOr_r"  # both read without red and green
+
+
+def criteria_agreement(found: Agreement | Overall | None, measure: Measure) -> go.Figure:
+    """One cell for each two criteria: a correlation from -1 to 1, or a share of channels; empty where a ranking is constant."""
+    drawn = figure(TITLES[measure], "", "", height=520)
+    if found is None or not found.criteria:
+        return nothing(drawn)
+    names = [text(name) for name in found.criteria]
+    cells, is_share = found.matrix(measure), measure == "overlap"
+    words = [["" if value is None else _number(value, is_share) for value in row] for row in cells]
+    drawn.add_trace(go.Heatmap(
+        x=names, y=names, z=[list(row) for row in cells], zmin=0 if is_share else -1, zmax=1, xgap=1, ygap=1, text=words,
+        texttemplate="%{text}", textfont={"size": 10}, colorscale=SCALE if is_share else AROUND_ZERO, hoverongaps=False,
+        hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>", colorbar={"thickness": 12},
+    ))  # fmt: skip
+    drawn.update_xaxes(showgrid=False, tickangle=-45, type="category")
+    drawn.update_yaxes(showgrid=False, autorange="reversed", type="category")
+    return drawn.update_layout(height=190 + 28 * len(names), margin={"t": 60})
+
+
+def _number(value: float, is_share: bool) -> str:
+    """
+    >>> _number(0.456, True), _number(-0.004, False), _number(0.95, False)
+    ('46', '.0', '.9')
+    """
+    if is_share:
+        return f"{100 * value:.0f}"
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("0.", ".")

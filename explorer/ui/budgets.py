@@ -1,0 +1,148 @@
+"""How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ..budget import LOOKS, Budget, accuracy_budget
+from ..job_state import JobState
+from ..registry import ALLOCATORS
+from ..statistics import format_accuracy, format_drop
+from . import layout, scanning, session, watched, widgets
+from .console.model import BankName
+from .console.strips import MODES
+from .presets import GRANULARITY
+
+LANE, ASKED = "budget", "budget asked for"
+POINTS, ALLOCATOR, BANK = "budget_points", "budget_allocator", "budget_bank"
+POPOVER_WIDTH = 340  # pixels
+USUAL = "global_threshold"
+TOLD = "Say how much accuracy may go; the program measures its way to the smallest model within it."
+HELP = (
+    f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model counts as within the "
+    "budget only if even the upper end of its interval is; so few samples find less, never too much."
+)
+
+
+def _bank() -> BankName:
+    """What goes: the shown bank, or in combined mode the chosen one."""
+    banks = MODES[session.mode()]
+    chosen = session.shown(BANK)
+    return chosen if chosen in banks else banks[0]
+
+
+def _allocators() -> list[str]:
+    """Those that can be used now: some need a finished scan."""
+    return [name for name, plugin in ALLOCATORS.items() if not plugin.traits["needs_scan"] or _bank() in scanning.losses()]
+
+
+def _allocator() -> str:
+    chosen = session.shown(ALLOCATOR)
+    return chosen if chosen in _allocators() else USUAL
+
+
+def _locked() -> frozenset[str]:
+    return frozenset(part for bank, part in session.locks() if bank == _bank())
+
+
+def _allowed() -> float:
+    return session.shown(POINTS, 1.0) / 100
+
+
+def _key() -> Hashable:
+    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are locked."""
+    bank, recipe = _bank(), session.recipe()
+    kept = {part: ratio for part, ratio in getattr(recipe, bank).items() if part in _locked()}
+    options = widgets.filled_in(ALLOCATORS[_allocator()], key=f"budget {_allocator()}")
+    return (session.subject().id, replace(recipe, **{bank: kept}).fingerprint, bank, _allocator(), tuple(options.items()),
+            _allowed(), _locked(), session.conditions())  # fmt: skip
+
+
+def draw() -> None:
+    """A popover: what may go, how, the button, and what was found."""
+    if session.subject().task is None:
+        return
+    with st.popover("Accuracy budget", icon=":material/savings:", help=TOLD), st.container(width=POPOVER_WIDTH):
+        st.number_input("Accuracy that may go (points)", 0.1, 50.0, key=session.start_from(POINTS, 1.0), step=0.5, format="%g")
+        if len(MODES[session.mode()]) > 1:
+            st.selectbox("What goes", MODES[session.mode()], key=BANK)
+        names = _allocators()
+        st.selectbox("Allocator", names, index=names.index(USUAL), key=ALLOCATOR, help="Shares what goes among the parts.")
+        widgets.free_form(ALLOCATORS[_allocator()], key=f"budget {_allocator()}")
+        watched.watched("budget", _draw, LANE, facet=_facet, progress=True)
+
+
+def _facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return _key(), session.recalled(ASKED), state.busy, state.error, state.version
+
+
+def _run() -> JobState:
+    """The search, begun if it was asked for."""
+    if session.recalled(ASKED) != _key():
+        return session.lane_state(LANE)
+    subject, graph, recipe, conditions, bank = (
+        session.subject(), session.graph(), session.recipe(), session.conditions(), _bank(),
+    )  # fmt: skip
+    name, allowed, locked, losses = _allocator(), _allowed(), _locked(), scanning.losses().get(bank)
+    params = widgets.filled_in(ALLOCATORS[name], key=f"budget {name}")
+
+    def find() -> Iterator[Any]:
+        return accuracy_budget(subject, graph, recipe, allowed, allocator=name, granularity=GRANULARITY[bank],
+                               conditions=conditions, locked=locked, params=params, losses=losses)  # fmt: skip
+
+    return session.job(LANE, _key(), find)
+
+
+def _start() -> None:
+    session.resume(LANE)
+    session.remember(ASKED, _key())
+    watched.hurry()
+    st.rerun()
+
+
+def _stop() -> None:
+    session.cancel(LANE, _key())
+    session.remember(ASKED, None)
+
+
+def _draw() -> None:
+    state = _run()
+    found = state.value if state.key == _key() and isinstance(state.value, Budget) else None
+    asked = session.recalled(ASKED) == _key()
+    if asked and state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    if asked and state.busy:
+        done = len(found.tried) if found else 0
+        label = state.progress.label if state.progress and state.key == _key() else "Waiting for its turn"
+        layout.draw_share(done / LOOKS, f"{label}: look {done + 1} of {LOOKS}")
+        st.button("Stop", "stop budget", on_click=_stop, type="tertiary")
+    elif found is None or not state.finished:
+        st.button("Find the smallest model", "start budget", HELP, _start, type="primary", icon=":material/search:")
+    if found is not None:
+        _draw_found(found)
+
+
+def _draw_found(found: Budget) -> None:
+    """What was measured and how sure it is, and the button that takes it."""
+    st.markdown(layout.plain(found.summary))
+    report = found.report
+    if report is None or report.drop is None:
+        return
+    measured = report.pruned
+    accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
+    change = format_drop(report.drop)
+    st.caption(layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero."))
+    st.button("Set the faders like this", "take budget", "One step that can be undone.", _take, (found,),
+              icon=":material/equalizer:")  # fmt: skip
+
+
+def _take(found: Budget) -> None:
+    if found.report is not None and found.best is not None:
+        why = f"at most {100 * found.allowed:.3g} points lost"
+        session.attempt(session.set_recipe, found.report.recipe, why)
+        watched.hurry()
+        st.rerun()
