@@ -23,8 +23,8 @@ NESTED = ("state_dict", "model_state_dict", "model", "module", "net")  # where t
 PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
 HARMLESS: list[Any] = [argparse.Namespace]  # the words of a command line, which training programs keep beside the weights
 DEPTH = 3  # of containers inside of each other
-UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
-              AttributeError, IndexError, AssertionError, OverflowError, RecursionError, MemoryError, SafetensorError)  # fmt: skip
+UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError,
+              TypeError, AttributeError, IndexError, AssertionError, OverflowError, RecursionError, MemoryError)  # fmt: skip
 
 
 def convert(source: str | Path, target: str | Path, *, limit: int = LIMIT) -> int:

@@ -40,15 +40,15 @@ class _Attentive(GraphRun):
 
     def __init__(self, program: torch.export.ExportedProgram, module: str):
         super().__init__(program, "cpu")
-        self.module = module
+        self.attended = module
         self.found: Tensor | None = None
 
     def run_node(self, node: fx.Node) -> Any:
-        if op_name(node.target) == "scaled_dot_product_attention" and self.module.startswith(where(node) + "."):
+        if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(where(node) + "."):
             query, key, _, *mask = node.args
             if (mask and mask[0] is not None) or node.kwargs.get("attn_mask") is not None or node.kwargs.get("is_causal"):
                 return super().run_node(node)
-            query, key = self.env[query], self.env[key]
+            query, key = (fx.node.map_arg(argument, self.env.__getitem__) for argument in (query, key))
             scale = node.kwargs.get("scale") or 1 / math.sqrt(query.shape[-1])
             self.found = (query @ key.transpose(-2, -1) * scale).softmax(-1)
         return super().run_node(node)

@@ -7,14 +7,14 @@ the best has selected luck too, which is why the winner is measured once more, o
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from . import __version__, paths
 from .allocation import TargetError, all_but_one
-from .engine import Conditions, allocate, calibrate, drop_between, stream
+from .engine import Conditions, allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .held_out import held_out
@@ -24,8 +24,6 @@ from .optional_packages import optional
 from .registry import ALLOCATORS, CRITERIA
 from .store import Store
 from .values import Drop, Recipe, Report, Subject, canonical_json
-
-__all__ = ["Search", "SearchPlan", "Trial", "check_winner", "drop_between", "search"]
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
@@ -66,6 +64,9 @@ class SearchPlan:
             raise ExplorerError(f"The largest drop must be in [0, 1), such as 0.01 for one point, got {self.largest_drop!r}.")
 
 
+USUAL = SearchPlan()
+
+
 @dataclass(frozen=True)
 class Trial:
     """One recipe that was measured.
@@ -98,8 +99,8 @@ class Trial:
         return at_least and (self.correct > other.correct or self.cost < other.cost)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(replace(self, recipe=Recipe(), drop=self.drop)), "recipe": self.recipe.to_json(),
-                "drop": self.drop.to_json(), "accuracy": self.accuracy}  # fmt: skip
+        plain = {f.name: getattr(self, f.name) for f in fields(self)} | {"accuracy": self.accuracy}
+        return plain | {"recipe": self.recipe.to_json(), "drop": self.drop.to_json()}
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def search(
     subject: Subject,
     graph: ModelGraph,
     recipe: Recipe,
-    plan: SearchPlan = SearchPlan(),  # noqa: B008
+    plan: SearchPlan = USUAL,
     conditions: Conditions = EVERYTHING,
     *,
     folder: Path | None = None,
@@ -159,7 +160,8 @@ def search(
         asked = study.ask(ranges)
         told = False
         try:
-            for report in stream(subject, graph, recipe.with_ratios(plan.granularity, asked.params), how):
+            for measured in stream(subject, graph, recipe.with_ratios(plan.granularity, asked.params), how):
+                report = measured
                 yield Progress(len(found.trials), plan.trials, "Measuring trials")
             trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
             for name, value in _remembered(trial).items():
@@ -195,9 +197,9 @@ def _study(optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPla
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"))
-    # the sampler learns nothing from what was tried before this start but the trials themselves, so each start has its own seed
     storage = optuna.storages.JournalStorage(journal)
     study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"])
+    # a start that goes on must not draw again what an earlier one drew, so each has a seed of its own
     study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
     return study
 

@@ -64,7 +64,8 @@ def test_the_heat_map_shows_the_matrix_and_gaps_where_nothing_is_known():
 
 
 def report(b, seed=0):
-    return SimpleNamespace(recipe=Recipe(seed=seed), drop=paired_drop(b, 0, 1000), pruned=SimpleNamespace(samples=1000, accuracy=0.5))
+    measured = SimpleNamespace(samples=1000, accuracy=0.5)
+    return SimpleNamespace(recipe=Recipe(seed=seed), drop=paired_drop(b, 0, 1000), pruned=measured)
 
 
 def test_the_duel_shows_every_criterion_and_each_seed_of_chance():

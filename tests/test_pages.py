@@ -18,7 +18,8 @@ PAGES = sorted(path for path in paths.pages().glob("[!_]*.py"))
 
 
 @pytest.fixture(autouse=True)
-def offered():
+def offered(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))  # no scans and runs of other days
     before = settings.current()
     settings.configure(settings.Settings(("digits-cnn", "digits-mlp"), "cpu"))
     yield
@@ -153,7 +154,7 @@ def test_each_model_keeps_its_own_recipe():
 
 def test_a_scan_on_request_feeds_the_allocator_that_plans_with_it():
     app = opened(model="digits-mlp")
-    select(app, "Allocator").select("sensitivity_budget")
+    app.selectbox(key="allocator").select("sensitivity_budget")
     app.slider(key="target").set_value(30)
     app.button(key="apply").click()
     assert ["run the scan first" in error.value for error in fine(app.run()).error] == [True]

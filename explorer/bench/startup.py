@@ -30,7 +30,7 @@ def startup(size: Size, device: str) -> Iterator[Row]:
     pairs = interleaved(make, size.starts)
     ours, bare = pairs.medians
     yield row("startup_over_imports", pairs, f"python -c '{IMPORTS}'", goal=1.5,
-              bound_by=f"{bare:.2f} s of imports that are needed in any case, {ours - bare:.2f} s for the rest",
+              bound_by=f"{bare:.2f} s of imports that are needed in any case, {max(0.0, ours - bare):.2f} s for the rest",
               details=pairs.details)  # fmt: skip
 
 

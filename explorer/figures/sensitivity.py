@@ -26,7 +26,8 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     titles = [TITLES[scan.plan.granularity] for scan in known]
     heights = [len(scan.by_part) for scan in known]
     # one above the other, because side by side they don't fit a narrow page
-    drawn = make_subplots(len(known), 1, subplot_titles=titles, row_heights=heights, vertical_spacing=min(0.3, 2.5 / sum(heights)))
+    apart = min(0.3, 2.5 / sum(heights))
+    drawn = make_subplots(len(known), 1, subplot_titles=titles, row_heights=heights, vertical_spacing=apart)
     drawn.layout.template = "none"
     highest = max(0.01, *(point.drop.estimate for scan in known for point in scan.points))
     for row, scan in enumerate(known, 1):

@@ -24,7 +24,8 @@ def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     drawn = _rows("How much of each part is removed", LABELS["achieved"])
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
     amounts = {name: {_part(p.name, p.granularity): p.achieved for p in report.parts} for name, report in reports.items()}
-    rows = list(dict.fromkeys(part for found in amounts.values() for part in found))
+    fullest = sorted(amounts.values(), key=len, reverse=True)  # its order of parts is the model's
+    rows = list(dict.fromkeys(part for found in fullest for part in found))
     return _dotted(drawn, rows, amounts, missing=0.0)
 
 

@@ -31,13 +31,13 @@ def draw(group: Group, found: GroupImportance) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
         names = [layer.name for layer, _ in made]
-        name = st.selectbox("Layer", names, key=f"shown layer {group.name}") if len(names) > 1 else (names or [None])[0]
+        name = st.selectbox("Layer", names, key=f"shown layer {group.name}") if len(names) > 1 else "".join(names)
     target = int(split.targets[number])
     shown = task.class_names[target] if target < len(task.class_names) else f"class {target}"
     st.html(gallery.gallery([gallery.tile(pixels_of(split.inputs[number], task.normalisation.scale), [shown, "the sample"])]))
     if group.unit == "head":
         _draw_heads(group, found, number)
-    elif name is not None:
+    elif name:
         _draw_maps(next((layer, slot) for layer, slot in made if layer.name == name), found, number)
 
 

@@ -179,9 +179,8 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
     with st.expander(f"The {len(rows)} comparisons behind it", expanded=len(rows) <= 6):
         st.table({name: [row[place] for row in rows] for place, name in enumerate(columns)}, border="horizontal", hide_index=True)
     st.caption(layout.plain(
-        f"Ranges at {finding.level * 100:.1f} %, so that all of them together err in 5 % of cases at most. The verdict came out "
-        f"alike in {finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it is "
-        "withdrawn."
+        f"Ranges at {finding.level * 100:.1f} %, so that together they err in 5 % of cases at most. The verdict came out alike in "
+        f"{finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it is withdrawn."
     ))  # fmt: skip
     _draw_published(lesson)
 

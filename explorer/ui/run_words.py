@@ -93,5 +93,5 @@ def _latency(report: Report) -> str:
     now: Mapping[str, float] | None = report.pruned.latency_ms
     if not now:
         return NOT_MEASURED
-    ratio = f", {report.speed_up['ratio']:.2f} × as fast" if report.speed_up else ""
+    ratio = ", {ratio:.2f} × as fast ({low:.2f} to {high:.2f})".format(**report.speed_up) if report.speed_up else ""
     return f"{now['median']:.2f} ms ({now['p10']:.2f} to {now['p90']:.2f}){ratio}"

@@ -19,8 +19,8 @@ class Shelf:
     """What is kept for one model.
 
     >>> shelf = Shelf().switched("B", Recipe(weights={"fc": 0.5}))
-    >>> shelf.slot, shelf.other
-    ('B', Recipe(weights={'fc': 0.5}))
+    >>> shelf.slot, dict(shelf.other.weights)
+    ('B', {'fc': 0.5})
     """
 
     named: dict[str, Recipe] = field(default_factory=dict)

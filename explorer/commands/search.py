@@ -1,0 +1,93 @@
+"""Search: the best trade-offs between accuracy and cost, over the ratios of all parts."""
+
+import argparse
+import json
+from typing import Any, cast
+
+from ..engine import Conditions
+from ..held_out import has_held_out
+from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
+from ..statistics import format_accuracy, format_drop
+from ..values import Report
+from .model import add_model, opened, set_up
+from .output import note, percent, print_json, progress, table
+from .prune import add_conditions, write
+from .recipe import add_recipe, recipe_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    usual = SearchPlan()
+    add_model(parser)
+    add_recipe(parser)
+    add_conditions(parser)
+    add = parser.add_argument
+    add("--trials", type=int, default=usual.trials, metavar="N", help=f"in all, of all starts (default: {usual.trials})")
+    add("--cost", choices=COSTS, default=usual.cost, help=f"what is to fall (default: {usual.cost})")
+    add("--granularity", choices=("channel", "weight"), default=usual.granularity, help="what goes (default: channel)")
+    add("--largest-drop", type=float, default=usual.largest_drop, metavar="X", help="accuracy that the winner may lose "
+        f"(default: {usual.largest_drop})")  # fmt: skip
+    add("--search-seed", type=int, default=usual.seed, metavar="N", help="of the optimiser (default: 0)")
+    add("--no-held-out", action="store_true", help="do not open the held-out data for the winner")
+    add("--save-recipe", metavar="FILE", help="write the winner's recipe as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the front and the winner; stopped by Ctrl+C, the same command goes on where it was.
+
+    Raises:
+        ExplorerError: the model, the recipe or the data are not as they must be, or optuna is missing.
+    """
+    device = set_up(arguments.device)
+    plan = SearchPlan(arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed)
+    subject, graph = opened(arguments)
+    conditions = Conditions(arguments.samples, device=device, latency=False)
+    found = Search(plan, ())
+    for step in search(subject, graph, recipe_of(arguments, subject, graph), plan, conditions):
+        if isinstance(step, Search):
+            found = step
+        progress(f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front")
+    progress("")
+    checked: Report | None = None
+    if found.winner is not None and not arguments.no_held_out and has_held_out(subject):
+        *_, checked = check_winner(subject, graph, found, conditions)
+    if found.winner is not None and arguments.save_recipe:
+        write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
+    if arguments.json:
+        return print_json(as_json(found, checked))
+    return print(_text(found, checked))
+
+
+def as_json(found: Search, checked: Report | None) -> dict[str, Any]:
+    """For other programs: every trial, which of them are on the front, and the winner, with both of its numbers."""
+    return {
+        "plan": vars(found.plan), "trials": [trial.to_json() for trial in found.trials],
+        "front": [trial.number for trial in found.front], "winner": found.winner.to_json() if found.winner else None,
+        "held_out": checked.to_json() if checked else None,
+    }  # fmt: skip
+
+
+def _text(found: Search, checked: Report | None) -> str:
+    if found.winner is None:
+        note(f"No trial loses at most {100 * found.plan.largest_drop:.3g} points; allow more, or run more trials.")
+    rows = [_row(trial, found.winner) for trial in found.front]
+    front = table([f"{found.plan.cost} left", "accuracy, tuning", "change", "proposed by", ""], rows)
+    return "\n".join([front, *_winner(found.winner, checked)])
+
+
+def _row(trial: Trial, winner: Trial | None) -> list[str]:
+    change = format_drop(trial.drop).split(", ")[0]
+    accuracy = format_accuracy(trial.correct, trial.samples, trial.total)
+    return [percent(trial.cost), accuracy, change, trial.origin, "winner" if trial == winner else ""]
+
+
+def _winner(winner: Trial | None, checked: Report | None) -> list[str]:
+    """Both numbers: the one that it was chosen by, and the one that was measured afterwards."""
+    if winner is None or checked is None or checked.drop is None:
+        return []
+    measured, total = checked.pruned, cast(int, checked.total_samples)
+    after = format_accuracy(measured.correct or 0, measured.samples, total)
+    return [
+        "", f"Winner, on the tuning split by which it was chosen: {format_drop(winner.drop)}",
+        f"Winner, on held-out data, measured once: {after}; {format_drop(checked.drop)}",
+        *(text for text in checked.notes if text.startswith("Held-out")),
+    ]  # fmt: skip
