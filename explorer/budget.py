@@ -44,10 +44,10 @@ class Budget:
     def summary(self) -> str:
         """One sentence."""
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
+        allowed = f"{100 * self.allowed:.3g} point" + "s" * (self.allowed != 0.01)
         if self.best is None:
-            lost = f"to lose at most {100 * self.allowed:.3g} points"
-            return f"No pruned model could be shown {lost} {looked}; more samples narrow the interval."
-        return f"At {100 * self.best:.1f} % removed the drop is at most {100 * self.allowed:.3g} points {looked}."
+            return f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or measure on more samples."
+        return f"At {100 * self.best:.1f} % removed the drop is at most {allowed} {looked}."
 
 
 def accuracy_budget(

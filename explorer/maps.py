@@ -45,12 +45,12 @@ class _Attentive(GraphRun):
 
     def run_node(self, node: fx.Node) -> Any:
         if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(where(node) + "."):
-            query, key, _, *mask = node.args
-            if (mask and mask[0] is not None) or node.kwargs.get("attn_mask") is not None or node.kwargs.get("is_causal"):
-                return super().run_node(node)
-            query, key = (fx.node.map_arg(argument, self.env.__getitem__) for argument in (query, key))
-            scale = node.kwargs.get("scale") or 1 / math.sqrt(query.shape[-1])
-            self.found = (query @ key.transpose(-2, -1) * scale).softmax(-1)
+            given: Any = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False))
+            given |= node.kwargs
+            if given.get("attn_mask") is None and not given.get("is_causal"):
+                query, key = self.env[given["query"]], self.env[given["key"]]
+                scale = given.get("scale") or 1 / math.sqrt(query.shape[-1])
+                self.found = (query @ key.transpose(-2, -1) * scale).softmax(-1)
         return super().run_node(node)
 
 

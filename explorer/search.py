@@ -28,7 +28,7 @@ from .values import Drop, Recipe, Report, Subject, canonical_json
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
 HIGHEST = 0.95  # ratio that is tried
-TARGETS = (0.5, 0.25, 0.75)  # of the allocators' proposals
+TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
 TAG = "search"
 EVERYTHING = Conditions()
 

@@ -76,6 +76,15 @@ def test_the_difference_of_nothing_is_blank():
     assert {cell for row in confusion(same).data[0].text for cell in row} == {""}
 
 
+def test_numbers_stand_in_strong_cells_only():
+    """A pale cell lets the page shine through, so its number is left to the hover."""
+    targets = torch.tensor([0] * 20 + [1, 2])
+    before, after = says([0] * 20 + [1, 2]), says([1] * 10 + [2] + [0] * 9 + [1, 2])
+    found = behaviour(before, after, targets, ("a", "b", "c"), 22)
+    assert list(confusion(found).data[0].text[0]) == ["-11", "+10", ""]
+    assert list(confusion(found, "after").data[0].text[0]) == ["9", "10", "1"]
+
+
 def test_reliability_has_a_point_a_filled_bin_and_one_line_where_both_models_are_one():
     figure = reliability_diagram(FOUND)
     assert list(trace(figure, "before").x) == pytest.approx([90]) and list(trace(figure, "after").y) == [50]

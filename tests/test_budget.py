@@ -1,9 +1,12 @@
 """The smallest model within an allowed drop: measured, paid for, and honest when nothing can be shown."""
 
+import json
+
 import pytest
 from zoo import odd
 
-from explorer.budget import Budget, accuracy_budget
+from explorer.budget import LOOKS, Budget, accuracy_budget
+from explorer.cli import main
 from explorer.engine import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
@@ -69,3 +72,47 @@ def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reac
     steps = list(accuracy_budget(*mlp, Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how))
     last = steps[-1]
     assert min(last.tried) > 0.1 and all(report.recipe.channels[group] == 0.75 for report in last.tried.values())
+
+
+# --------------------------------------------------------------------------- the command
+
+
+@pytest.fixture()
+def said(tmp_path, monkeypatch, capsys):
+    """Words -> (exit code, stdout, stderr), with a cache of its own."""
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path / "cache"))
+
+    def run(*words):
+        code = main([*words, "--device", "cpu"])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_command_writes_what_it_found(said, tmp_path):
+    target = tmp_path / "found.json"
+    words = ("budget", "digits-mlp", "--largest-drop", "0.05", "--granularity", "weight", "--json", "--save-recipe", str(target))
+    code, out, _ = said(*words)
+    answer = json.loads(out)
+    assert code == 0 and answer["largest_drop"] == 0.05 and len(answer["tried"]) == LOOKS
+    (best,) = (look["report"] for look in answer["tried"] if look["target"] == answer["best"])
+    assert best["drop"]["high"] <= 0.05 and json.loads(target.read_text()) == best["recipe"]
+
+
+def test_the_command_says_what_it_tried_and_when_nothing_fits(said):
+    code, out, _ = said("budget", "digits-mlp", "--largest-drop", "0.3", "--looks", "3", "--samples", "200")
+    assert code == 0 and "within" in out and "At " in out.splitlines()[-1]
+    code, _, err = said("budget", "digits-mlp", "--largest-drop", "0.001", "--looks", "2", "--samples", "50")
+    assert code == 2 and "No pruned model could be shown" in err
+    code, _, err = said("budget", "digits-mlp", "--largest-drop", "0.1", "--saves", "macs")
+    assert code == 2 and "saves" in err
+
+
+def test_an_allocator_that_plans_with_a_scan_runs_it_once(said):
+    words = ("prune", "digits-mlp", "--channels", "0.4", "--allocator", "sensitivity_budget", "--samples", "300", "--no-latency")
+    code, first, err = said(*words, "--json")
+    assert code == 0 and "plans with a scan of" in err
+    report = json.loads(first)
+    assert report["pruned"]["params"] <= 0.61 * report["baseline"]["params"]
+    again = json.loads(said(*words, "--json")[1])
+    assert again["recipe"] == report["recipe"]

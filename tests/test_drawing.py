@@ -43,6 +43,12 @@ def test_a_residual_addition_is_a_join_of_two_ways():
     assert [b for a, b in found.ways if a == join.name] == ["fc"]
 
 
+def test_the_size_of_a_batch_is_no_way_for_data():
+    found = wiring(analyse(load("shapes-vit")))
+    assert [b for a, b in found.ways if a == INPUT] == ["patches.conv1"]
+    assert [b for a, b in found.ways if a == "class_token"] == [b for a, b in found.ways if a == "patches.conv4"]
+
+
 @pytest.mark.parametrize("name", list(ZOO))
 def test_every_layer_has_a_place_and_the_input_reaches_the_output(name):
     graph = analyse(odd(name))

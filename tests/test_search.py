@@ -1,7 +1,10 @@
 """The search: every trial is a measured run, it goes on where it was stopped, and its winner is measured again."""
 
+import json
+
 import pytest
 
+from explorer.cli import main
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
@@ -88,3 +91,15 @@ def test_a_missing_package_is_said(mlp, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ExplorerError, match=r"pruning-explorer\[search\]"):
         next(search(*mlp, Recipe(), SearchPlan(1), FEW, folder=tmp_path, store=Store(tmp_path)))
+
+
+def test_the_command_shows_both_numbers_of_the_winner(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+    words = ["search", "digits-mlp", "--trials", "3", "--largest-drop", "0.5", "--samples", "200", "--device", "cpu"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "by which it was chosen" in out and "on held-out data, measured once" in out and "opened 1 time" in out
+    assert main([*words, "--json", "--no-held-out"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["trials"]) == 3 and answer["winner"]["number"] in answer["front"] and answer["held_out"] is None

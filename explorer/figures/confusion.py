@@ -14,6 +14,7 @@ Which = Literal["before", "after", "difference"]
 SHOWN = 30  # classes; of more, those that changed most
 WRITTEN = 14  # classes up to which the cells hold their numbers
 CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # fewer, none, more
+PALE = 0.3  # of the largest difference: cells below it hold no number, which the hover tells
 TITLES = {
     "before": "What the dense model takes each class for",
     "after": "What the pruned model takes each class for",
@@ -60,7 +61,11 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
     top = max(1.0, float(np.abs(shares).max())) if change else 100.0
     scale: Mapping[str, object] = {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
     words = "%{customdata:+} samples, %{z:+.1f} points" if change else "%{customdata:,} samples, %{z:.1f} %"
-    written = [[f"{count:+}" if change and count else str(count or "") for count in row] for row in counts.tolist()]
+    # pale cells of a difference let the page shine through, on which no colour of letters is safe
+    strong = np.abs(shares) >= (PALE * top if change else 0)
+    words_of = lambda count: f"{count:+}" if change else str(count)  # noqa: E731
+    written = [[words_of(count) if count and bold else "" for count, bold in zip(*row, strict=True)]
+               for row in zip(counts.tolist(), strong.tolist(), strict=True)]  # fmt: skip
     return go.Heatmap(
         z=shares.astype(np.float32), x=names, y=names, customdata=counts, zmax=top, **scale, xgap=1, ygap=1,
         text=written if len(names) <= WRITTEN else None, texttemplate="%{text}" if len(names) <= WRITTEN else None,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from torch import fx
+from torch import Tensor, fx
 
 from ..values import Layer
 from .coupling import IGNORED, op_name, where
@@ -65,12 +65,13 @@ class _Tracer:
         self.ways: dict[tuple[str, str], None] = {}
 
     def trace(self) -> Wiring:
+        """Steps that give a mere number, such as the size of the batch, carry no data."""
         for node in self.nodes:
             if node.op == "placeholder":
                 self._placeholder(node)
             elif node.op == "output":
                 self._arrive(Place(OUTPUT, "", OUTPUT), self._coming(node))
-            elif op_name(node.target) not in IGNORED:
+            elif op_name(node.target) not in IGNORED and isinstance(node.meta.get("val"), Tensor | list | tuple):
                 self._step(node)
         return Wiring(tuple(self.places.values()), tuple(self.ways))
 

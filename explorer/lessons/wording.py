@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..labels import LABELS
 from .judging import Finding, Found, Said
-from .values import COSTS, DENSE, VERDICTS, Lesson
+from .values import COSTS, VERDICTS, Lesson
 
 SAYS = {"yes": "yes", "no": "no", "open": "cannot be told"}
 FORMATS = {"dense": "ordinary file", "csr": "CSR file", "bitmask": "bitmask file", "deflate": "zipped file"}
@@ -33,16 +33,6 @@ def listed(found: Sequence[Found]) -> str:
     for one in found:
         places.setdefault(one.case.name, []).append(f"{one.x * 100:g} %")
     return "; ".join(f"{name} (at {', '.join(at)})" for name, at in places.items()) or "nothing"
-
-
-def asked(found: Found, lesson: Lesson) -> str:
-    """What one comparison asks, from the names of its arms."""
-    case = found.case
-    own = case.name
-    other = "the dense model" if case.against == DENSE else lesson.experiment.arm(case.against).label
-    if case.quantity == "joint":
-        other = "the sum of the parts"
-    return f"{own}, compared with {other}"
 
 
 def value(found: Found) -> str:

@@ -26,6 +26,14 @@ DENSE = ""  # the log's name of the dense model's own count
 Runner = Branches | WholeModel
 
 
+def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
+    """Where the counts of such a scan are kept: in the folder, else in the user's cache."""
+    assert subject.task is not None
+    key = {"version": __version__, "subject": subject.id, "task": [subject.task.name, subject.task.fingerprint],
+           "device": device, "granularity": plan.granularity, "recipe": plan.recipe.to_json()}  # fmt: skip
+    return ScanLog(folder or paths.cache() / "scans", key)
+
+
 class ScanRun:
     """One scan of one subject.
 
@@ -47,14 +55,9 @@ class ScanRun:
             raise ExplorerError(f"No {plan.granularity}s of this model can be pruned{why}")
         check_parts(graph.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
         self._points = {part: self._points_of(part) for part in self._touched}
-        self._log = ScanLog(folder or paths.cache() / "scans", self._key())
+        self._log = log_of(subject, plan, conditions.device, folder)
         self._base: Tally = EMPTY
         self._dense = self._read()
-
-    def _key(self) -> dict[str, Any]:
-        return {"version": __version__, "subject": self._subject.id, "task": [self._task.name, self._task.fingerprint],
-                "device": self._conditions.device, "granularity": self._plan.granularity,
-                "recipe": self._plan.recipe.to_json()}  # fmt: skip
 
     # ------------------------------------------------------------------ points
 

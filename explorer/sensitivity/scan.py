@@ -12,7 +12,7 @@ from ..graph.export import ModelGraph
 from ..job_state import Progress
 from ..values import Subject
 from .additivity import Additivity, additivity
-from .run import ScanRun
+from .run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
 
 __all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "known", "scan"]
@@ -29,6 +29,8 @@ def known(
     Raises:
         ExplorerError: as `scan`.
     """
+    if subject.task is None or not log_of(subject, plan, conditions.device, folder).path.exists():
+        return None  # at once: what follows takes a quarter of a second on a large model
     found = ScanRun(subject, graph, plan, conditions, folder).snapshot()
     return found if found.points else None
 

@@ -21,6 +21,7 @@ ASKED = "duel asked for"
 GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
 SAMPLES = 2_048  # of a measurement, at most
 SHOWN = 24  # disputed channels
+USUAL = 30  # per cent of the channels
 PLAIN = {"displayModeBar": False}
 MEASURES: dict[Measure, str] = {"spearman": "Ranking", "kendall": "Pairs", "overlap": "Kept channels"}
 MEANINGS: dict[Measure, str] = {
@@ -47,7 +48,7 @@ def _group() -> str:
 
 
 def _ratio() -> float:
-    return session.shown(RATIO, 50) / 100
+    return session.shown(RATIO, USUAL) / 100
 
 
 def _measure() -> Measure:
@@ -114,7 +115,7 @@ def draw() -> None:
 def _draw_question() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.selectbox(LABELS["group"], [ALL, *session.profile().free_groups], key=GROUP, help=GLOSSARY["coupled group"], width=300)
-        st.slider("Channels that go", 5, 95, key=session.start_from(RATIO, 50), step=5, format="%d %%", width=260)
+        st.slider("Channels that go", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260)
         names, now = list(CRITERIA), session.recipe().criterion.name
         st.selectbox("Criterion", names, index=names.index(now), key=CHOSEN, width=190)
         st.button("Use this criterion", "use criterion", on_click=_use, icon=":material/check:",

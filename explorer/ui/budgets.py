@@ -1,7 +1,6 @@
 """How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
 
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -16,10 +15,7 @@ from .console.strips import MODES
 from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"
-POINTS, ALLOCATOR, BANK = "budget_points", "budget_allocator", "budget_bank"
-POPOVER_WIDTH = 340  # pixels
-USUAL = "global_threshold"
-TOLD = "Say how much accuracy may go; the program measures its way to the smallest model within it."
+POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model counts as within the "
     "budget only if even the upper end of its interval is; so few samples find less, never too much."
@@ -33,14 +29,13 @@ def _bank() -> BankName:
     return chosen if chosen in banks else banks[0]
 
 
-def _allocators() -> list[str]:
-    """Those that can be used now: some need a finished scan."""
-    return [name for name, plugin in ALLOCATORS.items() if not plugin.traits["needs_scan"] or _bank() in scanning.losses()]
-
-
 def _allocator() -> str:
-    chosen = session.shown(ALLOCATOR)
-    return chosen if chosen in _allocators() else USUAL
+    """The one that is chosen for an overall target."""
+    return session.shown(ALLOCATOR) or next(iter(ALLOCATORS))
+
+
+def _params() -> dict[str, Any]:
+    return widgets.filled_in(ALLOCATORS[_allocator()], key=_allocator())
 
 
 def _locked() -> frozenset[str]:
@@ -48,30 +43,28 @@ def _locked() -> frozenset[str]:
 
 
 def _allowed() -> float:
-    return session.shown(POINTS, 1.0) / 100
+    return session.shown(POINTS, 5.0) / 100
 
 
 def _key() -> Hashable:
     """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are locked."""
     bank, recipe = _bank(), session.recipe()
-    kept = {part: ratio for part, ratio in getattr(recipe, bank).items() if part in _locked()}
-    options = widgets.filled_in(ALLOCATORS[_allocator()], key=f"budget {_allocator()}")
-    return (session.subject().id, replace(recipe, **{bank: kept}).fingerprint, bank, _allocator(), tuple(options.items()),
-            _allowed(), _locked(), session.conditions())  # fmt: skip
+    kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
+    others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
+    losses = scanning.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
+    return (session.subject().id, others, bank, _allocator(), tuple(_params().items()), _allowed(), _locked(), losses,
+            session.conditions())  # fmt: skip
 
 
 def draw() -> None:
-    """A popover: what may go, how, the button, and what was found."""
+    """Below the choice of an allocator: how much accuracy may go, the button, and what was found."""
     if session.subject().task is None:
         return
-    with st.popover("Accuracy budget", icon=":material/savings:", help=TOLD), st.container(width=POPOVER_WIDTH):
-        st.number_input("Accuracy that may go (points)", 0.1, 50.0, key=session.start_from(POINTS, 1.0), step=0.5, format="%g")
-        if len(MODES[session.mode()]) > 1:
-            st.selectbox("What goes", MODES[session.mode()], key=BANK)
-        names = _allocators()
-        st.selectbox("Allocator", names, index=names.index(USUAL), key=ALLOCATOR, help="Shares what goes among the parts.")
-        widgets.free_form(ALLOCATORS[_allocator()], key=f"budget {_allocator()}")
-        watched.watched("budget", _draw, LANE, facet=_facet, progress=True)
+    st.number_input("Or: accuracy that may go (points)", 0.1, 50.0, key=session.start_from(POINTS, 5.0), step=0.5, format="%g",
+                    help=HELP)  # fmt: skip
+    if len(MODES[session.mode()]) > 1:
+        st.selectbox("What goes", MODES[session.mode()], key=BANK)
+    watched.watched("budget", _draw, LANE, facet=_facet, progress=True)
 
 
 def _facet() -> Hashable:
@@ -86,8 +79,7 @@ def _run() -> JobState:
     subject, graph, recipe, conditions, bank = (
         session.subject(), session.graph(), session.recipe(), session.conditions(), _bank(),
     )  # fmt: skip
-    name, allowed, locked, losses = _allocator(), _allowed(), _locked(), scanning.losses().get(bank)
-    params = widgets.filled_in(ALLOCATORS[name], key=f"budget {name}")
+    name, params, allowed, locked, losses = _allocator(), _params(), _allowed(), _locked(), scanning.losses().get(bank)
 
     def find() -> Iterator[Any]:
         return accuracy_budget(subject, graph, recipe, allowed, allocator=name, granularity=GRANULARITY[bank],
@@ -120,7 +112,7 @@ def _draw() -> None:
         layout.draw_share(done / LOOKS, f"{label}: look {done + 1} of {LOOKS}")
         st.button("Stop", "stop budget", on_click=_stop, type="tertiary")
     elif found is None or not state.finished:
-        st.button("Find the smallest model", "start budget", HELP, _start, type="primary", icon=":material/search:")
+        st.button("Find the smallest model", "start budget", HELP, _start, icon=":material/search:")
     if found is not None:
         _draw_found(found)
 
@@ -142,7 +134,7 @@ def _draw_found(found: Budget) -> None:
 
 def _take(found: Budget) -> None:
     if found.report is not None and found.best is not None:
-        why = f"at most {100 * found.allowed:.3g} points lost"
+        why = f"at most {100 * found.allowed:.3g} point{'s' * (found.allowed != 0.01)} lost"
         session.attempt(session.set_recipe, found.report.recipe, why)
         watched.hurry()
         st.rerun()

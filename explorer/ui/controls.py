@@ -42,7 +42,6 @@ def draw() -> None:
         watched.watched("undo", _undo, facet=session.history)
         _presets()
         _allocator()
-        budgets.draw()
         snapshots.draw()
         recipe_files.draw()
 
@@ -173,3 +172,4 @@ def _allocator() -> None:
         widgets.free_form(ALLOCATORS[name], key=name)
         st.slider("Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"])
         st.button("Apply", "apply", "Locked faders stay where they are.", lambda: session.attempt(take), type="primary")
+        budgets.draw()

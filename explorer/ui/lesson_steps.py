@@ -173,14 +173,15 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
     text = f"**{wording.headline(finding)}** on {evidence.model}. {wording.explanation(lesson, finding)}"
     st.info(text, icon=ICONS[finding.verdict])
     st.caption(layout.plain(f"Expected shape: {lesson.prediction.expected}"))
-    rows = [(wording.asked(one, lesson), f"{one.x * 100:g} %", wording.value(one), wording.wanted(one), wording.says(one.said))
+    rows = [(one.case.name, f"{one.x * 100:g} %", wording.value(one), wording.wanted(one), wording.says(one.said))
             for one in finding.comparisons]  # fmt: skip
     columns = ("Compared", "At", "Measured (range)", "The claim asks for", "Says")
     with st.expander(f"The {len(rows)} comparisons behind it", expanded=len(rows) <= 6):
         st.table({name: [row[place] for row in rows] for place, name in enumerate(columns)}, border="horizontal", hide_index=True)
     st.caption(layout.plain(
-        f"Ranges at {finding.level * 100:.1f} %, so that together they err in 5 % of cases at most. The verdict came out alike in "
-        f"{finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it is withdrawn."
+        f"Ranges at {finding.level * 100:.1f} %, so that together they err in 5 % of cases at most. The verdict came out alike "
+        f"in {finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn anew; below 95 % it is "
+        "withdrawn."
     ))  # fmt: skip
     _draw_published(lesson)
 

@@ -374,13 +374,14 @@ def live_key() -> Hashable:
 def live() -> JobState:
     """The measurement of the current recipe, begun if it has to be."""
     model, its_graph, wanted, how = subject(), graph(), recipe(), conditions()
+    key, room = live_key(), settings.current().classroom
 
     def measure() -> Iterator[Any]:
         if not wanted.is_empty:
             yield from calibrate(model, its_graph, wanted, how.device)
         yield from stream(model, its_graph, wanted, how)
 
-    return job("live", live_key(), measure)
+    return job("live", key, measure if room is None else lambda: room.shared(key, measure))
 
 
 def report() -> Report | None:

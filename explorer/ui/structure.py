@@ -51,7 +51,7 @@ def draw() -> None:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
         return
     with st.container(key="below"):
-        seen, beside = st.columns([3, 2], gap="large")
+        seen, beside = st.columns(2, gap="large")
     with seen:
         _draw_graph()
     with beside:
