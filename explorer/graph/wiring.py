@@ -92,9 +92,10 @@ class _Tracer:
         coming = self._coming(node)
         owners = [self.owner[n] for n in node.all_input_nodes if self.owner.get(n) is not None]
         if not any(n in self.sources for n in node.all_input_nodes):
-            self.owner[node] = owners[0] if owners else None
-            if owners and node.meta.get("val") is not None and self._meets_data(node):
+            if owners and self._meets_data(node):
                 self.sources[node] = self._arrive(self._place_of(owners[0]), ())
+            else:
+                self.owner[node] = owners[0] if owners else None
         elif owners:
             here = where(node)  # a layer may borrow another's weight
             self.sources[node] = self._arrive(self._place_of(here if here in self.layers else owners[0]), coming)
