@@ -65,12 +65,25 @@ def test_a_region_that_was_drawn_is_up_to_date(page):
 
 
 def test_progress_is_drawn_now_and_then_while_a_lane_works(page):
-    watched.watched("status", lambda: None, "live", progress=True)
+    watched.watched("status", lambda: None, "live", progress=True, prompt=True)
     page["live"] = JobState(running=True)
     answers = [answer() for _ in range(8)]
     assert answers[0] == [] and answers[-1] == ["status", watched.TICKER]
     page["live"] = JobState()
     assert answer() == []
+
+
+def test_after_a_move_only_what_the_hand_waits_for_is_drawn_at_once(page):
+    recipe = ["dense"]
+    watched.watched("cards", lambda: None, "live", facet=lambda: recipe[0], prompt=True)
+    watched.watched("curve", lambda: None, "curve", facet=lambda: recipe[0])
+    recipe[0] = "pruned"
+    with pytest.raises(Rerun) as asked:
+        watched.refresh()
+    assert list(asked.value.args) == ["cards", watched.TICKER]
+    watched.watched("cards", lambda: None, "live", facet=lambda: recipe[0], prompt=True)
+    answers = [answer() for _ in range(8)]
+    assert answers[0] == [] and answers[-1] == ["curve", watched.TICKER]
 
 
 def test_looks_become_rarer_until_something_is_begun(page):

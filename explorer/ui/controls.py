@@ -39,7 +39,7 @@ def draw() -> None:
         _pattern()
         _options()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        watched.watched("undo", _undo, facet=session.history)
+        watched.watched("undo", _undo, facet=session.history, prompt=True)
         _presets()
         _allocator()
         snapshots.draw()
@@ -129,7 +129,7 @@ def _then(action: Callable[[], None]) -> Callable[[], None]:
 
 
 def _undo() -> None:
-    with st.container(horizontal=True, width="content", gap="small"):
+    with st.container(horizontal=True, width="content", gap="small", key="undo row"):
         _undo_buttons()
 
 

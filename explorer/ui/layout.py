@@ -22,6 +22,8 @@ STYLE = """
 .st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
   position: absolute; height: 0; overflow: hidden;
 }
+[data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 0 0 auto; }
+.st-key-undo-row { flex-wrap: nowrap; }
 .st-key-status { min-height: 2.6rem; }
 [class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
 [class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }

@@ -20,7 +20,7 @@ def draw() -> None:
     session.live()
     draw_facts(_data())
     watched.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
-    watched.watched("console", _draw, "live", facet=_facet)
+    watched.watched("console", _draw, "live", facet=_facet, prompt=True)
 
 
 def _facet() -> Hashable:

@@ -31,13 +31,13 @@ def draw_metrics() -> None:
     """The cards, and how far the measurement is."""
     session.live()
     with st.container(key="metrics"):
-        watched.watched("cards", _cards, "live", facet=lambda: (session.live_key(), session.lane_state("live").version))
-        watched.watched("status", _status, "live", progress=True)
+        watched.watched("cards", _cards, "live", facet=lambda: (session.live_key(), session.lane_state("live").version), prompt=True)
+        watched.watched("status", _status, "live", progress=True, prompt=True)
 
 
 def draw_welcome() -> None:
     """What to do first, while nothing is removed."""
-    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
+    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty, prompt=True)
 
 
 def _welcome() -> None:

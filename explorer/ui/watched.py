@@ -14,8 +14,8 @@ import streamlit as st
 from . import elements, session
 
 STATE, TICKER = "watched regions", "ticker"
-FIRST_PAUSE_MS, LONGEST_PAUSE_MS, GROWTH = 80.0, 1_500.0, 1.5
-PROGRESS_FROM_MS = 300.0  # quicker looks are for news only
+FIRST_PAUSE_MS, LONGEST_PAUSE_MS, GROWTH = 40.0, 1_500.0, 1.6
+REST_MS = 250.0  # after so long a pause the hand rests
 
 _turns = itertools.count(1)
 
@@ -28,12 +28,14 @@ class Region:
         lanes: that it depends on.
         facet: tells what it would show now.
         progress: it also shows how far the lanes are.
+        prompt: it is what the hand waits for.
     """
 
     lanes: tuple[str, ...]
     facet: Callable[[], Any]
     shown: Any
     progress: bool
+    prompt: bool
 
 
 @dataclass
@@ -50,7 +52,12 @@ def _watch() -> _Watch:
 
 
 def watched(
-    name: str, draw: Callable[[], None], *lanes: str, facet: Callable[[], Hashable] | None = None, progress: bool = False
+    name: str,
+    draw: Callable[[], None],
+    *lanes: str,
+    facet: Callable[[], Hashable] | None = None,
+    progress: bool = False,
+    prompt: bool = False,
 ) -> None:
     """Draw a region now, and again whenever one of the lanes has news. Begin the jobs before.
 
@@ -59,12 +66,13 @@ def watched(
         draw: takes nothing.
         facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of the lanes.
         progress: draw it now and then while a lane works, news or not; for small regions.
+        prompt: draw it at once after a move; the others follow when the hand rests, so that they don't delay the first number.
     """
     tell = facet or (lambda: tuple(session.versions(lanes).values()))
 
     @st.fragment(key=name)
     def region() -> None:
-        _watch().regions[name] = Region(lanes, tell, tell(), progress)
+        _watch().regions[name] = Region(lanes, tell, tell(), progress, prompt)
         draw()
 
     region()
@@ -91,14 +99,15 @@ def _answer() -> None:
     """The browser asks for news."""
     watch = _watch()
     watch.pause = min(LONGEST_PAUSE_MS, watch.pause * GROWTH)
-    names = [*_stale(), *(_moving() if watch.pause > PROGRESS_FROM_MS else [])]
+    rests = watch.pause > REST_MS or not any(region.prompt for region in watch.regions.values())
+    names = [*_stale(prompt=not rests), *(_moving() if rests else [])]
     if names:  # else the ticker alone is drawn, since it asked
         _draw(names)
 
 
 def refresh() -> None:
-    """In a callback: draw what is out of date instead of the whole page, and look for news again."""
-    _draw(_stale())
+    """In a callback: draw what the hand waits for instead of the whole page, and look for news again."""
+    _draw(_stale(prompt=True))
 
 
 def _draw(names: list[str]) -> None:
@@ -114,8 +123,10 @@ def _busy() -> bool:
     return any(session.lane_state(lane).busy for region in _watch().regions.values() for lane in region.lanes)
 
 
-def _stale() -> list[str]:
-    return [name for name, region in _watch().regions.items() if region.facet() != region.shown]
+def _stale(*, prompt: bool = False) -> list[str]:
+    """What is out of date: everything, or what is wanted at once."""
+    regions = _watch().regions.items()
+    return [name for name, region in regions if (region.prompt or not prompt) and region.facet() != region.shown]
 
 
 def _moving() -> list[str]:
