@@ -31,7 +31,8 @@ def draw_metrics() -> None:
     """The cards, and how far the measurement is."""
     session.live()
     with st.container(key="metrics"):
-        watched.watched("cards", _cards, "live", facet=lambda: (session.live_key(), session.lane_state("live").version), prompt=True)
+        version = lambda: (session.live_key(), session.lane_state("live").version)  # noqa: E731
+        watched.watched("cards", _cards, "live", facet=version, prompt=True)
         watched.watched("status", _status, "live", progress=True, prompt=True)
 
 
