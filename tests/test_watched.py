@@ -79,7 +79,7 @@ def test_after_a_move_only_what_the_hand_waits_for_is_drawn_at_once(page):
     watched.watched("curve", lambda: None, "curve", facet=lambda: recipe[0])
     recipe[0] = "pruned"
     with pytest.raises(Rerun) as asked:
-        watched.refresh()
+        watched.refresh(prompt=True)
     assert list(asked.value.args) == ["cards", watched.TICKER]
     watched.watched("cards", lambda: None, "live", facet=lambda: recipe[0], prompt=True)
     answers = [answer() for _ in range(8)]

@@ -8,6 +8,7 @@ from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
 from ..sample_training import card_path, untrained, weights_path
 from ..values import Preset, Subject, subject_id
+from .building import BUILDING
 from .weights import load_weights
 
 
@@ -37,7 +38,9 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
         UnknownNameError: no sample of that name.
         LoadError: the weights are missing or damaged, or do not fit.
     """
-    model, path = untrained(name), Path(checkpoint) if checkpoint else weights_path(name)
+    path = Path(checkpoint) if checkpoint else weights_path(name)
+    with BUILDING:  # its first weights are random, and would disturb a model that is being built from a seed
+        model = untrained(name)
     if not checkpoint and not path.is_file():
         raise LoadError(f"Sample {name!r} has no weights yet; train it with 'pruning-explorer train-sample {name}'.")
     load_weights(model, path)

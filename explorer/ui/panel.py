@@ -53,7 +53,7 @@ def _edited(key: str) -> None:
     watched.hurry()
     if session.notice():
         st.rerun()
-    watched.refresh()
+    watched.refresh(prompt=True)
 
 
 def _exact(report: Report | None) -> dict[str, int] | None:

@@ -105,9 +105,9 @@ def _answer() -> None:
         _draw(names)
 
 
-def refresh() -> None:
-    """In a callback: draw what the hand waits for instead of the whole page, and look for news again."""
-    _draw(_stale(prompt=True))
+def refresh(*, prompt: bool = False) -> None:
+    """In a callback: draw what is out of date instead of the whole page (at first only what is prompt), and look for news."""
+    _draw(_stale(prompt=prompt))
 
 
 def _draw(names: list[str]) -> None:
