@@ -20,8 +20,8 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "ticker": (("ticker.js",), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }  # fmt: skip
-# sent with each message, so short; until the shelf is there it looks again
 ROOM = '<div class="room"></div>'
+# sent with each message, so short; until the shelf is there it looks again
 STUB = """export default (c) => {
 let stop, timer;
 const go = () => { const s = window.pruningExplorer; s?.renderers.%s ? stop = s.renderers.%s(c) : timer = setTimeout(go, 15); };

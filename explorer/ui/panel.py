@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 
 import streamlit as st
 
+from ..cache import Cache
 from ..errors import RecipeError
 from ..values import Report
 from . import scanning, session, watched
@@ -13,6 +14,7 @@ from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, rea
 from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
+_costs = Cache(8)  # subject -> its cost table: no fader changes it, and each draws the console anew
 
 
 def draw() -> None:
@@ -37,7 +39,9 @@ def shown_banks() -> tuple[Bank, ...]:
 
 def _data() -> ConsoleData:
     epoch, generation, acknowledged = session.stamp()
-    return ConsoleData(epoch, generation, acknowledged, shown_banks(), cost_table(session.profile()), _exact(session.report()))
+    subject = session.subject().id
+    costs = _costs.get(subject) or _costs.put(subject, cost_table(session.profile()))
+    return ConsoleData(epoch, generation, acknowledged, shown_banks(), costs, _exact(session.report()))
 
 
 def _draw() -> None:

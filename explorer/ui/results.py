@@ -1,6 +1,5 @@
 """What was measured of the current recipe, drawn from the session: cards, progress, requested and achieved."""
 
-
 import streamlit as st
 
 from .. import tables
