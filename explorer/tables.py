@@ -155,7 +155,8 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.rename(columns=LABELS)
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet runs as a formula; what is no text stays as it is."""
     if not isinstance(cell, str):
         return cell
     text = cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r is not quoted, and would begin a new row
@@ -169,5 +170,5 @@ def to_csv(frame: pd.DataFrame) -> str:
     >>> to_csv(pd.DataFrame({"note": ["=1+1", "fine"], "drop": [-0.1, 0.2]}))
     "note,drop\\n'=1+1,-0.1\\nfine,0.2\\n"
     """
-    safe = frame.rename(columns=_harmless).astype(object).map(_harmless)
+    safe = frame.rename(columns=harmless).astype(object).map(harmless)
     return safe.to_csv(index=False, lineterminator="\n")

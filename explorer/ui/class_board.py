@@ -8,12 +8,12 @@ import streamlit as st
 
 from ..figures.class_front import class_front
 from ..lessons.board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
+from ..tables import harmless
 from . import layout, session, settings
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"
 JOINED = "joined the class"
-FORMULA = "=+-@\t\r"  # a spreadsheet would run a cell that begins with one of these
 
 ABOUT = (
     "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your old one. "
@@ -90,7 +90,6 @@ def as_csv(points: Sequence[BoardPoint]) -> str:
     writer = csv.writer(written)
     writer.writerow(["nickname", "model", "left", "accuracy", "low", "high", "samples", "recipe"])
     for p in points:
-        name = f"'{p.nickname}" if p.nickname[0] in FORMULA else p.nickname
         numbers = [f"{number:.4f}" for number in (p.left, p.accuracy, p.low, p.high)]
-        writer.writerow([name, p.model, *numbers, p.samples, p.recipe])
+        writer.writerow([harmless(p.nickname), harmless(p.model), *numbers, p.samples, p.recipe])
     return written.getvalue()
