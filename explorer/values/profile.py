@@ -1,0 +1,127 @@
+"""The analysed model: its layers, its coupled groups, and masks over them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module that holds parameters.
+
+    Args:
+        name: dotted name of the module.
+        kind: conv, linear, norm, embedding, attention or other.
+        shape: of its weight; () where there is none.
+        params: parameters, all tensors of the layer.
+        macs: multiply-adds for one sample.
+        prunable: weights of it can be set to zero (unstructured).
+        weight: dotted name of its weight tensor, "" where there is none.
+        input_dim: the dimension of the weight along which inputs lie (n:m blocks run along it).
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    params: int
+    macs: int
+    prunable: bool
+    weight: str = ""
+    input_dim: int = 1
+
+    @property
+    def output_dim(self) -> int:
+        """The dimension of the weight along which outputs lie."""
+        return 1 - self.input_dim
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A dimension of a tensor on which the units of a group live.
+
+    Args:
+        tensor: dotted name of the parameter or buffer.
+        dim: dimension.
+        unit_of: for each position along the dimension its unit, or -1 where another group lives.
+        producer: the units are made here (a layer's outputs), not read.
+    """
+
+    tensor: str
+    dim: int
+    unit_of: tuple[int, ...]
+    producer: bool = False
+
+    @cached_property
+    def units(self) -> Tensor:
+        """`unit_of` as a tensor, (size,) int64."""
+        return torch.tensor(self.unit_of)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Channels that must go together: one fader.
+
+    Args:
+        name: of the first layer that produces the units.
+        units: how many can be removed as one (a channel, a whole attention head).
+        slots: every place where the units live.
+        members: layers that it touches, in the order of the graph.
+        tied_by: why they are tied, in plain words.
+        frozen: why it cannot be pruned, or None.
+        unit: what one unit is: "channel" or "head".
+    """
+
+    name: str
+    units: int
+    slots: tuple[Slot, ...]
+    members: tuple[str, ...]
+    tied_by: tuple[str, ...] = ()
+    frozen: str | None = None
+    unit: str = "channel"
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """What is known of a model before it is pruned.
+
+    Args:
+        layers, groups: in the order of the graph.
+        params: all parameters of the model.
+        macs: multiply-adds of one sample, counted by torch's flop counter.
+        error: why there is no graph (then there are no groups), or None.
+    """
+
+    layers: tuple[Layer, ...]
+    groups: tuple[Group, ...]
+    params: int
+    macs: int
+    error: str | None = None
+
+    @cached_property
+    def free_groups(self) -> dict[str, Group]:
+        """The groups that can be pruned, by name."""
+        return {group.name: group for group in self.groups if group.frozen is None}
+
+    @cached_property
+    def prunable_layers(self) -> dict[str, Layer]:
+        """The layers whose weights can be set to zero, by name."""
+        return {layer.name: layer for layer in self.layers if layer.prunable}
+
+
+Scores = Mapping[str, Tensor]  # part -> saliency: (units,) of a group, the weight's shape of a layer
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """What stays: True = kept.
+
+    Args:
+        channels: group -> (units,) bool.
+        weights: layer -> the weight's full shape, bool; positions of removed channels are False.
+    """
+
+    channels: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor]

@@ -1,0 +1,141 @@
+"""What was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of one model; None = not measured.
+
+    Args:
+        accuracy, accuracy_low, accuracy_high: fraction, with its 95 % Wilson interval.
+        loss: mean cross-entropy.
+        samples, correct: of how many, how many right.
+        params, nonzero_params, macs: of the model, multiply-adds for one sample.
+        size_bytes: dense, csr, bitmask, deflate -> bytes.
+        latency_ms: median, p10, p90, batch.
+    """
+
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    loss: float | None = None
+    samples: int = 0
+    correct: int | None = None
+    params: int | None = None
+    nonzero_params: int | None = None
+    macs: int | None = None
+    size_bytes: Mapping[str, int] | None = None
+    latency_ms: Mapping[str, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: dict(value) if isinstance(value, Mapping) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Measurement":
+        return cls(**data)
+
+
+Verdict = Literal["different", "equivalent", "undecided"]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """baseline - pruned accuracy on the same samples (positive is worse), Bonett-Price interval, verdict."""
+
+    estimate: float
+    low: float
+    high: float
+    verdict: Verdict
+    level: float = 0.95
+
+    def to_json(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class PartOutcome:
+    """Requested against achieved for one fader; a difference always has a reason."""
+
+    name: str
+    granularity: Literal["channel", "weight"]
+    requested: float
+    achieved: float
+    units: int
+    removed: int
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class LayerOutcome:
+    """What is left of one layer."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    pruned_shape: tuple[int, ...]
+    params: int
+    pruned_params: int
+    nonzero_params: int
+    macs: int
+    pruned_macs: int
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LayerOutcome":
+        shapes: dict[str, Any] = {key: tuple(data[key]) for key in ("shape", "pruned_shape")}
+        return cls(**{**data, **shapes})
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was measured for one recipe on one subject.
+
+    `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all asked for.
+    `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high, verdict), None = not measured.
+    """
+
+    subject: Mapping[str, Any]
+    recipe: Recipe
+    baseline: Measurement
+    pruned: Measurement
+    drop: Drop | None
+    layers: tuple[LayerOutcome, ...]
+    parts: tuple[PartOutcome, ...]
+    environment: Mapping[str, Any]
+    split: str = "tuning"
+    stage: Literal["live", "final"] = "final"
+    total_samples: int = 0
+    notes: tuple[str, ...] = ()
+    speed_up: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "subject": dict(self.subject), "recipe": self.recipe.to_json(), "split": self.split, "stage": self.stage,
+            "total_samples": self.total_samples, "baseline": self.baseline.to_json(), "pruned": self.pruned.to_json(),
+            "drop": self.drop.to_json() if self.drop else None, "layers": [layer.to_json() for layer in self.layers],
+            "parts": [part.to_json() for part in self.parts], "environment": dict(self.environment), "notes": list(self.notes),
+            "speed_up": dict(self.speed_up) if self.speed_up else None,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Report":
+        values = dict(data)
+        values["recipe"] = Recipe.from_json(data["recipe"])
+        values["baseline"], values["pruned"] = (Measurement.from_json(data[key]) for key in ("baseline", "pruned"))
+        values["drop"] = Drop(**data["drop"]) if data["drop"] else None
+        values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
+        values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
+        values["notes"] = tuple(data["notes"])
+        return cls(**values)

@@ -1,0 +1,135 @@
+"""What is pruned and on what it is measured: models and data."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Samples in their fixed order: seeded, stratified.
+
+    Args:
+        inputs: (n, *shape), uint8 (kept small, normalised on the device) or float32.
+        targets: (n,) int64 class numbers.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def first(self, samples: int) -> "Split":
+        return Split(self.inputs[:samples], self.targets[:samples])
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """float = (raw * scale - mean) / std, per channel; the lengths of mean and std are 1 or the channels."""
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """(n, channels, ...) of any dtype -> the same shape in float32."""
+        shape = (1, -1) + (1,) * (raw.dim() - 2)
+        mean = torch.tensor(self.mean, device=raw.device).view(shape)
+        std = torch.tensor(self.std, device=raw.device).view(shape)
+        return (raw.float() * self.scale - mean) / std
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How pictures become what a model reads, and what it calls its classes, as far as the model says.
+
+    Args:
+        normalisation: from bytes, 0 to 255.
+        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model reads.
+        fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
+        interpolation: a name of PIL's.
+        class_names: () where the model does not say.
+    """
+
+    normalisation: Normalisation = Normalisation(1 / 255)
+    resize: int = 0
+    fit: Literal["crop", "stretch"] = "crop"
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a model is evaluated on; splits are made or read when they are first asked for.
+
+    Args:
+        name: of the data set.
+        shape: of one input, without the batch.
+        class_names: one a class.
+        load_split: "training", "tuning" or "held_out" -> Split, or None where there is none.
+        normalisation: from stored inputs to what the model reads.
+        note: shown beside the data, e.g. that it is small.
+        source, licence: where the data comes from.
+        fingerprint: hash of what defines the data, for the store's key.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    load_split: Callable[[str], Split | None]
+    normalisation: Normalisation = Normalisation()
+    note: str = ""
+    source: str = ""
+    licence: str = ""
+    fingerprint: str = ""
+
+    @cached_property
+    def _splits(self) -> dict[str, Split | None]:
+        return {}
+
+    def split(self, name: Literal["training", "tuning", "held_out"]) -> Split | None:
+        """A split, loaded once."""
+        if name not in self._splits:
+            self._splits[name] = self.load_split(name)
+        return self._splits[name]
+
+    def example(self, batch: int = 2) -> Tensor:
+        """A (batch, *shape) float input of zeros mean and unit variance, made without opening the data."""
+        return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model in eval mode with its task. Shared between users, so never modified.
+
+    Args:
+        id: hash of architecture and weights.
+        name: as the user named it.
+        task: None where there is no data: everything but accuracy still works.
+        card: what is known of it (training, accuracy), for samples.
+        example: (2, *shape) float input.
+        preset: how pictures become its inputs.
+    """
+
+    id: str
+    name: str
+    model: nn.Module
+    task: Task | None
+    example: Tensor
+    card: Mapping[str, Any] = field(default_factory=dict)
+    preset: Preset = Preset()
+
+
+def subject_id(model: nn.Module) -> str:
+    """Hash of the architecture's text and every parameter and buffer."""
+    digest = hashlib.sha256(repr(model).encode())
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
