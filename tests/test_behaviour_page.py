@@ -1,54 +1,27 @@
 """The Behaviour page, run as a user would see it, on a shipped model."""
 
-import json
-import time
 
 import pytest
+from apps import charts, html_of, offering, opened, until
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
-from explorer.ui import settings
 from explorer.values import Recipe
 
-PAGE = paths.pages() / "behaviour.py"
 RECIPE = Recipe(channels={"conv2": 0.5})
 
 
 @pytest.fixture(autouse=True)
 def offered():
-    before = settings.current()
-    settings.configure(settings.Settings(models=("digits-cnn", "digits-mlp"), device="cpu"))
-    yield
-    settings.configure(before)
+    with offering("digits-cnn", "digits-mlp"):
+        yield
 
 
-def opened(recipe: Recipe | None = None, model: str = "digits-cnn") -> AppTest:
-    page = AppTest.from_file(str(PAGE), default_timeout=60)
-    page.query_params["model"] = model
-    if recipe is not None:
-        page.query_params["recipe"] = recipe.to_url()
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        page.run()
-        assert not page.exception and not page.error
-        if any("answered by both models" in caption.value for caption in page.caption):
-            return page
-        time.sleep(0.05)
-    raise TimeoutError("The answers were not compared within 60 s.")
-
-
-def charts(page: AppTest) -> dict[str, dict]:
-    """Title -> figure."""
-    specs = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
-    return {spec["layout"]["title"]["text"]: spec for spec in specs}
-
-
-def html_of(page: AppTest) -> str:
-    return "".join(element.proto.body for element in page.get("html"))
+def compared(recipe: Recipe | None = None) -> AppTest:
+    return until(opened("behaviour", recipe, model="digits-cnn"), "answered by both models")
 
 
 def test_a_cut_is_shown_with_its_victims():
-    page = opened(RECIPE)
+    page = compared(RECIPE)
     shown = {metric.label: metric.value for metric in page.metric}
     assert set(shown) == {"Same answer", "Answers that flip", "Accuracy", "Classes hurt", "Calibration error"}
     assert int(shown["Answers that flip"]) > 0 and shown["Classes hurt"].endswith("of 10")
@@ -60,7 +33,7 @@ def test_a_cut_is_shown_with_its_victims():
 
 
 def test_the_dense_model_agrees_with_itself_and_says_what_to_do():
-    page = opened()
+    page = compared()
     shown = {metric.label: metric.value for metric in page.metric}
     assert shown["Same answer"] == "100.0 %" and shown["Answers that flip"] == "0"
     assert any("dense model" in info.value for info in page.info)
@@ -68,7 +41,7 @@ def test_the_dense_model_agrees_with_itself_and_says_what_to_do():
 
 
 def test_the_sides_of_the_confusion_and_the_kinds_of_flips_can_be_chosen():
-    page = opened(RECIPE)
+    page = compared(RECIPE)
     assert "Which confusions the cut brings, and which it takes away" in charts(page)
     page.button_group(key="confusion side").set_value("after").run()
     assert "What the pruned model takes each class for" in charts(page)

@@ -1,55 +1,32 @@
 """The Channels page, run as a user would see it, on shipped models."""
 
-import json
 import time
 
 import pytest
+from apps import charts, html_of, offering, opened, turned_to, words
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
-from explorer.ui import settings
 from explorer.ui.channels import by_hand
-from explorer.ui.server import SCRIPT
 from explorer.values import Recipe
-
-PAGE = paths.pages() / "channels.py"
 
 
 @pytest.fixture(autouse=True)
 def offered():
-    before = settings.current()
-    settings.configure(settings.Settings(models=("digits-cnn", "shapes-vit"), device="cpu"))
-    yield
-    settings.configure(before)
+    with offering("digits-cnn", "shapes-vit"):
+        yield
 
 
-def opened(recipe: Recipe | None = None, model: str = "digits-cnn", *, whole_app: bool = False) -> AppTest:
-    page = AppTest.from_file(str(SCRIPT if whole_app else PAGE), default_timeout=60)
-    page.query_params["model"] = model
-    if recipe is not None:
-        page.query_params["recipe"] = recipe.to_url()
-    page.run()
-    if whole_app:
-        page.switch_page(str(PAGE)).run()
-    assert not page.exception and not page.error
-    return page
+def visited(recipe: Recipe | None = None, model: str = "digits-cnn") -> AppTest:
+    return opened("channels", recipe, model=model)
 
 
 def chart(page: AppTest) -> dict:
-    (found,) = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
+    (found,) = charts(page).values()
     return found
 
 
-def html_of(page: AppTest) -> str:
-    return "".join(element.proto.body for element in page.get("html"))
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
-
-
 def test_the_recipe_cuts_the_bars_and_crosses_out_pictures():
-    page = opened(Recipe(channels={"conv2": 0.5}))
+    page = visited(Recipe(channels={"conv2": 0.5}))
     assert chart(page)["layout"]["title"]["text"] == "How much each channel of conv1 matters"
     assert html_of(page).count('class="frame crossed"') == 0
     page.selectbox(key="explore_group").select("conv2").run()
@@ -58,7 +35,7 @@ def test_the_recipe_cuts_the_bars_and_crosses_out_pictures():
 
 
 def test_filters_and_maps_of_the_first_layer_are_shown():
-    page = opened()
+    page = visited()
     headers = [header.value for header in page.subheader]
     assert headers == ["Channels that could go first", "Filters", "What each channel answers to one sample"]
     assert html_of(page).count("data:image/png") == 16 + 1 + 16
@@ -67,20 +44,20 @@ def test_filters_and_maps_of_the_first_layer_are_shown():
 
 
 def test_channels_are_kept_and_removed_by_hand_and_it_can_be_undone():
-    page = opened()
+    page = visited()
     assert all(button.disabled for button in page.button if button.key in ("keep channels", "remove channels", "free channels"))
     page.multiselect(key="chosen conv1").set_value([3, 5]).run()
     page.button(key="remove channels").click().run()
-    assert "Removed by hand: 3, 5." in captions(page) and html_of(page).count('class="frame crossed"') == 4
+    assert "Removed by hand: 3, 5." in words(page) and html_of(page).count('class="frame crossed"') == 4
     page.multiselect(key="chosen conv1").set_value([5]).run()
     page.button(key="keep channels").click().run()
-    assert "Kept by hand: 5. Removed by hand: 3." in captions(page)
+    assert "Kept by hand: 5. Removed by hand: 3." in words(page)
     page.button(key="free channels").click().run()
-    assert "Kept by hand: none. Removed by hand: 3." in captions(page) and not page.exception
+    assert "Kept by hand: none. Removed by hand: 3." in words(page) and not page.exception
 
 
 def test_a_decision_is_in_the_address():
-    page = opened(whole_app=True)
+    page = turned_to(opened(), "channels")
     page.multiselect(key="chosen conv1").set_value([3]).run()
     page.button(key="remove channels").click().run()
     found = page.query_params["recipe"]
@@ -94,27 +71,27 @@ def test_by_hand_moves_a_unit_between_the_lists():
 
 
 def test_idle_channels_are_looked_for_on_request():
-    page = opened()
-    assert "never active" not in captions(page)
+    page = visited()
+    assert "never active" not in words(page)
     page.button(key="look for idle").click().run()
     until = time.monotonic() + 60
-    while "never active in conv1" not in captions(page) and time.monotonic() < until:
+    while "never active in conv1" not in words(page) and time.monotonic() < until:
         time.sleep(0.1)
         page.run()
-    assert "On the first 897 training samples, never active in conv1" in captions(page) and not page.exception
+    assert "On the first 897 training samples, never active in conv1" in words(page) and not page.exception
 
 
 def test_twins_follow_the_threshold_and_can_be_removed():
-    page = opened()
+    page = visited()
     page.slider(key="alike").set_value(0.5).run()
-    assert " pairs: " in captions(page)
+    assert " pairs: " in words(page)
     page.button(key="remove twins").click().run()
-    assert "Removed by hand: none" not in captions(page) and not page.exception
+    assert "Removed by hand: none" not in words(page) and not page.exception
 
 
 def test_heads_are_looked_at():
-    page = opened(Recipe(channels={"layers.1.attention.qkv": 0.5}), "shapes-vit")
+    page = visited(Recipe(channels={"layers.1.attention.qkv": 0.5}), "shapes-vit")
     page.selectbox(key="explore_group").select("layers.1.attention.qkv").run()
     assert "head 3" in html_of(page) and html_of(page).count('class="frame crossed"') == 2 and not page.exception
     page.selectbox(key="explore_group").select("layers.1.fc1").run()
-    assert "makes no maps" in captions(page) and not page.exception
+    assert "makes no maps" in words(page) and not page.exception

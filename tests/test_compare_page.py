@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from apps import fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
@@ -11,10 +12,9 @@ from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.replay import masks_fingerprint
 from explorer.store import Store
-from explorer.ui import server, settings
+from explorer.ui import settings
 from explorer.values import Recipe
 
-PAGE = paths.pages() / "compare.py"
 MODEL = "digits-mlp"
 RECIPES = {
     "quarter": Recipe(channels={"hidden1": 0.25}),
@@ -26,10 +26,8 @@ RECIPES = {
 @pytest.fixture(autouse=True)
 def offered(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    before = settings.current()
-    settings.configure(settings.Settings((MODEL, "digits-cnn"), "cpu"))
-    yield
-    settings.configure(before)
+    with offering(MODEL, "digits-cnn"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -50,39 +48,14 @@ def kept(measured):
     return names
 
 
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    return app
-
-
-def opened(page=None, **query) -> AppTest:
-    app = AppTest.from_file(str(page or server.SCRIPT), default_timeout=60)
-    for name, value in ({"model": MODEL} | query).items():
-        app.query_params[name] = value
-    return fine(app.run())
-
-
-def words(app: AppTest) -> str:
-    return " ".join(element.value for kind in (app.caption, app.markdown, app.info) for element in kind).replace("\\", "")
-
-
-def until(app: AppTest, said: str) -> AppTest:
-    end = time.monotonic() + 60
-    while said not in words(app):
-        assert time.monotonic() < end, words(app)
-        time.sleep(0.1)
-        fine(app.run())
-    return app
-
-
 def test_without_runs_the_page_says_what_to_do():
-    app = opened(PAGE)
+    app = opened("compare", model=MODEL)
     assert ["press **Keep this run**" in info.value for info in app.info] == [True]
     assert not app.dataframe
 
 
 def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
-    app = opened(PAGE)
+    app = opened("compare", model=MODEL)
     table = app.dataframe[0].value
     assert sorted(table["called"].str[5:]) == ["half", "most", "quarter"]
     assert len(app.get("plotly_chart")) == 2
@@ -90,7 +63,7 @@ def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
 
 
 def test_words_and_tags_choose_runs(kept):
-    app = opened(PAGE)
+    app = opened("compare", model=MODEL)
     app.text_input(key="compare_words").set_value("hidden1 half")
     assert list(fine(app.run()).dataframe[0].value["called"].str[5:]) == ["half"]
     app.text_input(key="compare_words").set_value("")
@@ -107,7 +80,7 @@ def side_by_side(app: AppTest, *names: str) -> AppTest:
 
 
 def test_two_runs_side_by_side(kept):
-    app = side_by_side(opened(PAGE), kept["quarter"], kept["half"])
+    app = side_by_side(opened("compare", model=MODEL), kept["quarter"], kept["half"])
     facts = app.table[0].value
     assert facts.shape[1] == 3 and "Accuracy" in set(facts.iloc[:, 0])
     assert len(app.get("plotly_chart")) == 4
@@ -115,7 +88,7 @@ def test_two_runs_side_by_side(kept):
 
 
 def test_answers_are_compared_on_request(kept):
-    app = side_by_side(opened(PAGE), kept["quarter"], kept["most"])
+    app = side_by_side(opened("compare", model=MODEL), kept["quarter"], kept["most"])
     app.button(key="ask").click()
     app = until(fine(app.run()), "450 samples of the tuning split")
     flips = app.dataframe[1].value
@@ -124,13 +97,13 @@ def test_answers_are_compared_on_request(kept):
 
 
 def test_a_replay_finds_the_same_masks(kept):
-    app = side_by_side(opened(PAGE), kept["half"])
+    app = side_by_side(opened("compare", model=MODEL), kept["half"])
     app.button(key=f"replay {kept['half']}").click()
     assert "the masks are the same, bit for bit" in words(until(fine(app.run()), "as in the run"))
 
 
 def test_notes_are_edited_and_runs_deleted(kept):
-    app = side_by_side(opened(PAGE), kept["half"])
+    app = side_by_side(opened("compare", model=MODEL), kept["half"])
     app.text_area(key=f"note {kept['half']}").set_value("better")
     app.text_input(key=f"tags {kept['half']}").set_value("good, new")
     app.button(key=f"save {kept['half']}").click()
@@ -142,7 +115,7 @@ def test_notes_are_edited_and_runs_deleted(kept):
 
 
 def test_a_run_is_opened_on_the_prune_page(kept):
-    app = fine(opened().switch_page(str(PAGE)).run())
+    app = turned_to(opened(model=MODEL), "compare")
     app = side_by_side(app, kept["half"])
     app.button(key=f"open {kept['half']}").click()
     fine(app.run())
@@ -152,7 +125,7 @@ def test_a_run_is_opened_on_the_prune_page(kept):
 
 def test_runs_of_a_model_that_is_not_offered_are_seen_but_not_opened(kept):
     settings.configure(settings.Settings(("digits-cnn",), "cpu"))
-    app = opened(PAGE, model="digits-cnn")
+    app = opened("compare", model="digits-cnn")
     assert "3 runs of other models are kept. Choose **all models** to see them" in words(app)
     (scope,) = (group for group in app.button_group if group.label == "Runs of")
     scope.set_value("all models")
@@ -164,7 +137,7 @@ def test_runs_of_a_model_that_is_not_offered_are_seen_but_not_opened(kept):
 
 def test_foreign_notes_are_not_markup(kept):
     Store(paths.cache()).describe(kept["half"], note="<script>alert(1)</script> **bold**")
-    app = side_by_side(opened(PAGE), kept["half"])
+    app = side_by_side(opened("compare", model=MODEL), kept["half"])
     assert all("<script>" not in element.value for element in app.markdown)
     assert all("<script>" not in chart.proto.spec for chart in app.get("plotly_chart"))
 
@@ -177,7 +150,7 @@ def settled(app: AppTest) -> AppTest:
 
 
 def test_a_run_is_kept_with_note_tags_and_origin():
-    app = settled(opened(recipe=RECIPES["quarter"].to_url()))
+    app = settled(opened(recipe=RECIPES["quarter"], model=MODEL))
     app.text_input(key="keep note").set_value("first try")
     app.text_input(key="keep tags").set_value("a, b")
     app.button(key="keep").click()
@@ -194,7 +167,7 @@ def test_a_run_is_kept_with_note_tags_and_origin():
 
 
 def test_held_out_data_is_opened_once_for_a_recipe_and_the_result_is_kept():
-    app = settled(opened(recipe=RECIPES["half"].to_url()))
+    app = settled(opened(recipe=RECIPES["half"], model=MODEL))
     assert "Opened 0 times for this model so far; the next is judged at level 0.95." in words(app)
     app.button(key="check held out").click()
     app = until(fine(app.run()), "Held-out accuracy")
@@ -202,13 +175,13 @@ def test_held_out_data_is_opened_once_for_a_recipe_and_the_result_is_kept():
     (run,) = Store(paths.cache()).runs()
     assert run.report.split == "held_out" and run.tags == ("held-out",)
     assert not [button for button in app.button if button.key == "check held out"], "the same numbers would come out"
-    again = opened(recipe=RECIPES["half"].to_url())
+    again = opened(recipe=RECIPES["half"], model=MODEL)
     assert "Held-out accuracy" in words(again)
     assert Store(paths.cache()).held_out_openings(load(MODEL).id) == 1
 
 
 def test_a_file_is_written_in_the_background_and_offered():
-    app = settled(opened(recipe=RECIPES["half"].to_url()))
+    app = settled(opened(recipe=RECIPES["half"], model=MODEL))
     assert "helps everywhere" in words(app).replace("help everywhere", "helps everywhere")
     app.button(key="write").click()
     end = time.monotonic() + 60

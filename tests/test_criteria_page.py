@@ -1,53 +1,28 @@
 """The Criteria page: agreement of all criteria, what is disputed, and the measurement, on a shipped model."""
 
-import json
-import time
 from types import SimpleNamespace
 
 import pytest
 import torch
+from apps import charts, offering, opened, until
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
 from explorer.agreement import ALL, Agreement
 from explorer.duel import CONTROL, Duel
 from explorer.figures.criteria_agreement import criteria_agreement
 from explorer.figures.criteria_duel import criteria_duel
 from explorer.statistics import paired_drop
-from explorer.ui import settings
 from explorer.values import Recipe
-
-PAGE = paths.pages() / "criteria.py"
 
 
 @pytest.fixture(autouse=True)
 def offered():
-    before = settings.current()
-    settings.configure(settings.Settings(models=("digits-mlp", "digits-cnn"), device="cpu"))
-    yield
-    settings.configure(before)
+    with offering("digits-mlp", "digits-cnn"):
+        yield
 
 
-def run_until(page: AppTest, ready) -> AppTest:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        page.run()
-        assert not page.exception and not page.error
-        if ready(page):
-            return page
-        time.sleep(0.05)
-    raise TimeoutError("Nothing came within 60 s.")
-
-
-def charts(page: AppTest) -> dict[str, dict]:
-    """Title -> figure."""
-    specs = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
-    return {spec["layout"]["title"]["text"]: spec for spec in specs}
-
-
-def opened() -> AppTest:
-    page = AppTest.from_file(str(PAGE), default_timeout=60)
-    return run_until(page, lambda page: any(chart["data"] for chart in charts(page).values()))
+def drawn() -> AppTest:
+    return until(opened("criteria"), lambda page: any(chart["data"] for chart in charts(page).values()))
 
 
 # --------------------------------------------------------------------------- figures
@@ -84,7 +59,7 @@ def test_the_duel_shows_every_criterion_and_each_seed_of_chance():
 
 
 def test_the_criteria_are_compared_and_one_can_be_taken():
-    page = opened()
+    page = drawn()
     (chart,) = (chart for chart in charts(page).values() if "Spearman" in chart["layout"]["title"]["text"])
     assert {"l1", "random", "taylor"} <= set(chart["data"][0]["x"])
     page.button_group(key="criteria_measure").set_value("overlap").run()
@@ -95,7 +70,7 @@ def test_the_criteria_are_compared_and_one_can_be_taken():
 
 
 def test_disputes_of_one_group_are_listed():
-    page = opened()
+    page = drawn()
     assert any("Choose one group" in caption.value for caption in page.caption)
     group = next(name for name in page.selectbox(key="criteria_group").options if name != ALL)
     page.selectbox(key="criteria_group").set_value(group).run()
@@ -104,10 +79,10 @@ def test_disputes_of_one_group_are_listed():
 
 
 def test_who_is_right_is_measured_on_request():
-    page = opened()
+    page = drawn()
     assert page.button(key="start duel")
     page.button(key="start duel").click()
-    run_until(page, lambda page: any("Better than each of 5 random choices" in caption.value for caption in page.caption))
+    until(page, lambda page: any("Better than each of 5 random choices" in caption.value for caption in page.caption))
     found = charts(page)["Change of accuracy if each criterion chooses"]
     assert {"criterion", "random, each seed"} <= {trace["name"] for trace in found["data"]}
     assert [button.key for button in page.button if button.key == "start duel"] == []

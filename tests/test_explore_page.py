@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from apps import charts, offering, opened
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
@@ -17,26 +18,12 @@ RECIPE = Recipe(channels={"conv2": 0.5}, weights={"conv3": 0.9})
 
 @pytest.fixture(autouse=True)
 def one_model():
-    before = settings.current()
-    settings.configure(settings.Settings(models=(MODEL, "digits-mlp"), device="cpu"))
-    yield
-    settings.configure(before)
+    with offering(MODEL, "digits-mlp"):
+        yield
 
 
-def opened(recipe: Recipe | None = None, model: str = MODEL) -> AppTest:
-    page = AppTest.from_file(str(PAGE), default_timeout=60)
-    page.query_params["model"] = model
-    if recipe is not None:
-        page.query_params["recipe"] = recipe.to_url()
-    page.run()
-    assert not page.exception and not page.error
-    return page
-
-
-def charts(page: AppTest) -> dict[str, dict]:
-    """Title -> figure."""
-    specs = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))
-    return {spec["layout"]["title"]["text"]: spec for spec in specs}
+def visited(recipe: Recipe | None = None) -> AppTest:
+    return opened("explore", recipe, model=MODEL)
 
 
 def names(spec: dict) -> list[str]:
@@ -44,7 +31,7 @@ def names(spec: dict) -> list[str]:
 
 
 def test_the_page_shows_the_dense_model():
-    page = opened()
+    page = visited()
     shown = {metric.label: metric.value for metric in page.metric}
     assert shown["Layers"] == "7" and shown["Parameters"] == "14.5 k" and shown["Coupled groups"] == "3"
     card = json.loads((paths.sample_models() / "cards" / f"{MODEL}.json").read_text(encoding="utf-8"))
@@ -56,7 +43,7 @@ def test_the_page_shows_the_dense_model():
 
 
 def test_the_tables_have_a_row_for_each_layer_and_group():
-    layers, groups = (frame.value for frame in opened().dataframe)
+    layers, groups = (frame.value for frame in visited().dataframe)
     assert list(layers["Layer"]) == ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "fc"]
     assert layers["Parameters"].sum() == 14_458
     assert list(groups["Coupled group"]) == ["conv1", "conv2", "conv3", "fc"]
@@ -64,13 +51,13 @@ def test_the_tables_have_a_row_for_each_layer_and_group():
 
 
 def test_the_recipe_of_the_link_sets_thresholds_and_draws_what_is_left():
-    found = names(charts(opened(RECIPE))["How large the weights of each layer are"])
+    found = names(charts(visited(RECIPE))["How large the weights of each layer are"])
     assert "largest weight removed" in found and "after" in found
-    assert "after" not in names(charts(opened())["How large the weights of each layer are"])
+    assert "after" not in names(charts(visited())["How large the weights of each layer are"])
 
 
 def test_a_layer_can_be_seen_as_a_pattern_of_zeros_and_by_the_norms_of_its_filters():
-    page = opened(RECIPE)
+    page = visited(RECIPE)
     page.selectbox(key="explore_layer").select("conv3").run()
     page.button_group(key="layer view").set_value("zeros").run()
     assert [title for title in charts(page) if title.startswith("Zeros of conv3")] and not page.exception
@@ -80,7 +67,7 @@ def test_a_layer_can_be_seen_as_a_pattern_of_zeros_and_by_the_norms_of_its_filte
 
 
 def test_a_layer_can_be_chosen_and_seen_as_the_recipe_leaves_it():
-    page = opened(RECIPE)
+    page = visited(RECIPE)
     page.selectbox(key="explore_layer").select("conv3").run()
     dense = charts(page)["Magnitudes of the weights of conv3"]
     assert names(charts(page)["Weights of conv3 by magnitude"]) == ["kept", "removed"]

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from apps import fine, offering, opened, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
@@ -16,22 +17,8 @@ LESSONS = lessons()
 
 @pytest.fixture(autouse=True)
 def offered():
-    before = settings.current()
-    settings.configure(settings.Settings(("digits-cnn", "digits-mlp"), "cpu"))
-    yield
-    settings.configure(before)
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(paths.pages() / "learn.py"), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    return app
+    with offering("digits-cnn", "digits-mlp"):
+        yield
 
 
 def query(app: AppTest, name: str) -> str | None:
@@ -39,34 +26,19 @@ def query(app: AppTest, name: str) -> str | None:
     return found[0] if isinstance(found, list) else found
 
 
-def says(app: AppTest, part: str) -> bool:
-    shown = [*app.markdown, *app.caption, *app.info, *app.warning, *app.success, *app.error]
-    return any(part in element.value for element in shown)
-
-
 def clicked(app: AppTest, key: str) -> AppTest:
     return fine(app.button(key=key).click().run())
 
 
-def until(app: AppTest, part: str) -> AppTest:
-    """Run again until a text is there."""
-    end = time.monotonic() + 60
-    while not says(app, part):
-        assert time.monotonic() < end, f"{part!r} did not come"
-        time.sleep(0.1)
-        fine(app.run())
-    return app
-
-
 def test_the_list_names_every_lesson():
-    app = opened()
+    app = opened("learn")
     for lesson in LESSONS.values():
-        assert says(app, f"**{lesson.number}. {lesson.title}**")
+        assert f"**{lesson.number}. {lesson.title}**" in words(app)
     assert query(app, "lesson") is None
 
 
 def test_a_lesson_goes_from_reading_to_trying():
-    app = clicked(opened(), "open what_pruning_is")
+    app = clicked(opened("learn"), "open what_pruning_is")
     assert query(app, "lesson") == "what_pruning_is"
     assert query(app, "step") == "1"
     clicked(app, "step on")
@@ -81,11 +53,11 @@ def test_a_lesson_goes_from_reading_to_trying():
     answers = LESSONS["what_pruning_is"].check.answers
     wrong = next(answer for answer in answers if not answer.right)
     fine(app.radio[0].set_value(wrong.text).run())
-    assert says(app, wrong.reason)
+    assert wrong.reason in words(app)
     assert query(app, "done") is None
     right = next(answer for answer in answers if answer.right)
     fine(app.radio[0].set_value(right.text).run())
-    assert says(app, right.reason)
+    assert right.reason in words(app)
     assert query(app, "done") == "1"
     clicked(app, "step on")
     assert any(button.key == "try what_pruning_is" for button in app.button)
@@ -94,7 +66,7 @@ def test_a_lesson_goes_from_reading_to_trying():
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_screen_of_a_lesson_runs(name):
     lesson = LESSONS[name]
-    app = opened(lesson=name)
+    app = opened("learn", lesson=name)
     for place, step in enumerate(learner.steps(lesson)):
         assert query(app, "step") == str(place + 1)
         if step == learner.VERDICT:
@@ -106,18 +78,18 @@ def test_every_screen_of_a_lesson_runs(name):
 
 def test_measuring_waits_for_a_prediction():
     place = learner.steps(LESSONS["noise"]).index(learner.MEASURE)
-    app = opened(lesson="noise", step=str(place + 1))
-    assert says(app, "Predict first")
+    app = opened("learn", lesson="noise", step=str(place + 1))
+    assert "Predict first" in words(app)
     clicked(app, "step back")
     clicked(app, "step on")
-    assert not says(app, "Predict first")
+    assert "Predict first" not in words(app)
 
 
 def test_progress_comes_from_the_link_and_nonsense_in_it_does_no_harm():
-    app = opened(done="1.99.x", lesson="no_such", step="-5")
-    assert says(app, "· done")
+    app = opened("learn", done="1.99.x", lesson="no_such", step="-5")
+    assert "· done" in words(app)
     assert query(app, "done") == "1"
-    app = opened(lesson="noise", step="77")
+    app = opened("learn", lesson="noise", step="77")
     assert query(app, "step") == str(len(learner.steps(LESSONS["noise"])))
 
 
@@ -144,11 +116,11 @@ def room():
 
 
 def test_without_a_class_there_is_no_board():
-    assert not any(box.label == "Nickname" for box in opened().text_input)
+    assert not any(box.label == "Nickname" for box in opened("learn").text_input)
 
 
 def test_the_board_opens_with_the_code_only(room):
-    app = opened()
+    app = opened("learn")
     assert [box.label for box in app.text_input] == ["Code of the class"]
     fine(app.text_input[0].set_value("wrong").run())
     assert [box.label for box in app.text_input] == ["Code of the class"]
@@ -158,7 +130,7 @@ def test_the_board_opens_with_the_code_only(room):
 
 def test_a_point_goes_on_the_board_and_bad_names_are_told(room):
     recipe = Recipe(weights={"hidden1": 0.5})
-    app = opened(join=room.code, model="digits-mlp", recipe=recipe.to_url())
+    app = opened("learn", join=room.code, model="digits-mlp", recipe=recipe)
     end = time.monotonic() + 60
     while app.button(key="put on board").disabled:
         assert time.monotonic() < end
@@ -173,8 +145,8 @@ def test_a_point_goes_on_the_board_and_bad_names_are_told(room):
 
 
 def test_the_table_opens_with_the_teachers_token(room):
-    assert not opened(join=room.code, teacher="guess").get("download_button")
-    assert opened(join=room.code, teacher=room.token).get("download_button")
+    assert not opened("learn", join=room.code, teacher="guess").get("download_button")
+    assert opened("learn", join=room.code, teacher=room.token).get("download_button")
 
 
 def test_a_class_uploads_exports_and_keeps_nothing(room):

@@ -1,16 +1,15 @@
 """The Prune page's curves, staircase and scans: what is asked is measured, kept and shown."""
 
-import time
 from dataclasses import replace
 
 import pytest
+from apps import fine, offering, opened, until
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.sensitivity.scan import ScanPlan, known, scan
-from explorer.ui import server, settings
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
@@ -19,31 +18,12 @@ RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
 @pytest.fixture(autouse=True)
 def offered(tmp_path, monkeypatch):
     monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
-    before = settings.current()
-    settings.configure(settings.Settings(("digits-cnn",), "cpu"))
-    yield
-    settings.configure(before)
+    with offering("digits-cnn"):
+        yield
 
 
-def opened(recipe: Recipe = RECIPE) -> AppTest:
-    app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
-    app.query_params["recipe"] = recipe.to_url()
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    return app
-
-
-def until(app: AppTest, words: str) -> AppTest:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if any(words in element.value for element in (*app.caption, *app.markdown)):
-            return app
-        time.sleep(0.4)
-        fine(app.run())
-    raise TimeoutError(f"{words!r} did not appear within 60 s.")
+def visited(recipe: Recipe = RECIPE) -> AppTest:
+    return opened(recipe=recipe)
 
 
 def charts(app: AppTest) -> str:
@@ -55,7 +35,7 @@ def box(app: AppTest, label: str):
 
 
 def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
-    app = until(opened(), "Each point is measured")
+    app = until(visited(), "Each point is measured")
     assert "this recipe, weaker and stronger" in charts(app)
     fine(box(app, "Curve").set_value("both").run())
     fine(next(toggle for toggle in app.toggle if toggle.label == "Random control").set_value(True).run())
@@ -66,14 +46,14 @@ def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
 
 
 def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
-    app = opened(Recipe())
+    app = visited(Recipe())
     assert any("Remove something, and a curve" in caption.value for caption in app.caption)
     fine(box(app, "Curve").set_value("weight").run())
     assert "single weights, l1, uniform" in charts(until(app, "Each point is measured"))
 
 
 def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
-    app = opened()
+    app = visited()
     assert not any("Faster here?" in found.value for found in app.markdown)
     fine(box(app, "Coupled group").set_value("conv2").run())
     fine(next(button for button in app.button if button.label == "Measure the staircase").click().run())
@@ -89,6 +69,6 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
     *_, found = scan(subject, graph, plan, Conditions(device="cpu"))
     assert known(subject, graph, plan) == found
     assert known(subject, graph, replace(plan, recipe=Recipe(seed=1))) is None  # the negative control
-    app = until(opened(), "parts of your recipe would lose")
+    app = until(visited(), "parts of your recipe would lose")
     assert "Accuracy that each part loses alone" in charts(app)
     assert not any("sensitivity of channels" in button.label for button in app.button)

@@ -1,12 +1,12 @@
 """The Recover page under AppTest: what it says first, a training from start to download, stopping and going on."""
 
-import time
 
 import pytest
+from apps import fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.ui import recover, recovery_plan, resources, server, settings
+from explorer.ui import recover, recovery_plan, resources
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
@@ -15,25 +15,14 @@ RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
 @pytest.fixture(autouse=True)
 def offered(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    before = settings.current()
-    settings.configure(settings.Settings(("digits-cnn", "digits-mlp"), "cpu"))
-    yield
-    settings.configure(before)
+    with offering("digits-cnn", "digits-mlp"):
+        yield
     resources.lanes().cancel("no browser", "recovery")
     resources.lanes().release("no browser")
 
 
-def opened(recipe: Recipe = RECIPE, model: str = "digits-cnn") -> AppTest:
-    app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
-    app.query_params["model"] = model
-    app.query_params["recipe"] = recipe.to_url()
-    fine(app.run())
-    return fine(app.switch_page(str(paths.pages() / "recover.py")).run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    return app
+def visited(recipe: Recipe = RECIPE, model: str = "digits-cnn") -> AppTest:
+    return turned_to(opened(recipe=recipe, model=model), "recover")
 
 
 def number(app: AppTest, label: str):
@@ -47,57 +36,44 @@ def choose(app: AppTest, label: str, option) -> AppTest:
     return fine(app.run())
 
 
-def until(app: AppTest, seen) -> AppTest:
-    end = time.monotonic() + 60
-    while not seen(app):
-        assert time.monotonic() < end, [caption.value for caption in app.caption]
-        time.sleep(0.1)
-        fine(app.run())
-    return app
-
-
-def captions(app: AppTest) -> str:
-    return "\n".join(caption.value for caption in app.caption).replace("\\", "")
-
-
 def test_the_dense_model_has_nothing_to_win_back():
-    app = opened(Recipe())
+    app = visited(Recipe())
     assert [info.value for info in app.info] == [recover.EMPTY]
     assert not [button for button in app.button if button.key == "start recovery"]
 
 
 def test_the_plan_and_its_cost_stand_before_the_start():
-    app = opened()
-    assert "Cost: 10 epochs, 8,960 samples in all." in captions(app)  # of 897 digits, 14 batches of 64 an epoch
+    app = visited()
+    assert "Cost: 10 epochs, 8,960 samples in all." in words(app)  # of 897 digits, 14 batches of 64 an epoch
     assert app.button(key="start recovery").label == "Start"
     number(app, "Epochs").set_value(2)
-    assert "Cost: 2 epochs" in captions(fine(app.run()))
+    assert "Cost: 2 epochs" in words(fine(app.run()))
     app.button(key="estimate recovery").click()
     fine(app.run())
-    until(app, lambda app: "an estimate from 10 batches" in captions(app))
+    until(app, "an estimate from 10 batches")
 
 
 def test_a_training_runs_to_its_downloads():
-    app = opened()
+    app = visited()
     number(app, "Epochs").set_value(2)
     fine(app.run())
     app.button(key="start recovery").click()
     fine(app.run())
-    until(app, lambda app: "fine-tuned, seed 0" in captions(app) and app.get("download_button"))
-    shown = captions(app)
+    until(app, lambda app: "fine-tuned, seed 0" in words(app) and app.get("download_button"))
+    shown = words(app)
     assert "one-shot: " in shown and "recalibrated: " in shown and "450 of 450" in shown
     assert {button.proto.label for button in app.get("download_button")} == {"Recovered model", "Report"}
     assert len(app.get("plotly_chart")) == 3
     assert "start recovery" not in [button.key for button in app.button]
     number(app, "Epochs").set_value(3)
     fine(app.run())
-    assert app.button(key="start recovery").label == "Start" and "Below: an earlier recovery" in captions(app)
+    assert app.button(key="start recovery").label == "Start" and "Below: an earlier recovery" in words(app)
 
 
 def test_every_method_has_its_form():
-    app = opened()
-    for method, words in recovery_plan.NAMES.items():
-        choose(app, "Method", words)
+    app = visited()
+    for method, name in recovery_plan.NAMES.items():
+        choose(app, "Method", name)
         labels = {field.label for field in (*app.number_input, *app.selectbox)}
         own = {name for names in recovery_plan.OWN.values() for name in names}
         shown = {name for name in own if recovery_plan.FIELDS[name][0] in labels}
@@ -106,7 +82,7 @@ def test_every_method_has_its_form():
 
 
 def test_what_does_not_fit_together_is_told_and_the_plan_stays():
-    app = choose(opened(), "Method", recovery_plan.NAMES["iterative"])
+    app = choose(visited(), "Method", recovery_plan.NAMES["iterative"])
     number(app, "Rounds").set_value(50)
     fine(app.run())
     assert any("Each of 50 rounds needs an epoch" in error.value for error in app.error)
@@ -114,7 +90,7 @@ def test_what_does_not_fit_together_is_told_and_the_plan_stays():
 
 
 def test_a_stopped_training_goes_on():
-    app = opened()
+    app = visited()
     number(app, "Epochs").set_value(200)
     fine(app.run())
     app.button(key="start recovery").click()
@@ -123,4 +99,4 @@ def test_a_stopped_training_goes_on():
     app.button(key="stop recovery").click()
     fine(app.run())
     until(app, lambda app: "start recovery" in [button.key for button in app.button])
-    assert app.button(key="start recovery").label == "Go on" and "is kept" in captions(app)
+    assert app.button(key="start recovery").label == "Go on" and "is kept" in words(app)
