@@ -22,10 +22,11 @@ from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
 from explorer.lessons import pictures, storing, wording
 from explorer.lessons.board import MOST_POINTS, Board, BoardError, BoardPoint, Classroom, clean_name, front, point_of
+from explorer.lessons.claim_reading import possible, xs_of
 from explorer.lessons.evidence import Evidence, Point
 from explorer.lessons.judging import Found, answer, interval, judge, verdict_of
 from explorer.lessons.planning import fits, recipe_for
-from explorer.lessons.reading import CONTENT, lessons, parse, possible, xs_of
+from explorer.lessons.reading import CONTENT, lessons, parse
 from explorer.lessons.running import masked_by_hand, run
 from explorer.lessons.scoring import score
 from explorer.lessons.tables import LessonError

@@ -17,8 +17,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .claim_reading import xs_of
 from .evidence import Evidence
-from .reading import xs_of
 from .values import COSTS, DENSE, Case, Lesson, VerdictName
 
 Said = Literal["yes", "no", "open"]
