@@ -42,7 +42,7 @@ class Answers:
 
 
 NONE = Answers(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0))
-_dense = Cache(16)
+_dense = Cache(16, "answers of dense models")
 
 
 def answers_of(logits: Tensor, targets: Tensor) -> Answers:

@@ -186,7 +186,7 @@ def family(runs: Iterable[Run]) -> tuple[Branch, ...]:
 
 
 def matching(runs: Iterable[Run], text: str = "", tags: Iterable[str] = ()) -> list[Run]:
-    """Those that hold every word of the text (in model, note, tags, criterion or parts) and every tag."""
+    """Those that hold every word of the text (in model, note, tags, criterion, parts or recovery) and every tag."""
     words, wanted = text.lower().split(), set(tags)
     return [run for run in runs if wanted <= set(run.tags) and all(word in _words(run) for word in words)]
 
@@ -194,4 +194,5 @@ def matching(runs: Iterable[Run], text: str = "", tags: Iterable[str] = ()) -> l
 def _words(run: Run) -> str:
     recipe, model = run.report.recipe, str(run.report.subject.get("name"))
     found = [run.name, model, run.note, *run.tags, recipe.criterion.name, *recipe.channels, *recipe.weights]
+    found += [str(run.recovery)] if run.recovery else []
     return " ".join(found).lower()

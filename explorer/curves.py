@@ -18,7 +18,7 @@ STRENGTHS = tuple(i / 8 for i in range(9))
 TARGETS = tuple(i / 10 for i in range(10))
 TIMED_PAIRS, TIMED_SECONDS = 12, 1.5  # of one point's latency
 Lines = Mapping[str, tuple[Report, ...]]  # name of a family -> its Reports, those that remove least first
-_measured = Cache(256)
+_measured = Cache(256, "measured recipes")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
+from .cache import Cache
 from .statistics import wilson
 from .values import Measurement, Normalisation, Split
 
 # samples a forward; fixed, so that the same recipe always gives the same counts. Larger ones were no faster on two cores
 BATCH = {"cpu": 128, "cuda": 1024}
+_resident = Cache(4, "data on the device", 8 * 2**30)
+
+
+# (first sample, one past the last, what reads the inputs of these samples) -> (samples, classes) logits
+Forward = Callable[[int, int, Callable[[], Tensor]], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,7 @@ def evaluate(
     batch: int | None = None,
     start: Tally = EMPTY,
     notes: Callable[[str], None] = lambda note: None,
+    forward: Forward | None = None,
 ) -> Iterator[Tally]:
     """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete, and on the CPU.
 
@@ -66,6 +72,7 @@ def evaluate(
         batch: samples of one forward; None = what suits the device.
         start: what is known already; only later samples are run.
         notes: told when memory ran out and batches were halved.
+        forward: what runs in place of the model, with the same answers.
     """
     parts = [start] if len(start) else []
     done, batch = len(start), batch or batch_size(device)
@@ -73,7 +80,7 @@ def evaluate(
         goal = next(look for look in looks if look > done)
         until = min(done + batch, goal)
         try:
-            tally = _run(model, split, normalisation, done, until, device)
+            tally = _run(forward or _whole(model), split, normalisation, done, until, device)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -101,7 +108,6 @@ def joined(parts: Sequence[Tally]) -> Tally:
     return Tally(*(torch.cat([getattr(p, f).to(where) for p in parts]) for f in ("correct", "predictions", "losses")))
 
 
-@lru_cache(maxsize=4)
 def resident(split: Split, device: str) -> Split:
     """The split on the device, as small as it is stored (pictures as bytes); made once, outside of inference mode.
 
@@ -109,17 +115,27 @@ def resident(split: Split, device: str) -> Split:
     """
     if torch.device(device).type == "cpu":
         return split
+    key = (split.inputs.data_ptr(), len(split), device)
+    known: tuple[Split, Split] | None = _resident.get(key)
+    if known is not None:
+        return known[1]
     try:
-        return replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
+        moved = replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
+        return _resident.put(key, (split, moved))[1]  # with the original, so that nothing else can get its address
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
         return split
 
 
-def _run(model: nn.Module, split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tally:
-    inputs, targets = batch_of(resident(split, device), normalisation, start, stop, device)
+def _whole(model: nn.Module) -> Forward:
+    return lambda start, stop, read: model(read())
+
+
+def _run(forward: Forward, split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tally:
+    here = resident(split, device)
+    read = lambda: batch_of(here, normalisation, start, stop, device)[0]  # noqa: E731
     with torch.inference_mode():
-        return judged(model(inputs), targets)
+        return judged(forward(start, stop, read), here.targets[start:stop].to(device, non_blocking=True))
 
 
 def batch_of(split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> tuple[Tensor, Tensor]:

@@ -11,18 +11,21 @@ from .errors import ExplorerError
 from .evaluation import Tally, evaluate
 from .graph.export import ModelGraph
 from .job_state import Progress
+from .recovery.results import recovered_candidate
+from .recovery.values import Recovery
 from .statistics import holm, paired_p_value, wilson
 from .values import Drop, Recipe, Subject
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model that is asked: the dense one where the recipe is empty."""
+    """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is given."""
 
     name: str
     subject: Subject
     graph: ModelGraph
     recipe: Recipe
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +72,14 @@ def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress 
     subject, graph, recipe = candidate.subject, candidate.graph, candidate.recipe
     split, task = split_for(subject, conditions), subject.task
     assert task is not None
-    if recipe.is_empty:
+    if recipe.is_empty and candidate.recovery is None:
         yield from baseline(subject, graph, conditions, len(split))
         return
     yield from calibrate(subject, graph, recipe, conditions.device)
-    model = prepare(subject, graph, recipe, conditions.device).model
+    if candidate.recovery is not None:
+        model = recovered_candidate(subject, graph, candidate.recovery, conditions.device).model
+    else:
+        model = prepare(subject, graph, recipe, conditions.device).model
     yield from evaluate(model, split, task.normalisation, [len(split)], device=conditions.device)
 
 

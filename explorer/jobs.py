@@ -17,9 +17,11 @@ __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
 LANES = {  # lane -> rank, lower goes first
     "live": 0, "behaviour": 1, "check": 1, "held_out": 1, "answers": 1, "replay": 1, "export": 1,
-    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "budget": 1,
-    "latency": 1, "cost": 1, "recovery": 2,
+    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "budget": 1, "winner": 1,
+    "latency": 1, "cost": 1, "keep": 1, "search": 2, "recovery": 2, "control": 2, "recovery curve": 2,
 }  # fmt: skip
+# lanes that go on when their session is closed: what they make is kept on disk
+LASTING = ("recovery", "control", "recovery curve")
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
 logger = logging.getLogger(__name__)
@@ -141,7 +143,7 @@ class Lanes:
 
     def _forget(self, session: str) -> None:
         for slot in [slot for slot in self._slots.values() if slot.session == session]:
-            if slot.lane == "recovery" and slot.busy:
+            if slot.lane in LASTING and slot.busy:
                 slot.released = True
             else:
                 self._drop(slot)
@@ -158,7 +160,7 @@ class Lanes:
 
     def _choose(self) -> Slot | None:
         """The slot whose turn it is: highest lane first, then the session and the lane that waited longest."""
-        ready = [s for s in self._slots.values() if s.busy and (s.lane == "recovery" or s.session not in self._closed)]
+        ready = [s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)]
         if not ready:
             return None
         slot = min(ready, key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn))

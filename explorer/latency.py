@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from .beside import until_quiet
 from .environment import environment
 from .errors import CancelledError
 
@@ -79,7 +80,7 @@ def rounds(
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
-    Works on copies, on the device, in channels_last for images; the given models stay as they are. Ends after
+    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in channels_last for images; the given models stay as they are. Ends after
     `pairs` rounds, or at the first one past `budget_s` seconds (warm-up included), but not before six: fewer allow
     no verdict.
 
@@ -91,6 +92,7 @@ def rounds(
     """
     device = torch.device(device)
     ready, inputs = _prepare(models, example, batch, device)
+    yield from until_quiet()
     started = time.perf_counter()
     for turn in range(WARM_UP_ROUNDS):
         if turn and time.perf_counter() - started > budget_s / 3:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def score(
     params = criterion.check(recipe.criterion.params)
     how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
 
-    @cache
+    @lru_cache(maxsize=2)  # saliencies are as large as weights
     def outputs(layer: Layer) -> Tensor:
         return criterion(replace(signals(layer), granularity="channel"), **params)
 
@@ -136,7 +136,7 @@ def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> 
         outcomes.append(outcome)
         if not bool(kept.all()):
             channels[name] = kept
-    surviving = positions(profile, channels)
+    surviving = positions(profile, channels) if recipe.weights else {}  # looking at every slot takes a while
     weights = {}
     criterion = CRITERIA[recipe.criterion.name]
     for name in _in_order(profile.prunable_layers, recipe.weights):

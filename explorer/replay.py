@@ -1,4 +1,7 @@
-"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same samples right?"""
+"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same samples right?
+
+Of a recovered model the weights come from the file that its training left; they are counted again, not trained again.
+"""
 
 import hashlib
 import uuid
@@ -9,6 +12,7 @@ from .engine import Conditions, calibrate, masks_for, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .job_state import Progress
+from .recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from .stored_run import Run
 from .values import Masks, Report, Subject
 
@@ -52,17 +56,28 @@ def replay(subject: Subject, graph: ModelGraph, run: Run, device: str = "cpu") -
     """Make a run again; nothing that is remembered from before is used.
 
     Raises:
-        ExplorerError: the run is of another model or of other data, or of held-out data, which is not opened for this.
+        ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for this, or of a
+            recovered model whose weights are no longer there.
     """
     _check(subject, run)
     recipe, measured = run.report.recipe, run.report.pruned
     anew = replace(subject, id=f"{subject.id} {uuid.uuid4().hex}")  # under a new name, no earlier scores or counts are found
     yield from calibrate(anew, graph, recipe, device)
-    masks = masks_fingerprint(masks_for(anew, graph, recipe))
+    masks = masks_fingerprint(_masks(anew, graph, run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
     yield found
-    for report in stream(anew, graph, recipe, Conditions(measured.samples or None, device=device, latency=False)):
+    how = Conditions(measured.samples or None, device=device, latency=False)
+    after = run.recovery.recovery if run.recovery else None
+    for report in recovered_reports(anew, graph, after, how) if after else stream(anew, graph, recipe, how):
         yield replace(found, report=report)
+
+
+def _masks(subject: Subject, graph: ModelGraph, run: Run) -> Masks:
+    """Decided anew; where a method decides masks while it trains, those that it left in its file."""
+    after = run.recovery.recovery if run.recovery else None
+    if after is not None and after.plan.method not in CUT_FIRST:
+        return recovered_masks(after.key)
+    return masks_for(subject, graph, run.report.recipe)
 
 
 def _check(subject: Subject, run: Run) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import ExplorerError
+from .recovery.kept import Kept
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
 from .values import Report
 
@@ -39,8 +40,9 @@ class Store:
     # ------------------------------------------------------------------ runs
 
     def put(
-        self, report: Report, *, note: str = "", tags: Iterable[str] = (), parent: str | None = None, masks: str | None = None
-    ) -> str:
+        self, report: Report, *, note: str = "", tags: Iterable[str] = (), parent: str | None = None, masks: str | None = None,
+        recovery: Kept | None = None,
+    ) -> str:  # fmt: skip
         """Keep a report and return the run's name; what it said before under the same key is replaced.
 
         A run that is kept again keeps the run that it was first made from, so that no run becomes its own ancestor.
@@ -48,12 +50,12 @@ class Store:
         Raises:
             ExplorerError: the folder cannot be written, or the parent is not a run's name.
         """
-        name = RunKey.of(report).name
+        name = RunKey.of(report, recovery).name
         parent = run_name(parent) if parent is not None else None
         path = self._path(str(report.subject["id"]), name)
         if before := self._read(path):
             parent = before.parent
-        run = Run(name, time.time(), report, limited_text(note, NOTE_LIMIT), limited_tags(tags), parent, masks)
+        run = Run(name, time.time(), report, limited_text(note, NOTE_LIMIT), limited_tags(tags), parent, masks, recovery)
         self._write(path, run)
         self._evict(keep=name)
         return name

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import ExplorerError
+from .recovery.kept import Kept
 from .values import Recipe, Report, Subject, canonical_json
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags
@@ -22,6 +23,7 @@ class RunKey:
         subject: id of the model. task: fingerprint of the data. recipe: fingerprint.
         samples, split: how many were evaluated, and of what.
         dtype, device: kinds, such as float32 and cuda. code: version of this program.
+        recovery: what was done after the cut, fingerprint of the plan and seed; "" = nothing.
     """
 
     subject: str
@@ -32,14 +34,16 @@ class RunKey:
     dtype: str
     device: str
     code: str
+    recovery: str = ""
 
     @classmethod
-    def of(cls, report: Report) -> "RunKey":
+    def of(cls, report: Report, recovery: Kept | None = None) -> "RunKey":
         """The key of a run that was measured."""
         about, where = report.subject, report.environment
         return cls(
             str(about["id"]), str(about.get("task_fingerprint") or ""), report.recipe.fingerprint, report.pruned.samples,
             report.split, str(where.get("dtype", "float32")), str(where.get("device", "cpu")), str(where.get("explorer", "")),
+            recovery.fingerprint if recovery else "",
         )  # fmt: skip
 
     @classmethod
@@ -51,8 +55,9 @@ class RunKey:
 
     @property
     def name(self) -> str:
-        """Of the run: a hash of the key."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:24]
+        """Of the run: a hash of the key, as far as it says something."""
+        said = {part: value for part, value in asdict(self).items() if part != "recovery" or value}
+        return hashlib.sha256(canonical_json(said).encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Run:
         note, tags: foreign text of limited length; escape it where it is shown.
         parent: name of the run that this one was made from, or None.
         masks: fingerprint of the masks (see `replay`), or None where it is not known.
+        recovery: what was done after the cut; the report is of the model that this left. None = nothing.
     """
 
     name: str
@@ -73,17 +79,21 @@ class Run:
     tags: tuple[str, ...] = ()
     parent: str | None = None
     masks: str | None = None
+    recovery: Kept | None = None
 
     def to_json(self) -> dict[str, Any]:
         plain = {"created": self.created, "note": self.note, "tags": list(self.tags), "parent": self.parent, "masks": self.masks}
-        return plain | {"report": self.report.to_json()}
+        after = {"recovery": self.recovery.to_json()} if self.recovery else {}
+        return plain | after | {"report": self.report.to_json()}
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> "Run":
         parent = run_name(data["parent"]) if data["parent"] is not None else None
         report, masks = Report.from_json(data["report"]), data.get("masks")
         note, tags = limited_text(data["note"], NOTE_LIMIT), limited_tags(data["tags"])
-        return cls(name, float(data["created"]), report, note, tags, parent, limited_text(masks, MASKS_LIMIT) if masks else None)
+        known = limited_text(masks, MASKS_LIMIT) if masks else None
+        recovery = Kept.from_json(data["recovery"]) if data.get("recovery") else None
+        return cls(name, float(data["created"]), report, note, tags, parent, known, recovery)
 
 
 def limited_text(given: str, limit: int) -> str:

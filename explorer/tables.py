@@ -38,7 +38,7 @@ FADER_COLUMNS = {"part": TEXT, "bank": TEXT, "removed": REAL, "units": WHOLE, "p
 QUANTITY_COLUMNS = {"quantity": TEXT, "dense": REAL, "pruned": REAL}
 DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
 RUN_COLUMNS = (
-    {"run": TEXT, "created": "datetime64[s, UTC]", "model": TEXT, "criterion": TEXT, "split": TEXT}
+    {"run": TEXT, "created": "datetime64[s, UTC]", "model": TEXT, "criterion": TEXT, "recovery": TEXT, "split": TEXT}
     | MEASURED_COLUMNS | DROP_COLUMNS | {"note": TEXT, "tags": TEXT, "parent": TEXT}
 )  # fmt: skip
 CURVE_COLUMNS = {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | DROP_COLUMNS
@@ -101,6 +101,8 @@ def quantities(report: Report) -> pd.DataFrame:
     for form in sorted({*(report.baseline.size_bytes or {}), *(report.pruned.size_bytes or {})} - {"dense", "deflate"}):
         sizes = [(side.size_bytes or {}).get(form) for _, side in measured]
         rows.append({"quantity": f"{form}_bytes", "dense": sizes[0], "pruned": sizes[1]})
+    if report.predicted_loss_change is not None:
+        rows.append({"quantity": "predicted_loss_change", "dense": None, "pruned": report.predicted_loss_change})
     rows += [{"quantity": name, "dense": None, "pruned": _lost(report)[name]} for name in DROP_COLUMNS
              if report.drop and name != "verdict"]  # fmt: skip
     return _frame(rows, QUANTITY_COLUMNS)
@@ -123,7 +125,8 @@ def runs(stored: Iterable[Run]) -> pd.DataFrame:
     """Stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
     rows = (
         {"run": run.name, "created": pd.Timestamp(run.created, unit="s", tz="UTC"), "model": run.report.subject.get("name"),
-         "criterion": run.report.recipe.criterion.name, "split": run.report.split, "note": run.note,
+         "criterion": run.report.recipe.criterion.name, "recovery": str(run.recovery or "") or None,
+         "split": run.report.split, "note": run.note,
          "tags": ", ".join(run.tags), "parent": run.parent, **_measured(run.report.pruned), **_lost(run.report)}
         for run in stored
     )  # fmt: skip

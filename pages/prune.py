@@ -2,7 +2,19 @@
 
 import streamlit as st
 
-from explorer.ui import controls, curves, panel, part_table, results, runs, scanning, sensitivities, staircase, take_away
+from explorer.ui import (
+    controls,
+    curves,
+    panel,
+    part_table,
+    results,
+    runs,
+    scanning,
+    searching,
+    sensitivities,
+    staircase,
+    take_away,
+)
 
 results.draw_metrics()
 controls.draw()
@@ -11,6 +23,7 @@ panel.draw()
 scanning.draw()
 sensitivities.draw()
 part_table.draw()
+searching.draw()
 
 with st.container(key="below"):
     curve, outcome = st.columns(2, gap="large")

@@ -58,13 +58,23 @@ def until(app: AppTest, seen: str | Callable[[AppTest], object]) -> AppTest:
 def words(app: AppTest) -> str:
     """All text of the page, without the backslashes that keep foreign names plain."""
     kinds = (app.markdown, app.caption, app.info, app.warning, app.success, app.error)
-    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+    own = [value["words"] for value in told(app).values() if value.get("words")]
+    return "\n".join([*(element.value for kind in kinds for element in kind), *own]).replace("\\", "")
+
+
+def told(app: AppTest) -> dict[str, dict]:
+    """Our own elements that follow a job: name -> what each shows."""
+    found = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json)
+    return {data["name"]: data["value"] for data in found if "turn" in data}
 
 
 def charts(app: AppTest) -> dict[str, dict]:
     """Title -> figure."""
-    specs = (json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
-    return {spec["layout"]["title"]["text"]: spec for spec in specs}
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    for value in told(app).values():
+        if "layout" in value:
+            specs.append({"layout": value["layout"], "data": [value[f"trace {place}"] for place in range(value["count"])]})
+    return {spec["layout"]["title"]["text"]: spec for spec in specs if "title" in spec["layout"]}
 
 
 def html_of(app: AppTest) -> str:

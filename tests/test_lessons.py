@@ -18,6 +18,7 @@ from explorer.figures.lesson_curve import lesson_curve
 from explorer.figures.lesson_magnitudes import lesson_magnitudes, threshold
 from explorer.figures.lesson_matrices import lesson_matrices
 from explorer.figures.lesson_sizes import lesson_sizes
+from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
 from explorer.lessons import pictures, storing, wording
@@ -32,6 +33,7 @@ from explorer.lessons.scoring import score
 from explorer.lessons.tables import LessonError
 from explorer.lessons.values import COSTS, Case, Experiment
 from explorer.loaders import load
+from explorer.recovery.regularisation import EDGES
 from explorer.statistics import paired_drop
 from explorer.ui.class_board import as_csv
 from explorer.values import Measurement, Recipe
@@ -387,6 +389,22 @@ def test_figures_without_evidence_are_empty_and_titled():
     empty = [lesson_curve(experiment, None), lesson_sizes(experiment, None), lesson_costs(experiment, None, 0.5),
              lesson_times(experiment, None), lesson_agreement(()), class_front(())]  # fmt: skip
     assert all(not drawn.data and drawn.layout.title.text for drawn in empty)
+
+
+def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
+    experiment, bins = LESSONS["penalties"].experiment, len(EDGES) - 1
+    counts = lambda place: tuple(8 if i == place else 2 if i == bins - 1 else 0 for i in range(bins))  # noqa: E731
+    spread = {"l1": (counts(40), counts(0)), "l2": (counts(40), counts(30))}
+    points = {(arm.name, 0.8): Point(arm.name, 0.8, Recipe(), Measurement(0.5, 0.4, 0.6, 1.0, 4, 2), torch.ones(4).bool(),
+                                     torch.zeros(4), spread.get(arm.name, ())) for arm in experiment.arms}  # fmt: skip
+    evidence = Evidence("digits-mlp", {}, points, samples=4)
+    drawn = lesson_spread(experiment, evidence)
+    first, second = drawn.data
+    assert [row[1] for row in first.z if row[1]] == [80.0, 20.0] and first.z[0][1] == 80.0 and second.z[0][1] == 0.0
+    assert list(first.x) == [1, 2] and len(first.y) == bins
+    again = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
+    assert again.points["l1", 0.8].spread == spread["l1"] and again.points["plain", 0.8].spread == ()
+    assert not lesson_spread(experiment, Evidence("digits-mlp")).data
 
 
 def test_pictures_of_the_weights():

@@ -8,6 +8,7 @@ from explorer.figures.curve_comparison import COLOURS, curve_comparison
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
 from explorer.sensitivity.additivity import Additivity
+from explorer.sensitivity.stopping import reach
 from explorer.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.statistics import paired_drop
 from explorer.ui.sensitivities import words
@@ -60,7 +61,7 @@ def test_foreign_names_are_no_markup():
 def scan(granularity, points) -> Scan:
     """(part, ratio) -> (worse, better) of 1,000."""
     made = tuple(
-        SensitivityPoint(part, granularity, ratio, ratio, 0, 1000, paired_drop(b, c, 1000), 0.0, 0.0, True)
+        SensitivityPoint(part, granularity, ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0.0, 0.0, True)
         for (part, ratio), (b, c) in points.items()
     )
     return Scan({}, ScanPlan(granularity, (0.2, 0.4), None), Measurement(), made, 1000, 4)

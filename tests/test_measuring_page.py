@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from apps import fine, offering, opened, until
+from apps import fine, offering, opened, told, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine import Conditions
@@ -27,7 +27,7 @@ def visited(recipe: Recipe = RECIPE) -> AppTest:
 
 
 def charts(app: AppTest) -> str:
-    return "".join(str(element.proto) for element in app.get("plotly_chart"))
+    return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(told(app).get("curve", ""))
 
 
 def box(app: AppTest, label: str):
@@ -47,7 +47,7 @@ def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
 
 def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
     app = visited(Recipe())
-    assert any("Remove something, and a curve" in caption.value for caption in app.caption)
+    assert "Remove something, and a curve" in words(app)
     fine(box(app, "Curve").set_value("weight").run())
     assert "single weights, l1, uniform" in charts(until(app, "Each point is measured"))
 

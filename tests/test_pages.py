@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import safetensors.torch
+from apps import told
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -47,7 +48,7 @@ def settled(app: AppTest) -> AppTest:
     """Run again until the measurement is final."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if any("measured on the model that export" in caption.value for caption in app.caption):
+        if "measured on the model that export" in told(app)["status"]["words"]:
             return app
         time.sleep(0.1)
         fine(app.run())
@@ -66,18 +67,18 @@ def test_each_page_runs_alone(path):
 
 def test_the_default_page_measures_the_dense_model():
     app = settled(opened())
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert list(shown) == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
+    shown = told(app)["cards"]
+    assert shown["order"] == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
     card = json.loads((paths.sample_models() / "cards" / "digits-cnn.json").read_text(encoding="utf-8"))
-    assert shown["Parameters"] == f"{card['params'] / 1000:.1f} k"
+    assert shown["Parameters"]["value"] == f"{card['params'] / 1000:.1f} k"
     assert any("Drag a fader up" in info.value for info in app.info)
 
 
 def test_a_link_is_measured_and_stays_in_the_address():
     recipe = Recipe(channels={"conv1": 0.5})
     app = settled(opened(model="digits-cnn", recipe=recipe.to_url()))
-    changes = {metric.label: metric.delta for metric in app.metric}
-    assert changes["Accuracy"].endswith("points") and changes["Parameters"].startswith("-")
+    shown = told(app)["cards"]
+    assert shown["Accuracy"]["change"].endswith("points") and shown["Parameters"]["change"].startswith("-")
     assert address(app) == recipe
 
 
@@ -173,8 +174,8 @@ def test_a_scan_on_request_feeds_the_allocator_that_plans_with_it():
 def test_a_model_without_data_shows_everything_but_accuracy():
     settings.configure(settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None)))
     app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Accuracy"] == "not measured" and shown["Parameters"].endswith("k")
+    shown = told(app)["cards"]
+    assert shown["Accuracy"]["value"] == "not measured" and shown["Parameters"]["value"].endswith("k")
     assert any("came without data" in caption.value for caption in app.caption)
     assert not app.error
 

@@ -2,11 +2,12 @@
 
 
 import pytest
-from apps import fine, offering, opened, turned_to, until, words
+from apps import charts, fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.ui import recover, recovery_plan, resources
+from explorer.ui import recover, recovery_plan, resources, runs
+from explorer.ui.run_words import called, facts
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
@@ -100,3 +101,52 @@ def test_a_stopped_training_goes_on():
     fine(app.run())
     until(app, lambda app: "start recovery" in [button.key for button in app.button])
     assert app.button(key="start recovery").label == "Go on" and "is kept" in words(app)
+
+
+def recovered(app: AppTest, epochs: int = 1) -> AppTest:
+    number(app, "Epochs").set_value(epochs)
+    fine(app.run())
+    return until(pressed(app, "start recovery"), lambda app: app.get("download_button"))
+
+
+def pressed(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click()
+    return fine(app.run())
+
+
+def test_the_result_is_kept_as_a_run_below_that_of_its_recipe_with_its_control():
+    app = recovered(visited())
+    until(pressed(app, "train control"), "dense, after as much training: ")
+    app.text_input(key="recovered note").set_value("first try")
+    until(pressed(app, "keep recovery"), "Kept as run")
+    (run,) = (run for run in runs.store().runs() if run.recovery)
+    assert run.note == "first try" and run.recovery.dense is not None and run.parent is not None
+    above = runs.store().run(run.parent)
+    assert above.recovery is None and above.report.recipe == RECIPE == run.report.recipe
+    assert run.report.pruned.latency_ms and run.report.pruned.correct == run.recovery.recovery.recovered[0].measurement.correct
+    told = facts(run)
+    assert told["After the cut"] == "fine-tuned, 1 epoch, seed 0" and "450 of 450" in told["Dense, as much training"]
+    assert called(run) != called(above) and facts(above)["After the cut"] == ""
+
+    app = turned_to(app, "compare")
+    assert {f"replay {run.name}", f"replay {above.name}"} <= {button.key for button in ticked(app, run, above).button}
+    assert [b.proto.label for b in app.get("download_button")].count("Write and download") == 1
+    assert "the masks are the same, bit for bit" in words(until(pressed(app, f"replay {run.name}"), "as in the run"))
+
+
+def ticked(app: AppTest, *chosen) -> AppTest:
+    (box,) = (box for box in app.multiselect if box.label == "Runs")
+    for run in chosen:
+        box.select(called(run))
+    return fine(app.run())
+
+
+def test_the_curve_tells_its_cost_and_draws_three_models_on_one_pair_of_axes():
+    app = visited()
+    number(app, "Epochs").set_value(1)
+    fine(app.run())
+    assert "Cost of 3 points: 3 epochs, 2,688 samples in all." in words(app)
+    until(pressed(app, "draw recovery curve"), "each point is a recovery of its own")
+    (drawn,) = (found for title, found in charts(app).items() if title.startswith("What recovery gives"))
+    lines = {trace["name"]: len(trace["x"]) for trace in drawn["data"]}
+    assert lines == {"recovered": 3, "recalibrated": 3, "one-shot": 3, "dense model": 1}

@@ -20,6 +20,7 @@ from explorer.sensitivity.log import Count, ScanLog
 from explorer.sensitivity.pieces import Branch
 from explorer.sensitivity.run import ScanRun
 from explorer.sensitivity.scan import Scan, ScanPlan, SensitivityPoint, additivity, scan
+from explorer.sensitivity.stopping import LEVEL, looks, reach
 from explorer.statistics import paired_drop
 from explorer.values import Choice, Drop, Measurement, Recipe, Report, Subject, subject_id
 
@@ -117,24 +118,25 @@ def test_adaptive_intervals_hold_what_exact_scans_find(tmp_path):
         adaptive = run("digits-cnn", ScanPlan(granularity, FINE, 0.03), tmp_path / "adaptive")
         assert adaptive.finished and len(adaptive.points) == len(exact.points)
         for point, truth in zip(adaptive.points, exact.points, strict=True):
-            half = (point.drop.high - point.drop.low) / 2
-            assert point.drop.level == 0.975  # two looks
+            half = point.reach.half_width
+            assert point.drop.level == point.reach.level == LEVEL and point.samples in looks(450)
             assert point.samples == 450 or half <= max(0.03, 0.2 * abs(point.drop.estimate))
-            stopped += [point.drop.low <= truth.drop.estimate <= point.drop.high] if point.samples < 450 else []
+            assert point.drop.low <= point.reach.low <= point.reach.high <= point.drop.high or point.samples == 450
+            stopped += [point.reach.low <= truth.drop.estimate <= point.reach.high] if point.samples < 450 else []
     assert len(stopped) > 60 and sum(stopped) / len(stopped) >= 0.95
 
 
 def test_a_stopped_point_counted_what_an_exact_scan_of_as_many_samples_counts(tmp_path):
     adaptive = run("digits-cnn", replace(EXACT, tolerance=0.05), tmp_path / "a")
-    short = run("digits-cnn", EXACT, tmp_path / "b", samples=256)
-    stopped = [(a.correct, e.correct) for a, e in zip(adaptive.points, short.points, strict=True) if a.samples == 256]
+    short = run("digits-cnn", EXACT, tmp_path / "b", samples=128)
+    stopped = [(a.correct, e.correct) for a, e in zip(adaptive.points, short.points, strict=True) if a.samples == 128]
     assert stopped and all(a == e for a, e in stopped)
 
 
 def test_a_smaller_tolerance_takes_more_samples(tmp_path):
     scans = [run("digits-cnn", replace(EXACT, tolerance=t), tmp_path / str(t)) for t in (0.3, 0.05, 0.001)]
     taken = [sum(point.samples for point in found.points) for found in scans]
-    assert 9 * 256 == taken[0] < taken[1] < taken[2] <= 9 * 450
+    assert 9 * 64 == taken[0] < taken[1] < taken[2] <= 9 * 450
 
 
 # --------------------------------------------------------------------------- order, progress, cancelling
@@ -299,7 +301,7 @@ def test_a_scan_is_json_and_gives_curves(tmp_path):
 def made(points: dict[tuple[str, float], tuple[int, int]]) -> Scan:
     """A scan of 1,000 samples: (part, ratio) -> (worse, better)."""
     made_points = tuple(
-        SensitivityPoint(part, "channel", ratio, ratio, 0, 1000, paired_drop(b, c, 1000), 0.0, 0.0, True)
+        SensitivityPoint(part, "channel", ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0.0, 0.0, True)
         for (part, ratio), (b, c) in points.items()
     )
     return Scan({}, ScanPlan("channel", (0.2, 0.4), None), Measurement(), made_points, 1000, len(made_points))

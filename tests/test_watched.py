@@ -1,9 +1,9 @@
-"""Regions are drawn anew when what they show has changed, and only then."""
+"""Regions are drawn anew, and elements told, when what they show has changed, and only then."""
 
 import pytest
 
 from explorer.job_state import JobState
-from explorer.ui import session, watched
+from explorer.ui import elements, news, pushed, session, watched
 from explorer.ui.elements import ELEMENTS, HERE
 
 
@@ -13,12 +13,14 @@ class Rerun(Exception):
 
 @pytest.fixture
 def page(monkeypatch):
-    """A page without a browser: lanes whose state a test sets, and reruns that a test sees."""
+    """A page without a browser: lanes whose state a test sets, a clock, and reruns that a test sees."""
     states: dict[str, JobState] = {}
     kept: dict[str, object] = {}
     monkeypatch.setattr(session, "lane_state", lambda lane: states.get(lane, JobState()))
+    monkeypatch.setattr(session, "versions", lambda lanes: {lane: session.lane_state(lane).version for lane in lanes})
     monkeypatch.setattr(session, "recalled", lambda name, default=None: kept.get(name, default))
     monkeypatch.setattr(session, "remember", kept.__setitem__)
+    monkeypatch.setattr(session, "event", lambda key, name: None)
     monkeypatch.setattr(watched.st, "fragment", lambda key: lambda draw: draw)
 
     def rerun(names):
@@ -29,13 +31,32 @@ def page(monkeypatch):
     return states
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets."""
+    now = [100.0]
+    monkeypatch.setattr(watched.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What was drawn by runs of the page: name and data of elements."""
+    calls: list[tuple[str, dict]] = []
+    monkeypatch.setattr(elements, "draw", lambda name, data, *, key, **events: calls.append((name, data)))
+    return calls
+
+
 def answer() -> list[str]:
-    """The regions that a question of the browser has drawn; none means that the ticker asks again."""
+    """The regions that a question of the browser has drawn; none means that only the ticker is."""
     try:
         watched._answer()
     except Rerun as asked:
         return list(asked.args)
     return []
+
+
+# --------------------------------------------------------------------------- regions
 
 
 def test_only_the_regions_of_the_lane_with_news_are_drawn(page):
@@ -64,36 +85,91 @@ def test_a_region_that_was_drawn_is_up_to_date(page):
     assert answer() == [] and drawn == [1, 2]
 
 
-def test_progress_is_drawn_now_and_then_while_a_lane_works(page):
-    watched.watched("status", lambda: None, "live", progress=True, prompt=True)
-    page["live"] = JobState(running=True)
-    answers = [answer() for _ in range(8)]
-    assert answers[0] == [] and answers[-1] == ["status", watched.TICKER]
-    page["live"] = JobState()
-    assert answer() == []
+def test_progress_is_drawn_now_and_then_while_a_lane_works(page, clock):
+    watched.watched("status", lambda: None, "scan", facet=lambda: 0, progress=True)
+    page["scan"] = JobState(running=True)
+    assert answer() == ["status", watched.TICKER]
+    clock[0] += watched.PROGRESS_S / 2
+    assert answer() == [] and not watched.is_due()
+    clock[0] += watched.PROGRESS_S
+    assert watched.is_due() and answer() == ["status", watched.TICKER]
+    page["scan"] = JobState()
+    clock[0] += watched.PROGRESS_S
+    assert answer() == [] and not watched.is_due()
 
 
-def test_after_a_move_only_what_the_hand_waits_for_is_drawn_at_once(page):
+def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(page, clock):
     recipe = ["dense"]
-    watched.watched("cards", lambda: None, "live", facet=lambda: recipe[0], prompt=True)
-    watched.watched("curve", lambda: None, "curve", facet=lambda: recipe[0])
-    recipe[0] = "pruned"
-    with pytest.raises(Rerun) as asked:
-        watched.refresh(prompt=True)
-    assert list(asked.value.args) == ["cards", watched.TICKER]
-    watched.watched("cards", lambda: None, "live", facet=lambda: recipe[0], prompt=True)
-    answers = [answer() for _ in range(8)]
-    assert answers[0] == [] and answers[-1] == ["curve", watched.TICKER]
-
-
-def test_looks_become_rarer_until_something_is_begun(page):
-    pauses = []
-    for _ in range(12):
-        answer()
-        pauses.append(watched._watch().pause)
-    assert pauses == sorted(pauses) and pauses[-1] == watched.LONGEST_PAUSE_MS
+    watched.watched("parts", lambda: None, facet=lambda: recipe[0])
     watched.hurry()
-    assert watched._watch().pause == watched.FIRST_PAUSE_MS
+    recipe[0] = "pruned"
+    assert watched.busy() and not watched.is_due()
+    page["live"] = JobState(running=True)
+    clock[0] += watched.REST_S + 0.01
+    assert not watched.is_due()
+    page["live"] = JobState()
+    assert watched.is_due()
+    page["live"] = JobState(running=True)
+    clock[0] += watched.PATIENCE_S
+    assert watched.is_due()
+
+
+# --------------------------------------------------------------------------- elements that are told
+
+
+def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it(page, drawn):
+    value, seen = {"a": 1, "b": 2}, [0]
+    pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])
+    ((_, data),) = drawn
+    assert data["value"] == value and pushed.answer({"cards": data["turn"]}) == {"told": {}, "draw": False, "busy": False}
+    value["b"], seen[0] = 3, 1
+    found = pushed.answer({"cards": data["turn"]})
+    assert found["told"]["cards"]["value"] == {"b": 3} and not found["draw"]
+    assert answer() == []
+    assert pushed.answer({"cards": found["told"]["cards"]["turn"]})["told"] == {}
+    assert pushed.answer({})["told"]["cards"]["value"] == {"a": 1, "b": 3}  # a browser that knows nothing is told all
+    del value["a"]
+    seen[0] = 2
+    assert pushed.answer({"cards": data["turn"]})["told"]["cards"]["value"] == {"a": None, "b": 3}
+
+
+def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn, clock):
+    seen = [0]
+    pushed.pushed("curve", "figure", lambda: {"points": seen[0]}, "curve", facet=lambda: seen[0], patient=True)
+    turn = drawn[0][1]["turn"]
+    watched.hurry()
+    seen[0] = 1
+    assert pushed.answer({"curve": turn}) == {"told": {}, "draw": False, "busy": True}
+    clock[0] += watched.REST_S + 0.01
+    assert pushed.answer({"curve": turn})["told"]["curve"]["value"] == {"points": 1}
+
+
+def test_an_element_with_a_pause_is_told_the_last_value_in_the_end(page, drawn, clock):
+    seen = [0]
+    pushed.pushed("status", "status", lambda: {"done": seen[0]}, "live", facet=lambda: seen[0], pause=0.3)
+    turn = drawn[0][1]["turn"]
+    seen[0] = 1
+    assert pushed.answer({"status": turn})["busy"]
+    seen[0] = 2
+    clock[0] += 0.31
+    assert pushed.answer({"status": turn})["told"]["status"]["value"] == {"done": 2}
+
+
+def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
+    value, seen = {"a": 1, "b": 2}, [0]
+    draw = lambda: pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])  # noqa: E731
+    draw()
+    value["a"], seen[0] = 5, 1
+    draw()
+    (_, first), (_, second) = drawn
+    assert second["turn"] > first["turn"] and second["value"] == {"a": 5, "b": 2}
+    assert pushed.answer({"cards": second["turn"]})["told"] == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"cards": "1"}', b"[" * 10_000, b" " * (news.LONGEST + 1)])
+def test_a_question_that_is_none_is_refused(body):
+    assert news._known(body) is None
+    assert news._known(b'{"cards": 12}') == {"cards": 12}
 
 
 @pytest.mark.parametrize("name", list(ELEMENTS))

@@ -1,10 +1,14 @@
 """Prove that the compact model computes what the masked one does."""
 
 import argparse
+import time
+from dataclasses import replace
 
+from .. import cache
 from ..audit import AuditReport, audit
 from ..graph.export import analyse
 from ..loaders import load
+from ..peak_memory import PeakMemory
 from .model import add_model, set_up
 from .output import print_json, progress, table
 from .recipe import add_recipe, recipe_of
@@ -36,17 +40,25 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
+    cache.free()  # of the models before
+    memory = PeakMemory()
     subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
+    started = time.perf_counter()
     graph = analyse(subject)
+    analysis = time.perf_counter() - started
     recipe = recipe_of(arguments, subject, graph)
-    return audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+    found = audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+    whose = "model" if memory.own else "process"
+    return replace(found, analysis_seconds=analysis, peak_memory_bytes=memory.bytes(), peak_memory_of=whose)
 
 
 def audit_text(reports: list[AuditReport]) -> str:
     """A line a model, then why some were not verified and what stays frozen."""
     rows = [[r.model, "verified" if r.verified else "not verified", r.groups, len(r.frozen), r.params_before, r.params_after,
-             _small(r.max_rel_diff), _small(r.negative_control), f"{r.seconds:.1f}"] for r in reports]  # fmt: skip
-    columns = ["model", "verdict", "groups", "frozen", "params", "after", "largest difference", "negative control", "seconds"]
+             _small(r.max_rel_diff), _small(r.negative_control), f"{r.analysis_seconds or 0:.1f}", f"{r.seconds:.1f}",
+             f"{r.peak_memory_bytes / 1e9:.2f}"] for r in reports]  # fmt: skip
+    columns = ["model", "verdict", "groups", "frozen", "params", "after", "largest difference", "negative control", "analysis s",
+               "audit s", "peak GB"]  # fmt: skip
     lines = [table(columns, rows)]
     lines += [f"\n{r.model} is not verified: {r.reason}." for r in reports if r.reason]
     for r in reports:

@@ -2,8 +2,14 @@
 
 import argparse
 
+from .. import paths
+from ..errors import ExplorerError
 from ..exporters import export
+from ..graph.export import ModelGraph
+from ..recovery.exporting import export_recovered
 from ..registry import EXPORTERS
+from ..store import Store
+from ..values import Subject
 from .model import add_model, opened, set_up
 from .output import note
 from .prune import write
@@ -15,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     formats = f"{', '.join(EXPORTERS)} (default: safetensors, a zip)"
     parser.add_argument("--format", default="safetensors", metavar="NAME", help=formats)
+    parser.add_argument("--run", metavar="NAME", help="the recovered model of this kept run, in place of a recipe")
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
 
 
@@ -22,10 +29,22 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the file; it holds the very model that `prune` measures.
 
     Raises:
-        ExplorerError: the model, recipe or format are not as they must be, or the file cannot be written.
+        ExplorerError: the model, recipe, run or format are not as they must be, or the file cannot be written.
     """
     EXPORTERS[arguments.format]
     set_up()
     subject, graph = opened(arguments)
+    if arguments.run:
+        write(arguments.output, _recovered(subject, graph, arguments.run, arguments.format))
+        return
     recipe = recipe_of(arguments, subject, graph)
     write(arguments.output, export(subject, graph, recipe, arguments.format, say=note))
+
+
+def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> bytes:
+    run = Store(paths.cache()).run(name)
+    if run is None or run.recovery is None:
+        raise ExplorerError(f"There is no kept run {name!r} of a recovered model; keep one with recover --keep.")
+    if run.report.subject["id"] != subject.id:
+        raise ExplorerError(f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than these.")
+    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)

@@ -8,23 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import paths
 from ..engine import Conditions
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
 from ..job_state import Progress
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
+from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.exporting import export_recovered
+from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
 from ..statistics import format_accuracy, format_drop
-from ..values import JSON_LIMIT, Recipe, Subject
+from ..store import Store
+from ..values import JSON_LIMIT, Measurement, Recipe, Subject
 from .model import add_device, add_model, opened, set_up
 from .output import note, percent, print_json, progress, table
 from .prune import write
 from .recipe import add_recipe, recipe_of
 
+CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
 NAMED = {"round_schedule": "how the ratios grow", "rewind": "what is set back", "schedule": "of the learning rate"}
 
@@ -45,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", metavar="N,...", help="one run each; the first one's weights are written (default: 0)")
     add("--samples", type=int, metavar="N", help="measure on the first N of the tuning split (default: all)")
     add("--controls", action="store_true", help="also dense with the same budget, random pruning, and training from scratch")
+    add("--curve", nargs="?", const=CURVE, metavar="S,...",
+        help=f"the same plan at several strengths of the recipe, each above 0 and at most 1 (without numbers: {CURVE})")
+    add("--keep", metavar="NOTE", help="keep the result as a run on this machine, for the Compare page")
     add("--dry-run", action="store_true", help="only say what it would cost")
     add("-o", "--output", metavar="PATH", help="the zip to write; the report goes beside it as .json")
     add("--json", action="store_true", help="one JSON document instead of text")
@@ -67,8 +75,11 @@ def run(arguments: argparse.Namespace) -> None:
     if recipe.is_empty:
         raise RecipeError("Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe.")
     conditions = Conditions(arguments.samples, "tuning", device, latency=False)
+    strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
     if arguments.dry_run:
-        return _cost(subject, graph, recipe, plan, conditions, arguments.json)
+        return _cost(subject, graph, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
+    if strengths:
+        return _curve(subject, graph, recipe, plan, strengths, conditions, arguments)
     found = _followed(subject, graph, recipe, plan, conditions)
     compared = [
         (control, _followed(subject, graph, control.recipe, control.plan, conditions))
@@ -79,6 +90,9 @@ def run(arguments: argparse.Namespace) -> None:
     ]}  # fmt: skip
     if arguments.output:
         _write(arguments.output, subject, graph, found, answer)
+    if arguments.keep is not None:
+        *_, name = keep(subject, graph, found, conditions, Store(paths.cache()), note=arguments.keep)
+        note(f"Kept as run {name}.")
     return print_json(answer) if arguments.json else print(_text(found, [(c.name, other) for c, other in compared]))
 
 
@@ -116,14 +130,22 @@ def _read(path: str) -> RecoveryPlan:
 
 
 def _cost(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions, as_json: bool
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions, as_json: bool, points: int
 ) -> None:
-    *_, cost = estimate(subject, graph, recipe, plan, conditions)
-    assert not isinstance(cost, Progress) and cost.seconds is not None
+    *_, one = estimate(subject, graph, recipe, plan, conditions)
+    assert not isinstance(one, Progress) and one.seconds is not None
+    cost = replace(one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds)
     if as_json:
         return print_json({"plan": plan.to_json(), "cost": vars(cost)})
     return print(f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate from "
                  f"{cost.batches} batches.")  # fmt: skip
+
+
+def _strengths(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError as error:
+        raise RecipeError(f"--curve takes strengths such as {CURVE}, got {text[:80]!r}.") from error
 
 
 # --------------------------------------------------------------------------- while it runs
@@ -153,6 +175,39 @@ def _line(step: Recovery | Progress, found: Recovery | None) -> str:
     return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {percent(point.measurement.accuracy)}"
 
 
+def _curve(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, strengths: tuple[float, ...],
+    conditions: Conditions, arguments: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Print the curve, told on stderr while it grows."""
+    found: RecoveryCurve | None = None
+    for step in recovery_curve(subject, graph, recipe, plan, strengths, conditions):
+        if isinstance(step, Progress):
+            progress(f"{step.label}: {step.done / step.total * 100:.0f} % of all")
+        else:
+            found = step
+            note(f"{len(found.points)} of {found.planned} points")
+    progress("")
+    assert found is not None
+    answer = {"plan": plan.to_json(), **found.to_json()}
+    if arguments.output:
+        write(str(Path(arguments.output).with_suffix(".json")), (json.dumps(finite(answer), indent=1) + "\n").encode())
+    return print_json(answer) if arguments.json else print(_curve_text(found))
+
+
+def _curve_text(found: RecoveryCurve) -> str:
+    total = found.points[0].recovery.total_samples
+    rows = [[f"{point.strength:g}", name, f"{measured.nonzero_params:,}", f"{measured.macs:,}" if measured.macs else "",
+             _range(measured, total), _loss(measured)]
+            for point in found.points for name, measured in point.lines().items()]  # fmt: skip
+    return table(["strength", "", "not zero", "MACs per sample", "accuracy", "loss"], rows)
+
+
+def _range(measured: Measurement, total: int) -> str:
+    low, high = measured.accuracy_low or 0.0, measured.accuracy_high or 0.0
+    return f"{percent(measured.accuracy)} ({low * 100:.1f} to {high * 100:.1f}), {measured.samples:,} of {total:,}"
+
+
 # --------------------------------------------------------------------------- when it is done
 
 
@@ -163,11 +218,12 @@ def _write(path: str, subject: Subject, graph: ModelGraph, found: Recovery, answ
 
 
 def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
-    rows = [["dense", format_accuracy(found.baseline.correct or 0, found.baseline.samples, found.total_samples), "", ""]]
+    base = found.baseline
+    rows = [["dense", format_accuracy(base.correct or 0, base.samples, found.total_samples), "", _loss(base), ""]]
     rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
     rows += [_row(f"{name}: {arm.name}", arm, other.total_samples) for name, other in others for arm in other.recovered]
     head = f"{found.subject['name']}, {found.subject['task']} data, tuning split; method {found.plan.method}, {_budget(found)}"
-    return "\n".join([head, "", table(["", "accuracy", "change", "not zero"], rows), *_notes(found)])
+    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "not zero"], rows), *_notes(found)])
 
 
 def _budget(found: Recovery) -> str:
@@ -178,7 +234,12 @@ def _budget(found: Recovery) -> str:
 def _row(name: str, arm: Arm, total: int) -> list[str]:
     measured = arm.measurement
     change = format_drop(arm.drop).split(", ")[0]
-    return [name, format_accuracy(measured.correct or 0, measured.samples, total), change, f"{measured.nonzero_params:,}"]
+    counted = format_accuracy(measured.correct or 0, measured.samples, total)
+    return [name, counted, change, _loss(measured), f"{measured.nonzero_params:,}"]
+
+
+def _loss(measured: Measurement) -> str:
+    return "" if measured.loss is None else f"{measured.loss:.3f}"
 
 
 def _notes(found: Recovery) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from ..loss_change import loss_words
 from ..statistics import format_accuracy, format_drop
 from ..values import Measurement, PartOutcome, Report
 from .output import percent, table
@@ -37,6 +38,10 @@ def _rows(report: Report) -> Iterator[list[str]]:
     yield ["accuracy", accuracy(dense, total), accuracy(pruned, total), change]
     if report.drop:
         yield ["", "", "", ", ".join(format_drop(report.drop).split(", ")[1:])]
+    loss = loss_words(report)
+    if loss.pruned:
+        predicted = f"; first order {loss.predicted}" if loss.predicted else ""
+        yield ["loss (nats)", loss.dense, loss.pruned, f"{loss.change}{predicted}"]
     for label, value in _QUANTITIES.items():
         before, after = value(dense), value(pruned)
         if before is not None and after is not None:

@@ -78,9 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
         note(text)
     if arguments.json:
         return print_json(found.to_json())
-    return print(table(["part", "ratio", "removed", "accuracy", "change"], [_row(point) for point in found.points]))
+    return print(table(["part", "ratio", "removed", "accuracy", "change", "loss"], [_row(point) for point in found.points]))
 
 
 def _row(point: SensitivityPoint) -> list[str]:
     seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
-    return [point.part, percent(point.ratio), percent(point.achieved), seen, format_drop(point.drop)]
+    return [point.part, percent(point.ratio), percent(point.achieved), seen, format_drop(point.drop), f"{point.loss_growth:+.3f}"]

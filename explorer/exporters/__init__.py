@@ -23,6 +23,7 @@ class Export:
         recipe: what was decided.
         report: what was measured of this recipe, None where nothing was.
         say: takes a sentence that the user should read beside the file.
+        step: told in a few words when a stage of the work begins; it may end the work by raising.
     """
 
     subject: Subject
@@ -30,10 +31,12 @@ class Export:
     recipe: Recipe
     report: Report | None = None
     say: Callable[[str], None] = lambda remark: None
+    step: Callable[[str], None] = lambda stage: None
 
     @cached_property
     def model(self) -> nn.Module:
         """The compact model on the processor, in eval mode; exporters leave it as it is."""
+        self.step("Cutting the model")
         return prepare(self.subject, self.graph, self.recipe).model
 
     def measured(self) -> Report:
@@ -49,6 +52,7 @@ def export(
     *,
     report: Report | None = None,
     say: Callable[[str], None] = lambda remark: None,
+    step: Callable[[str], None] = lambda stage: None,
 ) -> bytes:
     """The pruned model, or its recipe, as the bytes of a file.
 
@@ -58,10 +62,11 @@ def export(
         format: name of an exporter.
         report: what was measured of this recipe, for formats that hold numbers; without it they measure.
         say: takes what the user should know of the file, such as how far another runtime's answers differ.
+        step: told when a stage begins, such as the translation to ONNX.
     Raises:
         UnknownNameError: no such format.
         ExplorerError: the recipe does not fit the model, or the format cannot hold it.
     """
     exporter = EXPORTERS[format]
     check_parts(graph.profile, recipe)
-    return exporter(Export(subject, graph, recipe, report, say))
+    return exporter(Export(subject, graph, recipe, report, say, step))

@@ -5,7 +5,7 @@ from . import Export
 from .archive import zipped
 
 
-@EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip")
+@EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip", measures=True)
 def csv(pruned: Export) -> bytes:
     """A zip with one CSV a table: what was measured, requested and achieved, layers before and after, coupled groups.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..labels import LABELS
+from ..loss_change import loss_words
 from ..registry import EXPORTERS
 from ..runtimes import who_gains
 from ..statistics import format_accuracy, format_drop
@@ -31,7 +32,7 @@ HOW = (
 )
 
 
-@EXPORTERS.register("html_report", rank=8, extension=".html", media_type="text/html")
+@EXPORTERS.register("html_report", rank=8, extension=".html", media_type="text/html", measures=True)
 def html_report(pruned: Export) -> bytes:
     """One web page with what was decided and measured: numbers with their intervals, tables, figures; needs no network."""
     report = pruned.measured()
@@ -67,6 +68,10 @@ def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """Name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
     yield LABELS["accuracy"], _accuracy(dense, report.total_samples), _accuracy(now, report.total_samples), ""
+    loss = loss_words(report)
+    if loss.pruned:
+        predicted = f" (first order predicted {loss.predicted})" if loss.predicted else ""
+        yield LABELS["loss"], loss.dense, loss.pruned, f"{loss.change}{predicted}"
     for name in ("params", "nonzero_params", "macs"):
         yield _amounts(LABELS[name], getattr(dense, name), getattr(now, name))
     for form in ("dense", "bitmask", "csr", "deflate"):

@@ -21,7 +21,7 @@ TOLERANCE = 1e-3  # of the largest logit; float32 sums in another order differ b
 OTHER_BATCH = 3  # samples; not the batch that the graph was read with
 
 
-@EXPORTERS.register("onnx", rank=4, extension=".onnx", media_type="application/octet-stream")
+@EXPORTERS.register("onnx", rank=4, extension=".onnx", media_type="application/octet-stream", stages=3)
 def onnx(pruned: Export) -> bytes:
     """For ONNX Runtime and what reads ONNX (browsers, phones, TensorRT, OpenVINO); its answers are compared with torch's first.
 
@@ -33,8 +33,11 @@ def onnx(pruned: Export) -> bytes:
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         optional(package)
-    proto = _proto(pruned.model, pruned.subject.example)
-    difference = parity(proto.SerializeToString(), pruned.model, _questions(pruned))
+    model = pruned.model
+    pruned.step("Translating it to ONNX")
+    proto = _proto(model, pruned.subject.example)
+    pruned.step("Comparing the answers of ONNX Runtime with torch's")
+    difference = parity(proto.SerializeToString(), model, _questions(pruned))
     if not difference <= TOLERANCE:
         raise ExplorerError(f"ONNX Runtime's answers differ by {difference:.1e} of the largest logit; choose another format.")
     remark = f"ONNX Runtime's answers differ from torch's by at most {difference:.1e} of the largest logit."

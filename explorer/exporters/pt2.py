@@ -14,7 +14,7 @@ from .archive import about
 WARNING = "A .pt2 file can run code when it is loaded: open such files only from places that you trust."
 
 
-@EXPORTERS.register("pt2", rank=3, extension=".pt2", media_type="application/octet-stream")
+@EXPORTERS.register("pt2", rank=3, extension=".pt2", media_type="application/octet-stream", stages=3)
 def pt2(pruned: Export) -> bytes:
     """A torch.export program for `torch.export.load`, C++ and ahead-of-time compilers; load such files only from trusted places.
 
@@ -24,8 +24,10 @@ def pt2(pruned: Export) -> bytes:
         GraphError: torch.export refuses the model.
     """
     model = copy.deepcopy(pruned.model).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    pruned.step("Tracing the smaller model")
     with EXPORT_LOCK, torch.no_grad():
         program = export_program(model, pruned.subject.example)
+    pruned.step("Writing the program")
     written = io.BytesIO()
     extra = {"about.json": json.dumps(about(pruned.subject)), "recipe.json": json.dumps(pruned.recipe.to_json())}
     torch.export.save(program, written, extra_files=extra)

@@ -29,7 +29,7 @@ LINE = 120  # characters of the weights' text
 SKELETON = Path(__file__).with_name("snippet_skeleton.py.txt")
 
 
-@EXPORTERS.register("python_snippet", rank=5, extension=".py", media_type="text/x-python")
+@EXPORTERS.register("python_snippet", rank=5, extension=".py", media_type="text/x-python", stages=2)
 def python_snippet(pruned: Export) -> bytes:
     """One Python file with the layers, the forward pass as plain code, and the weights: readable, and needs torch alone.
 
@@ -39,6 +39,7 @@ def python_snippet(pruned: Export) -> bytes:
     model = pruned.model
     if not isinstance(model, fx.GraphModule):
         raise ExplorerError("This model has no graph, so its layers cannot be written as code; choose safetensors.")
+    pruned.step("Writing layers, code and weights")
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
     dense = sizes(state, deflate=False)["dense"]
     if dense > LARGEST:

@@ -14,15 +14,17 @@ from .archive import about, zipped
 from .recipe_json import recipe_json
 
 
-@EXPORTERS.register("safetensors", rank=1, extension=".zip", media_type="application/zip")
+@EXPORTERS.register("safetensors", rank=1, extension=".zip", media_type="application/zip", stages=2)
 def safetensors(pruned: Export) -> bytes:
     """A zip with the compact weights, the architecture as data, the recipe, and the file that loads them with torch alone.
 
     A model without a graph keeps its architecture: then weights and recipe are all there is, and `load_state_dict` takes them.
     """
-    files = {"model.safetensors": to_bytes(pruned.model.state_dict(), "dense"), "recipe.json": recipe_json(pruned)}
-    if isinstance(pruned.model, fx.GraphModule):
-        described = describe(pruned.model) | about(pruned.subject)
+    model = pruned.model
+    pruned.step("Writing weights and architecture")
+    files = {"model.safetensors": to_bytes(model.state_dict(), "dense"), "recipe.json": recipe_json(pruned)}
+    if isinstance(model, fx.GraphModule):
+        described = describe(model) | about(pruned.subject)
         files["architecture.json"] = (json.dumps(described) + "\n").encode()
         files["load_pruned.py"] = Path(load_pruned.__file__).read_bytes()
     return zipped(files)

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..distributions import GroupImportance
-from .style import KEPT, REMOVED, figure, nothing, text
+from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 
 def channel_importance(importance: GroupImportance | None, criterion: str, unit: str = "channel") -> go.Figure:
@@ -28,6 +28,6 @@ def channel_importance(importance: GroupImportance | None, criterion: str, unit:
             hover = f"{text(unit)} %{{customdata}}, rank %{{x}}: %{{y:.4g}}, {name}<extra></extra>"
             bars = go.Bar(x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover)
             drawn.add_trace(bars.update(marker={"color": colour, "line": {"width": 0}}))
-    if not kept.all():
-        drawn.add_vline(x=int(kept.sum()) + 0.5, line={"color": REMOVED, "dash": "dash"})
-    return drawn
+    if kept.all():
+        return without_legend(drawn)
+    return drawn.add_vline(x=int(kept.sum()) + 0.5, line={"color": REMOVED, "dash": "dash"})

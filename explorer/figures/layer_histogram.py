@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from ..distributions import WeightHistogram
 from ..labels import LABELS
-from .style import KEPT, REMOVED, figure, nothing, text
+from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 
 def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
@@ -26,7 +26,7 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
             type="line", x0=found.threshold, x1=found.threshold, y0=0, y1=1, yref="paper", name="largest weight removed",
             showlegend=True, line={"color": REMOVED, "dash": "dash", "width": 2},
         )  # fmt: skip
-    return drawn
+    return drawn if found.threshold is not None or removed.any() else without_legend(drawn)
 
 
 def _bars(edges: np.ndarray, heights: np.ndarray, name: str, colour: str) -> go.Bar:

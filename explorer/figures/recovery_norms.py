@@ -21,16 +21,26 @@ def recovery_norms(found: Recovery | None) -> go.Figure:
     drawn = figure("How the sizes split under the penalty", "Epochs trained", f"{title}, log scale", height=380)
     if not own:
         return nothing(drawn)
-    shares = [[100 * count / max(1, sum(point.norms)) for count in point.norms] for point in own]
+    counts = [point.norms for point in own]
+    drawn.update_layout(margin_t=60).update_yaxes(type="log", exponentformat="power", dtick=1, range=filled_range(counts))
+    return drawn.add_trace(columns([point.epoch for point in own], counts))
+
+
+def columns(epochs: Sequence[int], counts: Sequence[Sequence[int]]) -> go.Heatmap:
+    """One column an epoch: the share of all sizes that lies in each bin of EDGES."""
+    shares = [[100 * count / max(1, sum(row)) for count in row] for row in counts]
     middles = [(low * high) ** 0.5 for low, high in pairwise(EDGES)]
-    filled = [i for i in range(len(middles)) if any(row[i] for row in shares)]
-    ends = [math.log10(EDGES[filled[0]]), math.log10(EDGES[filled[-1] + 1])]
-    drawn.update_layout(margin_t=60).update_yaxes(type="log", exponentformat="power", dtick=1, range=ends)
-    return drawn.add_trace(go.Heatmap(
-        x=[point.epoch for point in own], y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale=SHADES,
+    return go.Heatmap(
+        x=list(epochs), y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale=SHADES,
         colorbar={"title": {"text": "% of all"}}, zmin=0,
         hovertemplate="epoch %{x}, about %{y:.2g}: %{z:.1f} % of all<extra></extra>",
-    ))  # fmt: skip
+    )  # fmt: skip
+
+
+def filled_range(counts: Sequence[Sequence[int]]) -> list[float]:
+    """log10 of the lowest and the highest size that any of the columns holds."""
+    filled = [i for i in range(len(EDGES) - 1) if any(row[i] for row in counts)]
+    return [math.log10(EDGES[filled[0]]), math.log10(EDGES[filled[-1] + 1])]
 
 
 def _of_one_seed(epochs: Sequence[EpochPoint]) -> list[EpochPoint]:

@@ -61,4 +61,5 @@ def _words(point: SensitivityPoint | None) -> str:
     if point is None:
         return "not measured yet"
     low, high = 100 * point.drop.low, 100 * point.drop.high
-    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} samples"
+    loss = f"loss {point.loss_growth:+.3f}"
+    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {loss}, {point.samples:,} samples"

@@ -33,8 +33,13 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
 
 def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
     """The figure with a sentence in place of data, and no numbers on its axes, which would mean nothing."""
-    figure.update_xaxes(showticklabels=False).update_yaxes(showticklabels=False)
+    figure.update_xaxes(showticklabels=False, showgrid=False).update_yaxes(showticklabels=False, showgrid=False)
     return figure.add_annotation(text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+
+
+def without_legend(figure: go.Figure) -> go.Figure:
+    """The figure without the room for a legend between title and data."""
+    return figure.update_layout(showlegend=False, margin={"t": 60})
 
 
 def tall(rows: int) -> int:

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from ..distributions import WeightImage
 from ..labels import LABELS
-from .style import figure, nothing, text
+from .style import figure, nothing, text, without_legend
 
 SCALE = "Cividis"  # made to look the same to people with and without colour-blindness (Nuñez et al. 2018)
 
@@ -16,9 +16,10 @@ def weight_heatmap(image: WeightImage | None, layer: str) -> go.Figure:
         return nothing(figure(title, "Input", y))
     rows, columns = image.block
     x = "Input" if len(image.shape) < 3 else f"Input and kernel position ({' x '.join(map(str, image.shape[1:]))})"
-    drawn = figure(title, x, y)
+    drawn = without_legend(figure(title, x, y))
     if image.block != (1, 1):
-        drawn.update_layout(title_subtitle_text=f"one cell shows the {image.reduction} of {rows} x {columns} weights")
+        told = f"one cell shows the {image.reduction} of {rows} x {columns} weights"
+        drawn.update_layout(title_subtitle_text=told, margin_t=80)
     drawn.update_yaxes(autorange="reversed")
     return drawn.add_trace(
         go.Heatmap(

@@ -142,12 +142,20 @@ class Walk:
             arrays = pointwise(call)
         else:
             freeze_all(call, f"goes through {name} in {call.where}, for which there is no rule")
+            self._note_parameters(node, call)
             arrays = () if isinstance(call.out, Tensor) else [() for _ in call.out]
         if isinstance(call.out, Tensor):
             return Labelled(call.out, tuple(arrays), parameter)
         return tuple(
             Labelled(o, tuple(a), parameter) if isinstance(o, Tensor) else o for o, a in zip(call.out, arrays, strict=True)
         )
+
+    def _note_parameters(self, node: fx.Node, call: Call) -> None:
+        """The weights of an operator without a rule are listed, so that its frozen channels are."""
+        for argument in node.all_input_nodes:
+            tensor = self.names.get(argument.name)
+            if tensor and self.values[argument.name].meta.dim() >= 2:
+                self.produced.setdefault((tensor, 0), (tensor.removesuffix(".weight"), call.where))
 
     def _note_producer(self, node: fx.Node, name: str, call: Call) -> None:
         """Remember which parameter dimension makes the outputs of this node, and the layer's name."""
@@ -187,7 +195,7 @@ def _is_pointwise(target: torch._ops.OpOverload) -> bool:
 def solve(walk: Walk) -> Coupling:
     """Ties -> classes that keep every tensor rectangular -> coupled groups."""
     ties = walk.ties
-    spread = [a for a in _all_arrays(walk.values.values()) if len(varying(a)) > 1]
+    spread = [a for a in (*_all_arrays(walk.values.values()), *ties.passing) if len(varying(a)) > 1]
     classes = ties.components()
     for _ in range(20):
         ragged = [a for a in spread if not _rectangular(classes[a.clamp(min=0)])]

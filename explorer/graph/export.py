@@ -1,13 +1,13 @@
 """module -> ModelGraph: exported once per model, it serves coupling, MACs, compaction and the drawing."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..cache import Cache
 from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
@@ -15,8 +15,7 @@ from .coupling import Coupling, Walk, solve
 from .limits import check_analysable
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
-KEPT_GRAPHS = 8
-_graphs: "OrderedDict[str, ModelGraph]" = OrderedDict()
+_graphs = Cache(8, "analysed graphs", 2 * 2**30)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +54,13 @@ def analyse(subject: Subject) -> ModelGraph:
     A model that cannot be exported gets a profile of its modules, no groups, and the reason.
     """
     with EXPORT_LOCK:
-        if subject.id in _graphs:
-            _graphs.move_to_end(subject.id)
-            return _graphs[subject.id]
-        graph = _analyse(subject)
-        _graphs[subject.id] = graph
-        while len(_graphs) > KEPT_GRAPHS:
-            _graphs.popitem(last=False)
-        return graph
+        known: ModelGraph | None = _graphs.get(subject.id)
+        return known or _graphs.put(subject.id, _analyse(subject))
+
+
+def analysed(subject: Subject) -> bool:
+    """`analyse` would answer at once."""
+    return _graphs.get(subject.id) is not None
 
 
 def _analyse(subject: Subject) -> ModelGraph:

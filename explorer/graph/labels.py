@@ -68,6 +68,7 @@ class Ties:
     heads: list[Tensor] = field(default_factory=list)
     picked: list[tuple[Tensor, int, str]] = field(default_factory=list)
     missing: list[tuple[Tensor, frozenset[int], str]] = field(default_factory=list)
+    passing: list[Tensor] = field(default_factory=list)  # arrays inside of one operator, rectangular like all others
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """New labels, one a position along `dim`."""

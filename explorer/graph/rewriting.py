@@ -6,54 +6,16 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import fx
 
 from ..errors import CompactionError
-from .coupling import Coupling, op_name
-from .labels import Labelled, varying
+from .coupling import op_name
+from .labels import Labelled
+from .survivors import Survivors
 
 SIZED = ("view", "reshape", "_unsafe_view", "expand", "new_zeros", "new_ones", "new_full", "zeros", "ones", "full",
          "broadcast_to")  # fmt: skip
 aten = torch.ops.aten
-
-
-class Survivors:
-    """What is left of each dimension of each value of the graph.
-
-    Args:
-        alive: (labels,) bool, True = the unit of this label is kept.
-    """
-
-    def __init__(self, coupling: Coupling, alive: Tensor):
-        self.coupling, self.alive = coupling, alive
-        self._kept: dict[int, dict[int, Tensor]] = {}
-
-    def kept(self, value: Labelled) -> dict[int, Tensor]:
-        """dim -> (size,) bool for each dimension that loses positions."""
-        if id(value) not in self._kept:
-            self._kept[id(value)] = self._compute(value)
-        return self._kept[id(value)]
-
-    def _compute(self, value: Labelled) -> dict[int, Tensor]:
-        cut: dict[int, Tensor] = {}
-        for array in value.arrays:
-            living = self.alive[array.clamp(min=0)] | (array < 0)
-            if bool(living.all()):
-                continue
-            for dim in sorted(varying(array)):
-                others = [d for d in range(array.dim()) if d != dim and array.shape[d] > 1]
-                line = living.amax(others, keepdim=True) if others else living
-                if torch.equal(line.expand(living.shape), living):
-                    flat = line.flatten()
-                    cut[dim] = cut[dim] & flat if dim in cut else flat
-                    break
-            else:
-                raise CompactionError("Removing these units would leave a tensor that is not rectangular.")
-        return cut
-
-    def shape(self, value: Labelled) -> list[int]:
-        cut = self.kept(value)
-        return [int(cut[d].sum()) if d in cut else size for d, size in enumerate(value.shape)]
 
 
 def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[Any, tuple, dict]:
@@ -123,8 +85,9 @@ def conv_groups(node: fx.Node, groups: int, left: Survivors) -> int:
     inputs: Any = node.args[:2]
     source, weight = (left.coupling.values[n.name] for n in inputs)
     channels = left.shape(source)[1 if len(source.shape) == weight.meta.dim() else 0]
-    shared = left.shape(weight)[0 if "transpose" in str(node.target) else 1]
-    return channels // (shared if "transpose" not in str(node.target) else shared // (weight.shape[0] // groups) or 1) or 1
+    if "transpose" in op_name(node.target):
+        return channels if groups == weight.shape[0] else groups
+    return channels // left.shape(weight)[1]
 
 
 @rewrites("split", "chunk", "split_with_sizes", "unsafe_split", "unsafe_chunk", "tensor_split")

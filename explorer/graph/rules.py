@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .labels import FILL, FIXED, Labelled, Ties, compressed, lifted, varying
+from .labels import FILL, FIXED, Labelled, Ties, compress, compressed, lifted, varying
 
 Arrays = tuple[Tensor, ...]
 
@@ -61,7 +61,7 @@ def freeze_all(call: Call, why: str) -> None:
 MOVES = (
     "view reshape _unsafe_view flatten unflatten permute transpose t unsqueeze squeeze slice chunk split "
     "split_with_sizes unsafe_split unsafe_chunk tensor_split expand repeat tile repeat_interleave flip movedim moveaxis "
-    "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle numpy_T mT "
+    "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle numpy_T mT "
     "adjoint diagonal view_as reshape_as expand_as broadcast_to"
 ).split()
 SAME = (
@@ -87,8 +87,32 @@ def move(call: Call) -> Any:
     target = torch.ops.aten.reshape.default if _name(call) in ("view", "_unsafe_view") else call.target
     moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
     if isinstance(call.out, Labelled | Tensor):
-        return compressed(moved)
+        return _one_a_dimension(call, compressed(moved))
     return [compressed(pieces) for pieces in zip(*moved, strict=True)] if moved else [() for _ in call.out]
+
+
+def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
+    """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first can be cut."""
+    kept: list[Tensor] = []
+    for array in arrays:
+        if len(varying(array)) == 1 and any(varying(other) == varying(array) for other in kept):
+            call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
+        else:
+            kept.append(array)
+    return tuple(kept)
+
+
+@rule("channel_shuffle", "native_channel_shuffle")
+def channel_shuffle(call: Call) -> Arrays:
+    """Read as groups of channels and back, so what goes must go from every group alike."""
+    source, groups = call.args[0], call.args[1]
+    shuffled = []
+    for array in source.arrays:
+        full = source.expanded(array)
+        split = full.reshape(full.shape[0], groups, full.shape[1] // groups, *full.shape[2:])
+        call.ties.passing.append(compress(split))
+        shuffled.append(split.transpose(1, 2).reshape(full.shape))
+    return compressed(shuffled)
 
 
 @rule("select", "unbind")

@@ -24,7 +24,7 @@ class Place:
     Args:
         name: of the layer, or made up for a join.
         module: dotted name of the module that it lies in, "" at the top.
-        label: what it says, without the module.
+        label: what it says, without the module; a mere number keeps the name before it.
         layer: None for joins and ends.
         also: norms that directly follow this layer and are drawn with it.
     """
@@ -110,6 +110,8 @@ class _Tracer:
 
     def _place_of(self, layer: Any) -> Place:
         module, _, label = str(layer).rpartition(".")
+        if label.isdigit():  # "0" alone says nothing
+            label = f"{module.rpartition('.')[2]}.{label}" if module else label
         return Place(str(layer), module, label, self.layers[layer])
 
     def _join(self, node: fx.Node) -> Place:

@@ -123,7 +123,7 @@ class Classroom:
     board: Board = field(default_factory=Board)
     code: str = field(default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    measured: Cache = field(default_factory=lambda: Cache(KEPT_REPORTS))
+    measured: Cache = field(default_factory=lambda: Cache(KEPT_REPORTS, "measured recipes"))
 
     def shared(self, key: Hashable, measure: Callable[[], Iterator[Any]]) -> Iterator[Any]:
         """What `measure` yields; the last of it at once where somebody has measured the same before."""

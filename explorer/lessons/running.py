@@ -71,8 +71,9 @@ def _measured(
     if subject.task is None:
         raise ExplorerError(f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model.")
     split = split_for(subject, Conditions(samples=samples, device=device))
+    spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
-        model = yield from _trained(subject, graph, arm, recipe, device)
+        model, spread = yield from _trained(subject, graph, arm, recipe, device)
         static = static_of(model, subject)
     elif arm.by_hand == "no":
         candidate = prepare(subject, graph, recipe, device)
@@ -86,13 +87,13 @@ def _measured(
     counted = tally.measurement()
     full = replace(counted, params=static.params, nonzero_params=static.nonzero_params, macs=static.macs,
                    size_bytes=_weighed(model, static))  # fmt: skip
-    return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions)
+    return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
 
 
 def _trained(
     subject: Subject, graph: ModelGraph, arm: Arm, recipe: Recipe, device: str
-) -> Generator[Progress, None, nn.Module]:
-    """The model after the arm's training, which is taken from the cache where it was done before."""
+) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
+    """The model after the arm's training, taken from the cache where it was done before, and the spread of a penalty."""
     given = dict(arm.training)
     plan = suggested(subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()})
     found: Recovery | None = None
@@ -103,7 +104,8 @@ def _trained(
             yield replace(step, label=f"batches, {arm.label}")
     if found is None or not found.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
-    return recovered_model(subject, graph, found.key).to(device)
+    spread = tuple(point.norms for point in found.epochs if point.norms)
+    return recovered_model(subject, graph, found.key).to(device), spread
 
 
 def _as_plan(value: Any) -> Any:

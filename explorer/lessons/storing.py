@@ -60,14 +60,17 @@ def _read(path: Path) -> Evidence | None:
 
 
 def _point_to_json(point: Point) -> dict[str, Any]:
-    return {"arm": point.arm, "x": point.x, "recipe": point.recipe.to_json(), "measured": point.measured.to_json(),
-            "correct": _packed(point.correct)}  # fmt: skip
+    found = {"arm": point.arm, "x": point.x, "recipe": point.recipe.to_json(), "measured": point.measured.to_json(),
+             "correct": _packed(point.correct)}  # fmt: skip
+    return found | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
 
 
 def _point_from_json(data: dict[str, Any]) -> Point:
     measured = Measurement.from_json(data["measured"])
     correct = _unpacked(data["correct"], measured.samples)
-    return Point(data["arm"], data["x"], Recipe.from_json(data["recipe"]), measured, correct, torch.zeros(0, dtype=torch.long))
+    spread = tuple(tuple(counts) for counts in data.get("spread", ()))
+    nothing = torch.zeros(0, dtype=torch.long)
+    return Point(data["arm"], data["x"], Recipe.from_json(data["recipe"]), measured, correct, nothing, spread)
 
 
 def _packed(flags: Tensor) -> str:

@@ -16,7 +16,7 @@ MATCHES = ("units", "params", "macs")
 BY_HAND = ("no", "producers", "everywhere")
 COSTS = ("params", "nonzero_params", "macs", "dense", "csr", "bitmask", "deflate")
 QUANTITIES = ("accuracy", "told_apart", "agreement", "joint", "speed", *COSTS)
-VIEWS = ("curve", "sizes", "costs", "times", "matrices", "histogram", "agreement")
+VIEWS = ("curve", "sizes", "costs", "times", "matrices", "histogram", "agreement", "spread")
 PREDICTIONS = ("curve", "number", "verdict", "arm")
 DENSE = "dense"  # the arm that every experiment has
 

@@ -65,6 +65,7 @@ class Folder:
         if not path.is_file():
             return None
         try:
+            os.utime(path)  # used now, so it is not the first to go when room is needed
             with safe_open(path, "pt") as file:
                 about = json.loads((file.metadata() or {})[HEADER])
                 return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118

@@ -12,14 +12,16 @@ from ..job_state import Progress
 from ..masking import check_parts
 from ..registry import CRITERIA
 from ..values import Recipe, Subject
-from .checkpoints import masks_of, unpacked
+from .checkpoints import key_of, masks_of, unpacked
 from .phases import Setting
+from .room import make_room
 from .run import Run, result_state
 from .students import make_student, set_state
 from .training_plan import RecoveryPlan
 from .values import Recovery
 
 ALL = Conditions()
+GONE = "The recovered weights are no longer in the cache; start the recovery again."
 
 
 def recover(
@@ -40,7 +42,10 @@ def recover(
     """
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(graph.profile, recipe)
+    own = key_of(subject, recipe, plan, conditions)
+    make_room(root, own=[own])
     yield from Run(Setting(subject, graph, recipe, plan, conditions), root).steps()
+    make_room(root, own=[own])
 
 
 def recovered_model(subject: Subject, graph: ModelGraph, key: str, *, root: Path | None = None) -> nn.Module:
@@ -51,7 +56,7 @@ def recovered_model(subject: Subject, graph: ModelGraph, key: str, *, root: Path
     """
     tensors = result_state(key, root)
     if tensors is None:
-        raise ExplorerError("The recovered weights are no longer in the cache; start the recovery again.")
+        raise ExplorerError(GONE)
     student = make_student(subject, graph, masks_of(tensors))
     set_state(student, unpacked(tensors, "model"))
     return student.model.eval()

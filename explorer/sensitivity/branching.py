@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, fx
 
+from ..evaluation import batch_size
 from ..graph.export import ModelGraph
 from ..graph.reuse import detour, whole, working_nodes
 from ..masking import positions
 from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop
 
-STACKED_MACS = {"cpu": 2e9, "cuda": 2e11}  # of one stacked run; beyond it a larger batch gains nothing and delays others
+# seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A GPU does far more
+PORTION_S = {"cpu": 0.08, "cuda": 8.0}
 KEPT_BYTES = 2**30  # pruned tensors that may be kept between batches; beyond it they are made again for each batch
 
 Found = list[tuple[float, Tensor | None]]  # (ratio, its logits)
@@ -40,7 +42,14 @@ class Branches:
         self._heads: dict[tuple[str, float], Piece] = {}
         tensors = workshop.subject.model.state_dict().values()
         self._keep_heads = 2 * most * sum(t.nbytes for t in tensors) <= KEPT_BYTES
+        self._portion_s = PORTION_S.get(torch.device(workshop.device).type, PORTION_S["cpu"])
+        self.batch = self._batch()
         self._plan()
+
+    def _batch(self) -> int:
+        """Samples of one walk, so few that the longest branch is one portion."""
+        longest = max((branch.seconds for branch in self._branches.values()), default=0.0)
+        return min(batch_size(self._workshop.device), max(16, int(self._portion_s / max(1e-9, longest)) // 16 * 16))
 
     def _plan(self) -> None:
         """Where each branch leaves the dense graph, and the stretches of the dense graph in between."""
@@ -62,7 +71,8 @@ class Branches:
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:
         """Run some ratios of some parts on one batch; (part, [(ratio, logits)]) as they come.
 
-        Logits are None where pruning the part cannot change the output.
+        Logits are None where pruning the part cannot change the output. Nothing, [], comes after each head that had to be
+        built: places to be stopped at.
         """
         graph = self._workshop.graph
         assert graph.program is not None
@@ -73,6 +83,7 @@ class Branches:
                 return
             self._go_on(index, values)
             for part in parts:
+                yield from self._build_heads(part, todo.get(part, ()))
                 for ratios in self._portions(part, todo.get(part, ()), len(inputs)):
                     yield part, self._run(part, ratios, values)
 
@@ -92,8 +103,7 @@ class Branches:
         return {name for piece in later for name in piece.inputs} | {n.name for branch in branches for n in branch.inputs}
 
     def _portions(self, part: str, ratios: Sequence[float], samples: int) -> Iterator[Sequence[float]]:
-        budget = STACKED_MACS.get(self._workshop.device, STACKED_MACS["cpu"])
-        size = max(1, int(budget / max(1, samples * self._branches[part].macs)))
+        size = max(1, int(self._portion_s / (samples * self._branches[part].seconds)))
         for start in range(0, len(ratios), size):
             yield ratios[start : start + size]
 
@@ -104,6 +114,13 @@ class Branches:
         with torch.inference_mode():
             heads = [self._head(part, ratio) for ratio in ratios]
             return list(zip(ratios, branch.run(heads, values), strict=True))
+
+    def _build_heads(self, part: str, ratios: Sequence[float]) -> Iterator[tuple[str, Found]]:
+        """Those that are to be kept and are not there yet."""
+        for ratio in ratios if self._keep_heads and self._branches[part].reaches_output else ():
+            if (part, ratio) not in self._heads:
+                self._head(part, ratio)
+                yield part, []
 
     def _head(self, part: str, ratio: float) -> Piece:
         found = self._heads.get((part, ratio))

@@ -11,6 +11,7 @@ from typing import Any
 from ..evaluation import Tally
 from ..statistics import paired_drop
 from ..values import Drop, canonical_json
+from .stopping import Reach, reach
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ class Point:
 
     def drop(self, level: float) -> Drop:
         return paired_drop(self.worse, self.better, self.samples, level=level)
+
+    def reach(self, total: int) -> Reach:
+        """What these samples say about all of them."""
+        return reach(self.worse, self.better, self.samples, total)
 
 
 class ScanLog:

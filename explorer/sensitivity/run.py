@@ -10,15 +10,16 @@ import torch
 from .. import __version__, paths
 from ..engine import Conditions, baseline, decide, split_for
 from ..errors import ExplorerError
-from ..evaluation import EMPTY, Tally, batch_of, batch_size, judged
+from ..evaluation import EMPTY, Tally, batch_of, judged
 from ..graph.export import ModelGraph
 from ..job_state import Progress
 from ..masking import check_parts, cut
-from ..statistics import look_schedule, looks_level, wilson
+from ..statistics import look_schedule, wilson
 from ..values import Masks, Measurement, Recipe, Subject
 from .branching import Branches, touched_tensors
 from .log import Count, Point, ScanLog
 from .pieces import Workshop
+from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
 from .whole_model import WholeModel
 
@@ -47,7 +48,7 @@ class ScanRun:
         self._subject, self._graph, self._plan, self._task = subject, graph, plan, subject.task
         self._conditions = replace(conditions, split="tuning")
         self._split = split_for(subject, self._conditions)
-        self._looks = look_schedule(len(self._split))
+        self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []
         self._touched = touched_tensors(graph, plan.granularity)
         if not self._touched:
@@ -98,11 +99,11 @@ class ScanRun:
     # ------------------------------------------------------------------ disk
 
     def _read(self) -> Count | None:
-        """Take over what is known of the points at looks of this scan; returns the dense model's own count."""
+        """Take over what is known of the points; returns the dense model's own count."""
         best: dict[tuple[str, float], Count] = {}
         for count in self._log.read():
             key = (count.part, count.ratio)
-            if count.samples in self._looks and (key not in best or best[key].samples < count.samples):
+            if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
                 best[key] = count
         for point in self._all:
             known = [best[point.part, ratio] for ratio in point.twins if (point.part, ratio) in best]
@@ -112,13 +113,15 @@ class ScanRun:
         return best.get((DENSE, 0.0))
 
     def _judge(self, point: Point) -> None:
-        """At a look: is the point finished?"""
-        point.finished = point.samples == len(self._split) or self._plan.is_enough(point.drop(self._level(point)))
+        """At a look: is the point finished? What an exact scan left between two looks is judged at the next one."""
+        total, estimate = len(self._split), (point.worse - point.better) / point.samples
+        enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
+        point.finished = point.samples == total or enough
 
     def _level(self, point: Point) -> float:
-        """All looks share the error, except where the scan stops at the last one alone."""
+        """Of a drop's interval: stopping early is paid for, and an exact scan never does."""
         alone = self._plan.tolerance is None and point.samples == len(self._split)
-        return 0.95 if alone else looks_level(len(self._looks))
+        return 0.95 if alone else LEVEL
 
     # ------------------------------------------------------------------ running
 
@@ -145,7 +148,7 @@ class ScanRun:
     def _advance(self, runner: Runner, goal: int, points: Sequence[Point]) -> Iterator[Scan | Progress]:
         """Bring points to a look."""
         yield from self._grow_baseline(goal)
-        batch = batch_size(self._conditions.device)
+        batch = runner.batch
         while behind := [point for point in points if not point.finished and point.samples < goal]:
             start = min(point.samples for point in behind)
             now = [point for point in behind if point.samples == start]
@@ -157,6 +160,7 @@ class ScanRun:
                 batch //= 2
                 self._notes.append(f"Device memory ran out: scanned in batches of {batch}.")
                 torch.cuda.empty_cache()
+        yield self.snapshot()
 
     def _grow_baseline(self, goal: int) -> Iterator[Progress]:
         for base in baseline(self._subject, self._graph, self._conditions, goal):
@@ -176,21 +180,26 @@ class ScanRun:
         todo: dict[str, list[float]] = {}
         for point in points:
             if point.achieved == 0:  # nothing goes, so it is the dense model
-                self._count(point, base, base, goal)
+                point.add(base, base)
+                self._settle([point], goal)
             else:
                 todo.setdefault(point.part, []).append(point.ratio)
         for part, found in runner.walk(inputs, todo):
-            for ratio, logits in found:
-                self._count(self._at(part, ratio), base if logits is None else judged(logits, targets).cpu(), base, goal)
+            counted = [self._at(part, ratio) for ratio, _ in found]
+            for point, (_, logits) in zip(counted, found, strict=True):
+                point.add(base if logits is None else judged(logits, targets).cpu(), base)
+            self._settle(counted, goal)
             yield self._progress()
-            if stop == goal:
+            if stop == goal == self._looks[0]:  # the first answers at once; later ones come a look at a time
                 yield self.snapshot()
 
-    def _count(self, point: Point, tally: Tally, base: Tally, goal: int) -> None:
-        point.add(tally, base)
-        if point.samples == goal:
+    def _settle(self, points: Sequence[Point], goal: int) -> None:
+        """Judge and write down those that have reached a look."""
+        there = [point for point in points if point.samples == goal]
+        for point in there:
             self._judge(point)
-            self._log.append(point.counts())
+        if there:
+            self._log.append(count for point in there for count in point.counts())
 
     # ------------------------------------------------------------------ what is known
 
@@ -214,7 +223,8 @@ class ScanRun:
         n = point.samples
         return SensitivityPoint(
             point.part, self._plan.granularity, ratio, point.achieved or 0.0, point.correct, n, point.drop(self._level(point)),
-            point.loss / n, (point.loss - point.dense_loss) / n, point.finished,
+            point.reach(len(self._split)), point.worse, point.better, point.loss / n, (point.loss - point.dense_loss) / n,
+            point.finished,
         )  # fmt: skip
 
     def _measured(self) -> Measurement:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from ..errors import RecipeError
 from ..values import Drop, Measurement, Recipe, check_ratio
+from .family import Finding, findings
+from .stopping import Reach
 
 Granularity = Literal["channel", "weight"]
 RATIOS = tuple(i / 10 for i in range(1, 10))
@@ -22,7 +24,8 @@ class ScanPlan:
     Args:
         granularity: "channel" (each coupled group) or "weight" (each layer).
         ratios: fractions removed, one point each for every part.
-        tolerance: half-width of a drop's interval at which its point is done (or a fifth of the drop, if more); None = exact.
+        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that says what all
+            samples would give; None = exact.
         recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices by hand play no part.
     Raises:
         RecipeError: a value is outside of what is allowed.
@@ -45,11 +48,11 @@ class ScanPlan:
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
 
-    def is_enough(self, drop: Drop) -> bool:
+    def is_enough(self, found: Reach, estimate: float) -> bool:
         """An adaptive scan need not know this drop better."""
         if self.tolerance is None:
             return False
-        return (drop.high - drop.low) / 2 <= max(self.tolerance, RELATIVE_TOLERANCE * abs(drop.estimate))
+        return found.half_width <= max(self.tolerance, RELATIVE_TOLERANCE * abs(estimate))
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class SensitivityPoint:
     Args:
         achieved: fraction of its units that really went.
         correct: of `samples`.
-        drop: of the accuracy against the dense model on the same samples.
+        drop: of the accuracy against the dense model on the same samples; its interval and verdict are about new samples.
+        reach: where the drop on all samples of the split lies, which is what an adaptive scan stops on.
+        worse, better: right before and wrong after, and the other way round.
         loss: mean cross-entropy.
         loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
         finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
@@ -72,12 +77,16 @@ class SensitivityPoint:
     correct: int
     samples: int
     drop: Drop
+    reach: Reach
+    worse: int
+    better: int
     loss: float
     loss_growth: float
     finished: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"drop": self.drop.to_json()}
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "reach"}
+        return plain | {"drop": self.drop.to_json(), "exact_drop": self.reach.to_json()}
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,10 @@ class Scan:
             found[point.part] = (*found.get(point.part, ()), point)
         return found
 
+    def findings(self) -> dict[tuple[str, float], Finding]:
+        """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
+        return findings((point.part, point.ratio, point.achieved, point.worse, point.better, point.drop.level) for point in self.points)
+
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Part -> (ratio, estimated drop of the accuracy) pairs."""
         return {part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()}
@@ -121,11 +134,12 @@ class Scan:
         return {part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()}
 
     def to_json(self) -> dict[str, Any]:
-        plan = self.plan
+        plan, judged = self.plan, self.findings()
+        points = [point.to_json() | judged[point.part, point.ratio].to_json() for point in self.points]
         return {
             "subject": dict(self.subject), "granularity": plan.granularity, "ratios": list(plan.ratios),
             "tolerance": plan.tolerance, "mode": "exact" if plan.tolerance is None else "adaptive",
             "recipe": plan.recipe.to_json(),
-            "baseline": self.baseline.to_json(), "points": [point.to_json() for point in self.points], "finished": self.finished,
+            "baseline": self.baseline.to_json(), "points": points, "finished": self.finished,
             "total_samples": self.total_samples, "expected_points": self.expected, "notes": list(self.notes),
         }  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..engine import laid_out
+from ..evaluation import batch_size
 from ..graph.export import ModelGraph
 from ..values import Masks, Subject
 from .branching import Found
@@ -21,6 +22,7 @@ class WholeModel:
 
     def __init__(self, subject: Subject, graph: ModelGraph, device: str, masks_of: Callable[[str, float], Masks]):
         self._model = laid_out(copy.deepcopy(subject.model), device)
+        self.batch = batch_size(device)
         self._layers, self._masks_of = graph.profile.prunable_layers, masks_of
 
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:

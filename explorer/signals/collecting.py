@@ -19,7 +19,7 @@ WITH_DATA = {"gradients": gradients, "activations": activations, "feature_maps":
 WITHOUT_DATA = {"norms": norms, "neighbours": neighbours}
 NEEDS = (*WITH_DATA, *WITHOUT_DATA, "flow")
 
-_kept = Cache(12)
+_kept = Cache(12, "signals of criteria", 512 * 2**20)
 
 
 def needs_data(criterion: Plugin) -> bool:

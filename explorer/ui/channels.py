@@ -53,6 +53,8 @@ def importance(group: Group) -> GroupImportance | None:
 def draw_importance(group: Group, found: GroupImportance) -> None:
     """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
     criterion = session.recipe().criterion.name
+    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click bars, or drag a box over some, to keep "
+               "or remove them by hand.")  # fmt: skip
     event = st.plotly_chart(
         importance_figure(found, criterion, group.unit), width="stretch", key=f"importance {group.name}", on_select="rerun",
         selection_mode=("points", "box"),
@@ -78,7 +80,7 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     st.markdown("**By hand**")
     recipe = session.recipe()
     named = st.multiselect(f"Chosen {group.unit}s", sorted(found.units), key=f"chosen {group.name}",
-                           placeholder="Click a bar or drag a box over some above, or choose numbers here")  # fmt: skip
+                           placeholder="or choose numbers here")  # fmt: skip
     chosen = tuple(sorted({*picked, *named}))
     with st.container(horizontal=True):
         for name, (label, icon, help) in DECISIONS.items():

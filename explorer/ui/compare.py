@@ -12,7 +12,7 @@ from ..figures.pareto import pareto
 from ..stored_run import Run
 from ..values import Measurement
 from . import layout, session, side_by_side
-from .run_words import called, summary
+from .run_words import called, told
 from .runs import store
 
 MOST = 4  # runs side by side
@@ -133,7 +133,7 @@ def _frame(shown: Sequence[Run]) -> Any:
     """The table of `tables.runs` with what is only for the eyes."""
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
-    frame["recipe"] = [summary(run.report.recipe) for run in shown]
+    frame["recipe"] = [told(run) for run in shown]
     frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]

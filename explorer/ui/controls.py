@@ -39,7 +39,7 @@ def draw() -> None:
         _pattern()
         _options()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        watched.watched("undo", _undo, facet=session.history, prompt=True)
+        watched.watched("undo", _undo, facet=session.history)
         _presets()
         _allocator()
         snapshots.draw()

@@ -1,9 +1,11 @@
 """Accuracy against what is left, from the session: along the recipe, along a target, or channels beside single weights."""
 
+import json
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured_and_unstructured, swept, timed
@@ -14,8 +16,9 @@ from ..graph.export import ModelGraph
 from ..job_state import JobState, Progress
 from ..labels import GLOSSARY
 from ..registry import ALLOCATORS
-from ..values import Choice, Subject
-from . import layout, session, watched
+from ..values import Choice, Recipe, Subject
+from . import session, watched
+from .pushed import pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
@@ -29,6 +32,9 @@ AXES: dict[Axis, str] = {
 }  # fmt: skip
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
+PAUSE_S = 0.5  # between two drawings of the figure
+POINTLESS = "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
     "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an allocator's curve your own "
@@ -45,16 +51,24 @@ def _axis_key(usual: Axis) -> str:
     return f"curve_axis {usual}"  # another usual axis is another widget, which begins with it
 
 
+@dataclass(frozen=True)
 class Question:
-    """What the user asks the curve, read from the widgets."""
+    """What the user asks the curve, beside the recipe.
 
-    def __init__(self) -> None:
-        self.along: Along = session.shown("curve_along") or "strength"
-        self.allocator: str = session.shown("curve_allocator") or "uniform"
-        self.control = bool(session.shown("curve_control", False))
-        self.axis: Axis = session.shown(_axis_key(usual_axis(self.along))) or usual_axis(self.along)
+    Args:
+        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is counted.
+    """
+
+    along: Along
+    allocator: str
+    control: bool
+    axis: Axis
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is varied."""
         recipe = session.recipe()
-        self.recipe = recipe if self.along == "strength" else replace(recipe, channels={}, weights={}, keep={}, remove={})
+        return recipe if self.along == "strength" else replace(recipe, channels={}, weights={}, keep={}, remove={})
 
     @property
     def is_pointless(self) -> bool:
@@ -69,25 +83,26 @@ class Question:
                 session.conditions().device)  # fmt: skip
 
 
-def _families(subject: Subject, graph: ModelGraph, asked: Question) -> list[Family]:
+def _families(subject: Subject, graph: ModelGraph, asked: Question, recipe: Recipe) -> list[Family]:
     if asked.along == "strength":
-        found = [scaled(asked.recipe)]
+        found = [scaled(recipe)]
     elif asked.along == "both":
-        found = list(structured_and_unstructured(subject, graph, asked.recipe, asked.allocator))
+        found = list(structured_and_unstructured(subject, graph, recipe, asked.allocator))
     else:
-        found = [swept(subject, graph, asked.recipe, asked.allocator, asked.along)]
+        found = [swept(subject, graph, recipe, asked.allocator, asked.along)]
     return [*found, *(by_chance(family) for family in found)] if asked.control else found
 
 
 def _begin(asked: Question) -> JobState:
     """The lines that answer the question, measured when nothing more urgent waits."""
     subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    recipe = asked.recipe  # the worker has no session to ask
 
     def measure() -> Iterator[Any]:
-        rated = [asked.recipe, *([replace(asked.recipe, criterion=Choice("random"))] if asked.control else [])]
-        for recipe in rated:
-            yield from calibrate(subject, graph, recipe, device)
-        families = _families(subject, graph, asked)
+        rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
+        for one in rated:
+            yield from calibrate(subject, graph, one, device)
+        families = _families(subject, graph, asked, recipe)
         lines: Lines = {}
         for step in curves(subject, graph, families, replace(QUICK, device=device)):
             lines = lines if isinstance(step, Progress) else step
@@ -98,43 +113,82 @@ def _begin(asked: Question) -> JobState:
     return session.job("curve", asked.key, measure)
 
 
+def _asked() -> Question:
+    """The question that the widgets show."""
+    along: Along = session.shown("curve_along") or "strength"
+    usual = usual_axis(along)
+    return Question(along, session.shown("curve_allocator") or "uniform", bool(session.shown("curve_control", False)),
+                    session.shown(_axis_key(usual)) or usual)  # fmt: skip
+
+
 # --------------------------------------------------------------------------- drawing
 
 
 def draw() -> None:
-    """What is asked in a row of widgets, and the figure, which grows while it is measured."""
+    """What is asked in a row of widgets, and the figure, which grows in place while it is measured."""
     if session.subject().task is None:
         st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
         return
-    watched.watched("curve", _draw_curve, "curve", "live", facet=_facet)
-    watched.watched("curve status", _draw_status, "curve", facet=lambda: (Question().key, session.lane_state("curve")))
+    with st.container(key="plotly"):  # what brings Plotly into the page, unseen
+        st.plotly_chart(go.Figure(), key="plotly chart", height=1)
+    watched.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
+    pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
 
 
 def _facet() -> Hashable:
     """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move of a fader."""
-    asked, state, report = Question(), session.lane_state("curve"), session.report()
+    asked, state, report = _asked(), session.lane_state("curve"), session.report()
     points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
     drawn = points if points < FIRST_POINTS or state.finished else points // EVERY * EVERY
-    return asked.key, session.live_key(), drawn, state.finished, report and report.stage
+    return asked, asked.key, session.live_key(), drawn, state.finished, state.error, report and report.stage
 
 
-def _draw_curve() -> None:
-    _draw_question()
-    asked = Question()
+def _curve() -> dict[str, Any]:
+    """The figure in parts, and the words under it."""
+    asked = _asked()
     if asked.is_pointless:
-        st.caption("Remove something, and a curve of accuracy against size will stand here. Or choose another curve above.")
-        return
+        return {"words": POINTLESS}
     state = _begin(asked)
     lines = state.value or {}
     controls = [name for name in lines if name.endswith(CHANCE)]
     stale = bool(lines) and state.key != asked.key
     figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
-    st.plotly_chart(figure, width="stretch", key="curve", config={"displayModeBar": False})
+    figure.update_layout(uirevision=f"{session.subject().id} {asked.along} {asked.axis}")  # while it stays, so does the zoom
+    return {**in_parts(figure), **_words(asked, state)}
+
+
+def in_parts(figure: go.Figure) -> dict[str, Any]:
+    """A figure as the element takes it: layout, number of traces, and each trace, with five digits of every number."""
+    plain = _rounded(json.loads(figure.to_json()))
+    traces = {f"trace {place}": trace for place, trace in enumerate(plain["data"])}
+    return {"layout": {key: value for key, value in plain["layout"].items() if key != "template"}, "count": len(traces), **traces}
+
+
+def _rounded(value: Any) -> Any:
+    """
+    >>> _rounded({"x": [1 / 3, 7]})
+    {'x': [0.33333, 7]}
+    """
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return {key: _rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _words(asked: Question, state: JobState) -> dict[str, Any]:
+    own = state.key == asked.key
+    if state.error and own:
+        return {"words": state.error, "wrong": True}
+    if state.finished and own:
+        return {"words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; bars cover 95 %."}
+    points = sum(map(len, (state.value or {}).values())) if own else 0
+    return {"words": f"The curve is measured when nothing else waits: {points} points so far." if points else WAITING}
 
 
 def _draw_question() -> None:
     possible = [along for along in ALONGS if along in ("strength", "weight") or session.profile().free_groups]
-    with st.container(horizontal=True, vertical_alignment="bottom", key="curve question"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="curve_question"):
         along = st.selectbox("Curve", possible, format_func=ALONGS.__getitem__, key="curve_along", help=ALONG_HELP,
                              width=270, on_change=_asked_anew)  # fmt: skip
         if along != "strength":
@@ -151,19 +205,3 @@ def _asked_anew() -> None:
     """Draw the curve's regions, and follow what it begins."""
     watched.hurry()
     watched.refresh()
-
-
-def _draw_status() -> None:
-    asked, state = Question(), session.lane_state("curve")
-    if asked.is_pointless:
-        return
-    own, progress = state.key == asked.key, state.progress
-    if state.error and own:
-        layout.draw_notice(state.error)
-    elif state.busy and own and progress is not None and progress.total:
-        done, total = progress.done, progress.total
-        layout.draw_share(done / total, f"{progress.label}, when nothing else waits: {done} of {total}")
-    elif state.busy or not own:
-        st.caption("The curve is measured when nothing else waits.")
-    else:
-        st.caption(f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; bars cover 95 %.")

@@ -17,17 +17,24 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         tuple(f"console/{name}" for name in CONSOLE), "renderConsole", "console/console.css",
         '<div class="console"><div class="totals"></div><div class="banks"></div><div class="detail"></div></div>',
     ),
+    "cards": (("cards.js",), "renderCards", "cards.css", '<div class="cards"></div>'),
+    "status": (
+        ("status.js",), "renderStatus", "status.css",
+        '<div class="status" role="status"><span class="share"><i></i></span><span class="words"></span><button></button></div>',
+    ),
+    "figure": (
+        ("figure.js",), "renderFigure", "figure.css",
+        '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
+    ),
     "ticker": (("ticker.js",), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }  # fmt: skip
+IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles lie there
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; until the shelf is there it looks again
-STUB = """export default (c) => {
-let stop, timer;
-const go = () => { const s = window.pruningExplorer; s?.renderers.%s ? stop = s.renderers.%s(c) : timer = setTimeout(go, 15); };
-go();
-return () => { clearTimeout(timer); stop?.(); };
-}"""
+STUB = """export default c=>{let e,t
+const g=()=>{const r=window.pruningExplorer?.renderers.%s;r?e=r(c):t=setTimeout(g,15)};g()
+return()=>{clearTimeout(t);e?.()}}"""
 
 
 def _read(name: str) -> str:
@@ -47,7 +54,10 @@ def _shelf() -> str:
 
 _script = st.components.v2.component("pruning_explorer_shelf", html="<i hidden></i>", js=_shelf())
 _component = st.components.v2.component
-_stubs = {name: _component(f"pruning_explorer_{name}", html=ROOM, js=STUB % (name, name)) for name in ELEMENTS}
+_stubs = {
+    name: _component(f"pruning_explorer_{name}", html=ROOM, js=STUB % name, isolate_styles=name not in IN_THE_OPEN)
+    for name in ELEMENTS
+}
 
 
 def put_up_shelf() -> None:

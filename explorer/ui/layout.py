@@ -1,10 +1,8 @@
-"""Drawing on a page: cards, notices, progress. Takes values, returns nothing."""
+"""Drawing on a page: style, notices, progress. Takes values, returns nothing."""
 
 import html
 
 import streamlit as st
-
-from .metrics import Card
 
 STYLE = """
 <style>
@@ -19,12 +17,18 @@ STYLE = """
 }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
 .st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
-.st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
+.st-key-plotly, .st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
   position: absolute; height: 0; overflow: hidden;
 }
 [data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 0 0 auto; }
 .st-key-undo-row { flex-wrap: nowrap; }
-.st-key-status { min-height: 2.6rem; }
+@media (max-width: 900px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 1 1 100%; }
+  .st-key-undo-row { width: 100%; }
+}
+[data-testid="stCaptionContainer"] { color: light-dark(#62636c, #a3a19c); opacity: 1; }
+[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] > * { color: light-dark(#ffffff, #0c1a2e); }
+[data-older-numbers] [class*="st-key-below"] { opacity: 0.5; }
 [class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
 [class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }
 </style>
@@ -34,15 +38,6 @@ STYLE = """
 def style() -> None:
     """The few rules that Streamlit has no option for."""
     st.html(STYLE)
-
-
-def draw_cards(cards: tuple[Card, ...], *, stale: bool = False) -> None:
-    """Cards side by side; they wrap where the page is narrow. Stale ones, of an older recipe, don't state a change."""
-    with st.container(horizontal=True, gap="medium", key="cards"):
-        for card in cards:
-            with st.container(gap=None):
-                st.metric(card.label, card.value, None if stale else card.change, card.colour, help=card.trap)
-                st.caption("of the previous recipe" if stale else "  \n".join(plain(note) for note in card.notes))
 
 
 def plain(text: str) -> str:

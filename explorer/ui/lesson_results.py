@@ -14,7 +14,8 @@ from ..loaders import load
 from . import session
 
 LANE = "lesson"
-_evidence, _models, _loading = Cache(64), Cache(8), threading.Lock()
+_evidence, _loading = Cache(64, "findings of lessons"), threading.Lock()
+_models = Cache(8, "models and their data", 4 * 2**30, growing=True)
 
 
 def opened(name: str) -> Opened:

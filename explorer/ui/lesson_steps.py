@@ -13,6 +13,7 @@ from ..figures.lesson_curve import lesson_curve
 from ..figures.lesson_magnitudes import lesson_magnitudes
 from ..figures.lesson_matrices import lesson_matrices
 from ..figures.lesson_sizes import lesson_sizes
+from ..figures.lesson_spread import lesson_spread
 from ..figures.lesson_times import lesson_times
 from ..lessons import pictures, storing, wording
 from ..lessons.evidence import Evidence
@@ -132,6 +133,8 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
         drawn = lesson_times(experiment, evidence)
     elif view == "agreement":
         drawn = lesson_agreement(finding.comparisons if finding else ())
+    elif view == "spread":
+        drawn = lesson_spread(experiment, evidence)
     elif view == "matrices":
         layer, shown = pictures.matrices(*lesson_results.opened(evidence.model), experiment, experiment.points[0])
         drawn = lesson_matrices(shown, layer)

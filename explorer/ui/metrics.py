@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..loss_change import LossWords, loss_words
 from ..statistics import format_drop
 from ..values import Measurement, Report
 
@@ -14,7 +15,9 @@ FORMAT_NAMES = {"csr": "as CSR", "bitmask": "as bitmask and values", "deflate": 
 
 TRAPS = {
     "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right after pruning a model "
-    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % interval.",
+    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % interval. "
+    "First order: the change of the loss that the dense model's gradients predict; after training they are near zero, so it is "
+    "too small for all but gentle cuts.",
     "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of the parameters, since "
     "inputs and outputs both shrink. Zeros stay parameters.",
     "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few runtimes read.",
@@ -96,16 +99,23 @@ def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
     if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
         return _card("Accuracy", "not measured" if report.stage == "final" else WAITING, colour="normal")
-    accuracy = f"{now.accuracy * 100:.1f} %"
+    accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
     notes = [f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of {report.total_samples:,}"]
     if report.recipe.is_empty or report.drop is None:
-        return _card("Accuracy", accuracy, None, [*notes, "this is the dense model"], "normal")
+        told = [f"loss {loss.pruned}"] if loss.pruned else []
+        return _card("Accuracy", accuracy, None, [*notes, "this is the dense model", *told], "normal")
     # "-70.4 points (-74.5 to -65.8), worse beyond noise"
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
-    return _card(
-        "Accuracy", accuracy, points, [*notes, f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}", verdict], "normal"
-    )
+    changed = f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}"
+    return _card("Accuracy", accuracy, points, [*notes, changed, verdict, *_loss(loss)], "normal")
+
+
+def _loss(loss: LossWords) -> list[str]:
+    if not loss.pruned:
+        return []
+    predicted = f", first order {loss.predicted}" if loss.predicted else ""
+    return [f"loss {loss.pruned}, change {loss.change}{predicted}"]
 
 
 def _params(dense: Measurement, now: Measurement) -> Card:

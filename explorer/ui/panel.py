@@ -1,6 +1,7 @@
 """The fader console wired to the session: what it shows, and what an edit does."""
 
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -14,15 +15,16 @@ from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, rea
 from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
-_costs = Cache(8)  # subject -> its cost table: no fader changes it, and each draws the console anew
+_costs = Cache(8, "cost tables")  # subject -> its cost table: no fader changes it, and each draws the console anew
 
 
 def draw() -> None:
     """Draw the console of the current recipe, and keep it up to date."""
     session.live()
+    key = f"console {session.subject().id}"
     draw_facts(_data())
     watched.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
-    watched.watched("console", _draw, "live", facet=_facet, prompt=True)
+    draw_console(_state, lambda: _edited(key), key=key, facet=_facet, then=session.write_url)
 
 
 def _facet() -> Hashable:
@@ -44,20 +46,17 @@ def _data() -> ConsoleData:
     return ConsoleData(epoch, generation, acknowledged, shown_banks(), costs, _exact(session.report()))
 
 
-def _draw() -> None:
-    key = f"console {session.subject().id}"
-    draw_console(_data(), key=key, on_edit=lambda: _edited(key))
-    session.write_url()
+def _state() -> dict[str, Any]:
+    return _data().state()
 
 
 def _edited(key: str) -> None:
-    """An edit draws what it changes, not the whole page; only a notice needs that."""
+    """An edit draws the console, and the rest follows by itself; only a notice needs the whole page."""
     session.attempt(_take, key)
     session.live()
     watched.hurry()
     if session.notice():
         st.rerun()
-    watched.refresh(prompt=True)
 
 
 def _exact(report: Report | None) -> dict[str, int] | None:

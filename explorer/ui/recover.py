@@ -20,7 +20,7 @@ from ..recovery.recover import recover
 from ..recovery.run import TRAINING
 from ..recovery.values import Recovery, finite
 from ..statistics import format_accuracy, format_drop
-from . import layout, recovery_plan, session
+from . import layout, recovered_runs, recovery_curve, recovery_plan, session
 from .watched import hurry, watched
 
 LANE, COST_LANE = "recovery", "cost"
@@ -56,6 +56,10 @@ def draw() -> None:
     watched("recovery status", _status, LANE, facet=_status_facet, progress=True)
     _draw_figures()
     watched("recovery outcome", _outcome, LANE, facet=_outcome_facet)
+    watched("recovery kept", lambda: recovered_runs.draw(_shown()), *recovered_runs.LANES, LANE,
+            facet=lambda: recovered_runs.facet(_shown()), progress=True)  # fmt: skip
+    if not session.recipe().is_empty:
+        recovery_curve.draw(recovery_plan.plan())
 
 
 def _what() -> str:
@@ -85,7 +89,7 @@ def _cost() -> None:
         if not known.epochs:
             words = "Cost: one pass over 1,024 training samples at most; nothing is trained"
         elif found is not None and found.seconds is not None:
-            words += f"; about {_time(found.seconds)} on this machine, an estimate from {found.batches} batches"
+            words += f"; about {recovery_plan.duration(found.seconds)} on this machine, an estimate from {found.batches} batches"
         st.caption(layout.plain(f"{words}."))
         if state.error and state.key == _key():
             layout.draw_notice(state.error)
@@ -100,16 +104,6 @@ def _ask_cost() -> None:
     plan = recovery_plan.plan()
     session.job(COST_LANE, _key(), lambda: estimate(subject, graph, recipe, plan, conditions))
     hurry()
-
-
-def _time(seconds: float) -> str:
-    """
-    >>> _time(42.4), _time(200), _time(9000)
-    ('42 s', '3 minutes', '2.5 hours')
-    """
-    if seconds < 100:
-        return f"{max(1, seconds):.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 # --------------------------------------------------------------------------- while it runs
@@ -173,7 +167,7 @@ def _share(state: JobState) -> tuple[float, str]:
         return 0.0, "Cutting, then the first batches …"
     if progress.label != TRAINING:
         return 0.0, f"{progress.label}: {progress.done:,} of {progress.total:,}"
-    left = f", about {_time(state.seconds_left)} left" if state.seconds_left else ""
+    left = f", about {recovery_plan.duration(state.seconds_left)} left" if state.seconds_left else ""
     return progress.done / progress.total, f"Training: {progress.done:,} of {progress.total:,} steps{left}"
 
 
@@ -229,7 +223,8 @@ def _sentences(found: Recovery) -> Iterator[str]:
     for arm in found.arms:
         measured = arm.measurement
         counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
-        yield f"{arm.name}: {counted}; {format_drop(arm.drop)}."
+        loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
+        yield f"{arm.name}: {counted}; {format_drop(arm.drop)}{loss}."
     if len(found.recovered) > 1:
         over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
         yield f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to {over.high * 100:.1f})."

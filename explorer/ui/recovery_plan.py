@@ -61,6 +61,17 @@ def _set_method(name: str) -> None:
     _keep(suggested(session.subject(), method, seeds=plan().seeds))
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(42.4), duration(200), duration(9000)
+    ('42 s', '3 minutes', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{max(1, seconds):.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 def draw() -> None:
     """The method, its fields, and what is seldom changed."""
     now = plan()

@@ -2,26 +2,22 @@
 
 import atexit
 import threading
-from collections import OrderedDict
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
 
+from ..cache import Cache
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph, analyse
+from ..graph.export import ModelGraph, analyse, analysed
 from ..jobs import Lanes
 from ..values import Subject
 from .settings import current
 
-KEPT_SUBJECTS = 4
+KEPT_SUBJECTS, MODEL_BYTES = 4, 4 * 2**30
 UPLOADED = "upload:"
-_uploads: "OrderedDict[str, Subject]" = OrderedDict()
-_uploading = threading.Lock()
-
-
-@st.cache_resource(max_entries=KEPT_SUBJECTS, show_spinner="Loading the model ...")
-def _load(name: str) -> Subject:
-    return current().load(name)
+_subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True)
+_uploads = Cache(KEPT_SUBJECTS, "uploaded weights", MODEL_BYTES, lasting=True, growing=True)
+_loading = threading.Lock()
 
 
 def load_subject(name: str) -> Subject:
@@ -30,30 +26,35 @@ def load_subject(name: str) -> Subject:
     Raises:
         ExplorerError: the upload had to make room for newer ones.
     """
-    if not name.startswith(UPLOADED):
-        return _load(name)
-    with _uploading:
-        if name not in _uploads:
+    if name.startswith(UPLOADED):
+        uploaded: Subject | None = _uploads.get(name)
+        if uploaded is None:
             raise ExplorerError("These uploaded weights had to make room for newer ones; upload them again.")
-        _uploads.move_to_end(name)
-        return _uploads[name]
+        return uploaded
+    found: Subject | None = _subjects.get(name)
+    return found or _load(name)
+
+
+def _load(name: str) -> Subject:
+    with st.spinner("Loading the model ..."), _loading:
+        found: Subject | None = _subjects.get(name)  # another session may have loaded it meanwhile
+        return found or _subjects.put(name, current().load(name))
 
 
 def keep_upload(subject: Subject) -> str:
     """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask for it by."""
     name = UPLOADED + subject.id
-    with _uploading:
-        _uploads[name] = subject
-        _uploads.move_to_end(name)
-        while len(_uploads) > KEPT_SUBJECTS:
-            _uploads.popitem(last=False)
+    _uploads.put(name, subject)
     return name
 
 
-@st.cache_resource(max_entries=KEPT_SUBJECTS, show_spinner="Finding out which channels belong together ...")
 def load_graph(name: str) -> ModelGraph:
     """The graph of an offered model."""
-    return analyse(load_subject(name))
+    subject = load_subject(name)
+    if analysed(subject):
+        return analyse(subject)
+    with st.spinner("Finding out which channels belong together ..."):
+        return analyse(subject)
 
 
 @st.cache_resource(show_spinner=False)

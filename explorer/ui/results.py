@@ -1,12 +1,16 @@
 """What was measured of the current recipe, drawn from the session: cards, progress, requested and achieved."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import streamlit as st
 
 from .. import tables
 from ..jobs import Progress
 from ..values import Report, Subject
-from . import layout, session, watched
-from .metrics import cards
+from . import elements, session, watched
+from .metrics import TRAPS, cards
+from .pushed import pushed
 
 PERCENT = "percent"
 PART_COLUMNS = {
@@ -20,6 +24,9 @@ PART_COLUMNS = {
 }
 FINAL = "Final: measured on the model that export would write."
 
+STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
+STATUS_PAUSE_S = 0.3
+
 EMPTY_TEXT = (
     "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above answer, "
     "or start from a **preset**. Nothing is ever changed in the model itself."
@@ -29,15 +36,24 @@ EMPTY_TEXT = (
 def draw_metrics() -> None:
     """The cards, and how far the measurement is."""
     session.live()
+    elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        version = lambda: (session.live_key(), session.lane_state("live").version)  # noqa: E731
-        watched.watched("cards", _cards, "live", facet=version, prompt=True)
-        watched.watched("status", _status, "live", progress=True, prompt=True)
+        pushed("cards", "cards", _cards, "live", facet=_news)
+        pushed("status", "status", _status, "live", facet=_progress, pause=STATUS_PAUSE_S, on_act_change=_act)
+
+
+def _news() -> Hashable:
+    return session.stamp(), session.live_key(), session.lane_state("live").version
+
+
+def _progress() -> Hashable:
+    state = session.lane_state("live")
+    return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
 
 
 def draw_welcome() -> None:
     """What to do first, while nothing is removed."""
-    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty, prompt=True)
+    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
 
 
 def _welcome() -> None:
@@ -45,36 +61,42 @@ def _welcome() -> None:
         st.info(EMPTY_TEXT, icon=":material/swipe_up:")
 
 
-def _cards() -> None:
-    state = session.live()
-    if state.value is not None:
-        layout.draw_cards(cards(state.value), stale=state.key != session.live_key())
-    else:
-        st.markdown("**Measuring the first samples …**" if state.busy else "Not measured yet.")
+def _cards() -> dict[str, Any]:
+    """What the cards show: the numbers of the recipe, or those of the one before until the first are there."""
+    state, generation = session.live(), session.stamp()[1]
+    if state.value is None:
+        return {"generation": generation, "words": "Measuring the first samples …" if state.busy else "Not measured yet."}
+    shown = {card.label: {key: value for key, value in vars(card).items() if key != "trap"} for card in cards(state.value)}
+    return {"generation": generation, "older": state.key != session.live_key(), "order": list(shown), **shown}
 
 
-def _status() -> None:
+def _status() -> dict[str, Any]:
+    """How far the measurement is: kind, words, the share that is done, and what a button does."""
+    return {"generation": session.stamp()[1], **_standing()}
+
+
+def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
-    with st.container(horizontal=True, vertical_alignment="center", key="status"):
-        if session.is_cancelled("live", key):
-            st.caption(
-                "Stopped." if report is None else f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
-            )
-            st.button("Go on", on_click=_go_on, key="resume", type="tertiary")
-        elif state.error and state.key == key:
-            layout.draw_notice(state.error)
-        elif state.busy:
-            layout.draw_share(*_share(report, state.progress))
-            st.button("Stop", on_click=session.cancel, args=("live", key), key="stop", type="tertiary")
-        elif report is not None:
-            st.caption(layout.plain(" ".join([FINAL, *near_chance(report, session.subject()), *report.notes])))
+    if session.is_cancelled("live", key):
+        told = f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples." if report else "Stopped."
+        return {"kind": "note", "words": told, "action": GO_ON}
+    if state.error and state.key == key:
+        return {"kind": "error", "words": state.error}
+    if state.busy:
+        share, words = _share(report, state.progress)
+        return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
+    told = "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
+    return {"kind": "note", "words": told}
 
 
-def _go_on() -> None:
+def _act() -> None:
+    """The button beside the progress."""
+    if session.event("status", "act") == STOP:
+        session.cancel("live", session.live_key())
+        return
     session.resume("live")
     watched.hurry()
-    st.rerun()
 
 
 def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:

@@ -72,7 +72,8 @@ def _draw_progress(progress: Progress | None) -> None:
 def _ask(chosen: Sequence[Run]) -> None:
     homes = {run.name: offered(run) for run in chosen}
     first = homes[chosen[0].name]
-    asked = [Candidate(called(run), resources.load_subject(home), resources.load_graph(home), run.report.recipe)
+    asked = [Candidate(called(run), resources.load_subject(home), resources.load_graph(home), run.report.recipe,
+                       run.recovery.recovery if run.recovery else None)
              for run, home in ((run, homes[run.name]) for run in chosen)]  # fmt: skip
     if len(set(homes.values())) == 1:
         asked.insert(0, Candidate(DENSE, resources.load_subject(first), resources.load_graph(first), Recipe()))

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..loss_change import loss_words
 from ..statistics import format_accuracy, format_drop
 from ..stored_run import Run
-from ..values import Recipe, Report
+from ..values import Measurement, Recipe, Report
 from .metrics import short
 
 SHORT_NAME = 4  # letters of a run's name
@@ -16,7 +17,7 @@ NOT_MEASURED = "not measured"
 
 def called(run: Run) -> str:
     """A name that fits beside a dot: a few letters that tell runs apart, and the note, or what the recipe does."""
-    words = " ".join(run.note.split()) or summary(run.report.recipe)
+    words = " ".join(run.note.split()) or told(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
 
 
@@ -37,6 +38,12 @@ def summary(recipe: Recipe) -> str:
     return ", ".join([*removed, *pattern, recipe.criterion.name, *after])
 
 
+def told(run: Run) -> str:
+    """What was removed, and what was done after it; what tells runs of one recipe apart comes first."""
+    cut = summary(run.report.recipe)
+    return f"{run.recovery}; {cut}" if run.recovery else cut
+
+
 def _range(ratios: Any, what: str) -> str:
     low, high = (f"{ratio * 100:.0f}" for ratio in (min(ratios), max(ratios)))
     return f"{low if low == high else f'{low}-{high}'} % of {what}"
@@ -49,10 +56,12 @@ def when(run: Run) -> str:
 
 def accuracy(report: Report, which: str = "pruned") -> str:
     """Accuracy with its range and samples."""
-    measured = getattr(report, which)
-    if measured.correct is None:
-        return NOT_MEASURED
-    return format_accuracy(measured.correct, measured.samples, report.total_samples)
+    return accuracy_of(getattr(report, which), report.total_samples)
+
+
+def accuracy_of(measured: Measurement, total: int) -> str:
+    """An accuracy with its range and samples, of so many."""
+    return NOT_MEASURED if measured.correct is None else format_accuracy(measured.correct, measured.samples, total)
 
 
 def facts(run: Run) -> dict[str, str]:
@@ -63,13 +72,36 @@ def facts(run: Run) -> dict[str, str]:
     sizes, before = now.size_bytes or {}, dense.size_bytes or {}
     return {
         "Model": str(report.subject.get("name")), "Data": _data(report), "Recipe": summary(recipe),
+        **_after(run),
         "Accuracy": accuracy(report), "Dense accuracy": accuracy(report, "baseline"),
         "Change": f"{change})" if report.drop else NOT_MEASURED, "Verdict": verdict,
-        "Parameters": _left(now.params, dense.params), "Not zero": _left(now.nonzero_params, dense.params),
+        "Loss": _loss(report), "Parameters": _left(now.params, dense.params), "Not zero": _left(now.nonzero_params, dense.params),
         "MACs": _left(now.macs, dense.macs), "File": _left(sizes.get("dense"), before.get("dense"), "B"),
         "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"), "Latency": _latency(report),
         "Measured with": _where(report), "Made": when(run), "Tags": ", ".join(run.tags), "Note": run.note,
     }  # fmt: skip
+
+
+def _after(run: Run) -> dict[str, str]:
+    """What was done after the cut, and what it has to be compared with."""
+    kept = run.recovery
+    if kept is None:
+        return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
+    found, total = kept.recovery, kept.recovery.total_samples
+    said = lambda arm: accuracy_of(arm.measurement, total) if arm else NOT_MEASURED  # noqa: E731
+    return {
+        "After the cut": f"{kept}, seed {found.plan.seeds[0]}", "One-shot": said(found.one_shot),
+        "Recalibrated": said(found.recalibrated), "Dense, as much training": said(kept.dense),
+    }  # fmt: skip
+
+
+def _loss(report: Report) -> str:
+    """Measured, against the dense model's, and what gradients had predicted of the change; of a recovered model of its cut."""
+    loss = loss_words(report)
+    if not loss.pruned:
+        return NOT_MEASURED
+    predicted = f", first order {loss.predicted}" if loss.predicted else ""
+    return f"{loss.pruned} (dense {loss.dense}, change {loss.change or '0'}{predicted})"
 
 
 def _where(report: Report) -> str:

@@ -19,13 +19,17 @@ def draw() -> None:
         return
     with st.expander("Sensitivity of every part", icon=":material/network_check:"):
         watched.watched("sensitivities", _draw, "scan", facet=_facet)
+        watched.watched("added up", _draw_words, "scan", facet=_words_facet)
 
 
 def _facet() -> Hashable:
     """The figure in a few steps: to draw it costs more than a portion of a scan."""
+    return tuple((scan.plan.granularity, 10 * len(scan.points) // scan.expected, scan.finished) for scan in scanning.found())
+
+
+def _words_facet() -> Hashable:
     report = session.report()
-    seen = tuple((scan.plan.granularity, 10 * len(scan.points) // scan.expected, scan.finished) for scan in scanning.found())
-    return seen, session.live_key(), report and report.stage
+    return report and any(scan.finished for scan in scanning.found()) and (session.live_key(), report.stage)
 
 
 def _draw() -> None:
@@ -37,6 +41,10 @@ def _draw() -> None:
     first = scans[0]
     words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
     st.caption(f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer.")
+
+
+def _draw_words() -> None:
+    """Whether the parts add up, apart from the figure, which no fader changes."""
     told = _added_up(session.recipe(), session.report())
     if told:
         st.markdown(layout.plain(told))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from . import doors, news
 from .settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -29,4 +30,4 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command is bin/
     sys.argv = [str(SCRIPT)]
     # headless, because otherwise Streamlit covers the page with advertisements of its own
-    st.App(SCRIPT).run(config={"server.address": host, "server.port": port, "server.headless": True})
+    st.App(SCRIPT, routes=[news.route(), *doors.routes()]).run(config={"server.address": host, "server.port": port, "server.headless": True})

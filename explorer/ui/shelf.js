@@ -1,7 +1,7 @@
 // The script of all elements, sent once: a message that stays the same is not sent again. An element itself is a stub that
 // finds its renderer here. Values that several elements read lie here too.
 
-const shelf = (window.pruningExplorer ??= { renderers: {}, values: {}, listeners: new Set() });
+const shelf = (window.pruningExplorer ??= { renderers: {}, values: {}, listeners: new Set(), told: {}, drawn: {}, owed: 0 });
 
 shelf.put = (name, value) => {
   shelf.values[name] = value;
@@ -17,6 +17,27 @@ shelf.listen = (names, callback) => {
   return () => shelf.listeners.delete(listener);
 };
 
+// What an element is to show: all of it from a run of the page, or the parts that changed from the answer to a question. An
+// older turn changes nothing.
+shelf.tell = (name, turn, value, isPart = false) => {
+  const known = shelf.told[name];
+  if (turn <= (known?.turn ?? 0)) return;
+  shelf.told[name] = { turn, value: isPart ? { ...known?.value, ...value } : value };
+  shelf.drawn[name]?.();
+};
+
+// The hand has let go of a fader: until the server speaks of this or a later move, its numbers are of an older recipe.
+shelf.letGo = (generation) => {
+  shelf.owed = generation + 1;
+  shelf.put("generation", generation);
+};
+
+// The server speaks of the recipe after so many moves.
+shelf.arrive = (generation) => {
+  if (shelf.values.generation !== generation) shelf.put("generation", generation);
+  document.documentElement.toggleAttribute("data-older-numbers", generation < shelf.owed);
+};
+
 // A renderer that finds its markup in place, under its style.
 shelf.furnished = (render, markup, style) => (component) => {
   const parent = component.parentElement;
@@ -29,5 +50,18 @@ shelf.furnished = (render, markup, style) => (component) => {
       room.prepend(sheet);
     }
   }
-  return render(component);
+  return component.data.turn === undefined ? render(component) : follow(component, render);
 };
+
+// Draws an element whenever it is told something new, whichever way that came.
+function follow(component, render) {
+  const { name, turn, value } = component.data;
+  let stop;
+  const draw = () => { stop?.(); stop = render({ ...component, data: shelf.told[name].value }); };
+  shelf.drawn[name] = undefined;
+  shelf.tell(name, turn, value);
+  shelf.drawn[name] = draw;
+  draw();
+  shelf.ask?.();
+  return () => { if (shelf.drawn[name] === draw) delete shelf.drawn[name]; stop?.(); };
+}

@@ -1,15 +1,19 @@
 """The chosen runs beside each other: facts, parts, layers; open, replay, edit, delete."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from .. import paths
 from ..figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ..recovery.exporting import export_recovered
+from ..registry import EXPORTERS
 from ..replay import Replay, replay
 from ..stored_run import Run
 from . import layout, resources, run_answers, runs, session, watched
 from .run_words import called, facts
+from .take_away import NAMES
 
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
@@ -56,10 +60,31 @@ def _actions(run: Run) -> None:
         act("Open", f"open {name}", OPEN, lambda: session.attempt(_open, run), icon=":material/open_in_new:")
         act("Replay", f"replay {name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:",
             disabled=run.report.split == "held_out")  # fmt: skip
+        _take(run)
         _edit(run)
         with st.popover("", icon=":material/delete:", help="Delete this run"):
             st.caption("The run goes for good; its recipe and numbers with it.")
             act("Delete", f"delete {name}", None, lambda: session.attempt(runs.store().delete, name), type="primary")
+
+
+def _take(run: Run) -> None:
+    """The weights of a recovered model; those of a merely pruned one are made from its recipe, on the Prune page."""
+    if run.recovery is None:
+        return
+    with st.popover("Take away", icon=":material/download:"), st.container(width=runs.POPOVER_WIDTH):
+        formats = [name for name in EXPORTERS if name != "recipe_json"]
+        chosen = st.selectbox("Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}")
+        ending, media = (EXPORTERS[chosen].traits[trait] for trait in ("extension", "media_type"))
+        st.download_button("Write and download", partial(_written, run, chosen), f"recovered-{run.name[:4]}{ending}", media,
+                           key=f"take {run.name}", on_click="ignore", type="primary")  # fmt: skip
+        st.caption("The weights that the training left, of the first seed.")
+
+
+def _written(run: Run, format: str) -> bytes:
+    assert run.recovery is not None
+    home = runs.offered(run)
+    subject, graph = resources.load_subject(home), resources.load_graph(home)
+    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
 
 
 def _edit(run: Run) -> None:

@@ -4,14 +4,14 @@ import streamlit as st
 
 from ..environment import DEVICES, pick_device
 from ..errors import ExplorerError
-from . import layout, session, settings, widgets
+from . import layout, memory, session, settings, widgets
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
 
 
 def draw() -> None:
-    """Model, what is known of it, number of samples, device."""
+    """Model, what is known of it, number of samples, device, and what is kept in memory."""
     with st.sidebar:
         names = session.models()
         widgets.choose("Model", list(names), session.model_name(), session.set_model, key="model", names=names)
@@ -20,6 +20,7 @@ def draw() -> None:
             _upload()
         _samples()
         _device()
+        memory.draw()
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
             layout.draw_notice(session.notice())

@@ -1,15 +1,14 @@
 """The architecture as a picture, what is tied to what and why, and the proof of the smaller model's wiring."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 
 import streamlit as st
 
 from .. import tables
-from ..audit import REJECTED, TOLERANCE, AuditReport, audit
+from ..audit import REJECTED, TOLERANCE, AuditReport, audit_steps
 from ..graph.drawing import draw as dot_of
 from ..graph.folding import modules, suggested
 from ..graph.wiring import wiring
-from ..jobs import Progress
 from ..labels import GLOSSARY, LABELS
 from ..values import Group, ModelProfile, Recipe
 from ..widths import units_left
@@ -18,6 +17,9 @@ from .watched import hurry, watched
 
 LANE, ASKED = "check", "audit asked for"
 KEPT = 8
+WHY = "Why they go together, or stay"
+COLUMNS = {LABELS["group"]: st.column_config.TextColumn(width=130), LABELS["unit"]: st.column_config.TextColumn(width=65),
+           LABELS["units"]: st.column_config.NumberColumn(format="localized", width=55)}  # fmt: skip
 HALF = 0.5  # of each group, where the recipe removes no channels
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their "
@@ -95,13 +97,9 @@ def _key() -> Hashable:
 def _begin() -> None:
     subject, graph, recipe = session.subject(), session.graph(), _recipe()
 
-    def steps() -> Iterator[Progress | AuditReport]:
-        yield Progress(0, 1, "Comparing")
-        yield audit(subject, graph, recipe, ratio=HALF)
-
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), steps)
+    session.job(LANE, _key(), lambda: audit_steps(subject, graph, recipe, ratio=HALF))
     hurry()
 
 
@@ -117,7 +115,7 @@ def _proof() -> None:
     if session.recalled(ASKED) != _key():
         return
     if state.busy:
-        st.caption("Building the smaller model and comparing; a large one takes some seconds, other measurements wait.")
+        st.caption("Building the smaller model and comparing; a large one takes some seconds.")
     elif state.error and state.key == _key():
         layout.draw_notice(state.error)
     elif state.key == _key() and isinstance(state.value, AuditReport):
@@ -157,9 +155,10 @@ def _draw_groups(profile: ModelProfile) -> None:
         name = st.selectbox(f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group")
         _explain(named[name])
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
-    numbers = {LABELS["units"]: st.column_config.NumberColumn(format="localized", width="small")}
-    order = [LABELS[column] for column in ("group", "units", "unit", "frozen", "tied_by", "members")]
-    st.dataframe(frame, hide_index=True, column_config=numbers, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))
+    stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
+    shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
+    order = [LABELS[column] for column in ("group", "units", "unit")] + [WHY, LABELS["members"]]
+    st.dataframe(shown, hide_index=True, column_config=COLUMNS, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))
     st.download_button("Save as CSV", tables.to_csv(frame), "groups.csv", "text/csv", key="csv of groups", on_click="ignore",
                        type="tertiary", icon=":material/download:")  # fmt: skip
 

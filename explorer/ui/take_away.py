@@ -1,13 +1,15 @@
 """The pruned model as a file: choose a format, let it be written in the background, take it; and who can use it."""
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from ..beside import beside
+from ..engine import Conditions, calibrate, stream
 from ..exporters import export
 from ..graph.export import ModelGraph
-from ..job_state import Progress
+from ..job_state import JobState, Progress
 from ..registry import EXPORTERS
 from ..runtimes import who_gains
 from ..values import Recipe, Report, Subject
@@ -15,6 +17,7 @@ from . import layout, runs, session, settings, watched
 from .metrics import short
 
 LANE, KEY = "export", "export format"
+MEASURED = Conditions(latency=False)
 NAMES = {
     "safetensors": "safetensors and loader (zip)", "recipe_json": "recipe (JSON)", "pt2": "torch.export program (pt2)",
     "onnx": "ONNX", "python_snippet": "one Python file", "csv": "tables (CSV)", "figures_html": "figures (web pages)",
@@ -58,34 +61,53 @@ def _facet() -> Hashable:
 
 def _write() -> None:
     name, subject, graph, recipe = _format(), session.subject(), session.graph(), session.recipe()
-    report = session.report()
+    report, conditions = session.report(), session.conditions()
     given = report if report is not None and report.stage == "final" else None
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: written(name, subject, graph, recipe, given))
+    session.job(LANE, _key(), lambda: written(name, subject, graph, recipe, given, conditions))
 
 
-def written(name: str, subject: Subject, graph: ModelGraph, recipe: Recipe, report: Report | None) -> Iterator[Progress | Made]:
-    """A file, made in the background; one that needs numbers which are not there yet measures them.
+def written(
+    name: str, subject: Subject, graph: ModelGraph, recipe: Recipe, report: Report | None, conditions: Conditions = MEASURED
+) -> Iterator[Progress | Made]:
+    """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are measured first.
 
     Raises:
         ExplorerError: the format cannot hold this model, or a package is missing.
     """
-    remarks: list[str] = []
-    yield Progress(0, 1, "Writing the file")
-    content = export(subject, graph, recipe, name, report=report, say=remarks.append)
-    yield Made(name, content, tuple(remarks))
+    plugin, remarks = EXPORTERS[name], list[str]()
+    if not recipe.is_empty:
+        yield from calibrate(subject, graph, recipe, conditions.device)
+    if plugin.traits.get("measures") and report is None:
+        for report in stream(subject, graph, recipe, replace(conditions, latency=False)):
+            yield Progress(report.pruned.samples, report.total_samples, "Measuring")
+
+    def write(step: Callable[[str], None]) -> bytes:
+        return export(subject, graph, recipe, name, report=report, say=remarks.append, step=step)
+
+    for item in beside(write, "Writing the file", plugin.traits.get("stages", 1)):
+        yield item if isinstance(item, Progress) else Made(name, item, tuple(remarks))
 
 
 def _draw() -> None:
     state, own = session.lane_state(LANE), session.lane_state(LANE).key == _key()
-    if own and isinstance(state.value, Made):
+    if state.busy:
+        _draw_running(state)
+    elif own and isinstance(state.value, Made):
         _offer(state.value)
     elif own and state.error:
         layout.draw_notice(state.error)
-    elif state.busy:
-        st.caption("Writing the file …")
     for sentence in who_gains(session.recipe()):
         st.caption(layout.plain(sentence))
+
+
+def _draw_running(state: JobState) -> None:
+    progress = state.progress
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = f"{progress.label} …" if progress else "Waiting for its turn …"
+        layout.draw_share(progress.done / max(1, progress.total) if progress else 0.0, words)
+        st.button("Stop", "stop export", on_click=session.cancel, args=(LANE, _key()), type="tertiary",
+                  help="It ends where the next stage begins; nothing is kept.")  # fmt: skip
 
 
 def _offer(made: Made) -> None:

@@ -1,9 +1,48 @@
-// Asks the server for news while a job runs; the server says how long to wait before each question.
-const answered = new WeakMap(); // element -> the last turn that was asked
+// Asks the server for news, until nothing more is to come. What our own elements show is in the answer; for the rest the page
+// has to run. Where the server knows no such questions, the page runs now and then while a job does.
+const ALONE_MS = 1000, APART_MS = 300;
+const ticker = { page: undefined, asking: false, again: false, ticked: 0, timer: undefined };
 
-function renderTicker({ data, parentElement, setTriggerValue }) {
-  if (!data.busy || answered.get(parentElement) === data.turn) return undefined;
-  const ask = () => { answered.set(parentElement, data.turn); setTriggerValue("tick", data.turn); };
-  const timer = setTimeout(ask, data.pause);
-  return () => clearTimeout(timer);
+shelf.ask = async () => {
+  ticker.again = true;
+  if (ticker.asking || !ticker.page) return;
+  ticker.asking = true;
+  while (ticker.again) {
+    ticker.again = false;
+    const found = await question();
+    if (!found) fallBack();
+    for (const [name, { turn, value }] of Object.entries(found?.told ?? {})) shelf.tell(name, turn, value, true);
+    if (found?.draw) tick("news");
+    else if (found?.busy) ticker.again = true;
+  }
+  ticker.asking = false;
+};
+
+async function question() {
+  const known = Object.fromEntries(Object.keys(shelf.drawn).map((name) => [name, shelf.told[name]?.turn ?? 0]));
+  try {
+    const headers = { "x-explorer-page": ticker.page.page, "content-type": "application/json" };
+    const response = await fetch(ticker.page.path, { method: "POST", headers, body: JSON.stringify(known) });
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// The run that this asks for draws the ticker, and so the next question follows it.
+function tick(what) {
+  clearTimeout(ticker.timer);
+  const wait = Math.max(0, ticker.ticked + APART_MS - performance.now());
+  ticker.timer = setTimeout(() => { ticker.ticked = performance.now(); ticker.send(what); }, wait);
+}
+
+function fallBack() {
+  clearTimeout(ticker.timer);
+  if (ticker.page.busy) ticker.timer = setTimeout(() => ticker.send("all"), ALONE_MS);
+}
+
+function renderTicker({ data, setTriggerValue }) {
+  ticker.send = (what) => setTriggerValue("tick", what);
+  ticker.page = data;
+  shelf.ask();
 }

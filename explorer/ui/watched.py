@@ -1,23 +1,26 @@
 """Regions of a page that are drawn anew when a background job has news, while everything that stayed the same is left alone.
 
-A page draws its regions, then the entry script calls `follow`, which puts a small element into the page. While a job runs it
-asks for news, often at first and then less; the answer draws only the regions that the news concern. At rest nothing is sent.
+A page draws its regions, then the entry script calls `follow`, which puts a small element into the page. While a job runs the
+browser asks for news (`news.py`). What our own elements show comes with the answer (`pushed.py`); regions of Streamlit's
+elements take a run of their own, so they wait until the hand rests. At rest nothing is sent.
 """
 
 import itertools
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from . import elements, session
+from . import elements, news, session
 
-STATE, TICKER = "watched regions", "ticker"
-FIRST_PAUSE_MS, LONGEST_PAUSE_MS, GROWTH = 40.0, 1_500.0, 1.6
-REST_MS = 250.0  # after so long a pause the hand rests
+STATE, TICKER, ALL = "watched regions", "ticker", "all"
+REST_S = 0.6  # after so long without a move the hand rests
+PATIENCE_S = 2.0  # so long regions wait for the live measurement, to be drawn once instead of twice
+PROGRESS_S = 1.5  # between two looks at how far a job is
 
-_turns = itertools.count(1)
+_turns = itertools.count(time.time_ns() // 1_000_000)  # a server that was started anew goes on counting
 
 
 @dataclass(frozen=True)
@@ -28,27 +31,37 @@ class Region:
         lanes: that it depends on.
         facet: tells what it would show now.
         progress: it also shows how far the lanes are.
-        prompt: it is what the hand waits for.
+        pushed: its element is told what it shows without a run of the page.
     """
 
     lanes: tuple[str, ...]
     facet: Callable[[], Any]
     shown: Any
     progress: bool
-    prompt: bool
+    pushed: bool
 
 
 @dataclass
-class _Watch:
+class Watch:
+    """The regions of a page, and what its pushed elements were told."""
+
     regions: dict[str, Region] = field(default_factory=dict)
-    pause: float = FIRST_PAUSE_MS
+    told: dict[str, Any] = field(default_factory=dict)  # name -> pushed.Told
+    moved: float = float("-inf")  # time.monotonic() of the last move
+    ticked: float = float("-inf")  # and of the last drawing
 
 
-def _watch() -> _Watch:
+def watch() -> Watch:
+    """That of the page which the session shows."""
     found = session.recalled(STATE)
     if found is None:
-        session.remember(STATE, found := _Watch())
+        session.remember(STATE, found := Watch())
     return found
+
+
+def next_turn() -> int:
+    """A number that is larger than all before."""
+    return next(_turns)
 
 
 def watched(
@@ -57,7 +70,7 @@ def watched(
     *lanes: str,
     facet: Callable[[], Hashable] | None = None,
     progress: bool = False,
-    prompt: bool = False,
+    pushed: bool = False,
 ) -> None:
     """Draw a region now, and again whenever one of the lanes has news. Begin the jobs before.
 
@@ -66,13 +79,13 @@ def watched(
         draw: takes nothing.
         facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of the lanes.
         progress: draw it now and then while a lane works, news or not; for small regions.
-        prompt: draw it at once after a move; the others follow when the hand rests, so that they don't delay the first number.
+        pushed: the region is an element that is told what it shows by itself.
     """
     tell = facet or (lambda: tuple(session.versions(lanes).values()))
 
     @st.fragment(key=name)
     def region() -> None:
-        _watch().regions[name] = Region(lanes, tell, tell(), progress, prompt)
+        watch().regions[name] = Region(lanes, tell, tell(), progress, pushed)
         draw()
 
     region()
@@ -80,55 +93,78 @@ def watched(
 
 def begin() -> None:
     """Forget the regions of the last run; called before a page is drawn."""
-    session.remember(STATE, _Watch())
+    session.remember(STATE, Watch())
 
 
 def follow() -> None:
     """Keep the regions of this run up to date; called once, after the page was drawn."""
-    if _watch().regions:
+    if watch().regions:
+        news.open_for_questions()
         st.fragment(_ticker, key=TICKER)()
 
 
 def _ticker() -> None:
-    watch = _watch()
-    data = {"turn": next(_turns), "busy": _busy() or bool(_stale()), "pause": round(watch.pause)}
+    data = {"number": next_turn(), "busy": busy(), "path": news.path(), "page": news.page()}
     elements.draw("ticker", data, key=TICKER, on_tick_change=_answer)
 
 
 def _answer() -> None:
-    """The browser asks for news."""
-    watch = _watch()
-    watch.pause = min(LONGEST_PAUSE_MS, watch.pause * GROWTH)
-    rests = watch.pause > REST_MS or not any(region.prompt for region in watch.regions.values())
-    names = [*_stale(prompt=not rests), *(_moving() if rests else [])]
+    """The browser says that something is to be drawn; it asks for all where a page has no news without a run."""
+    names = _stale(pushed=session.event(TICKER, "tick") == ALL)
+    if is_time_for_progress():
+        names += _moving()
     if names:  # else the ticker alone is drawn, since it asked
         _draw(names)
 
 
-def refresh(*, prompt: bool = False) -> None:
-    """In a callback: draw what is out of date instead of the whole page (at first only what is prompt), and look for news."""
-    _draw(_stale(prompt=prompt))
+def refresh() -> None:
+    """In a callback: draw what is out of date instead of the whole page, and look for news."""
+    _draw(_stale())
 
 
 def _draw(names: list[str]) -> None:
+    watch().ticked = time.monotonic()
     st.rerun(list(dict.fromkeys([*names, TICKER])))
 
 
 def hurry() -> None:
-    """Something was begun whose first news are wanted soon."""
-    _watch().pause = FIRST_PAUSE_MS
+    """Something was begun whose first news are wanted soon: nothing else is drawn until the hand rests."""
+    watch().moved = time.monotonic()
 
 
-def _busy() -> bool:
-    return any(session.lane_state(lane).busy for region in _watch().regions.values() for lane in region.lanes)
+# --------------------------------------------------------------------------- what there is to draw
 
 
-def _stale(*, prompt: bool = False) -> list[str]:
-    """What is out of date: everything, or what is wanted at once."""
-    regions = _watch().regions.items()
-    return [name for name, region in regions if (region.prompt or not prompt) and region.facet() != region.shown]
+def is_due() -> bool:
+    """Something takes a run of the page now."""
+    return (rests() and bool(_stale())) or (is_time_for_progress() and bool(_moving()))
+
+
+def is_time_for_progress() -> bool:
+    return time.monotonic() - watch().ticked >= PROGRESS_S
+
+
+def rests() -> bool:
+    """No move was made for a while, and what it asked for is there or takes long."""
+    since = time.monotonic() - watch().moved
+    return since >= PATIENCE_S or (since >= REST_S and not session.lane_state("live").busy)
+
+
+def busy() -> bool:
+    """There are or will be news."""
+    return any(session.lane_state(lane).busy for region in _regions().values() for lane in region.lanes) or bool(_stale())
+
+
+def _regions() -> dict[str, Region]:
+    return dict(watch().regions)  # a copy, since a run of the page may go on in another thread
+
+
+def _stale(*, pushed: bool = False) -> list[str]:
+    """What is out of date; elements that are told by themselves are left out unless they are asked for."""
+    found = _regions().items()
+    return [name for name, region in found if (pushed or not region.pushed) and region.facet() != region.shown]
 
 
 def _moving() -> list[str]:
-    found = [(name, region) for name, region in _watch().regions.items() if region.progress]
+    found = [(name, region) for name, region in _regions().items() if region.progress and not region.pushed]
     return [name for name, region in found if any(session.lane_state(lane).busy for lane in region.lanes)]

@@ -104,6 +104,7 @@ class Report:
 
     `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all asked for.
     `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high, verdict), None = not measured.
+    `predicted_loss_change` is what the dense model's gradients on training samples predict for this cut to first order, in nats.
     """
 
     subject: Mapping[str, Any]
@@ -119,6 +120,7 @@ class Report:
     total_samples: int = 0
     notes: tuple[str, ...] = ()
     speed_up: Mapping[str, Any] | None = None
+    predicted_loss_change: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -126,7 +128,7 @@ class Report:
             "total_samples": self.total_samples, "baseline": self.baseline.to_json(), "pruned": self.pruned.to_json(),
             "drop": self.drop.to_json() if self.drop else None, "layers": [layer.to_json() for layer in self.layers],
             "parts": [part.to_json() for part in self.parts], "environment": dict(self.environment), "notes": list(self.notes),
-            "speed_up": dict(self.speed_up) if self.speed_up else None,
+            "speed_up": dict(self.speed_up) if self.speed_up else None, "predicted_loss_change": self.predicted_loss_change,
         }  # fmt: skip
 
     @classmethod

@@ -90,6 +90,7 @@ function send(instance, map, changes) {
   instance.sequence += 1;
   for (const [key, value] of changes) instance[map].set(key, { value, sequence: instance.sequence });
   const edit = { seq: instance.sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
+  if (map === "pending") shelf.letGo(instance.data.generation);
   instance.setTriggerValue("edit", edit);
 }
 
@@ -205,6 +206,7 @@ function renderConsole(component) {
   const instance = instances.get(parentElement);
   instance.setTriggerValue = setTriggerValue;
   instance.state = data;
+  instance.observer.observe(instance.root);
   instance.stop?.();
   instance.stop = shelf.listen(["facts", "findings"], (facts, findings) => {
     if (facts.id === instance.state.facts) receive(instance, whole(instance.state, facts, findings));

@@ -1,8 +1,10 @@
 """The fader console as an element: facts once, findings while a scan runs, its state at each move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from .. import elements
+from ..pushed import pushed
 from .model import ConsoleData
 
 
@@ -16,6 +18,19 @@ def draw_findings(data: ConsoleData) -> None:
     elements.put("findings", data.findings())
 
 
-def draw_console(data: ConsoleData, *, key: str, on_edit: Callable[[], None]) -> None:
-    """Draw the console; `on_edit` is called before the next run, when session.event(key, "edit") holds the message."""
-    elements.draw("console", data.state(), key=key, on_edit_change=on_edit)
+def draw_console(
+    state: Callable[[], dict[str, Any]],
+    on_edit: Callable[[], None],
+    *,
+    key: str,
+    facet: Callable[[], Hashable],
+    then: Callable[[], None],
+) -> None:
+    """Draw the console, and tell it when its state changes.
+
+    Args:
+        state: `ConsoleData.state` of now.
+        on_edit: called before the next run, when session.event(key, "edit") holds the message.
+        facet, then: as of `pushed`.
+    """
+    pushed("console", "console", state, "live", facet=facet, key=key, then=then, on_edit_change=on_edit)

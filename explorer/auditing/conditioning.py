@@ -1,0 +1,94 @@
+"""A state and inputs under which a wrong wiring shows: with random weights it can hide behind zeros and constants."""
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.nn import functional
+
+from ..graph.coupling import op_name
+from ..graph.export import ModelGraph
+from ..job_state import Progress
+from ..signals.graph_run import fixed_batch
+from ..values import Subject
+from .walking import tensor_names, tensor_of, walk
+
+BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
+TINY = 1e-3
+
+
+def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Generator[Progress, None, dict[str, Tensor]]:
+    """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the model's own.
+
+    What stays as it is is not copied, so this costs little memory.
+
+    Returns: the names of its state_dict -> tensors.
+    """
+    program = graph.program
+    assert program is not None
+    state = _redrawn(subject, seed)
+    names = tensor_names(program)
+    seen: dict[str, list[Tensor]] = {}
+
+    def call(node: fx.Node, args: Any, kwargs: Any) -> Any:
+        target: Any = node.target
+        statistics = node.args[3:5] if op_name(target) == "batch_norm" else ()
+        buffers = [names.get(n.name) for n in statistics if isinstance(n, fx.Node)]
+        if len(buffers) < 2 or None in buffers:
+            return target(*args, **kwargs)
+        for name, found in zip(buffers, _moments(args[0]), strict=True):
+            seen.setdefault(str(name), []).append(found)
+        mean, variance = (seen[str(name)][-1] for name in buffers)
+        return functional.batch_norm(args[0], mean, variance, args[1], args[2], False, 0.0, args[7])
+
+    read = lambda name: tensor_of(program, state, name)  # noqa: E731
+    yield from walk(program, read, call, random_inputs(subject, graph, seed + 1), "Collecting statistics")
+    return {**state, **{name: torch.stack(found).mean(0) for name, found in seen.items()}}
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel of (batch, channels, ...)."""
+    variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
+    return mean, variance
+
+
+def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:
+    """The model's state, parameters that are constant, zero or tiny redrawn; tied names still share one tensor."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {id(parameter): redraw(parameter.detach(), generator) for parameter in subject.model.parameters()}
+    state = subject.model.state_dict(keep_vars=True)
+    return {name: drawn.get(id(tensor), tensor.detach()) for name, tensor in state.items()}
+
+
+def redraw(parameter: Tensor, generator: torch.Generator) -> Tensor:
+    """The parameter itself, or where it could hide a mistake, random numbers of its shape."""
+    if not parameter.numel() or not parameter.is_floating_point():
+        return parameter
+    low, high = (float(value) for value in parameter.aminmax())
+    largest, constant = max(-low, high), parameter.numel() > 1 and low == high
+    if largest >= TINY and not constant:
+        return parameter
+    noise = torch.rand(parameter.shape, generator=generator)
+    if parameter.dim() <= 1 or (constant and largest >= TINY):
+        return noise.add_(0.5 if largest >= TINY else -0.5)
+    return noise.sub_(0.5).mul_(2 * parameter[0].numel() ** -0.5)
+
+
+def random_inputs(subject: Subject, graph: ModelGraph, seed: int = 7) -> Tensor:
+    """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers of the example."""
+    example = subject.example
+    assert graph.program is not None
+    batch = fixed_batch(graph.program) or (LARGE_BATCH if example[0].numel() > 50_000 else BATCH)
+    shape = (batch, *example.shape[1:])
+    generator = torch.Generator().manual_seed(seed)
+    if not example.is_floating_point():
+        return example.flatten()[torch.randint(example.numel(), shape, generator=generator)]
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+    for factor in (8, 32) if len(shape) > 2 else ():
+        coarse = [*shape[:2], *(-(-extent // factor) for extent in shape[2:])]
+        blocks = torch.randn(coarse, generator=generator, dtype=torch.float64)
+        for dim in range(2, len(shape)):
+            blocks = blocks.repeat_interleave(factor, dim).narrow(dim, 0, shape[dim])
+        noise = noise + blocks
+    return noise

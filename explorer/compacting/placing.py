@@ -1,0 +1,41 @@
+"""Things at dotted names of a module that is being put together."""
+
+from typing import Any
+
+from torch import nn
+
+
+def put(root: nn.Module, name: str, item: Any) -> None:
+    """Set a parameter, buffer or module at a dotted name, with plain modules in between."""
+    *path, leaf = name.split(".")
+    for part in path:
+        if not hasattr(root, part):
+            root.add_module(part, nn.Module())
+        root = getattr(root, part)
+    if isinstance(item, nn.Parameter):
+        root.register_parameter(leaf, item)
+    elif isinstance(item, nn.Module):
+        for key, child in getattr(root, leaf, nn.Module()).named_children():
+            item.add_module(key, child)
+        root.add_module(leaf, item)
+    else:
+        root.register_buffer(leaf, item)
+
+
+def has(root: nn.Module, name: str) -> bool:
+    """There is something at a dotted name."""
+    *path, leaf = name.split(".")
+    for part in path:
+        root = getattr(root, part, None)  # type: ignore[assignment]
+        if root is None:
+            return False
+    return hasattr(root, leaf)
+
+
+def hide(root: nn.Module, name: str) -> None:
+    """Keep the buffer at a dotted name out of state_dict; anything else stays as it is."""
+    path, _, leaf = name.rpartition(".")
+    owner = root.get_submodule(path)
+    buffers = dict(owner.named_buffers(recurse=False))
+    if leaf in buffers:
+        owner.register_buffer(leaf, buffers[leaf], persistent=False)

@@ -1,0 +1,29 @@
+"""Recovery curve -> one-shot, recalibrated and recovered models over strengths, on the same axes."""
+
+import plotly.graph_objects as go
+
+from ..labels import LABELS
+from ..recovery.curve import RecoveryCurve
+from .accuracy_curve import AXES, Axis, point, trace
+from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing
+
+# line -> colour, symbol
+LINES = {"recovered": (AFTER, "triangle-up"), "recalibrated": (KEPT, "square"), "one-shot": (REMOVED, "circle")}
+
+
+def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
+    """Accuracy against what is left, a line a kind of model, with 95 % intervals; the dense model is the diamond."""
+    what, unit, _ = AXES[axis]
+    drawn = figure(f"What recovery gives, against {what} left", f"{what[0].upper()}{what[1:]} left (% of the dense model)",
+                   f"{LABELS['accuracy']} (%)", height=420)  # fmt: skip
+    drawn.update_xaxes(ticksuffix=" %", rangemode="tozero").update_yaxes(rangemode="tozero")
+    base = found.baseline if found else None
+    if found is None or base is None:
+        return nothing(drawn)
+    for name, (colour, symbol) in LINES.items():
+        measured = [p.lines()[name] for p in found.points if name in p.lines()]
+        placed = sorted((p for m in measured if (p := point(m, base, axis))), key=lambda p: p.left)
+        if placed:
+            drawn.add_trace(trace(placed, name, unit, colour, symbol, 8, "lines+markers"))
+    dense = point(base, base, axis)
+    return drawn.add_trace(trace([dense], "dense model", unit, DENSE, "diamond", 11)) if dense else drawn

@@ -1,0 +1,73 @@
+"""How many bytes a value holds; tensors that share their memory count once."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What one value takes: plain bytes, and the memory of its tensors by address, since others may share it."""
+
+    plain: int
+    storages: Mapping[int, int]
+
+    @property
+    def bytes(self) -> int:
+        return self.plain + sum(self.storages.values())
+
+
+def together(weights: Iterable[Weight]) -> int:
+    """Bytes of several values; shared memory counts once.
+
+    >>> shared = torch.zeros(1000)
+    >>> together([weighed(shared), weighed(shared)])
+    4000
+    """
+    plain, storages = 0, dict[int, int]()
+    for weight in weights:
+        plain += weight.plain
+        storages.update(weight.storages)
+    return plain + sum(storages.values())
+
+
+def weighed(value: Any) -> Weight:
+    """The tensors and plain values in a value.
+
+    Looked into are containers, dataclasses, modules and exported programs; of other objects only the shell counts.
+    """
+    plain, storages, left = 0, dict[int, int](), [value]
+    seen: dict[int, Any] = {}  # with the values, so that none is let go and its id given to another
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if isinstance(value, Tensor):
+            _add_storage(value, storages)
+        else:
+            plain += 0 if isinstance(value, nn.Module) else sys.getsizeof(value, 0)
+            left.extend(_inside(value))
+    return Weight(plain, storages)
+
+
+def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
+    if tensor.layout is torch.strided and tensor.device.type != "meta":
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, nn.Module):
+        return [*value.parameters(), *value.buffers()]
+    if isinstance(value, torch.export.ExportedProgram):
+        return [value.state_dict, value.constants]
+    return vars(value).values() if is_dataclass(value) and not isinstance(value, type) else ()

@@ -1,0 +1,52 @@
+"""What was done to a model after its cut, as a stored run remembers it: the recovery, and the dense model's equal training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .training_plan import RecoveryPlan
+from .values import Arm, Recovery
+
+# method -> what was done, in a word or two
+DONE = {
+    "finetune": "fine-tuned", "distill": "distilled", "iterative": "pruned in rounds", "rewind": "rewound",
+    "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished recovery beside a report of the model that it left.
+
+    Args:
+        recovery: whose first seed's weights are kept.
+        dense: the dense model after the same training, the fair control; None where it was not trained.
+    """
+
+    recovery: Recovery
+    dense: Arm | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what was done: the plan, and the seed whose weights are kept."""
+        return f"{self.recovery.plan.fingerprint}-{self.recovery.plan.seeds[0]}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"recovery": self.recovery.to_json(), "dense": self.dense.to_json() if self.dense else None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Kept":
+        return cls(Recovery.from_json(data["recovery"]), Arm.from_json(data["dense"]) if data["dense"] else None)
+
+    def __str__(self) -> str:
+        return done(self.recovery.plan)
+
+
+def done(plan: RecoveryPlan) -> str:
+    """What a plan does, in a few words.
+
+    >>> done(RecoveryPlan(epochs=5)), done(RecoveryPlan("recalibrate"))
+    ('fine-tuned, 5 epochs', 'recalibrated')
+    """
+    epochs = plan.trained_epochs
+    return DONE[plan.method] + (f", {epochs:,} epoch{'s' * (epochs != 1)}" if epochs else "")

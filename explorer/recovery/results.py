@@ -1,0 +1,77 @@
+"""A finished recovery -> what any other model has: masks, the model itself, and a Report of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..engine import Candidate, Conditions, decide, described, laid_out, measure
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..masking import Cut
+from ..values import Masks, Recipe, Report, Subject
+from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
+from .controls import controls
+from .kept import done
+from .recover import GONE, recovered_model
+from .training_plan import RecoveryPlan
+from .values import Arm, Recovery
+
+# methods that cut the weights that the subject came with, so that its recipe alone decides the masks
+CUT_FIRST = ("finetune", "distill", "scratch", "recalibrate")
+
+
+def finished(key: str, root: Path | None = None) -> Recovery | None:
+    """The recovery of that key, if it was brought to its end on this machine."""
+    found = Folder(key, root).read(CHECKPOINT)
+    if found is None:
+        return None
+    try:
+        state = Recovery.from_json(found[1]["recovery"])
+    except (KeyError, TypeError, ValueError):  # written by another version
+        return None
+    return state if state.finished else None
+
+
+def dense_control(subject: Subject, plan: RecoveryPlan, conditions: Conditions, root: Path | None = None) -> Arm | None:
+    """The dense model after the same training, if that was brought to its end on this machine."""
+    control = controls(Recipe(), plan)[0]
+    found = finished(key_of(subject, control.recipe, control.plan, conditions), root) if plan.trained_epochs else None
+    return found.recovered[0] if found else None
+
+
+def recovered_masks(key: str, root: Path | None = None) -> Masks:
+    """The masks that a recovery came to, bit for bit; some methods decide them anew while they train.
+
+    Raises:
+        ExplorerError: the file is no longer there.
+    """
+    found = Folder(key, root).read(RESULT)
+    if found is None:
+        raise ExplorerError(GONE)
+    return masks_of(found[0])
+
+
+def recovered_candidate(
+    subject: Subject, graph: ModelGraph, found: Recovery, device: str = "cpu", *, root: Path | None = None
+) -> Candidate:
+    """The recovered model with its parameters, MACs and sizes.
+
+    Raises:
+        ExplorerError: its weights are no longer in the cache.
+    """
+    model = laid_out(recovered_model(subject, graph, found.key, root=root), device)
+    decided = Cut(recovered_masks(found.key, root), decide(subject, graph, found.recipe, device).outcomes)
+    seed = found.plan.seeds[0]
+    return described(subject, graph, model, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device)
+
+
+def recovered_reports(
+    subject: Subject, graph: ModelGraph, found: Recovery, conditions: Conditions, *, root: Path | None = None
+) -> Iterator[Report]:
+    """What `stream` yields for a pruned model, of the recovered one.
+
+    Raises:
+        ExplorerError: its weights are no longer in the cache, or the split does not exist.
+    """
+    candidate = recovered_candidate(subject, graph, found, conditions.device, root=root)
+    yield from measure(subject, graph, replace(found.recipe, after="none"), candidate, conditions)

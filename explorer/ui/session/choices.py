@@ -1,0 +1,47 @@
+"""How the recipe is measured and shown: samples, device, mode, locks."""
+
+from ...engine import Conditions
+from ...environment import pick_device
+from ..console.model import Lock
+from ..console.strips import Mode, mode_of
+from .models import model_name
+from .recipes import recipe
+from .state import state
+
+
+def conditions() -> Conditions:
+    """How much is measured, and where."""
+    return Conditions(samples=state().samples, split="tuning", device=pick_device(state().device).type)
+
+
+def set_conditions(*, samples: int | None, device: str) -> None:
+    """Measure on the first so many samples (None = all of the split), on a device.
+
+    Raises:
+        ExplorerError: this machine has no such device.
+    """
+    pick_device(device)
+    state().samples, state().device = samples, device
+
+
+def device() -> str:
+    """The device as chosen: "auto" stays "auto"."""
+    return state().device
+
+
+def mode() -> Mode:
+    """Structured, unstructured or combined: as chosen, or what the recipe needs to be seen whole."""
+    return mode_of(recipe(), state().mode)
+
+
+def set_mode(chosen: Mode) -> None:
+    state().mode = chosen
+
+
+def locks() -> frozenset[Lock]:
+    """Bank and part of the strips that allocators, presets and linked moves leave alone."""
+    return state().locks.get(model_name(), frozenset())
+
+
+def set_locks(chosen: frozenset[Lock]) -> None:
+    state().locks[model_name()] = chosen

@@ -1,0 +1,52 @@
+"""The model that is shown, and what is known of it."""
+
+from ...graph.export import ModelGraph
+from ...loaders.uploads import upload
+from ...values import ModelProfile, Subject
+from .. import resources, settings
+from .state import check_offered, state
+
+
+def model_name() -> str:
+    return state().model
+
+
+def set_model(name: str) -> None:
+    """Show another model; each keeps its own recipe and history.
+
+    Raises:
+        UnknownNameError: the server does not offer it.
+    """
+    if name not in state().uploads:
+        check_offered(name)
+    state().model = name
+    state().generation += 1
+
+
+def models() -> dict[str, str]:
+    """The models of this session: name -> how it is shown."""
+    return {**{name: name for name in settings.current().offered}, **state().uploads}
+
+
+def upload_weights(content: bytes) -> None:
+    """Put the weights of a safetensors file into the current architecture, as another model of this session.
+
+    Raises:
+        LoadError: the file is not safetensors, is damaged, or does not fit; says which keys.
+    """
+    made = upload(subject(), content)
+    name = resources.keep_upload(made)
+    state().uploads[name] = f"{made.name} {made.id[:4]}"
+    set_model(name)
+
+
+def subject() -> Subject:
+    return resources.load_subject(model_name())
+
+
+def graph() -> ModelGraph:
+    return resources.load_graph(model_name())
+
+
+def profile() -> ModelProfile:
+    return graph().profile

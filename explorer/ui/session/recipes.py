@@ -1,0 +1,52 @@
+"""The recipe, the way back, and the address that tells it."""
+
+import streamlit as st
+
+from ...values import Recipe
+from ..history import History
+from .models import model_name, profile
+from .state import START, checked, state
+
+
+def history() -> History:
+    return state().histories.get(model_name(), START)
+
+
+def recipe() -> Recipe:
+    """What the user has decided."""
+    return history().present.recipe
+
+
+def set_recipe(value: Recipe, why: str) -> None:
+    """A step that can be undone.
+
+    Args:
+        why: in a few words, for the undo button.
+    Raises:
+        ExplorerError: it does not fit the model; the recipe stays as it was.
+    """
+    _move(history().then(checked(profile(), value), why))
+
+
+def undo() -> None:
+    _move(history().undo())
+
+
+def redo() -> None:
+    _move(history().redo())
+
+
+def _move(line: History) -> None:
+    its = state()
+    its.histories[its.model] = line
+    its.generation += 1
+    its.cancelled.clear()
+    its.notice = None
+
+
+def write_url() -> None:
+    """Put model and recipe into the address; switching pages clears it, so every run of a page calls this."""
+    wanted = {"model": model_name()} | ({} if recipe() == Recipe() else {"recipe": recipe().to_url()})
+    kept = {key: value for key, value in st.query_params.to_dict().items() if key not in ("model", "recipe")}
+    if st.query_params.to_dict() != {**kept, **wanted}:
+        st.query_params.from_dict({**kept, **wanted})

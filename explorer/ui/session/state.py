@@ -1,0 +1,112 @@
+"""The state of one browser session: names, recipes and small values; models and tensors are in `resources`."""
+
+import threading
+import uuid
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from ...errors import ExplorerError, UnknownNameError
+from ...masking import check_parts
+from ...registry import CRITERIA
+from ...values import ModelProfile, Recipe
+from .. import resources, settings
+from ..console.model import Lock
+from ..console.strips import Mode
+from ..history import History, Step
+
+KEY = "pruning_explorer"
+START = History(Step(Recipe(), "the dense model"))
+
+
+@dataclass
+class State:
+    """What is kept of a session between runs of its page."""
+
+    model: str
+    device: str
+    samples: int | None = None
+    mode: Mode = "Structured"
+    histories: dict[str, History] = field(default_factory=dict)
+    locks: dict[str, frozenset[Lock]] = field(default_factory=dict)
+    cancelled: dict[str, Hashable] = field(default_factory=dict)
+    epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
+    generation: int = 0
+    acknowledged: int = 0
+    told: dict[str, tuple[Any, int]] = field(default_factory=dict)  # widget -> the value that it shows, version of its key
+    notice: str | None = None
+    uploads: dict[str, str] = field(default_factory=dict)  # name of a model with uploaded weights -> how it is shown
+    remembered: dict[str, Any] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.RLock)  # held by an action, so that other threads see it whole or not at all
+
+
+# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action fetches the state just once
+held: ContextVar[State | None] = ContextVar("the state of the action that is going on", default=None)
+
+
+def state() -> State:
+    """That of the session whose page runs."""
+    kept = held.get()
+    if kept is not None:
+        return kept
+    if KEY not in st.session_state:
+        st.session_state[KEY] = opened()
+    return st.session_state[KEY]
+
+
+def opened() -> State:
+    """The state of a new session: what the URL asks for, or the first model, dense."""
+    offered = settings.current().offered
+    if not offered:
+        raise ExplorerError("There is no model to show; name one on the command line, such as torchvision:resnet18.")
+    made = State(offered[0], settings.current().device)
+    model, recipe = st.query_params.get("model"), st.query_params.get("recipe")
+    try:
+        if model is not None:
+            check_offered(model)
+            made.model = model
+        if recipe is not None:
+            found = checked(resources.load_graph(made.model).profile, Recipe.from_url(recipe))
+            made.histories[made.model] = START.then(found, "the recipe of the link")
+    except ExplorerError as error:
+        made.notice = str(error)
+    return made
+
+
+def check_offered(model: str) -> None:
+    """
+    Raises:
+        UnknownNameError: the server does not offer it.
+    """
+    offered = settings.current().offered
+    if model not in offered:
+        raise UnknownNameError("model on this server", model, offered)
+
+
+def checked(profile: ModelProfile, value: Recipe) -> Recipe:
+    """The recipe, if the model has its parts and the program its criterion.
+
+    Raises:
+        ExplorerError: it has not.
+    """
+    CRITERIA[value.criterion.name].check(value.criterion.params)
+    check_parts(profile, value)
+    return value
+
+
+@contextmanager
+def still() -> Iterator[None]:
+    """While no action changes the state."""
+    with state().lock:
+        yield
+
+
+def identity() -> str:
+    """What tells this browser session from others."""
+    context = get_script_run_ctx()
+    return context.session_id if context else "no browser"

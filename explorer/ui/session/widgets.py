@@ -1,0 +1,102 @@
+"""Between widgets and the state: keys, messages of elements, what went wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from ...errors import ExplorerError
+from .state import held, state
+
+
+def show(key: str, value: Any) -> str:
+    """The key of a widget that is to show a value; draw it under this key.
+
+    The key changes whenever the value was changed by something else than the widget. Under one and the same key, a rerun
+    that the browser asked for a moment before (a poll) would bring the old value along, and undo an undo.
+    """
+    told = state().told
+    known, version = told.get(key, (value, 0))
+    stale = st.session_state.get(f"{key}#{version}", value) != value
+    version += 1 if stale or known != value else 0
+    told[key] = (value, version)
+    actual = f"{key}#{version}"
+    if actual not in st.session_state:
+        st.session_state[actual] = value
+    return actual
+
+
+def start_from(key: str, value: Any) -> str:
+    """Let a widget of this key begin with a value; from then on it keeps its own. Returns the key."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+    return key
+
+
+def picked(key: str) -> Any:
+    """What the user picked in a widget that `show` has named, in its callback; None if it was emptied."""
+    told = state().told
+    _, version = told[key]
+    given = st.session_state.get(f"{key}#{version}")
+    told[key] = (given, version)
+    return given
+
+
+def shown(key: str, default: Any = None) -> Any:
+    """What the widget of this key shows."""
+    return st.session_state.get(key, default)
+
+
+def event(key: str, name: str) -> Any:
+    """The message that an element sent with this run, or None."""
+    return getattr(st.session_state.get(key), name, None)
+
+
+def stamp() -> tuple[str, int, int]:
+    """Epoch, generation and last acknowledged edit, for the console."""
+    its = state()
+    return its.epoch, its.generation, its.acknowledged
+
+
+def acknowledge(sequence: int) -> bool:
+    """Note an edit of the console; False if it was seen before."""
+    its = state()
+    if sequence <= its.acknowledged:
+        return False
+    its.acknowledged = sequence
+    its.generation += 1
+    return True
+
+
+def attempt(action: Callable[..., Any], *args: Any) -> None:
+    """Do what a widget asks for; what goes wrong is told in one box, and the recipe is kept."""
+    its = state()
+    its.notice = None
+    token = held.set(its)
+    try:
+        with its.lock:
+            action(*args)
+    except ExplorerError as error:
+        its.notice = str(error)
+    finally:
+        held.reset(token)
+
+
+def notice() -> str | None:
+    """What went wrong with the user's last action, or None."""
+    return state().notice
+
+
+def dismiss() -> None:
+    """The user has read the notice."""
+    state().notice = None
+
+
+def remember(name: str, value: Any) -> None:
+    """Keep a small value for this session; models and tensors belong into `resources`."""
+    state().remembered[name] = value
+
+
+def recalled(name: str, default: Any = None) -> Any:
+    """What was remembered under a name."""
+    return state().remembered.get(name, default)

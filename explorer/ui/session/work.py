@@ -1,0 +1,68 @@
+"""Background jobs of this session, and the measurement of its recipe."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
+
+from ...engine import calibrate, stream
+from ...job_state import JobState
+from ...resuming import trail_for
+from ...values import Report
+from .. import resources, settings
+from .choices import conditions
+from .models import graph, subject
+from .recipes import recipe
+from .state import identity, state
+
+
+def job(lane: str, key: Hashable, make: Callable[[], Iterable[Any]]) -> JobState:
+    """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
+    if state().cancelled.get(lane) != key:
+        resources.lanes().submit(identity(), lane, key, make)
+    return lane_state(lane)
+
+
+def lane_state(lane: str) -> JobState:
+    return resources.lanes().state(identity(), lane)
+
+
+def cancel(lane: str, key: Hashable) -> None:
+    """Stop a job; it stays stopped until `resume`, or until the recipe changes."""
+    state().cancelled[lane] = key
+    resources.lanes().cancel(identity(), lane)
+
+
+def resume(lane: str) -> None:
+    state().cancelled.pop(lane, None)
+
+
+def is_cancelled(lane: str, key: Hashable) -> bool:
+    return state().cancelled.get(lane) == key
+
+
+def live_key() -> Hashable:
+    return (subject().id, recipe().fingerprint, conditions())
+
+
+def live() -> JobState:
+    """The measurement of the current recipe, begun if it has to be."""
+    model, its_graph, wanted, how = subject(), graph(), recipe(), conditions()
+    key, room = live_key(), settings.current().classroom
+
+    def measure() -> Iterator[Any]:
+        if not wanted.is_empty:
+            yield from calibrate(model, its_graph, wanted, how.device)
+        data = model.task.fingerprint if model.task else None
+        yield from stream(model, its_graph, wanted, how, trail=trail_for((model.id, data, how.split, how.device), how.device))
+
+    return job("live", key, measure if room is None else lambda: room.shared(key, measure))
+
+
+def report() -> Report | None:
+    """The newest Report of the current recipe, or None before the first chunk."""
+    found = live()
+    return found.value if found.key == live_key() else None
+
+
+def versions(lanes: Iterable[str]) -> dict[str, int]:
+    """Lane -> version: another one means that there are news."""
+    return {lane: lane_state(lane).version for lane in lanes}

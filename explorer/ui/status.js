@@ -1,0 +1,22 @@
+// How far the measurement is, in one line, with a button to stop it or to go on.
+const LET_GO = "The numbers are of the recipe before your last move; yours is on its way …";
+
+function renderStatus({ parentElement, data, setTriggerValue }) {
+  const line = parentElement.querySelector(".status");
+  const [share, words, button] = line.children;
+  button.onclick = () => setTriggerValue("act", data.action);
+  const draw = () => {
+    const older = data.generation < shelf.owed;
+    const told = older ? LET_GO : data.words;
+    if (words.textContent !== told) words.textContent = told;
+    line.classList.toggle("error", !older && data.kind === "error");
+    share.hidden = !older && data.kind !== "busy";
+    share.firstElementChild.style.width = `${older ? 0 : 100 * (data.share ?? 0)}%`;
+    button.hidden = older || !data.action;
+    button.textContent = data.action ?? "";
+  };
+  const stop = shelf.listen(["generation"], draw);
+  shelf.arrive(data.generation);
+  draw();
+  return stop;
+}
