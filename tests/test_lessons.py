@@ -401,7 +401,7 @@ def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
     drawn = lesson_spread(experiment, evidence)
     first, second = drawn.data
     assert [row[1] for row in first.z if row[1]] == [80.0, 20.0] and first.z[0][1] == 80.0 and second.z[0][1] == 0.0
-    assert list(first.x) == [1, 2] and len(first.y) == bins
+    assert list(first.x) == [0, 1] and len(first.y) == bins
     again = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
     assert again.points["l1", 0.8].spread == spread["l1"] and again.points["plain", 0.8].spread == ()
     assert not lesson_spread(experiment, Evidence("digits-mlp")).data

@@ -16,14 +16,14 @@ def lesson_spread(experiment: Experiment, evidence: Evidence) -> go.Figure:
     rows = max(1, len(counted))
     drawn = make_subplots(rows, 1, subplot_titles=[text(label) for label in counted], vertical_spacing=0.12, shared_xaxes="all")
     for row, spread in enumerate(counted.values(), 1):
-        drawn.add_trace(columns(range(1, len(spread) + 1), spread), row, 1)
+        drawn.add_trace(columns(range(len(spread)), spread), row, 1)
         drawn.update_traces(showscale=row == 1, row=row, col=1)
     if counted:
         reach = filled_range([counts for spread in counted.values() for counts in spread])
         drawn.update_yaxes(type="log", exponentformat="power", dtick=2, range=reach, title_text="|w|")
         highest = max(max(max(column) for column in trace.z) for trace in drawn.data)
         drawn.update_traces(zmax=highest)
-    drawn.update_xaxes(title_text="Epochs before the cut", row=rows, col=1)
+    drawn.update_xaxes(title_text="Epochs trained; what is zero lies in the lowest line", row=rows, col=1)
     drawn.update_layout(
         template="none", paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, height=120 + 190 * rows, margin={"t": 90, "r": 20},
         title={"text": "How the sizes of all weights part before the cut"},
