@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor
 
 from .auditing.conditioning import conditioned_state, random_inputs
 from .auditing.control import flat, negative_control, relative_difference
 from .auditing.reference import masked_outputs
-from .auditing.walking import double_dtype
+from .auditing.walking import WideRun
 from .compaction import compact
 from .deciding import allocate, masks_once
 from .errors import ExplorerError
@@ -103,21 +103,13 @@ def _compare(subject: Subject, graph: ModelGraph, masks: Masks, result: AuditRep
     example = subject.example if len(inputs) == len(subject.example) else subject.example[:1]
     macs = count_macs(small, example) // len(example)
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
-    twin = as_double(small)
+    twin = small.double()
     with torch.no_grad():
-        difference = relative_difference(flat(twin(inputs)), expected)
+        difference = relative_difference(flat(WideRun(twin).run(inputs)), expected)
     yield Progress(0, 1, "Swapping two channels")
     control = yield from negative_control(graph.profile, masks, twin, inputs, expected)
     reason = _why_not(masks, expected, difference, control)
     return replace(result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason)
-
-
-def as_double(model: fx.GraphModule) -> nn.Module:
-    """In place."""
-    for node in model.graph.nodes:
-        node.args, node.kwargs = (fx.node.map_aggregate(item, double_dtype) for item in (node.args, node.kwargs))
-    model.recompile()
-    return model.double()
 
 
 def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:

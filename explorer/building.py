@@ -14,6 +14,7 @@ from .graph.export import ModelGraph, count_macs
 from .masking import Cut, expand, positions
 from .recovery.bias_correction import correct_biases, kept_outputs
 from .recovery.bn_recalibration import recalibrate
+from .signals.graph_run import fixed_batch
 from .storage_size import sizes
 from .values import LayerOutcome, Masks, Measurement, Recipe, Subject
 
@@ -94,7 +95,8 @@ def _macs(graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module,
     """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be counted anew."""
     if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
         return sum(layer.pruned_macs for layer in layers)
-    return count_macs(model, example[:1].to(device))
+    fixed = fixed_batch(graph.program) if graph.program is not None else None
+    return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from .compacting.fixed_batch import run_in_portions
 from .compacting.modules import filled
 from .compacting.placing import has, hide, put
 from .compacting.plan import own_tensors, plan_of
@@ -17,13 +18,14 @@ from .graph.export import ModelGraph
 from .graph.reuse import functional
 from .graph.rewriting import conv_groups, rewrite
 from .graph.survivors import Survivors
+from .signals.graph_run import fixed_batch
 from .values import Masks, Subject
 
 
 def compact(subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
     """Build the smaller model; the subject's model stays as it is.
 
-    Names in state_dict are the original's, the batch is dynamic, and the result can be trained and exported again.
+    Names in state_dict are the original's, any batch can be read, and the result can be trained and exported again.
 
     Args:
         state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
@@ -75,6 +77,9 @@ class Builder:
         for name in self.names.values():  # constants of the graph are no part of the model's state
             if name not in state and has(module, name):
                 hide(module, name)
+        fixed = fixed_batch(program)
+        if fixed is not None:
+            run_in_portions(module, fixed)
         return module.eval()
 
     def build_part(self, region: Sequence[fx.Node], outputs: Sequence[fx.Node], *, in_place: bool = False) -> fx.GraphModule:

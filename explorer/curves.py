@@ -10,6 +10,7 @@ from .engine import Conditions, allocate, build, masks_for, stream
 from .graph.export import ModelGraph
 from .job_state import Progress
 from .latency import rounds, summary
+from .precision import in_dtype
 from .registry import CRITERIA
 from .values import Choice, Recipe, Report, Subject
 
@@ -157,6 +158,7 @@ def timed(subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu"
             models = {"dense": dense}
             if report.recipe.is_structured:
                 models["pruned"] = build(subject, graph, masks_for(subject, graph, report.recipe), device)
+            models = {name: in_dtype(model, report.environment.get("dtype", "float32")) for name, model in models.items()}
             times: dict[str, list[float]] = {name: [] for name in models}
             for turn in rounds(models, subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device):
                 for name, milliseconds in (turn or {}).items():

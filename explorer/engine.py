@@ -12,16 +12,18 @@ from torch import nn
 
 from .building import Candidate, build, described, laid_out, prepare, state_of
 from .cache import Cache
+from .capture import captured
 from .deciding import allocate, calibrate, decide, masks_for, scores_for
 from .environment import environment
-from .errors import ExplorerError
+from .errors import ExplorerError, UnknownNameError
 from .evaluation import EMPTY, Forward, Tally, batch_size, evaluate
 from .graph.export import ModelGraph
 from .graph.limits import Size, size_of
 from .latency import Timing, faster, rounds
 from .loss_change import predicted_change
+from .precision import DTYPES, in_dtype
 from .resuming import Trail, resumed
-from .statistics import look_schedule, looks_level, paired_drop
+from .statistics import format_drop, look_schedule, looks_level, paired_drop
 from .storage_size import sizes
 from .values import Drop, Measurement, Recipe, Report, Split, Subject
 
@@ -45,6 +47,10 @@ class Conditions:
         device: "cpu" or "cuda".
         latency: also measure latency, and what gradients predict for the loss, after everything else.
         level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
+        dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency. What that alone does
+            to the pruned model's accuracy is measured, too. Files stay float32, and so do scans and lists of flips.
+    Raises:
+        UnknownNameError: there is no such dtype.
     """
 
     samples: int | None = None
@@ -52,6 +58,11 @@ class Conditions:
     device: str = "cpu"
     latency: bool = True
     level: float = 0.95
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
 
 
 _dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
@@ -100,7 +111,8 @@ def measure(
     if subject.task is None:
         report = replace(report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some."))
     else:
-        forward = None if trail is None or recipe.is_empty else resumed(trail, pruned.model, dense.model, graph)
+        usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
+        forward = resumed(trail, pruned.model, dense.model, graph) if trail and usual else None
         for live in _accuracies(subject, recipe, conditions, dense, pruned, report, forward):
             report = live
             yield report
@@ -128,8 +140,9 @@ def _report(
     task = subject.task
     about = {"id": subject.id, "name": subject.name, "task": task.name if task else None,
              "task_fingerprint": task.fingerprint if task else None}  # fmt: skip
-    return Report(about, recipe, dense.static, pruned.static, None, pruned.layers, pruned.cut.outcomes,
-                  environment(conditions.device), conditions.split, "live", 0, pruned.notes)  # fmt: skip
+    where = environment(conditions.device) | {"dtype": conditions.dtype}
+    return Report(about, recipe, dense.static, pruned.static, None, pruned.layers, pruned.cut.outcomes, where, conditions.split,
+                  "live", 0, pruned.notes)  # fmt: skip
 
 
 def _accuracies(
@@ -148,17 +161,19 @@ def _accuracies(
     looks = look_schedule(len(split), FIRST_LOOK)
     notes: list[str] = []
     said, tally = report.notes, EMPTY
+    dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
+    batch = fitting_batch(subject, conditions.device)
+    forward = forward or captured(model, conditions.device, batch, len(split))
     report = replace(report, total_samples=len(split))
     for look in looks:
         base = EMPTY
-        for base in _baseline(dense.model, subject, split, conditions, look, notes.append):
+        for base in _baseline(dense_model, subject, split, conditions, look, notes.append):
             if len(tally) and len(base) < look:
                 yield report
-        batch = fitting_batch(subject, conditions.device)
         how: dict[str, Any] = {
             "device": conditions.device, "batch": batch, "start": tally, "notes": notes.append, "forward": forward,
         }  # fmt: skip
-        for tally in [base] if recipe.is_empty else evaluate(pruned.model, split, task.normalisation, [look], **how):
+        for tally in [base] if recipe.is_empty else evaluate(model, split, task.normalisation, [look], **how):
             if report.pruned.samples and len(tally) < look:
                 yield report
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
@@ -167,6 +182,26 @@ def _accuracies(
             drop=drop_between(base, tally, level), notes=(*said, *dict.fromkeys(notes)),
         )  # fmt: skip
         yield report
+    if conditions.dtype != "float32":
+        exact, candidate = replace(conditions, dtype="float32"), dense if recipe.is_empty else pruned
+        yield from _rounded(subject, split, exact, candidate, tally, report)
+
+
+def _rounded(
+    subject: Subject, split: Split, exact: Conditions, candidate: Candidate, tally: Tally, report: Report
+) -> Iterator[Report]:
+    """What the smaller number format alone does: the same model in float32, on the same samples."""
+    assert subject.task is not None
+    found, batch = EMPTY, fitting_batch(subject, exact.device)
+    for found in evaluate(
+        candidate.model, split, subject.task.normalisation, [len(tally)], device=exact.device, batch=batch
+    ):
+        if len(found) < len(tally):
+            yield report
+    effect = drop_between(found, tally, exact.level)
+    dtype = report.environment["dtype"]
+    told = f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: {format_drop(effect)}."
+    yield replace(report, dtype_effect=effect, notes=(*report.notes, told))
 
 
 def _baseline(
@@ -175,7 +210,7 @@ def _baseline(
     """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last has just them."""
     task = subject.task
     assert task is not None
-    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device)
+    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
     base: Tally = _dense.get(key) or EMPTY
     how: dict[str, Any] = {"device": conditions.device, "batch": fitting_batch(subject, conditions.device), "notes": notes}
     for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
@@ -194,7 +229,8 @@ def fitting_batch(subject: Subject, device: str) -> int:
 
 
 def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
-    """The dense model on the first samples: a tally after each batch, the last with just `look` samples; kept for later."""
+    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`; kept for later."""
+    conditions = replace(conditions, dtype="float32")
     dense = _dense_candidate(subject, graph, conditions.device)
     yield from _baseline(dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None)
 
@@ -241,11 +277,12 @@ def _timed(
     """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says so."""
     widths = tuple(layer.pruned_shape for layer in report.layers)
     is_smaller = any(layer.pruned_shape != layer.shape for layer in report.layers)
-    key = (subject.id, conditions.device, widths, torch.get_num_threads())
+    key = (subject.id, conditions.device, conditions.dtype, widths, torch.get_num_threads())
     timing: Timing | None = _latencies.get(key)
     if timing is None:
         models = {"dense": dense.model, "pruned": pruned.model} if is_smaller else {"dense": dense.model}
         times: dict[str, list[float]] = {name: [] for name in models}
+        models = {name: in_dtype(model, conditions.dtype) for name, model in models.items()}
         for turn in rounds(models, subject.example[:1], device=conditions.device):
             for name, milliseconds in (turn or {}).items():
                 times[name].append(milliseconds)

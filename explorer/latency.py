@@ -80,9 +80,9 @@ def rounds(
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
-    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in channels_last for images; the given models stay as they are. Ends after
-    `pairs` rounds, or at the first one past `budget_s` seconds (warm-up included), but not before six: fewer allow
-    no verdict.
+    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in channels_last for images; the
+    given models stay as they are. Ends after `pairs` rounds, or at the first one past `budget_s` seconds (warm-up included),
+    but not before six: fewer allow no verdict.
 
     Args:
         models: name -> model in eval mode.

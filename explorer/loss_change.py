@@ -102,6 +102,14 @@ def loss_words(report: Report) -> LossWords:
     dense, now, told = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
     if dense is None or now is None:
         return LossWords()
-    change = "" if report.recipe.is_empty else f"{now - dense:+.{DIGITS}f}"
-    predicted = "" if told is None or report.recipe.is_empty else f"{told:+.{DIGITS}f}"
+    change = "" if report.recipe.is_empty else _signed(now - dense)
+    predicted = "" if told is None or report.recipe.is_empty else _signed(told)
     return LossWords(f"{dense:.{DIGITS}f}", f"{now:.{DIGITS}f}", change, predicted)
+
+
+def _signed(nats: float) -> str:
+    """
+    >>> _signed(0.25), _signed(-0.00001)
+    ('+0.250', '+0.000')
+    """
+    return f"{round(nats, DIGITS) + 0.0:+.{DIGITS}f}"  # adding 0.0 takes the sign from a zero

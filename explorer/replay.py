@@ -66,7 +66,8 @@ def replay(subject: Subject, graph: ModelGraph, run: Run, device: str = "cpu") -
     masks = masks_fingerprint(_masks(anew, graph, run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
     yield found
-    how = Conditions(measured.samples or None, device=device, latency=False)
+    dtype = str(run.report.environment.get("dtype", "float32"))
+    how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
     after = run.recovery.recovery if run.recovery else None
     for report in recovered_reports(anew, graph, after, how) if after else stream(anew, graph, recipe, how):
         yield replace(found, report=report)

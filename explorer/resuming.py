@@ -16,6 +16,7 @@ from .cache import Cache
 from .evaluation import Forward
 from .graph.export import ModelGraph
 from .graph.reuse import can_start_anywhere, functional
+from .signals.graph_run import fixed_batch
 
 KEPT_BYTES = {"cpu": 256 * 2**20, "cuda": 2 * 2**30}
 Values = tuple[Any, ...]
@@ -72,7 +73,7 @@ def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph)
         dense: stands in for the last model when there is none.
     """
     last = trail.model or dense
-    if not (isinstance(model, fx.GraphModule) and isinstance(last, fx.GraphModule) and can_start_anywhere(graph)):
+    if not (isinstance(model, fx.GraphModule) and isinstance(last, fx.GraphModule) and _can_be_parted(graph)):
         return None
     place = first_difference(last, model)
     trail.follow(model, place)
@@ -89,6 +90,11 @@ def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph)
         return walk.run(place, values, len(walk.nodes))[0]
 
     return forward
+
+
+def _can_be_parted(graph: ModelGraph) -> bool:
+    """No value is written over, and batches run as they come, not in portions of one size."""
+    return graph.program is not None and can_start_anywhere(graph) and fixed_batch(graph.program) is None
 
 
 def first_difference(a: fx.GraphModule, b: fx.GraphModule) -> int:

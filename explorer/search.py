@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from . import __version__, paths
-from .allocation import TargetError, all_but_one
+from .allocation import Losses, TargetError, all_but_one
 from .engine import Conditions, allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
@@ -22,6 +22,8 @@ from .job_state import Progress
 from .masking import check_rates_weights
 from .optional_packages import optional
 from .registry import ALLOCATORS, CRITERIA
+from .sensitivity.scan import ScanPlan
+from .sensitivity.scan import known as known_scan
 from .store import Store
 from .values import Drop, Recipe, Report, Subject, canonical_json
 
@@ -30,6 +32,8 @@ COSTS = ("params", "macs")
 HIGHEST = 0.95  # ratio that is tried
 TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
 TAG = "search"
+WITH_SCAN = "A finished sensitivity scan of {parts} is known, so the sensitivity budget proposes trials, too."
+WITHOUT_SCAN = "No finished sensitivity scan of {parts} is known, so the sensitivity budget proposes nothing until one is."
 EVERYTHING = Conditions()
 
 
@@ -105,10 +109,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """What is known until now; trials in the order of their numbers."""
+    """What is known until now; trials in the order of their numbers, and what the user should know of the proposals."""
 
     plan: SearchPlan
     trials: tuple[Trial, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def front(self) -> tuple[Trial, ...]:
@@ -151,9 +156,13 @@ def search(
     yield Progress(0, plan.trials, "Preparing")
     yield from calibrate(subject, graph, recipe, how.device)
     study = _study(optuna, subject, recipe, plan, how, folder or paths.cache() / "searches")
+    notes: tuple[str, ...] = ()
     if not study.get_trials(deepcopy=False):
-        _propose(study, subject, graph, recipe, plan, parts, how.device)
-    found = Search(plan, _known(optuna, study, recipe, plan))
+        losses = _losses(subject, graph, recipe, plan, how)
+        _propose(study, subject, graph, recipe, plan, parts, losses, how.device)
+        parts_are = "channels" if plan.granularity == "channel" else "single weights"
+        notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
+    found = Search(plan, _known(optuna, study, recipe, plan), notes)
     yield found
     ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
     while len(found.trials) < plan.trials:
@@ -204,17 +213,28 @@ def _study(optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPla
     return study
 
 
+def _losses(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
+    """What a scan has found that was brought to its end before; none is begun here, since it would take long."""
+    scanned = known_scan(subject, graph, ScanPlan(plan.granularity, recipe=recipe), how)
+    return scanned.losses() if scanned is not None and scanned.finished else None
+
+
 def _propose(
-    study: Any, subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, parts: Mapping[str, float], device: str
-) -> None:
-    """Let the optimiser try what allocators choose, at most half of the trials; those that need a scan take no part."""
+    study: Any, subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, parts: Mapping[str, float],
+    losses: Losses | None, device: str,
+) -> None:  # fmt: skip
+    """Let the optimiser try what allocators choose, at most half of the trials; first those that know a scan, if there is one."""
     left = max(1, plan.trials // 2)
+    able = [name for name, plugin in ALLOCATORS.items() if losses is not None or not plugin.traits["needs_scan"]]
     for target in TARGETS:
-        for name in [name for name, plugin in ALLOCATORS.items() if not plugin.traits["needs_scan"]]:
+        for name in sorted(able, key=lambda name: not ALLOCATORS[name].traits["needs_scan"]):
             if left == 0:
                 return
+            params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
             try:
-                chosen = allocate(subject, graph, recipe, name, target, plan.granularity, device=device)
+                chosen = allocate(
+                    subject, graph, recipe, name, target, plan.granularity, params=params, losses=losses, device=device
+                )
             except TargetError:
                 continue
             ratios = chosen.ratios(plan.granularity)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .flips import Flips
 from .labels import LABELS
+from .sensitivity.values import Scan
 from .statistics import format_drop
 from .store import Run
 from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
@@ -42,6 +43,10 @@ RUN_COLUMNS = (
     | MEASURED_COLUMNS | DROP_COLUMNS | {"note": TEXT, "tags": TEXT, "parent": TEXT}
 )  # fmt: skip
 CURVE_COLUMNS = {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | DROP_COLUMNS
+SCAN_COLUMNS = (
+    {"part": TEXT, "granularity": TEXT, "ratio": REAL, "achieved": REAL, "samples": WHOLE, "correct": WHOLE}
+    | DROP_COLUMNS | {"exact_low": REAL, "exact_high": REAL, "p_holm": REAL, "finding": TEXT}
+)  # fmt: skip
 SAMPLE_COLUMNS = {"name": TEXT, "task": TEXT, "params": WHOLE, "macs": WHOLE, "accuracy": REAL}
 
 
@@ -141,6 +146,19 @@ def curve(reports: Iterable[Report]) -> pd.DataFrame:
         for report in reports
     )  # fmt: skip
     return _frame(rows, CURVE_COLUMNS)
+
+
+def scans(found: Iterable[Scan]) -> pd.DataFrame:
+    """Every point of some scans: its drop, where that on all samples lies, and whether it is real in the family of its scan."""
+    rows: list[dict[str, Any]] = []
+    for scan in found:
+        judged = scan.findings()
+        for point in scan.points:
+            finding, lost = judged[point.part, point.ratio], point.drop
+            rows.append({**vars(point), "drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high,
+                         "verdict": lost.verdict, "exact_low": point.reach.low, "exact_high": point.reach.high,
+                         "p_holm": finding.p_adjusted, "finding": finding.word})  # fmt: skip
+    return _frame(rows, SCAN_COLUMNS)
 
 
 def samples(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

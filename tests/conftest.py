@@ -56,10 +56,10 @@ def _wait(url: str, process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory) -> Iterator[str]:
-    """The address of the page, served from another folder with two small models."""
+    """The address of the page, served from another folder with small models."""
     pytest.importorskip("pytest_playwright")
     root, port = Path(__file__).parents[1], free_port()
-    program = SERVE.format(models="'digits-cnn', 'digits-mlp'", rest=f"port={port}, open_browser=False")
+    program = SERVE.format(models="'digits-cnn', 'digits-mlp', 'shapes-mobilenet'", rest=f"port={port}, open_browser=False")
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     log = tmp_path_factory.mktemp("server") / "log.txt"
     with log.open("w") as output:

@@ -109,7 +109,7 @@ def test_the_bare_loop_sees_every_sample():
 
 def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
     loops = _loops(*opened("digits-cnn"), "cpu")
-    assert loops.differing() == 0 and len(loops.models) == 9
+    assert loops.differing() == 0 and len(loops.models) == 15
     scan_macs, plain_macs = loops.bound()
     assert scan_macs < plain_macs
     first = next(iter(loops.models))
@@ -129,7 +129,8 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
     names = {found.name for found in rows}
     assert names >= {
         "live_full_over_bare_structured", "live_full_over_bare_unstructured", "first_answer_ms_digits-cnn", "mask_overhead",
-        "scan_exact_speedup", "scan_exact_over_bound", "scan_adaptive_speedup",
+        "late_move_speedup",
+        "scan_exact_speedup", "scan_exact_over_bound", "scan_adaptive_speedup_digits-cnn",
     }  # fmt: skip
     assert ("compact_speedup_digits-cnn" in names) == (importlib.util.find_spec("torch_pruning") is not None)
     assert all(0 < r.low <= r.value <= r.high and r.baseline and r.pairs >= 6 for r in rows)
@@ -140,7 +141,7 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
 def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):
     found = {r.name: r for r in rows}
     details = found["scan_exact_over_bound"].details
-    assert details["equal_counts"] == "9 of 9"
+    assert details["equal_counts"] == "15 of 15"
     assert found["scan_exact_over_bound"].value == pytest.approx(details["achieved_speedup"] / details["bound_from_macs"])
     assert details["achieved_speedup"] == found["scan_exact_speedup"].value
 

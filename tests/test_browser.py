@@ -1,4 +1,4 @@
-"""The page in a real browser: faders, keyboard, undo, links, reload. Skipped without Chromium."""
+"""The page in a real browser: faders, keyboard, undo, links, reload, what is sent. Skipped without Chromium."""
 
 import re
 import time
@@ -68,7 +68,7 @@ class Open:
             self.page.mouse.up()
 
     def metric(self, label: str):
-        return self.page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+        return self.page.locator(".card").filter(has=self.page.locator(".label", has_text=label)).locator(".value")
 
     def accuracy(self) -> float:
         text = self.metric("Accuracy").inner_text()
@@ -219,3 +219,97 @@ def test_another_model_shows_its_own_faders(prune):
     prune.visit("?model=digits-mlp")
     groups = analyse(load("digits-mlp")).profile.groups
     assert prune.page.locator(".strip .lower").all_inner_texts() == [label(group.name)[1] for group in groups]
+
+
+# --------------------------------------------------------------------------- what is sent, what stays
+
+BYTES_OF_A_MOVE = 40_000  # 60 parts; a slow machine takes more looks at the same measurement
+
+
+class Meter:
+    """Counts what the browser receives: messages of the page's socket, and answers to its questions."""
+
+    def __init__(self, page):
+        self.bytes, self.last, self._asked = 0, time.monotonic(), set()
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.webSocketFrameReceived", lambda event: self._add(self._length(event["response"])))
+        session.on("Network.requestWillBeSent", lambda event: self._asked.add(event["requestId"]))
+        session.on("Network.loadingFinished", self._finished)
+
+    @staticmethod
+    def _length(frame: dict) -> int:
+        return len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])  # binary comes as base64
+
+    def _finished(self, event: dict) -> None:
+        if event["requestId"] in self._asked:
+            self._add(int(event["encodedDataLength"]))
+
+    def _add(self, count: int) -> None:
+        self.bytes, self.last = self.bytes + count, time.monotonic()
+
+    def wait_for_quiet(self, page, seconds: float = 4, most: float = 180) -> None:
+        end = time.monotonic() + most
+        while time.monotonic() - self.last < seconds:
+            assert time.monotonic() < end, f"Still receiving after {most} s."
+            page.wait_for_timeout(200)
+
+
+def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
+    recipe = _both("shapes-mobilenet")
+    meter = Meter(prune.page)
+    prune.visit(f"?model=shapes-mobilenet&recipe={recipe.to_url()}")
+    assert 50 <= prune.page.locator(".strip").count() <= 70
+    prune.final()
+    meter.wait_for_quiet(prune.page)
+    meter.bytes = 0
+    part = next(iter(recipe.channels))
+    prune.fader(part).focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({part: 0.2})
+    prune.page.wait_for_timeout(1000)
+    prune.final()
+    meter.wait_for_quiet(prune.page)
+    assert 1_000 < meter.bytes < BYTES_OF_A_MOVE
+
+
+def _both(model: str) -> Recipe:
+    """One channel fader and one weights fader moved, so that both banks are shown."""
+    profile = analyse(load(model)).profile
+    return Recipe(channels={next(iter(profile.free_groups)): 0.1}, weights={next(iter(profile.prunable_layers)): 0.1})
+
+
+def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
+    prune.visit(f"?model=digits-cnn&recipe={Recipe(channels={'conv1': 0.25}).to_url()}").final()
+    expect(prune.page.get_by_text("Each point is measured, on the first")).to_be_visible()
+    plot = prune.page.locator(".live-figure .plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    prune.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    prune.page.mouse.down()
+    prune.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.7, steps=5)
+    prune.page.mouse.up()
+    state = "plot => [plot.layout.xaxis.range.map(Number), plot.data.at(-1).x[0]]"
+    prune.page.wait_for_function("() => document.querySelector('.live-figure .plot').layout.xaxis.autorange === false")
+    zoomed, star = plot.evaluate(state)
+    plot.evaluate("plot => { plot.marked = true; }")
+    prune.fader("conv2").focus()
+    for _ in range(3):
+        prune.page.keyboard.press("PageUp")
+    prune.page.wait_for_function("before => document.querySelector('.live-figure .plot').data.at(-1).x[0] !== before", arg=star)
+    assert plot.evaluate(state)[0] == pytest.approx(zoomed)
+    assert plot.evaluate("plot => plot.marked === true")
+
+
+def test_numbers_are_marked_as_older_the_moment_the_hand_lets_go(prune):
+    prune.visit("?model=digits-cnn").final()
+    prune.page.evaluate(
+        """() => { window.marks = []; const root = document.documentElement;
+        new MutationObserver(() => window.marks.push(root.hasAttribute("data-older-numbers")))
+          .observe(root, { attributes: true, attributeFilter: ["data-older-numbers"] }); }"""
+    )
+    prune.fader("conv1").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.page.wait_for_function("() => window.marks.length >= 2")
+    assert prune.page.evaluate("window.marks")[:2] == [True, False]
+    assert prune.comes_to_hold("conv1") == 0.1

@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from nasty import NASTY, TOKENS, BakedBatch
 from torch import nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.audit import audit
+from explorer.auditing.control import flat
+from explorer.building import prepare
 from explorer.graph.export import analyse
-from explorer.values import Subject, subject_id
+from explorer.values import Recipe, Subject, subject_id
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -91,3 +94,35 @@ def test_a_batch_baked_into_the_graph_is_analysed_or_explained():
     profile = analyse(Subject(subject_id(model), "baked", model, None, torch.randn(2, 7))).profile
     assert profile.error is None and {g.name: g.units for g in profile.free_groups.values()} == {"a": 6}
     assert profile.macs == 7 * 6 + 6 * 4
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_models_are_pruned_and_proven_or_say_why_not(name):
+    make, shape, expected = NASTY[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = make().eval()
+        example = torch.randint(20, (2, *shape)) if name == "tied_embedding" else torch.randn(2, *shape)
+    subject = Subject(subject_id(model), name, model, None, example)
+    graph = analyse(subject)
+    assert {group.name: group.units for group in graph.profile.free_groups.values()} == expected
+    report = audit(subject, graph)
+    assert report.verified or not expected, report.reason
+    assert all(item["reason"] for item in report.frozen)
+    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(expected, 0.5))).model
+    assert set(small.state_dict()) == set(model.state_dict())
+    three = example[:1].expand(3, *shape)
+    assert flat(small(three)).shape == flat(model(three)).shape
+
+
+def test_a_graph_written_for_one_batch_runs_on_any():
+    model = BakedBatch().eval()
+    subject = Subject(subject_id(model), "baked", model, None, torch.randn(2, *TOKENS))
+    graph = analyse(subject)
+    candidate = prepare(subject, graph, Recipe(channels={"a": 0.5}))
+    dense = prepare(subject, graph, Recipe())
+    x = torch.randn(5, *TOKENS)
+    whole = torch.cat([model(torch.cat([part, part])[:2])[: len(part)] for part in x.split(2)])
+    assert torch.allclose(dense.model(x), whole, atol=1e-6) and candidate.model(x).shape == (5, 4)
+    assert candidate.static.macs < dense.static.macs == graph.profile.macs
+    assert audit(subject, graph).verified

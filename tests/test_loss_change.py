@@ -90,7 +90,8 @@ def test_a_report_holds_both_and_every_view_shows_them():
     assert words.change == f"{report.pruned.loss - report.baseline.loss:+.3f}" and words.predicted == f"{told:+.3f}"
     shown = f"{words.change}; first order {words.predicted}"
     assert shown in report_text(report)
-    assert f"loss {words.pruned}, change {words.change}, first order {words.predicted}" in cards(report)[0].notes
+    notes = (f"loss {words.pruned}, change {words.change}", f"first order predicted {words.predicted}")
+    assert cards(report)[0].notes[-2:] == notes
     assert any(words.pruned in row and words.predicted in row[3] for row in quantities(report))
     assert table_of(report).set_index("quantity").loc["predicted_loss_change", "pruned"] == told
     assert Report.from_json(report.to_json()) == report

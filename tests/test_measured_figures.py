@@ -7,10 +7,12 @@ import pytest
 from explorer.figures.curve_comparison import COLOURS, curve_comparison
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
+from explorer.labels import LABELS
 from explorer.sensitivity.additivity import Additivity
 from explorer.sensitivity.stopping import reach
 from explorer.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.statistics import paired_drop
+from explorer.tables import labelled, scans, to_csv
 from explorer.ui.sensitivities import words
 from explorer.values import Measurement, Recipe, Report
 
@@ -61,7 +63,9 @@ def test_foreign_names_are_no_markup():
 def scan(granularity, points) -> Scan:
     """(part, ratio) -> (worse, better) of 1,000."""
     made = tuple(
-        SensitivityPoint(part, granularity, ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0.0, 0.0, True)
+        SensitivityPoint(
+            part, granularity, ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0, 0, True
+        )
         for (part, ratio), (b, c) in points.items()
     )
     return Scan({}, ScanPlan(granularity, (0.2, 0.4), None), Measurement(), made, 1000, 4)
@@ -72,9 +76,19 @@ def test_cells_are_drops_in_points_and_gaps_stay_empty():
     (cells,) = figure.data
     assert list(cells.x) == ["20 %", "40 %"] and list(cells.y) == ["a", "b"]
     assert [list(row) for row in cells.z] == [[pytest.approx(1), pytest.approx(30)], [None, pytest.approx(-0.2)]]
-    assert [list(row) for row in cells.text] == [["1", "30"], ["", "0"]]  # never -0
+    assert [list(row) for row in cells.text] == [["1", "30"], ["", "(0)"]]  # never -0; in brackets what may be chance
+    assert "a real loss" in cells.customdata[0][1] and "not distinguishable from chance" in cells.customdata[1][1]
     assert "1.0 points lost (" in cells.customdata[0][0] and "1,000 samples" in cells.customdata[0][0]
     assert cells.customdata[1][0] == "not measured yet"
+
+
+def test_the_table_judges_the_points_of_a_scan_as_one_family():
+    table = scans([scan("channel", {("=a", 0.2): (10, 0), ("=a", 0.4): (5, 0), ("b", 0.2): (5, 0), ("b", 0.4): (0, 0)})])
+    assert list(table["finding"]) == ["worse", *["not distinguishable"] * 3]
+    assert list(table["p_holm"]) == pytest.approx([4 / 2**10, 3 / 32, 3 / 32, 1])  # mid-p of 10:0 is 2^-10, of 5:0 2^-5
+    alone = scans([scan("channel", {("b", 0.2): (5, 0)})])
+    assert list(alone["finding"]) == ["worse"]  # the negative control: the same flips, without a family
+    assert "'=a" in to_csv(table) and LABELS["finding"] in labelled(table).columns and scans([]).empty
 
 
 def test_both_granularities_stand_side_by_side_on_one_scale():

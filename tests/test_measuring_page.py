@@ -10,6 +10,8 @@ from explorer.engine import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.sensitivity.scan import ScanPlan, known, scan
+from explorer.ui import staircase
+from explorer.ui.console.model import Edit
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
@@ -72,3 +74,21 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
     app = until(visited(), "parts of your recipe would lose")
     assert "Accuracy that each part loses alone" in charts(app)
     assert not any("sensitivity of channels" in button.label for button in app.button)
+
+
+def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(monkeypatch):
+    fast = {"conv1": (0.0, 0.25, 0.5)}
+    monkeypatch.setattr(staircase, "fast_ratios", lambda group: fast.get(group, ()))
+    edit = Edit(1, {"channels": {"conv1": 0.41, "conv2": 0.41}, "weights": {"fc": 0.41}}, {})
+    monkeypatch.setattr(staircase.session, "shown", lambda key, default=None: False)
+    assert staircase.snapped(edit) == edit  # the negative control
+    monkeypatch.setattr(staircase.session, "shown", lambda key, default=None: key == staircase.SNAPS)
+    snapped = staircase.snapped(edit)
+    assert snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}} and snapped.sequence == 1
+
+
+def test_without_a_measured_staircase_the_option_says_so():
+    app = visited()
+    assert not any("No fader snaps yet" in caption.value for caption in app.caption)
+    fine(next(toggle for toggle in app.toggle if toggle.label == "Faders snap to fast widths").set_value(True).run())
+    assert any("No fader snaps yet" in caption.value for caption in app.caption)

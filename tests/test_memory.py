@@ -145,7 +145,7 @@ def test_the_page_frees_memory_and_what_it_needs_comes_back(folder):
     for_this_test = Cache(4, "only for this test")
     for_this_test.put("a", torch.zeros(10))
     assert "only for this test" in listed(fine(app.run()))
-    fine(named(app.button, "Free").click().run())
+    fine(named(app.button, "Free the memory").click().run())
     assert "only for this test" not in listed(app) and for_this_test.get("a") is None
     assert "models and their data" in listed(app) and "analysed graphs" in listed(fine(app.run()))
 
@@ -170,4 +170,4 @@ def test_a_closed_popover_looks_nothing_up(folder, monkeypatch):
 
 def test_a_class_frees_nothing(folder):
     settings.configure(settings.Settings(("digits-mlp",), "cpu", classroom=Classroom()))
-    assert not [found for found in unfolded().button if found.label == "Free"]
+    assert not [found for found in unfolded().button if found.label == "Free the memory"]

@@ -99,7 +99,7 @@ def test_the_command_draws_a_curve_and_keeps_and_exports_a_result(tmp_path, caps
     assert [point["strength"] for point in answer["points"]] == [0.5, 1.0]
     assert main([*words, "--curve", "0.5,1"]) == 0
     assert capsys.readouterr().out.count("recalibrated") == 2
-    assert main([*words, "--curve", "two"]) == 2
+    assert main([*words, "--curve", "two"]) == main([*words, "--curve", "--controls"]) == 2
     assert main([*words, "--keep", "by command"]) == 0
     (run,) = (run for run in Store(paths.cache()).runs() if run.recovery)
     assert run.note == "by command" and run.name in capsys.readouterr().err

@@ -24,7 +24,7 @@ def test_looks_rise_to_the_total_and_none_leaves_only_a_few_samples(total):
 
 
 def test_looks_grow_by_a_tenth_so_that_no_point_runs_on_for_long():
-    assert looks(5000)[:4] == (64, 128, 256, 384) and len(looks(5000)) == 26
+    assert looks(5000)[:4] == (64, 128, 256, 384) and len(looks(5000)) == 29
     assert all(later <= 1.1 * earlier + 128 for earlier, later in pairwise(looks(50_000)[:-1]))
 
 
@@ -86,7 +86,8 @@ def test_negative_control_at_a_level_that_does_not_pay_they_fail():
 
 def test_findings_by_hand():
     # mid-p of 5:0 is 1/32, of 20:0 2^-20, of 0:20 the same, of 4:4 is 1; Holm: 4 * 2^-20, 4 * 2^-20, 2/32, 1
-    points = [("a", 0.1, 0.1, 5, 0, 0.95), ("a", 0.2, 0.2, 20, 0, 0.95), ("b", 0.1, 0.1, 0, 20, 0.95), ("b", 0.2, 0.2, 4, 4, 0.95)]
+    asked = {("a", 0.1): (5, 0), ("a", 0.2): (20, 0), ("b", 0.1): (0, 20), ("b", 0.2): (4, 4)}
+    points = [(part, ratio, ratio, b, c, 0.95) for (part, ratio), (b, c) in asked.items()]
     found = findings(points)
     assert [found[part, ratio].word for part, ratio, *_ in points] == [
         "not distinguishable", "worse", "better", "not distinguishable",

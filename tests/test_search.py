@@ -4,13 +4,16 @@ import json
 
 import pytest
 
+from explorer import paths
 from explorer.cli import main
-from explorer.engine import Conditions, prune
+from explorer.engine import Conditions, allocate, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.job_state import Progress
 from explorer.loaders import load
-from explorer.search import TAG, Search, SearchPlan, Trial, check_winner, search
+from explorer.search import TAG, WITH_SCAN, WITHOUT_SCAN, Search, SearchPlan, Trial, check_winner, search
+from explorer.sensitivity.run import ScanRun
+from explorer.sensitivity.scan import Scan, ScanPlan, scan
 from explorer.statistics import paired_drop
 from explorer.store import Store
 from explorer.values import Recipe
@@ -79,6 +82,38 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     *_, checked = check_winner(*mlp, found, FEW, store=Store(tmp_path))
     assert checked.split == "held_out" and checked.recipe == winner.recipe
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any("opened 1 time" in text for text in checked.notes)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    *_, known = scan(*mlp, ScanPlan("channel"), FEW)
+    _, found = searched(mlp, cache, 8)
+    assert found.notes == (WITH_SCAN.format(parts="channels"),)
+    first = found.trials[0]
+    assert first.origin == "sensitivity_budget at 50 %" and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
+    wanted = allocate(*mlp, Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
+    assert first.recipe.channels == wanted.channels
+    steps, again = searched(mlp, cache, 8)
+    assert again.trials == found.trials and len(steps) == 2  # nothing is measured a second time
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["none", "stopped"])
+def test_without_a_finished_scan_none_is_run_and_the_search_says_so(mlp, cache, begun, monkeypatch):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    if begun:
+        running = scan(*mlp, ScanPlan("channel"), FEW)
+        next(step for step in running if isinstance(step, Scan) and step.points)
+        running.close()
+    monkeypatch.setattr(ScanRun, "steps", lambda run: pytest.fail("a scan was run"))
+    _, found = searched(mlp, cache, 4)
+    assert found.notes == (WITHOUT_SCAN.format(parts="channels"),)
+    assert not any("sensitivity_budget" in trial.origin for trial in found.trials)
 
 
 def test_without_a_winner_held_out_data_stays_closed(mlp, tmp_path):

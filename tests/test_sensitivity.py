@@ -291,6 +291,8 @@ def test_a_scan_is_json_and_gives_curves(tmp_path):
     data = json.loads(json.dumps(found.to_json()))
     assert data["mode"] == "exact" and data["finished"] and len(data["points"]) == data["expected_points"] == 9
     assert set(data["points"][0]["drop"]) == {"estimate", "low", "high", "verdict", "level"}
+    assert data["points"][0]["exact_drop"]["half_width"] == 0 and data["points"][0]["finding"] in ("worse", "not distinguishable")
+    assert 0 <= data["points"][0]["p_value"] <= data["points"][0]["p_holm"] <= 1
     assert found.drops()["conv1"][1] == (0.5, found.points[1].drop.estimate)
     assert found.losses()["conv3"][2] == (0.8, found.points[8].loss_growth)
 
@@ -301,7 +303,9 @@ def test_a_scan_is_json_and_gives_curves(tmp_path):
 def made(points: dict[tuple[str, float], tuple[int, int]]) -> Scan:
     """A scan of 1,000 samples: (part, ratio) -> (worse, better)."""
     made_points = tuple(
-        SensitivityPoint(part, "channel", ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0.0, 0.0, True)
+        SensitivityPoint(
+            part, "channel", ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0, 0, True
+        )
         for (part, ratio), (b, c) in points.items()
     )
     return Scan({}, ScanPlan("channel", (0.2, 0.4), None), Measurement(), made_points, 1000, len(made_points))

@@ -15,7 +15,8 @@ from ..values import Subject
 from .walking import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
-TINY = 1e-3
+TINY = 1e-3  # of a parameter's largest magnitude
+SILENT = 1e-3  # of the mean variance
 
 
 def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Generator[Progress, None, dict[str, Tensor]]:
@@ -48,9 +49,9 @@ def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Gen
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel of (batch, channels, ...)."""
+    """Mean and variance of each channel of (batch, channels, ...); 1 for one that is silent, which would be blown up else."""
     variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
-    return mean, variance
+    return mean, torch.where(variance > SILENT * variance.mean(), variance, 1.0)
 
 
 def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:

@@ -4,11 +4,12 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx
 
 from ..job_state import Progress
 from ..masking import positions
 from ..values import Masks, ModelProfile, Slot
+from .walking import WideRun
 
 
 def flat(outputs: Any) -> Tensor:
@@ -26,7 +27,7 @@ def relative_difference(found: Tensor, expected: Tensor) -> float:
 
 
 def negative_control(
-    profile: ModelProfile, masks: Masks, twin: nn.Module, inputs: Tensor, expected: Tensor
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, inputs: Tensor, expected: Tensor
 ) -> Generator[Progress, None, float | None]:
     """Swap two kept positions on one slot only; the median difference over the first, middle and last such slot."""
     candidates = _swappable(profile, masks, twin)
@@ -38,7 +39,7 @@ def negative_control(
     return sorted(differences)[len(differences) // 2] if differences else None
 
 
-def _swappable(profile: ModelProfile, masks: Masks, twin: nn.Module) -> list[tuple[Tensor, int, int, int]]:
+def _swappable(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> list[tuple[Tensor, int, int, int]]:
     """(tensor, dim, a, b): weights that read a group of which at least two units are kept."""
     tensors = dict(twin.named_parameters(remove_duplicate=False))
     surviving = positions(profile, masks.channels)
@@ -68,12 +69,12 @@ def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
 
 
 @torch.no_grad()
-def _swapped(twin: nn.Module, tensor: Tensor, dim: int, a: int, b: int, inputs: Tensor, expected: Tensor) -> float:
+def _swapped(twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, inputs: Tensor, expected: Tensor) -> float:
     order = torch.arange(tensor.shape[dim])
     order[[a, b]] = order[[b, a]]
     original = tensor.data
     try:
         tensor.data = original.index_select(dim, order)
-        return relative_difference(flat(twin(inputs)), expected)
+        return relative_difference(flat(WideRun(twin).run(inputs)), expected)
     finally:
         tensor.data = original

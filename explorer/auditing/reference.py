@@ -53,7 +53,7 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
     if name in PRODUCTS:
         args = _zeroed(args, node.args, left)
     if name in STATISTICS and isinstance(source, fx.Node):
-        kept = _kept_mask(left.coupling.values[source.name], left)
+        kept = _kept_mask(args[0], left.coupling.values[source.name], left)
         if kept is not None:
             return STATISTICS[name](args, kwargs, kept)
     if name == "batch_norm" and left.kept(left.coupling.values[source.name]) and len(args) > 4 and args[4] is not None:
@@ -61,12 +61,18 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
     return target(*args, **kwargs)
 
 
-def _kept_mask(value: Any, left: Survivors) -> Tensor | None:
-    """A broadcastable bool of the kept positions of a value, or None when all are."""
+def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
+    """A broadcastable bool of the kept positions of a value, or None when all are.
+
+    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads are silent by
+    their weights, and nothing is summed over them.
+    """
     if not isinstance(value, Labelled) or not left.kept(value):
         return None
     mask = torch.ones((1,) * len(value.shape), dtype=torch.bool)
     for dim, line in left.kept(value).items():
+        if len(line) != tensor.shape[dim]:
+            continue
         mask = mask & line.view([-1 if d == dim else 1 for d in range(len(value.shape))])
     return mask
 
@@ -75,5 +81,5 @@ def _zeroed(arguments: Any, nodes: Any, left: Survivors) -> Any:
     """The arguments of a product, zero at removed positions; lists of tensors are looked into."""
     if isinstance(arguments, list | tuple):
         return type(arguments)(_zeroed(a, n, left) for a, n in zip(arguments, nodes, strict=True))
-    mask = _kept_mask(left.coupling.values.get(nodes.name), left) if isinstance(nodes, fx.Node) else None
+    mask = _kept_mask(arguments, left.coupling.values.get(nodes.name), left) if isinstance(nodes, fx.Node) else None
     return arguments if mask is None else arguments * mask

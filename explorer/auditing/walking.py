@@ -42,7 +42,7 @@ def walk(
             return look_up(node.args[0])
         with torch.no_grad():  # never over a yield: another job may run there
             args, kwargs = (fx.node.map_aggregate(look_up(item), double_dtype) for item in (node.args, node.kwargs))
-            values[node.name] = call(node, args, kwargs)
+            values[node.name] = widened(call(node, args, kwargs))
         del args, kwargs
         for source in node.all_input_nodes:
             readers[source.name] -= 1
@@ -57,11 +57,19 @@ def tensor_of(program: torch.export.ExportedProgram, state: Mapping[str, Tensor]
     return state[name] if name in state else program.constants[name]
 
 
-def widened(tensor: Tensor) -> Tensor:
-    """float64, if it holds fractions."""
-    return tensor.double() if tensor.is_floating_point() else tensor
+def widened(value: Any) -> Any:
+    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever it stands."""
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def double_dtype(item: Any) -> Any:
     """A graph's literal float32 becomes float64 too."""
     return torch.float64 if item is torch.float32 else item
+
+
+class WideRun(fx.Interpreter):
+    """A model of float64 parameters, run by its graph: what its operators make of literals is widened too."""
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        args, kwargs = (fx.node.map_aggregate(item, double_dtype) for item in (args, kwargs))
+        return widened(super().call_function(target, args, kwargs))

@@ -12,6 +12,7 @@ from ..engine import Conditions, build, masks_for, prepare, split_for, stream
 from ..evaluation import batch_of, batch_size, evaluate
 from ..graph.export import ModelGraph
 from ..jobs import Lanes
+from ..resuming import KEPT_BYTES, Trail
 from ..sensitivity.scan import scan
 from ..sensitivity.values import ScanPlan
 from ..storage_size import sizes
@@ -22,6 +23,7 @@ from .size import Size, opened
 GOALS_MS = {"digits-cnn": 300.0, "shapes-resnet": 600.0}  # from the release of a fader to a number in the browser
 BROWSER_MS = 150.0  # of them, what a page's round trip takes by itself
 OVERHEAD = 1.1
+LATE_SAMPLES = 1024
 TIMEOUT_S = 120.0
 
 
@@ -145,6 +147,28 @@ def _endless_scan(subject: Subject, graph: ModelGraph, conditions: Conditions) -
     while True:
         with tempfile.TemporaryDirectory() as folder:
             yield from scan(subject, graph, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder))
+
+
+# --------------------------------------------------------------------------- the same fader again
+
+
+def late_move(size: Size, device: str) -> Iterator[Row]:
+    """The last fader moved once more: begun at its layer from kept activations, over the whole forward of the same recipe."""
+    subject, graph = opened(size.live)
+    conditions = Conditions(min(LATE_SAMPLES, size.samples, len(_tuning(subject))), device=device, latency=False)
+    trail, start = Trail(KEPT_BYTES[device]), recipe_at(graph, True, 0.0)
+    list(stream(subject, graph, start, conditions, trail=trail))
+    late = list(graph.profile.free_groups)[-1]
+
+    def make(index: int) -> tuple[Work, Work]:
+        recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.long_pairs + 1)})
+        again = lambda: list(stream(subject, graph, recipe, conditions, trail=trail))  # noqa: E731
+        return again, lambda: list(stream(subject, graph, recipe, conditions))
+
+    pairs = interleaved(make, size.long_pairs, device)
+    details = {"model": subject.name, "group": late, "samples": conditions.samples, "kept_bytes": trail.bytes}
+    yield row("late_move_speedup", pairs, "the same evaluation without kept activations", inverse=True,
+              bound_by="cut, build, sizes, and the layers from the fader on", details=details)  # fmt: skip
 
 
 # --------------------------------------------------------------------------- masks

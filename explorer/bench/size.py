@@ -13,6 +13,7 @@ class Size:
     """Args:
     live, small: sample models for full evaluations; for the first answer, also the smaller one.
     scanned: the sample model of the adaptive scan.
+    also_scanned: further ones, in a part of their own that is measured on request.
     foreign: (model, layer that stays) of the comparison with Torch-Pruning.
     samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh more.
     pairs: of work that takes less than a second.
@@ -32,6 +33,7 @@ class Size:
     scan_batches: int = 6
     scan_points: int = 18
     starts: int = 6
+    also_scanned: tuple[str, ...] = ("shapes-mobilenet", "shapes-resnet")
 
 
 FULL = Size()

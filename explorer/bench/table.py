@@ -9,25 +9,29 @@ from ..environment import environment, usable_cores
 from ..errors import UnknownNameError
 from ..job_state import Progress
 from .compacting import compaction
-from .live import first_answers, full_evaluation, mask_overhead
+from .live import first_answers, full_evaluation, late_move, mask_overhead
 from .rows import Row
-from .scans import adaptive, exact
+from .scans import adaptive, adaptive_others, exact
 from .size import FULL, Size
 from .startup import startup
 
 PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
     "first_answer": first_answers,
+    "late_move": late_move,
     "mask_overhead": mask_overhead,
     "compact": compaction,
     "startup": startup,
     "live_full": full_evaluation,
     "scan_exact": exact,
     "scan_adaptive": adaptive,
+    "scan_adaptive_others": adaptive_others,
 }
+ON_REQUEST = ("scan_adaptive_others",)  # takes minutes
+DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 
 
-def bench(size: Size = FULL, device: str = "cpu", parts: Sequence[str] = tuple(PARTS)) -> Iterator[Row | Progress]:
+def bench(size: Size = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT) -> Iterator[Row | Progress]:
     """Measure the rows: Progress before each part, a Row whenever one is known.
 
     The goals are those of the full size; a smaller table has none.

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..bench.rows import Row
 from ..bench.size import FULL, QUICK
-from ..bench.table import PARTS, bench, surroundings
+from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..job_state import Progress
 from .model import add_device, set_up
 from .output import note, print_json, table
@@ -15,7 +15,7 @@ MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="tiny models and few pairs: shows that it works, resolves little")
-    parser.add_argument("--only", metavar="PART,...", help=f"some of: {', '.join(PARTS)}")
+    parser.add_argument("--only", metavar="PART,...", help=f"some of: {', '.join(PARTS)} (else all but {', '.join(ON_REQUEST)})")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown part or device.
     """
     device = set_up(arguments.device)
-    size, parts = QUICK if arguments.quick else FULL, arguments.only.split(",") if arguments.only else tuple(PARTS)
+    size, parts = QUICK if arguments.quick else FULL, arguments.only.split(",") if arguments.only else DEFAULT
     rows: list[Row] = []
     for step in bench(size, device, parts):
         if isinstance(step, Progress):

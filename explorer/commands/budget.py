@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     found: Budget | None = None
     for step in accuracy_budget(
         subject, graph, recipe, arguments.largest_drop, allocator=name, granularity=arguments.granularity,
-        conditions=Conditions(arguments.samples, device=device), looks=arguments.looks, params=params, losses=losses,
+        conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype), looks=arguments.looks,
+        params=params, losses=losses,
     ):  # fmt: skip
         found = step if isinstance(step, Budget) else found
         progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe, families = _families(arguments, subject, graph)
     families += [by_chance(family) for family in families] if arguments.control else []
     lines: Lines = {family.name: () for family in families}
-    for step in curves(subject, graph, families, Conditions(arguments.samples, device=device)):
+    for step in curves(subject, graph, families, Conditions(arguments.samples, device=device, dtype=arguments.dtype)):
         lines = _told(step, lines)
     if arguments.latency:
         for step in timed(subject, graph, lines, device):

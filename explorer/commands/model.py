@@ -11,6 +11,7 @@ from ..environment import pick_device, usable_threads
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph, analyse
 from ..loaders import load, split_spec
+from ..precision import DTYPES
 from ..registry import LOADERS, SAMPLES
 from ..values import Subject
 
@@ -25,6 +26,11 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    told = f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect is measured, too"
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help=told)
 
 
 def set_up(device: str = "cpu") -> str:

@@ -12,7 +12,7 @@ from ..held_out import held_out
 from ..replay import masks_fingerprint
 from ..resolving import resolve
 from ..store import Store
-from .model import add_device, add_model, opened, set_up
+from .model import add_device, add_dtype, add_model, opened, set_up
 from .output import note, print_json, progress
 from .recipe import add_recipe, recipe_of
 from .report_text import accuracy, report_text
@@ -30,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
-    """--samples, --device, --json."""
+    """--samples, --device, --dtype, --json."""
     parser.add_argument("--samples", type=int, metavar="N", help="measure on the first N samples (default: all)")
     add_device(parser)
+    add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = recipe_of(arguments, subject, graph)
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
-    conditions = Conditions(arguments.samples, "tuning", device, not arguments.no_latency)
+    conditions = Conditions(arguments.samples, "tuning", device, not arguments.no_latency, dtype=arguments.dtype)
     opening = None
     if arguments.held_out:
         conditions, opening = held_out(subject, conditions, Store(paths.cache()))

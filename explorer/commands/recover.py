@@ -76,6 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise RecipeError("Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe.")
     conditions = Conditions(arguments.samples, "tuning", device, latency=False)
     strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
+    if strengths and (arguments.controls or arguments.keep is not None):
+        raise RecipeError("--curve is about several recipes, so it goes without --controls and --keep; give those for one.")
     if arguments.dry_run:
         return _cost(subject, graph, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:

@@ -5,6 +5,7 @@ import argparse
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..job_state import Progress
+from ..sensitivity.family import Finding
 from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
 from ..statistics import format_drop
 from ..values import Choice, Recipe
@@ -23,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="count every sample at every point")
     how.add_argument(
-        "--tolerance", type=float, default=0.01, metavar="T", help="half-width at which a point is done (default: 0.01)"
+        "--tolerance", type=float, default=0.01, metavar="T",
+        help="a point is done once what all samples would say is known to within T, or a fifth of the drop (default: 0.01)",
     )
     parser.add_argument("--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)")
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
@@ -57,6 +59,8 @@ def ratios_of(text: str | None) -> tuple[float, ...]:
 def run(arguments: argparse.Namespace) -> None:
     """Print a line a point, as it stands at the end; what was counted before is not counted again.
 
+    "in the family" judges all points of the scan together (Holm); the words of a change are about its point alone.
+
     Raises:
         ExplorerError: the model, the criterion or a ratio are not as they must be.
     """
@@ -78,9 +82,12 @@ def run(arguments: argparse.Namespace) -> None:
         note(text)
     if arguments.json:
         return print_json(found.to_json())
-    return print(table(["part", "ratio", "removed", "accuracy", "change", "loss"], [_row(point) for point in found.points]))
+    judged = found.findings()
+    rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
+    return print(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
 
 
-def _row(point: SensitivityPoint) -> list[str]:
+def _row(point: SensitivityPoint, finding: Finding) -> list[str]:
     seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
-    return [point.part, percent(point.ratio), percent(point.achieved), seen, format_drop(point.drop), f"{point.loss_growth:+.3f}"]
+    grown = f"{point.loss_growth:+.3f}"
+    return [point.part, percent(point.ratio), percent(point.achieved), seen, grown, finding.word, format_drop(point.drop)]

@@ -40,13 +40,15 @@ def run(arguments: argparse.Namespace) -> None:
     device = set_up(arguments.device)
     plan = SearchPlan(arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed)
     subject, graph = opened(arguments)
-    conditions = Conditions(arguments.samples, device=device, latency=False)
+    conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     found = Search(plan, ())
     for step in search(subject, graph, recipe_of(arguments, subject, graph), plan, conditions):
         if isinstance(step, Search):
             found = step
         progress(f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front")
     progress("")
+    for told in found.notes:
+        note(told)
     checked: Report | None = None
     if found.winner is not None and not arguments.no_held_out and has_held_out(subject):
         *_, checked = check_winner(subject, graph, found, conditions)

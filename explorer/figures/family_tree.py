@@ -21,7 +21,7 @@ def family_tree(tree: Sequence[Branch], names: Mapping[str, str], chosen: Sequen
         names: run -> what stands beside it.
         chosen: runs that get a ring.
     """
-    drawn = figure("Where each run came from", "", "", height=110 + ROW * max(3, len(tree)), showlegend=True)
+    drawn = figure("Where each run came from", "", "", height=190 + ROW * max(2, len(tree)), showlegend=True)
     deepest = max((branch.depth for branch in tree), default=0)
     drawn.update_xaxes(visible=False, range=[-0.4, deepest + ROOM], fixedrange=True)
     drawn.update_yaxes(visible=False, range=[len(tree) - 0.4, -0.6], fixedrange=True)

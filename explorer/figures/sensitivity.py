@@ -6,11 +6,17 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..labels import LABELS
+from ..sensitivity.family import Finding
 from ..sensitivity.values import Scan, SensitivityPoint
 from .style import CLEAR, figure, nothing, tall, text
 
 TITLES = {"channel": "channels of each coupled group", "weight": "single weights of each layer"}
 LABELLED = 40  # parts up to which the cells hold their numbers
+REAL = {
+    "worse": "a real loss, even with all points of this scan as one family",
+    "better": "a real gain, even with all points of this scan as one family",
+    "not distinguishable": "with all points of this scan as one family: not distinguishable from chance",
+}
 SCALE = "Cividis_r"  # light is harmless, dark is sensitive; reads without red and green
 
 
@@ -46,20 +52,24 @@ def _cells(scan: Scan) -> go.Heatmap:
     ratios, parts = scan.plan.ratios, scan.by_part
     found = [{point.ratio: point for point in points} for points in parts.values()]
     grid: list[list[SensitivityPoint | None]] = [[row.get(ratio) for ratio in ratios] for row in found]
-    show = len(parts) <= LABELLED
+    show, judged = len(parts) <= LABELLED, scan.findings()
     return go.Heatmap(
         x=[f"{100 * ratio:g} %" for ratio in ratios], y=[text(part) for part in parts],
         z=[[None if p is None else 100 * p.drop.estimate for p in row] for row in grid],
-        text=[["" if p is None else f"{round(100 * p.drop.estimate)}" for p in row] for row in grid],
+        text=[["" if p is None else _cell(p, judged[p.part, p.ratio]) for p in row] for row in grid],
         texttemplate="%{text}" if show else None, textfont={"size": 10},
-        customdata=[[_words(p) for p in row] for row in grid],
+        customdata=[["not measured yet" if p is None else _words(p, judged[p.part, p.ratio]) for p in row] for row in grid],
         hovertemplate="%{y}, %{x} removed: %{customdata}<extra></extra>", coloraxis="coloraxis", xgap=1, ygap=1,
     )  # fmt: skip
 
 
-def _words(point: SensitivityPoint | None) -> str:
-    if point is None:
-        return "not measured yet"
+def _cell(point: SensitivityPoint, finding: Finding) -> str:
+    """Points lost; in brackets where the drop may be chance."""
+    lost = f"{round(100 * point.drop.estimate)}"
+    return f"({lost})" if finding.word == "not distinguishable" else lost
+
+
+def _words(point: SensitivityPoint, finding: Finding) -> str:
     low, high = 100 * point.drop.low, 100 * point.drop.high
-    loss = f"loss {point.loss_growth:+.3f}"
-    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {loss}, {point.samples:,} samples"
+    told = REAL[finding.word]
+    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} samples<br>{told}"

@@ -125,6 +125,8 @@ class Walk:
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
+        there = lambda item: torch.device("meta") if isinstance(item, torch.device) else item  # noqa: E731
+        args, kwargs = (fx.node.map_aggregate(item, there) for item in (args, kwargs))
         if "device" in kwargs:
             kwargs = {**kwargs, "device": torch.device("meta")}
         with torch.no_grad():

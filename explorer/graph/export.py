@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,16 +37,26 @@ def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.Expo
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
     try:
-        batch = torch.export.Dim("batch", min=1)
         try:
-            return torch.export.export(model, (example,), dynamic_shapes=({0: batch},), strict=False)
-        except Exception:
-            return torch.export.export(model, (example,), strict=False)
-    except Exception as error:  # torch.export raises many kinds; each means the same to the user
-        first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
-        raise GraphError(f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible.") from error
+            return _traced(model, example, dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+        except GraphError:
+            return _traced(model, example)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.export.ExportedProgram:
+    """
+    Raises:
+        GraphError: the model cannot be traced in this way.
+    """
+    try:
+        return torch.export.export(model, (example,), strict=False, **options)
+    # tracing runs the model's own code on tensors without values: that code is foreign and may raise anything, as may torch's
+    # guards, whose errors have no common class; each of them means that there is no graph, and none may end the program
+    except Exception as error:
+        first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
+        raise GraphError(f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible.") from error
 
 
 def analyse(subject: Subject) -> ModelGraph:

@@ -50,10 +50,14 @@ def labelled(values: Any) -> list[Labelled]:
     return []
 
 
+def freeze(call: Call, value: Labelled, why: str) -> None:
+    for array in value.arrays:
+        call.ties.freeze(array, why)
+
+
 def freeze_all(call: Call, why: str) -> None:
     for value in labelled([call.args, call.kwargs]):
-        for array in value.arrays:
-            call.ties.freeze(array, why)
+        freeze(call, value, why)
 
 
 # --------------------------------------------------------------------------- data movement
@@ -484,6 +488,9 @@ def einsum(call: Call) -> Arrays:
     if output is None or "." in equation:
         freeze_all(call, f"goes through an einsum without written dimensions in {call.where}")
         return ()
+    for operand in operands:
+        if operand.parameter:  # no layer is known to hold them, so nothing can rate what they make
+            freeze(call, operand, f"weights of an einsum in {call.where}, which nothing rates")
     by_letter: dict[str, Tensor] = {}
     sizes: dict[str, int] = {}
     seen: dict[str, int] = {}

@@ -19,7 +19,8 @@ class Point:
     Args:
         correct: (samples,) bool; predictions: (samples,) int64; in the order of the split.
         measured: accuracy, parameters, MACs and bytes of the model.
-        spread: of an arm with a penalty, before training and after each epoch until the cut: how many weights lie in each bin of sizes (EDGES).
+        spread: of an arm with a penalty, before training and after each epoch until the cut: how many weights lie in each
+            bin of sizes (EDGES).
     """
 
     arm: str

@@ -34,7 +34,7 @@ def keep(
         ExplorerError: the recovered weights are no longer in the cache, or the store cannot be written.
     """
     masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
-    same = replace(conditions, samples=found.total_samples)  # that the recovery was measured on
+    same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
     parent = yield from _one_shot(subject, graph, found, same, store, origin)
     report: Report | None = None
     for report in recovered_reports(subject, graph, found, same, root=root):
@@ -48,7 +48,8 @@ def _one_shot(
     subject: Subject, graph: ModelGraph, found: Recovery, conditions: Conditions, store: Store, origin: str | None
 ) -> Generator[Progress, None, str]:
     """Name of the run of the recipe alone."""
-    key = RunKey.wanted(subject, found.recipe, found.total_samples, conditions.split, environment(conditions.device))
+    where = environment(conditions.device) | {"dtype": conditions.dtype}
+    key = RunKey.wanted(subject, found.recipe, found.total_samples, conditions.split, where)
     if store.get(key) is not None:
         return key.name
     yield from calibrate(subject, graph, found.recipe, conditions.device)

@@ -123,7 +123,7 @@ class Scan:
 
     def findings(self) -> dict[tuple[str, float], Finding]:
         """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
-        return findings((point.part, point.ratio, point.achieved, point.worse, point.better, point.drop.level) for point in self.points)
+        return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Part -> (ratio, estimated drop of the accuracy) pairs."""

@@ -8,8 +8,7 @@ function renderCards({ parentElement, data }) {
     fillCards(room, data, older);
   };
   const stop = shelf.listen(["generation"], draw);
-  shelf.arrive(data.generation);
-  draw();
+  shelf.arrive(data.generation); // which draws
   return stop;
 }
 

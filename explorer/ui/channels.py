@@ -53,8 +53,8 @@ def importance(group: Group) -> GroupImportance | None:
 def draw_importance(group: Group, found: GroupImportance) -> None:
     """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
     criterion = session.recipe().criterion.name
-    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click bars, or drag a box over some, to keep "
-               "or remove them by hand.")  # fmt: skip
+    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click bars, or drag a box over some, "
+               "to keep or remove them by hand.")  # fmt: skip
     event = st.plotly_chart(
         importance_figure(found, criterion, group.unit), width="stretch", key=f"importance {group.name}", on_select="rerun",
         selection_mode=("points", "box"),

@@ -5,13 +5,13 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured_and_unstructured, swept, timed
 from ..engine import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
+from ..figures.style import empty
 from ..graph.export import ModelGraph
 from ..job_state import JobState, Progress
 from ..labels import GLOSSARY
@@ -32,7 +32,7 @@ AXES: dict[Axis, str] = {
 }  # fmt: skip
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
-PAUSE_S = 0.5  # between two drawings of the figure
+PAUSE_S = 1.0  # between two drawings of the figure
 POINTLESS = "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
@@ -130,7 +130,7 @@ def draw() -> None:
         st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
         return
     with st.container(key="plotly"):  # what brings Plotly into the page, unseen
-        st.plotly_chart(go.Figure(), key="plotly chart", height=1)
+        st.plotly_chart(empty(), key="plotly chart", height=1)
     watched.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
     pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
 

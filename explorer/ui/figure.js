@@ -14,7 +14,7 @@ function renderFigure({ parentElement, data }) {
     if (!window.Plotly) { timer = setTimeout(draw, LOOK_MS); return; }
     const traces = Array.from({ length: data.count }, (_, place) => data[`trace ${place}`]);
     // Plotly writes into what it is given, and here parts of it are kept for the next time
-    window.Plotly.react(plot, ...structuredClone([traces, { ...data.layout, autosize: true }]), CONFIG);
+    window.Plotly.react(plot, ...structuredClone([traces, { ...data.layout, autosize: true, font: { family: getComputedStyle(root).fontFamily } }]), CONFIG);
   };
   draw();
   return () => clearTimeout(timer);

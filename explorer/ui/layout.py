@@ -22,6 +22,7 @@ STYLE = """
 }
 [data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 0 0 auto; }
 .st-key-undo-row { flex-wrap: nowrap; }
+.st-key-undo-row > * { flex: none; }
 @media (max-width: 900px) {
   [data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 1 1 100%; }
   .st-key-undo-row { width: 100%; }

@@ -9,6 +9,7 @@ from . import layout, session, settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels
+WHAT = "What is kept in memory and on disk, and how to let it go."
 FREE = "Models, graphs, scores and measured numbers are made again when they are needed."
 KEPT = "Kept: uploaded weights, which only you could bring back."
 NEVER = "How often held-out data was opened stays on record."
@@ -26,11 +27,17 @@ def in_megabytes(size: float) -> str:
 
 
 def draw() -> None:
-    """A popover that says how much is in memory; what it lists is looked up when it is open."""
+    """How much is in memory, and a popover to free it; what that lists is looked up when it is open."""
     if settings.current().classroom is not None:
         return
-    label = f"In memory: {in_megabytes(cache.kept_bytes())}"
-    with st.popover(label, icon=":material/memory:", key=KEY, on_change="rerun", type="tertiary") as opened:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"In memory: {in_megabytes(cache.kept_bytes())}")
+        _popover()
+
+
+def _popover() -> None:
+    # its label never changes, since another label would be another popover, a closed one
+    with st.popover("Free", icon=":material/memory:", key=KEY, on_change="rerun", help=WHAT) as opened:
         if opened.open:
             with st.container(width=WIDTH):
                 _memory()
@@ -42,7 +49,7 @@ def _memory() -> None:
     held = cache.holdings()
     st.markdown("**In memory**")
     st.markdown(_table([(one.name, one.entries, one.bytes) for one in held]) if held else "Nothing.")
-    st.button("Free", "memory free", on_click=_free, disabled=all(one.lasting for one in held))
+    st.button("Free the memory", "memory free", on_click=_free, disabled=all(one.lasting for one in held))
     st.caption(f"{FREE} {KEPT}" if any(one.lasting for one in held) else FREE)
 
 

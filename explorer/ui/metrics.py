@@ -114,8 +114,8 @@ def _accuracy(report: Report) -> Card:
 def _loss(loss: LossWords) -> list[str]:
     if not loss.pruned:
         return []
-    predicted = f", first order {loss.predicted}" if loss.predicted else ""
-    return [f"loss {loss.pruned}, change {loss.change}{predicted}"]
+    predicted = [f"first order predicted {loss.predicted}"] if loss.predicted else []
+    return [f"loss {loss.pruned}, change {loss.change}", *predicted]
 
 
 def _params(dense: Measurement, now: Measurement) -> Card:

@@ -8,7 +8,7 @@ import streamlit as st
 from ..cache import Cache
 from ..errors import RecipeError
 from ..values import Report
-from . import scanning, session, watched
+from . import scanning, session, staircase, watched
 from .console.cost import cost_table
 from .console.element import draw_console, draw_facts, draw_findings
 from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
@@ -52,11 +52,20 @@ def _state() -> dict[str, Any]:
 
 def _edited(key: str) -> None:
     """An edit draws the console, and the rest follows by itself; only a notice needs the whole page."""
+    before = _ways()
     session.attempt(_take, key)
     session.live()
     watched.hurry()
     if session.notice():
         st.rerun()
+    if _ways() != before:  # the hand may undo before it rests
+        watched.draw_now("console", "undo")
+
+
+def _ways() -> tuple[bool, bool]:
+    """Whether there is a way back and a way forth."""
+    line = session.history()
+    return bool(line.past), bool(line.future)
 
 
 def _exact(report: Report | None) -> dict[str, int] | None:
@@ -78,7 +87,7 @@ def _take(key: str) -> None:
         raise RecipeError("The browser sent an edit without a number; reload the page.")
     if not session.acknowledge(sequence):
         return
-    edit = read_edit(shown_banks(), message)
+    edit = staircase.snapped(read_edit(shown_banks(), message))
     session.set_locks(apply_locks(session.locks(), edit))
     if edit.ratios:
         session.set_recipe(apply_edit(session.recipe(), edit), described(edit))

@@ -2,6 +2,7 @@
 
 import atexit
 import threading
+from importlib import import_module
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
@@ -39,6 +40,24 @@ def _load(name: str) -> Subject:
     with st.spinner("Loading the model ..."), _loading:
         found: Subject | None = _subjects.get(name)  # another session may have loaded it meanwhile
         return found or _subjects.put(name, current().load(name))
+
+
+def look_ahead() -> None:
+    """Load the first model and read its graph while the browser still opens: the first page is there some seconds earlier.
+
+    What goes wrong is told when somebody asks for the model.
+    """
+    for module in ("tables", "figures.style"):  # with pandas and plotly, which take a second each
+        import_module(f"..{module}", __package__)
+    name = next(iter(current().offered), None)
+    if name is None:
+        return
+    try:
+        with _loading:
+            subject = _subjects.get(name) or _subjects.put(name, current().load(name))
+        analyse(subject)
+    except ExplorerError:
+        return
 
 
 def keep_upload(subject: Subject) -> str:

@@ -25,7 +25,7 @@ PART_COLUMNS = {
 FINAL = "Final: measured on the model that export would write."
 
 STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
-STATUS_PAUSE_S = 0.3
+STATUS_PAUSE_S = 0.4
 
 EMPTY_TEXT = (
     "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above answer, "

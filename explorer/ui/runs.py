@@ -100,7 +100,7 @@ def offered(run: Run) -> str:
 
 def draw_held_out() -> None:
     """The check on data that no decision was made on: why, how often it was opened, the button, the result."""
-    watched.watched("held out", _held_out, LANE, "live", facet=_facet, progress=True)
+    watched.watched("held out", _held_out, LANE, facet=_facet, progress=True)
 
 
 def _key() -> Hashable:
@@ -158,13 +158,13 @@ def _known() -> Report | None:
     """What was counted for this recipe before: the same numbers would come out, so the data is not opened again."""
     subject, device = session.subject(), session.conditions().device
     split = subject.task.split("held_out") if subject.task else None
-    samples = len(split) if split else 0
-    return store().get(RunKey.wanted(subject, session.recipe(), samples, "held_out", environment(device)))
+    samples, where = len(split) if split else 0, environment(device) | {"dtype": session.conditions().dtype}
+    return store().get(RunKey.wanted(subject, session.recipe(), samples, "held_out", where))
 
 
 def _check() -> None:
     subject, graph, recipe, parent = session.subject(), session.graph(), session.recipe(), origin()
-    how = Conditions(device=session.conditions().device, latency=False)
+    how = Conditions(device=session.conditions().device, latency=False, dtype=session.conditions().dtype)
     session.resume(LANE)
     session.job(LANE, _key(), lambda: check(subject, graph, recipe, how, store(), parent))
 

@@ -40,7 +40,8 @@ def _bank() -> BankName:
 
 
 def _cost() -> Cost:
-    return "params" if _bank() == "weights" else session.shown(COST) or COSTS[0]
+    chosen: Cost = session.shown(COST) or COSTS[0]
+    return "params" if _bank() == "weights" else chosen
 
 
 def _plan() -> SearchPlan:
@@ -119,6 +120,8 @@ def _draw() -> None:
             st.button(word, "start search", on_click=runs.begin, args=(_start,), icon=":material/travel_explore:")
     if own and state.error:
         layout.draw_notice(state.error)
+    for told in found.notes if found else ():
+        st.caption(layout.plain(told))
     if found is not None and found.trials:
         _draw_found(found)
 

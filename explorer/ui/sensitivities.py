@@ -1,16 +1,25 @@
 """What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the session."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
+from .. import tables
 from ..errors import ExplorerError
 from ..figures.sensitivity import sensitivity
+from ..labels import LABELS
 from ..sensitivity.additivity import Additivity, additivity
+from ..sensitivity.values import Scan
 from ..values import Recipe, Report
 from . import layout, scanning, session, watched
 
 EMPTY = "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a while, and is kept."
+
+BRACKETS = (
+    "Numbers in brackets may be chance: with so many points some would look real by luck alone, so all points of a scan are "
+    "judged as one family (Holm's correction)."
+)
+PERCENT = ("achieved", "drop", "drop_low", "drop_high", "exact_low", "exact_high")
 
 
 def draw() -> None:
@@ -24,7 +33,12 @@ def draw() -> None:
 
 def _facet() -> Hashable:
     """The figure in a few steps: to draw it costs more than a portion of a scan."""
-    return tuple((scan.plan.granularity, 10 * len(scan.points) // scan.expected, scan.finished) for scan in scanning.found())
+    return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in scanning.found())
+
+
+def _tenths(scan: Scan) -> tuple[int, int]:
+    """How many points are there, and how many are finished."""
+    return 10 * len(scan.points) // scan.expected, 10 * sum(point.finished for point in scan.points) // scan.expected
 
 
 def _words_facet() -> Hashable:
@@ -40,7 +54,17 @@ def _draw() -> None:
     st.plotly_chart(sensitivity(scans), width="stretch", key="sensitivity", config={"displayModeBar": False})
     first = scans[0]
     words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
-    st.caption(f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer.")
+    st.caption(f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer. {BRACKETS}")
+    _draw_table(scans)
+
+
+def _draw_table(scans: Sequence[Scan]) -> None:
+    frame = tables.labelled(tables.scans(scans))
+    numbers = {LABELS[name]: st.column_config.NumberColumn(format="percent") for name in PERCENT}
+    numbers[LABELS["p_holm"]] = st.column_config.NumberColumn(format="%.3g")
+    st.dataframe(frame, hide_index=True, column_config=numbers, height=240, key="scan table")
+    st.download_button("Save as CSV", tables.to_csv(frame), "scan.csv", "text/csv", key="csv of scans", on_click="ignore",
+                       type="tertiary", icon=":material/download:")  # fmt: skip
 
 
 def _draw_words() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from . import doors, news
+from . import doors, news, resources
 from .settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -27,7 +27,9 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
+    threading.Thread(target=resources.look_ahead, name="explorer-look-ahead").start()
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command is bin/
     sys.argv = [str(SCRIPT)]
     # headless, because otherwise Streamlit covers the page with advertisements of its own
-    st.App(SCRIPT, routes=[news.route(), *doors.routes()]).run(config={"server.address": host, "server.port": port, "server.headless": True})
+    app = st.App(SCRIPT, routes=[news.route(), *doors.routes()])
+    app.run(config={"server.address": host, "server.port": port, "server.headless": True})

@@ -29,12 +29,12 @@ shelf.tell = (name, turn, value, isPart = false) => {
 // The hand has let go of a fader: until the server speaks of this or a later move, its numbers are of an older recipe.
 shelf.letGo = (generation) => {
   shelf.owed = generation + 1;
-  shelf.put("generation", generation);
+  shelf.arrive(generation);
 };
 
 // The server speaks of the recipe after so many moves.
 shelf.arrive = (generation) => {
-  if (shelf.values.generation !== generation) shelf.put("generation", generation);
+  shelf.put("generation", generation);
   document.documentElement.toggleAttribute("data-older-numbers", generation < shelf.owed);
 };
 

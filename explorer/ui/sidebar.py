@@ -4,6 +4,7 @@ import streamlit as st
 
 from ..environment import DEVICES, pick_device
 from ..errors import ExplorerError
+from ..precision import DTYPES
 from . import layout, memory, session, settings, widgets
 
 SAMPLES = (512, 1024, 2048)
@@ -20,6 +21,7 @@ def draw() -> None:
             _upload()
         _samples()
         _device()
+        _dtype()
         memory.draw()
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -71,6 +73,14 @@ def _device() -> None:
         widgets.choose("Device", found, session.device(), take, key="device")
     else:
         st.caption(f"Device: {pick_device(session.device()).type}")
+
+
+def _dtype() -> None:
+    told = (
+        "The number format that models compute in. bfloat16 keeps two to three digits; some processors are faster with it, "
+        "others slower. What it alone does to the accuracy is measured and said. Files, scans and flips stay float32."
+    )
+    widgets.choose("Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told)
 
 
 def _usable(device: str) -> bool:

@@ -1,6 +1,7 @@
 """Latency against the channels of one group on this device, from the session: begun on request, kept for the faders."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,8 +11,14 @@ from ..labels import GLOSSARY, LABELS
 from ..latency_staircase import Staircase, nearest_fast, staircase
 from ..semi_structured import why_not
 from . import layout, session, watched
+from .console.model import Edit
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
+SNAPS = "snap_to_fast"
+SNAPS_HELP = (
+    "A fader that you let go moves on to the closest width that is worth it on this device: the widest of its step. Only groups "
+    "whose staircase was measured snap, since the steps differ from machine to machine; all others stay where you put them."
+)
 KEPT = 24  # staircases, the last ones
 ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn anew
 HELP = (
@@ -33,6 +40,20 @@ def fast_ratios(group: str) -> tuple[float, ...]:
     """The ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
     known = found(group)
     return known.fast_ratios if known else ()
+
+
+def measured() -> tuple[str, ...]:
+    """The groups whose faders can snap."""
+    return tuple(group for group in session.profile().free_groups if fast_ratios(group))
+
+
+def snapped(edit: Edit) -> Edit:
+    """The edit with its channels at fast widths, where the user has asked for that and the group's staircase is known."""
+    asked = edit.ratios.get("channels", {})
+    if not asked or not session.shown(SNAPS):
+        return edit
+    fast = {group: nearest_fast(ratio, fast_ratios(group)) for group, ratio in asked.items()}
+    return replace(edit, ratios={**edit.ratios, "channels": fast})
 
 
 def _group() -> str:
@@ -83,6 +104,7 @@ def draw() -> None:
     if not session.profile().free_groups:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
+    st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=watched.refresh)
     watched.watched("staircase", _draw_found, "latency", facet=_facet)
     watched.watched("staircase status", _draw_status, "latency", progress=True)
 
@@ -92,10 +114,19 @@ def _facet() -> Hashable:
     group = _group()
     known = found(group)
     busy = _is_asked(group) and session.lane_state("latency").busy
-    return group, busy, known and known.rounds // ROUNDS_DRAWN, session.recipe().channels.get(group), session.recipe().pattern
+    drawn = known and known.rounds // ROUNDS_DRAWN
+    return group, busy, drawn, session.recipe().channels.get(group), session.recipe().pattern, session.shown(SNAPS), measured()
+
+
+def _draw_snapping() -> None:
+    """Which faders snap."""
+    if session.shown(SNAPS):
+        names = ", ".join(measured())
+        st.caption(layout.plain(f"Snapping: {names}." if names else "No fader snaps yet: measure a group's staircase first."))
 
 
 def _draw_found() -> None:
+    _draw_snapping()
     group, groups = _group(), list(session.profile().free_groups)
     state = _run(group) if _is_asked(group) else None
     with st.container(horizontal=True, vertical_alignment="bottom"):

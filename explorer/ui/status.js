@@ -16,7 +16,6 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
     button.textContent = data.action ?? "";
   };
   const stop = shelf.listen(["generation"], draw);
-  shelf.arrive(data.generation);
-  draw();
+  shelf.arrive(data.generation); // which draws
   return stop;
 }

@@ -43,6 +43,10 @@ function fallBack() {
 
 function renderTicker({ data, setTriggerValue }) {
   ticker.send = (what) => setTriggerValue("tick", what);
+  if (ticker.page?.page !== data.page) { // another session, which counts moves from its own beginning
+    shelf.owed = 0;
+    shelf.arrive(shelf.values.generation ?? 0);
+  }
   ticker.page = data;
   shelf.ask();
 }

@@ -122,6 +122,11 @@ def refresh() -> None:
     _draw(_stale())
 
 
+def draw_now(*names: str) -> None:
+    """In a callback: draw these regions instead of the one that it belongs to."""
+    _draw([name for name in names if name in _regions()])
+
+
 def _draw(names: list[str]) -> None:
     watch().ticked = time.monotonic()
     st.rerun(list(dict.fromkeys([*names, TICKER])))

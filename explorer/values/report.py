@@ -104,6 +104,7 @@ class Report:
 
     `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all asked for.
     `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high, verdict), None = not measured.
+    `dtype_effect` is the pruned model's accuracy in float32 minus that in the dtype that it was measured in (None = float32).
     `predicted_loss_change` is what the dense model's gradients on training samples predict for this cut to first order, in nats.
     """
 
@@ -121,6 +122,7 @@ class Report:
     notes: tuple[str, ...] = ()
     speed_up: Mapping[str, Any] | None = None
     predicted_loss_change: float | None = None
+    dtype_effect: Drop | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -129,6 +131,7 @@ class Report:
             "drop": self.drop.to_json() if self.drop else None, "layers": [layer.to_json() for layer in self.layers],
             "parts": [part.to_json() for part in self.parts], "environment": dict(self.environment), "notes": list(self.notes),
             "speed_up": dict(self.speed_up) if self.speed_up else None, "predicted_loss_change": self.predicted_loss_change,
+            "dtype_effect": self.dtype_effect.to_json() if self.dtype_effect else None,
         }  # fmt: skip
 
     @classmethod
@@ -136,7 +139,7 @@ class Report:
         values = dict(data)
         values["recipe"] = Recipe.from_json(data["recipe"])
         values["baseline"], values["pruned"] = (Measurement.from_json(data[key]) for key in ("baseline", "pruned"))
-        values["drop"] = Drop(**data["drop"]) if data["drop"] else None
+        values |= {key: Drop(**data[key]) if data.get(key) else None for key in ("drop", "dtype_effect")}
         values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
         values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
         values["notes"] = tuple(data["notes"])

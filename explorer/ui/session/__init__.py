@@ -4,7 +4,7 @@ The recipe is the truth and widgets show it: draw a widget under the key that `s
 callback. Nothing but names, recipes and small values is kept here; models and tensors are in `resources`.
 """
 
-from .choices import conditions, device, locks, mode, set_conditions, set_locks, set_mode
+from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
 from .models import graph, model_name, models, profile, set_model, subject, upload_weights
 from .recipes import history, recipe, redo, set_recipe, undo, write_url
 from .state import KEY, START, checked, identity, still
@@ -27,7 +27,7 @@ from .work import cancel, is_cancelled, job, lane_state, live, live_key, report,
 __all__ = [
     "KEY", "START", "acknowledge", "attempt", "cancel", "checked", "conditions", "device", "dismiss", "event", "graph", "history",
     "identity", "is_cancelled", "job", "lane_state", "live", "live_key", "locks", "mode", "model_name", "models", "notice",
-    "picked", "profile", "recalled", "recipe", "redo", "remember", "report", "resume", "set_conditions", "set_locks", "set_mode",
-    "set_model", "set_recipe", "show", "shown", "stamp", "start_from", "still", "subject", "undo", "upload_weights", "versions",
-    "write_url",
+    "picked", "profile", "recalled", "recipe", "redo", "remember", "report", "resume", "set_conditions", "set_dtype", "set_locks",
+    "set_mode", "set_model", "set_recipe", "show", "shown", "stamp", "start_from", "still", "subject", "undo", "upload_weights",
+    "versions", "write_url",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from .state import state
 
 def conditions() -> Conditions:
     """How much is measured, and where."""
-    return Conditions(samples=state().samples, split="tuning", device=pick_device(state().device).type)
+    return Conditions(samples=state().samples, split="tuning", device=pick_device(state().device).type, dtype=state().dtype)
 
 
 def set_conditions(*, samples: int | None, device: str) -> None:
@@ -22,6 +22,11 @@ def set_conditions(*, samples: int | None, device: str) -> None:
     """
     pick_device(device)
     state().samples, state().device = samples, device
+
+
+def set_dtype(dtype: str) -> None:
+    """Compute in a number format: "float32" or "bfloat16"."""
+    state().dtype = dtype
 
 
 def device() -> str:

@@ -31,6 +31,7 @@ class State:
     model: str
     device: str
     samples: int | None = None
+    dtype: str = "float32"
     mode: Mode = "Structured"
     histories: dict[str, History] = field(default_factory=dict)
     locks: dict[str, frozenset[Lock]] = field(default_factory=dict)

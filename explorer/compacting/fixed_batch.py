@@ -1,0 +1,32 @@
+"""A graph that was exported for one batch size runs on any: in portions, of which the last is filled up."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.utils._pytree import tree_map
+
+
+def run_in_portions(module: fx.GraphModule, batch: int) -> None:
+    """Change how this one module is called; its graph and its tensors stay as they are.
+
+    Args:
+        batch: the size that its literals were written for.
+    """
+    own: Any = type(module)  # fx makes a class for each module
+    whole = own.forward
+
+    def forward(self: fx.GraphModule, inputs: Tensor) -> Any:
+        if len(inputs) == batch:
+            return whole(self, inputs)
+        parts = [whole(self, _filled(part, batch)) for part in inputs.split(batch)]
+        join = lambda *found: torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]  # noqa: E731
+        return tree_map(join, *parts)
+
+    own.forward = forward
+
+
+def _filled(part: Tensor, batch: int) -> Tensor:
+    """(n, ...) -> (batch, ...): the last sample again and again."""
+    missing = batch - len(part)
+    return torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
