@@ -20,11 +20,6 @@ def text(foreign: object) -> str:
     return html.escape(str(foreign), quote=False).replace("%{", "% {")
 
 
-def empty() -> go.Figure:
-    """A figure that draws nothing: with it a page brings Plotly into the browser."""
-    return go.Figure()
-
-
 def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
     """An empty figure with a title and two titled axes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True}

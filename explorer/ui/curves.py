@@ -1,6 +1,5 @@
 """Accuracy against what is left, from the session: along the recipe, along a target, or channels beside single weights."""
 
-import json
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured
 from ..engine import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
-from ..figures.style import empty
+from ..figures.in_parts import empty, in_parts
 from ..graph.export import ModelGraph
 from ..job_state import JobState, Progress
 from ..labels import GLOSSARY
@@ -155,25 +154,6 @@ def _curve() -> dict[str, Any]:
     figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
     figure.update_layout(uirevision=f"{session.subject().id} {asked.along} {asked.axis}")  # while it stays, so does the zoom
     return {**in_parts(figure), **_words(asked, state)}
-
-
-def in_parts(figure: go.Figure) -> dict[str, Any]:
-    """A figure as the element takes it: layout, number of traces, and each trace, with five digits of every number."""
-    plain = _rounded(json.loads(figure.to_json()))
-    traces = {f"trace {place}": trace for place, trace in enumerate(plain["data"])}
-    return {"layout": {key: value for key, value in plain["layout"].items() if key != "template"}, "count": len(traces), **traces}
-
-
-def _rounded(value: Any) -> Any:
-    """
-    >>> _rounded({"x": [1 / 3, 7]})
-    {'x': [0.33333, 7]}
-    """
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return {key: _rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _words(asked: Question, state: JobState) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from . import layout, session, settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels
-WHAT = "What is kept in memory and on disk, and how to let it go."
 FREE = "Models, graphs, scores and measured numbers are made again when they are needed."
 KEPT = "Kept: uploaded weights, which only you could bring back."
 NEVER = "How often held-out data was opened stays on record."
@@ -37,7 +36,7 @@ def draw() -> None:
 
 def _popover() -> None:
     # its label never changes, since another label would be another popover, a closed one
-    with st.popover("Free", icon=":material/memory:", key=KEY, on_change="rerun", help=WHAT) as opened:
+    with st.popover("Free", icon=":material/memory:", key=KEY, on_change="rerun") as opened:
         if opened.open:
             with st.container(width=WIDTH):
                 _memory()

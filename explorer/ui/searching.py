@@ -40,8 +40,7 @@ def _bank() -> BankName:
 
 
 def _cost() -> Cost:
-    chosen: Cost = session.shown(COST) or COSTS[0]
-    return "params" if _bank() == "weights" else chosen
+    return "params" if _bank() == "weights" or session.shown(COST) != "macs" else "macs"
 
 
 def _plan() -> SearchPlan:
