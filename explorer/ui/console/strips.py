@@ -139,10 +139,13 @@ def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
 def label(name: str) -> tuple[str, str]:
     """Two short lines for a dotted name.
 
-    >>> label("layer1.0.conv2"), label("encoder.encoder_layer_3.self_attention.out_proj")
-    (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'))
+    >>> label("layer1.0.conv2"), label("encoder.encoder_layer_3.self_attention.out_proj"), label("layer2.0.shortcut.0")
+    (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
     """
     path, _, last = name.rpartition(".")
+    if last.isdigit():  # says nothing without the name before it
+        path, _, before = path.rpartition(".")
+        last = f"{before}.{last}".lstrip(".")
     return (path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")), last)
 
 
