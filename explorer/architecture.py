@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from .errors import ExplorerError
 from .load_pruned import OPERATORS
@@ -40,6 +40,20 @@ def describe(model: fx.GraphModule) -> dict[str, Any]:
     }
 
 
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its graph knows."""
+    tensors = model.state_dict(keep_vars=True)
+    if isinstance(model, fx.GraphModule):
+        tensors |= {name: model.get_buffer(name) for name in _constants(model)}
+    return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+
+
+def _constants(model: fx.GraphModule) -> list[str]:
+    """Tensors that the forward reads and the state dict leaves out."""
+    read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
+    return sorted(read - model.state_dict(keep_vars=True).keys())
+
+
 def tied_names(model: nn.Module) -> dict[str, str]:
     """Names of the state dict that share their tensor with an earlier name -> that name."""
     first: dict[int, str] = {}
@@ -68,7 +82,8 @@ def _loose_tensors(model: fx.GraphModule, called: set[str]) -> dict[str, str]:
     """Tensors that no described module holds: name -> "parameter" or "buffer"."""
     held = {f"{name}.{leaf}" for name in called for leaf in _own_names(model.get_submodule(name))}
     state = model.state_dict(keep_vars=True)
-    return {name: "parameter" if isinstance(t, nn.Parameter) else "buffer" for name, t in state.items() if name not in held}
+    own = {name: "parameter" if isinstance(t, nn.Parameter) else "buffer" for name, t in state.items() if name not in held}
+    return own | dict.fromkeys(_constants(model), "buffer")
 
 
 def _own_names(module: nn.Module) -> set[str]:

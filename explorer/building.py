@@ -8,6 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from .architecture import state_of
 from .compaction import compact
 from .deciding import decide
 from .graph.export import ModelGraph, count_macs
@@ -97,11 +98,6 @@ def _macs(graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module,
         return sum(layer.pruned_macs for layer in layers)
     fixed = fixed_batch(graph.program) if graph.program is not None else None
     return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
-
-
-def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of a model as a file holds it, on the cpu."""
-    return {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
 
 
 def _repair(

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .building import Candidate, build, described, laid_out, prepare, state_of
+from .architecture import state_of
+from .building import Candidate, build, described, laid_out, prepare
 from .cache import Cache
 from .capture import captured
 from .deciding import allocate, calibrate, decide, masks_for, scores_for
@@ -130,7 +131,7 @@ def prune(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Condi
 
 
 def _dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
-    key = (subject.id, device)
+    key = (subject.id, graph.program is not None, device)
     return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
 
 

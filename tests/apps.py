@@ -9,19 +9,24 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.ui import server, settings
+from explorer.jobs import LANES
+from explorer.ui import resources, server, settings
 from explorer.values import Recipe
 
+SESSION = "test session id"  # what AppTest calls every session
 PATIENCE = 60  # seconds, for a machine with neighbours
 
 
 @contextmanager
 def offering(*models: str) -> Iterator[None]:
-    """The app offers these models, on the CPU."""
+    """The app offers these models, on the CPU; afterwards nothing of its jobs is left for the next test."""
     before = settings.current()
     settings.configure(settings.Settings(models, "cpu"))
     yield
     settings.configure(before)
+    for lane in LANES:
+        resources.lanes().cancel(SESSION, lane)
+    resources.lanes().release(SESSION)
 
 
 def opened(page: str | None = None, recipe: Recipe | None = None, **query: str) -> AppTest:

@@ -77,7 +77,7 @@ def test_work_takes_turns_in_alternating_order_after_a_pair_that_is_not_counted(
 
 
 def test_twice_the_work_is_found_and_missed():
-    slow, fast = (lambda: time.sleep(0.004)), (lambda: time.sleep(0.002))
+    slow, fast = (lambda: time.sleep(0.04)), (lambda: time.sleep(0.02))
     found = row("r", interleaved(lambda index: (slow, fast), 8), "b", goal=1.1)
     assert found.verdict == "missed" and found.value > 1.5
     same = row("r", interleaved(lambda index: (fast, fast), 8), "b", goal=1.5)  # the negative control

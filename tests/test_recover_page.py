@@ -6,7 +6,7 @@ from apps import charts, fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.ui import recover, recovery_plan, resources, runs
+from explorer.ui import recover, recovery_plan, runs
 from explorer.ui.run_words import called, facts
 from explorer.values import Recipe
 
@@ -18,8 +18,6 @@ def offered(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
     with offering("digits-cnn", "digits-mlp"):
         yield
-    resources.lanes().cancel("no browser", "recovery")
-    resources.lanes().release("no browser")
 
 
 def visited(recipe: Recipe = RECIPE, model: str = "digits-cnn") -> AppTest:

@@ -1,6 +1,9 @@
 """Regions are drawn anew, and elements told, when what they show has changed, and only then."""
 
+import asyncio
+
 import pytest
+from starlette.requests import Request
 
 from explorer.job_state import JobState
 from explorer.ui import elements, news, pushed, session, watched
@@ -170,6 +173,24 @@ def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
 def test_a_question_that_is_none_is_refused(body):
     assert news._known(body) is None
     assert news._known(b'{"cards": 12}') == {"cards": 12}
+
+
+def asked(secret: str, read: list[int]) -> int:
+    """The status of a question without an end."""
+
+    async def receive():
+        read.append(4096)
+        return {"type": "http.request", "body": b" " * read[-1], "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", secret.encode())]}
+    return asyncio.run(news._ask(Request(scope, receive))).status_code
+
+
+def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch):
+    monkeypatch.setitem(news._pages, "known", object())
+    strangers, known = [], []
+    assert asked("guess", strangers) == 404 and strangers == []
+    assert asked("known", known) == 404 and news.LONGEST < sum(known) <= news.LONGEST + 4096
 
 
 @pytest.mark.parametrize("name", list(ELEMENTS))

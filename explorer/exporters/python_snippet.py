@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..architecture import describe
+from ..architecture import describe, state_of
 from ..errors import ExplorerError
 from ..load_pruned import ARITHMETIC
 from ..registry import EXPORTERS
@@ -40,7 +40,7 @@ def python_snippet(pruned: Export) -> bytes:
     if not isinstance(model, fx.GraphModule):
         raise ExplorerError("This model has no graph, so its layers cannot be written as code; choose safetensors.")
     pruned.step("Writing layers, code and weights")
-    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
+    state = state_of(model)
     dense = sizes(state, deflate=False)["dense"]
     if dense > LARGEST:
         long = f"{dense:,} bytes of weights are too many for a Python file (at most {LARGEST:,})"

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import fx
 
 from .. import load_pruned
-from ..architecture import describe
+from ..architecture import describe, state_of
 from ..registry import EXPORTERS
 from ..storage_size import to_bytes
 from . import Export
@@ -22,7 +22,7 @@ def safetensors(pruned: Export) -> bytes:
     """
     model = pruned.model
     pruned.step("Writing weights and architecture")
-    files = {"model.safetensors": to_bytes(model.state_dict(), "dense"), "recipe.json": recipe_json(pruned)}
+    files = {"model.safetensors": to_bytes(state_of(model), "dense"), "recipe.json": recipe_json(pruned)}
     if isinstance(model, fx.GraphModule):
         described = describe(model) | about(pruned.subject)
         files["architecture.json"] = (json.dumps(described) + "\n").encode()

@@ -60,7 +60,7 @@ def open_for_questions() -> None:
 
 async def _ask(request: Request) -> Response:
     context = _pages.get(request.headers.get("x-explorer-page", ""))
-    known = _known(await request.body())
+    known = _known(await _body(request)) if context is not None else None
     if context is None or known is None:
         return Response(status_code=404)
     until = time.monotonic() + HOLD_S
@@ -70,6 +70,16 @@ async def _ask(request: Request) -> Response:
             return JSONResponse(found)
         while _stamp(context) == seen and time.monotonic() < looked + LOOK_AGAIN_S:
             await asyncio.sleep(LOOK_S)
+
+
+async def _body(request: Request) -> bytes:
+    """The question, read no further than it may be long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST:
+            break
+    return body
 
 
 def _known(body: bytes) -> dict[str, int] | None:

@@ -11,7 +11,7 @@ from ..labels import LABELS
 from ..sensitivity.additivity import Additivity, additivity
 from ..sensitivity.values import Scan
 from ..values import Recipe, Report
-from . import layout, scanning, session, watched
+from . import layout, scanning, session, settings, watched
 
 EMPTY = "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a while, and is kept."
 
@@ -63,6 +63,8 @@ def _draw_table(scans: Sequence[Scan]) -> None:
     numbers = {LABELS[name]: st.column_config.NumberColumn(format="percent") for name in PERCENT}
     numbers[LABELS["p_holm"]] = st.column_config.NumberColumn(format="%.3g")
     st.dataframe(frame, hide_index=True, column_config=numbers, height=240, key="scan table")
+    if settings.current().classroom:
+        return
     st.download_button("Save as CSV", tables.to_csv(frame), "scan.csv", "text/csv", key="csv of scans", on_click="ignore",
                        type="tertiary", icon=":material/download:")  # fmt: skip
 
