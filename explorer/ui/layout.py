@@ -20,13 +20,8 @@ STYLE = """
 .st-key-plotly, .st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
   position: absolute; height: 0; overflow: hidden;
 }
-[data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 0 0 auto; }
-.st-key-undo-row { flex-wrap: nowrap; }
-.st-key-undo-row > * { flex: none; }
-@media (max-width: 900px) {
-  [data-testid="stLayoutWrapper"]:has(> .st-key-undo-row) { flex: 1 1 100%; }
-  .st-key-undo-row { width: 100%; }
-}
+[data-testid="stLayoutWrapper"]:has(> [data-testid="stVerticalBlock"] > [data-testid="stLayoutWrapper"] > .st-key-undo-row),
+[data-testid="stVerticalBlock"]:has(> [data-testid="stLayoutWrapper"] > .st-key-undo-row) { flex: none; width: max-content; }
 [data-testid="stCaptionContainer"] { color: light-dark(#62636c, #a3a19c); opacity: 1; }
 [data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] > * { color: light-dark(#ffffff, #0c1a2e); }
 [data-older-numbers] [class*="st-key-below"] { opacity: 0.5; }
