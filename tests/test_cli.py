@@ -457,7 +457,7 @@ def test_a_process_writes_json_alone_to_stdout():
 
 def test_ctrl_c_ends_a_process_with_130():
     code = "import sys, explorer.commands.curve; from explorer.cli import main; print('ready', flush=True); sys.exit(main())"
-    words = [sys.executable, "-c", code, "curve", MLP, "--points", "101"]
+    words = [sys.executable, "-c", code, "curve", "shapes-resnet", "--points", "101"]  # minutes of work
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         assert started.stdout.readline() == b"ready\n"
         time.sleep(0.3)
