@@ -73,6 +73,11 @@ def told(app: AppTest) -> dict[str, dict]:
     return {data["name"]: data["value"] for data in found if "turn" in data}
 
 
+def keys(app: AppTest) -> set[str]:
+    """Of its buttons."""
+    return {button.key for button in app.button}
+
+
 def charts(app: AppTest) -> dict[str, dict]:
     """Title -> figure."""
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]

@@ -12,12 +12,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from explorer import paths
 
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 START_SECONDS = 90
 SERVE = (
     "from explorer.ui.server import serve; from explorer.ui.settings import Settings; serve(Settings(({models}), 'cpu'), {rest})"
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_of_the_user(tmp_path_factory) -> Iterator[None]:
+    """No test reads or fills the cache of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(paths.CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch) -> None:
+    """A cache for one test alone."""
+    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """What is small computes fastest, and the same everywhere, on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _missing(why: str) -> None:

@@ -1,20 +1,13 @@
 """The accuracy budget on the Prune page: asked for, measured in the background, taken as one step that can be undone."""
 
-
 import pytest
-from apps import offering, opened, until
-from streamlit.testing.v1 import AppTest
+from apps import keys, offering, opened, until
 
 
 @pytest.fixture(autouse=True)
-def offered(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+def offered(own_cache):
     with offering("digits-mlp"):
         yield
-
-
-def keys(page: AppTest) -> set[str]:
-    return {button.key for button in page.button}
 
 
 def test_a_budget_is_found_and_taken_as_one_step():

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 
 from explorer import paths
 from explorer.cli import main
@@ -18,20 +17,13 @@ from explorer.recovery.training_plan import RecoveryPlan
 from explorer.store import Store
 from explorer.values import Recipe
 
+pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
+
 SUBJECT = load("digits-cnn")
 GRAPH = analyse(SUBJECT)
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def steps(strengths, plan=SHORT):

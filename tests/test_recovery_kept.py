@@ -29,20 +29,13 @@ from explorer.store import Store
 from explorer.stored_run import RunKey
 from explorer.values import Recipe, Report
 
+pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
+
 SUBJECT = load("digits-mlp")
 GRAPH = analyse(SUBJECT)
 RECIPE = Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def recovered(plan: RecoveryPlan = SHORT, recipe: Recipe = RECIPE) -> Recovery:

@@ -3,8 +3,7 @@
 import importlib.util
 
 import pytest
-from apps import offering, opened, until, words
-from streamlit.testing.v1 import AppTest
+from apps import keys, offering, opened, until, words
 
 from explorer.figures.search_front import search_front
 from explorer.search import Search, SearchPlan, Trial
@@ -16,14 +15,9 @@ FEW = 5
 
 
 @pytest.fixture(autouse=True)
-def offered(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+def offered(own_cache):
     with offering("digits-mlp"):
         yield
-
-
-def keys(page: AppTest) -> set[str]:
-    return {button.key for button in page.button}
 
 
 def test_trials_are_searched_taken_and_the_winner_is_checked_once():
