@@ -1,0 +1,75 @@
+"""One node of the graph as a rule sees it, and the book that rules are written into."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from ..labels import Labelled, Ties, varying
+
+Arrays = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One node of the graph while it is walked: arguments hold Labelled values and plain numbers."""
+
+    ties: Ties
+    target: Any
+    args: tuple
+    kwargs: dict
+    out: Any
+    where: str
+
+    def arg(self, index: int, name: str, default: Any = None) -> Any:
+        return self.args[index] if len(self.args) > index else self.kwargs.get(name, default)
+
+
+Rule = Callable[[Call], "Arrays | list[Arrays]"]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def decorate(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return decorate
+
+
+def labelled(values: Any) -> list[Labelled]:
+    """Every Labelled value inside of arguments, in order."""
+    if isinstance(values, Labelled):
+        return [values]
+    if isinstance(values, dict):
+        return [item for value in values.values() for item in labelled(value)]
+    if isinstance(values, list | tuple):
+        return [item for value in values for item in labelled(value)]
+    return []
+
+
+def freeze(call: Call, value: Labelled, why: str) -> None:
+    for array in value.arrays:
+        call.ties.freeze(array, why)
+
+
+def freeze_all(call: Call, why: str) -> None:
+    for value in labelled([call.args, call.kwargs]):
+        freeze(call, value, why)
+
+
+def name_of(call: Call) -> str:
+    """Of the operator; one that writes in place has the name of the one that does not."""
+    return call.target.overloadpacket.__name__.rstrip("_")
+
+
+def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool], why: str) -> Arrays:
+    """The arrays whose varying dimensions are allowed; the others are frozen."""
+    kept = []
+    for array in source.arrays:
+        if varying(array) and not allowed(varying(array)):
+            call.ties.freeze(array, why)
+        else:
+            kept.append(array)
+    return tuple(kept)

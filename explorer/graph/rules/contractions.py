@@ -1,0 +1,239 @@
+"""Operators that sum over products: inputs meet weights, outputs get labels of their own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..labels import FIXED, Labelled, Ties, lifted, varying
+from .call import Arrays, Call, freeze, freeze_all, name_of, only, rule
+from .elementwise import meet
+
+
+@rule("conv1d", "conv2d", "conv3d", "convolution")
+def conv(call: Call) -> Arrays:
+    source, weight, bias = call.args[0], call.args[1], call.arg(2, "bias")
+    groups = call.arg(8, "groups", 1) if name_of(call) == "convolution" else call.arg(6, "groups", 1)
+    transposed = call.args[6] if name_of(call) == "convolution" else False
+    return _convolve(call, source, weight, bias, groups, transposed)
+
+
+@rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def conv_transpose(call: Call) -> Arrays:
+    return _convolve(call, call.args[0], call.args[1], call.arg(2, "bias"), call.arg(6, "groups", 1), True)
+
+
+def _along(value: Labelled, dim: int) -> Tensor | None:
+    """(size,) labels of the array that varies along one dimension alone, or None."""
+    for array in value.arrays:
+        if varying(array) == {dim} or (array.numel() == 1 and value.shape[dim] == 1):
+            return array.flatten()
+    return None
+
+
+def _convolve(call: Call, source: Labelled, weight: Labelled, bias: Any, groups: int, transposed: bool) -> Arrays:
+    """Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise: outputs follow inputs."""
+    ties, rank = call.ties, len(source.shape)
+    channel = 1 if rank == weight.meta.dim() else 0
+    kept = only(call, source, lambda dims: dims == {channel}, f"convolved along a labelled dimension in {call.where}")
+    entering = _along(Labelled(source.meta, kept), channel)
+    in_dim, out_dim = (0, 1) if transposed else (1, 0)
+    w_in, w_out = _along(weight, in_dim), _along(weight, out_dim)
+    inputs = source.shape[channel]
+    outputs = weight.shape[out_dim] * (groups if transposed else 1)
+    entering = _entering(call, entering, inputs)
+    if groups > 1 and groups == inputs and outputs % inputs == 0:
+        w_out = _depthwise(ties, entering, w_in, w_out, groups, outputs, transposed)
+    elif groups > 1:
+        w_in = _grouped(ties, entering, w_in, w_out, groups, transposed)
+        if transposed and w_out is not None:
+            w_out = w_out.repeat(groups)
+    elif entering is not None and w_in is not None:
+        ties.tie(entering, w_in, "")
+    if isinstance(bias, Labelled) and w_out is not None:
+        for array in bias.arrays:
+            ties.tie(array.flatten(), w_out)
+    if w_out is None:
+        return ()
+    shape = tuple(outputs if d == channel else 1 for d in range(rank))
+    return (w_out.reshape(shape),)
+
+
+def _entering(call: Call, labels: Tensor | None, size: int) -> Tensor:
+    """Labels that enter a contraction; FIXED where no layer produces them (tie() then freezes what meets them)."""
+    return torch.full((size,), FIXED) if labels is None else labels
+
+
+def _depthwise(
+    ties: Ties, entering: Tensor, w_in: Tensor | None, w_out: Tensor | None, groups: int, outputs: int, transposed: bool
+) -> Tensor | None:
+    """Output channel c * m + i belongs to input channel c."""
+    multiple = outputs // groups
+    if transposed:
+        if w_in is not None:
+            ties.tie(entering, w_in)
+        if w_out is not None:
+            ties.freeze(w_out, "shared by all channels of a transposed depthwise convolution")
+        return entering.repeat_interleave(multiple)
+    if w_in is not None:
+        ties.freeze(w_in, "the only input of a depthwise filter")
+    if w_out is not None:
+        ties.tie(entering.repeat_interleave(multiple), w_out)
+    return w_out
+
+
+def _grouped(
+    ties: Ties, entering: Tensor, w_in: Tensor | None, w_out: Tensor | None, groups: int, transposed: bool
+) -> Tensor | None:
+    blocks = entering.reshape(groups, -1)
+    shared = w_out if transposed else w_in  # the weight's dimension that all groups share
+    split = w_in if transposed else w_out  # the weight's dimension that is cut into groups
+    if transposed:
+        if split is not None:
+            ties.tie(blocks.flatten(), split)
+        ties.tie(blocks, blocks[:1])
+        return split
+    if shared is not None:
+        ties.tie(blocks, shared.reshape(1, -1))
+    else:
+        ties.tie(blocks, blocks[:1])
+    if split is not None:
+        rows = split.reshape(groups, -1)
+        ties.tie(rows, rows[:1])
+    return shared
+
+
+@rule("linear")
+def linear(call: Call) -> Arrays:
+    source, weight, bias = call.args[0], call.args[1], call.arg(2, "bias")
+    turned = Labelled(weight.meta.t(), tuple(a.t() for a in weight.arrays), weight.parameter)
+    result = contract(call, source, turned)
+    out = _along(weight, 0)
+    if isinstance(bias, Labelled) and out is not None:
+        for array in bias.arrays:
+            call.ties.tie(array.flatten(), out)
+    return result
+
+
+@rule("matmul", "mm", "bmm")
+def matmul(call: Call) -> Arrays:
+    return contract(call, call.args[0], call.args[1])
+
+
+@rule("addmm", "baddbmm")
+def addmm(call: Call) -> Arrays:
+    product = Labelled(call.out, contract(call, call.args[1], call.args[2]))
+    return meet(call.ties, [product, call.args[0]], f"added together in {call.where}")
+
+
+def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
+    """(..., m, k) @ (..., k, n): the inner dimensions are tied; labels on batch dimensions tie whole heads."""
+    ties = call.ties
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        freeze_all(call, f"multiplied with a vector in {call.where}")
+        return ()
+    rank = max(len(a.shape), len(b.shape))
+    left, right = [_sides(call, v, rank) for v in (a, b)]
+    m, k = rank - 2, rank - 1
+    inner_a, inner_b = left.matrix.get(k), right.matrix.get(m)
+    if inner_a is not None or inner_b is not None:
+        entering = [_entering(call, x.flatten() if x is not None else None, a.shape[-1]) for x in (inner_a, inner_b)]
+        ties.tie(entering[0], entering[1])
+    heads: Arrays = ()
+    if left.batch or right.batch:
+        both = [Labelled(v.meta[..., :1, :1], side.batch) for v, side in ((a, left), (b, right))]
+        heads = meet(ties, both, f"heads of one attention in {call.where}")
+    return (*heads, *(side.matrix[d] for side, d in ((left, m), (right, k)) if d in side.matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The arrays of one factor of a product: by matrix dimension, and those of batch dimensions (whole heads)."""
+
+    matrix: dict[int, Tensor]
+    batch: Arrays
+
+
+def _sides(call: Call, value: Labelled, rank: int) -> Sides:
+    matrix, batch = {}, []
+    last = {rank - 2, rank - 1}
+    for array in (lifted(a, rank) for a in value.arrays):
+        dims = varying(array)
+        if dims - last:
+            batch.append(call.ties.tie_along(array, dims & last))
+            call.ties.heads.append(array.flatten()[:1])
+        elif len(dims) == 1:
+            matrix[next(iter(dims))] = array
+        elif dims:
+            call.ties.freeze(array, f"spread over both dimensions of a matrix in {call.where}")
+    return Sides(matrix, tuple(batch))
+
+
+@rule("scaled_dot_product_attention")
+def attention(call: Call) -> Arrays:
+    """(..., heads, tokens, width): heads of query, key and value go as one; without heads, query and key share widths."""
+    query, key, value = call.args[:3]
+    mask = call.arg(3, "attn_mask")
+    repeats = query.shape[-3] // key.shape[-3] if len(query.shape) > 2 else 1
+    if repeats > 1:
+        key, value = (_repeated(v, repeats) for v in (key, value))
+    turned = Labelled(key.meta.transpose(-1, -2), tuple(a.transpose(-1, -2) for a in key.arrays))
+    weights = contract(call, query, turned)
+    shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
+    scores = Labelled(torch.empty(shape, device="meta"), weights)  # no product: its multiply-adds would be counted
+    if isinstance(mask, Labelled):
+        scores = Labelled(scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}"))
+    contract(call, scores, value)
+    rank = len(value.shape)
+    return tuple(a for a in value.arrays if rank - 2 not in varying(a))
+
+
+def _repeated(value: Labelled, repeats: int) -> Labelled:
+    arrays = tuple(a.repeat_interleave(repeats, -3) if a.shape[-3] > 1 else a for a in value.arrays)
+    return Labelled(value.meta.repeat_interleave(repeats, -3), arrays)
+
+
+@rule("einsum")
+def einsum(call: Call) -> Arrays:
+    """Equal letters are tied; an array that spreads over letters ties whole units of the first of them."""
+    equation, operands = call.args[0].replace(" ", ""), call.args[1]
+    inputs, output = equation.split("->") if "->" in equation else (equation, None)
+    if output is None or "." in equation:
+        freeze_all(call, f"goes through an einsum without written dimensions in {call.where}")
+        return ()
+    for operand in operands:
+        if operand.parameter:  # no layer is known to hold them, so nothing can rate what they make
+            freeze(call, operand, f"weights of an einsum in {call.where}, which nothing rates")
+    by_letter: dict[str, Tensor] = {}
+    sizes: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for letters, operand in zip(inputs.split(","), operands, strict=True):
+        for d, letter in enumerate(letters):
+            sizes[letter] = operand.shape[d]
+            seen[letter] = seen.get(letter, 0) + (operand.shape[d] > 1)
+        for array in operand.arrays:
+            dims = sorted(varying(array), key=lambda d: -operand.shape[d])
+            if not dims:
+                continue
+            owner = min(dims)
+            flat = call.ties.tie_along(array, frozenset(dims) - {owner}).flatten()
+            seen[letters[owner]] -= 1
+            if letters[owner] in by_letter:
+                call.ties.tie(by_letter[letters[owner]], flat, f"multiplied together in {call.where}")
+            by_letter[letters[owner]] = flat
+    for letter, labels in by_letter.items():
+        if seen[letter] > 0:
+            call.ties.freeze(labels, f"multiplied with values that no layer produces in {call.where}")
+    shape = lambda letter: tuple(sizes[letter] if x == letter else 1 for x in output)  # noqa: E731
+    return tuple(labels.reshape(shape(x)) for x, labels in by_letter.items() if x in output)
+
+
+@rule("embedding")
+def embedding(call: Call) -> Arrays:
+    weight, indices = call.args[0], call.args[1]
+    for array in weight.arrays:
+        if 0 in varying(array):
+            call.ties.freeze(array, f"looked up by position in {call.where}")
+    labels = _along(weight, 1)
+    return () if labels is None else (lifted(labels, len(indices.shape) + 1),)

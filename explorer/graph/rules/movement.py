@@ -1,0 +1,163 @@
+"""Operators that move values: executed on the labels themselves."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..labels import FILL, FIXED, Labelled, compress, compressed, lifted, varying
+from .call import Arrays, Call, name_of, only, rule
+from .elementwise import meet
+
+MOVES = (
+    "view reshape _unsafe_view flatten unflatten permute transpose t unsqueeze squeeze slice chunk split "
+    "split_with_sizes unsafe_split unsafe_chunk tensor_split expand repeat tile repeat_interleave flip movedim moveaxis "
+    "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle numpy_T mT "
+    "adjoint diagonal view_as reshape_as expand_as broadcast_to"
+).split()
+SAME = (
+    "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout lift_fresh "
+    "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill"
+).split()
+
+
+@rule(*SAME)
+def same(call: Call) -> Arrays:
+    return call.args[0].arrays
+
+
+@rule(*MOVES)
+def move(call: Call) -> Any:
+    """Executed on the label arrays themselves."""
+    source: Labelled = call.args[0]
+    if name_of(call) == "expand_as":
+        return tuple(lifted(a, len(call.args[1].shape)) for a in source.arrays)
+    if name_of(call) in ("view_as", "reshape_as"):
+        return compressed([source.expanded(a).reshape(call.args[1].shape) for a in source.arrays])
+    # a view of labels that do not vary along a dimension is not contiguous
+    target = torch.ops.aten.reshape.default if name_of(call) in ("view", "_unsafe_view") else call.target
+    moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
+    if isinstance(call.out, Labelled | Tensor):
+        return _one_a_dimension(call, compressed(moved))
+    return [compressed(pieces) for pieces in zip(*moved, strict=True)] if moved else [() for _ in call.out]
+
+
+def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
+    """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first can be cut."""
+    kept: list[Tensor] = []
+    for array in arrays:
+        if len(varying(array)) == 1 and any(varying(other) == varying(array) for other in kept):
+            call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
+        else:
+            kept.append(array)
+    return tuple(kept)
+
+
+@rule("channel_shuffle", "native_channel_shuffle")
+def channel_shuffle(call: Call) -> Arrays:
+    """Read as groups of channels and back, so what goes must go from every group alike."""
+    source, groups = call.args[0], call.args[1]
+    shuffled = []
+    for array in source.arrays:
+        full = source.expanded(array)
+        split = full.reshape(full.shape[0], groups, full.shape[1] // groups, *full.shape[2:])
+        call.ties.passing.append(compress(split))
+        shuffled.append(split.transpose(1, 2).reshape(full.shape))
+    return compressed(shuffled)
+
+
+@rule("select", "unbind")
+def pick(call: Call) -> Any:
+    source: Labelled = call.args[0]
+    dim = call.arg(1, "dim", 0) % len(source.shape)
+    for array in source.arrays:
+        if dim in varying(array):
+            call.ties.picked.append((array, dim, f"picked out by its position in {call.where}"))
+    return move(call)
+
+
+@rule("roll")
+def roll(call: Call) -> Arrays:
+    source: Labelled = call.args[0]
+    dims = call.arg(2, "dims", [])
+    rolled = {d % len(source.shape) for d in ([dims] if isinstance(dims, int) else dims)}
+    return only(call, source, lambda dims_: not dims_ & rolled and bool(rolled), f"rolled in {call.where}")
+
+
+@rule("cat", "concat", "concatenate")
+def cat(call: Call) -> Arrays:
+    parts: list[Labelled] = call.args[0]
+    rank = len(parts[0].shape)
+    dim = call.arg(1, "dim", 0) % rank
+    across = []
+    for part in parts:
+        along = [a for a in part.arrays if dim in varying(a)]
+        for extra in along[1:]:
+            call.ties.freeze(extra, f"several kinds of channels meet in the concatenation in {call.where}")
+        own = along[0] if along else torch.full((1,) * rank, FIXED)
+        if not along and part.shape[dim] == 1:
+            single = [a for a in part.arrays if a.numel() == 1]
+            own = single[0] if single else own
+        across.append(own.expand(part.shape))
+    beside = [
+        Labelled(p.meta.narrow(dim, 0, 1), tuple(a for a in p.arrays if dim not in varying(a) and a.numel() > 1)) for p in parts
+    ]
+    kept = meet(call.ties, beside, f"concatenated in {call.where}")
+    whole = torch.cat(across, dim)
+    return (*compressed([whole] if bool((whole != FIXED).any()) else []), *kept)
+
+
+@rule("stack")
+def stack(call: Call) -> Arrays:
+    parts: list[Labelled] = call.args[0]
+    dim = call.arg(1, "dim", 0) % (len(parts[0].shape) + 1)
+    lifted_parts = [Labelled(p.meta.unsqueeze(dim), tuple(a.unsqueeze(dim) for a in p.arrays)) for p in parts]
+    return meet(call.ties, lifted_parts, f"stacked in {call.where}")
+
+
+@rule("pad", "constant_pad_nd")
+def pad(call: Call) -> Arrays:
+    source, widths = call.args[0], call.args[1]
+    rank = len(source.shape)
+    padded = {rank - 1 - i // 2 for i, width in enumerate(widths) if width}
+    if call.arg(2, "mode", "constant") not in ("constant", 0) and isinstance(call.arg(2, "mode", "constant"), str):
+        return only(call, source, lambda dims: not dims & padded, f"padded by copies in {call.where}")
+    arrays = []
+    for array in source.arrays:
+        dims = varying(array) & padded
+        if not dims:
+            arrays.append(array)
+            continue
+        own = [width if rank - 1 - i // 2 in dims else 0 for i, width in enumerate(widths)]
+        grown = torch.nn.functional.pad(array, own, value=FILL)
+        for dim in dims:
+            fill = call.ties.fresh(tuple(grown.shape), dim).expand(grown.shape)
+            grown = torch.where(grown == FILL, fill, grown)
+        arrays.append(grown)
+    return tuple(arrays)
+
+
+@rule("index")
+def index(call: Call) -> Arrays:
+    source, indices = call.args[0], call.args[1]
+    indexed = {d for d, i in enumerate(indices) if i is not None}
+    kept = only(call, source, lambda dims: not dims & indexed, f"looked up by position in {call.where}")
+    zeros = [None if i is None else torch.zeros(i.shape, dtype=torch.long) for i in indices]
+    return compressed([torch.ops.aten.index.Tensor(Labelled(source.meta).expanded(a), zeros) for a in kept])
+
+
+@rule("index_select")
+def index_select(call: Call) -> Arrays:
+    dim = call.args[1] % len(call.args[0].shape)
+    return only(call, call.args[0], lambda dims: dim not in dims, f"looked up by position in {call.where}")
+
+
+@rule("zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like")
+def fill(call: Call) -> Arrays:
+    shape = tuple(call.out.shape)
+    return tuple(call.ties.fresh(shape, d) for d in range(len(shape)) if shape[d] > 1)
+
+
+@rule("arange", "linspace", "empty", "empty_like", "scalar_tensor", "eye", "tensor", "rand", "randn")
+def constant(call: Call) -> Arrays:
+    return ()
