@@ -262,7 +262,7 @@ def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> 
     n, m = int(match[1]), int(match[2])
     inputs = scores.shape[input_dim]
     if inputs % m:
-        return torch.ones_like(scores, dtype=torch.bool), f"{inputs} inputs are not divisible by {m}, so it stays dense"
+        return torch.ones_like(scores, dtype=torch.bool), f"its inputs ({inputs}) are not divisible by {m}, so it stays dense"
     blocks = scores.movedim(input_dim, -1)
     shape = blocks.shape
     blocks = blocks.reshape(-1, m)
