@@ -21,20 +21,26 @@ controls.draw()
 results.draw_welcome()
 panel.draw()
 scanning.draw()
-sensitivities.draw()
 part_table.draw()
-searching.draw()
 
 with st.container(key="below"):
-    curve, outcome = st.columns(2, gap="large")
+    curve, parts = st.columns(2, gap="large")
 with curve:
     st.markdown("#### Accuracy against size")
     curves.draw()
+with parts:
+    st.markdown("#### Requested and achieved")
+    results.draw_parts()
+
+sensitivities.draw()
+searching.draw()
+
+with st.container(key="below decided"):
+    widths, outcome = st.columns(2, gap="large")
+with widths:
     st.markdown("#### Which widths are fast here")
     staircase.draw()
 with outcome:
-    st.markdown("#### Requested and achieved")
-    results.draw_parts()
     st.markdown("#### Keep it, check it")
     with st.container(horizontal=True):
         runs.draw_keep()
