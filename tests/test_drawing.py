@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from zoo import ZOO, odd
 
-from explorer.graph.drawing import CUT, FROZEN, draw, quoted
+from explorer.graph.drawing import CUT, FROZEN, STRIPE, draw, quoted
 from explorer.graph.export import analyse
 from explorer.graph.folding import fold, modules, suggested, with_surroundings
 from explorer.graph.wiring import INPUT, OUTPUT, Place, Wiring, wiring
@@ -124,9 +124,23 @@ def test_layers_of_one_group_share_a_colour_and_others_do_not(resnet):
 
 def test_a_folded_box_counts_what_it_holds(resnet):
     row = line(draw(resnet, {"layer1.0.conv1": 8}, ()), "layer1")
-    assert "12 layers" in row and "units left" in row and "box3d" in row
+    assert "12 layers" in row and "units left" in row and "peripheries=2" in row
     groups = [g for g in resnet.profile.groups if g.name in ("conv1", "layer1.0.conv1", "layer1.1.conv1", "layer1.2.conv1")]
     assert f"{1 - 8 / sum(g.units for g in groups):.0%} of units left" in row
+
+
+def test_a_folded_box_has_a_stripe_of_each_coupled_group_in_it(resnet):
+    colour = re.search(r'fillcolor="(#\w+)"', line(draw(resnet), "conv1"))[1]
+    row = line(draw(resnet, None, ()), "layer1")
+    assert f'fillcolor="{colour};{STRIPE}:#' in row and "coupled group conv1: 16 of 16 channels left" in row
+
+
+def test_what_makes_no_channels_is_as_wide_as_what_passes_through_it():
+    vit = analyse(load("shapes-vit"))
+    dot = draw(vit, {"patches.conv4": 72})
+    colour = lambda name: re.search(r'fillcolor="(#\w+)"', line(dot, name))[1]  # noqa: E731
+    assert all("72 of 96 channels" in line(dot, name) for name in ("norm", "positions", "class_token"))
+    assert colour("norm") == colour("patches.conv4") != colour("patches.conv3")
 
 
 def test_braces_and_quotes_are_balanced(resnet):

@@ -12,6 +12,8 @@ PALETTE = ("#9ecae9", "#ffbf79", "#88d27a", "#d6a5c9", "#e7d25a", "#83bcb6", "#f
 SINGLE, FROZEN, FOLDED, JOINED = "#dce6ef", "#f3f0ea", "#eceae6", "#ffffff"
 INK, LINE, CUT = "#1d1c1a", "#808080", "#d55e00"
 WIDEST, NARROWEST = 2.3, 0.7  # inches
+SPELLED_OUT = 2  # groups of one layer
+STRIPES, STRIPE = 4, 0.05  # coupled groups of a folded module: how many are shown at its left, and how wide each
 HEAD = (
     f'  graph [bgcolor="transparent" rankdir=TB ranksep=0.28 nodesep=0.22 fontname="sans-serif" fontsize=11 '
     f'fontcolor="{LINE}" color="{LINE}" style="rounded"];',
@@ -76,10 +78,11 @@ class _Look:
     def __init__(self, profile: ModelProfile, left: Mapping[str, int]):
         self.left = left
         self.made: dict[str, list[Group]] = {}  # weight -> the groups that its outputs belong to
+        self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups that live on it
         for group in profile.groups:
             for slot in group.slots:
-                if slot.producer:
-                    self.made.setdefault(slot.tensor, []).append(group)
+                for found in (self.made, self.passed) if slot.producer else (self.passed,):
+                    found.setdefault(slot.tensor, []).append(group)
         coupled = [g.name for g in profile.groups if g.frozen is None and len({s.tensor for s in g.slots if s.producer}) > 1]
         self.colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coupled)}
 
@@ -95,7 +98,10 @@ class _Look:
         return self._layer(place, place.layer)
 
     def _groups(self, layer: Layer) -> list[Group]:
-        return self.made.get(layer.weight, [])
+        """Those that it makes; a layer that makes none, such as a norm, has those that pass through it."""
+        if layer.weight:
+            return self.made.get(layer.weight, [])
+        return self.passed.get(f"{layer.name}.weight") or self.passed.get(layer.name, [])
 
     def _left(self, group: Group) -> int:
         return self.left.get(group.name, group.units)
@@ -104,10 +110,16 @@ class _Look:
         total = sum(group.units for group in groups)
         return sum(self._left(group) for group in groups) / total if total else 1.0
 
+    def _widths(self, groups: Sequence[Group]) -> str:
+        """What is left of each group, or of all if there are more than fit into a box."""
+        if len(groups) <= SPELLED_OUT:
+            return "; ".join(_width(group.units, self._left(group), group.unit) for group in groups)
+        return _width(sum(group.units for group in groups), sum(map(self._left, groups)), "channel")
+
     def _layer(self, place: Place, layer: Layer) -> str:
         groups = self._groups(layer)
         share = self._share(groups)
-        widths = "; ".join(_width(group, self._left(group)) for group in groups) or " x ".join(map(str, layer.shape))
+        widths = self._widths(groups) or " x ".join(map(str, layer.shape))
         norms = "".join(f" + {norm.kind}" for norm in place.also)
         frozen = next((group.frozen for group in groups if group.frozen), None)
         colour = FROZEN if frozen else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
@@ -128,19 +140,23 @@ class _Look:
 
     def _folded(self, box: Box) -> str:
         layers = [layer for place in box.places if place.layer is not None for layer in (place.layer, *place.also)]
-        groups = list({g.name: g for layer in layers for g in self._groups(layer) if g.frozen is None}.values())
+        groups = list({g.name: g for layer in layers for g in self.made.get(layer.weight, ()) if g.frozen is None}.values())
         share = self._share(groups)
         params = sum(layer.params for layer in layers)
         words = f"{len(layers)} layers, {params:,} parameters" + (f", {share:.0%} of units left" if share < 1 else "")
         label = quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
-        told = quoted(f"{box.name}: folded, {len(layers)} layers in {len(groups)} groups")
-        return f'{quoted(box.name)} [label={label} {self._body(FOLDED, share)} shape=box3d style="filled" tooltip={told}];'
+        coupled = [group for group in groups if group.name in self.colours]
+        lines = [f"{box.name}: folded, {len(layers)} layers in {len(groups)} groups"]
+        lines += [f"coupled group {group.name}: {self._left(group):,} of {group.units:,} {group.unit}s left" for group in coupled]
+        fill = "".join(f"{colour};{STRIPE}:" for colour in [self.colours[g.name] for g in coupled][:STRIPES]) + FOLDED
+        look = f'{self._body(fill, share)} peripheries=2 margin="0.3,0.04" style="{"striped" if coupled else "filled"}"'
+        return f"{quoted(box.name)} [label={label} {look} tooltip={quoted('. '.join(lines))}];"
 
     def _body(self, colour: str, share: float) -> str:
         edge = f' color="{CUT}" penwidth=1.6' if share < 1 else ""
         return f'fillcolor="{colour}" width={NARROWEST + (WIDEST - NARROWEST) * share:.2f}{edge}'
 
 
-def _width(group: Group, left: int) -> str:
-    units = f"{group.unit}s" if group.units != 1 else group.unit
-    return f"{group.units:,} {units}" if left == group.units else f"{left:,} of {group.units:,} {units}"
+def _width(count: int, left: int, unit: str) -> str:
+    units = f"{unit}s" if count != 1 else unit
+    return f"{count:,} {units}" if left == count else f"{left:,} of {count:,} {units}"

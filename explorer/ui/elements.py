@@ -26,6 +26,10 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("figure.js",), "renderFigure", "figure.css",
         '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
     ),
+    "parts": (
+        ("console/cost.js", "parts.js"), "renderParts", "parts.css",
+        '<div class="parts"><table></table><button type="button"></button><div class="none">Nothing is removed yet.</div></div>',
+    ),
     "ticker": (("ticker.js",), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }  # fmt: skip

@@ -5,23 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from .. import tables
 from ..jobs import Progress
 from ..values import Report, Subject
 from . import elements, session, watched
 from .metrics import TRAPS, cards
 from .pushed import pushed
 
-PERCENT = "percent"
-PART_COLUMNS = {
-    "name": st.column_config.TextColumn("Part", width=130),
-    "granularity": st.column_config.TextColumn("Unit", width=65),
-    "requested": st.column_config.NumberColumn("Requested", format=PERCENT, width=80, help="The fraction that you asked for."),
-    "achieved": st.column_config.NumberColumn("Achieved", format=PERCENT, width=75, help="The fraction that the cut removed."),
-    "removed": st.column_config.NumberColumn("Removed", format="localized", width=70),
-    "units": st.column_config.NumberColumn("of", format="localized", width=55),
-    "reason": st.column_config.TextColumn("Why they differ", width="medium"),
-}
 FINAL = "Final: measured on the model that export would write."
 
 STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
@@ -118,15 +107,5 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
 
 
 def draw_parts() -> None:
-    """Requested against achieved, one row a part that was cut."""
-    watched.watched("parts", _parts, "live", facet=lambda: (session.live_key(), session.report() is None))
-
-
-def _parts() -> None:
-    report = session.report()
-    if report is None or not report.parts:
-        st.caption("Nothing is removed yet." if session.recipe().is_empty else "Cutting …")
-        return
-    frame = tables.parts(report.parts).fillna({"reason": ""})
-    shown = [name for name in PART_COLUMNS if name != "granularity" or frame[name].nunique() > 1]
-    st.dataframe(frame, hide_index=True, column_order=shown, column_config=PART_COLUMNS, height=min(38 + 35 * len(frame), 420))
+    """Requested against achieved, one row a part that was cut; the console tells it."""
+    elements.draw("parts", {}, key="parts")

@@ -18,13 +18,15 @@ from .watched import hurry, watched
 LANE, ASKED = "check", "audit asked for"
 KEPT = 8
 WHY = "Why they go together, or stay"
-COLUMNS = {LABELS["group"]: st.column_config.TextColumn(width=130), LABELS["unit"]: st.column_config.TextColumn(width=65),
-           LABELS["units"]: st.column_config.NumberColumn(format="localized", width=55)}  # fmt: skip
+COLUMNS = {LABELS["group"]: st.column_config.TextColumn(width=250), LABELS["unit"]: st.column_config.TextColumn(width=70),
+           LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
+           WHY: st.column_config.TextColumn(width=400)}  # fmt: skip
 HALF = 0.5  # of each group, where the recipe removes no channels
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their "
     "channels are added or read side by side, so they go together (colours repeat in large models). Pale boxes have a group of "
-    "their own. A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for the reason."
+    "their own; a folded module shows stripes of the coupled groups in it. A **dashed** box stays whole, an **orange** frame "
+    "loses channels; hover over a box for the reason."
 )
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double precision, on a copy "
@@ -47,7 +49,7 @@ def _foldable(subject: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def draw() -> None:
-    """Graph on the left, proof and groups beside it."""
+    """Graph on the left, proof and one group beside it, all groups below."""
     profile = session.profile()
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
@@ -60,7 +62,9 @@ def draw() -> None:
         st.subheader("Is the smaller model wired rightly?", anchor=False)
         _draw_audit()
         st.subheader("What goes together, and why", anchor=False)
-        _draw_groups(profile)
+        _draw_group(profile)
+    st.subheader("All coupled groups", anchor=False)
+    _draw_groups(profile)
 
 
 # --------------------------------------------------------------------------- picture
@@ -147,13 +151,16 @@ def _number(value: float | None) -> str:
 
 
 @st.fragment
-def _draw_groups(profile: ModelProfile) -> None:
+def _draw_group(profile: ModelProfile) -> None:
     st.caption(GLOSSARY["coupled group"])
     named = {group.name: group for group in profile.groups}
     if named:
         frozen = sum(group.frozen is not None for group in profile.groups)
         name = st.selectbox(f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group")
         _explain(named[name])
+
+
+def _draw_groups(profile: ModelProfile) -> None:
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
     shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
@@ -163,10 +170,14 @@ def _draw_groups(profile: ModelProfile) -> None:
                        type="tertiary", icon=":material/download:")  # fmt: skip
 
 
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count:,} layers"
+
+
 def _explain(group: Group) -> None:
     """All that is known of one group, in words."""
     made = {slot.tensor for slot in group.slots if slot.producer}
-    lines = [f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by {len(made):,} layers."]
+    lines = [f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by {_layers(len(made))}."]
     if group.frozen:
         lines.append(f"**Stays whole:** {layout.plain(group.frozen)}.")
     elif group.tied_by:

@@ -128,6 +128,7 @@ function receive(instance, data) {
     for (const [key, { sequence }] of map) if (sequence <= data.acknowledged) map.delete(key);
   }
   instance.data = data;
+  shelf.put("banks", data.banks);
   build(instance);
   paint(instance);
   instance.banks.forEach(wrap);

@@ -1,5 +1,6 @@
 """A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut achieved."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
@@ -14,6 +15,7 @@ MODES: Mapping[Mode, tuple[BankName, ...]] = {
 }  # fmt: skip
 LABEL_LENGTH = 11  # characters that fit under a fader
 SHOWN_MEMBERS = 8
+NUMBER_AT_END = re.compile(r"\d+$")
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
 
@@ -141,6 +143,8 @@ def label(name: str) -> tuple[str, str]:
 
     >>> label("layer1.0.conv2"), label("encoder.encoder_layer_3.self_attention.out_proj"), label("layer2.0.shortcut.0")
     (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
+    >>> label("features.denseblock3.denselayer12.conv1")
+    ('f.d3.d12', 'conv1')
     """
     path, _, last = name.rpartition(".")
     if last.isdigit():  # says nothing without the name before it
@@ -150,4 +154,10 @@ def label(name: str) -> tuple[str, str]:
 
 
 def _initials(part: str) -> str:
-    return "".join(word if word.isdigit() else word[:1] for word in part.split("_"))
+    """First letters; numbers tell likes apart, so they stay."""
+    return "".join(word if word.isdigit() else word[:1] + _number(word) for word in part.split("_"))
+
+
+def _number(word: str) -> str:
+    found = NUMBER_AT_END.search(word)
+    return found[0] if found else ""
