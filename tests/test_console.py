@@ -278,9 +278,13 @@ def report(pruned: Measurement, recipe: Recipe | None = None, **given) -> Report
 
 
 def test_cards_state_the_change_and_the_factor():
-    card = cards(report(measured(params=50, nonzero_params=10, macs=100)))[1]
+    card = cards(report(measured(params=50, nonzero_params=10, macs=100), Recipe(weights={"a": 0.5})))[1]
     assert (card.label, card.value, card.change) == ("Parameters", "50", "-75.0 %")
     assert card.notes == ("4.00 × fewer, 150 gone", "10 of them not zero (-95.0 %)")
+
+
+def test_zeros_that_the_model_came_with_are_no_news():
+    assert cards(report(measured(params=50, nonzero_params=10)))[1].notes == ("4.00 × fewer, 150 gone",)
 
 
 def test_what_is_not_measured_is_not_invented():

@@ -213,6 +213,13 @@ def test_importance_is_sorted_with_the_cut_behind_the_last_kept():
     assert re.match(r"Heads", figure.layout.xaxis.title.text) and "l1" in figure.layout.yaxis.title.text
 
 
+def test_what_was_chosen_by_hand_is_hatched():
+    figure = importance_figure(GROUP, "l1", by_hand=(1, 2))
+    assert [(bars.name, list(bars.customdata), bars.marker.pattern.shape) for bars in figure.data] == [
+        ("kept", [0], ""), ("kept by hand", [2], "/"), ("removed by hand", [1], "/"),
+    ]  # fmt: skip
+
+
 def test_a_whole_group_has_no_cut():
     figure = importance_figure(GroupImportance("g", (0, 1), (2.0, 1.0), (True, True)), "l1")
     assert not figure.layout.shapes and len(figure.data) == 1

@@ -1,5 +1,7 @@
 """GroupImportance -> the units of one coupled group, most important first, with the cut."""
 
+from collections.abc import Collection
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -7,13 +9,19 @@ from ..distributions import GroupImportance
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 
-def channel_importance(importance: GroupImportance | None, criterion: str, unit: str = "channel") -> go.Figure:
+FEW = 20  # bars that all get a number under them
+
+
+def channel_importance(
+    importance: GroupImportance | None, criterion: str, unit: str = "channel", by_hand: Collection[int] = ()
+) -> go.Figure:
     """Sorted bars, removed ones coloured, and a line behind the last that would stay if nothing were chosen by hand.
 
     Args:
         importance: of one group; None draws an empty figure.
         criterion: whose scale the bars are on.
         unit: what one bar is, such as channel or head.
+        by_hand: units that were kept or removed by hand; they are hatched.
     """
     group = text(importance.group) if importance else "a group"
     title = f"How much each {text(unit)} of {group} matters"
@@ -23,11 +31,14 @@ def channel_importance(importance: GroupImportance | None, criterion: str, unit:
         return nothing(drawn)
     kept, values = np.array(importance.kept), np.array(importance.values, dtype=np.float32)
     ranks, numbers = np.arange(1, len(values) + 1), np.array(importance.units)
-    for name, chosen, colour in (("kept", kept, KEPT), ("removed", ~kept, REMOVED)):
+    hand = np.isin(numbers, list(by_hand))
+    drawn.update_xaxes(**({"dtick": 1} if len(values) <= FEW else {}))
+    for name, chosen, colour, shape in (("kept", kept & ~hand, KEPT, ""), ("kept by hand", kept & hand, KEPT, "/"),
+                                        ("removed", ~kept & ~hand, REMOVED, ""), ("removed by hand", ~kept & hand, REMOVED, "/")):  # fmt: skip
         if chosen.any():
             hover = f"{text(unit)} %{{customdata}}, rank %{{x}}: %{{y:.4g}}, {name}<extra></extra>"
             bars = go.Bar(x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover)
-            drawn.add_trace(bars.update(marker={"color": colour, "line": {"width": 0}}))
+            drawn.add_trace(bars.update(marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": shape, "size": 6}}))
     if kept.all():
-        return without_legend(drawn)
+        return drawn if hand.any() else without_legend(drawn)
     return drawn.add_vline(x=int(kept.sum()) + 0.5, line={"color": REMOVED, "dash": "dash"})

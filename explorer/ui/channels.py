@@ -52,12 +52,13 @@ def importance(group: Group) -> GroupImportance | None:
 
 def draw_importance(group: Group, found: GroupImportance) -> None:
     """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
-    criterion = session.recipe().criterion.name
+    recipe = session.recipe()
+    hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
     st.caption(f"One bar is one {group.unit} of this group, the most important first. Click bars, or drag a box over some, "
                "to keep or remove them by hand.")  # fmt: skip
     event = st.plotly_chart(
-        importance_figure(found, criterion, group.unit), width="stretch", key=f"importance {group.name}", on_select="rerun",
-        selection_mode=("points", "box"),
+        importance_figure(found, recipe.criterion.name, group.unit, hand), width="stretch", key=f"importance {group.name}",
+        on_select="rerun", selection_mode=("points", "box"),
     )  # fmt: skip
     tied = f" Why they go together: {'; '.join(group.tied_by)}." if group.tied_by else ""
     st.caption(layout.plain(f"Touches {', '.join(group.members)}.{tied}"))

@@ -86,7 +86,7 @@ def factor(after: float, before: float, more: str, less: str) -> str:
 def cards(report: Report) -> tuple[Card, ...]:
     """The five cards of a Report; what isn't measured yet says so."""
     dense, now = report.baseline, report.pruned
-    return (_accuracy(report), _params(dense, now), _size(dense, now), _macs(dense, now), _latency(report))
+    return (_accuracy(report), _params(report), _size(dense, now), _macs(dense, now), _latency(report))
 
 
 def _card(
@@ -118,11 +118,13 @@ def _loss(loss: LossWords) -> list[str]:
     return [f"loss {loss.pruned}, change {loss.change}", *predicted]
 
 
-def _params(dense: Measurement, now: Measurement) -> Card:
+def _params(report: Report) -> Card:
+    dense, now = report.baseline, report.pruned
     if now.params is None or dense.params is None:
         return _card("Parameters")
     notes = [factor(now.params, dense.params, "more", "fewer")]
-    if now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
+    # zeros that the model came with, such as fresh biases, are no news
+    if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
         notes.append(f"{short(now.nonzero_params)} of them not zero ({change(now.nonzero_params, dense.params)})")
     return _card("Parameters", short(now.params), change(now.params, dense.params), notes)
 

@@ -71,7 +71,7 @@ def _ways() -> tuple[bool, bool]:
 def _exact(report: Report | None) -> dict[str, int] | None:
     if report is None or report.pruned.params is None or report.pruned.macs is None:
         return None
-    nonzero = report.pruned.nonzero_params
+    nonzero = report.pruned.nonzero_params if report.recipe.weights else None  # zeros that the model came with are no news
     return {
         "params": report.pruned.params,
         "macs": report.pruned.macs,

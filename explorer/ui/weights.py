@@ -21,6 +21,7 @@ from ..masking import expand, positions
 from ..patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ..values import Layer, Masks, Recipe, Subject
 from . import layout, session
+from .console.strips import pattern_refusal
 
 KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
@@ -155,8 +156,10 @@ def _draw_zeros(name: str) -> None:
     key, subject, graph, recipe = asked()
     whole, near = _patterns(key, name, subject, graph, recipe)
     shown = f"{whole.sparsity * 100:.1f} % of this layer is zero, removed channels included."
+    refused = pattern_refusal(session.profile().prunable_layers[name], recipe.pattern)
     if whole.sparsity == 0:
-        shown += " Remove weights or channels on the Prune page, and their pattern appears here."
+        shown += (f" It stays dense under {recipe.pattern}: {refused}." if refused
+                  else " Remove weights or channels on the Prune page, and their pattern appears here.")  # fmt: skip
     st.plotly_chart(weight_pattern(whole, name), width="stretch", key="pattern")
     st.caption(shown)
     if whole.block != (1, 1):
