@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 from ..distributions import GroupImportance
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
-
 FEW = 20  # bars that all get a number under them
 
 
@@ -33,8 +32,11 @@ def channel_importance(
     ranks, numbers = np.arange(1, len(values) + 1), np.array(importance.units)
     hand = np.isin(numbers, list(by_hand))
     drawn.update_xaxes(**({"dtick": 1} if len(values) <= FEW else {}))
-    for name, chosen, colour, shape in (("kept", kept & ~hand, KEPT, ""), ("kept by hand", kept & hand, KEPT, "/"),
-                                        ("removed", ~kept & ~hand, REMOVED, ""), ("removed by hand", ~kept & hand, REMOVED, "/")):  # fmt: skip
+    bands = (
+        ("kept", kept & ~hand, KEPT, ""), ("kept by hand", kept & hand, KEPT, "/"),
+        ("removed", ~kept & ~hand, REMOVED, ""), ("removed by hand", ~kept & hand, REMOVED, "/"),
+    )  # fmt: skip
+    for name, chosen, colour, shape in bands:
         if chosen.any():
             hover = f"{text(unit)} %{{customdata}}, rank %{{x}}: %{{y:.4g}}, {name}<extra></extra>"
             bars = go.Bar(x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover)
