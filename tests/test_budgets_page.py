@@ -3,6 +3,8 @@
 import pytest
 from apps import keys, offering, opened, until
 
+from explorer.values import Choice, Recipe
+
 
 @pytest.fixture(autouse=True)
 def offered(own_cache):
@@ -35,7 +37,7 @@ def test_another_question_forgets_the_answer_to_the_last():
 
 
 def test_an_allocator_that_needs_a_scan_says_so():
-    page = opened("prune")
+    page = opened("prune", Recipe(criterion=Choice("l2")))  # by l1 a sample comes with its scan
     page.selectbox(key="allocator").set_value("sensitivity_budget").run()
     page.button(key="start budget").click()
     until(page, lambda page: page.error)

@@ -154,7 +154,8 @@ def test_each_model_keeps_its_own_recipe():
 
 
 def test_a_scan_on_request_feeds_the_allocator_that_plans_with_it():
-    app = opened(model="digits-mlp")
+    recipe = Recipe(criterion=Choice("l2"))  # a sample comes with scans of its own, but only by l1
+    app = opened(model="digits-mlp", recipe=recipe.to_url())
     app.selectbox(key="allocator").select("sensitivity_budget")
     app.slider(key="target").set_value(30)
     app.button(key="apply").click()

@@ -1,12 +1,19 @@
-"""Train a sample model again, as it was trained."""
+"""Train a sample model again, as it was trained, or measure what its faders show at once."""
 
 import argparse
 import time
 from pathlib import Path
 
+from ..engine import Conditions
 from ..errors import ExplorerError
+from ..graph.export import analyse
+from ..loaders.sample import sample
 from ..registry import SAMPLES
 from ..sample_training import train_sample
+from ..sensitivity.delivered import deliver
+from ..sensitivity.run import log_of
+from ..sensitivity.scan import scan
+from ..sensitivity.values import ScanPlan
 from ..training import TrainingStep
 from .model import set_up
 from .output import note
@@ -18,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of the sample (see 'pruning-explorer models')")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, order and augmentation (default: 0)")
     parser.add_argument("--out", metavar="FOLDER", help="write weights/ and cards/ here (default: the program's own folder)")
+    told = "do not train: measure the sensitivity of its channels and weights, which colours its faders from the start"
+    parser.add_argument("--sensitivity", action="store_true", help=told)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -27,18 +36,37 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: no such sample, or the folder cannot be written.
     """
     set_up()
-    shown = -EVERY
+    out = Path(arguments.out) if arguments.out else None
     try:
-        for step in train_sample(arguments.name, seed=arguments.seed, out=Path(arguments.out) if arguments.out else None):
-            if time.monotonic() - shown >= EVERY or step.step == step.steps:
-                shown = time.monotonic()
-                note(_line(step))
+        if arguments.sensitivity:
+            _scan(arguments.name, out)
+        else:
+            _train(arguments.name, arguments.seed, out)
     except OSError as error:
-        raise ExplorerError(f"The weights cannot be written ({error.strerror}); choose a folder with --out.") from error
-    note(f"Trained {arguments.name} ({SAMPLES[arguments.name].tooltip})")
+        raise ExplorerError(f"The result cannot be written ({error.strerror}); choose a folder with --out.") from error
+
+
+def _train(name: str, seed: int, out: Path | None) -> None:
+    shown = -EVERY
+    for step in train_sample(name, seed=seed, out=out):
+        if time.monotonic() - shown >= EVERY or step.step == step.steps:
+            shown = time.monotonic()
+            note(_line(step))
+    note(f"Trained {name} ({SAMPLES[name].tooltip})")
 
 
 def _line(step: TrainingStep) -> str:
     left = step.seconds / step.step * (step.steps - step.step)
     return (f"epoch {step.epoch} of {step.epochs}, step {step.step:,} of {step.steps:,}: loss {step.loss:.3f}, "
             f"accuracy on augmented training samples {step.accuracy:.1%}, {left:.0f} s left")  # fmt: skip
+
+
+def _scan(name: str, out: Path | None) -> None:
+    """Both scans of a sample, from where they were stopped, and their counts beside its weights."""
+    subject, conditions = sample(name), Conditions()
+    graph = analyse(subject)
+    for plan in (ScanPlan("channel"), ScanPlan("weight")):
+        for _ in scan(subject, graph, plan, conditions):
+            pass
+        path = deliver(subject, plan, log_of(subject, plan, conditions.device, None), out)
+        note(f"Wrote {path.name} ({path.stat().st_size:,} bytes)")

@@ -83,10 +83,11 @@ class ScanLog:
     Args:
         folder: made when something is first written.
         key: everything that the counts depend on, as JSON data.
+        name: what the file's name begins with, for people.
     """
 
-    def __init__(self, folder: Path, key: Mapping[str, Any]):
-        self.path = folder / f"{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
+    def __init__(self, folder: Path, key: Mapping[str, Any], name: str = ""):
+        self.path = folder / f"{name}{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
 
     def read(self) -> list[Count]:
         """Every count in the order in which they were written; lines that are damaged are left out."""

@@ -24,27 +24,43 @@ from .values import Scan, ScanPlan, SensitivityPoint
 from .whole_model import WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
+NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
 Runner = Branches | WholeModel
 
 
+def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
+    """What the counts of a scan depend on, whichever machine counts.
+
+    Raises:
+        ExplorerError: there is no data.
+    """
+    if subject.task is None:
+        raise ExplorerError(NO_DATA)
+    return {"subject": subject.id, "task": [subject.task.name, subject.task.fingerprint], "granularity": plan.granularity,
+            "recipe": plan.recipe.to_json()}  # fmt: skip
+
+
 def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
-    """Where the counts of such a scan are kept: in the folder, else in the user's cache."""
-    assert subject.task is not None
-    key = {"version": __version__, "subject": subject.id, "task": [subject.task.name, subject.task.fingerprint],
-           "device": device, "granularity": plan.granularity, "recipe": plan.recipe.to_json()}  # fmt: skip
-    return ScanLog(folder or paths.cache() / "scans", key)
+    """Where the counts of such a scan are kept: in the folder, else in the user's cache.
+
+    Raises:
+        ExplorerError: there is no data.
+    """
+    return ScanLog(folder or paths.cache() / "scans", {"version": __version__, "device": device, **key_of(subject, plan)})
 
 
 class ScanRun:
     """One scan of one subject.
 
+    Args:
+        log: what was counted before, and where to write what is counted.
     Raises:
         ExplorerError: there is no data, nothing of this kind to prune, or the criterion does not rate it.
     """
 
-    def __init__(self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, folder: Path | None):
+    def __init__(self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, log: ScanLog):
         if subject.task is None:
-            raise ExplorerError("A scan measures accuracy, and there is no data; start with --data to add some.")
+            raise ExplorerError(NO_DATA)
         self._subject, self._graph, self._plan, self._task = subject, graph, plan, subject.task
         self._conditions = replace(conditions, split="tuning")
         self._split = split_for(subject, self._conditions)
@@ -56,7 +72,7 @@ class ScanRun:
             raise ExplorerError(f"No {plan.granularity}s of this model can be pruned{why}")
         check_parts(graph.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
         self._points = {part: self._points_of(part) for part in self._touched}
-        self._log = log_of(subject, plan, conditions.device, folder)
+        self._log = log
         self._base: Tally = EMPTY
         self._dense = self._read()
 

@@ -29,9 +29,10 @@ def known(
     Raises:
         ExplorerError: as `scan`.
     """
-    if subject.task is None or not log_of(subject, plan, conditions.device, folder).path.exists():
+    log = log_of(subject, plan, conditions.device, folder) if subject.task else None
+    if log is None or not log.path.exists():
         return None  # at once: what follows takes a quarter of a second on a large model
-    found = ScanRun(subject, graph, plan, conditions, folder).snapshot()
+    found = ScanRun(subject, graph, plan, conditions, log).snapshot()
     return found if found.points else None
 
 
@@ -55,7 +56,7 @@ def scan(
     Raises:
         ExplorerError: there is no data, or nothing of this kind that this criterion can rank.
     """
-    run = ScanRun(subject, graph, plan, conditions, folder)
+    run = ScanRun(subject, graph, plan, conditions, log_of(subject, plan, conditions.device, folder))
     yield run.snapshot()
     if run.open_points:
         yield from calibrate(subject, graph, plan.recipe, conditions.device)

@@ -7,6 +7,7 @@ import streamlit as st
 from ..allocation import Losses
 from ..errors import ExplorerError
 from ..jobs import JobState
+from ..sensitivity.delivered import delivered
 from ..sensitivity.scan import known as left_on_disk
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
@@ -33,7 +34,7 @@ def _key(bank: BankName) -> Hashable:
 
 
 def _found(bank: BankName) -> Scan | None:
-    """What is known of a bank: from this session's scan, or left on disk by an earlier one."""
+    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the sample model."""
     key, looked = _key(bank), session.recalled(LOOKED, frozenset())
     if key not in looked:
         session.remember(LOOKED, looked | {key})
@@ -46,8 +47,10 @@ def _found(bank: BankName) -> Scan | None:
 def _on_disk(bank: BankName) -> Scan | None:
     if session.subject().task is None:
         return None
+    asked = session.subject(), session.graph(), _plan(bank), session.conditions()
     try:
-        return left_on_disk(session.subject(), session.graph(), _plan(bank), session.conditions())
+        left = left_on_disk(*asked)
+        return left if left and left.finished else delivered(*asked) or left
     except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
         return None
 

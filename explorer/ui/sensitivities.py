@@ -26,9 +26,11 @@ def draw() -> None:
     """The figure in a fold, since the faders show its short form already."""
     if session.subject().task is None:
         return
-    with st.expander("Sensitivity of every part", icon=":material/network_check:"):
-        watched.watched("sensitivities", _draw, "scan", facet=_facet)
-        watched.watched("added up", _draw_words, "scan", facet=_words_facet)
+    fold = st.expander("Sensitivity of every part", icon=":material/network_check:", key="sensitivity fold", on_change="rerun")
+    if fold.open:  # the figure is heavy, and most visits do without
+        with fold:
+            watched.watched("sensitivities", _draw, "scan", facet=_facet)
+    watched.watched("added up", _draw_words, "scan", facet=_words_facet)
 
 
 def _facet() -> Hashable:
@@ -73,7 +75,7 @@ def _draw_words() -> None:
     """Whether the parts add up, apart from the figure, which no fader changes."""
     told = _added_up(session.recipe(), session.report())
     if told:
-        st.markdown(layout.plain(told))
+        st.caption(layout.plain(told))
 
 
 def _added_up(recipe: Recipe, report: Report | None) -> str | None:

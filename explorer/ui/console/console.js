@@ -3,6 +3,7 @@
 // Python owns the values. Strips that moved since the last acknowledged edit are pending and keep the user's value; all others
 // show the server's. An edit carries every pending strip, so one that is lost on the way is sent again with the next.
 
+const CHEAP = 0.01; // of accuracy
 const KEY_PAUSE_MS = 200; // keys held down become one edit
 const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click its number to type one. "
   + "Keys: Tab, arrows 1 %, Page Up and Page Down 10 %, Home, End, Enter types, L locks.";
@@ -196,9 +197,19 @@ function describe(instance, key, found) {
 
 function sensitivityText(strip, ratio) {
   if (!strip.sensitivity?.length) return "";
+  if (ratio === 0) return howFar(strip.sensitivity);
   const distance = (point) => Math.abs(point[0] - Math.max(ratio, 0.01));
   const [at, drop] = strip.sensitivity.reduce((best, point) => (distance(point) < distance(best) ? point : best));
   return `Removing ${percent(at)} of this part alone changed the accuracy by ${(-drop * 100).toFixed(1)} points`;
+}
+
+// Before the first move: how far this part alone can go.
+function howFar(points) {
+  const dear = points.findIndex(([, drop]) => drop >= CHEAP);
+  const cheap = points[dear < 0 ? points.length - 1 : dear - 1];
+  const costs = dear < 0 ? "" : `${percent(points[dear][0])} costs ${(points[dear][1] * 100).toFixed(1)}`;
+  if (!cheap) return `Of this part alone, ${costs} points of accuracy`;
+  return `Of this part alone, ${percent(cheap[0])} can go for less than a point of accuracy${costs && `; ${costs}`}`;
 }
 
 function renderConsole(component) {

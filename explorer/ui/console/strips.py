@@ -15,6 +15,7 @@ MODES: Mapping[Mode, tuple[BankName, ...]] = {
 }  # fmt: skip
 LABEL_LENGTH = 11  # characters that fit under a fader
 SHOWN_MEMBERS = 8
+COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
 NUMBER_AT_END = re.compile(r"\d+$")
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
@@ -52,9 +53,7 @@ def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
     else:
         title, note = "Weights", "Unstructured: single weights become zero; shapes stay, only sparse formats shrink."
     scanned = any(strip.sensitivity for strip in strips)
-    return Bank(
-        name, title, f"{note} Red tracks: removing that much of this part alone costs accuracy." if scanned else note, strips
-    )
+    return Bank(name, title, f"{note} {COLOURS}" if scanned else note, strips)
 
 
 def _with(strip: Strip, outcome: PartOutcome | None, locked: bool, sensitivity: tuple[tuple[float, float], ...] | None) -> Strip:
