@@ -94,7 +94,7 @@ function emptyText(bank, shown, wanted) {
   return shown === 0 ? `No part is named like "${wanted}".` : "";
 }
 
-// Two rows are seen at once; more of them scroll in one row, so that the page stays short.
+// Two rows are seen at once; what does not fit into them scrolls sideways, so that the page stays short.
 function wrap(view) {
   const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
   const width = shown.length > 0 ? shown[0].root.offsetWidth : 0;
