@@ -13,7 +13,7 @@ from ..figures.channel_importance import channel_importance as importance_figure
 from ..graph.export import ModelGraph
 from ..labels import GLOSSARY, LABELS
 from ..values import Group, Recipe, Subject
-from . import layout, session
+from . import controls, layout, session
 from .weights import KEPT, Key, asked
 
 DECISIONS = {
@@ -54,8 +54,8 @@ def draw_importance(group: Group, found: GroupImportance) -> None:
     """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
     recipe = session.recipe()
     hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
-    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click bars, or drag a box over some, "
-               "to keep or remove them by hand.")  # fmt: skip
+    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click a bar (with Shift: more of them), or "
+               "take *Box Select* at the figure's corner and drag over some, to keep or remove them by hand.")  # fmt: skip
     event = st.plotly_chart(
         importance_figure(found, recipe.criterion.name, group.unit, hand), width="stretch", key=f"importance {group.name}",
         on_select="rerun", selection_mode=("points", "box"),
@@ -87,9 +87,11 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
         for name, (label, icon, help) in DECISIONS.items():
             st.button(label, f"{name} channels", help, session.attempt, (decide, group.name, chosen, name), icon=icon,
                       disabled=not chosen)  # fmt: skip
+    controls.draw_undo()
     also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
-    st.caption(f"{also}Kept by hand: {listed(kept)}. Removed by hand: {listed(removed)}.")
+    cut = " The dashed line is where the cut would lie without them." if (kept or removed) and not all(found.kept) else ""
+    st.caption(f"{also}Kept by hand: {listed(kept)}. Removed by hand: {listed(removed)}.{cut}")
 
 
 def listed(units: Iterable[int]) -> str:

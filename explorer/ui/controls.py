@@ -39,11 +39,16 @@ def draw() -> None:
         _pattern()
         _options()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        watched.watched("undo", _undo, facet=session.history)
+        draw_undo()
         _presets()
         _allocator()
         snapshots.draw()
         recipe_files.draw()
+
+
+def draw_undo() -> None:
+    """Undo, redo and reset, with their keys; kept up to date."""
+    watched.watched("undo", _undo, facet=session.history)
 
 
 def _put(field: str, words: str) -> Callable[[Any], None]:
