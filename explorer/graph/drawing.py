@@ -125,7 +125,7 @@ class _Look:
         colour = FROZEN if frozen else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
         style = "filled,rounded,dashed" if frozen else "filled,rounded"
         label = quoted(f"{place.label}{norms}")[:-1] + "\\n" + quoted(widths)[1:]
-        look = f'{self._body(colour, share)} style="{style}"'
+        look = f'{self._body(colour, share)} style="{style}"' + (f' color="{INK}"' if frozen else "")
         return f"{quoted(place.name)} [label={label} {look} tooltip={self._told(layer, groups)}];"
 
     def _told(self, layer: Layer, groups: Collection[Group]) -> str:

@@ -164,7 +164,7 @@ def _draw_groups(profile: ModelProfile) -> None:
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
     shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
-    order = [LABELS[column] for column in ("group", "units", "unit")] + [WHY, LABELS["members"]]
+    order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
     st.dataframe(shown, hide_index=True, column_config=COLUMNS, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))
     st.download_button("Save as CSV", tables.to_csv(frame), "groups.csv", "text/csv", key="csv of groups", on_click="ignore",
                        type="tertiary", icon=":material/download:")  # fmt: skip
