@@ -477,23 +477,6 @@ def test_codes_are_checked_and_differ():
     assert one.trusts(one.token) and not one.trusts(one.code)
 
 
-def test_equal_recipes_are_measured_once():
-    room, calls = Classroom(), []
-
-    def measure():
-        calls.append(1)
-        yield from ("live", "final")
-
-    assert list(room.shared("recipe", measure)) == ["live", "final"]
-    assert list(room.shared("recipe", measure)) == ["final"]
-    assert list(room.shared("another", measure)) == ["live", "final"]
-    cut_off = room.shared("third", measure)
-    assert next(cut_off) == "live"
-    cut_off.close()
-    assert list(room.shared("third", measure)) == ["live", "final"]
-    assert len(calls) == 4
-
-
 def test_only_finished_measurements_go_on_the_board():
     from explorer.engine import Conditions, prune, stream
 
