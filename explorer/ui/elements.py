@@ -26,6 +26,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("figure.js",), "renderFigure", "figure.css",
         '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
     ),
+    "sketch": (("sketch.js",), "renderSketch", "sketch.css", '<div class="sketch"></div>'),
     "ticker": (("ticker.js",), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }  # fmt: skip
