@@ -373,6 +373,7 @@ def data_of(name: str = "combining") -> dict:
         (lambda d: d["claim"]["explain"].pop("open"), "lacks 'open'"),
         (lambda d: [a.update(right=True) for a in d["check"]["answers"]], "exactly one answer must be right"),
         (lambda d: d["try"].update(x=0.123), "has no point 0.123"),
+        (lambda d: d["experiment"]["arms"][2].update(by_hand="producers"), "arm 'both' is masked by hand"),
         (lambda d: d["sources"][0].update(url="javascript:alert(1)"), "must begin with https://"),
     ],
 )  # fmt: skip

@@ -124,6 +124,8 @@ def _answer(table: Table) -> Answer:
 
 def _try_it(table: Table, experiment: Experiment) -> TryIt:
     arm = known_arm(table, experiment, table.text("arm"))
+    if experiment.arm(arm).by_hand != "no":
+        raise LessonError(f"{table.where}: arm {arm!r} is masked by hand, which no recipe can say; choose another.")
     made = TryIt(table.text("text"), arm, known_point(table, experiment, arm, table.number("x", *RATIO)))
     table.done()
     return made

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from .. import paths
-from ..errors import ExplorerError
 from ..lessons.planning import recipe_for
 from ..lessons.values import Answer, Lesson
 from . import layout, learner, lesson_results, session, settings
@@ -41,10 +40,11 @@ def draw_try(lesson: Lesson) -> None:
     """Open the lesson's recipe on the Prune page; and where the claims come from."""
     st.subheader("Try it yourself", anchor=False)
     st.markdown(lesson.try_it.text)
-    if model_of(lesson) not in settings.current().offered:
-        st.caption(layout.plain(f"Start the program without a list of models, or with {model_of(lesson)}, to open it."))
+    model = lesson.experiment.arm(lesson.try_it.arm).model or model_of(lesson)
+    if model not in settings.current().offered:
+        st.caption(layout.plain(f"Start the program without a list of models, or with {model}, to open it."))
     elif st.button("Open it on the Prune page", f"try {lesson.name}", type="primary", icon=":material/tune:"):
-        session.attempt(_open_recipe, lesson)
+        session.attempt(_open_recipe, lesson, model)
         if session.notice() is None:
             st.switch_page(paths.pages().resolve() / "prune.py")
         layout.draw_notice(session.notice())
@@ -52,15 +52,12 @@ def draw_try(lesson: Lesson) -> None:
     st.markdown("\n".join(f"- [{s.text}]({s.url})" if s.url else f"- {s.text}" for s in lesson.sources))
 
 
-def _open_recipe(lesson: Lesson) -> None:
+def _open_recipe(lesson: Lesson, model: str) -> None:
     """
     Raises:
         ExplorerError: the recipe does not fit.
     """
-    model, experiment = model_of(lesson), lesson.experiment
-    arm = experiment.arm(lesson.try_it.arm)
-    if arm.by_hand != "no":
-        raise ExplorerError("A model that was masked by hand cannot be opened as a recipe.")
-    found = recipe_for(*lesson_results.opened(model), experiment, arm, lesson.try_it.x)
+    experiment = lesson.experiment
+    found = recipe_for(*lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x)
     session.set_model(model)
     session.set_recipe(found, f"lesson {lesson.number}")
