@@ -1,5 +1,6 @@
 """The Learn page: a learner reads, predicts, measures, answers, and opens the recipe."""
 
+import json
 import time
 
 import pytest
@@ -8,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import paths
 from explorer.lessons.board import Classroom
-from explorer.lessons.reading import lessons
-from explorer.ui import learner, server, settings
+from explorer.lessons.reading import TEMPLATE, lessons
+from explorer.ui import learner, lesson_predict, server, session, settings
 from explorer.values import Recipe
 
 LESSONS = lessons()
@@ -30,6 +31,37 @@ def clicked(app: AppTest, key: str) -> AppTest:
     return fine(app.button(key=key).click().run())
 
 
+def sketches(app: AppTest) -> list[dict]:
+    """What the elements for drawing show."""
+    found = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json)
+    return [data for data in found if "points" in data]
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ({"values": [90, 80, 70.5, 0, 100]}, {0.1: 0.9, 0.2: 0.8, 0.3: 0.705, 0.4: 0.0, 0.5: 1.0}),
+        ({"values": [90, 80]}, None), ({"values": [90, 80, 70, 60, 101]}, None), ({"values": "90"}, None), ("drawn", None),
+        ({"values": [90, 80, 70, 60, float("nan")]}, None), ({"values": [90, 80, 70, 60, True]}, None), (None, None),
+    ],
+)  # fmt: skip
+def test_a_drawn_curve_is_kept_and_nonsense_is_not(monkeypatch, message, kept):
+    remembered = {}
+    monkeypatch.setattr(session, "event", lambda key, name: message)
+    monkeypatch.setattr(session, "remember", remembered.__setitem__)
+    lesson_predict.take(LESSONS["cheapest_repair"])
+    assert list(remembered.values()) == ([] if kept is None else [kept])
+
+
+def test_own_lessons_stand_beside_those_of_the_program(tmp_path):
+    (tmp_path / "mine.toml").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    settings.configure(settings.Settings(("digits-mlp",), "cpu", own_lessons=tmp_path))
+    app = opened("learn")
+    assert {f"open {name}" for name in (*LESSONS, "mine")} <= {button.key for button in app.button}
+    clicked(app, "open mine")
+    assert "sees the picture" in words(app)
+
+
 def test_the_list_names_every_lesson():
     app = opened("learn")
     for lesson in LESSONS.values():
@@ -41,14 +73,13 @@ def test_a_lesson_goes_from_reading_to_trying():
     app = clicked(opened("learn"), "open what_pruning_is")
     assert query(app, "lesson") == "what_pruning_is"
     assert query(app, "step") == "1"
-    clicked(app, "step on")
-    clicked(app, "step on")
-    assert len(app.slider) == len(LESSONS["what_pruning_is"].experiment.points)
-    app.slider[0].set_value(97)
+    for _ in LESSONS["what_pruning_is"].sections:
+        clicked(app, "step on")
+    assert [sketch["points"] for sketch in sketches(app)] == [[10, 25, 40, 50, 60, 70, 80, 90, 95]]
     clicked(app, "guess what_pruning_is lock")
     until(app, "Your prediction")
     clicked(app, "step on")
-    until(app, "on digits-mlp")
+    until(app, "measured on digits-mlp")
     clicked(app, "step on")
     answers = LESSONS["what_pruning_is"].check.answers
     wrong = next(answer for answer in answers if not answer.right)
@@ -137,9 +168,10 @@ def test_a_point_goes_on_the_board_and_bad_names_are_told(room):
         time.sleep(0.1)
         fine(app.run())
     clicked(app, "put on board")
-    assert room.board.points() == ()
+    assert room.board.points() == () and "A nickname has 1 to 24 characters" in words(app)
     app.text_input[0].set_value("  Ada <b> ")
     clicked(app, "put on board")
+    assert not app.error
     (point,) = room.board.points()
     assert (point.nickname, point.model, Recipe.from_url(point.recipe)) == ("Ada <b>", "digits-mlp", recipe)
 
@@ -155,4 +187,5 @@ def test_a_class_uploads_exports_and_keeps_nothing(room):
     assert not app.get("file_uploader")
     assert not app.get("download_button")
     assert not {"keep", "write"} & {button.key for button in app.button}
+    assert "The held-out data stay closed in a class" in words(app)
     assert settings.current().hidden_pages == ("compare", "recover")

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 import tomllib
 from dataclasses import replace
 from functools import cache
@@ -15,23 +16,38 @@ from explorer.figures.class_front import class_front
 from explorer.figures.lesson_comparisons import lesson_agreement
 from explorer.figures.lesson_costs import lesson_costs
 from explorer.figures.lesson_curve import lesson_curve
+from explorer.figures.lesson_layers import lesson_layers
 from explorer.figures.lesson_magnitudes import lesson_magnitudes, threshold
 from explorer.figures.lesson_matrices import lesson_matrices
 from explorer.figures.lesson_sizes import lesson_sizes
 from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
+from explorer.labels import GLOSSARY
 from explorer.lessons import pictures, storing, wording
 from explorer.lessons.board import MOST_POINTS, Board, BoardError, BoardPoint, Classroom, clean_name, front, point_of
 from explorer.lessons.claim_reading import possible, xs_of
 from explorer.lessons.evidence import Evidence, Point
 from explorer.lessons.judging import Found, answer, interval, judge, verdict_of
 from explorer.lessons.planning import fits, recipe_for
-from explorer.lessons.reading import CONTENT, lessons, parse
+from explorer.lessons.reading import CONTENT, TEMPLATE, course, lessons, parse
 from explorer.lessons.running import masked_by_hand, run
 from explorer.lessons.scoring import score
-from explorer.lessons.tables import LessonError
-from explorer.lessons.values import COSTS, Case, Experiment
+from explorer.lessons.tables import LessonError, Table
+from explorer.lessons.values import (
+    BY_HAND,
+    COSTS,
+    GRANULARITIES,
+    MATCHES,
+    PICTURES,
+    PREDICTIONS,
+    QUANTITIES,
+    ROLES,
+    VERDICTS,
+    VIEWS,
+    Case,
+    Experiment,
+)
 from explorer.loaders import load
 from explorer.recovery.regularisation import EDGES
 from explorer.statistics import paired_drop
@@ -143,6 +159,42 @@ def test_long_lessons_come_with_a_measured_result_whose_verdict_is_its_own(name)
     assert storing.shipped(lesson, "another model") is None
 
 
+GENERAL = {"part", "norm"}  # also words of every day, and a piece of "batch norm"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_word_of_the_trade_has_its_tooltip(name):
+    lesson, explain = LESSONS[name], LESSONS[name].claim.explain
+    told = [s.text for s in lesson.sections] + [lesson.prediction.question, lesson.claim.text, *explain.values()]
+    text = " ".join(told).casefold()
+    terms = {term for section in lesson.sections for term in section.terms}
+    used = {term for term in set(GLOSSARY) - GENERAL if re.search(rf"\b{re.escape(term.casefold())}s?\b", text)}
+    assert used <= terms, used - terms
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_has_figures_of_others_and_sources(name):
+    lesson = LESSONS[name]
+    assert lesson.published and lesson.sources
+    assert all(other.name.startswith(("Theirs", "Elsewhere")) for other in lesson.published)
+    assert all(len(other.name) <= 72 for other in lesson.published if other.x)  # or a legend is cut off where the page is narrow
+    assert all(answer.reason for answer in lesson.check.answers)
+
+
+def test_a_sentence_without_its_list_is_left_out():
+    lesson = one_point(name="better", quantity="accuracy", against="b", above=0.0)
+    told = {"holds": "It does: {yes}. Not certain: {open}. So it is.", "fails": "No: {no}.", "open": "Open: {open}."}
+    lesson = replace(lesson, claim=replace(lesson.claim, explain=told))
+    found = judge(lesson, made_up({"a": [True] * 200, "b": [False] * 80 + [True] * 120}, [True] * 200))
+    assert wording.explanation(lesson, found) == "It does: better (at 50 %). So it is."
+
+
+def test_comparisons_are_listed_with_their_places_unless_they_came_out_alike():
+    case, other = Case("all", "accuracy", "a", above=0.0), Case("some", "accuracy", "a", above=0.0)
+    found = [Found(one, x, 0.0, 0.0, 0.0, "yes") for one in (case, other) for x in (0.2, 0.5)]
+    assert wording.listed(found[:3], found) == "all; some (at 20 %)"
+
+
 def test_evidence_survives_its_file():
     evidence = measured("speed_or_accuracy")
     back = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
@@ -157,8 +209,9 @@ def test_evidence_survives_its_file():
 
 def test_masks_by_hand_equal_the_compact_model_only_if_they_reach_everything():
     found = judge(LESSONS["masks_and_coupling"], measured("masks_and_coupling"))
-    said = {one.case.arm: one.said for one in found.comparisons}
-    assert said == {"weights_by_hand": "yes", "forgotten": "no", "everywhere": "yes"}
+    said = {(one.case.arm, one.case.quantity): one.said for one in found.comparisons}
+    assert said == {("weights_by_hand", "agreement"): "yes", ("forgotten", "agreement"): "no",
+                    ("everywhere", "agreement"): "yes", ("weights", "dense"): "no", ("channels", "dense"): "yes"}  # fmt: skip
 
 
 def test_masking_by_hand_leaves_the_shared_model_alone():
@@ -320,6 +373,7 @@ def data_of(name: str = "combining") -> dict:
         (lambda d: d["claim"]["explain"].pop("open"), "lacks 'open'"),
         (lambda d: [a.update(right=True) for a in d["check"]["answers"]], "exactly one answer must be right"),
         (lambda d: d["try"].update(x=0.123), "has no point 0.123"),
+        (lambda d: d["experiment"]["arms"][2].update(by_hand="producers"), "arm 'both' is masked by hand"),
         (lambda d: d["sources"][0].update(url="javascript:alert(1)"), "must begin with https://"),
     ],
 )  # fmt: skip
@@ -356,6 +410,50 @@ def test_two_lessons_of_one_number_are_refused(tmp_path):
         lessons(tmp_path)
 
 
+def test_the_template_is_a_sound_lesson_that_explains_every_key(monkeypatch, tmp_path, capsys):
+    assert main(["lessons", "--new", str(tmp_path / "mine.toml")]) == 0
+    text = (tmp_path / "mine.toml").read_text(encoding="utf-8")
+    assert text == TEMPLATE.read_text(encoding="utf-8")
+    known, done = set(), Table.done
+
+    def noted(self: Table) -> None:
+        known.update(self._read)
+        done(self)
+
+    monkeypatch.setattr(Table, "done", noted)
+    parse("mine", tomllib.loads(text))
+    for key in known - set(possible(2)):
+        assert re.search(rf"\b{key}( =|\]|\.)", text), key
+    for choices in (VIEWS, ROLES, MATCHES, QUANTITIES, PREDICTIONS, PICTURES, GRANULARITIES, BY_HAND[1:], VERDICTS.values()):
+        assert all(choice.casefold() in text.casefold() for choice in choices), choices
+    assert main(["lessons", "--folder", str(tmp_path), "--json", "--device", "cpu"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "fails"
+    for again in ("mine.toml", "mine.txt"):
+        assert main(["lessons", "--new", str(tmp_path / again)]) == 2
+        assert "must be a new file whose name ends in .toml" in capsys.readouterr().err
+
+
+def test_a_course_is_the_programs_lessons_and_ones_own(tmp_path):
+    empty, own = tmp_path / "empty", tmp_path / "own"
+    empty.mkdir(), own.mkdir()
+    for folder in (empty, tmp_path / "nowhere"):
+        with pytest.raises(LessonError, match="no folder with lessons"):
+            course(folder)
+    (own / "mine.toml").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    changed = (CONTENT / "noise.toml").read_text(encoding="utf-8").replace("Is it noise?", "Luck?")
+    (own / "noise.toml").write_text(changed, encoding="utf-8")
+    assert list(course()) == list(LESSONS)
+    assert list(course(own)) == [*LESSONS, "mine"] and course(own)["noise"].title == "Luck?"
+
+
+@pytest.mark.parametrize("verb", [[], ["class", "digits-mlp"]])
+def test_the_page_does_not_start_with_a_damaged_lesson(tmp_path, capsys, verb):
+    (tmp_path / "broken.toml").write_text("number = 30", encoding="utf-8")
+    assert main([*verb, "--lessons", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.strip() == "Lesson 'broken' lacks 'experiment'."
+
+
 def test_a_teachers_own_lesson_is_measured_by_the_command_line(tmp_path, capsys):
     text = (CONTENT / "file_size.toml").read_text(encoding="utf-8").replace("number = 4", "number = 40")
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
@@ -376,18 +474,19 @@ def test_figures_show_what_was_measured():
     assert list(drawn.data[0].y) == [100 * point.measured.accuracy for point in first]
     assert [trace.name for trace in drawn.data if trace.name.startswith("Theirs")]
     assert list(next(trace for trace in drawn.data if trace.name == "your prediction").y) == [90]
-    assert len(lesson_times(lesson.experiment, evidence).data[0].y) == 3
+    assert len(lesson_times(lesson.experiment, evidence).data[0].y) == 5
     assert all(0 < share <= 100 for bar in lesson_costs(lesson.experiment, evidence, 0.7).data for share in bar.x)
     sizes = lesson_sizes(LESSONS["file_size"].experiment, measured("file_size"))
     assert all(value == pytest.approx(100) for value in sizes.data[0].y)
     found = judge(LESSONS["masks_and_coupling"], measured("masks_and_coupling")).comparisons
-    assert sum(len(trace.x) for trace in lesson_agreement(found).data) == len(found)
+    agreeing = [one for one in found if one.case.quantity == "agreement"]
+    assert sum(len(trace.x) for trace in lesson_agreement(agreeing).data) == len(agreeing)
 
 
 def test_figures_without_evidence_are_empty_and_titled():
     experiment = LESSONS["what_pruning_is"].experiment
     empty = [lesson_curve(experiment, None), lesson_sizes(experiment, None), lesson_costs(experiment, None, 0.5),
-             lesson_times(experiment, None), lesson_agreement(()), class_front(())]  # fmt: skip
+             lesson_times(experiment, None), lesson_agreement(()), class_front(()), lesson_layers({})]  # fmt: skip
     assert all(not drawn.data and drawn.layout.title.text for drawn in empty)
 
 
@@ -413,6 +512,8 @@ def test_pictures_of_the_weights():
     layer, shown = pictures.matrices(subject, graph, lesson.experiment, 0.5)
     assert [image.shape for _, image in shown] == [(32, 16, 3, 3), (32, 16, 3, 3), (16, 8, 3, 3)]
     assert len(lesson_matrices(shown, layer).data) == 3
+    assert pictures.layers(graph) == {"conv1": 144, "conv2": 4608, "conv3": 9216, "fc": 320}
+    assert list(lesson_layers(pictures.layers(graph)).data[0].text) == ["1 %", "32 %", "65 %", "2 %"]
     histogram = pictures.magnitudes(subject, graph)
     assert sum(lesson_magnitudes(histogram).data[0].y) == sum(layer.weights - layer.zeros for layer in histogram.layers)
     assert threshold([1, 1, 8], [0.0, 1.0, 2.0, 3.0], 0.2) == 2.0
@@ -475,23 +576,6 @@ def test_codes_are_checked_and_differ():
     one, other = Classroom(), Classroom()
     assert one.admits(one.code) and not one.admits(other.code) and not one.admits("") and not one.admits("ä")
     assert one.trusts(one.token) and not one.trusts(one.code)
-
-
-def test_equal_recipes_are_measured_once():
-    room, calls = Classroom(), []
-
-    def measure():
-        calls.append(1)
-        yield from ("live", "final")
-
-    assert list(room.shared("recipe", measure)) == ["live", "final"]
-    assert list(room.shared("recipe", measure)) == ["final"]
-    assert list(room.shared("another", measure)) == ["live", "final"]
-    cut_off = room.shared("third", measure)
-    assert next(cut_off) == "live"
-    cut_off.close()
-    assert list(room.shared("third", measure)) == ["live", "final"]
-    assert len(calls) == 4
 
 
 def test_only_finished_measurements_go_on_the_board():

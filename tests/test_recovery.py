@@ -18,6 +18,7 @@ from explorer.loaders import load
 from explorer.recovery import run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
 from explorer.recovery.finetuning import Course, Training
+from explorer.recovery.gradual import gradual
 from explorer.recovery.iterative import iterated
 from explorer.recovery.phases import Known, Setting
 from explorer.recovery.recover import recover, recovered_model
@@ -217,6 +218,23 @@ def test_a_round_rates_the_trained_weights():
     assert not chosen[kept]
     unmoved = second.begin(Known(full_state(student, CNN, GRAPH.profile), student)).masks.channels["conv1"]
     assert not torch.equal(chosen, unmoved)
+
+
+def test_pruning_while_training_begins_whole_and_anew_and_ends_with_the_counts_of_the_recipe():
+    plan = RecoveryPlan("gradual", epochs=7, rounds=3, round_schedule="linear", batch_size=128)
+    phases, known, rounds = gradual(Setting(CNN, GRAPH, CHANNELS, plan, FEW), 0), Known(CNN.model.state_dict()), []
+    for phase in phases:
+        student = phase.begin(known)
+        known = Known(full_state(student, CNN, GRAPH.profile), student)
+        rounds.append(student)
+    assert [(phase.pruned, phase.epochs, phase.course.first_epoch) for phase in phases] == [
+        (False, 2, 0), (True, 2, 2), (True, 3, 4),
+    ]  # fmt: skip
+    assert {phase.course.total_epochs for phase in phases} == {7}
+    assert not torch.equal(rounds[0].model.get_parameter("conv1.weight"), CNN.model.get_parameter("conv1.weight"))
+    assert [int((~student.masks.channels["conv1"]).sum()) for student in rounds[1:]] == [4, 8]
+    once = gradual(Setting(CNN, GRAPH, CHANNELS, replace(plan, rounds=2, round_schedule="one_shot"), FEW), 0)
+    assert [(phase.pruned, phase.epochs) for phase in once] == [(False, 3), (True, 4)]
 
 
 # --------------------------------------------------------------------------- going on

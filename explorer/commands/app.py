@@ -3,6 +3,7 @@
 import argparse
 import socket
 from functools import partial
+from pathlib import Path
 
 FIRST_PORT, TRIED = 8501, 20
 
@@ -14,14 +15,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help=f"default: the first free one from {FIRST_PORT}")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+    add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def add_lessons(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lessons", metavar="FOLDER", help="lessons of your own (.toml) beside those on the Learn page")
+
+
+def own_lessons(given: str | None) -> Path | None:
+    """The folder, once its lessons are read.
+
+    Raises:
+        ExplorerError: there is none, or a lesson is not as it must be.
+    """
+    from ..lessons.reading import course
+
+    folder = Path(given) if given is not None else None
+    course(folder)
+    return folder
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, or a port that is taken.
+        ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is taken.
     """
     from ..loaders import load
     from ..ui.server import serve
@@ -31,7 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
     load_offered = partial(load, data=arguments.data, checkpoint=arguments.checkpoint)
-    settings = Settings(tuple(arguments.models), arguments.device, load_offered)
+    settings = Settings(
+        tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
+    )  # fmt: skip
     port = free_port(arguments.host, arguments.port)
     serve(settings, host=arguments.host, port=port, open_browser=not arguments.no_browser)
 

@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .app import free_port
+from .app import add_lessons, free_port, own_lessons
 from .output import note
 
 if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in")
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
+    add_lessons(parser)
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
 
 
@@ -34,7 +35,10 @@ def run(arguments: argparse.Namespace) -> None:
     check_names(arguments.models, None)
     set_up(arguments.device)
     room = Classroom()
-    settings = Settings(tuple(arguments.models), arguments.device, partial(load, data=arguments.data), classroom=room)
+    settings = Settings(
+        tuple(arguments.models), arguments.device, partial(load, data=arguments.data), classroom=room,
+        own_lessons=own_lessons(arguments.lessons),
+    )  # fmt: skip
     port = free_port(arguments.host, arguments.port)
     for line in told(room, arguments.host, port):
         note(line)

@@ -11,18 +11,19 @@ from ..graph.export import analyse
 from ..lessons import storing, wording
 from ..lessons.evidence import Evidence
 from ..lessons.judging import Finding, judge
-from ..lessons.reading import CONTENT, lesson, lessons
+from ..lessons.reading import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.running import Opened
 from ..lessons.running import run as measure
 from ..lessons.values import Lesson
 from ..loaders import load
 from .model import add_device, set_up
-from .output import print_json, progress, table
+from .output import note, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="LESSON", help="lessons by name (default: all)")
     parser.add_argument("--folder", metavar="PATH", help="lessons of your own: a folder of .toml files")
+    parser.add_argument("--new", metavar="FILE", help="write a lesson to begin with, each line explained, and nothing else")
     parser.add_argument("--model", metavar="M", help="another sample model than the lesson's own")
     parser.add_argument("--list", action="store_true", help="only list the lessons, measure nothing")
     parser.add_argument("--keep", metavar="PATH", help="also write what was measured, one JSON file a lesson, into this folder")
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: an unknown lesson or model, or a lesson file that is not as it must be.
     """
+    if arguments.new:
+        return _write_template(Path(arguments.new))
     folder = Path(arguments.folder) if arguments.folder else CONTENT
     if not folder.is_dir():
         raise ExplorerError(f"There is no folder {str(folder)!r}; give one that holds lessons as .toml files.")
@@ -71,15 +74,26 @@ def _measured(one: Lesson, model: str, device: str, keep: str | None) -> tuple[E
     return evidence, finding
 
 
+def _write_template(path: Path) -> None:
+    if path.suffix != ".toml" or path.exists():
+        raise ExplorerError(f"{str(path)!r} must be a new file whose name ends in .toml.")
+    _write_text(path, TEMPLATE.read_text(encoding="utf-8"))
+    note(f"Wrote {path}; check it with: pruning-explorer lessons --folder {path.parent}")
+
+
 def _write(path: Path, data: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(data, separators=(",", ":")) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(data, separators=(",", ":")) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ExplorerError(f"{str(path)!r} cannot be written ({error.strerror}).") from error
 
 
 def _overview(found: list[tuple[Lesson, Evidence, Finding]]) -> str:
-    rows = [[one.number, one.claim.text, evidence.model, evidence.samples, wording.headline(finding)]
+    rows = [[one.number, one.claim.text, wording.networks(one, evidence), evidence.samples, wording.headline(finding)]
             for one, evidence, finding in found]  # fmt: skip
     return table(["lesson", "claim", "model", "pictures", "verdict"], rows)
 
@@ -88,7 +102,7 @@ def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
     rows = [[found.case.name, f"{found.x * 100:g} %", wording.value(found), wording.wanted(found), wording.says(found.said)]
             for found in finding.comparisons]  # fmt: skip
     return "\n".join([
-        f"{one.number}. {one.title}: {evidence.model}, {evidence.samples:,} pictures", one.claim.text, "",
+        f"{one.number}. {one.title}: {wording.networks(one, evidence)}, {evidence.samples:,} pictures", one.claim.text, "",
         table(["compared", "at", "measured (range)", "claimed", "says"], rows), "",
         f"{wording.headline(finding)}. {wording.explanation(one, finding)}",
     ])  # fmt: skip

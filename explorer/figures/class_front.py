@@ -8,6 +8,7 @@ from ..labels import LABELS
 from ..lessons.board import BoardPoint, front
 from .style import AFTER, KEPT, figure, nothing, text
 
+FAR = 0.6  # of the size: names of points beyond stand at their left, or they would leave the picture
 HOVER = (
     "%{text}: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples, %{x:.1f} % left"
     "<extra></extra>"
@@ -28,9 +29,9 @@ def class_front(points: Sequence[BoardPoint]) -> go.Figure:
     ))  # fmt: skip
     return drawn.add_trace(go.Scatter(
         x=[100 * p.left for p in points], y=[100 * p.accuracy for p in points], mode="markers+text", name="students",
-        text=[text(p.nickname) for p in points], textposition="top right", marker={"color": KEPT, "size": 10},
+        text=[text(p.nickname) for p in points], marker={"color": KEPT, "size": 10},
         error_y={"array": [100 * (p.high - p.accuracy) for p in points],
                  "arrayminus": [100 * (p.accuracy - p.low) for p in points], "thickness": 1},
         customdata=[[100 * p.low, 100 * p.high, p.samples] for p in points],
-        hovertemplate=HOVER,
+        textposition=["top left" if p.left > FAR else "top right" for p in points], hovertemplate=HOVER,
     ))  # fmt: skip

@@ -16,7 +16,8 @@ def lesson_agreement(found: Sequence[Found]) -> go.Figure:
     """Share of equal answers in each comparison."""
     shown = [one for one in found if one.case.quantity == "agreement"]
     drawn = figure("Answers that are equal", "Equal answers (%)", "", height=tall(len(shown)))
-    drawn.update_xaxes(ticksuffix=" %").update_yaxes(autorange="reversed", type="category", automargin=True)
+    drawn.update_xaxes(ticksuffix=" %", nticks=5, tickangle=0)
+    drawn.update_yaxes(autorange="reversed", type="category", automargin=True)
     for said in NAMES:
         rows = [one for one in shown if one.said == said]
         if rows:

@@ -9,11 +9,11 @@ from ..lessons.evidence import Evidence, Point
 from ..lessons.values import Experiment, Published
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 
-COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE)
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE, "#2f8f8f")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "hexagon")
 GUESS = "#c8641e"
 HOVER = "%{x:.0f} % removed: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} pictures"
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "longdashdot")
 
 
 def lesson_curve(
@@ -29,13 +29,13 @@ def lesson_curve(
         published: figures of others, drawn dotted under their own names.
     """
     drawn = figure("Accuracy after each cut", f"{experiment.axis} (%)", f"{LABELS['accuracy']} (%)")
-    drawn.update_xaxes(ticksuffix=" %", range=[-2, 100]).update_yaxes(range=[-2, 104])
+    drawn.update_xaxes(ticksuffix=" %", range=[-2, _end(experiment, published)]).update_yaxes(range=[-2, 104])
     for place, arm in enumerate(experiment.arms):
         points = evidence.of(arm.name) if evidence else []
         if points:
             drawn.add_trace(_measured(points, arm.label, place))
     dense = next(iter(evidence.dense.values()), None) if evidence else None
-    if dense and dense.measured.accuracy is not None:
+    if dense and dense.measured.accuracy is not None and len({arm.model for arm in experiment.arms}) == 1:
         drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", DENSE, "diamond", "markers"))
     if guess:
         xs = sorted(guess)
@@ -46,6 +46,12 @@ def lesson_curve(
     # under the plot, since long names side by side would run into the title where the page is narrow
     drawn.update_layout(legend={"y": -0.28, "yanchor": "top"}, height=400 + 22 * len(drawn.data), margin={"t": 60})
     return drawn if drawn.data else nothing(drawn)
+
+
+def _end(experiment: Experiment, published: Sequence[Published]) -> float:
+    """A little beyond the last point, so that small cuts are not crowded at the left."""
+    xs = [x for arm in experiment.arms for x in experiment.points_of(arm)] + [x for other in published for x in other.x]
+    return min(100.0, 100 * max(xs) + 5)
 
 
 def _measured(points: Sequence[Point], label: str, place: int) -> go.Scatter:

@@ -2,12 +2,12 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..cache import Cache
 from ..errors import ExplorerError
+from ..sharing import Sharing
 from ..values import Report
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256
@@ -117,24 +117,13 @@ class Classroom:
 
     Args:
         code: that a student's link carries; token: that opens the table of results.
-        measured: finished reports, the same for all.
+        measured: the reports of recipes, each measured once for all.
     """
 
     board: Board = field(default_factory=Board)
     code: str = field(default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    measured: Cache = field(default_factory=lambda: Cache(KEPT_REPORTS, "measured recipes"))
-
-    def shared(self, key: Hashable, measure: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """What `measure` yields; the last of it at once where somebody has measured the same before."""
-        known = self.measured.get(key)
-        if known is not None:
-            yield known
-            return
-        last = None
-        for last in measure():
-            yield last
-        self.measured.put(key, last)
+    measured: Sharing = field(default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes")))
 
     def admits(self, code: str) -> bool:
         """Is this the class's code? Takes as long for a wrong one."""

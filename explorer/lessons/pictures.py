@@ -1,5 +1,7 @@
 """What a lesson shows of the weights themselves: their magnitudes, and one layer before and after."""
 
+from math import prod
+
 from ..distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ..engine import prepare
 from ..graph.export import ModelGraph
@@ -14,6 +16,11 @@ def magnitudes(subject: Subject, graph: ModelGraph) -> WeightHistogram:
     """All layers on one scale."""
     layers = graph.profile.prunable_layers.items()
     return weight_histogram({name: subject.model.get_parameter(layer.weight) for name, layer in layers})
+
+
+def layers(graph: ModelGraph) -> dict[str, int]:
+    """Layer -> how many weights it has that could be pruned."""
+    return {name: prod(layer.shape) for name, layer in graph.profile.prunable_layers.items()}
 
 
 def matrices(subject: Subject, graph: ModelGraph, experiment: Experiment, x: float) -> tuple[str, list[tuple[str, WeightImage]]]:

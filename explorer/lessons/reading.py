@@ -1,6 +1,7 @@
 """A folder of TOML files -> lessons. Everything is checked here, at the border; inside, a lesson is trusted."""
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +11,9 @@ from ..labels import GLOSSARY
 from .claim_reading import read_claim, read_prediction
 from .experiment_reading import RATIO, known_arm, known_point, read_experiment
 from .tables import LessonError, Table
-from .values import Answer, Check, Experiment, Lesson, Published, Section, Source, TryIt
+from .values import PICTURES, Answer, Check, Experiment, Lesson, Published, Section, Source, TryIt
 
-CONTENT = Path(__file__).with_name("content")
+CONTENT, TEMPLATE = Path(__file__).with_name("content"), Path(__file__).with_name("template.toml")
 FILE_LIMIT = 100_000  # bytes
 
 
@@ -25,9 +26,26 @@ def lessons(folder: Path = CONTENT) -> dict[str, Lesson]:
     return dict(_all(folder))
 
 
+def course(own: Path | None = None) -> dict[str, Lesson]:
+    """The lessons that come with the program, and those of a folder of one's own; of two with one name, the own one.
+
+    Raises:
+        LessonError: as of `lessons`, or there is no such folder, or no lesson in it.
+    """
+    if own is None:
+        return lessons()
+    if not own.is_dir() or not lessons(own):
+        raise LessonError(f"{str(own)!r} is no folder with lessons as .toml files; 'pruning-explorer lessons --new' writes one.")
+    return dict(_in_order((lessons() | lessons(own)).values()))
+
+
 @cache
 def _all(folder: Path) -> tuple[tuple[str, Lesson], ...]:
-    found = sorted((read(path) for path in sorted(folder.glob("*.toml"))), key=lambda lesson: lesson.number)
+    return _in_order(read(path) for path in sorted(folder.glob("*.toml")))
+
+
+def _in_order(given: Iterable[Lesson]) -> tuple[tuple[str, Lesson], ...]:
+    found = sorted(given, key=lambda lesson: lesson.number)
     for one, other in pairwise(found):
         if one.number == other.number:
             raise LessonError(f"Lessons {one.name!r} and {other.name!r} both have the number {one.number}.")
@@ -80,7 +98,9 @@ def parse(name: str, data: object) -> Lesson:
 
 
 def _section(table: Table) -> Section:
-    made = Section(table.text("title"), table.text("text"), table.texts("terms"))
+    made = Section(
+        table.text("title"), table.text("text"), table.texts("terms"), table.choice("picture", ("", *PICTURES), ""),
+    )  # fmt: skip
     for term in made.terms:
         if term not in GLOSSARY:
             raise LessonError(f"{table.where}: no term named {term!r} in the glossary. It has {', '.join(GLOSSARY)}.")
@@ -104,6 +124,8 @@ def _answer(table: Table) -> Answer:
 
 def _try_it(table: Table, experiment: Experiment) -> TryIt:
     arm = known_arm(table, experiment, table.text("arm"))
+    if experiment.arm(arm).by_hand != "no":
+        raise LessonError(f"{table.where}: arm {arm!r} is masked by hand, which no recipe can say; choose another.")
     made = TryIt(table.text("text"), arm, known_point(table, experiment, arm, table.number("x", *RATIO)))
     table.done()
     return made

@@ -16,18 +16,24 @@ MATCHES = ("units", "params", "macs")
 BY_HAND = ("no", "producers", "everywhere")
 COSTS = ("params", "nonzero_params", "macs", "dense", "csr", "bitmask", "deflate")
 QUANTITIES = ("accuracy", "told_apart", "agreement", "joint", "speed", *COSTS)
-VIEWS = ("curve", "sizes", "costs", "times", "matrices", "histogram", "agreement", "spread")
+VIEWS = ("curve", "sizes", "costs", "times", "matrices", "agreement", "spread")
+PICTURES = ("layers", "magnitudes")
 PREDICTIONS = ("curve", "number", "verdict", "arm")
 DENSE = "dense"  # the arm that every experiment has
 
 
 @dataclass(frozen=True)
 class Section:
-    """One screen of plain words: a title, Markdown, and the glossary terms that it uses."""
+    """One screen of plain words: a title, Markdown, and the glossary terms that it uses.
+
+    Args:
+        picture: what it shows of the model's weights: "layers" = how many each layer holds, "magnitudes" = how large they are.
+    """
 
     title: str
     text: str
     terms: tuple[str, ...] = ()
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Findings in plain words: what was compared, how it came out, what the verdict is."""
 
+import re
 from collections.abc import Sequence
 
 from ..labels import LABELS
+from .evidence import Evidence
 from .judging import Finding, Found, Said
 from .values import COSTS, VERDICTS, Lesson
 
@@ -15,24 +17,43 @@ def headline(finding: Finding) -> str:
     return VERDICTS[finding.verdict]
 
 
+def networks(lesson: Lesson, evidence: Evidence) -> str:
+    """The models that were measured."""
+    return ", ".join(dict.fromkeys(arm.model or evidence.model for arm in lesson.experiment.arms))
+
+
 def explanation(lesson: Lesson, finding: Finding) -> str:
     """The lesson's text for this verdict, its placeholders filled with the comparisons that said so."""
-    text = lesson.claim.explain[finding.verdict]
-    for said in SAYS:
-        text = text.replace("{" + said + "}", listed([found for found in finding.comparisons if found.said == said]))
-    return text
+    return " ".join(sentence for sentence, _ in sentences(lesson, finding))
 
 
-def listed(found: Sequence[Found]) -> str:
-    """Comparisons by name, each with its places.
+def sentences(lesson: Lesson, finding: Finding) -> list[tuple[str, bool]]:
+    """The sentences of an explanation, each with whether it lists comparisons; one that would list none is left out."""
+    found = {said: [one for one in finding.comparisons if one.said == said] for said in SAYS}
+    told = []
+    for sentence in re.split(r"(?<=[.!?])\s+", lesson.claim.explain[finding.verdict]):
+        asked = [said for said in SAYS if "{" + said + "}" in sentence]
+        if not asked or any(found[said] for said in asked):
+            for said in asked:
+                sentence = sentence.replace("{" + said + "}", listed(found[said], finding.comparisons))
+            told.append((sentence, bool(asked)))
+    return told
+
+
+def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
+    """Comparisons by name, each with its places unless it came out alike at all of several.
 
     >>> listed([])
     'nothing'
     """
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[float]] = {}
     for one in found:
-        places.setdefault(one.case.name, []).append(f"{one.x * 100:g} %")
-    return "; ".join(f"{name} (at {', '.join(at)})" for name, at in places.items()) or "nothing"
+        places.setdefault(one.case.name, []).append(one.x)
+    everywhere = {name: [one.x for one in among if one.case.name == name] for name in places}
+    return "; ".join(
+        name if len(at) == len(everywhere[name]) > 1 else f"{name} (at {', '.join(f'{x * 100:g} %' for x in at)})"
+        for name, at in places.items()
+    ) or "nothing"  # fmt: skip
 
 
 def value(found: Found) -> str:

@@ -73,7 +73,7 @@ def estimate(
     mean = lambda times: (times[True] + times[False]) / 2  # noqa: E731
     total, steps = 0.0, cost.samples // plan.batch_size // max(1, cost.epochs)
     for phase in PHASES[plan.method](setting, plan.seeds[0]):
-        between = plan.method == "iterative"
+        between = plan.method in ("iterative", "gradual") and phase.pruned
         a_step, a_look = (mean(times) if between else times[phase.pruned] for times in (seconds, looking))
         taught = plan.distillation_weight and phase.pruned
         a_step += looking[False] * plan.batch_size if taught else 0.0

@@ -9,8 +9,8 @@ from .values import Arm, Recovery
 
 # method -> what was done, in a word or two
 DONE = {
-    "finetune": "fine-tuned", "distill": "distilled", "iterative": "pruned in rounds", "rewind": "rewound",
-    "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
+    "finetune": "fine-tuned", "distill": "distilled", "iterative": "pruned in rounds", "gradual": "pruned while training",
+    "rewind": "rewound", "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
 }  # fmt: skip
 
 

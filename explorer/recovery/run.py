@@ -13,6 +13,7 @@ from ..job_state import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
 from .finetuning import Training
+from .gradual import gradual
 from .iterative import iterated
 from .measuring import Yardstick
 from .phases import Known, Phase, Setting, finetuned, from_scratch, recalibrated, regularised
@@ -27,14 +28,14 @@ TRAINING = "Training"  # one label for the whole, so that the remaining time is 
 
 # method -> what the model is called afterwards
 NAMES = {
-    "finetune": "fine-tuned", "distill": "distilled", "iterative": "iterative", "rewind": "rewound",
-    "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
+    "finetune": "fine-tuned", "distill": "distilled", "iterative": "iterative", "gradual": "pruned while training",
+    "rewind": "rewound", "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
 }  # fmt: skip
 
 Steps = Iterator[Recovery | Progress]
 PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
-    "finetune": finetuned, "distill": finetuned, "iterative": iterated, "rewind": rewound, "regularise": regularised,
-    "scratch": from_scratch, "recalibrate": recalibrated,
+    "finetune": finetuned, "distill": finetuned, "iterative": iterated, "gradual": gradual, "rewind": rewound,
+    "regularise": regularised, "scratch": from_scratch, "recalibrate": recalibrated,
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ METHODS = {
     "arXiv:1503.02531).",
     "iterative": "Prunes a little, trains, rates anew, prunes more, up to the ratios of the recipe (Han et al. 2015; Zhu and "
     "Gupta 2017, arXiv:1710.01878).",
+    "gradual": "Trains from new random weights and prunes a little more in each round: pruning during training (Zhu and Gupta "
+    "2017, arXiv:1710.01878).",
     "rewind": "Sets back weights (the lottery ticket, Frankle et al. 2019, arXiv:1903.01611) or only the learning rate (Renda et "
     "al. 2020, arXiv:2003.02389) to an earlier point of training, then trains again.",
     "regularise": "First trains the dense model with a penalty that pulls weights towards zero, then prunes and fine-tunes (Liu "
@@ -62,7 +64,7 @@ class RecoveryPlan:
             not improve, and keep the best epoch; 0 trains to the end and keeps the last.
         distillation_weight: share of the teacher in the loss, in [0, 1].
         temperature: that softens the probabilities of teacher and student.
-        rounds: of "iterative", each with its share of the epochs.
+        rounds: of "iterative" and "gradual", each with its share of the epochs; the first one of "gradual" cuts nothing yet.
         round_schedule: how the ratios grow over the rounds.
         rewind: what is set back.
         rewind_epoch: to where; the training that it belongs to has rewind_epoch + epochs epochs.
@@ -110,7 +112,7 @@ class RecoveryPlan:
         self._check_together()
 
     def _check_together(self) -> None:
-        if self.method == "iterative" and self.rounds > self.epochs:
+        if self.method in ("iterative", "gradual") and self.rounds > self.epochs:
             raise RecipeError(f"Each of {self.rounds} rounds needs an epoch; give at least {self.rounds} epochs or fewer rounds.")
         if self.method == "regularise" and self.penalty_epochs >= self.epochs:
             raise RecipeError(f"'penalty_epochs' must be below 'epochs' ({self.epochs}), so that some come after the cut, got "
@@ -169,6 +171,8 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
     usual = known | {"learning_rate": rate / 5, "epochs": max(2, round(epochs / 4)), "method": method}
     if method == "rewind":
         usual |= {"learning_rate": rate, "epochs": epochs - epochs // 4, "rewind_epoch": epochs // 4}
+    if method == "gradual":
+        usual |= {"learning_rate": rate, "epochs": max(2, epochs), "schedule": "one_cycle"}
     if method == "distill":
         usual["distillation_weight"] = 0.5
     total = given.get("epochs", usual["epochs"])

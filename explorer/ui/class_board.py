@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,10 +11,11 @@ from ..figures.class_front import class_front
 from ..lessons.board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
 from ..tables import harmless
 from . import layout, session, settings
+from .watched import watched
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"
-JOINED = "joined the class"
+JOINED, PRESSED = "joined the class", "what went wrong with the board"
 
 ABOUT = (
     "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your old one. "
@@ -28,7 +30,8 @@ def draw() -> None:
         return
     st.header("The class", anchor=False)
     if _admitted(room):
-        _draw_form(room)
+        st.markdown(ABOUT)
+        watched("board form", partial(_draw_form, room), "live", facet=_stage)
         st.fragment(_draw_board, run_every=REFRESH_S)(room)
     _draw_teacher(room)
 
@@ -48,15 +51,25 @@ def _join(room: Classroom) -> None:
         session.remember(JOINED, True)
 
 
+def _stage() -> str | None:
+    report = session.report()
+    return report.stage if report else None
+
+
 def _draw_form(room: Classroom) -> None:
-    st.markdown(ABOUT)
     report = session.report()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Nickname", key=NAME, max_chars=LONGEST_NAME, width=240)
-        st.button("Put my recipe on the board", "put on board", on_click=session.attempt, args=(_put, room), type="primary",
+        st.button("Put my recipe on the board", "put on board", on_click=_press, args=(room,), type="primary",
                   disabled=report is None or report.stage != "final")  # fmt: skip
     if report is None or report.stage != "final":
         st.caption("Your recipe is being measured.")
+    layout.draw_notice(session.recalled(PRESSED))
+
+
+def _press(room: Classroom) -> None:
+    session.attempt(_put, room)
+    session.remember(PRESSED, session.notice())
 
 
 def _put(room: Classroom) -> None:
@@ -74,7 +87,7 @@ def _draw_board(room: Classroom) -> None:
     points = [point for point in room.board.points() if point.model == session.subject().name]
     st.plotly_chart(class_front(points), width="stretch", key="class front", config={"displayModeBar": False})
     others = len(room.board.points()) - len(points)
-    st.caption(layout.plain(f"{len(points)} points of {session.subject().name}; bars cover 95 %." + (
+    st.caption(layout.plain(f"{len(points)} point{'s' * (len(points) != 1)} of {session.subject().name}; bars cover 95 %." + (
         f" {others} more of other models." if others else "")))  # fmt: skip
 
 

@@ -30,6 +30,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("console/cost.js", "parts.js"), "renderParts", "parts.css",
         '<div class="parts"><table></table><button type="button"></button><div class="none">Nothing is removed yet.</div></div>',
     ),
+    "sketch": (("sketch.js",), "renderSketch", "sketch.css", '<div class="sketch"></div>'),
     "ticker": (("ticker.js",), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }  # fmt: skip

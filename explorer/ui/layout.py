@@ -1,6 +1,7 @@
 """Drawing on a page: style, notices, progress. Takes values, returns nothing."""
 
 import html
+import re
 
 import streamlit as st
 
@@ -39,6 +40,15 @@ def style() -> None:
 def plain(text: str) -> str:
     """Foreign text as Markdown that shows it as it is."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|~$:" else c for c in html.unescape(text))
+
+
+def unbroken(text: str) -> str:
+    """Text in which no line ends between a number and its unit.
+
+    >>> unbroken("at 20 %") == "at 20\\u00a0%"
+    True
+    """
+    return re.sub(r"(?<=\d) (?=%|points|×|k\b)", "\u00a0", text)
 
 
 def draw_share(share: float, words: str) -> None:

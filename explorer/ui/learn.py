@@ -3,9 +3,8 @@
 import streamlit as st
 
 from ..labels import GLOSSARY
-from ..lessons.reading import lessons
 from ..lessons.values import Lesson, Section
-from . import class_board, layout, learner, lesson_predict, lesson_steps, session
+from . import class_board, layout, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict, session, settings
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
 INTRO = (
@@ -16,7 +15,7 @@ INTRO = (
 
 def draw() -> None:
     """The page."""
-    known, now = lessons(), learner.current()
+    known, now = settings.current().lessons, learner.current()
     if now.lesson in known:
         _draw_lesson(known[now.lesson], now)
     else:
@@ -36,15 +35,15 @@ def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
         st.progress(len(now.done) / len(known), f"{len(now.done)} of {len(known)} lessons done")
     with st.container(horizontal=True, gap="medium"):
         for lesson in known:
-            with st.container(border=True, width=CARD, gap="small"):
+            with st.container(border=True, width=CARD, height="stretch", gap="small"):
                 _draw_card(lesson, lesson.name in now.done, lesson.name in now.guesses)
 
 
 def _draw_card(lesson: Lesson, done: bool, begun: bool) -> None:
     st.markdown(f"**{lesson.number}. {lesson.title}**")
     st.caption(f"{lesson.summary}  \n{lesson.minutes} minutes" + (" · done" if done else ""))
-    word = "Read again" if done else "Go on" if begun else "Start"
-    st.button(word, f"open {lesson.name}", on_click=_open, args=(lesson.name,), help=f"{word}: {lesson.title}",
+    word = "Read lesson {} again" if done else "Go on with lesson {}" if begun else "Start lesson {}"
+    st.button(word.format(lesson.number), f"open {lesson.name}", on_click=_open, args=(lesson.name,),
               icon=":material/check:" if done else ":material/play_arrow:")  # fmt: skip
 
 
@@ -68,16 +67,17 @@ def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
 
 def _draw_step(lesson: Lesson, step: str, place: int) -> None:
     if place < len(lesson.sections):
-        _draw_section(lesson.sections[place])
-        if place == 0:
-            lesson_steps.draw_opening(lesson)
+        section = lesson.sections[place]
+        _draw_section(section)
+        if section.picture:
+            lesson_steps.draw_picture(lesson, section.picture)
         return
     {
         learner.PREDICT: lesson_predict.draw,
         learner.MEASURE: lesson_steps.draw_measured,
-        learner.VERDICT: lesson_steps.draw_verdict,
-        learner.CHECK: lesson_steps.draw_check,
-        learner.TRY: lesson_steps.draw_try,
+        learner.VERDICT: lesson_verdict.draw,
+        learner.CHECK: lesson_ending.draw_check,
+        learner.TRY: lesson_ending.draw_try,
     }[step](lesson)
 
 
@@ -91,7 +91,7 @@ def draw_terms(terms: tuple[str, ...]) -> None:
     """The words of the trade, each with what it means."""
     if not terms:
         return
-    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Words:", width="content")
         for term in terms:
             st.markdown(f"{layout.plain(term)}", help=GLOSSARY[term], width="content")

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from ..lessons.reading import lessons
 from ..lessons.scoring import Guess
 from ..lessons.values import Lesson
-from . import session
+from . import session, settings
 
 KEPT = "learner"
 KEYS = ("lesson", "step", "done")
@@ -62,7 +61,7 @@ def note(what: str, name: str, value: object) -> None:
 
 def _from_url(query: Mapping[str, str]) -> Learner:
     """What can be read of the URL; what cannot is left out, since a link may be of an older course."""
-    known = lessons()
+    known = settings.current().lessons
     by_number = {str(lesson.number): name for name, lesson in known.items()}
     done = frozenset(by_number[number] for number in query.get("done", "").split(".") if number in by_number)
     name = query.get("lesson", "")
@@ -75,7 +74,7 @@ def _from_url(query: Mapping[str, str]) -> Learner:
 
 def to_url(learner: Learner) -> dict[str, str]:
     """The keys of the URL that this learner needs."""
-    numbers = sorted(lesson.number for name, lesson in lessons().items() if name in learner.done)
+    numbers = sorted(lesson.number for name, lesson in settings.current().lessons.items() if name in learner.done)
     found = {"done": ".".join(map(str, numbers))} if numbers else {}
     return found | ({"lesson": learner.lesson, "step": str(learner.step + 1)} if learner.lesson else {})
 

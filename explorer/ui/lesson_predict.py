@@ -1,13 +1,15 @@
-"""The learner's prediction: a curve by sliders, a number, or one of some answers; locked in before anything is measured."""
+"""The learner's prediction: a drawn curve, a number, or one of some answers; locked in before anything is measured."""
+
+from functools import partial
 
 import streamlit as st
 
-from ..figures.lesson_curve import lesson_curve
+from ..labels import LABELS
 from ..lessons.scoring import Guess
 from ..lessons.values import Lesson
-from . import learner, session
+from . import elements, learner, session
 
-START, SLIDERS_A_ROW = 0.9, 3  # a straight fall from full to guessing is nobody's hint
+START = 0.9  # a straight fall from full to guessing is nobody's hint
 
 
 def draw(lesson: Lesson) -> None:
@@ -36,21 +38,35 @@ def _lock(lesson: Lesson, guess: Guess) -> None:
 
 @st.fragment
 def _curve(lesson: Lesson) -> None:
-    experiment, known = lesson.experiment, _known(lesson)
-    points = experiment.points_of(experiment.arm(lesson.prediction.arm))
-    before = known if isinstance(known, dict) else {}
-    guess: dict[float, float] = {}
-    for start in range(0, len(points), SLIDERS_A_ROW):
-        columns = st.columns(SLIDERS_A_ROW, gap="medium")
-        for x, column in zip(points[start : start + SLIDERS_A_ROW], columns, strict=False):
-            key = session.start_from(_key(lesson, x), round(100 * before.get(x, 1 - START * x)))
-            guess[x] = column.slider(f"Accuracy at {100 * x:g} %", 0, 100, key=key, format="%d %%") / 100
-    drawn = lesson_curve(experiment, None, guess)
-    drawn.update_layout(title_text="", height=300, margin={"t": 20}, showlegend=False)
-    st.plotly_chart(drawn, width="stretch", key=_key(lesson, "figure"), config={"displayModeBar": False})
+    axis, up = lesson.experiment.axis, LABELS["accuracy"]
+    drawn = _drawn(lesson)
+    st.caption("Draw with the pointer from left to right, or move one point: Tab chooses it, the arrow keys shift it.")
+    data = {"name": lesson.name, "points": [100 * x for x in drawn], "values": [round(100 * y) for y in drawn.values()],
+            "label": up, "across": f"{axis} (%)", "up": f"{up} (%)"}  # fmt: skip
+    elements.draw("sketch", data, key=_key(lesson, "sketch"), on_drawn_change=partial(take, lesson))
     if st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:"):
-        _lock(lesson, guess)
+        _lock(lesson, _drawn(lesson))
         st.rerun()
+
+
+def _drawn(lesson: Lesson) -> dict[float, float]:
+    """The curve as it stands: drawn, locked before, or a straight fall."""
+    points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
+    known = session.recalled(_key(lesson, "curve")) or _known(lesson)
+    return dict(known) if isinstance(known, dict) and set(known) == set(points) else {x: 1 - START * x for x in points}
+
+
+def take(lesson: Lesson) -> None:
+    """Keep what the browser says was drawn: a number from 0 to 100 for each point; anything else is left out."""
+    message = session.event(_key(lesson, "sketch"), "drawn")
+    told = message.get("values") if isinstance(message, dict) else None
+    points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
+    if isinstance(told, list) and len(told) == len(points) and all(map(_is_per_cent, told)):
+        session.remember(_key(lesson, "curve"), {x: value / 100 for x, value in zip(points, told, strict=True)})
+
+
+def _is_per_cent(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
 # --------------------------------------------------------------------------- a number, an answer

@@ -1,8 +1,7 @@
 """Experiments of lessons in the background: each is measured once and shared by all sessions of the process."""
 
 import threading
-from collections.abc import Hashable, Iterator
-from typing import Any
+from collections.abc import Hashable
 
 from ..cache import Cache
 from ..graph.export import analyse
@@ -11,10 +10,11 @@ from ..lessons.evidence import Evidence
 from ..lessons.running import Opened, run
 from ..lessons.values import Lesson
 from ..loaders import load
+from ..sharing import Sharing
 from . import session
 
 LANE = "lesson"
-_evidence, _loading = Cache(64, "findings of lessons"), threading.Lock()
+_evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()
 _models = Cache(8, "models and their data", 4 * 2**30, growing=True)
 
 
@@ -34,18 +34,10 @@ def key_of(lesson: Lesson, model: str) -> Hashable:
 
 def finished(lesson: Lesson, model: str) -> Evidence | None:
     """What the experiment found, or None while it is not finished."""
-    return _evidence.get(key_of(lesson, model))
+    return _evidence.results.get(key_of(lesson, model))
 
 
 def begin(lesson: Lesson, model: str) -> JobState:
     """Measure, unless it is known or runs already."""
     key, device = key_of(lesson, model), session.conditions().device
-    return session.job(LANE, key, lambda: _steps(lesson, model, key, device))
-
-
-def _steps(lesson: Lesson, model: str, key: Hashable, device: str) -> Iterator[Any]:
-    if _evidence.get(key) is None:
-        for found in run(lesson.experiment, model, opened, device):
-            if isinstance(found, Evidence) and found.finished:
-                _evidence.put(key, found)
-            yield found
+    return session.job(LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device)))

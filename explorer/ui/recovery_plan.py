@@ -13,8 +13,8 @@ REMEMBERED = "recovery plans"
 SEEDS = (1, 2, 3, 5)
 NAMES = {
     "finetune": "Fine-tune", "distill": "Distil from the dense model", "iterative": "Iterative: prune, train, repeat",
-    "rewind": "Rewind", "regularise": "Penalty first, then prune", "scratch": "From scratch (a control)",
-    "recalibrate": "Recalibrate only",
+    "gradual": "Prune while training anew", "rewind": "Rewind", "regularise": "Penalty first, then prune",
+    "scratch": "From scratch (a control)", "recalibrate": "Recalibrate only",
 }  # fmt: skip
 # field -> label, help
 FIELDS: dict[str, tuple[str, str | None]] = {
@@ -38,7 +38,8 @@ FIELDS: dict[str, tuple[str, str | None]] = {
 }
 OWN = {
     "finetune": (), "distill": ("distillation_weight", "temperature"), "iterative": ("rounds", "round_schedule"),
-    "rewind": ("rewind", "rewind_epoch"), "regularise": ("penalty", "penalty_strength", "penalty_epochs"), "scratch": (),
+    "gradual": ("rounds", "round_schedule"), "rewind": ("rewind", "rewind_epoch"),
+    "regularise": ("penalty", "penalty_strength", "penalty_epochs"), "scratch": (),
 }  # fmt: skip
 MORE = ("optimiser", "schedule", "batch_size", "weight_decay", "augmentation", "patience")
 

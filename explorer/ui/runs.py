@@ -100,6 +100,9 @@ def offered(run: Run) -> str:
 
 def draw_held_out() -> None:
     """The check on data that no decision was made on: why, how often it was opened, the button, the result."""
+    if settings.current().classroom:
+        st.caption("The held-out data stay closed in a class: thirty looks at them would leave nothing held out.")
+        return
     watched.watched("held out", _held_out, LANE, facet=_facet, progress=True)
 
 

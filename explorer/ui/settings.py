@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..lessons.board import Classroom
+from ..lessons.reading import course
+from ..lessons.values import Lesson
 from ..loaders import DEFAULT_MODEL, load
 from ..registry import SAMPLES
 from ..sample_training import weights_path
@@ -21,17 +24,24 @@ class Settings:
         device: "auto", "cpu" or "cuda".
         load: name -> Subject.
         classroom: of a class, or None.
+        own_lessons: a folder of lessons beside those that come with the program.
     """
 
     models: tuple[str, ...] = ()
     device: str = "auto"
     load: Callable[[str], Subject] = load
     classroom: Classroom | None = None
+    own_lessons: Path | None = None
 
     @property
     def hidden_pages(self) -> tuple[str, ...]:
         """Pages that write to this machine's disk or occupy it for long, which a class must not."""
         return CLOSED_TO_CLASSES if self.classroom else ()
+
+    @property
+    def lessons(self) -> dict[str, Lesson]:
+        """Name -> lesson of the Learn page, in their order."""
+        return course(self.own_lessons)
 
     @property
     def offered(self) -> tuple[str, ...]:

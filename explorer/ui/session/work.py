@@ -54,7 +54,7 @@ def live() -> JobState:
         data = model.task.fingerprint if model.task else None
         yield from stream(model, its_graph, wanted, how, trail=trail_for((model.id, data, how.split, how.device), how.device))
 
-    return job("live", key, measure if room is None else lambda: room.shared(key, measure))
+    return job("live", key, measure if room is None else lambda: room.measured.steps(key, measure))
 
 
 def report() -> Report | None:

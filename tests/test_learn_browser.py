@@ -1,0 +1,38 @@
+"""A learner in a real browser: draws a curve with pointer and keys, and is told how near it came. Skipped without Chromium."""
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+pytestmark = pytest.mark.browser
+PATIENCE = 60_000  # ms, for a machine with neighbours
+
+
+def test_a_curve_is_drawn_by_hand_and_by_keys_and_then_scored(page, served):
+    complaints = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_viewport_size({"width": 800, "height": 1200})
+    page.goto(f"{served}/learn?lesson=what_pruning_is&step=4")
+    points = page.locator(".sketch .knob")
+    expect(points).to_have_count(9, timeout=PATIENCE)
+    first, last = points.nth(0).bounding_box(), points.nth(8).bounding_box()
+    page.mouse.move(first["x"], first["y"])
+    page.mouse.down()
+    page.mouse.move(last["x"] + last["width"], first["y"], steps=5)
+    page.mouse.up()
+    drawn = [int(point.get_attribute("aria-valuenow")) for point in points.all()]
+    assert max(drawn) - min(drawn) <= 1 and drawn[0] > 85
+    middle = page.get_by_role("slider", name="Accuracy at 50 %")
+    middle.focus()
+    for key in ("PageDown", "ArrowDown", "Tab", "End"):
+        page.keyboard.press(key)
+    expect(middle).to_have_attribute("aria-valuenow", str(drawn[3] - 11))
+    expect(points.nth(4)).to_have_attribute("aria-valuenow", "100")
+    page.get_by_role("button", name="Lock it in and measure").click()
+    expect(page.get_by_text("Your prediction:")).to_contain_text("of 100 points", timeout=PATIENCE)
+    expect(page.get_by_text("You were furthest off at 95 %")).to_be_visible()
+    page.get_by_text("Predict", exact=True).click()
+    expect(points.nth(4)).to_have_attribute("aria-valuenow", "100", timeout=PATIENCE)
+    assert complaints == []
