@@ -93,6 +93,11 @@ class Lanes:
             slot = self._slots.get((session, lane))
             return slot.state() if slot else JobState()
 
+    def versions(self, session: str) -> tuple[int, ...]:
+        """Those of its lanes: equal as long as none of them has news."""
+        with self._changed:
+            return tuple(slot.version for slot in self._slots.values() if slot.session == session)
+
     def busy(self, session: str) -> bool:
         """Some lane of the session has something to wait for, so a page should look again."""
         return any(self.state(session, lane).busy for lane in LANES)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
@@ -56,8 +57,11 @@ def weighed(value: Any) -> Weight:
 
 
 def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
-    if tensor.layout is torch.strided and tensor.device.type != "meta":
-        storage = tensor.untyped_storage()
+    # while a model is exported, in another thread, stand-ins without memory are in the place of its tensors
+    if tensor.layout is not torch.strided or tensor.device.type == "meta" or hasattr(tensor, "fake_mode"):
+        return
+    storage = tensor.untyped_storage()
+    with suppress(RuntimeError):  # other stand-ins refuse to tell where they lie
         storages[storage.data_ptr()] = storage.nbytes()
 
 

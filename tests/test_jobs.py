@@ -57,6 +57,17 @@ def test_a_job_runs_to_its_last_value(lanes):
     assert not lanes.busy("a")
 
 
+def test_versions_change_with_news_of_that_session_alone(lanes):
+    before = lanes.versions("a")
+    lanes.submit("b", "live", "key", lambda: iter([1]))
+    lanes.wait("b", "live", TIMEOUT)
+    assert lanes.versions("a") == before
+    lanes.submit("a", "live", "key", lambda: iter([1]))
+    lanes.wait("a", "live", TIMEOUT)
+    found = lanes.versions("a")
+    assert found != before and lanes.versions("a") == found
+
+
 def test_latest_of_six_wins_and_few_finish(lanes):
     jobs = [Counting(steps=1 + i, name=str(i)) for i in range(6)]
     lanes.submit("a", "live", 0, jobs[0])

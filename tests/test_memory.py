@@ -7,6 +7,7 @@ import torch
 from apps import fine, offering, opened, until
 from streamlit.testing.v1 import AppTest
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from explorer import cache, disk
 from explorer.cache import Cache
@@ -46,6 +47,13 @@ def test_modules_containers_and_meta_tensors():
     own = sum(t.nbytes for t in (*model.parameters(), *model.buffers()))
     assert weighed({"models": [model]}).bytes - weighed({"models": []}).bytes == pytest.approx(own, abs=500)
     assert weighed(torch.zeros(10**6, device="meta")).bytes == 0
+
+
+def test_a_model_can_be_weighed_while_it_is_exported():
+    with FakeTensorMode() as stand_ins:
+        model = nn.Sequential(nn.Linear(10, 10))
+    assert isinstance(stand_ins.from_tensor(torch.zeros(3)), FakeTensor)
+    assert weighed(model).bytes == weighed(nn.Sequential()).bytes
 
 
 # --------------------------------------------------------------------------- limits

@@ -1,6 +1,8 @@
 """Regions are drawn anew, and elements told, when what they show has changed, and only then."""
 
 import asyncio
+import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -193,6 +195,52 @@ def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch)
     strangers, known = [], []
     assert asked("guess", strangers) == 404 and strangers == []
     assert asked("known", known) == 404 and news.LONGEST < sum(known) <= news.LONGEST + 4096
+
+
+class Looking:
+    """What a question for news sees: versions of the lanes, and what a look finds, which a test changes during it."""
+
+    def __init__(self, monkeypatch, *finds):
+        self.finds, self.looks, self.version = list(finds), 0, 0
+        monkeypatch.setitem(news._pages, "known", self)
+        monkeypatch.setattr(news, "_stamp", lambda context: (self.version,))
+        monkeypatch.setattr(news, "_look", self.look)
+
+    async def look(self, context, known, moved):
+        self.looks += 1
+        self.version += 1  # something came while it looked
+        told, is_measured = self.finds[min(self.looks, len(self.finds)) - 1]
+        return {"told": told, "draw": False, "busy": True}, (is_measured if moved else None)
+
+    def ask(self, *headers: tuple[bytes, bytes]) -> tuple[dict, float]:
+        async def receive():
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", b"known"), *headers]}
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as another:
+            found = another.submit(lambda: asyncio.run(news._ask(Request(scope, receive)))).result()
+        return json.loads(found.body)["told"], time.monotonic() - started
+
+
+def test_what_comes_during_a_look_is_found_by_the_next_one_at_once(monkeypatch):
+    told, took = Looking(monkeypatch, ({}, None), ({"cards": 1}, None)).ask()
+    assert told == {"cards": 1} and took < news.LOOK_AGAIN_S
+
+
+def test_the_answer_to_a_move_waits_for_its_first_number(monkeypatch):
+    looking = Looking(monkeypatch, ({"curve": 1}, None), ({"cards": "older"}, False), ({"cards": "number"}, True))
+    move = (news.MOVE.encode(), b"7")
+    assert looking.ask(move)[0] == {"cards": "number"} and looking.looks == 3
+    assert Looking(monkeypatch, ({"curve": 1}, None)).ask()[0] == {"curve": 1}  # without a move, whatever comes
+    told, took = Looking(monkeypatch, ({"cards": "older"}, False)).ask(move)
+    assert told == {"cards": "older"} and news.FIRST_S <= took < news.HOLD_S  # a slow number is told of meanwhile
+
+
+def test_a_move_that_never_arrives_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(news, "HOLD_S", 0.1)
+    assert Looking(monkeypatch, ({}, None)).ask((news.MOVE.encode(), b"7"))[0] == {}
+    assert [news._count(text) for text in ("7", "", "-7", "7e9", "9" * 10)] == [7, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("name", list(ELEMENTS))

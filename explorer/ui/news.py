@@ -20,12 +20,13 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from ..errors import ExplorerError
-from ..jobs import LANES
 from . import resources, session
 
 WAY = "/explorer-news"
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
-LOOK_S, LOOK_AGAIN_S = 0.015, 0.2  # pauses between looks for a change, and between looks at what only time changes
+LOOK_S, LOOK_AGAIN_S = 0.005, 0.2  # pauses between looks for a change, and between looks at what only time changes
+FIRST_S = 0.25  # so long the answer to a move waits for its first number, which would else need a question of its own
+MOVE = "x-explorer-move"  # header: the page has let go of a fader, and waits for a state after so many changes
 LONGEST = 20_000  # bytes of a question
 _pages: dict[str, Any] = {}  # secret of a page -> the context of its last run, in which its session is found
 
@@ -63,10 +64,15 @@ async def _ask(request: Request) -> Response:
     known = _known(await _body(request)) if context is not None else None
     if context is None or known is None:
         return Response(status_code=404)
-    until = time.monotonic() + HOLD_S
+    until, moved = time.monotonic() + HOLD_S, _count(request.headers.get(MOVE, ""))
+    patience = until if moved else 0.0  # until then an answer without a first number waits
     while True:
-        found, seen, looked = await _look(context, known), _stamp(context), time.monotonic()
-        if found["told"] or found["draw"] or not found["busy"] or looked > until:
+        seen = _stamp(context)  # before the look: what comes during it is found by the next one
+        found, is_measured = await _look(context, known, moved)
+        looked = time.monotonic()
+        if is_measured is not None:
+            patience = 0.0 if is_measured else min(patience, looked + FIRST_S)
+        if looked > until or (looked > patience and (found["told"] or found["draw"] or not found["busy"])):
             return JSONResponse(found)
         while _stamp(context) == seen and time.monotonic() < looked + LOOK_AGAIN_S:
             await asyncio.sleep(LOOK_S)
@@ -93,24 +99,31 @@ def _known(body: bytes) -> dict[str, int] | None:
     return found
 
 
+def _count(text: str) -> int:
+    """A count that a browser names, or 0."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
 def _stamp(context: Any) -> tuple[int, ...]:
     """Changes whenever a lane has news; cheap."""
-    lanes = resources.lanes()
-    return tuple(lanes.state(context.session_id, lane).version for lane in LANES)
+    return resources.lanes().versions(context.session_id)
 
 
-async def _look(context: Any, known: dict[str, int]) -> dict[str, Any]:
-    """What is new, found in a thread that stands in the session as a run of its page does."""
+async def _look(context: Any, known: dict[str, int], moved: int) -> tuple[dict[str, Any], bool | None]:
+    """What is new, found in a thread that stands in the session as a run of its page does.
+
+    Returns: the answer; and whether the moves until then have a number (or an error), None where they have not arrived.
+    """
     from . import pushed
 
-    future: Future[dict[str, Any]] = Future()
+    future: Future[tuple[dict[str, Any], bool | None]] = Future()
 
     def work() -> None:
         try:
             with session.still():
-                future.set_result(pushed.answer(known))
+                future.set_result((pushed.answer(known), session.is_answered() if session.stamp()[1] >= moved else None))
         except ExplorerError:  # the page itself says what is wrong
-            future.set_result({"told": {}, "draw": False, "busy": False})
+            future.set_result(({"told": {}, "draw": False, "busy": False}, True))
         except BaseException as error:  # handed to the one who waits
             future.set_exception(error)
 

@@ -3,8 +3,10 @@
 const ALONE_MS = 1000, APART_MS = 300;
 const ticker = { page: undefined, asking: false, again: false, ticked: 0, timer: undefined };
 
-shelf.ask = async () => {
+// anew: the question on its way knows nothing of the last move, so another one takes its place.
+shelf.ask = async (anew = false) => {
   ticker.again = true;
+  if (anew) ticker.way?.abort();
   if (ticker.asking || !ticker.page) return;
   ticker.asking = true;
   while (ticker.again) {
@@ -20,12 +22,14 @@ shelf.ask = async () => {
 
 async function question() {
   const known = Object.fromEntries(Object.keys(shelf.drawn).map((name) => [name, shelf.told[name]?.turn ?? 0]));
+  const way = ticker.way = new AbortController();
   try {
     const headers = { "x-explorer-page": ticker.page.page, "content-type": "application/json" };
-    const response = await fetch(ticker.page.path, { method: "POST", headers, body: JSON.stringify(known) });
+    if ((shelf.values.generation ?? 0) < shelf.owed) headers["x-explorer-move"] = shelf.owed;
+    const response = await fetch(ticker.page.path, { method: "POST", headers, body: JSON.stringify(known), signal: way.signal });
     return response.ok ? await response.json() : undefined;
   } catch {
-    return undefined;
+    return way.signal.aborted ? {} : undefined;
   }
 }
 

@@ -22,12 +22,12 @@ from .widgets import (
     stamp,
     start_from,
 )
-from .work import cancel, is_cancelled, job, lane_state, live, live_key, report, resume, versions
+from .work import cancel, is_answered, is_cancelled, job, lane_state, live, live_key, report, resume, versions
 
 __all__ = [
     "KEY", "START", "acknowledge", "attempt", "cancel", "checked", "conditions", "device", "dismiss", "event", "graph", "history",
-    "identity", "is_cancelled", "job", "lane_state", "live", "live_key", "locks", "mode", "model_name", "models", "notice",
-    "picked", "profile", "recalled", "recipe", "redo", "remember", "report", "resume", "set_conditions", "set_dtype", "set_locks",
-    "set_mode", "set_model", "set_recipe", "show", "shown", "stamp", "start_from", "still", "subject", "undo", "upload_weights",
-    "versions", "write_url",
+    "identity", "is_answered", "is_cancelled", "job", "lane_state", "live", "live_key", "locks", "mode", "model_name", "models",
+    "notice", "picked", "profile", "recalled", "recipe", "redo", "remember", "report", "resume", "set_conditions", "set_dtype",
+    "set_locks", "set_mode", "set_model", "set_recipe", "show", "shown", "stamp", "start_from", "still", "subject", "undo",
+    "upload_weights", "versions", "write_url",
 ]  # fmt: skip

@@ -63,6 +63,12 @@ def report() -> Report | None:
     return found.value if found.key == live_key() else None
 
 
+def is_answered() -> bool:
+    """The current recipe has a first number, or will not get one."""
+    found = lane_state("live")
+    return (found.key == live_key() and (found.value is not None or found.error is not None)) or not found.busy
+
+
 def versions(lanes: Iterable[str]) -> dict[str, int]:
     """Lane -> version: another one means that there are news."""
     return {lane: lane_state(lane).version for lane in lanes}
