@@ -29,13 +29,15 @@ from .storage_size import sizes
 from .values import Drop, Measurement, Recipe, Report, Split, Subject
 
 __all__ = [
-    "FIRST_LOOK", "Candidate", "Conditions", "allocate", "baseline", "build", "calibrate", "decide", "described", "drop_between",
-    "fitting_batch", "laid_out", "masks_for", "measure", "prepare", "prune", "scores_for", "split_for", "stream",
+    "Candidate", "Conditions", "allocate", "baseline", "build", "calibrate", "decide", "described", "drop_between",
+    "first_look", "fitting_batch", "laid_out", "masks_for", "measure", "prepare", "prune", "scores_for", "split_for", "stream",
 ]  # fmt: skip
 
 # a forward holds about three of its largest activations at a time, and should take no more than this
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3
-FIRST_LOOK = 128  # samples until the first number
+# multiply-adds of one forward, about a second: so long a fader's move may have to wait for the batch before it
+BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
+LEAST_LOOK = 16  # samples without which a first number would say nothing
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _accuracies(
     task = subject.task
     assert task is not None
     split = split_for(subject, conditions)
-    looks = look_schedule(len(split), FIRST_LOOK)
+    looks = look_schedule(len(split), first_look(subject, conditions.device))
     notes: list[str] = []
     said, tally = report.notes, EMPTY
     dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
@@ -222,11 +224,18 @@ def _baseline(
 
 
 def fitting_batch(subject: Subject, device: str) -> int:
-    """Samples of one forward: what suits the device, fewer for a model whose largest activations would fill the memory."""
-    size = size_of(subject.model, subject.example)
-    if not isinstance(size, Size) or not size.activation_bytes:
-        return batch_size(device)
-    return min(batch_size(device), max(1, BATCH_BYTES // (ALIVE * size.activation_bytes)))
+    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long over them."""
+    most, size = batch_size(device), size_of(subject.model, subject.example)
+    if not isinstance(size, Size):
+        return most
+    room = BATCH_BYTES // (ALIVE * size.activation_bytes) if size.activation_bytes else most
+    swift = int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
+    return max(1, min(most, room, swift))
+
+
+def first_look(subject: Subject, device: str) -> int:
+    """Samples until the first number: those of one batch."""
+    return max(LEAST_LOOK, fitting_batch(subject, device))
 
 
 def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:

@@ -7,7 +7,7 @@ each interval has the level 1 - 0.05 / looks, so the one at which it stops holds
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .engine import FIRST_LOOK, Conditions, split_for, stream
+from .engine import Conditions, first_look, split_for, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .statistics import look_schedule, looks_level
@@ -29,7 +29,7 @@ def resolve(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Con
     if subject.task is None:
         raise ExplorerError("Without data there is no accuracy to compare; start with --data to add some.")
     everything = replace(conditions, samples=None, latency=False)
-    looks = look_schedule(len(split_for(subject, everything)), FIRST_LOOK)
+    looks = look_schedule(len(split_for(subject, everything)), first_look(subject, everything.device))
     level = looks_level(len(looks))
     report: Report | None = None
     for report in stream(subject, graph, recipe, replace(everything, level=level)):

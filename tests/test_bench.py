@@ -76,6 +76,14 @@ def test_work_takes_turns_in_alternating_order_after_a_pair_that_is_not_counted(
     assert made == [3, 0, 1, 2] and len(found.ours) == len(found.baseline) == 3
 
 
+def test_long_work_is_timed_less_often(monkeypatch):
+    monkeypatch.setattr("explorer.bench.rows.LONG_S", 0.01)
+    quick, long = (lambda: None), (lambda: time.sleep(0.01))
+    assert len(interleaved(lambda index: (quick, quick), 7, long_count=2).ours) == 7
+    assert len(interleaved(lambda index: (quick, long), 7, long_count=2).ours) == 2
+    assert len(interleaved(lambda index: (long, quick), 7).ours) == 7
+
+
 def test_twice_the_work_is_found_and_missed():
     slow, fast = (lambda: time.sleep(0.04)), (lambda: time.sleep(0.02))
     found = row("r", interleaved(lambda index: (slow, fast), 8), "b", goal=1.1)
@@ -132,10 +140,17 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
         "late_move_speedup",
         "scan_exact_speedup", "scan_exact_over_bound", "scan_adaptive_speedup_digits-cnn",
     }  # fmt: skip
-    assert ("compact_speedup_digits-cnn" in names) == (importlib.util.find_spec("torch_pruning") is not None)
+    compacted = {"compact_speedup_digits-cnn", "compact_and_run_speedup_digits-cnn"}
+    assert (compacted <= names) == (importlib.util.find_spec("torch_pruning") is not None)
     assert all(0 < r.low <= r.value <= r.high and r.baseline and r.pairs >= 6 for r in rows)
     assert all(r.goal is None for r in rows)  # goals are those of the full table
     assert json.dumps([r.to_json() for r in rows])
+
+
+def test_adaptive_points_are_held_against_exact_ones():
+    (found,) = (step for step in bench(QUICK, parts=["scan_within"]) if isinstance(step, Row))
+    assert found.pairs == 27 and found.details == {"digits-cnn": f"{round(27 * found.value)} of 27"}
+    assert found.value >= 0.9 and found.low < found.value and found.at_least
 
 
 def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):

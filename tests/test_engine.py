@@ -14,6 +14,7 @@ from explorer.engine import Conditions, allocate, baseline, decide, prepare, pru
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.evaluation import evaluate
 from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.limits import Size
 from explorer.loaders import load
 from explorer.masking import expand
 from explorer.values import Choice, Recipe, Report, Subject, Task, subject_id
@@ -187,6 +188,22 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
         recipe = Recipe(channels={WIDE[name]: ratio})
         sizes.append(prune(subject, graph, recipe, replace(QUICK, samples=10)).pruned.size_bytes["deflate"])
     assert sizes[0] == sizes[2] == sizes[5] > sizes[3] > sizes[1] > sizes[4]
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "first"),
+    [
+        (Size(1, 40 * 10**6, 1, 10**5), 128, 128),
+        (Size(1, 4 * 10**9, 1, 10**5), 5, 16),  # somebody may wait for the end of a batch
+        (Size(1, 10**6, 1, 2**30), 1, 16),  # the memory holds no more
+        (Size(1), 128, 128),
+    ],
+)  # fmt: skip
+def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatch):
+    monkeypatch.setattr(engine, "size_of", lambda model, example: size)
+    subject = SUBJECTS["digits-mlp"]
+    assert (engine.fitting_batch(subject, "cpu"), engine.first_look(subject, "cpu")) == (batch, first)
+    assert batch <= engine.fitting_batch(subject, "cuda") <= 1024
 
 
 # --------------------------------------------------------------------------- what is refused, and what is missing

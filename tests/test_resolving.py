@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from explorer import resolving
-from explorer.engine import FIRST_LOOK, Conditions, prune
+from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
@@ -13,7 +13,7 @@ from explorer.resolving import resolve
 from explorer.statistics import look_schedule, looks_level, paired_drop
 from explorer.values import Measurement, Recipe, Report
 
-LOOKS = look_schedule(450, FIRST_LOOK)
+LOOKS = look_schedule(450, 128)
 LEVEL = looks_level(len(LOOKS))
 
 

@@ -65,11 +65,11 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
     for structured in (True, False):
 
         def make(index: int, structured: bool = structured) -> tuple[Work, Work]:
-            recipe = recipe_at(graph, structured, index / (size.long_pairs + 1))
+            recipe = recipe_at(graph, structured, index / (size.pairs + 1))
             model = build(subject, graph, masks_for(subject, graph, recipe), device)
             return lambda: list(stream(subject, graph, recipe, conditions)), lambda: forward_all(model, inputs)
 
-        pairs = interleaved(make, size.long_pairs, device)
+        pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
         kind = "structured" if structured else "unstructured"
         took = _stages(subject, graph, recipe_at(graph, structured, 0.0), conditions, inputs)
         yield row(
@@ -161,11 +161,11 @@ def late_move(size: Size, device: str) -> Iterator[Row]:
     late = list(graph.profile.free_groups)[-1]
 
     def make(index: int) -> tuple[Work, Work]:
-        recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.long_pairs + 1)})
+        recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
         again = lambda: list(stream(subject, graph, recipe, conditions, trail=trail))  # noqa: E731
         return again, lambda: list(stream(subject, graph, recipe, conditions))
 
-    pairs = interleaved(make, size.long_pairs, device)
+    pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
     details = {"model": subject.name, "group": late, "samples": conditions.samples, "kept_bytes": trail.bytes}
     yield row("late_move_speedup", pairs, "the same evaluation without kept activations", inverse=True,
               bound_by="cut, build, sizes, and the layers from the fader on", details=details)  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 
 from ..latency import FEWEST_ROUNDS, median_ratio
 
+LONG_S = 1.0  # work that takes so long is timed less often
 Work = Callable[[], object]
 Verdict = Literal["met", "missed", "not resolved"]
 
@@ -97,15 +98,19 @@ def _finish(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def interleaved(make: Callable[[int], tuple[Work, Work]], count: int, device: str = "cpu") -> Pairs:
+def interleaved(
+    make: Callable[[int], tuple[Work, Work]], count: int, device: str = "cpu", *, long_count: int | None = None
+) -> Pairs:
     """Time two pieces of work in turns, every other pair in reverse, after one pair that isn't counted.
 
     Args:
         make: number of the pair, from 0 -> (ours, baseline), made ready outside of the clock.
         count: of pairs.
+        long_count: of pairs where one of the two takes a second or more; None = as many.
     """
-    for work in make(count):  # a pair of its own, so that nothing of it is found again
-        work()
+    uncounted = [seconds(work, device) for work in make(count)]  # a pair of its own, so that nothing of it is found again
+    if long_count is not None and max(uncounted) >= LONG_S:
+        count = long_count
     ours, baseline = [], []
     for index in range(count):
         first, second = make(index)

@@ -107,7 +107,7 @@ def exact(size: Size, device: str) -> Iterator[Row]:
     subject, graph = opened(size.live)
     loops, total = _loops(subject, graph, device), len(split_for(subject, Conditions(device=device)))
     works: Callable[[int], tuple[Work, Work]] = lambda index: (lambda: loops.scan(index), lambda: loops.plain(index))  # noqa: E731
-    pairs = interleaved(works, size.scan_batches, device)
+    pairs = interleaved(works, size.pairs, device, long_count=size.long_pairs)
     building, batch = max(0.0, loops.first - pairs.medians[0]), len(loops.batches[0][0])
     whole = pairs.plus(building, loops.setting_up, total / batch)
     macs, plain_macs = loops.bound()

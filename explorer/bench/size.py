@@ -14,11 +14,11 @@ class Size:
     live, small: sample models for full evaluations; for the first answer, also the smaller one.
     scanned: the sample model of the adaptive scan.
     also_scanned: further ones, in a part of their own that is measured on request.
+    judged: whose adaptive scans are held against exact ones, on request.
     foreign: (model, layer that stays) of the comparison with Torch-Pruning.
     samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh more.
-    pairs: of work that takes less than a second.
+    pairs: of work that takes less than a second; of an exact scan, a batch each.
     long_pairs: of work that takes longer; six are the fewest that resolve anything.
-    scan_batches: batches of an exact scan, a pair each.
     scan_points: of the plain loop that the adaptive scan is compared with.
     starts: of the server.
     """
@@ -30,14 +30,14 @@ class Size:
     samples: int = 2560
     pairs: int = 30
     long_pairs: int = 6
-    scan_batches: int = 6
     scan_points: int = 18
     starts: int = 6
     also_scanned: tuple[str, ...] = ("shapes-mobilenet", "shapes-resnet")
+    judged: tuple[str, ...] = ("shapes-densenet", "shapes-mobilenet", "shapes-vit")
 
 
 FULL = Size()
-QUICK = Size("digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 6, 0)
+QUICK = Size("digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",))
 
 
 @cache

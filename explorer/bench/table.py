@@ -14,6 +14,7 @@ from .rows import Row
 from .scans import adaptive, adaptive_others, exact
 from .size import FULL, Size
 from .startup import startup
+from .within import within
 
 PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
     "first_answer": first_answers,
@@ -25,8 +26,9 @@ PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
     "scan_exact": exact,
     "scan_adaptive": adaptive,
     "scan_adaptive_others": adaptive_others,
+    "scan_within": within,
 }
-ON_REQUEST = ("scan_adaptive_others",)  # takes minutes
+ON_REQUEST = ("scan_adaptive_others", "scan_within")  # take minutes
 DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 

@@ -14,6 +14,7 @@ from .pieces import Branch, Piece, Values, Workshop
 
 # seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A GPU does far more
 PORTION_S = {"cpu": 0.08, "cuda": 8.0}
+LEAST_BATCH = 4  # samples: below, what a walk costs beside its forwards would weigh too much
 KEPT_BYTES = 2**30  # pruned tensors that may be kept between batches; beyond it they are made again for each batch
 
 Found = list[tuple[float, Tensor | None]]  # (ratio, its logits)
@@ -49,7 +50,8 @@ class Branches:
     def _batch(self) -> int:
         """Samples of one walk, so few that the longest branch is one portion."""
         longest = max((branch.seconds for branch in self._branches.values()), default=0.0)
-        return min(batch_size(self._workshop.device), max(16, int(self._portion_s / max(1e-9, longest)) // 16 * 16))
+        fitting = int(self._portion_s / max(1e-9, longest))
+        return min(batch_size(self._workshop.device), fitting // 16 * 16 if fitting >= 16 else max(LEAST_BATCH, fitting))
 
     def _plan(self) -> None:
         """Where each branch leaves the dense graph, and the stretches of the dense graph in between."""
