@@ -217,15 +217,15 @@ def _wald(b: int, c: int, samples: int, level: float) -> tuple[float, float, boo
     return low, high, low > 0 or high < 0 or -0.01 < low <= high < 0.01
 
 
-def _coverage(interval, rate: float, share: float, level: float) -> float:
+def _coverage(interval, rate: float, share: float, level: float, looks=LOOKS) -> float:
     """How often the interval at which one stops (the first verdict, else the last look) holds the true drop."""
     losses, gains = rate * share, rate * (1 - share)
     generator = np.random.default_rng(int(1e5 * rate) + int(100 * share))
-    chunks = np.diff((0, *LOOKS))
+    chunks = np.diff((0, *looks))
     flips = np.stack([generator.multinomial(n, [losses, gains, 1 - rate], RUNS)[:, :2] for n in chunks], axis=1).cumsum(axis=1)
     covered = 0
     for run in flips.tolist():
-        for (b, c), samples in zip(run, LOOKS, strict=True):
+        for (b, c), samples in zip(run, looks, strict=True):
             low, high, stop = interval(b, c, samples, level)
             if stop:
                 break
@@ -236,6 +236,13 @@ def _coverage(interval, rate: float, share: float, level: float) -> float:
 @pytest.mark.parametrize(("rate", "share"), RATES)
 def test_coverage_under_the_stopping_rule(rate, share):
     assert _coverage(_bonett_price, rate, share, looks_level(len(LOOKS))) >= 0.94
+
+
+@pytest.mark.parametrize("first", [16, 128])  # of large models, and of small ones
+def test_coverage_holds_from_the_smallest_first_look_on(first):
+    looks = look_schedule(5000, first)
+    for rate, share in ((0.002, 1.0), (0.05, 0.75), (0.3, 0.5), (0.3, 1.0)):
+        assert _coverage(_bonett_price, rate, share, looks_level(len(looks)), looks) >= 0.94
 
 
 def test_negative_control_wald_fails_at_few_flips_even_at_the_corrected_level():
