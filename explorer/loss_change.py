@@ -22,7 +22,7 @@ from .values import Masks, ModelProfile, Report, Subject
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16
 WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor
 PASSES = 3  # a backward pass costs about two forward ones
-BATCH = 32
+BATCH, STEP_WORK = 32, 2e10  # samples of one step at most, and its multiply-adds: a move of a fader waits for its end
 DIGITS = 3
 
 
@@ -37,6 +37,16 @@ def gradient_samples(profile: ModelProfile) -> int:
     return min(MOST_SAMPLES, max(LEAST_SAMPLES, affordable))
 
 
+def gradient_batch(profile: ModelProfile) -> int:
+    """Samples of one step.
+
+    >>> from explorer.values import ModelProfile
+    >>> gradient_batch(ModelProfile((), (), 0, 10**6)), gradient_batch(ModelProfile((), (), 0, 4 * 10**9))
+    (32, 1)
+    """
+    return min(BATCH, max(1, int(STEP_WORK / (PASSES * max(1, profile.macs)))))
+
+
 def predicted_change(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> Iterator[Progress | float]:
     """Progress while gradients are collected, which happens once for a model, and at last the predicted change in nats.
 
@@ -44,7 +54,7 @@ def predicted_change(subject: Subject, graph: ModelGraph, masks: Masks, device: 
     """
     if training_data(subject) is None:
         return
-    how = Calibration(gradient_samples(graph.profile), BATCH, device)
+    how = Calibration(gradient_samples(graph.profile), gradient_batch(graph.profile), device)
     try:
         yield from collect(subject, graph, ["gradients"], how)
         known = collected(subject, graph, ["gradients"], how)

@@ -100,7 +100,7 @@ def test_progress_then_nothing_the_second_time():
     subject = with_data("chain", seed=11)
     graph, how = analyse(subject), Calibration(batch=8)
     steps = list(collect(subject, graph, ["gradients", "activations"], how))
-    assert [(step.done, step.total) for step in steps] == [(8, 24), (16, 24), (24, 24)] * 2
+    assert [(step.done, step.total) for step in steps] == [(0, 24), (8, 24), (16, 24), (24, 24)] * 2
     assert all(isinstance(step, Progress) for step in steps)
     assert list(collect(subject, graph, ["gradients", "activations"], how)) == []
     other = replace(subject, task=with_data("chain", seed=12).task)
@@ -115,7 +115,7 @@ def test_a_closed_collection_keeps_nothing_and_leaves_grad_mode_alone():
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     steps.close()
     assert same(before, traces(subject.model))
-    assert len(list(collect(subject, graph, ["gradients"], Calibration(batch=8)))) == 3
+    assert len(list(collect(subject, graph, ["gradients"], Calibration(batch=8)))) == 4
 
 
 def test_only_the_first_samples_are_read():
@@ -140,7 +140,7 @@ def test_a_model_with_a_fixed_batch_reads_whole_batches():
     graph = analyse(subject)
     assert graph.program is not None
     done = [step.done for step in collect(subject, graph, ["gradients"]) if isinstance(step, Progress)]
-    assert done == [2, 4]
+    assert done == [0, 2, 4]
 
 
 def test_without_data_the_sentence_names_criteria_that_need_none():

@@ -57,6 +57,7 @@ def _sweep(
     assert split is not None and subject.task is not None
     split = split.first(samples)
     batch, done, total = watched.batch or batch, 0, Sums()
+    yield Progress(0, len(split), label)  # to read the data may have taken a while
     while done < len(split):
         until = min(done + batch, len(split))
         if watched.batch and until - done < watched.batch:

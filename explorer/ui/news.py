@@ -24,7 +24,7 @@ from . import resources, session
 
 WAY = "/explorer-news"
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
-LOOK_S, LOOK_AGAIN_S = 0.005, 0.2  # pauses between looks for a change, and between looks at what only time changes
+LOOK_S, LOOK_AGAIN_S = 0.01, 0.2  # pauses between looks for a change, and between looks at what only time changes
 FIRST_S = 0.25  # so long the answer to a move waits for its first number, which would else need a question of its own
 MOVE = "x-explorer-move"  # header: the page has let go of a fader, and waits for a state after so many changes
 LONGEST = 20_000  # bytes of a question
