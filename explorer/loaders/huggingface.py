@@ -139,8 +139,9 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
 def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
     """Shape of an input and preset, as the model's files say."""
     size, crop = _sides(rules.get("size")), _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None
-    height, width = _sides(getattr(config, "image_size", None)) or crop or size or (SIDE, SIDE)
-    shape = (int(getattr(config, "num_channels", 3)), height, width)
+    seeing = getattr(config, "vision_config", config)  # of models that read words too
+    height, width = _sides(getattr(seeing, "image_size", None)) or crop or size or (SIDE, SIDE)
+    shape = (int(getattr(seeing, "num_channels", 3)), height, width)
     named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
     mean, std = rules.get("image_mean", (0.5,)), rules.get("image_std", (0.5,))
     if not rules.get("do_normalize", True):
