@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .auditing.conditioning import conditioned_state, random_inputs
-from .auditing.control import flat, negative_control, relative_difference
+from .auditing.conditioning import conditioned_state, portions, random_inputs
+from .auditing.control import flat, negative_control, relative_difference, wide_outputs
 from .auditing.reference import masked_outputs
-from .auditing.walking import WideRun
 from .compaction import compact
 from .deciding import allocate, masks_once
 from .errors import ExplorerError
 from .graph.export import ModelGraph, count_macs
 from .job_state import Progress
 from .peak_memory import peak_of_process
+from .signals.graph_run import fixed_batch
 from .values import Masks, Recipe, Subject
 
 TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
@@ -96,18 +96,21 @@ def _compared(
 def _compare(subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
     """Each tensor is widened to float64 only while it is read, so the dense model is never held a second time."""
     state = yield from conditioned_state(subject, graph)
-    inputs = random_inputs(subject, graph)
-    expected = flat((yield from masked_outputs(graph, masks, state, inputs)))
+    parts = portions(random_inputs(subject, graph), graph)
+    silenced = []
+    for part in parts:
+        silenced.append(flat((yield from masked_outputs(graph, masks, state, part))))
+    expected = torch.cat(silenced)
     small = compact(subject, graph, masks, state=state)
     del state
-    example = subject.example if len(inputs) == len(subject.example) else subject.example[:1]
+    example = subject.example[: fixed_batch(graph.program) or 1] if graph.program is not None else subject.example[:1]
     macs = count_macs(small, example) // len(example)
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
     twin = small.double()
     with torch.no_grad():
-        difference = relative_difference(flat(WideRun(twin).run(inputs)), expected)
+        difference = relative_difference(wide_outputs(twin, parts), expected)
     yield Progress(0, 1, "Swapping two channels")
-    control = yield from negative_control(graph.profile, masks, twin, inputs, expected)
+    control = yield from negative_control(graph.profile, masks, twin, parts, expected)
     reason = _why_not(masks, expected, difference, control)
     return replace(result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason)
 

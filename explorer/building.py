@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .architecture import state_of
 from .compaction import compact
 from .deciding import decide
+from .graph.coupling import layer_of
 from .graph.export import ModelGraph, count_macs
 from .masking import Cut, expand, positions
 from .recovery.bias_correction import correct_biases, kept_outputs
@@ -29,7 +30,7 @@ def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu"
     with torch.no_grad():
         for name, mask in expand(masks, graph.profile, shapes).items():
             model.get_parameter(name).mul_(mask)
-    return laid_out(model, device)
+    return model.to(device)  # its code may expect the usual order in memory
 
 
 def laid_out(model: nn.Module, device: str) -> nn.Module:
@@ -46,7 +47,7 @@ def _outcomes(
     rows = []
     cut_positions = positions(graph.profile, masks.channels)
     for layer in graph.profile.layers:
-        own = [name for name in shapes if name == layer.name or name.rpartition(".")[0] == layer.name]
+        own = [name for name in shapes if name == layer.name or layer_of(name) == layer.name]
         params = sum(prod(shapes[name]) for name in own)
         weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
         left = cut_positions.get(weight, {})

@@ -347,7 +347,7 @@ class TestTransformers:
         assert "needs no code of its own" in one_sentence(load, f"hf:{classifier}")
         (classifier / "config.json").write_text(json.dumps(config | {"auto_map": links}))
         (classifier / "preprocessor_config.json").write_text(json.dumps({"auto_map": links, "image_processor_type": "mine.M"}))
-        assert load(f"hf:{classifier}").model.model.config.model_type == "resnet", "the known architecture is taken"
+        assert load(f"hf:{classifier}").model.config.model_type == "resnet", "the known architecture is taken"
 
     def test_pickled_weights_are_not_read(self, classifier, canary):
         (classifier / "model.safetensors").unlink()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from explorer import conversion, optional_packages
+from explorer.audit import audit
 from explorer.engine import Conditions, decide, prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import limits
@@ -45,6 +46,25 @@ class Net(nn.Module):
 class Branching(Net):
     def forward(self, x):
         return super().forward(x) if float(x.sum()) > 0 else -super().forward(x)
+
+class OneSample(Net):
+    def forward(self, x):
+        return super().forward(x.view(1, 3, 8, 8))
+
+class Pictures(Net):
+    """Of two inputs."""
+    input_shape = [(3, 8, 8), (4,)]
+
+    def forward(self, x, y):
+        return super().forward(x) * y
+
+class Tutorial(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.fc = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 8, 3), nn.Linear(8 * 4 * 4, 4)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.b(torch.relu(self.a(x)))).view(-1, 8 * 4 * 4))
 
 class Vectors(nn.Sequential):
     input_shape = [7]
@@ -299,7 +319,7 @@ def test_other_weights_for_a_folder_of_transformers(classifier, tmp_path):
     own = safetensors.torch.load_file(classifier / "model.safetensors")
     path = saved({name: tensor + 1 for name, tensor in own.items()}, tmp_path / "w.safetensors")
     subject = load(f"hf:{classifier}", checkpoint=path)
-    assert torch.equal(subject.model.model.classifier.bias, own["classifier.bias"] + 1)
+    assert torch.equal(subject.model.classifier.bias, own["classifier.bias"] + 1)
     assert subject.id != load(f"hf:{classifier}").id
     del own["classifier.bias"]
     with pytest.raises(LoadError, match=r"w\.safetensors' lacks 'classifier\.bias', so it is no trained image classifier"):
@@ -380,14 +400,14 @@ def test_a_file_imports_what_stands_beside_it(file):
 REFUSED = {
     "none.py:build": r"There is no file '.*none\.py'",
     "nets.py": r"nets\.py needs a factory after it; name what builds the model, as nets\.py:NAME\. It holds: Net, Branching, ",
-    "nets.py:bild": r"nets\.py has no 'bild'; .* It holds: Net, Branching, Vectors, build, ",
+    "nets.py:bild": r"nets\.py has no 'bild'; .* It holds: Net, Branching, OneSample, Pictures, Tutorial, Vectors, build, ",
     "nets.py:build@axb": r"is named path/file\.py:factory or path/file\.py:factory@3x32x32, got '.*nets\.py:build@axb'",
     "nets.py:build@0x8x8": r"input_shape of '.*' must hold whole numbers from 1, such as \(3, 32, 32\), got \(0, 8, 8\)",
     "nets.py:build@7": r"The model of nets\.py does not run on an input of shape \(2, 7\) \(RuntimeError: ",
     "nets.py:number": r"nets\.py gives a int instead of a torch\.nn\.Module",
     "nets.py:answer": r"nets\.py gives a int instead of a torch\.nn\.Module",
-    "nets.py:failing": r"nets\.py, line 40, fails with RuntimeError: no such thing$",
-    "nets.py:leaving": r"nets\.py, line 43, fails with SystemExit: 3",
+    "nets.py:failing": r"nets\.py, line 59, fails with RuntimeError: no such thing$",
+    "nets.py:leaving": r"nets\.py, line 62, fails with SystemExit: 3",
     "shapeless.py:build": r"Nothing says which shape one input of '.*' has; add it as .*\.py:build@3x32x32, or write input_shape",
     "broken.py:build": r"broken\.py fails with SyntaxError: ",
 }
@@ -400,6 +420,33 @@ def test_what_is_wrong_with_a_file_is_one_sentence(name, file, tmp_path):
     with pytest.raises(LoadError, match=REFUSED[name]) as caught:
         load(str(tmp_path / name))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_one_sample_at_a_time_is_pruned_and_proven(file):
+    subject = load(f"{file}:OneSample")
+    graph = analyse(subject)
+    assert subject.example.shape == (1, 3, 8, 8) and "one sample at a time" in subject.card["description"]
+    assert subject.model(torch.randn(3, 3, 8, 8)).shape == (3, 4) and audit(subject, graph).verified
+    report = prune(subject, graph, Recipe(channels={"conv": 0.5}), Conditions(latency=False))
+    assert report.pruned.params == 3 * 27 + 3 + 2 * 3 + 4 * 3 + 4
+
+
+@pytest.mark.parametrize("name", ["Pictures", "Pictures@3x8x8+4"])
+def test_several_inputs_lie_side_by_side_in_one_row(file, name):
+    subject = load(f"{file}:{name}")
+    graph = analyse(subject)
+    x, y = torch.randn(5, 3, 8, 8), torch.randn(5, 4)
+    own = type(subject.model).__mro__[1].forward
+    assert subject.example.shape == (2, 196) and "conv.weight" in subject.model.state_dict()
+    assert torch.equal(subject.model(torch.cat([x.flatten(1), y], 1)), own(subject.model, x, y))
+    assert set(graph.profile.free_groups) == {"conv"} and audit(subject, graph).verified
+    assert prune(subject, graph, Recipe(channels={"conv": 0.5})).pruned.latency_ms is not None
+
+
+def test_a_view_of_a_picture_survives_the_order_in_memory(file):
+    subject = load(f"{file}:Tutorial")
+    report = prune(subject, analyse(subject), Recipe(channels={"b": 0.5}))
+    assert report.pruned.latency_ms is not None and report.pruned.params < report.baseline.params
 
 
 def test_a_model_that_cannot_be_exported_still_loses_single_weights(file):

@@ -16,6 +16,7 @@ from .walking import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 TINY = 1e-3  # of a parameter's largest magnitude
+WEAK = 0.3  # of the size of what goes in: a few such weights in a row, and a norm's epsilon drowns what is left
 SILENT = 1e-3  # of the mean variance
 
 
@@ -44,8 +45,8 @@ def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Gen
         return functional.batch_norm(args[0], mean, variance, args[1], args[2], False, 0.0, args[7])
 
     read = lambda name: tensor_of(program, state, name)  # noqa: E731
-    yield from walk(program, read, call, random_inputs(subject, graph, seed + 1), "Collecting statistics")
-    return {**state, **{name: torch.stack(found).mean(0) for name, found in seen.items()}}
+    yield from walk(program, read, call, portions(random_inputs(subject, graph, seed + 1), graph)[0], "Collecting statistics")
+    return {**state, **{name: torch.stack(found).mean(0).to(state[name].dtype) for name, found in seen.items()}}
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,30 +58,42 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
 def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:
     """The model's state, parameters that are constant, zero or tiny redrawn; tied names still share one tensor."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = {id(parameter): redraw(parameter.detach(), generator) for parameter in subject.model.parameters()}
+    drawn = {id(p): redraw(p.detach(), generator, name.endswith("weight")) for name, p in subject.model.named_parameters()}
     state = subject.model.state_dict(keep_vars=True)
     return {name: drawn.get(id(tensor), tensor.detach()) for name, tensor in state.items()}
 
 
-def redraw(parameter: Tensor, generator: torch.Generator) -> Tensor:
-    """The parameter itself, or where it could hide a mistake, random numbers of its shape."""
+def redraw(parameter: Tensor, generator: torch.Generator, scales: bool = False) -> Tensor:
+    """The parameter itself, or where it could hide a mistake, random numbers of its shape, or its own enlarged.
+
+    Args:
+        scales: what goes through is multiplied by it, so a small one makes all that follows small.
+    """
     if not parameter.numel() or not parameter.is_floating_point():
         return parameter
     low, high = (float(value) for value in parameter.aminmax())
     largest, constant = max(-low, high), parameter.numel() > 1 and low == high
     if largest >= TINY and not constant:
-        return parameter
+        gain = float(parameter.square().mean()) ** 0.5 * parameter[0].numel() ** 0.5
+        return parameter / gain if (scales or parameter.dim() > 1) and 0 < gain < WEAK else parameter
     noise = torch.rand(parameter.shape, generator=generator)
     if parameter.dim() <= 1 or (constant and largest >= TINY):
         return noise.add_(0.5 if largest >= TINY else -0.5)
     return noise.sub_(0.5).mul_(2 * parameter[0].numel() ** -0.5)
 
 
+def portions(inputs: Tensor, graph: ModelGraph) -> tuple[Tensor, ...]:
+    """The inputs as the graph reads them: at once, or by the only batch that it was written for."""
+    assert graph.program is not None
+    return inputs.split(fixed_batch(graph.program) or len(inputs))
+
+
 def random_inputs(subject: Subject, graph: ModelGraph, seed: int = 7) -> Tensor:
     """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers of the example."""
     example = subject.example
     assert graph.program is not None
-    batch = fixed_batch(graph.program) or (LARGE_BATCH if example[0].numel() > 50_000 else BATCH)
+    batch, fixed = (LARGE_BATCH if example[0].numel() > 50_000 else BATCH), fixed_batch(graph.program) or 1
+    batch = -(-batch // fixed) * fixed
     shape = (batch, *example.shape[1:])
     generator = torch.Generator().manual_seed(seed)
     if not example.is_floating_point():

@@ -1,6 +1,6 @@
 """How far apart two outputs are, and the negative control: a smaller model that was wired wrongly on purpose."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,11 @@ def flat(outputs: Any) -> Tensor:
     return torch.cat([leaf.reshape(rows, -1) if fits(leaf) else leaf.reshape(1, -1).expand(rows, -1) for leaf in leaves], 1)
 
 
+def wide_outputs(twin: fx.GraphModule, parts: Sequence[Tensor]) -> Tensor:
+    """(inputs, values) of a model of float64 parameters, portion by portion."""
+    return torch.cat([flat(WideRun(twin).run(part)) for part in parts])
+
+
 def relative_difference(found: Tensor, expected: Tensor) -> float:
     """Largest difference, relative to how much the outputs vary over inputs: a constant part would hide it."""
     spread = (expected.amax(0) - expected.amin(0)).max().clamp(min=1e-300)
@@ -27,14 +32,14 @@ def relative_difference(found: Tensor, expected: Tensor) -> float:
 
 
 def negative_control(
-    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, inputs: Tensor, expected: Tensor
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, parts: Sequence[Tensor], expected: Tensor
 ) -> Generator[Progress, None, float | None]:
     """Swap two kept positions on one slot only; the median difference over the first, middle and last such slot."""
     candidates = _swappable(profile, masks, twin)
     chosen = sorted({0, len(candidates) // 2, len(candidates) - 1}) if candidates else []
     differences = []
     for done, i in enumerate(chosen):
-        differences.append(_swapped(twin, *candidates[i], inputs, expected))
+        differences.append(_swapped(twin, *candidates[i], parts, expected))
         yield Progress(done + 1, len(chosen), "Swapping two channels")
     return sorted(differences)[len(differences) // 2] if differences else None
 
@@ -69,12 +74,12 @@ def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
 
 
 @torch.no_grad()
-def _swapped(twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, inputs: Tensor, expected: Tensor) -> float:
+def _swapped(twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, parts: Sequence[Tensor], expected: Tensor) -> float:
     order = torch.arange(tensor.shape[dim])
     order[[a, b]] = order[[b, a]]
     original = tensor.data
     try:
         tensor.data = original.index_select(dim, order)
-        return relative_difference(flat(WideRun(twin).run(inputs)), expected)
+        return relative_difference(wide_outputs(twin, parts), expected)
     finally:
         tensor.data = original

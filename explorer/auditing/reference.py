@@ -54,11 +54,26 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
         args = _zeroed(args, node.args, left)
     if name in STATISTICS and isinstance(source, fx.Node):
         kept = _kept_mask(args[0], left.coupling.values[source.name], left)
-        if kept is not None:
+        if kept is not None and _takes_statistics(name, args):
             return STATISTICS[name](args, kwargs, kept)
     if name == "batch_norm" and left.kept(left.coupling.values[source.name]) and len(args) > 4 and args[4] is not None:
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
-    return target(*args, **kwargs)
+    return _finite(target(*args, **kwargs), left.coupling.values.get(node.name), left)
+
+
+def _finite(found: Any, value: Any, left: Survivors) -> Any:
+    """Zero where a removed position has no value, such as 0 / 0: nothing may be learned from it."""
+    if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
+        return found
+    kept = _kept_mask(found, value, left)
+    return found if kept is None else found.masked_fill(~kept & ~found.isfinite(), 0)
+
+
+def _takes_statistics(name: str, args: Any) -> bool:
+    """Of what it reads: a norm may hold its own, and the larger of two tensors is none."""
+    if name == "batch_norm":
+        return bool(args[5])
+    return name not in ("max", "min") or len(args) < 2 or isinstance(args[1], int)
 
 
 def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:

@@ -15,11 +15,23 @@ def put(root: nn.Module, name: str, item: Any) -> None:
     if isinstance(item, nn.Parameter):
         root.register_parameter(leaf, item)
     elif isinstance(item, nn.Module):
-        for key, child in getattr(root, leaf, nn.Module()).named_children():
-            item.add_module(key, child)
+        if leaf in root._modules:
+            _inherit(item, root._modules[leaf])
         root.add_module(leaf, item)
     else:
         root.register_buffer(leaf, item)
+
+
+def _inherit(item: nn.Module, before: Any) -> None:
+    """What was put below a name before its module was there stays below it."""
+    for key, child in before.named_children():
+        item.add_module(key, child)
+    for key, parameter in before.named_parameters(recurse=False):
+        if key not in item._parameters:
+            item.register_parameter(key, parameter)
+    for key, buffer in before.named_buffers(recurse=False):
+        if key not in item._buffers:
+            item.register_buffer(key, buffer)
 
 
 def has(root: nn.Module, name: str) -> bool:

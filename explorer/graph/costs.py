@@ -3,7 +3,7 @@
 from torch import nn
 
 from ..values import Layer
-from .coupling import Walk, op_name
+from .coupling import Walk, layer_of, op_name
 
 KINDS = {
     "conv": "conv", "linear": "linear", "embedding": "embedding", "batch_norm": "norm", "layer_norm": "norm",
@@ -29,18 +29,21 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             continue
         names = [walk.names[n.name] for n in node.all_input_nodes if n.name in walk.names]
         names = [n for n in names if n in shapes]
+        weight = walk.weights.get(node.name)
+        if weight is not None and weight.tensor not in names:
+            names = [weight.tensor, *names]
         kind = _kind(node.target)
         for tensor in names:
-            layer = tensor.rsplit(".", 1)[0] if tensor.endswith((".weight", ".bias")) else tensor
-            entry = found.setdefault(layer, {"kind": kind, "tensors": {}, "macs": 0, "weight": "", "transposed": False})
+            empty = {"kind": kind, "tensors": {}, "macs": 0, "weight": "", "transposed": False}
+            entry = found.setdefault(layer_of(tensor), empty)
             entry["tensors"][tensor] = shapes[tensor]
         if names:
-            first = max(names, key=lambda n: (len(shapes[n]), -names.index(n)))
-            layer = first.rsplit(".", 1)[0] if first.endswith((".weight", ".bias")) else first
-            found[layer]["macs"] += walk.macs.get(node.name, 0)
-            if len(shapes[first]) >= 2 and kind in ("conv", "linear", "embedding") and not found[layer]["weight"]:
-                transposed = "transpose" in str(node.target) or (kind == "linear" and "linear" not in str(node.target))
-                found[layer] |= {"weight": first, "kind": kind, "transposed": transposed}
+            first = weight.tensor if weight is not None else max(names, key=lambda n: (len(shapes[n]), -names.index(n)))
+            layer = layer_of(first)
+            if weight is None or weight.whole:  # else its share of the multiply-adds does not follow its shape
+                found[layer]["macs"] += walk.macs.get(node.name, 0)
+            if weight is not None and kind in ("conv", "linear", "embedding") and not found[layer]["weight"]:
+                found[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
     return tuple(
         Layer(
             name=name, kind=entry["kind"], shape=shapes.get(entry["weight"], next(iter(entry["tensors"].values()))),

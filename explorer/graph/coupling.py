@@ -1,8 +1,11 @@
 """Which channels must go together? The model's own data movement answers: labels are propagated through its graph."""
 
 import operator
+import re
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -10,11 +13,13 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
-from ..values import Group, Slot
+from ..values import Group
 from .labels import Labelled, Ties, varying
 from .rules import RULES, Call, freeze_all, labelled, pointwise
+from .rules.contractions import spelled
 
 PRODUCERS = ("conv", "linear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum")
+PARTS = re.compile(r"(\.parametrizations\.weight\.original\d?|\.weight_[vg]|\.weight_orig)$")
 IGNORED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 
 
@@ -28,6 +33,7 @@ class Coupling:
         groups: the coupled groups.
         classes: group -> (units,) class of each unit.
         macs: node name -> multiply-adds of one sample.
+        weights: node name -> the weight that makes its outputs.
     """
 
     unit_class: Tensor
@@ -35,6 +41,31 @@ class Coupling:
     groups: tuple[Group, ...]
     classes: Mapping[str, Tensor]
     macs: Mapping[str, int]
+    weights: "Mapping[str, Weight]"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What makes the outputs of a node.
+
+    Args:
+        tensor, dim: the parameter, and the dimension along which outputs lie.
+        whole: the node multiplies with all of it, as it is or computed from it; else with a part.
+    """
+
+    tensor: str
+    dim: int
+    whole: bool
+
+
+def layer_of(tensor: str) -> str:
+    """The layer that a parameter belongs to: the module whose weight or bias it is, also in parts; else the tensor itself.
+
+    >>> layer_of("a.weight"), layer_of("a.parametrizations.weight.original1"), layer_of("a.weight_v"), layer_of("a.scale")
+    ('a', 'a', 'a', 'a.scale')
+    """
+    layer, _, rest = PARTS.sub(".weight", tensor).rpartition(".")
+    return layer if layer and rest in ("weight", "bias") else tensor
 
 
 def op_name(target: Any) -> str:
@@ -64,6 +95,11 @@ class Walk:
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
         self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, where
+        self.weights: dict[str, Weight] = {}  # node -> what makes its outputs
+        self.parameters = frozenset(signature.inputs_to_parameters.values())
+        self.ranges: list[tuple[int, tuple[str, int]]] = []  # first label -> its slot, in order
+        self.sizes: dict[str, int] = {}
+        self.ranks: dict[str, int] = {}
 
     def run(self) -> "Walk":
         with FlopCounterMode(display=False) as counter:
@@ -92,12 +128,14 @@ class Walk:
         if node.name not in self.names:
             shape = [1 if not isinstance(s, int) else s for s in value.shape]
             if shape and isinstance(value.shape[0], int):
-                self.batch = shape[0]  # the export is static: its literals hold the example's batch
+                self.batch = self.ties.batch = shape[0]  # the export is static: its literals hold the example's batch
             return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"))
         full = tuple(value.shape)
         tensor = self.names[node.name]
         arrays = []
+        self.sizes[tensor], self.ranks[tensor] = prod(full), len(full)
         for dim, size in enumerate(full):
+            self.ranges.append((self.ties.labels, (tensor, dim)))
             labels = self.ties.fresh(full, dim)
             self.slots[tensor, dim] = labels.flatten()
             if size > 1:
@@ -137,7 +175,10 @@ class Walk:
         operands = labelled([call.args, call.kwargs])
         parameter = bool(operands) and all(o.parameter for o in operands)
         arrays: Any
-        if name in RULES:
+        if name.startswith("conv") and any(isinstance(argument, fx.Node) for argument in node.args[3:]):
+            freeze_all(call, f"convolved with other weights for each sample in {call.where}")
+            arrays = ()
+        elif name in RULES:
             arrays = RULES[name](call)
             self._note_producer(node, name, call)
         elif isinstance(call.target, torch._ops.OpOverload) and _is_pointwise(call.target):
@@ -157,28 +198,46 @@ class Walk:
         for argument in node.all_input_nodes:
             tensor = self.names.get(argument.name)
             if tensor and self.values[argument.name].meta.dim() >= 2:
-                self.produced.setdefault((tensor, 0), (tensor.removesuffix(".weight"), call.where))
+                self.produced.setdefault((tensor, 0), (layer_of(tensor), call.where))
 
     def _note_producer(self, node: fx.Node, name: str, call: Call) -> None:
-        """Remember which parameter dimension makes the outputs of this node, and the layer's name."""
+        """Remember which parameter's dimension makes the outputs of this node: of the weight as it is, or of what made it."""
         if not name.startswith(PRODUCERS):
             return
-        for argument in node.all_input_nodes[0 if name == "embedding" else 1 :]:
-            tensor = self.names.get(_source(argument).name)
-            if tensor and self.values[_source(argument).name].meta.dim() >= 2:
-                shape = self.values[_source(argument).name].shape
-                turned = (name.startswith("conv_transpose")) or name == "embedding" or (name != "linear" and name[:4] != "conv")
-                dim = (len(shape) - 1 if not name.startswith("conv") else 1) if turned else 0
-                if _source(argument) is not argument and name != "linear":
-                    dim = 0
-                self.produced.setdefault((tensor, dim), (tensor.removesuffix(".weight"), call.where))
+        for argument, dim in _weights(node, name, call):
+            value = self.values[argument.name]
+            if value.parameter and value.meta.dim() >= 2:
+                slot = (self.names[argument.name], dim) if argument.name in self.names else self._maker(value, dim)
+                if slot is not None and slot[0] in self.parameters:
+                    self.produced.setdefault(slot, (layer_of(slot[0]), call.where))
+                    self.weights[node.name] = Weight(slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel())
+                    return
+
+    def _maker(self, value: Labelled, dim: int) -> tuple[str, int] | None:
+        """The largest matrix whose labels a computed weight holds along a dimension (a scale may hold them too)."""
+        lines = [array[array >= 0].unique().tolist() for array in value.arrays if dim in varying(array)]
+        place = lambda label: bisect(self.ranges, label, key=lambda start: start[0]) - 1  # noqa: E731
+        slots = {self.ranges[place(label)][1] for line in lines for label in line}
+        matrices = [slot for slot in slots if self.ranks[slot[0]] >= 2]
+        return max(matrices, key=lambda slot: (self.sizes[slot[0]], slot), default=None)
 
 
-def _source(node: fx.Node) -> fx.Node:
-    """Follow casts and transposes of a parameter back to it."""
-    while node.op == "call_function" and len(node.all_input_nodes) == 1:
-        node = node.all_input_nodes[0]
-    return node
+def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
+    """The arguments of a node that may be its weight, and the dimension of each along which outputs lie."""
+    rank = lambda position: call.args[position].meta.dim()  # noqa: E731
+    if name == "einsum":
+        inputs, output = spelled(call.args[0], [len(operand.shape) for operand in call.args[1]])
+        own = [[d for d, x in enumerate(word) if x in output and "".join(inputs).count(x) == 1] for word in inputs]
+        found = [(argument, dims[-1]) for argument, dims in zip(node.args[1], own, strict=True) if dims]  # type: ignore[arg-type]
+    elif name == "embedding":
+        found = [(node.args[0], rank(0) - 1)]
+    elif name in ("matmul", "mm", "bmm", "addmm", "baddbmm"):
+        second = 2 if name.startswith(("add", "badd")) else 1
+        found = [(node.args[second], rank(second) - 1), (node.args[second - 1], rank(second - 1) - 2)]
+    else:
+        turned = name.startswith("conv_transpose") or (name == "convolution" and call.args[6])
+        found = [(node.args[1], 1 if turned else 0)]
+    return found
 
 
 def _is_pointwise(target: torch._ops.OpOverload) -> bool:
@@ -189,112 +248,3 @@ def _is_pointwise(target: torch._ops.OpOverload) -> bool:
     if functional is None or not name.endswith("_") or target._overloadname not in functional.overloads():
         return False
     return torch.Tag.pointwise in getattr(functional, target._overloadname).tags
-
-
-# --------------------------------------------------------------------------- solving
-
-
-def solve(walk: Walk) -> Coupling:
-    """Ties -> classes that keep every tensor rectangular -> coupled groups."""
-    ties = walk.ties
-    spread = [a for a in (*_all_arrays(walk.values.values()), *ties.passing) if len(varying(a)) > 1]
-    classes = ties.components()
-    for _ in range(20):
-        ragged = [a for a in spread if not _rectangular(classes[a.clamp(min=0)])]
-        if not ragged:
-            break
-        for array in ragged:
-            ties.tie_along(array, varying(array) - {_widest(classes[array.clamp(min=0)])})
-        classes = ties.components()
-    for array, dim, why in ties.picked:
-        held = classes[array.clamp(min=0)]
-        if bool((held != held.narrow(dim, 0, 1)).any()) and _hyperplanes(held, dim):
-            ties.freeze(array, why)
-    for array, dims, why in ties.missing:  # whole heads may meet values that do not vary within a head
-        held = classes[array.clamp(min=0)]
-        if any(bool((held != held.narrow(dim, 0, 1)).any()) for dim in dims):
-            ties.freeze(array, why)
-    frozen = _frozen_reasons(ties, classes)
-    groups, units = _groups(walk, classes, frozen)
-    return Coupling(classes, walk.values, groups, units, walk.macs)
-
-
-def _all_arrays(values: Any) -> list[Tensor]:
-    return [array for value in labelled(list(values)) for array in value.arrays]
-
-
-def _hyperplanes(classes: Tensor, dim: int) -> bool:
-    """Each hyperplane of a dimension belongs to one class."""
-    flat = classes.movedim(dim, 0).flatten(1)
-    return bool((flat == flat[:, :1]).all())
-
-
-def _rectangular(classes: Tensor) -> bool:
-    return any(_hyperplanes(classes, dim) for dim in varying(classes)) or not varying(classes)
-
-
-def _widest(classes: Tensor) -> int:
-    """The dimension along which most units stay apart when the others are tied."""
-    return max(sorted(varying(classes)), key=lambda dim: (_apart(classes, dim), -dim))
-
-
-def _apart(classes: Tensor, dim: int) -> int:
-    rows = classes.movedim(dim, 0).flatten(1)
-    local = Ties(labels=int(rows.max()) + 1)
-    local.tie(rows, rows[:, :1])
-    return len(local.components()[rows].unique())
-
-
-def _frozen_reasons(ties: Ties, classes: Tensor) -> dict[int, str]:
-    reasons: dict[int, str] = {}
-    for labels, why in ties.frozen:
-        for unit in classes[labels].unique().tolist():
-            reasons.setdefault(unit, why)
-    return reasons
-
-
-def _groups(walk: Walk, classes: Tensor, frozen: dict[int, str]) -> tuple[tuple[Group, ...], dict[str, Tensor]]:
-    """Classes that live on the same set of slots are one group; groups without a producer have no fader."""
-    footprint: dict[int, list[tuple[str, int]]] = {}
-    for slot, labels in walk.slots.items():
-        for unit in classes[labels].unique().tolist():
-            footprint.setdefault(unit, []).append(slot)
-    members: dict[tuple[tuple[tuple[str, int], ...], str | None], list[int]] = {}
-    for unit in sorted(footprint):
-        members.setdefault((tuple(footprint[unit]), frozen.get(unit)), []).append(unit)
-    order = {slot: position for position, slot in enumerate(walk.produced)}
-    found = []
-    for (slots, reason), units in members.items():
-        producers = [slot for slot in slots if slot in walk.produced]
-        if producers:
-            found.append((min(order[s] for s in producers), slots, reason, units))
-    found.sort(key=lambda item: (item[0], item[3][0]))
-    groups, unit_classes, taken = [], {}, set()
-    explained = [(int(classes[label]), text) for label, text in walk.ties.reasons]
-    heads = {int(classes[label]) for label in (h[0] for h in walk.ties.heads if len(h) and int(h[0]) >= 0)}
-    for first, slots, reason, units in found:
-        reason = reason or ("is a single channel, and at least one stays" if len(units) == 1 else None)
-        base = list(walk.produced.values())[first][0]
-        name, copy = base, 2
-        while name in taken:
-            name, copy = f"{base}#{copy}", copy + 1
-        taken.add(name)
-        unit_classes[name] = torch.tensor(units)
-        groups.append(_group(walk, classes, name, slots, reason, units, explained, heads))
-    return tuple(groups), unit_classes
-
-
-def _group(
-    walk: Walk, classes: Tensor, name: str, slots: tuple, reason: str | None, units: list[int], explained: list, heads: set[int]
-) -> Group:
-    number = torch.full((int(classes.max()) + 1,), -1)
-    number[torch.tensor(units)] = torch.arange(len(units))
-    own = set(units)
-    made = tuple(
-        Slot(tensor, dim, tuple(number[classes[walk.slots[tensor, dim]]].tolist()), (tensor, dim) in walk.produced)
-        for tensor, dim in slots
-    )
-    layers = dict.fromkeys(slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in made)
-    tied_by = tuple(dict.fromkeys(text for unit, text in explained if unit in own))
-    unit = "head" if own & heads else "channel"
-    return Group(name, len(units), made, tuple(layers), tied_by, reason, unit)

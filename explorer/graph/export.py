@@ -12,8 +12,10 @@ from ..cache import Cache
 from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
-from .coupling import Coupling, Walk, solve
+from .coupling import Coupling, Walk
 from .limits import check_analysable
+from .regions import write_out
+from .solving import solve
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 _graphs = Cache(8, "analysed graphs", 2 * 2**30)
@@ -38,9 +40,11 @@ def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.Expo
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
     try:
         try:
-            return _traced(model, example, dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+            program = _traced(model, example, dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
         except GraphError:
-            return _traced(model, example)
+            program = _traced(model, example)
+        write_out(program.graph_module)
+        return program
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
 
@@ -81,12 +85,12 @@ def _analyse(subject: Subject) -> ModelGraph:
         _check_names(subject.model)
         program = export_program(subject.model, subject.example)
         walk = Walk(program).run()
-        coupling = solve(walk)
-    except (GraphError, RuntimeError, TypeError, ValueError, NotImplementedError) as problem:
+        layers = layers_of_graph(subject.model, walk)
+        coupling = solve(walk, {layer.weight for layer in layers})
+    except (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError) as problem:  # of a graph of any kind
         error = problem if isinstance(problem, GraphError) else _unreadable(problem)
         layers = layers_of_modules(subject.model)
         return ModelGraph(ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error)))
-    layers = layers_of_graph(subject.model, walk)
     return ModelGraph(ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling)
 
 

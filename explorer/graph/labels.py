@@ -62,6 +62,7 @@ class Ties:
     """What the walk over the graph finds out: ties, freezes, producers, and why."""
 
     labels: int = 0
+    batch: int = 1  # of a graph that was written for one alone
     edges: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     frozen: list[tuple[Tensor, str]] = field(default_factory=list)
     reasons: list[tuple[int, str]] = field(default_factory=list)
@@ -69,6 +70,8 @@ class Ties:
     picked: list[tuple[Tensor, int, str]] = field(default_factory=list)
     missing: list[tuple[Tensor, frozenset[int], str]] = field(default_factory=list)
     passing: list[Tensor] = field(default_factory=list)  # arrays inside of one operator, rectangular like all others
+    pieces: list[Tensor] = field(default_factory=list)  # labels of each part that is taken out; none may lose all of them
+    nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """New labels, one a position along `dim`."""
@@ -89,6 +92,17 @@ class Ties:
             self.freeze(torch.cat([a[~free], b[~free]]), why or "meets values that no layer produces")
         if why and bool(free.any()):
             self.reasons.append((int(a[free][0]), why))
+
+    def nest(self, wide: Tensor, narrow: Tensor, why: str) -> None:
+        """Meeting labels, of which some vary along fewer dimensions; whether they are tied is seen once all ties are known.
+
+        Where the wide ones make units that do not vary along those dimensions (whole heads), the narrow ones are shared by all
+        units and stay; else they are tied, position by position.
+        """
+        if bool((wide < 0).any()) or bool((narrow < 0).any()):
+            self.tie(wide, narrow, why)
+        else:
+            self.nested.append((wide, narrow, why))
 
     def freeze(self, labels: Tensor, why: str) -> None:
         labels = labels.flatten()

@@ -185,6 +185,19 @@ def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
     size = size_of(model, example)
     if isinstance(size, TooLarge) and size.limit not in ("operators", "seconds"):
         raise LoadError(f"{name[:80]!r} is too large: {size}; {_way(size)}")
+    if isinstance(size, Size) and size.macs is None:
+        _check_runs(model, example, name)
+
+
+def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
+    """Run once what could not be run without memory: perhaps it runs nowhere."""
+    try:
+        with torch.no_grad():
+            model(example)
+    except Exception as error:  # foreign code
+        told = " ".join(str(error).split())[:200]
+        shape = tuple(example.shape)
+        raise LoadError(f"{name[:80]!r} does not run on an input of shape {shape} ({type(error).__name__}: {told}).") from error
 
 
 def check_analysable(model: nn.Module, example: Tensor) -> None:

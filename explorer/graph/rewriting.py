@@ -16,6 +16,7 @@ from .survivors import Survivors
 SIZED = ("view", "reshape", "_unsafe_view", "expand", "new_zeros", "new_ones", "new_full", "zeros", "ones", "full",
          "broadcast_to")  # fmt: skip
 aten = torch.ops.aten
+VIEWS = (aten.view.default, aten._unsafe_view.default)
 
 
 def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[Any, tuple, dict]:
@@ -29,6 +30,8 @@ def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Sur
     values = left.coupling.values
     out = values[node.name]
     name = op_name(node.target).rstrip("_")
+    if node.target in VIEWS:  # the traced strides were those of one memory format; the smaller model may run in another
+        return aten.reshape.default, *_resize(name, node, args, kwargs, graph, left)
     source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
     if name in SIZED and isinstance(out, Labelled):
         return node.target, *_resize(name, node, args, kwargs, graph, left)
@@ -71,6 +74,8 @@ def _arg(node_args: tuple, kwargs: dict, index: int, name: str, default: Any) ->
 @rewrites("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def _conv(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
     groups = _arg(args, kwargs, 6, "groups", 1)
+    if isinstance(groups, fx.Node):  # as many as there are samples
+        return node.target, args, kwargs
     new = conv_groups(node, groups, left)
     if new != groups:
         args = (*args[:6], new, *args[7:]) if len(args) > 6 else args
@@ -111,6 +116,8 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
     step = _arg(args, kwargs, 4, "step", 1)
     ends = slice(_arg(args, kwargs, 2, "start", None), _arg(args, kwargs, 3, "end", None))
     start, stop, _ = ends.indices(size)
+    if (start, stop, step) == (0, size, 1):  # everything, also where a batch of any size is folded into the dimension
+        return node.target, args, kwargs
     new = torch.cumsum(kept, 0) - 1  # old position -> new position
     taken = [int(new[i]) for i in range(start, stop, step) if kept[i]]
     if not taken:

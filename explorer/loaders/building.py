@@ -52,20 +52,23 @@ def identity(model: nn.Module, shape: tuple[int, ...], code: bytes = b"") -> str
     return hashlib.sha256(f"{subject_id(model)} {shape}".encode() + code).hexdigest()[:16]
 
 
-def subject_of(model: nn.Module, name: str, shape: tuple[int, ...], preset: Preset, about: str, *, code: bytes = b"") -> Subject:
+def subject_of(
+    model: nn.Module, name: str, shape: tuple[int, ...], preset: Preset, about: str, *, code: bytes = b"", batch: int = 2
+) -> Subject:
     """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for gradients.
 
     Args:
         shape: of one input.
         about: what it is, in a sentence.
         code: where the model comes from a file, what that says.
+        batch: samples of its example: 1 where it is exported for one.
     Raises:
         LoadError: it is too large to be run.
     """
     model = model.eval().float()
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    example = torch.randn(2, *shape, generator=torch.Generator().manual_seed(SEED))
+    example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
     return Subject(identity(model, shape, code), name, model, None, example, {"description": about}, preset)
 

@@ -18,6 +18,7 @@ from ..optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
 from .building import check_size, subject_of, weights_of
+from .calling import Forward, led
 from .weights import check_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
@@ -27,15 +28,9 @@ LARGEST = 10_000_000  # number in a configuration
 SIDE = 224  # of models whose files say nothing of it
 
 
-class ImageClassifier(nn.Module):
-    """(n, channels, height, width) -> (n, classes) logits, without the named outputs of transformers."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        return self.model(pixel_values=pixel_values).logits
+def logits(forward: Forward, pixel_values: Tensor) -> Tensor:
+    """(n, channels, height, width) -> (n, classes), without the named outputs of transformers."""
+    return forward(pixel_values=pixel_values).logits
 
 
 @LOADERS.register("hf", rank=4, local_only=True)
@@ -64,7 +59,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         way = "it takes an image classifier with config.json and model.safetensors that needs no code of its own."
         raise LoadError(f"transformers cannot load {name[:80]!r} ({type(error).__name__}: {told}); {way}") from error
     about = f"{type(model).__name__} of transformers, {weights_of(checkpoint) if checkpoint else 'its own weights'}."
-    return subject_of(ImageClassifier(model), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about)
+    return subject_of(led(model, logits), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about)
 
 
 def _source(name: str) -> tuple[str, bool]:
@@ -144,8 +139,9 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
 def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
     """Shape of an input and preset, as the model's files say."""
     size, crop = _sides(rules.get("size")), _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None
-    height, width = _sides(getattr(config, "image_size", None)) or crop or size or (SIDE, SIDE)
-    shape = (int(getattr(config, "num_channels", 3)), height, width)
+    seeing = getattr(config, "vision_config", config)  # of models that read words too
+    height, width = _sides(getattr(seeing, "image_size", None)) or crop or size or (SIDE, SIDE)
+    shape = (int(getattr(seeing, "num_channels", 3)), height, width)
     named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
     mean, std = rules.get("image_mean", (0.5,)), rules.get("image_std", (0.5,))
     if not rules.get("do_normalize", True):

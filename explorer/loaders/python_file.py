@@ -4,20 +4,23 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import LoadError
 from ..registry import LOADERS
 from ..values import Preset, Subject
 from .building import BUILDING, seeded, subject_of, weights_of
+from .calling import led, one_by_one, side_by_side
 from .weights import load_weights
 
-SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+(x\d+)*))?\Z")
+SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+([x+]\d+)*))?\Z")
+Shapes = list[tuple[int, ...]]
 DECLARED = "input_shape"  # of the model, or a name of the file
 
 
@@ -26,7 +29,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     """A function of your own file that builds the model: path/file.py:factory (its code runs).
 
     The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model or the file; the
-    model may also hold a `preset`.
+    model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes: one row holds them side by side.
 
     Args:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
@@ -41,16 +44,21 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     with BUILDING:
         file = _imported(path)
         model = _made(file, _factory(file, path, match["factory"]), path)
-        shape = _shape(match["shape"], model, file, name)
-        _check_runs(model, shape, path)
+        shapes = _shapes(match["shape"], model, file, name)
+        if len(shapes) > 1:
+            led(model, side_by_side(shapes))
+        shape = shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
+        batch = _batch(model, shape, path)
+        if batch == 1:
+            led(model, one_by_one)
     if checkpoint:
         load_weights(model, checkpoint)
     preset = getattr(model, "preset", None)
     preset = preset if isinstance(preset, Preset) else Preset()
     origin = weights_of(checkpoint) if checkpoint else "weights as it makes them"
     factory = match["factory"]
-    return subject_of(model, f"{path.name}:{factory}", shape, preset, f"{factory} of {path.name}, {origin}.",
-                      code=path.read_bytes())  # fmt: skip
+    about = f"{factory} of {path.name}, {origin}.{_told(shapes, batch)}"
+    return subject_of(model, f"{path.name}:{factory}", shape, preset, about, code=path.read_bytes(), batch=batch)
 
 
 def _imported(path: Path) -> ModuleType:
@@ -116,33 +124,51 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     return made
 
 
-def _shape(given: str | None, model: nn.Module, file: ModuleType, name: str) -> tuple[int, ...]:
-    """Of one input: as given, else as the model or its file declares it.
+def _told(shapes: Shapes, batch: int) -> str:
+    """What is unusual about the way in which a model is called."""
+    several = f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side from one row."
+    return (several if len(shapes) > 1 else "") + (" It reads one sample at a time." if batch == 1 else "")
+
+
+def _shapes(given: str | None, model: nn.Module, file: ModuleType, name: str) -> Shapes:
+    """Of one sample's inputs, which are one as a rule: as given, else as the model or its file declares it.
 
     Raises:
         LoadError: nothing says it, or it is no list of whole numbers.
     """
-    declared = tuple(map(int, given.split("x"))) if given else getattr(model, DECLARED, getattr(file, DECLARED, None))
+    declared = getattr(model, DECLARED, getattr(file, DECLARED, None))
+    if given:
+        declared = [tuple(map(int, one.split("x"))) for one in given.split("+")]
     if declared is None:
         way = f"add it as {name[-80:]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
         raise LoadError(f"Nothing says which shape one input of {name[-80:]!r} has; {way}")
-    fits = isinstance(declared, tuple | list) and all(isinstance(n, int) and 0 < n < 100_000 for n in declared)
-    if not fits or not declared:
-        told = f"must hold whole numbers from 1, such as (3, 32, 32), got {str(declared)[:80]}."
+    several = isinstance(declared, tuple | list) and bool(declared) and all(isinstance(one, tuple | list) for one in declared)
+    shapes = list(declared) if several else [declared]
+    if not all(_is_shape(shape) for shape in shapes):
+        told = f"must hold whole numbers from 1, such as (3, 32, 32), got {str(shapes[0] if len(shapes) == 1 else shapes)[:80]}."
         raise LoadError(f"{DECLARED} of {name[-80:]!r} {told}")
-    return tuple(declared)
+    return [tuple(shape) for shape in shapes]
 
 
-def _check_runs(model: nn.Module, shape: tuple[int, ...], path: Path) -> None:
-    """Run the model once, which also gives lazy layers their sizes.
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple | list) and bool(shape) and all(isinstance(n, int) and 0 < n < 100_000 for n in shape)
+
+
+def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
+    """Run the model once, which also gives lazy layers their sizes; returns 2, or 1 for one that reads no more at once.
 
     Raises:
         LoadError: it does not run on such an input.
     """
     model.eval().cpu().float()
-    try:
-        with torch.no_grad():
-            seeded(lambda: model(torch.zeros(2, *shape)))
-    except Exception as error:  # the border of the user's code
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise LoadError(f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told}).") from error
+    failures = []
+    for batch in (2, 1):
+        try:
+            with torch.no_grad():
+                found = seeded(lambda batch=batch: model(torch.zeros(batch, *shape)))  # type: ignore[misc]
+            if batch == 1 or not isinstance(found, Tensor) or len(found) == batch:
+                return batch
+        except Exception as error:  # the border of the user's code
+            failures.append(error)
+    told = f"{type(failures[0]).__name__}: {' '.join(str(failures[0]).split())[:200]}"
+    raise LoadError(f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told}).") from failures[0]

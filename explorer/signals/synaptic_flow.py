@@ -103,13 +103,14 @@ class _FlowRun(GraphRun):
         if op_name(target) in NORMS:
             return _scaled(op_name(target), args)
         wide = lambda value: torch.float64 if isinstance(value, torch.dtype) and value.is_floating_point else value  # noqa: E731
-        return super().call_function(target, fx.node.map_aggregate(args, wide), fx.node.map_aggregate(kwargs, wide))
+        found = super().call_function(target, fx.node.map_aggregate(args, wide), fx.node.map_aggregate(kwargs, wide))
+        return found.double() if isinstance(found, Tensor) and found.dtype == torch.float32 else found
 
 
 def _scaled(name: str, args: Any) -> Tensor:
     """The input times the norm's scale; batch norms also divide by their running deviation."""
     values, scale = args[0], args[1 if name in ("batch_norm", "instance_norm") else 2]
-    if name == "batch_norm":
+    if name == "batch_norm" and args[4] is not None:  # else it holds no statistics
         gain = (args[4] + args[7]).rsqrt()
         scale = gain if scale is None else scale * gain
     if scale is None:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..graph.coupling import PRODUCERS, _source, op_name
+from ..graph.coupling import Coupling
 from ..graph.export import ModelGraph
+from ..graph.labels import Labelled
 from ..values import Layer, ModelProfile, Subject
 from .activation_sites import Site, site_of
 from .graph_run import GraphRun, fixed_batch, tensors_of
@@ -48,8 +49,9 @@ def watch(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Watched:
 
 
 class _ListeningRun(GraphRun):
-    def __init__(self, program: torch.export.ExportedProgram, device: str, layers: Mapping[str, Layer]):
+    def __init__(self, program: torch.export.ExportedProgram, coupling: Coupling, device: str, layers: Mapping[str, Layer]):
         super().__init__(program, device)
+        self.coupling = coupling
         self.readers: dict[fx.Node, tuple[str, fx.Node]] = {}
         self.sites: dict[fx.Node, list[Site]] = {}
         weights = {layer.weight: layer for layer in layers.values()}
@@ -62,15 +64,13 @@ class _ListeningRun(GraphRun):
                 self.sites.setdefault(site.node, []).append(site)
 
     def _layer(self, node: fx.Node, weights: Mapping[str, Layer]) -> Layer | None:
-        if node.op != "call_function" or not op_name(node.target).startswith(PRODUCERS):
-            return None
-        names = [self.names.get(_source(argument).name, "") for argument in node.all_input_nodes]
-        return next((weights[name] for name in names if name in weights), None)
+        weight = self.coupling.weights.get(node.name)
+        return weights.get(weight.tensor) if weight is not None and weight.whole else None
 
     def _data(self, node: fx.Node) -> fx.Node | None:
         """The argument that is not made of parameters."""
-        foreign = (a for a in node.all_input_nodes if _source(a).name not in self.names)
-        return next((a for a in foreign if isinstance(a.meta.get("val"), Tensor)), None)
+        values = ((argument, self.coupling.values[argument.name]) for argument in node.all_input_nodes)
+        return next((argument for argument, v in values if isinstance(v, Labelled) and not v.parameter), None)
 
     def listen(self, on_input: Listener, on_activation: Listener) -> None:
         self.on_input, self.on_activation = on_input, on_activation
@@ -86,11 +86,11 @@ class _ListeningRun(GraphRun):
 
 
 def _watch_graph(subject: Subject, graph: ModelGraph, device: str) -> Watched:
-    assert graph.program is not None
+    assert graph.program is not None and graph.coupling is not None
     tensors = tensors_of(subject, graph.program, device)
     layers = graph.profile.prunable_layers
     weights = {name: tensors[layer.weight].requires_grad_() for name, layer in layers.items()}
-    runner = _ListeningRun(graph.program, device, layers)
+    runner = _ListeningRun(graph.program, graph.coupling, device, layers)
 
     def run(inputs: Tensor, on_input: Listener = silent, on_activation: Listener = silent) -> Tensor:
         runner.listen(on_input, on_activation)

@@ -1,6 +1,6 @@
 """One node of the graph as a rule sees it, and the book that rules are written into."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,3 +73,21 @@ def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool]
         else:
             kept.append(array)
     return tuple(kept)
+
+
+def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
+    """The array that varies along one dimension alone, with those that vary beside it tied to go as one; others are frozen."""
+    kept: list[Tensor] = []
+    for array in source.arrays:
+        if dim not in varying(array) and varying(array):
+            call.ties.freeze(array, why)
+        elif dim in varying(array) and any(dim in varying(other) for other in kept):
+            call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
+        else:
+            kept.append(call.ties.tie_along(array, varying(array) - {dim}) if {dim} < varying(array) else array)
+    return tuple(kept)
+
+
+def beside(call: Call, values: Sequence[Labelled], dim: int, why: str) -> list[Labelled]:
+    """The values with those arrays alone that don't vary along one dimension; the others are frozen."""
+    return [Labelled(v.meta, only(call, v, lambda dims: dim not in dims, why), v.parameter) for v in values]

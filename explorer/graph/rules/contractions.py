@@ -1,13 +1,15 @@
 """Operators that sum over products: inputs meet weights, outputs get labels of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..labels import FIXED, Labelled, Ties, lifted, varying
-from .call import Arrays, Call, freeze, freeze_all, name_of, only, rule
+from .call import Arrays, Call, channels, freeze_all, name_of, rule
 from .elementwise import meet
 
 
@@ -36,7 +38,7 @@ def _convolve(call: Call, source: Labelled, weight: Labelled, bias: Any, groups:
     """Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise: outputs follow inputs."""
     ties, rank = call.ties, len(source.shape)
     channel = 1 if rank == weight.meta.dim() else 0
-    kept = only(call, source, lambda dims: dims == {channel}, f"convolved along a labelled dimension in {call.where}")
+    kept = channels(call, source, channel, f"convolved along a labelled dimension in {call.where}")
     entering = _along(Labelled(source.meta, kept), channel)
     in_dim, out_dim = (0, 1) if transposed else (1, 0)
     w_in, w_out = _along(weight, in_dim), _along(weight, out_dim)
@@ -194,21 +196,32 @@ def _repeated(value: Labelled, repeats: int) -> Labelled:
     return Labelled(value.meta.repeat_interleave(repeats, -3), arrays)
 
 
+def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output, with what an equation leaves unsaid: dots, and the output itself.
+
+    >>> spelled("...i, ...ij", [3, 4]), spelled("b i, o i -> b o", [2, 2])
+    ((['BAi', 'CBAij'], 'CBAj'), (['bi', 'oi'], 'bo'))
+    """
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    spare = [letter for letter in ascii_uppercase + ascii_lowercase if letter not in equation]
+    dots = lambda letters, rank: "".join(reversed(spare[: rank - len(letters) + 3])) if "..." in letters else ""  # noqa: E731
+    whole = [letters.replace("...", dots(letters, rank)) for letters, rank in zip(inputs.split(","), ranks, strict=True)]
+    longest = max((dots(letters, rank) for letters, rank in zip(inputs.split(","), ranks, strict=True)), key=len)
+    if not arrow:
+        written = inputs.replace(",", "").replace(".", "")
+        output = longest + "".join(sorted(letter for letter in set(written) if written.count(letter) == 1))
+    return whole, output.replace("...", longest)
+
+
 @rule("einsum")
 def einsum(call: Call) -> Arrays:
     """Equal letters are tied; an array that spreads over letters ties whole units of the first of them."""
-    equation, operands = call.args[0].replace(" ", ""), call.args[1]
-    inputs, output = equation.split("->") if "->" in equation else (equation, None)
-    if output is None or "." in equation:
-        freeze_all(call, f"goes through an einsum without written dimensions in {call.where}")
-        return ()
-    for operand in operands:
-        if operand.parameter:  # no layer is known to hold them, so nothing can rate what they make
-            freeze(call, operand, f"weights of an einsum in {call.where}, which nothing rates")
+    operands = call.args[1]
+    inputs, output = spelled(call.args[0], [len(operand.shape) for operand in operands])
     by_letter: dict[str, Tensor] = {}
     sizes: dict[str, int] = {}
     seen: dict[str, int] = {}
-    for letters, operand in zip(inputs.split(","), operands, strict=True):
+    for letters, operand in zip(inputs, operands, strict=True):
         for d, letter in enumerate(letters):
             sizes[letter] = operand.shape[d]
             seen[letter] = seen.get(letter, 0) + (operand.shape[d] > 1)

@@ -30,16 +30,21 @@ def meet(ties: Ties, operands: Sequence[Labelled], why: str) -> Arrays:
 
 
 def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
-    """Tie an array with those of the result that vary along the same dimension; keep the one that says most."""
+    """Tie an array with those of the result that vary along a dimension of its own; the result keeps what says most."""
     for position, present in enumerate(result):
-        if varying(present) & varying(array):
-            ties.tie(present, array, "" if present is array else why)
-            if varying(array) > varying(present):
-                result[position] = array
-            elif not varying(array) <= varying(present):
-                continue
-            return
-    result.append(array)
+        ours, theirs = varying(array), varying(present)
+        if not ours & theirs:
+            continue
+        if theirs < ours:
+            ties.nest(array, present, why)
+        elif ours < theirs:
+            return ties.nest(present, array, why)
+        else:  # where neither says more, what they share is all that tells units apart
+            result[position] = ties.tie_along(present, theirs - ours) if theirs - ours else present
+            array = ties.tie_along(array, ours - theirs) if ours - theirs else array
+            return ties.tie(result[position], array, "" if present is array else why)
+    result[:] = [*(present for present in result if not varying(present) < varying(array)), array]
+    return None
 
 
 def pointwise(call: Call) -> Arrays:

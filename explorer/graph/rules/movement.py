@@ -15,6 +15,7 @@ MOVES = (
     "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle numpy_T mT "
     "adjoint diagonal view_as reshape_as expand_as broadcast_to"
 ).split()
+PIECES = "slice narrow chunk split split_with_sizes unsafe_split unsafe_chunk tensor_split".split()
 SAME = (
     "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout lift_fresh "
     "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill"
@@ -30,23 +31,45 @@ def same(call: Call) -> Arrays:
 def move(call: Call) -> Any:
     """Executed on the label arrays themselves."""
     source: Labelled = call.args[0]
+    if name_of(call) in ("expand", "broadcast_to"):
+        return _expanded(call, source)
     if name_of(call) == "expand_as":
-        return tuple(lifted(a, len(call.args[1].shape)) for a in source.arrays)
+        return _expanded_as(source, call.args[1])
     if name_of(call) in ("view_as", "reshape_as"):
         return compressed([source.expanded(a).reshape(call.args[1].shape) for a in source.arrays])
     # a view of labels that do not vary along a dimension is not contiguous
     target = torch.ops.aten.reshape.default if name_of(call) in ("view", "_unsafe_view") else call.target
     moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
+    if name_of(call) in PIECES:
+        parts = [part for array in moved for part in ([array] if isinstance(array, Tensor) else array)]
+        call.ties.pieces.extend(piece.unique() for piece in compressed(parts) if piece.numel() > 1 or int(piece) >= 0)
     if isinstance(call.out, Labelled | Tensor):
         return _one_a_dimension(call, compressed(moved))
     return [compressed(pieces) for pieces in zip(*moved, strict=True)] if moved else [() for _ in call.out]
+
+
+def _expanded(call: Call, source: Labelled) -> Arrays:
+    """Copies along a dimension can be fewer as well, so they get labels of their own, as fills do."""
+    shape = tuple(call.out.shape)
+    own = (1,) * (len(shape) - len(source.shape)) + source.shape
+    samples = {0} if call.ties.batch == shape[0] else set()  # one copy a sample is no channel
+    copied = [dim for dim, size in enumerate(shape) if size > 1 and own[dim] == 1 and dim not in samples]
+    return (*(lifted(a, len(shape)) for a in source.arrays), *(call.ties.fresh(shape, dim) for dim in copied))
+
+
+def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
+    """Copied as often as another value is long, so its labels hold for the copies."""
+    rank = len(other.shape)
+    own = (1,) * (rank - len(source.shape)) + source.shape
+    copied = {dim for dim, size in enumerate(other.shape) if size > 1 and own[dim] == 1}
+    return (*(lifted(a, rank) for a in source.arrays), *(a for a in other.arrays if varying(a) and varying(a) <= copied))
 
 
 def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
     """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first can be cut."""
     kept: list[Tensor] = []
     for array in arrays:
-        if len(varying(array)) == 1 and any(varying(other) == varying(array) for other in kept):
+        if len(varying(array)) == 1 and any(varying(other) & varying(array) for other in kept):
             call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
         else:
             kept.append(array)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ..labels import Labelled, varying
-from .call import Arrays, Call, labelled, name_of, only, rule
+from .call import Arrays, Call, channels, labelled, name_of, rule
 from .elementwise import meet
 
 
@@ -15,8 +15,8 @@ def batch_norm(call: Call) -> Arrays:
     shape = tuple(source.shape[1] if d == 1 else 1 for d in range(len(source.shape)))
     vectors = [Labelled(v.meta.reshape(shape), tuple(a.reshape(shape) for a in v.arrays)) for v in labelled(call.args[1:5])]
     if name_of(call) == "instance_norm":
-        source = Labelled(source.meta, only(call, source, lambda dims: dims == {1}, f"normalised in {call.where}"))
-    return meet(call.ties, [source, *vectors], "")[:1] if vectors else source.arrays
+        source = Labelled(source.meta, channels(call, source, 1, f"normalised in {call.where}"))
+    return meet(call.ties, [source, *vectors], "") if vectors else source.arrays
 
 
 @rule("layer_norm", "rms_norm", "native_layer_norm")
@@ -36,16 +36,23 @@ def group_norm(call: Call) -> Arrays:
     return arrays
 
 
-@rule("mean", "sum", "amax", "linalg_vector_norm")
-def reduce(call: Call) -> Arrays:
+@rule("mean", "sum", "amax", "amin", "max", "min", "var", "std", "var_mean", "std_mean", "logsumexp", "linalg_vector_norm")
+def reduce(call: Call) -> Any:
     """Statistics over labelled positions are taken over those that are left."""
+    if len(labelled(call.args)) > 1:  # the larger of two
+        return meet(call.ties, labelled(call.args), f"compared in {call.where}")
+    arrays = _reduced(call)
+    return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
+
+
+def _reduced(call: Call) -> Arrays:
     source = call.args[0]
     rank = len(source.shape)
-    position, name = (2, "dim") if name_of(call) == "linalg_vector_norm" else (1, "dim")
-    dims = call.arg(position, name, None)
-    dims = list(range(rank)) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
-    reduced = {d % rank for d in dims}
-    keep = call.arg(position + 1, "keepdim", False)
+    dims = call.arg(2 if name_of(call) == "linalg_vector_norm" else 1, "dim", None)
+    dims = [dims] if isinstance(dims, int) and not isinstance(dims, bool) else dims  # std(x, True) takes all dimensions
+    reduced = {d % rank for d in dims} if isinstance(dims, list | tuple) and dims else set(range(rank))
+    made = call.out if isinstance(call.out, Tensor) else call.out[0]
+    keep = made.dim() == rank
     arrays = []
     for array in source.arrays:
         if varying(array) & reduced:
@@ -57,11 +64,18 @@ def reduce(call: Call) -> Arrays:
     return tuple(arrays)
 
 
+@rule("_weight_norm")
+def weight_norm(call: Call) -> Arrays:
+    """Directions of weights times their lengths: one a channel."""
+    return meet(call.ties, call.args[:2], f"scaled in {call.where}")
+
+
 @rule("softmax", "log_softmax", "_softmax", "_log_softmax")
 def softmax(call: Call) -> Arrays:
+    """Over one dimension alone: of the positions that are left; over several kinds: whole, for each of the others."""
     source = call.args[0]
     dim = call.args[1] % len(source.shape)
-    return only(call, source, lambda dims: dim not in dims or dims == {dim}, f"normalised in {call.where}")
+    return tuple(call.ties.tie_along(a, frozenset({dim})) if {dim} < varying(a) else a for a in source.arrays)
 
 
 POOLS = (
@@ -74,5 +88,5 @@ POOLS = (
 @rule(*POOLS)
 def pool(call: Call) -> Any:
     source = call.args[0]
-    arrays = only(call, source, lambda dims: dims == {1}, f"pooled along a labelled dimension in {call.where}")
+    arrays = channels(call, source, 1, f"pooled along a labelled dimension in {call.where}")
     return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]

@@ -1,0 +1,49 @@
+"""Parts of a model that run in a mode of their own (without gradients, at full precision) stand in a graph as graphs inside.
+
+They are written out where they stand: nothing here runs in another precision, and what may have gradients does no harm.
+"""
+
+import operator
+from typing import Any
+
+import torch
+from torch import fx
+
+MODES = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}  # operator -> arguments before the inner graph
+
+
+def write_out(module: fx.GraphModule) -> None:
+    """Replace the inner graphs of a graph by their nodes; the graph is changed. Lower precision asked for is left as it is."""
+    for node in list(module.graph.nodes):
+        name = node.target.name() if isinstance(node.target, torch._ops.HigherOrderOperator) else ""
+        before = MODES.get(name)
+        if before is None or (name == "wrap_with_autocast" and node.args[2]):
+            continue
+        held: Any = node.args[before]
+        inner = getattr(module, held.target)
+        write_out(inner)
+        places = [n for n in inner.graph.nodes if n.op == "placeholder"]
+        with module.graph.inserting_before(node):
+            made: Any = module.graph.graph_copy(inner.graph, dict(zip(places, node.args[before + 1 :], strict=True)))
+        _hand_over(module.graph, node, made)
+        if not held.users:
+            module.graph.erase_node(held)
+
+
+def _hand_over(graph: fx.Graph, node: fx.Node, made: Any) -> None:
+    """Who read the inner graph's results reads what makes them; those keep the names of the results."""
+    for user in list(node.users) if isinstance(made, tuple | list) else []:
+        if user.target is operator.getitem:
+            _replace(graph, user, made[user.args[1]])  # type: ignore[index]
+    if isinstance(made, fx.Node):
+        _replace(graph, node, made)
+    else:
+        graph.erase_node(node)
+
+
+def _replace(graph: fx.Graph, node: fx.Node, made: fx.Node) -> None:
+    name = node.name
+    node.replace_all_uses_with(made)
+    graph.erase_node(node)
+    if made.op != "placeholder":
+        made._rename(name)
