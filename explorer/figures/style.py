@@ -42,6 +42,6 @@ def without_legend(figure: go.Figure) -> go.Figure:
     return figure.update_layout(showlegend=False, margin={"t": 60})
 
 
-def tall(rows: int) -> int:
+def tall(rows: float) -> int:
     """Pixels that so many rows of bars need."""
-    return max(320, 150 + 24 * rows)
+    return max(320, round(150 + 24 * rows))
