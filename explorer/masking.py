@@ -178,7 +178,7 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
     kept = torch.ones(n, dtype=torch.bool)
     kept[torch.argsort(order, stable=True)[:removed]] = False
     if not reasons and ratio and abs(removed / n - ratio) > 1e-4:
-        reasons.append(f"{removed} of {n} is the nearest whole number")
+        reasons.append("nearest whole number")
     return kept, outcome(removed, "; ".join(reasons) or None)
 
 

@@ -130,7 +130,7 @@ def test_a_pattern_alone_is_asked_of_every_layer(run_json):
 def test_text_shows_ranges_changes_and_reasons(run):
     text = run("prune", MLP, "--channels", "hidden2=0.49", "--samples", "200")
     assert "digits data, tuning split" in text and "200 of 200" in text
-    assert "16 of 32  16 of 32 is the nearest whole number" in text
+    assert "16 of 32  nearest whole number" in text
     assert " to " in text and " points (" in text and " ms (" in text
 
 

@@ -129,7 +129,10 @@ def _confusion() -> None:
                                  label_visibility="collapsed") or "difference"  # fmt: skip
     st.plotly_chart(confusion(_found(), which), width="stretch", key="confusion")
     if which == "difference":
-        st.caption("Orange: more often than before. Purple: less often. The diagonal holds the right answers.")
+        st.caption(
+            "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count samples; "
+            "colours are shares of the true class."
+        )
 
 
 def _flips_facet() -> Hashable:
@@ -148,15 +151,16 @@ def _flips() -> None:
                                 key="flip kind", label_visibility="collapsed") or "lost"  # fmt: skip
     flips = [flip for flip in found.flips if flip.kind == kind]
     if not flips:
-        st.caption("None among the samples so far.")
+        st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")
         return
     split = task.split("tuning")
     shown = flips[:SHOWN_FLIPS]
     pictures = [split.inputs[flip.sample] for flip in shown] if split is not None and is_picture(task.shape) else None
     st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
+    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows at the end."
     st.caption(
-        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how "
-        "sure each model was of its own answer."
+        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how sure "
+        f"each model was of its own answer.{so_far}"
     )
 
 
