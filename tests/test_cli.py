@@ -332,6 +332,8 @@ def test_a_port_that_is_taken_is_refused_and_not_chosen():
         with pytest.raises(ExplorerError, match=f"Port {port} is not free on '127.0.0.1'; choose another one with --port"):
             app.free_port("127.0.0.1", port)
         assert app.free_port("127.0.0.1", None) != port
+    with pytest.raises(ExplorerError, match=r"'192\.0\.2\.1' is no address of this machine; use 127\.0\.0\.1"):
+        app.free_port("192.0.2.1", None)
 
 
 # --------------------------------------------------------------------------- bad input

@@ -157,10 +157,10 @@ def _flips() -> None:
     shown = flips[:SHOWN_FLIPS]
     pictures = [split.inputs[flip.sample] for flip in shown] if split is not None and is_picture(task.shape) else None
     st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
-    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows at the end."
+    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
     st.caption(
-        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how sure "
-        f"each model was of its own answer.{so_far}"
+        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how "
+        f"sure each model was of its own answer.{so_far}"
     )
 
 
