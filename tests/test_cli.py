@@ -366,7 +366,7 @@ BAD = {
     "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or directory)",
     "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or no JSON",
     "prune digits-mlp --recipe list.json": "A recipe must be a JSON object, got list.",
-    "prune digits-mlp --recipe other.json": "No coupled group (asked for in 'channels') named 'layer1' [has no such group]",
+    "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model that this recipe was",
     "prune digits-mlp --checkpoint cut.json": "'cut.json' is damaged or not a safetensors file",
     "prune digits-mlp --checkpoint none": "There is no weights file 'none'",
     "scan digits-mlp --ratios 0.1:0.9": "--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got '0.1:0.9'.",
