@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from ..behaviour import Behaviour, ClassChange
 from ..labels import LABELS
-from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
+from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
 
 SHOWN = 40  # classes; of more, those that changed most
 LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
@@ -28,7 +28,7 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
     drawn = figure(
         "Accuracy of each class, before and after", f"{LABELS['accuracy']} (%)", "Class", height=tall(len(classes)),
         xaxis={"domain": LEFT, "range": _reach(classes)},
-        xaxis2={"domain": RIGHT, "title": {"text": "Change (points)"}, "anchor": "y", "gridcolor": DENSE, "gridwidth": 0.3,
+        xaxis2={"domain": RIGHT, "title": {"text": "Change (points)"}, "anchor": "y", "gridcolor": GRID,
                 "zeroline": True, "zerolinecolor": DENSE, "automargin": True},
     )  # fmt: skip
     drawn.update_yaxes(autorange="reversed", type="category")

@@ -29,7 +29,7 @@ def piece(figure: go.Figure, name: str, *, library: bool) -> str:
     Args:
         library: with the library inside; the first piece of a page needs it.
     """
-    alone = go.Figure(figure).update_layout(title_x=0, title_xanchor="left", font_family=FONT).update_yaxes(title_standoff=12)
+    alone = go.Figure(figure).update_layout(title_x=0, title_xanchor="left", font_family=FONT)
     drawn = alone.to_html(full_html=False, include_plotlyjs=library, config=CONFIG, div_id=name)
     return f"<div class=figure>{drawn}</div>"
 
