@@ -57,8 +57,11 @@ def weighed(value: Any) -> Weight:
 
 def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
     if tensor.layout is torch.strided and tensor.device.type != "meta":
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
+        try:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+        except RuntimeError:  # no memory of its own: a stand-in, which torch.export puts into a model while it reads its graph
+            return
 
 
 def _inside(value: Any) -> Iterable[Any]:
