@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from .errors import LoadError
+from .whole_file import write_whole
 
 LIMIT = 16 * 1024**3  # bytes of all tensors together
 NESTED = ("state_dict", "model_state_dict", "model", "module", "net")  # where training programs put weights
@@ -35,7 +36,7 @@ def convert(source: str | Path, target: str | Path, *, limit: int = LIMIT) -> in
     """
     content = safetensors.torch.save(read_pt(source, limit=limit))
     try:
-        Path(target).write_bytes(content)
+        write_whole(target, content)
     except OSError as error:
         raise LoadError(f"{str(target)!r} cannot be written ({error.strerror}); choose another place.") from error
     return len(content)

@@ -108,6 +108,18 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
         check_rates_weights(CRITERIA[recipe.criterion.name])
 
 
+def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
+    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and it says so.
+
+    Raises:
+        RecipeError: as `check_parts`, with the way out.
+    """
+    try:
+        check_parts(profile, recipe)
+    except UnknownNameError as error:
+        raise RecipeError(f"{error} Choose the model that this recipe was made for.") from error
+
+
 def check_rates_weights(criterion: Plugin) -> None:
     """
     Raises:
@@ -178,7 +190,7 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
     kept = torch.ones(n, dtype=torch.bool)
     kept[torch.argsort(order, stable=True)[:removed]] = False
     if not reasons and ratio and abs(removed / n - ratio) > 1e-4:
-        reasons.append(f"{removed} of {n} is the nearest whole number")
+        reasons.append("nearest whole number")
     return kept, outcome(removed, "; ".join(reasons) or None)
 
 

@@ -60,8 +60,8 @@ def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
     # while a model is exported, in another thread, stand-ins without memory are in the place of its tensors
     if tensor.layout is not torch.strided or tensor.device.type == "meta" or hasattr(tensor, "fake_mode"):
         return
-    storage = tensor.untyped_storage()
-    with suppress(RuntimeError):  # other stand-ins refuse to tell where they lie
+    with suppress(RuntimeError):  # others of them refuse to tell where they lie
+        storage = tensor.untyped_storage()
         storages[storage.data_ptr()] = storage.nbytes()
 
 

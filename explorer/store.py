@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import ExplorerError
+from .paths import CACHE_VARIABLE
 from .recovery.kept import Kept
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
 from .values import Report
@@ -69,6 +70,20 @@ class Store:
         """The run of that name, or None."""
         paths = self._paths(f"*/{run_name(name)}.json")
         return self._read(paths[0]) if paths else None
+
+    def full_name(self, start: str) -> str:
+        """The name of the one run that begins so: pages show the first letters only.
+
+        Raises:
+            ExplorerError: no run begins so, or several do.
+        """
+        found = [path.stem for path in self._paths("*/*.json") if start and path.stem.startswith(start)]
+        if len(found) != 1:
+            many = f"{len(found)} kept runs begin" if found else "No kept run begins"
+            more = "more" if found else "the first"
+            where = "which the Compare page shows and --keep prints"
+            raise ExplorerError(f"{many} with {start[:80]!r}; give {more} letters of its name, {where}.")
+        return found[0]
 
     def runs(self, subject: str | None = None, limit: int = 200) -> list[Run]:
         """The newest runs, newest first; of one model, or of all."""
@@ -170,7 +185,8 @@ class Store:
         except OSError as error:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
-            raise ExplorerError(f"The run could not be stored in {self.root} ({error}); free some space.") from error
+            way = f"free some space, or choose another folder with {CACHE_VARIABLE}"
+            raise ExplorerError(f"The run could not be stored in {self.root} ({error}); {way}.") from error
 
     def _evict(self, keep: str) -> None:
         used = 0

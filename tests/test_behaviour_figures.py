@@ -47,6 +47,12 @@ def test_accuracy_of_classes_before_and_after():
     assert ends == pytest.approx([-100 * cat.drop.low, -100 * dog.drop.low])
 
 
+def test_the_scale_of_accuracy_is_whole_unless_every_class_is_far_above_half():
+    assert class_accuracy(FOUND).layout.xaxis.range == (-3, 103)
+    good = behaviour(says([0] * 50), says([0] * 45 + [1] * 5), torch.zeros(50, dtype=torch.long), ("cat", "dog"), 50)
+    assert class_accuracy(good).layout.xaxis.range == (48.5, 101.5)
+
+
 def test_a_class_beyond_noise_is_marked():
     targets = torch.zeros(50, dtype=torch.long)
     figure = class_accuracy(behaviour(says([0] * 50), says([1] * 40 + [0] * 10), targets, ("cat", "dog"), 50))

@@ -130,7 +130,7 @@ def test_a_pattern_alone_is_asked_of_every_layer(run_json):
 def test_text_shows_ranges_changes_and_reasons(run):
     text = run("prune", MLP, "--channels", "hidden2=0.49", "--samples", "200")
     assert "digits data, tuning split" in text and "200 of 200" in text
-    assert "16 of 32  16 of 32 is the nearest whole number" in text
+    assert "16 of 32  nearest whole number" in text
     assert " to " in text and " points (" in text and " ms (" in text
 
 
@@ -332,6 +332,8 @@ def test_a_port_that_is_taken_is_refused_and_not_chosen():
         with pytest.raises(ExplorerError, match=f"Port {port} is not free on '127.0.0.1'; choose another one with --port"):
             app.free_port("127.0.0.1", port)
         assert app.free_port("127.0.0.1", None) != port
+    with pytest.raises(ExplorerError, match=r"'192\.0\.2\.1' is no address of this machine; use 127\.0\.0\.1"):
+        app.free_port("192.0.2.1", None)
 
 
 # --------------------------------------------------------------------------- bad input
@@ -364,7 +366,7 @@ BAD = {
     "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or directory)",
     "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or no JSON",
     "prune digits-mlp --recipe list.json": "A recipe must be a JSON object, got list.",
-    "prune digits-mlp --recipe other.json": "No coupled group (asked for in 'channels') named 'layer1' [has no such group]",
+    "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model that this recipe was",
     "prune digits-mlp --checkpoint cut.json": "'cut.json' is damaged or not a safetensors file",
     "prune digits-mlp --checkpoint none": "There is no weights file 'none'",
     "scan digits-mlp --ratios 0.1:0.9": "--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got '0.1:0.9'.",

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from explorer.distributions import GroupImportance, WeightHistogram, channel_importance, weight_histogram, weight_image
+from explorer.figures import standalone
 from explorer.figures.accuracy_curve import AXES, accuracy_curve
 from explorer.figures.channel_importance import channel_importance as importance_figure
-from explorer.figures.layer_costs import layer_costs
+from explorer.figures.layer_costs import layer_costs, shown_layers
 from explorer.figures.layer_histogram import layer_histogram
 from explorer.figures.size_formats import size_formats
 from explorer.figures.style import AFTER, DENSE, KEPT, NOTHING, REMOVED, STALE
@@ -234,6 +235,26 @@ def test_costs_before_and_after_on_two_axes():
         ("x2", "before"): (names, [1000, 80]), ("x2", "after"): (names, [500, 40]),
     }  # fmt: skip
     assert figure.layout.xaxis2.title.text == "MACs per sample"
+
+
+def test_costs_leave_out_norms_and_the_small_ones_of_many_and_say_so():
+    conv, _, fc = OUTCOMES
+    norm = replace(conv, name="bn", kind="norm", params=14, pruned_params=14, nonzero_params=14, macs=0, pruned_macs=0)
+    figure = layer_costs([conv, norm, fc])
+    assert list(figure.data[0].y) == ["conv1", "fc"]
+    assert figure.layout.title.subtitle.text == "the norms are left out; shown: 95.6 % of the parameters"
+    many = [replace(conv, name=f"conv{place}", params=216 if place % 2 else 1) for place in range(120)]
+    layers, words = shown_layers(many)
+    assert [layer.name for layer in layers] == [f"conv{place}" for place in range(1, 120, 2)] and "60 largest of 120" in words
+    assert layer_costs(OUTCOMES).layout.title.subtitle.text is None
+    whole = [replace(layer, nonzero_params=layer.pruned_params) for layer in OUTCOMES]
+    assert {trace.name for trace in layer_costs(whole).data} == {"before", "after"}
+
+
+def test_a_figure_alone_is_a_titled_page_that_takes_its_colours_from_the_readers_theme():
+    text = standalone.page(layer_costs(OUTCOMES), "layers", "a <b> model")
+    assert "<title>a &lt;b&gt; model, Where parameters" in text and text.count("<!doctype html>") == 1
+    assert "prefers-color-scheme: dark" in text and "@media print" in text and "http" not in text.partition("</head>")[0]
 
 
 def test_sizes_in_each_format_that_was_measured():

@@ -19,7 +19,7 @@ FOUNDATION = {"errors", "paths", "registry", "values"}
 SOURCES = {"loaders", "data", "graph", "signals", "statistics"}
 PLUGINS = {"criteria", "allocators"}
 VIEWS = {"tables", "figures"}
-FRONT = {"cli", "commands", "ui"}
+FRONT = {"__main__", "cli", "commands", "ui"}
 # first of a dotted name -> the only places that may import it
 KEPT_APART = {"streamlit": {"ui", "pages"}, "plotly": {"figures"}, "pandas": {"tables"}}
 

@@ -8,6 +8,7 @@ from apps import fine, offering, opened, until
 from streamlit.testing.v1 import AppTest
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.functional_tensor import FunctionalTensor, FunctionalTensorMode
 
 from explorer import cache, disk
 from explorer.cache import Cache
@@ -57,6 +58,13 @@ def test_a_model_can_be_weighed_while_it_is_exported():
 
 
 # --------------------------------------------------------------------------- limits
+
+
+def test_stand_ins_that_an_export_in_another_thread_puts_into_a_model_have_no_memory():
+    model = nn.Linear(2, 2, bias=False)
+    with FunctionalTensorMode():
+        model._parameters["weight"] = FunctionalTensor.to_functional(torch.ones(1000))
+    assert together([weighed([model, torch.zeros(1000)])]) < 4000 + 200
 
 
 def test_the_oldest_go_beyond_the_bytes_and_one_may_always_stay():

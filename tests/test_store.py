@@ -148,6 +148,18 @@ def test_delete(store):
         store.describe(name, note="late")
 
 
+def test_the_first_letters_of_a_name_do_unless_several_runs_begin_so(store):
+    names = [store.put(report(ratio)) for ratio in (0.1, 0.2)]
+    assert store.full_name(names[0][:8]) == names[0] and store.full_name(names[1]) == names[1]
+    for start in ("", "../", "zz"):
+        with pytest.raises(ExplorerError, match="No kept run begins with"):
+            store.full_name(start)
+    for name in names:
+        file_of(store, name).rename(file_of(store, name).with_name(f"ab{name[2:]}.json"))
+    with pytest.raises(ExplorerError, match="2 kept runs begin with 'ab'; give more letters"):
+        store.full_name("ab")
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "*", "", "A" * 24, None])
 def test_a_foreign_name_does_not_choose_a_path(store, name):
     for verb in (store.run, store.delete, lambda n: store.describe(n, note=""), lambda n: store.put(report(), parent=n or "")):

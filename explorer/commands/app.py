@@ -72,12 +72,15 @@ def free_port(host: str, wanted: int | None) -> int:
     """The wanted port if it is free, else an error; without a wish the first free one.
 
     Raises:
-        ExplorerError: the wanted port, or every one that was tried, is taken or not allowed.
+        ExplorerError: the host is another machine, or the wanted port, or every one that was tried, is taken or not allowed.
     """
     from ..errors import ExplorerError
 
     if wanted is not None and not 1 <= wanted <= 65535:
         raise ExplorerError(f"A port must be from 1 to 65535, got {wanted}.")
+    if not _is_free(host, 0):  # the system would find a port there
+        use = "127.0.0.1 (for this machine only) or 0.0.0.0 (for its network, too)"
+        raise ExplorerError(f"{host!r} is no address of this machine; use {use}.")
     for port in range(FIRST_PORT, FIRST_PORT + TRIED) if wanted is None else [wanted]:
         if _is_free(host, port):
             return port

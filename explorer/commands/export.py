@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     formats = f"{', '.join(EXPORTERS)} (default: safetensors, a zip)"
     parser.add_argument("--format", default="safetensors", metavar="NAME", help=formats)
-    parser.add_argument("--run", metavar="NAME", help="the recovered model of this kept run, in place of a recipe")
+    told = "the recovered model of this kept run (the first letters of its name do), in place of a recipe"
+    parser.add_argument("--run", metavar="NAME", help=told)
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
 
 
@@ -42,7 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> bytes:
-    run = Store(paths.cache()).run(name)
+    store = Store(paths.cache())
+    run = store.run(store.full_name(name))
     if run is None or run.recovery is None:
         raise ExplorerError(f"There is no kept run {name!r} of a recovered model; keep one with recover --keep.")
     if run.report.subject["id"] != subject.id:

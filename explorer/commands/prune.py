@@ -3,7 +3,6 @@
 import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 
 from .. import paths
 from ..engine import Conditions, calibrate, masks_for, stream
@@ -12,6 +11,7 @@ from ..held_out import held_out
 from ..replay import masks_fingerprint
 from ..resolving import resolve
 from ..store import Store
+from ..whole_file import write_whole
 from .model import add_device, add_dtype, add_model, opened, set_up
 from .output import note, print_json, progress
 from .recipe import add_recipe, recipe_of
@@ -72,7 +72,7 @@ def write(path: str, content: bytes) -> None:
         ExplorerError: it cannot be written.
     """
     try:
-        Path(path).write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
         raise ExplorerError(f"{path!r} cannot be written ({error.strerror}); choose another place.") from error
     note(f"Wrote {path} ({len(content):,} bytes).")

@@ -13,7 +13,7 @@ from ..environment import pick_device
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
 from ..job_state import Progress
-from ..masking import check_parts
+from ..masking import check_brought, check_parts
 from ..registry import ALLOCATORS, CRITERIA
 from ..sensitivity.scan import Scan, ScanPlan, scan
 from ..values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
@@ -97,6 +97,7 @@ def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
         ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
     """
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
+    check_brought(graph.profile, recipe)
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
     recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
     if not arguments.allocator and given_parameters(arguments, "allocator"):

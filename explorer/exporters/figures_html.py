@@ -16,7 +16,8 @@ def figures_html(pruned: Export) -> bytes:
     """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside plotly.min.js."""
     from ..figures import standalone  # with plotly, which the command line does not need for anything else
 
-    pages = {f"{name}.html": standalone.page(figure, name) for name, figure in figures_of(pruned).items()}
+    about = f"{pruned.measured().subject['name']}, pruned"
+    pages = {f"{name}.html": standalone.page(figure, name, about) for name, figure in figures_of(pruned).items()}
     return zipped(pages | {standalone.LIBRARY: standalone.library()})
 
 
@@ -29,10 +30,10 @@ def figures_of(pruned: Export) -> dict[str, Any]:
 
     report = pruned.measured()
     weights = weight_distribution(_weights(pruned))
-    found = {"layers": layer_costs(report.layers), "file_sizes": size_formats(report), "weights": weights}
+    found = {}
     if report.pruned.accuracy is not None:
         found["accuracy"] = accuracy_curve((), report, "params" if pruned.recipe.is_structured else "nonzero_params")
-    return found
+    return found | {"layers": layer_costs(report.layers), "file_sizes": size_formats(report), "weights": weights}
 
 
 def _weights(pruned: Export) -> Any:

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..labels import LABELS
@@ -14,21 +15,15 @@ from ..values import Measurement, Report
 from . import Export
 from .figures_html import figures_of
 
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1b19; background: #fff; }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
-table { border-collapse: collapse; font-size: .9rem; } th { text-align: left; }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .8rem .3rem 0; vertical-align: top; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
-.lead { font-size: 1.1rem; } .small { color: #55524d; font-size: .85rem; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-"""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (
     "Accuracy stands with its 95 % Wilson interval and the number of samples. Its change is counted on the same samples for "
     "both models, with the paired interval of Bonett and Price. Parameters, multiply-adds (MACs) and bytes are those of the "
     "smaller model itself. The tuning split was used to decide, so accuracy on it is a little optimistic."
+)
+AGAIN = (
+    "The same weights and this recipe give the same cut again: save it as recipe.json and run 'pruning-explorer prune {name} "
+    "--recipe recipe.json', or load it on the Prune page (Recipe file)."
 )
 
 
@@ -36,20 +31,28 @@ HOW = (
 def html_report(pruned: Export) -> bytes:
     """One web page with what was decided and measured: numbers with their intervals, tables, figures; needs no network."""
     report = pruned.measured()
-    name, split = str(report.subject["name"]), report.split.replace("_", "-")
-    data = f"{report.subject['task']} data, {split} split" if report.subject.get("task") else "no data"
+    name = str(report.subject["name"])
     body = [
-        f"<h1>{_text(name)}, pruned</h1>", f"<p class=small>{_text(data)}</p>", f"<p class=lead>{_text(verdict(report))}</p>",
-        "<h2>What was measured</h2>", _table(("", "dense", "pruned", "left"), quantities(report), numbers=(1, 2, 3)),
+        f"<h1>{_text(name)}, pruned</h1>", f"<p class=small>{_text(_source(report))}</p>",
+        f"<p class=lead>{_text(verdict(report))}</p>", *_cards(report),
+        "<h2>What was measured</h2>", _table(("", "dense", "pruned", "change"), quantities(report), numbers=(1, 2, 3)),
         *(f"<p class=small>{_text(note)}</p>" for note in report.notes),
         "<h2>Who can use it</h2>", *(f"<p>{_text(sentence)}</p>" for sentence in who_gains(report.recipe)),
-        *_parts(report), "<h2>Figures</h2>", *_figures(pruned), *_layers(report),
-        "<h2>How it was made</h2>", f"<pre>{_text(json.dumps(report.recipe.to_json()))}</pre>",
+        *_parts(report), *_whole(pruned), "<h2>Figures</h2>", *_figures(pruned), *_layers(report),
+        "<h2>How it was made</h2>", f"<p>{_text(AGAIN.format(name=name))}</p>",
+        f"<pre>{_text(json.dumps(report.recipe.to_json()))}</pre>",
         f"<p class=small>{_text(HOW)}</p>", f"<p class=small>{_text(_where(report))}</p>",
     ]  # fmt: skip
+    return _page(f"{name}, pruned", body)
+
+
+def _page(title: str, body: Sequence[str]) -> bytes:
+    from ..figures import standalone  # with plotly, which the command line does not need for anything else
+
+    style = standalone.style() + Path(__file__).with_name("html_report.css").read_text(encoding="utf-8")
     head = f'<meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
-    head += f'<meta name=viewport content="width=device-width, initial-scale=1"><title>{_text(name)}, pruned</title>'
-    return f"<!doctype html><html lang=en><head>{head}<style>{STYLE}</style></head><body>{''.join(body)}</body></html>".encode()
+    head += f'<meta name=viewport content="width=device-width, initial-scale=1"><title>{_text(title)}</title>'
+    return f"<!doctype html><html lang=en><head>{head}<style>{style}</style></head><body>{''.join(body)}</body></html>".encode()
 
 
 def verdict(report: Report) -> str:
@@ -67,7 +70,8 @@ def verdict(report: Report) -> str:
 def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """Name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
-    yield LABELS["accuracy"], _accuracy(dense, report.total_samples), _accuracy(now, report.total_samples), ""
+    change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
+    yield LABELS["accuracy"], _accuracy(dense, report.total_samples), _accuracy(now, report.total_samples), change
     loss = loss_words(report)
     if loss.pruned:
         predicted = f" (first order predicted {loss.predicted})" if loss.predicted else ""
@@ -84,7 +88,11 @@ def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
 
 def _amounts(name: str, before: int | None, after: int | None) -> tuple[str, str, str, str]:
     shown = ["not measured" if amount is None else f"{amount:,}" for amount in (before, after)]
-    return name, shown[0], shown[1], f"{after / before:.1%}".replace("%", " %") if before and after is not None else ""
+    return name, shown[0], shown[1], f"{_left(before, after)} left" if before and after is not None else ""
+
+
+def _left(before: float, after: float) -> str:
+    return f"{after / before * 100:.1f} %"
 
 
 def _accuracy(measured: Measurement, total: int) -> str:
@@ -94,6 +102,11 @@ def _accuracy(measured: Measurement, total: int) -> str:
 def _speed(report: Report) -> str:
     found = report.speed_up
     return "{verdict}: {ratio:.2f} times ({low:.2f} to {high:.2f})".format(**found) if found else ""
+
+
+def _source(report: Report) -> str:
+    data = f"{report.subject['task']} data, {report.split.replace('_', '-')} split" if report.subject.get("task") else "no data"
+    return f"{data}; recipe {report.recipe.fingerprint[:8]}"
 
 
 def _where(report: Report) -> str:
@@ -115,6 +128,32 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
         return f"<tr>{''.join(marked)}</tr>"
 
     return f"<div class=wide><table>{row(head, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table></div>"
+
+
+def _cards(report: Report) -> Iterator[str]:
+    """The numbers that one looks for first, each with what it is compared with."""
+    dense, now = report.baseline, report.pruned
+    found = []
+    if now.accuracy is not None and dense.accuracy is not None:
+        found.append(("Accuracy", f"{now.accuracy * 100:.1f} %", f"dense {dense.accuracy * 100:.1f} %"))
+    amounts = [
+        ("Parameters", "", dense.params, now.params), ("MACs", "", dense.macs, now.macs),
+        ("File size", " bytes", (dense.size_bytes or {}).get("dense"), (now.size_bytes or {}).get("dense")),
+    ]  # fmt: skip
+    for name, unit, before, after in amounts:
+        if before and after is not None:
+            found.append((name, _left(before, after), f"of the dense model's {before:,}{unit}"))
+    if report.speed_up:
+        found.append(("Speed", f"{report.speed_up['ratio']:.2f} times", f"{report.speed_up['verdict']}, measured in turns"))
+    cards = (f"<div class=card>{_text(name)}<b>{_text(value)}</b><span>{_text(told)}</span></div>" for name, value, told in found)
+    yield f"<div class=cards>{''.join(cards)}</div>"
+
+
+def _whole(pruned: Export) -> Iterator[str]:
+    """Groups that nobody may cut, with the reason."""
+    frozen = [f"{group.name} ({group.frozen})" for group in pruned.graph.profile.groups if group.frozen]
+    if pruned.recipe.is_structured and frozen:
+        yield f"<p class=small>{_text('Stays whole: ' + '; '.join(frozen) + '.')}</p>"
 
 
 def _parts(report: Report) -> Iterator[str]:

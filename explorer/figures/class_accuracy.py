@@ -6,10 +6,11 @@ import plotly.graph_objects as go
 
 from ..behaviour import Behaviour, ClassChange
 from ..labels import LABELS
-from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
+from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
 
 SHOWN = 40  # classes; of more, those that changed most
 LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
+HALF = 0.52  # accuracy of the worst class from which the lower half of the scale is left out
 
 
 def shown_classes(behaviour: Behaviour, most: int = SHOWN) -> tuple[ClassChange, ...]:
@@ -26,8 +27,8 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
     classes = shown_classes(behaviour) if behaviour else ()
     drawn = figure(
         "Accuracy of each class, before and after", f"{LABELS['accuracy']} (%)", "Class", height=tall(len(classes)),
-        xaxis={"domain": LEFT, "range": [-3, 103]},
-        xaxis2={"domain": RIGHT, "title": {"text": "Change (points)"}, "anchor": "y", "gridcolor": DENSE, "gridwidth": 0.3,
+        xaxis={"domain": LEFT, "range": _reach(classes)},
+        xaxis2={"domain": RIGHT, "title": {"text": "Change (points)"}, "anchor": "y", "gridcolor": GRID,
                 "zeroline": True, "zerolinecolor": DENSE, "automargin": True},
     )  # fmt: skip
     drawn.update_yaxes(autorange="reversed", type="category")
@@ -44,6 +45,12 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
         if chosen:
             drawn.add_trace(_changes(chosen, name, colour))
     return drawn
+
+
+def _reach(classes: Sequence[ClassChange]) -> list[float]:
+    """The whole scale, or its upper half where no class is below it; a finer choice would jump while a fader moves."""
+    lowest = min((min(found.before, found.after) / found.samples for found in classes), default=0.0)
+    return [48.5, 101.5] if lowest >= HALF else [-3, 103]
 
 
 def _links(classes: Sequence[ClassChange], names: list[str]) -> go.Scatter:

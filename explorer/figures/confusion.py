@@ -26,7 +26,8 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
     """True class down, prediction across; cells count samples, colours are shares of the true class."""
     side = 34 * min(SHOWN, len(behaviour.classes)) + 220 if behaviour else 0
     drawn = figure(TITLES[which], "Predicted class", "True class", height=max(420, min(900, side)))
-    drawn.update_yaxes(autorange="reversed", type="category").update_xaxes(type="category")
+    # pale cells are see-through, and lines of a grid would run through them
+    drawn.update_yaxes(autorange="reversed", type="category", showgrid=False).update_xaxes(type="category", showgrid=False)
     drawn.update_layout(margin_t=70)
     if behaviour is None or not behaviour.classes:
         return nothing(drawn)

@@ -9,27 +9,45 @@ from ..values import LayerOutcome
 from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)
+SHOWN = 60  # rows; of more layers, the largest
+ROOM = 1.3  # rows of usual height that one of three bars takes
 
 
 def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
-    """Horizontal bars, one row a layer: parameters on the left, MACs on the right."""
-    layers = [outcome for outcome in outcomes if outcome.params]
+    """Horizontal bars, one row a layer: parameters on the left, MACs on the right; norms, which cost little, are left out."""
+    layers, left_out = shown_layers(outcomes)
     drawn = figure(
         "Where parameters and multiply-adds are, before and after", LABELS["params"], LABELS["layer"],
-        height=tall(2 * len(layers)), barmode="group", xaxis={"domain": LEFT},
+        height=tall(ROOM * len(layers)), barmode="group", xaxis={"domain": LEFT},
         xaxis2={"domain": RIGHT, "title": {"text": LABELS["macs"]}, "anchor": "y", "gridcolor": GRID, "zeroline": False},
     )  # fmt: skip
     drawn.update_xaxes(tickformat="~s")
     drawn.update_yaxes(autorange="reversed", type="category")
     if not layers:
         return nothing(drawn)
+    drawn.update_layout(title_subtitle_text=left_out or None)
     names = [text(layer.name) for layer in layers]
+    zeros = any(layer.nonzero_params != layer.pruned_params for layer in layers)
     for field, panel, name, colour in (
         ("params", "x", "before", DENSE), ("pruned_params", "x", "after", KEPT),
-        ("nonzero_params", "x", "after, not zero", AFTER), ("macs", "x2", "before", DENSE), ("pruned_macs", "x2", "after", KEPT),
+        *([("nonzero_params", "x", "after, not zero", AFTER)] if zeros else []),
+        ("macs", "x2", "before", DENSE), ("pruned_macs", "x2", "after", KEPT),
     ):  # fmt: skip
         drawn.add_trace(_bars(names, [getattr(layer, field) for layer in layers], name, colour, panel))
     return drawn
+
+
+def shown_layers(outcomes: Sequence[LayerOutcome]) -> tuple[list[LayerOutcome], str]:
+    """The layers to draw, in their order, and what was left out, in words."""
+    whole = sum(outcome.params for outcome in outcomes)
+    costly = [outcome for outcome in outcomes if outcome.params and (outcome.macs or outcome.kind != "norm")]
+    most = {id(outcome) for outcome in sorted(costly, key=lambda outcome: -outcome.params)[:SHOWN]}
+    layers = [outcome for outcome in costly if id(outcome) in most]
+    if not layers or len(layers) == sum(1 for outcome in outcomes if outcome.params):
+        return layers, ""
+    share = f"{100 * sum(layer.params for layer in layers) / whole:.1f} % of the parameters"
+    words = "the norms are left out" if len(layers) == len(costly) else f"the {SHOWN} largest of {len(costly):,}"
+    return layers, f"{words}; shown: {share}"
 
 
 def _bars(names: list[str], amounts: list[int], name: str, colour: str, panel: str) -> go.Bar:

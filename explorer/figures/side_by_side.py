@@ -11,6 +11,7 @@ from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 # a colour and a symbol each, so that they are told apart without colour
 MOST_ROWS = 40
+TITLE, NAME = 64, 20  # pixels above the plot: for title and subtitle, and for each name of the legend
 SIZES = (15, 12, 10, 8, 6)  # pixels; those drawn later are smaller, so that equal values don't hide each other
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
@@ -21,7 +22,7 @@ def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     Args:
         reports: name of the run -> Report, at most five.
     """
-    drawn = _rows("How much of each part is removed", LABELS["achieved"])
+    drawn = _rows("How much of each part is removed", LABELS["achieved"], len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
     amounts = {name: {_part(p.name, p.granularity): p.achieved for p in report.parts} for name, report in reports.items()}
     fullest = sorted(amounts.values(), key=len, reverse=True)  # its order of parts is the model's
@@ -35,7 +36,7 @@ def _part(name: str, granularity: str) -> str:
 
 def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     """Which share of each layer's parameters is left and not zero, one dot a run."""
-    drawn = _rows("How much of each layer is left", "Parameters left that are not zero")
+    drawn = _rows("How much of each layer is left", "Parameters left that are not zero", len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
     amounts = {name: {text(o.name): o.nonzero_params / o.params for o in report.layers if o.params}
                for name, report in reports.items()}  # fmt: skip
@@ -45,11 +46,11 @@ def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
 
 def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
     """Accuracy of each class with its 95 % interval, one dot a model."""
-    drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)")
     names = list(dict.fromkeys(row.name for row in found))
+    drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)", len(names))
     amounts = {name: {text(row.label): row.accuracy for row in found if row.name == name} for name in names}
     rows = _telling(drawn, list(dict.fromkeys(text(row.label) for row in found)), amounts)
-    drawn.update_layout(height=tall(2 * len(rows)))
+    drawn.update_layout(height=tall(2 * len(rows)) + NAME * len(names))
     for place, name in enumerate(names):
         own = [row for row in found if row.name == name and text(row.label) in rows]
         trace = _dots(name, place, [100 * row.accuracy for row in own], [text(row.label) for row in own])
@@ -64,8 +65,10 @@ def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
     return drawn if rows else nothing(drawn)
 
 
-def _rows(title: str, x: str) -> go.Figure:
+def _rows(title: str, x: str, runs: int) -> go.Figure:
+    """The legend stands between title and plot, a line for each run, since their names are long."""
     drawn = figure(title, x, "")
+    drawn.update_layout(legend_orientation="v", legend_x=0, legend_y=1, margin_t=TITLE + NAME * runs)
     return drawn.update_yaxes(autorange="reversed", type="category")
 
 
@@ -73,7 +76,7 @@ def _dotted(
     drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
 ) -> go.Figure:
     rows = _telling(drawn, rows, amounts, missing)
-    drawn.update_layout(height=tall(len(rows)))
+    drawn.update_layout(height=tall(len(rows)) + NAME * len(amounts))
     if not rows:
         return nothing(drawn)
     drawn.update_yaxes(categoryorder="array", categoryarray=rows)

@@ -26,7 +26,7 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
     heading = {"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}  # above the legend
     found = go.Figure(layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR})
     found.update_xaxes(title_text=x, **axis)
-    found.update_yaxes(title_text=y, **axis)
+    found.update_yaxes(title_text=y, title_standoff=12, **axis)
     found.update_layout(modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT})  # else a dark bar on a light page
     return found.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout)
 
@@ -42,6 +42,6 @@ def without_legend(figure: go.Figure) -> go.Figure:
     return figure.update_layout(showlegend=False, margin={"t": 60})
 
 
-def tall(rows: int) -> int:
+def tall(rows: float) -> int:
     """Pixels that so many rows of bars need."""
-    return max(320, 150 + 24 * rows)
+    return max(320, round(150 + 24 * rows))

@@ -1,6 +1,7 @@
 """Whom a cut hurts, drawn from the session: classes, confusions, flipped samples, reliability. Measured in the background."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +14,8 @@ from ..pictures import is_picture
 from ..reliability import BINS
 from ..statistics import format_accuracy, format_drop
 from . import gallery, layout, session
+from .live_figure import bring_plotly, in_place
+from .pushed import pushed
 from .watched import watched
 
 LANE = "behaviour"
@@ -24,6 +27,14 @@ SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "afte
 EMPTY = (
     "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
     "and this page shows which classes and which samples pay for it."
+)
+CLASSES_WORDS = (
+    "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays beyond noise when all "
+    "classes are judged together (Holm); few samples a class make wide bars."
+)
+CONFUSION_WORDS = (
+    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count samples; colours "
+    "are shares of the true class."
 )
 
 
@@ -43,24 +54,29 @@ def _found() -> Behaviour | None:
     return state.value if state.key == _key() else None
 
 
+def _news() -> Hashable:
+    return _key(), session.versions([LANE])[LANE]
+
+
 def draw() -> None:
     """The whole page, in regions that follow the measurement."""
     if session.subject().task is None:
         st.info("This model came without data, so there are no answers to compare; add some with --data when starting.")
         return
     begin()
+    bring_plotly()
     if session.recipe().is_empty:
         st.info(EMPTY, icon=":material/swipe_up:")
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.subheader("Which classes pay", anchor=False)
-    watched("behaviour classes", _classes, LANE)
+    pushed("behaviour classes", "figure", _classes, LANE, facet=_news)
     st.subheader("What is taken for what", anchor=False)
-    watched("behaviour confusion", _confusion, LANE)
+    watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
     st.subheader("Samples that are answered differently", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
     st.subheader("How sure the model is", anchor=False)
-    watched("behaviour reliability", _reliability, LANE)
+    pushed("behaviour reliability", "figure", _reliability, LANE, facet=_news)
 
 
 # --------------------------------------------------------------------------- regions
@@ -115,21 +131,23 @@ def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
     ]  # fmt: skip
 
 
-def _classes() -> None:
-    found = _found()
-    st.plotly_chart(class_accuracy(found), width="stretch", key="class accuracy")
-    st.caption(
-        "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays beyond noise when "
-        "all classes are judged together (Holm); few samples a class make wide bars."
-    )
+def _classes() -> dict[str, Any]:
+    return in_place(class_accuracy(_found()), session.subject().id, CLASSES_WORDS)
 
 
-def _confusion() -> None:
-    which = st.segmented_control("Shown", list(SIDES), default="difference", format_func=SIDES.__getitem__, key="confusion side",
-                                 label_visibility="collapsed") or "difference"  # fmt: skip
-    st.plotly_chart(confusion(_found(), which), width="stretch", key="confusion")
-    if which == "difference":
-        st.caption("Orange: more often than before. Purple: less often. The diagonal holds the right answers.")
+def _chosen_side() -> Which:
+    return session.shown("confusion side") or "difference"
+
+
+def _draw_confusion() -> None:
+    st.segmented_control("Shown", list(SIDES), default="difference", format_func=SIDES.__getitem__, key="confusion side",
+                         label_visibility="collapsed")  # fmt: skip
+    pushed("behaviour confusion", "figure", _confusion, LANE, facet=lambda: (_news(), _chosen_side()))
+
+
+def _confusion() -> dict[str, Any]:
+    which = _chosen_side()
+    return in_place(confusion(_found(), which), session.subject().id, CONFUSION_WORDS if which == "difference" else "")
 
 
 def _flips_facet() -> Hashable:
@@ -148,24 +166,25 @@ def _flips() -> None:
                                 key="flip kind", label_visibility="collapsed") or "lost"  # fmt: skip
     flips = [flip for flip in found.flips if flip.kind == kind]
     if not flips:
-        st.caption("None among the samples so far.")
+        st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")
         return
     split = task.split("tuning")
     shown = flips[:SHOWN_FLIPS]
     pictures = [split.inputs[flip.sample] for flip in shown] if split is not None and is_picture(task.shape) else None
     st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
+    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
     st.caption(
         f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how "
-        "sure each model was of its own answer."
+        f"sure each model was of its own answer.{so_far}"
     )
 
 
-def _reliability() -> None:
-    found = _found()
-    st.plotly_chart(reliability_diagram(found), width="stretch", key="reliability")
+def _reliability() -> dict[str, Any]:
+    found, words = _found(), ""
     if found is not None:
         before, after = (100 * side.reliability.ece for side in (found.before, found.after))
-        st.caption(
+        words = (
             f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points before, {after:.1f} after. "
             "Below the dashed line the model is surer than it is right. Larger dots hold more samples; bars cover 95 %."
         )
+    return in_place(reliability_diagram(found), session.subject().id, words)

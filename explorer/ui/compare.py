@@ -26,10 +26,13 @@ EMPTY = (
     "With two or more, this page shows which of them are worth what they cost, and how they differ."
 )
 VERDICTS = "Different: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
-FRONT = "Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: one that costs no more has its whole bar above."
+FRONT = (
+    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: one that costs no "
+    "more has its whole bar above."
+)
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
-    "called": TEXT("Run", width="medium", help="Its first four letters, and your note or what the recipe does."),
+    "called": TEXT("Run", width="medium", pinned=True, help="Its first four letters, and your note or what the recipe does."),
     "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
     "range": TEXT("95 % range", width=105),
     "ground": TEXT("Samples", width=95, help="How many, of which split."),

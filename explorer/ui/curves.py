@@ -10,13 +10,13 @@ from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured
 from ..engine import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
-from ..figures.in_parts import empty, in_parts
 from ..graph.export import ModelGraph
 from ..job_state import JobState, Progress
 from ..labels import GLOSSARY
 from ..registry import ALLOCATORS
 from ..values import Choice, Recipe, Subject
 from . import session, watched
+from .live_figure import bring_plotly, in_place
 from .pushed import pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
@@ -128,8 +128,7 @@ def draw() -> None:
     if session.subject().task is None:
         st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
         return
-    with st.container(key="plotly"):  # what brings Plotly into the page, unseen
-        st.plotly_chart(empty(), key="plotly chart", height=1)
+    bring_plotly()
     watched.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
     pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
 
@@ -152,8 +151,7 @@ def _curve() -> dict[str, Any]:
     controls = [name for name in lines if name.endswith(CHANCE)]
     stale = bool(lines) and state.key != asked.key
     figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
-    figure.update_layout(uirevision=f"{session.subject().id} {asked.along} {asked.axis}")  # while it stays, so does the zoom
-    return {**in_parts(figure), **_words(asked, state)}
+    return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **_words(asked, state)}
 
 
 def _words(asked: Question, state: JobState) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 // A figure that is redrawn in place: its node, its zoom and what is under the pointer stay. Plotly comes with the page's charts.
 const CONFIG = { displayModeBar: false, responsive: true };
 const LOOK_MS = 50;
+const HEADING = { x: 0, xanchor: "left", font: { size: 16, weight: 600 } };
 
 function renderFigure({ parentElement, data }) {
   const root = parentElement.querySelector(".live-figure");
@@ -14,7 +15,9 @@ function renderFigure({ parentElement, data }) {
     if (!window.Plotly) { timer = setTimeout(draw, LOOK_MS); return; }
     const traces = Array.from({ length: data.count }, (_, place) => data[`trace ${place}`]);
     // Plotly writes into what it is given, and here parts of it are kept for the next time
-    window.Plotly.react(plot, ...structuredClone([traces, { ...data.layout, autosize: true, font: { family: getComputedStyle(root).fontFamily } }]), CONFIG);
+    const layout = { ...data.layout, autosize: true, font: { family: getComputedStyle(root).fontFamily } };
+    if (layout.title) layout.title = { ...layout.title, ...HEADING };  // as Streamlit's own figures have it
+    window.Plotly.react(plot, ...structuredClone([traces, layout]), CONFIG);
   };
   draw();
   return () => clearTimeout(timer);

@@ -28,6 +28,10 @@ STYLE = """
 [data-older-numbers] [class*="st-key-below"] { opacity: 0.5; }
 [class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
 [class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }
+@media (max-width: 1000px) {
+  [data-testid="stTable"] table { table-layout: fixed; width: 100%; font-size: 0.75rem; }
+  [data-testid="stTable"] :is(th, td) { padding: 0.3rem; overflow-wrap: anywhere; }
+}
 </style>
 """
 

@@ -5,6 +5,7 @@ import json
 import streamlit as st
 
 from ..errors import RecipeError
+from ..masking import check_brought
 from ..values import JSON_LIMIT, Recipe
 from . import session, settings
 
@@ -25,7 +26,9 @@ def draw() -> None:
 def _open() -> None:
     given = session.shown("recipe_file")
     if given is not None:
-        session.set_recipe(read_recipe(given.getvalue()), "recipe from a file")
+        recipe = read_recipe(given.getvalue())
+        check_brought(session.profile(), recipe)
+        session.set_recipe(recipe, "recipe from a file")
 
 
 def read_recipe(content: bytes) -> Recipe:

@@ -23,16 +23,17 @@ READING = (
     "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the number of pairs "
     "(Holm): below 0.05, the difference is more than noise."
 )
+TEXT, NUMBER = st.column_config.TextColumn, st.column_config.NumberColumn
 FLIP_COLUMNS = {
-    "first": st.column_config.TextColumn("First"),
-    "second": st.column_config.TextColumn("Second"),
-    "only_first": st.column_config.NumberColumn("Only first right", format="localized"),
-    "only_second": st.column_config.NumberColumn("Only second right", format="localized"),
-    "both_right": st.column_config.NumberColumn("Both right", format="localized"),
-    "both_wrong": st.column_config.NumberColumn("Both wrong", format="localized"),
-    "agreement": st.column_config.NumberColumn("Same answer", format="percent"),
-    "change": st.column_config.TextColumn("Change"),
-    "p_value": st.column_config.TextColumn("p-value, adjusted"),
+    "first": TEXT("First", width=150),
+    "second": TEXT("Second", width=150),
+    "both_right": NUMBER("Both right", format="localized", width=85),
+    "only_first": NUMBER("Only first", format="localized", width=80, help="Samples that only the first model answers rightly."),
+    "only_second": NUMBER("Only second", format="localized", width=95, help="Samples that only the second answers rightly."),
+    "both_wrong": NUMBER("Both wrong", format="localized", width=90),
+    "agreement": NUMBER("Same answer", format="%.1f %%", width=95, help="Right or wrong, how often both say the same."),
+    "change": TEXT("Change", width=150),
+    "p_value": TEXT("p", width=60, help="Adjusted for the number of pairs (Holm)."),
 }
 
 
@@ -84,6 +85,7 @@ def _ask(chosen: Sequence[Run]) -> None:
 
 def _draw_flips(found: Poll) -> None:
     frame = tables.flips(flips(found))
+    frame["agreement"] = 100 * frame["agreement"]
     frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
     st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
     st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")

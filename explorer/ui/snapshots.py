@@ -11,7 +11,7 @@ from . import layout, session
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
-HELP_AB = "Two recipes to compare: what you do changes the chosen one, the other waits. The first time, B begins as a copy of A."
+HELP_AB = "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B begins as a copy of A."
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def _shelf() -> Shelf:
 def draw() -> None:
     """The switch between A and B, and the snapshots."""
     st.segmented_control("A/B", ["A", "B"], key=session.show("slot", _shelf().slot), on_change=lambda: session.attempt(_switch),
-                         help=HELP_AB, label_visibility="collapsed")  # fmt: skip
-    with st.popover("Snapshots", icon=":material/bookmark:", help="Name a recipe to come back to it."):
+                         label_visibility="collapsed")  # fmt: skip
+    with st.popover("Snapshots", icon=":material/bookmark:", help=f"Name a recipe to come back to it.\n\nA and B: {HELP_AB}"):
         st.text_input("Name", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
         st.button("Save a snapshot", "snapshot save", on_click=lambda: session.attempt(_save), type="primary")
         for index, name in enumerate(_shelf().named):

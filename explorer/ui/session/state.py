@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...errors import ExplorerError, UnknownNameError
-from ...masking import check_parts
+from ...masking import check_brought, check_parts
 from ...registry import CRITERIA
 from ...values import ModelProfile, Recipe
 from .. import resources, settings
@@ -72,7 +72,9 @@ def opened() -> State:
             check_offered(model)
             made.model = model
         if recipe is not None:
-            found = checked(resources.load_graph(made.model).profile, Recipe.from_url(recipe))
+            profile, brought = resources.load_graph(made.model).profile, Recipe.from_url(recipe)
+            check_brought(profile, brought)
+            found = checked(profile, brought)
             made.histories[made.model] = START.then(found, "the recipe of the link")
     except ExplorerError as error:
         made.notice = str(error)
