@@ -13,6 +13,7 @@ from zoo import ZOO, odd
 
 from explorer.allocation import AllocationContext, Part, TargetError, all_but_one, lowest, spread
 from explorer.allocators.sensitivity_budget import knapsack
+from explorer.deciding import HIGHEST, reach
 from explorer.engine import Conditions, allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
@@ -20,7 +21,7 @@ from explorer.planning import context_for, losses_of
 from explorer.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
 from explorer.sensitivity.scan import ScanPlan, scan
-from explorer.values import Recipe
+from explorer.values import Choice, Recipe
 
 SHAPES = {
     "conv1": ("conv", (8, 3, 3, 3)),
@@ -135,7 +136,6 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 
 
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
-    from explorer.values import Choice
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
     assert allocate(subject, analyse(subject), recipe, "erk", 0.5, "weight").weights
@@ -365,3 +365,27 @@ def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
     found = context_for(subject, analyse(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
+
+
+# --------------------------------------------------------------------------- reach
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
+    subject = odd("residual")
+    graph, locked = analyse(subject), frozenset({"stem"})
+    start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
+    low, high = reach(subject, graph, start, name, granularity, locked)
+    assert low == 0 and 0 < high < 1
+    assert allocate(subject, graph, start, name, high, granularity, locked).ratios(granularity)["stem"] == 0.5
+    if high < HIGHEST:
+        with pytest.raises(TargetError):
+            allocate(subject, graph, start, name, min(HIGHEST, high + 0.2), granularity, locked)
+
+
+def test_the_reach_is_known_before_anything_is_rated():
+    subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
+    assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    with pytest.raises(ExplorerError, match="run the scan first"):
+        reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--criterion", default="l1", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
     add("--epochs", type=int, metavar="N", help="of every arm (default: half of those that the model was trained for)")
     add("--seeds", default=seeds, metavar="N,...", help=f"of every arm (default: {seeds})")
-    add("--rates", metavar="X,...", help="learning rates that each arm chooses from, on the tuning split (default: three)")
+    add("--rates", metavar="X,...", help="learning rates that each arm chooses from, on the tuning split (default: four)")
     add("--samples", type=int, metavar="N", help="measure on the first N (default: all)")
     add("--held-out", action="store_true", help="measure on held-out data, which no rate was chosen on; the opening is counted")
     add("--dry-run", action="store_true", help="only say how much would be trained")

@@ -44,7 +44,7 @@ class TablePlan:
     ratios: tuple[float, ...] = (0.5, 0.7, 0.9, 0.95)
     epochs: int = 20
     seeds: tuple[int, ...] = (0, 1, 2)
-    rates: tuple[float, ...] = (0.03, 0.01, 0.003)
+    rates: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003)
     kinds: tuple[str, ...] = KINDS
 
 
@@ -79,9 +79,9 @@ Found = Iterator[Progress | tuple[Row, ...]]
 
 
 def rates_of(subject: Subject) -> tuple[float, ...]:
-    """Three times the highest rate that the model itself was trained with, that rate, and 30 % of it."""
+    """Around the highest rate that the model itself was trained with; small models often like a higher one."""
     highest = suggested(subject, "rewind").learning_rate
-    return tuple(float(f"{highest * factor:.1g}") for factor in (3.0, 1.0, 0.3))
+    return tuple(float(f"{highest * factor:.1g}") for factor in (10.0, 3.0, 1.0, 0.3))
 
 
 def trainings(plan: TablePlan) -> int:
