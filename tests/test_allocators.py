@@ -185,15 +185,6 @@ def test_lamp_is_the_papers_formula_on_weights():
     assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
 
 
-def test_lamp_shares_are_torch_prunings():
-    pruning = pytest.importorskip("torch_pruning", reason="torch-pruning is not installed; it is a reference of these tests only")
-    from explorer.allocators.lamp import shares
-
-    scores = torch.rand(50, generator=torch.Generator().manual_seed(0))
-    reference = pruning.importance.LAMPImportance()._lamp(scores.square())
-    torch.testing.assert_close(shares(scores).float(), reference, rtol=1e-4, atol=1e-6)
-
-
 def test_erk_densities_follow_the_shapes():
     scores = weight_scores()
     ratios = ALLOCATORS["erk"](scores, 0.6, context(scores))
