@@ -3,28 +3,12 @@
 from functools import cache
 
 from .allocation import AllocationContext, Losses, Part, Ratios, What
-from .errors import ExplorerError, RecipeError
+from .errors import RecipeError
 from .recipe_costs import CostModel
-from .sensitivity.values import Scan
 from .timed_widths import timed_widths, widths_of
 from .values import Group, Layer, ModelProfile, Recipe, Subject
 
 NO_FASTER = "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."
-
-
-def losses_of(scan: Scan, granularity: str) -> Losses:
-    """How much the mean loss grows at each scanned ratio of each part.
-
-    Raises:
-        ExplorerError: the scan is of the other granularity.
-    """
-    if scan.plan.granularity != granularity:
-        raise ExplorerError(f"The scan is of {scan.plan.granularity}s, so it cannot plan {granularity} ratios; scan these first.")
-    dense = scan.baseline.loss or 0.0
-    found: dict[str, list[tuple[float, float]]] = {}
-    for point in sorted(scan.points, key=lambda point: point.ratio):
-        found.setdefault(point.part, []).append((point.ratio, point.loss - dense))
-    return found
 
 
 def context_for(

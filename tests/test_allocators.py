@@ -17,7 +17,7 @@ from explorer.deciding import HIGHEST, reach
 from explorer.engine import Conditions, allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
-from explorer.planning import context_for, losses_of
+from explorer.planning import context_for
 from explorer.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
 from explorer.sensitivity.scan import ScanPlan, scan
@@ -284,7 +284,7 @@ def scanned(tmp_path_factory):
 @pytest.mark.parametrize("saves", ["params", "macs", "bytes"])
 def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, saves):
     subject, graph, found = scanned
-    losses = losses_of(found, "channel")
+    losses = found.losses()
     recipe = allocate(subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses)
     model = CostModel.of(subject, graph.profile)
     dense = model.cost(Recipe(), saves)
@@ -296,17 +296,12 @@ def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, sa
 
 def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
     subject, graph, found = scanned
-    start, losses = Recipe(channels={"stem": 0.5}), losses_of(found, "channel")
+    start, losses = Recipe(channels={"stem": 0.5}), found.losses()
     recipe = allocate(subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses)
     assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
     with pytest.raises(TargetError) as caught:
         allocate(subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses)
     assert caught.value.low > 0.3, "what is locked already saves that much"
-
-
-def test_a_scan_of_the_other_granularity_is_refused(scanned):
-    with pytest.raises(ExplorerError, match="scan these first"):
-        losses_of(scanned[2], "weight")
 
 
 # --------------------------------------------------------------------------- costs
