@@ -36,19 +36,21 @@ def sensitivity_budget(scores: Scores, target: float, context: AllocationContext
     saved = lambda ratios: dense - cost(saves, {**none, **ratios})  # noqa: E731
     enough = lambda ratios: saved(ratios) >= target * dense  # noqa: E731
     losses = {part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores}
-    low, high = saved({}), saved({part: points[-1][0] for part, points in losses.items()})
-    if not low <= target * dense <= high:
-        raise TargetError("sensitivity_budget", target, max(0.0, low / dense), high / dense)
-    # a clock may find a part no faster, or slower: then it saves nothing
+    low = saved({})
+    # a clock may find a narrower part no faster, or slower: then it saves nothing
     options = {part: [(r, max(0.0, saved({part: r}) - low), g) for r, g in points] for part, points in losses.items()}
-    plan = _raised(options, enough, target * dense - low)
+    most = {part: max(points, key=lambda option: option[1])[0] for part, points in options.items()}
+    high = saved(most)
+    if not low <= target * dense <= high:
+        raise TargetError("sensitivity_budget", target, max(0.0, low / dense), max(0.0, high / dense))
+    plan = _raised(options, enough, target * dense - low, most)
     return _relaxed(plan, losses, unit_counts(scores), enough)
 
 
-def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float) -> dict[str, float]:
-    """The cheapest plan of those for growing budgets that saves enough."""
-    low, high = saving, sum(points[-1][1] for points in options.values())
-    best = {part: points[-1][0] for part, points in options.items()}
+def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float, most: Ratios) -> dict[str, float]:
+    """The cheapest plan of those for growing budgets that saves enough; `most` is the last resort."""
+    low, high = saving, sum(max(save for _, save, _ in points) for points in options.values())
+    best = dict(most)
     for _ in range(ROUNDS):
         plan = knapsack(options, low)
         if enough(plan):
