@@ -20,7 +20,6 @@ HELP = (
     "Times the model with each part pruned alone, then with all together, in turns with the dense one, until the target is met. "
     "What was timed is kept, so another target takes less."
 )
-REACH = "Which targets can be met shows while measuring: one that can't be is answered with the range."
 FOUND = "A plan is found. Its latency is measured anew once the faders are set."
 
 

@@ -185,8 +185,6 @@ def _allocator() -> None:
 def _reach(name: str) -> str:
     """Which targets can be met with the faders that are locked now, before one is chosen."""
     params = widgets.filled_in(ALLOCATORS[name], key=name)
-    if clocked.is_wanted(params):
-        return clocked.REACH
     ends = []
     for bank in MODES[session.mode()]:
         how: dict[str, Any] = {"params": params, "losses": scanning.losses().get(bank)}

@@ -73,9 +73,9 @@ def _draw(found: Agreement, settings: Hashable) -> None:
 
 def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
     own = settled.alone.get(dispute.channel) if settled else None
-    row = {LABELS["channel"]: dispute.channel, "For keeping": 100 * dispute.share, "Kept by": ", ".join(dispute.kept_by),
-           "Removed by": ", ".join(dispute.removed_by)}  # fmt: skip
-    return row | ({CHANGE: _points(own)} if settled else {})
+    row: dict[str, Any] = {LABELS["channel"]: dispute.channel, "For keeping": 100 * dispute.share}
+    row |= {CHANGE: _points(own)} if settled else {}
+    return row | {"Kept by": ", ".join(dispute.kept_by), "Removed by": ", ".join(dispute.removed_by)}
 
 
 def _points(drop: Drop | None) -> str:
