@@ -12,7 +12,8 @@ from .errors import RecipeError
 from .selection import lowest_of
 from .values import Scores
 
-What = Literal["params", "macs", "bytes"]
+Counted = Literal["params", "macs", "bytes"]
+What = Literal["params", "macs", "bytes", "latency"]
 Ratios = Mapping[str, float]
 Losses = Mapping[str, Sequence[tuple[float, float]]]  # part -> (ratio, how much the loss grows), ratios rising
 
@@ -45,7 +46,8 @@ class AllocationContext:
 
     Args:
         parts: every part of the granularity in the order of the graph, also those that are locked.
-        cost: ("params", "macs" or "bytes", part -> ratio) -> of the whole model, where all other ratios stay as they are.
+        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> of the whole model, where all other ratios stay as they
+            are; latency is measured, in units of the dense model's.
         losses: how much the loss grows when a part alone is pruned so far, from a sensitivity scan.
     """
 
@@ -65,6 +67,15 @@ def check_target(name: str, target: float, units: Sequence[int], highest: Sequen
     high = sum(n * r for n, r in zip(units, highest, strict=True)) / max(1, total)
     if target * total > high * total + 1:
         raise TargetError(name, target, 0.0, high)
+
+
+def check_lowest(name: str, target: float, units: Sequence[int]) -> None:
+    """The same where every part may go down to its best unit.
+
+    Raises:
+        TargetError: nothing but the best units is left before the target is met.
+    """
+    check_target(name, target, units, [all_but_one(n) for n in units])
 
 
 def all_but_one(units: int) -> float:
@@ -108,7 +119,7 @@ def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, 
     """
     flat = {part: v.flatten() for part, v in values.items()}
     units = [len(v) for v in flat.values()]
-    check_target(name, target, units, [all_but_one(n) for n in units])
+    check_lowest(name, target, units)
     protected = torch.cat([v.index_fill(0, v.argmax(), torch.inf) for v in flat.values()] or [torch.zeros(0)])
     gone = lowest_of(protected, min(round(target * sum(units)), sum(units) - len(units)))
     return {part: int(piece.sum()) / len(piece) for part, piece in zip(flat, gone.split(units), strict=True)}

@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .allocation import Losses, TargetError
-from .engine import Conditions, allocate, calibrate, stream
+from .allocation import Losses
+from .deciding import reach
+from .engine import Conditions, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .job_state import Progress
+from .latency_costs import allocated, timed
 from .statistics import looks_level
 from .values import Recipe, Report, Subject
 
 LOOKS = 7
 EVERYTHING = Conditions()  # all samples of the tuning split
-HIGHEST = 0.9999  # a ratio is below 1 and kept to four decimals
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ def accuracy_budget(
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(subject, graph, recipe, how.device)
     options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
-    low, high = _reach(subject, graph, recipe, allocator, granularity, options)
+    ask = lambda: reach(subject, graph, recipe, allocator, granularity, **options)  # noqa: E731
+    low, high = yield from timed(subject, graph, ask, how.device)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
         target = round((low + high) / 2, 4)
         if target in budget.tried:
             break  # ratios are kept to four decimals
-        tried = allocate(subject, graph, recipe, allocator, target, granularity, **options)
+        tried = yield from allocated(subject, graph, recipe, allocator, target, granularity, **options)
         for measured in stream(subject, graph, tried, how):
             report = measured
             yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")
@@ -102,13 +104,3 @@ def _check(subject: Subject, allowed: float, looks: int) -> None:
     if not 1 <= looks <= 20:
         raise ExplorerError(f"The number of looks must be from 1 to 20, got {looks!r}.")
 
-
-def _reach(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str, granularity: str, options: Mapping[str, Any]
-) -> tuple[float, float]:
-    """The lowest and the highest target that the allocator can reach."""
-    try:
-        allocate(subject, graph, recipe, allocator, HIGHEST, granularity, **options)
-    except TargetError as error:
-        return error.low, error.high
-    return 0.0, HIGHEST

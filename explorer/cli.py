@@ -25,6 +25,7 @@ VERBS = {
     "latency": "how fast this machine is as the channels of one group go: the steps of the staircase",
     "audit": "prove that the compact model computes what the masked one does",
     "recover": "prune a model and win accuracy back by training, with masks that hold",
+    "recovery-table": "every way back at several ratios, trained alike, beside fair controls",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
     "bench": "how fast this machine is at all of this, as ratios to plain code beside it",

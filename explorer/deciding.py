@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .allocation import Losses
+from .allocation import Losses, TargetError
 from .cache import Cache
 from .graph.export import ModelGraph
 from .job_state import Progress
@@ -17,6 +17,7 @@ from .signals.calibration import Calibration
 from .signals.collecting import check_data, collect, signals_of
 from .values import Masks, Recipe, Scores, Subject, check_ratio
 
+HIGHEST = 0.9999  # a ratio has four decimals
 _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 
 
@@ -109,8 +110,36 @@ def allocate(
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
     scores = _unit_scores(subject, graph, recipe, granularity, allocator.traits["needs_scores"], device)
     free = {part: score for part, score in scores.items() if part not in locked}
-    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses)
+    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device)
     return recipe.with_ratios(granularity, {**kept, **allocator(free, target, context, **given)})
+
+
+def reach(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    name: str,
+    granularity: str,
+    locked: frozenset[str] = frozenset(),
+    *,
+    params: Mapping[str, Any] | None = None,
+    losses: Losses | None = None,
+    device: str = "cpu",
+) -> tuple[float, float]:
+    """The lowest and the highest target that an allocator can meet; nothing is rated for it.
+
+    Raises:
+        ExplorerError: the allocator lacks something, such as a scan.
+    """
+    allocator = ALLOCATORS[name]
+    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
+    free = {part: s for part, s in _unit_scores(subject, graph, recipe, granularity, False, device).items() if part not in locked}
+    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device)
+    try:
+        allocator(free, 1.0, context, **allocator.check(params or {}))
+    except TargetError as error:
+        return error.low, error.high
+    return 0.0, HIGHEST
 
 
 def _unit_scores(subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:

@@ -30,6 +30,7 @@ class Kind:
 
 KINDS = {
     "scans": Kind("scans", "sensitivity scans; measured again when asked for", True),
+    "latencies": Kind("latencies", "how fast other widths are here; timed again when asked for", True),
     "searches": Kind("searches", "searches of an optimiser; they begin anew", True),
     "pictures": Kind("shapes-*.npz", "drawn pictures of the shapes data; drawn again when needed", True),
     "recoveries": Kind("recoveries", "trainings: where they would go on, and the weights of recovered runs", False),

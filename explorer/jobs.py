@@ -17,8 +17,8 @@ __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
 LANES = {  # lane -> rank, lower goes first
     "live": 0, "behaviour": 1, "check": 1, "held_out": 1, "answers": 1, "replay": 1, "export": 1,
-    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "budget": 1, "winner": 1,
-    "latency": 1, "cost": 1, "keep": 1, "search": 2, "recovery": 2, "control": 2, "recovery curve": 2,
+    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "disputes": 1, "budget": 1, "winner": 1,
+    "latency": 1, "clock": 1, "cost": 1, "keep": 1, "search": 2, "recovery": 2, "control": 2, "recovery curve": 2,
 }  # fmt: skip
 # lanes that go on when their session is closed: what they make is kept on disk
 LASTING = ("recovery", "control", "recovery curve")

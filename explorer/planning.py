@@ -1,34 +1,24 @@
 """What a subject, a recipe and a scan tell an allocator."""
 
-from .allocation import AllocationContext, Losses, Part, Ratios
-from .errors import ExplorerError
-from .recipe_costs import CostModel, What
-from .sensitivity.values import Scan
+from functools import cache
+
+from .allocation import AllocationContext, Losses, Part, Ratios, What
+from .errors import RecipeError
+from .recipe_costs import CostModel
+from .timed_widths import timed_widths, widths_of
 from .values import Group, Layer, ModelProfile, Recipe, Subject
 
-
-def losses_of(scan: Scan, granularity: str) -> Losses:
-    """How much the mean loss grows at each scanned ratio of each part.
-
-    Raises:
-        ExplorerError: the scan is of the other granularity.
-    """
-    if scan.plan.granularity != granularity:
-        raise ExplorerError(f"The scan is of {scan.plan.granularity}s, so it cannot plan {granularity} ratios; scan these first.")
-    dense = scan.baseline.loss or 0.0
-    found: dict[str, list[tuple[float, float]]] = {}
-    for point in sorted(scan.points, key=lambda point: point.ratio):
-        found.setdefault(point.part, []).append((point.ratio, point.loss - dense))
-    return found
+NO_FASTER = "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."
 
 
 def context_for(
-    subject: Subject, profile: ModelProfile, recipe: Recipe, granularity: str, losses: Losses | None = None
+    subject: Subject, profile: ModelProfile, recipe: Recipe, granularity: str, losses: Losses | None = None, device: str = "cpu"
 ) -> AllocationContext:
     """What allocators may know of a subject.
 
     Args:
         recipe: with the ratios that stay.
+        device: whose latency is meant; what isn't measured yet is an UnmeasuredError once it is asked for.
     """
     if granularity == "channel":
         makers = {name: _maker(profile, group) for name, group in profile.free_groups.items()}
@@ -36,8 +26,15 @@ def context_for(
         makers = dict(profile.prunable_layers)
     model = CostModel.of(subject, profile)
 
+    times = cache(lambda: timed_widths(subject, device))  # most allocators do not ask for them
+
     def cost(what: What, ratios: Ratios) -> float:
-        return model.cost(recipe.with_ratios(granularity, {**recipe.ratios(granularity), **ratios}), what)
+        tried = recipe.with_ratios(granularity, {**recipe.ratios(granularity), **ratios})
+        if what != "latency":
+            return model.cost(tried, what)
+        if granularity == "weight":
+            raise RecipeError(NO_FASTER)
+        return times().share(widths_of(profile, tried))
 
     return AllocationContext({name: Part(layer.kind, layer.shape) for name, layer in makers.items()}, cost, losses)
 

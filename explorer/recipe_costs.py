@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
 
-from .allocation import What
+from .allocation import Counted
 from .masking import removal_count
 from .values import Group, ModelProfile, Recipe, Subject
 
@@ -46,7 +46,7 @@ class CostModel:
         return cls(profile, {name: Stored(tuple(everything[name].shape), everything[name].element_size(), name in parameters)
                              for name in first.values()})  # fmt: skip
 
-    def cost(self, recipe: Recipe, what: What) -> float:
+    def cost(self, recipe: Recipe, what: Counted) -> float:
         """Of the whole model after this recipe."""
         shapes = self._shapes(recipe)
         if what == "macs":

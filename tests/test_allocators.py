@@ -13,14 +13,15 @@ from zoo import ZOO, odd
 
 from explorer.allocation import AllocationContext, Part, TargetError, all_but_one, lowest, spread
 from explorer.allocators.sensitivity_budget import knapsack
+from explorer.deciding import HIGHEST, reach
 from explorer.engine import Conditions, allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
-from explorer.planning import context_for, losses_of
+from explorer.planning import context_for
 from explorer.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
 from explorer.sensitivity.scan import ScanPlan, scan
-from explorer.values import Recipe
+from explorer.values import Choice, Recipe
 
 SHAPES = {
     "conv1": ("conv", (8, 3, 3, 3)),
@@ -135,7 +136,6 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 
 
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
-    from explorer.values import Choice
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
     assert allocate(subject, analyse(subject), recipe, "erk", 0.5, "weight").weights
@@ -183,15 +183,6 @@ def test_lamp_is_the_papers_formula_on_weights():
     expected = {name: sum(v <= threshold for v in values) / len(values) for name, values in rated.items()}
     recipe = allocate(subject, graph, Recipe(), "lamp", 0.6, "weight")
     assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
-
-
-def test_lamp_shares_are_torch_prunings():
-    pruning = pytest.importorskip("torch_pruning", reason="torch-pruning is not installed; it is a reference of these tests only")
-    from explorer.allocators.lamp import shares
-
-    scores = torch.rand(50, generator=torch.Generator().manual_seed(0))
-    reference = pruning.importance.LAMPImportance()._lamp(scores.square())
-    torch.testing.assert_close(shares(scores).float(), reference, rtol=1e-4, atol=1e-6)
 
 
 def test_erk_densities_follow_the_shapes():
@@ -293,7 +284,7 @@ def scanned(tmp_path_factory):
 @pytest.mark.parametrize("saves", ["params", "macs", "bytes"])
 def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, saves):
     subject, graph, found = scanned
-    losses = losses_of(found, "channel")
+    losses = found.losses()
     recipe = allocate(subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses)
     model = CostModel.of(subject, graph.profile)
     dense = model.cost(Recipe(), saves)
@@ -305,17 +296,12 @@ def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, sa
 
 def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
     subject, graph, found = scanned
-    start, losses = Recipe(channels={"stem": 0.5}), losses_of(found, "channel")
+    start, losses = Recipe(channels={"stem": 0.5}), found.losses()
     recipe = allocate(subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses)
     assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
     with pytest.raises(TargetError) as caught:
         allocate(subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses)
     assert caught.value.low > 0.3, "what is locked already saves that much"
-
-
-def test_a_scan_of_the_other_granularity_is_refused(scanned):
-    with pytest.raises(ExplorerError, match="scan these first"):
-        losses_of(scanned[2], "weight")
 
 
 # --------------------------------------------------------------------------- costs
@@ -365,3 +351,27 @@ def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
     found = context_for(subject, analyse(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
+
+
+# --------------------------------------------------------------------------- reach
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
+    subject = odd("residual")
+    graph, locked = analyse(subject), frozenset({"stem"})
+    start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
+    low, high = reach(subject, graph, start, name, granularity, locked)
+    assert low == 0 and 0 < high < 1
+    assert allocate(subject, graph, start, name, high, granularity, locked).ratios(granularity)["stem"] == 0.5
+    if high < HIGHEST:
+        with pytest.raises(TargetError):
+            allocate(subject, graph, start, name, min(HIGHEST, high + 0.2), granularity, locked)
+
+
+def test_the_reach_is_known_before_anything_is_rated():
+    subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
+    assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    with pytest.raises(ExplorerError, match="run the scan first"):
+        reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")

@@ -39,7 +39,7 @@ def test_the_heat_map_shows_the_matrix_and_gaps_where_nothing_is_known():
 
 
 def report(b, seed=0):
-    measured = SimpleNamespace(samples=1000, accuracy=0.5)
+    measured = SimpleNamespace(samples=1000, accuracy=0.5, loss=1.25)
     return SimpleNamespace(recipe=Recipe(seed=seed), drop=paired_drop(b, 0, 1000), pruned=measured)
 
 
@@ -47,6 +47,7 @@ def test_the_duel_shows_every_criterion_and_each_seed_of_chance():
     found = Duel("g", 0.5, {CONTROL: (report(200), report(300, 1)), "a": (report(100),)}, {}, 0.95, 3)
     drawn = criteria_duel(found)
     criteria, chance = drawn.data
+    assert criteria.customdata[0][-1] == 1.25 and "loss" in criteria.hovertemplate
     assert list(criteria.x) == [-10.0] and list(chance.x) == [-20.0, -30.0] and list(chance.y) == [CONTROL] * 2
     band = drawn.layout.shapes[0]
     assert (band.x0, band.x1) == (-30.0, -20.0)

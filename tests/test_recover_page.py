@@ -114,7 +114,13 @@ def pressed(app: AppTest, key: str) -> AppTest:
 
 def test_the_result_is_kept_as_a_run_below_that_of_its_recipe_with_its_control():
     app = recovered(visited())
-    until(pressed(app, "train control"), "dense, after as much training: ")
+    assert "dense, same budget, random pruning, seed 0, from scratch: 3 epochs in all." in words(app)
+    until(pressed(app, "train control"), "from scratch, seed 0: ")
+    assert "dense, same budget, seed 0: " in words(app) and "random pruning, seed 0: " in words(app)
+    assert charts(app)["What is won back"]["data"][0]["y"][-3:] == [
+        "dense, same budget, seed 0", "random pruning, seed 0", "from scratch, seed 0"
+    ]  # fmt: skip
+    assert "train control" not in {button.key for button in app.button}
     app.text_input(key="recovered note").set_value("first try")
     until(pressed(app, "keep recovery"), "Kept as run")
     (run,) = (run for run in runs.store().runs() if run.recovery)

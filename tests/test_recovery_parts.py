@@ -26,6 +26,7 @@ from explorer.recovery.bias_correction import correct_biases, kept_outputs
 from explorer.recovery.controls import controls, spread
 from explorer.recovery.cost import Cost, counted, estimate
 from explorer.recovery.distillation import Objective, distillation_loss
+from explorer.recovery.finetuning import sown
 from explorer.recovery.progress import Place, chosen_epoch, curve_width
 from explorer.recovery.recover import recover
 from explorer.recovery.regularisation import EDGES, count_norms, shrink
@@ -38,6 +39,15 @@ from explorer.values import Choice, Measurement, Normalisation, Recipe, Split
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")
 GRAPH = analyse(CNN)
+
+
+def test_a_step_draws_its_dropout_as_if_torch_had_been_seeded():
+    drawn = []
+    for sow in (lambda: torch.manual_seed(7), lambda: sown(7, "cpu")):
+        with torch.random.fork_rng(devices=[]):
+            sow()
+            drawn.append(torch.dropout(torch.ones(64), 0.5, True))
+    assert torch.equal(*drawn) and 0 < int(drawn[0].count_nonzero()) < 64
 
 
 # --------------------------------------------------------------------------- schedules

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..allocation import AllocationContext, Ratios, lowest
+from ..allocation import AllocationContext, Ratios, check_lowest, lowest, unit_counts
 from ..registry import ALLOCATORS
 from ..values import Scores
 
@@ -21,6 +21,7 @@ def lamp(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     Raises:
         TargetError: the target leaves less than one unit a part.
     """
+    check_lowest("lamp", target, list(unit_counts(scores).values()))  # before anything is sorted
     return lowest("lamp", {part: shares(score) for part, score in scores.items()}, target)
 
 

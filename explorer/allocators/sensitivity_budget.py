@@ -1,11 +1,10 @@
 """The least harm for a given saving."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import torch
 
-from ..allocation import AllocationContext, Losses, Ratios, TargetError, unit_counts
+from ..allocation import AllocationContext, Losses, Ratios, TargetError, What, unit_counts
 from ..errors import ExplorerError
 from ..registry import ALLOCATORS
 from ..values import Scores
@@ -16,14 +15,13 @@ Options = Mapping[str, Sequence[tuple[float, float, float]]]  # part -> (ratio, 
 
 
 @ALLOCATORS.register("sensitivity_budget", rank=6, needs_scores=False, needs_scan=True)
-def sensitivity_budget(
-    scores: Scores, target: float, context: AllocationContext, *, saves: Literal["params", "macs", "bytes"] = "params"
-) -> Ratios:
-    """The least predicted loss for a saving of parameters, MACs or bytes, from a sensitivity scan (multiple-choice knapsack).
+def sensitivity_budget(scores: Scores, target: float, context: AllocationContext, *, saves: What = "params") -> Ratios:
+    """The least predicted loss for a saving of parameters, MACs, bytes or measured latency, from a sensitivity scan (knapsack).
 
     Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which joint plans do only roughly: check
     the result. Solved by dynamic programming on what each part saves alone. Savings of neighbouring channels overlap, so the
-    budget is raised until the count for all parts together meets the target, and what is more than needed is given back.
+    budget is raised until the count (or the clock) for all parts together meets the target, and what is more than needed is
+    given back.
 
     Args:
         target: fraction of the whole model's cost that goes, locked parts included; the other granularity stays as it is.
@@ -38,18 +36,21 @@ def sensitivity_budget(
     saved = lambda ratios: dense - cost(saves, {**none, **ratios})  # noqa: E731
     enough = lambda ratios: saved(ratios) >= target * dense  # noqa: E731
     losses = {part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores}
-    low, high = saved({}), saved({part: points[-1][0] for part, points in losses.items()})
+    low = saved({})
+    # a clock may find a narrower part no faster, or slower: then it saves nothing
+    options = {part: [(r, max(0.0, saved({part: r}) - low), g) for r, g in points] for part, points in losses.items()}
+    most = {part: max(points, key=lambda option: option[1])[0] for part, points in options.items()}
+    high = saved(most)
     if not low <= target * dense <= high:
-        raise TargetError("sensitivity_budget", target, max(0.0, low / dense), high / dense)
-    options = {part: [(r, saved({part: r}) - low, g) for r, g in points] for part, points in losses.items()}
-    plan = _raised(options, enough, target * dense - low)
+        raise TargetError("sensitivity_budget", target, max(0.0, low / dense), max(0.0, high / dense))
+    plan = _raised(options, enough, target * dense - low, most)
     return _relaxed(plan, losses, unit_counts(scores), enough)
 
 
-def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float) -> dict[str, float]:
-    """The cheapest plan of those for growing budgets that saves enough."""
-    low, high = saving, sum(points[-1][1] for points in options.values())
-    best = {part: points[-1][0] for part, points in options.items()}
+def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float, most: Ratios) -> dict[str, float]:
+    """The cheapest plan of those for growing budgets that saves enough; `most` is the last resort."""
+    low, high = saving, sum(max(save for _, save, _ in points) for points in options.values())
+    best = dict(most)
     for _ in range(ROUNDS):
         plan = knapsack(options, low)
         if enough(plan):

@@ -12,6 +12,7 @@ from .model import add_model, opened, set_up
 from .output import percent, print_json, progress, table
 from .prune import add_conditions, write
 from .recipe import add_recipe, allocator_of, losses_for, recipe_of
+from .report_text import loss_text
 
 USUAL = "global_threshold"
 
@@ -73,7 +74,7 @@ def as_json(found: Budget) -> dict[str, Any]:
 
 def _text(found: Budget) -> str:
     rows = [_row(target, found) for target in sorted(found.tried)]
-    return table(["removed", "accuracy", "change", "parameters left", "within"], rows) + f"\n\n{found.summary}"
+    return table(["removed", "accuracy", "change", "loss", "parameters left", "within"], rows) + f"\n\n{found.summary}"
 
 
 def _row(target: float, found: Budget) -> list[str]:
@@ -83,4 +84,4 @@ def _row(target: float, found: Budget) -> list[str]:
     within = drop is not None and drop.high <= found.allowed
     change = format_drop(drop).split(", ")[0] if drop else "-"
     accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
-    return [percent(target), accuracy, change, percent(left), "yes" if within else "no"]
+    return [percent(target), accuracy, change, loss_text(measured) or "-", percent(left), "yes" if within else "no"]

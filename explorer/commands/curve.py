@@ -15,7 +15,7 @@ from .model import add_model, opened, set_up
 from .output import percent, print_json, progress, table
 from .prune import add_conditions
 from .recipe import add_recipe, one_ratio, recipe_of
-from .report_text import accuracy
+from .report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
 POINTS = 9
@@ -120,8 +120,8 @@ def _text(along: str, family: Family, lines: Lines) -> str:
     for step, report in zip(family.steps, reports, strict=True):
         pruned = report.pruned
         size, latency = (pruned.size_bytes or {}).get("deflate"), (pruned.latency_ms or {}).get("median")
-        row = [percent(step), accuracy(pruned, report.total_samples), pruned.nonzero_params, pruned.macs, size]
+        row = [percent(step), accuracy(pruned, report.total_samples), loss_text(pruned), pruned.nonzero_params, pruned.macs, size]
         rows.append([*row, f"{latency:.2f}" if latency is not None else None] if times else row)
-    columns = ["strength" if along == "strength" else "target", "accuracy", "not zero", "MACs", "bytes, compressed"]
+    columns = ["strength" if along == "strength" else "target", "accuracy", "loss", "not zero", "MACs", "bytes, compressed"]
     heading = "" if len(lines) == 1 and along == "strength" else f"{family.name}\n"
     return heading + table([*columns, *(["latency, ms"] if times else [])], rows)

@@ -2,17 +2,18 @@
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..allocation import Losses
-from ..engine import Conditions, allocate
+from ..engine import Conditions
 from ..environment import pick_device
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
 from ..job_state import Progress
+from ..latency_costs import allocated
 from ..masking import check_brought, check_parts
 from ..registry import ALLOCATORS, CRITERIA
 from ..sensitivity.scan import Scan, ScanPlan, scan
@@ -137,7 +138,19 @@ def _with_ratios(
     check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
     name, params = allocator_of(arguments, arguments.allocator)
     losses = losses_for(arguments, subject, graph, recipe, name, granularity)
-    return allocate(subject, graph, recipe, name, target, granularity, params=params, losses=losses, device=_device(arguments))
+    how: dict[str, Any] = {"params": params, "losses": losses, "device": _device(arguments)}
+    return _told(allocated(subject, graph, recipe, name, target, granularity, **how))
+
+
+def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
+    """The recipe at the end, told on stderr where it takes a while."""
+    try:
+        while True:
+            step = next(steps)
+            progress(f"{step.label}: {step.done:,} of about {step.total:,}")
+    except StopIteration as end:
+        progress("")
+        return end.value
 
 
 def _device(arguments: argparse.Namespace) -> str:

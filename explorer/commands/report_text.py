@@ -13,6 +13,11 @@ def accuracy(measured: Measurement, total: int) -> str:
     return format_accuracy(measured.correct, measured.samples, total) if measured.correct is not None else "not measured"
 
 
+def loss_text(measured: Measurement) -> str | None:
+    """The loss, in nats."""
+    return None if measured.loss is None else f"{measured.loss:.3f}"
+
+
 def report_text(report: Report) -> str:
     """Everything that a Report says about the whole model and about each part."""
     where = report.environment

@@ -34,7 +34,7 @@ AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
 
 @dataclass(frozen=True)
 class Point:
-    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, of how many samples."""
+    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples, and loss."""
 
     left: float
     amount: float
@@ -42,6 +42,7 @@ class Point:
     low: float
     high: float
     samples: int
+    loss: float | None
 
 
 def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | None:
@@ -50,7 +51,7 @@ def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | N
     if not whole or amount is None or measured.accuracy is None:
         return None
     low, high = (measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high))
-    return Point(amount / whole, amount, 100 * measured.accuracy, 100 * low, 100 * high, measured.samples)
+    return Point(amount / whole, amount, 100 * measured.accuracy, 100 * low, 100 * high, measured.samples, measured.loss)
 
 
 def accuracy_curve(
@@ -81,6 +82,10 @@ def accuracy_curve(
     return drawn if drawn.data else nothing(drawn)
 
 
+def _told(loss: float | None) -> str:
+    return "" if loss is None else f"loss {loss:.3f}<br>"
+
+
 def trace(
     points: Sequence[Point], name: str, unit: str, colour: str, symbol: str, size: int, mode: str = "markers", dash: str = "solid"
 ) -> go.Scatter:
@@ -90,9 +95,9 @@ def trace(
         x=[100 * p.left for p in points],
         y=[p.accuracy for p in points],
         error_y={"array": up, "arrayminus": down, "thickness": 1},
-        customdata=[[p.amount, p.low, p.high, p.samples] for p in points],
+        customdata=[[p.amount, p.low, p.high, p.samples, _told(p.loss)] for p in points],
         hovertemplate=(
-            "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>"
+            "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>%{customdata[4]}"
             f"%{{x:.1f}} % left: %{{customdata[0]:,}} {unit}"
         ),
         name=name, mode=mode, marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "dash": dash},

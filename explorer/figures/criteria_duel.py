@@ -32,10 +32,12 @@ def _dots(rows: list[tuple[str, Report]], name: str, colour: str, symbol: str) -
     bars = {"type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
             "array": [100 * (drop.estimate - drop.low) for *_, drop in known],
             "arrayminus": [100 * (drop.high - drop.estimate) for *_, drop in known]}  # fmt: skip
-    about = [[report.recipe.seed, report.pruned.samples, 100 * (report.pruned.accuracy or 0.0)] for _, report, _ in known]
+    about = [[report.recipe.seed, report.pruned.samples, 100 * (report.pruned.accuracy or 0.0), report.pruned.loss]
+             for _, report, _ in known]  # fmt: skip
     return go.Scatter(
         x=change, y=[text(criterion) for criterion, *_ in known], mode="markers", name=name,
         marker={"color": colour, "size": 10, "symbol": symbol}, error_x=bars, customdata=about,
-        hovertemplate="%{y}: %{x:.1f} points, to %{customdata[2]:.1f} % of %{customdata[1]:,} samples<extra>seed %{customdata[0]}"
+        hovertemplate="%{y}: %{x:.1f} points, to %{customdata[2]:.1f} % of %{customdata[1]:,} samples<br>"
+        "loss %{customdata[3]:.3f}<extra>seed %{customdata[0]}"
         "</extra>",
     )  # fmt: skip

@@ -1,5 +1,7 @@
 """Recovery -> dense, one-shot, recalibrated and recovered models on one axis of accuracy, each with its interval."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from ..labels import LABELS
@@ -7,10 +9,16 @@ from ..recovery.values import Recovery
 from ..values import Measurement
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
+CONTROL = "#8a6d00"
 
-def recovery_arms(found: Recovery | None) -> go.Figure:
-    """A row each, from the dense model at the top; the band is the dense model's 95 % interval."""
-    rows = _rows(found) if found else []
+
+def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]] = ()) -> go.Figure:
+    """A row each, from the dense model at the top; the band is the dense model's 95 % interval.
+
+    Args:
+        fair: controls that were trained as long, by name, at the bottom.
+    """
+    rows = [*_rows(found), *((name, measured, CONTROL) for name, measured in fair)] if found else []
     drawn = figure("What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False)
     drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(autorange="reversed", type="category")
     if found is None or not rows:

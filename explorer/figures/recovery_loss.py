@@ -4,18 +4,19 @@ import plotly.graph_objects as go
 
 from ..labels import LABELS
 from ..recovery.values import Recovery
-from .style import AFTER, DENSE, figure, nothing
+from .style import AFTER, DENSE, figure, log_ticks, nothing
 
 
 def recovery_loss(found: Recovery | None) -> go.Figure:
     """The seed that runs, or ran last; on a log scale, since a loss falls by its own share."""
     drawn = figure("Loss while it is trained", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
-    drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log", dtick="D2", exponentformat="power")
+    drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log")
     if found is None or not found.epochs:
         return nothing(drawn)
     if found.losses:
         drawn.add_trace(_training(found))
-    return drawn.add_trace(_tuning(found))
+    drawn.add_trace(_tuning(found))
+    return drawn.update_yaxes(log_ticks(value for trace in drawn.data for value in trace.y))
 
 
 def _training(found: Recovery) -> go.Scatter:

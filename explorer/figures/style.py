@@ -4,6 +4,8 @@ Colours of text are left to the page, which knows its theme.
 """
 
 import html
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -40,6 +42,21 @@ def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
 def without_legend(figure: go.Figure) -> go.Figure:
     """The figure without the room for a legend between title and data."""
     return figure.update_layout(showlegend=False, margin={"t": 60})
+
+
+def log_ticks(values: Iterable[float | None]) -> dict[str, Any]:
+    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade that is reached, written out.
+
+    >>> log_ticks([0.06, 1.5])["ticktext"]
+    ['0.05', '0.1', '0.2', '0.5', '1', '2']
+    """
+    found = [value for value in values if value is not None and 0 < value < math.inf] or [1.0]
+    low, high = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
+    steps = [step * 10.0**decade for decade in range(low, high + 1) for step in (1, 2, 5)]
+    first = max((i for i, step in enumerate(steps) if step <= min(found)), default=0)
+    last = min((i for i, step in enumerate(steps) if step >= max(found)), default=len(steps) - 1)
+    shown = steps[first : last + 1]
+    return {"tickvals": shown, "ticktext": [f"{step:.6g}" for step in shown]}
 
 
 def tall(rows: float) -> int:

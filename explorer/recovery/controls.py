@@ -27,7 +27,7 @@ class Control:
 
 
 def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
-    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own.
+    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own; none that it is itself.
 
     Random pruning keeps the ratio of each part, so that only the choice within the parts differs.
     """
@@ -35,14 +35,15 @@ def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
     drawn = [
         Control(f"random pruning, seed {seed}", "Does the criterion matter, or only the ratios?",
                 replace(recipe, criterion=Choice("random"), seed=seed), replace(plan, seeds=(seed,)))
-        for seed in plan.seeds
+        for seed in plan.seeds if recipe.criterion.name != "random"
     ]  # fmt: skip
+    scratch = Control("from scratch", "Are the old weights worth anything, or only the smaller architecture (Liu et al. 2019)?",
+                      recipe, replace(plan, method="scratch", schedule="one_cycle", distillation_weight=0.0))  # fmt: skip
     return (
         Control("dense, same budget", "Would the dense model have gained as much from the same training?", Recipe(), simple),
         *drawn,
-        Control("from scratch", "Are the old weights worth anything, or only the smaller architecture (Liu et al. 2019)?",
-                recipe, replace(plan, method="scratch", schedule="one_cycle", distillation_weight=0.0)),
-    )  # fmt: skip
+        *([scratch] if plan.method != "scratch" else []),
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Every point is a recovery of its own, kept on disk like any other, so a curve th
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from ..building import prepare
@@ -57,7 +58,9 @@ def _together(arms: Sequence[Arm]) -> Measurement:
     if len(arms) == 1:
         return first
     over = spread([arm.measurement.accuracy or 0.0 for arm in arms])
-    return replace(first, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high)
+    losses = [arm.measurement.loss for arm in arms if arm.measurement.loss is not None]
+    loss = mean(losses) if losses else None
+    return replace(first, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high, loss=loss)
 
 
 @dataclass(frozen=True)

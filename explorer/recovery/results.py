@@ -10,7 +10,7 @@ from ..graph.export import ModelGraph
 from ..masking import Cut
 from ..values import Masks, Recipe, Report, Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
-from .controls import controls
+from .controls import Control, controls
 from .kept import done
 from .recover import GONE, recovered_model
 from .training_plan import RecoveryPlan
@@ -37,6 +37,14 @@ def dense_control(subject: Subject, plan: RecoveryPlan, conditions: Conditions, 
     control = controls(Recipe(), plan)[0]
     found = finished(key_of(subject, control.recipe, control.plan, conditions), root) if plan.trained_epochs else None
     return found.recovered[0] if found else None
+
+
+def known_controls(
+    subject: Subject, found: Recovery, conditions: Conditions, root: Path | None = None
+) -> tuple[tuple[Control, Recovery | None], ...]:
+    """The fair controls of a recovery, each with what it came to, if it was brought to its end on this machine."""
+    fair = controls(found.recipe, found.plan) if found.plan.trained_epochs else ()
+    return tuple((c, finished(key_of(subject, c.recipe, c.plan, conditions), root)) for c in fair)
 
 
 def recovered_masks(key: str, root: Path | None = None) -> Masks:

@@ -14,13 +14,12 @@ from ..labels import GLOSSARY, LABELS
 from ..registry import CRITERIA
 from ..statistics import format_drop
 from ..values import Choice
-from . import layout, session, watched
+from . import disputed, layout, session, watched
 
 LANE, DUEL_LANE = "criteria", "duel"
 ASKED = "duel asked for"
 GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
 SAMPLES = 2_048  # of a measurement, at most
-SHOWN = 24  # disputed channels
 USUAL = 30  # per cent of the channels
 PLAIN = {"displayModeBar": False}
 MEASURES: dict[Measure, str] = {"spearman": "Ranking", "kendall": "Pairs", "overlap": "Kept channels"}
@@ -109,7 +108,8 @@ def draw() -> None:
         st.subheader("Who is right?", anchor=False)
         watched.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
     st.subheader("Disputed channels", anchor=False)
-    watched.watched("criteria disputes", _disputes, LANE)
+    watched.watched("criteria disputes", lambda: disputed.draw(_found(), _key()), LANE, disputed.LANE, facet=_disputed_facet,
+                    progress=True)  # fmt: skip
 
 
 def _draw_question() -> None:
@@ -165,21 +165,9 @@ def _matrix() -> None:
     st.caption(f"{TITLES[measure]}. {MEANINGS[measure]}{mean}")
 
 
-def _disputes() -> None:
-    found = _found()
-    if found is None:
-        st.caption("Waiting for the ratings …")
-    elif found.group == ALL:
-        st.caption("Choose one group above: these are the channels on which the vote of the criteria is closest.")
-    elif not found.disputed:
-        st.caption("None: at this ratio every criterion keeps the same channels.")
-    else:
-        rows = [{LABELS["channel"]: dispute.channel, "For keeping": 100 * dispute.share, "Kept by": ", ".join(dispute.kept_by),
-                 "Removed by": ", ".join(dispute.removed_by)} for dispute in found.disputed[:SHOWN]]  # fmt: skip
-        share = st.column_config.ProgressColumn("For keeping", format="%.0f %%", min_value=0, max_value=100)
-        st.dataframe(rows, hide_index=True, width="stretch", column_config={"For keeping": share})
-        more = f" The first {SHOWN} of them." if len(found.disputed) > SHOWN else ""
-        st.caption(f"{len(found.disputed):,} channels are disputed, those with the closest vote first.{more}")
+def _disputed_facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return _key(), _group(), _ratio(), state.version, disputed.facet()
 
 
 # --------------------------------------------------------------------------- who is right?

@@ -6,11 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from ..deciding import reach
+from ..errors import ExplorerError
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, REDUCTIONS, Choice, Recipe
-from . import budgets, layout, recipe_files, scanning, session, snapshots, watched, widgets
+from . import budgets, clocked, layout, recipe_files, scanning, session, snapshots, watched, widgets
 from .console.strips import MODES, Mode, in_mode, with_pattern
-from .presets import Allotment, Preset, available, fill, follow
+from .presets import GRANULARITY, Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
@@ -175,6 +177,26 @@ def _allocator() -> None:
         name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
         st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
         widgets.free_form(ALLOCATORS[name], key=name)
-        st.slider("Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"])
-        st.button("Apply", "apply", "Locked faders stay where they are.", lambda: session.attempt(take), type="primary")
+        st.caption(layout.plain(_reach(name)))
+        target = st.slider("Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"])
+        params = widgets.filled_in(ALLOCATORS[name], key=name)
+        if clocked.is_wanted(params):
+            clocked.draw(name, params, target / 100)
+        else:
+            st.button("Apply", "apply", "Locked faders stay where they are.", lambda: session.attempt(take), type="primary")
         budgets.draw()
+
+
+def _reach(name: str) -> str:
+    """Which targets can be met with the faders that are locked now, before one is chosen."""
+    params = widgets.filled_in(ALLOCATORS[name], key=name)
+    ends = []
+    for bank in MODES[session.mode()]:
+        how: dict[str, Any] = {"params": params, "losses": scanning.losses().get(bank)}
+        locked = frozenset(part for other, part in session.locks() if other == bank)
+        try:
+            low, high = reach(session.subject(), session.graph(), session.recipe(), name, GRANULARITY[bank], locked, **how)
+        except ExplorerError as error:
+            return str(error)
+        ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")
+    return f"Can be met: {', '.join(ends)}."

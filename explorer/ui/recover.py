@@ -19,7 +19,6 @@ from ..recovery.exporting import export_recovered
 from ..recovery.recover import recover
 from ..recovery.run import TRAINING
 from ..recovery.values import Recovery, finite
-from ..statistics import format_accuracy, format_drop
 from . import layout, recovered_runs, recovery_curve, recovery_plan, session
 from .watched import hurry, watched
 
@@ -55,7 +54,7 @@ def draw() -> None:
         watched("recovery cost", _cost, COST_LANE)
     watched("recovery status", _status, LANE, facet=_status_facet, progress=True)
     _draw_figures()
-    watched("recovery outcome", _outcome, LANE, facet=_outcome_facet)
+    watched("recovery outcome", _outcome, LANE, recovered_runs.CONTROL, facet=_outcome_facet)
     watched("recovery kept", lambda: recovered_runs.draw(_shown()), *recovered_runs.LANES, LANE,
             facet=lambda: recovered_runs.facet(_shown()), progress=True)  # fmt: skip
     if not session.recipe().is_empty:
@@ -202,15 +201,17 @@ def _loss() -> None:
 
 def _outcome_facet() -> Hashable:
     found = _shown()
-    return found and (found.key, len(found.arms), found.finished)
+    return found and (found.key, len(found.arms), found.finished, *session.versions([recovered_runs.CONTROL]).values())
 
 
 def _outcome() -> None:
     found = _shown()
     if found is None:
         return
-    st.plotly_chart(recovery_arms(found), width="stretch", key="recovery arms", config=PLAIN)
-    for sentence in _sentences(found):
+    fair = recovered_runs.fair(found)
+    drawn = recovery_arms(found, [(name, arm.measurement) for name, arm in fair])
+    st.plotly_chart(drawn, width="stretch", key="recovery arms", config=PLAIN)
+    for sentence in (*_sentences(found), *(recovered_runs.sentence(name, arm, found) for name, arm in fair)):
         st.caption(layout.plain(sentence))
     if found.finished:
         _download(found)
@@ -221,10 +222,7 @@ def _outcome() -> None:
 def _sentences(found: Recovery) -> Iterator[str]:
     """The change of each arm in words, with its range."""
     for arm in found.arms:
-        measured = arm.measurement
-        counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
-        loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
-        yield f"{arm.name}: {counted}; {format_drop(arm.drop)}{loss}."
+        yield recovered_runs.sentence(arm.name, arm, found)
     if len(found.recovered) > 1:
         over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
         yield f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to {over.high * 100:.1f})."

@@ -1,4 +1,4 @@
-"""What a finished recovery still lacks, drawn from the session: the dense model's equal training, a place among the runs."""
+"""What a finished recovery still lacks, drawn from the session: fair controls, trained as long, and a place among the runs."""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
@@ -6,28 +6,30 @@ from typing import Any
 
 import streamlit as st
 
-from ..job_state import JobState
-from ..recovery.controls import controls
+from ..job_state import JobState, Progress
+from ..recovery.controls import Control, controls
 from ..recovery.keeping import keep
 from ..recovery.recover import recover
-from ..recovery.results import dense_control
-from ..recovery.values import Recovery
+from ..recovery.results import known_controls
+from ..recovery.values import Arm, Recovery
 from ..statistics import format_accuracy, format_drop
-from ..values import Recipe
 from . import layout, runs, session
 
 KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)
-FAIR = "Trains the dense model with the same plan: without it, a gain might come from more training, not from this model."
+FAIR = (
+    "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without them, a gain might come "
+    "from more training, from the ratios or from the architecture alone."
+)
 WHERE = "It stands on the **Compare** page, below the run of its recipe."
 
 
 def draw(found: Recovery | None) -> None:
-    """The control and the button, once the recovery is finished."""
+    """The controls and the button, once the recovery is finished."""
     if found is None or not found.finished:
         return
     if found.plan.trained_epochs:
-        _draw_control(found)
+        _draw_controls(found)
     _draw_keep(found)
 
 
@@ -36,23 +38,47 @@ def facet(found: Recovery | None) -> Hashable:
     return found and (found.key, found.finished), tuple(session.versions(LANES).values())
 
 
-# --------------------------------------------------------------------------- the dense model, trained as long
+# --------------------------------------------------------------------------- fair controls
 
 
-def _draw_control(found: Recovery) -> None:
-    known, state = dense_control(session.subject(), found.plan, session.conditions()), session.lane_state(CONTROL)
-    if known is not None:
-        counted = format_accuracy(known.measurement.correct or 0, known.measurement.samples, found.total_samples)
-        loss = "" if known.measurement.loss is None else f"; loss {known.measurement.loss:.3f}"
-        st.caption(layout.plain(f"dense, after as much training: {counted}; {format_drop(known.drop)}{loss}."))
-    elif state.busy and state.key == found.key:
-        _draw_progress(state, "Training the dense model")
+def fair(found: Recovery) -> list[tuple[str, Arm]]:
+    """The controls that were trained, by name; one arm a seed."""
+    if not found.finished:
+        return []
+    known = known_controls(session.subject(), found, session.conditions())
+    return [(_named(control, arm), arm) for control, other in known if other for arm in other.recovered]
+
+
+def _named(control: Control, arm: Arm) -> str:
+    """With its seed, once."""
+    seed = arm.name.rpartition(", ")[2]
+    return control.name if control.name.endswith(seed) else f"{control.name}, {seed}"
+
+
+def sentence(name: str, arm: Arm, found: Recovery) -> str:
+    """The change of an arm in words, with its range."""
+    measured = arm.measurement
+    counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
+    loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
+    return f"{name}: {counted}; {format_drop(arm.drop)}{loss}."
+
+
+def _draw_controls(found: Recovery) -> None:
+    missing = [c for c, other in known_controls(session.subject(), found, session.conditions()) if other is None]
+    state = session.lane_state(CONTROL)
+    if state.busy and state.key == found.key:
+        _draw_progress(state, state.progress.label if state.progress else "Training the controls")
         st.button("Stop", "stop control", on_click=lambda: session.cancel(CONTROL, found.key), type="tertiary")
-    else:
-        st.button("Train the dense model as long", "train control", FAIR, on_click=runs.begin, args=(_train, found),
-                  icon=":material/balance:", type="tertiary")  # fmt: skip
-        if state.error and state.key == found.key:
-            layout.draw_notice(state.error)
+        return
+    if not missing:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Train the fair controls", "train control", FAIR, on_click=runs.begin, args=(_train, found),
+                  icon=":material/balance:")  # fmt: skip
+        epochs = sum(len(c.plan.seeds) * c.plan.trained_epochs for c in missing)
+        st.caption(layout.plain(f"{', '.join(c.name for c in missing)}: {epochs:,} epochs in all."))
+    if state.error and state.key == found.key:
+        layout.draw_notice(state.error)
 
 
 def _draw_progress(state: JobState, words: str) -> None:
@@ -62,11 +88,13 @@ def _draw_progress(state: JobState, words: str) -> None:
 
 
 def _train(found: Recovery) -> None:
+    """One control after another, those that are known at once."""
     subject, graph, how = session.subject(), session.graph(), replace(session.conditions(), latency=False)
-    control = controls(Recipe(), found.plan)[0]
 
     def run() -> Iterator[Any]:
-        yield from recover(subject, graph, control.recipe, control.plan, how)
+        for control in controls(found.recipe, found.plan):
+            for step in recover(subject, graph, control.recipe, control.plan, how):
+                yield replace(step, label=f"{control.name}: {step.label.lower()}") if isinstance(step, Progress) else step
 
     session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
     session.resume(CONTROL)

@@ -1,0 +1,111 @@
+"""One-shot, recalibrated, retrained, iterative, at random and from scratch: every way back, trained alike."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from .. import paths
+from ..engine import Conditions
+from ..errors import RecipeError
+from ..held_out import held_out
+from ..job_state import Progress
+from ..recovery.cost import counted
+from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
+from ..recovery.training_plan import suggested
+from ..registry import CRITERIA
+from ..statistics import format_accuracy
+from ..store import Store
+from ..values import Choice, Recipe
+from .model import add_device, add_model, opened, set_up
+from .output import note, percent, plain, print_json, progress, table
+from .prune import write
+from .recipe import one_ratio
+
+USUAL = TablePlan()
+COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add = parser.add_argument
+    ratios, seeds = (",".join(map(str, values)) for values in (USUAL.ratios, USUAL.seeds))
+    add("--ratios", default=ratios, metavar="R,...", help=f"of all single weights that go (default: {ratios})")
+    add("--kinds", default=",".join(KINDS), metavar="NAME,...", help="weight, channel (down to as many parameters), or both")
+    add("--criterion", default="l1", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
+    add("--epochs", type=int, metavar="N", help="of every arm (default: half of those that the model was trained for)")
+    add("--seeds", default=seeds, metavar="N,...", help=f"of every arm (default: {seeds})")
+    add("--rates", metavar="X,...", help="learning rates that each arm chooses from, on the tuning split (default: four)")
+    add("--samples", type=int, metavar="N", help="measure on the first N (default: all)")
+    add("--held-out", action="store_true", help="measure on held-out data, which no rate was chosen on; the opening is counted")
+    add("--dry-run", action="store_true", help="only say how much would be trained")
+    add("-o", "--output", metavar="FILE", help="the JSON file to write, anew after each arm")
+    add("--json", action="store_true", help="one JSON document instead of text")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table; stopped by Ctrl+C, the same command goes on where it was.
+
+    Raises:
+        ExplorerError: the model, the plan or the data are not as they must be.
+    """
+    device = set_up(arguments.device)
+    subject, graph = opened(arguments)
+    epochs = arguments.epochs or max(2, subject.card.get("training", {}).get("epochs", 20) // 2)
+    plan = _plan(arguments, rates_of(subject), epochs)
+    each = counted(subject, suggested(subject, epochs=epochs))
+    if arguments.dry_run:
+        return print(f"{trainings(plan):,} trainings of {epochs} epochs: {trainings(plan) * each.samples:,} samples.")
+    conditions, opening = Conditions(arguments.samples, "tuning", device, latency=False), ""
+    if arguments.held_out:
+        conditions, opening = held_out(subject, conditions, Store(paths.cache()))
+        conditions = replace(conditions, latency=False)
+    rows: Sequence[Row] = ()
+    for step in recovery_table(subject, graph, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
+        if isinstance(step, Progress):
+            progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
+            continue
+        for row in step[len(rows) :]:
+            note(" ".join(cells(row)[:4]))
+        rows = step
+        if arguments.output:
+            write(arguments.output, (json.dumps(_document(subject.name, plan, conditions, rows), indent=1) + "\n").encode())
+    progress("")
+    if arguments.json:
+        return print_json(_document(subject.name, plan, conditions, rows))
+    head = f"{subject.name}, {conditions.split.replace('_', '-')} split; {epochs} epochs for every arm that trains"
+    return print("\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])]))
+
+
+def _plan(arguments: argparse.Namespace, rates: tuple[float, ...], epochs: int) -> TablePlan:
+    kinds = tuple(arguments.kinds.split(","))
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise RecipeError(f"--kinds takes {' and '.join(KINDS)}, got {arguments.kinds[:80]!r}.")
+    return TablePlan(
+        tuple(one_ratio(word, "ratios") for word in arguments.ratios.split(",")), epochs, _numbers(arguments.seeds, "seeds", int),
+        _numbers(arguments.rates, "rates", float) if arguments.rates else rates, kinds,
+    )  # fmt: skip
+
+
+def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(kind(word) for word in text.split(","))
+    except ValueError as error:
+        raise RecipeError(f"--{flag} takes numbers with commas between them, got {text[:80]!r}.") from error
+
+
+def cells(row: Row) -> list[Any]:
+    """A row of the printed table."""
+    first, over = row.measured[0], row.accuracy
+    measured = format_accuracy(first.correct or 0, first.samples, first.samples)
+    if over.seeds > 1:
+        measured = f"{percent(over.mean)} ({over.low * 100:.1f} to {over.high * 100:.1f}), {over.seeds} seeds"
+    loss = sum(one.loss or 0.0 for one in row.measured) / len(row.measured)
+    rate = "" if row.learning_rate is None else f"{row.learning_rate:g}"
+    return [row.kind or "nothing", percent(row.ratio), row.arm, measured, rate, first.nonzero_params, row.macs, f"{loss:.3f}"]
+
+
+def _document(name: str, plan: TablePlan, conditions: Conditions, rows: Sequence[Row]) -> Mapping[str, Any]:
+    return plain({"model": name, "split": conditions.split, "plan": asdict(plan), "rows": [row.to_json() for row in rows]})
