@@ -14,6 +14,7 @@ from .deciding import decide
 from .graph.coupling import layer_of
 from .graph.export import ModelGraph, count_macs
 from .masking import Cut, expand, positions
+from .memory_order import in_usual_order, laid_out
 from .recovery.bias_correction import correct_biases, kept_outputs
 from .recovery.bn_recalibration import recalibrate
 from .signals.graph_run import fixed_batch
@@ -30,14 +31,7 @@ def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu"
     with torch.no_grad():
         for name, mask in expand(masks, graph.profile, shapes).items():
             model.get_parameter(name).mul_(mask)
-    return model.to(device)  # its code may expect the usual order in memory
-
-
-def laid_out(model: nn.Module, device: str) -> nn.Module:
-    """The model on the device; one with images in channels_last, which convolutions prefer. Changes the given model."""
-    if any(p.dim() == 4 for p in model.parameters()):
-        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.to(device)
+    return laid_out(in_usual_order(model), device)
 
 
 def _outcomes(

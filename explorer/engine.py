@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .architecture import state_of
-from .building import Candidate, build, described, laid_out, prepare
+from .building import Candidate, build, described, prepare
 from .cache import Cache
 from .capture import captured
 from .deciding import allocate, calibrate, decide, masks_for, scores_for
@@ -30,7 +30,7 @@ from .values import Drop, Measurement, Recipe, Report, Split, Subject
 
 __all__ = [
     "Candidate", "Conditions", "allocate", "baseline", "build", "calibrate", "decide", "described", "drop_between",
-    "first_look", "fitting_batch", "laid_out", "masks_for", "measure", "prepare", "prune", "scores_for", "split_for", "stream",
+    "first_look", "fitting_batch", "masks_for", "measure", "prepare", "prune", "scores_for", "split_for", "stream",
 ]  # fmt: skip
 
 # a forward holds about three of its largest activations at a time, and should take no more than this

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .beside import until_quiet
 from .environment import environment
 from .errors import CancelledError
+from .memory_order import laid_out
 
 WARM_UP_ROUNDS = 3
 FEWEST_ROUNDS = 6  # the extremes of fewer ratios enclose the true median less often than 95 % of the time
@@ -182,10 +183,7 @@ def _prepare(
     rows = torch.arange(batch) % len(example)
     inputs = example.detach().cpu()[rows].to(device).contiguous(memory_format=layout)
     # the models are shared between users: moving one, or changing its memory layout, would change it for all
-    ready = {name: copy.deepcopy(model).to(device).eval() for name, model in models.items()}
-    if example.dim() == 4:
-        ready = {name: model.to(memory_format=layout) for name, model in ready.items()}  # type: ignore[call-overload]
-    return ready, inputs
+    return {name: laid_out(copy.deepcopy(model), device).eval() for name, model in models.items()}, inputs
 
 
 def forward_ms(model: nn.Module, inputs: Tensor, device: torch.device) -> float:

@@ -198,7 +198,7 @@ def test_requested_and_achieved_stand_in_a_table_with_the_reason(prune):
     rows = [row.replace("\u200b", "").split("\t") for row in prune.page.locator(".parts tr").all_inner_texts()]
     assert rows[0][:4] == ["Part", "Asked for", "Removed", "Units"]
     assert rows[1:] == [
-        ["Channels"], ["conv1", "30 %", "31.25 %", "5 of 16", "5 of 16 is the nearest whole number"],
+        ["Channels"], ["conv1", "30 %", "31.25 %", "5 of 16", "nearest whole number"],
         ["conv2", "0 %", "6.25 %", "2 of 32", "2 removed by hand"], ["Weights"], ["fc", "50 %", "50 %", "160 of 320", ""],
     ]  # fmt: skip
 

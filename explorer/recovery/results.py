@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..engine import Candidate, Conditions, decide, described, laid_out, measure
+from ..engine import Candidate, Conditions, decide, described, measure
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import Cut
+from ..memory_order import laid_out
 from ..values import Masks, Recipe, Report, Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..compaction import Builder, boundary
-from ..engine import laid_out
 from ..graph.export import ModelGraph
 from ..graph.reuse import Detour, batch_kind, can_be_stacked, can_start_anywhere
+from ..memory_order import laid_out
 from ..values import Masks, Subject
 
 DENSE = Masks({}, {})

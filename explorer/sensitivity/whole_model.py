@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..engine import laid_out
 from ..evaluation import batch_size
 from ..graph.export import ModelGraph
+from ..memory_order import in_usual_order, laid_out
 from ..values import Masks, Subject
 from .branching import Found
 
@@ -21,7 +21,7 @@ class WholeModel:
     """
 
     def __init__(self, subject: Subject, graph: ModelGraph, device: str, masks_of: Callable[[str, float], Masks]):
-        self._model = laid_out(copy.deepcopy(subject.model), device)
+        self._model = laid_out(in_usual_order(copy.deepcopy(subject.model)), device)
         self.batch = batch_size(device)
         self._layers, self._masks_of = graph.profile.prunable_layers, masks_of
 

@@ -200,7 +200,7 @@ def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     """The letters of each operand and of the output, with what an equation leaves unsaid: dots, and the output itself.
 
     >>> spelled("...i, ...ij", [3, 4]), spelled("b i, o i -> b o", [2, 2])
-    ((['BAi', 'CBAij'], 'CBAj'), (['bi', 'oi'], 'bo'))
+    ((['BAi', 'BAij'], 'BAj'), (['bi', 'oi'], 'bo'))
     """
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     spare = [letter for letter in ascii_uppercase + ascii_lowercase if letter not in equation]

@@ -1,0 +1,32 @@
+"""In which order a model's pictures lie in memory: channels_last, which convolutions prefer, unless its code may need another."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def laid_out(model: nn.Module, device: str | torch.device) -> nn.Module:
+    """The model on the device, and in channels_last where it reads pictures; changes the given model."""
+    if not is_usual(model) and any(p.dim() == 4 for p in model.parameters()):
+        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.to(device)
+
+
+def in_usual_order(model: nn.Module) -> nn.Module:
+    """Let a model get every picture in the usual order; changes the given model, and copies of it keep that.
+
+    Code that nobody could read as a graph may flatten a picture with `view`, which fails in channels_last.
+    """
+    if not is_usual(model):
+        model.register_forward_pre_hook(_straighten)
+    return model
+
+
+def is_usual(model: nn.Module) -> bool:
+    """Whether the model was given to `in_usual_order`, or is a copy of one that was."""
+    return _straighten in model._forward_pre_hooks.values()
+
+
+def _straighten(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.contiguous() if isinstance(value, Tensor) else value for value in inputs)
