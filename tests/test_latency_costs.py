@@ -153,8 +153,6 @@ def test_on_the_page_a_plan_is_measured_and_taken_as_one_step(clock, own_cache):
     with offering("digits-cnn"):
         page = opened("prune")
         assert "Can be met: channels 0 to " in words(page)
-        page.button(key="scan channels").click()
-        until(page, lambda page: "scan channels" not in keys(page) and "stop scan" not in keys(page))
         page.selectbox(key="allocator").set_value("sensitivity_budget").run()
         assert "Can be met: channels 0 to " in words(page)
         page.selectbox(key="sensitivity_budget.saves").set_value("latency").run()
