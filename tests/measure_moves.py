@@ -24,6 +24,7 @@ from take_screenshot import COMMAND, wait_for
 
 from explorer import paths
 from explorer.commands.app import free_port
+from explorer.values import Choice, Recipe
 
 PATIENCE = 300_000  # ms
 REST_MS = 1500  # between a last number and the next move
@@ -117,11 +118,11 @@ def served(models: Sequence[str]) -> Iterator[str]:
             server.wait(20)
 
 
-def opened(browser: Browser, address: str, model: str) -> Page:
+def opened(browser: Browser, address: str, model: str, query: str = "") -> Page:
     """The Prune page of a model, measured and at rest."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.add_init_script(f"(() => {{{CLOCK}}})()")
-    page.goto(f"{address}/?model={model}")
+    page.goto(f"{address}/?model={model}{query}")
     page.get_by_text("Final: measured").first.wait_for(timeout=PATIENCE)
     page.wait_for_timeout(REST_MS)
     return page
@@ -160,8 +161,8 @@ def measured(browser: Browser, address: str, model: str, count: int) -> list[Mov
 
 
 def start_scan(browser: Browser, address: str) -> None:
-    """In a tab of its own."""
-    page = opened(browser, address, SCANNED)
+    """In a tab of its own, by a criterion that the model brings no scan for."""
+    page = opened(browser, address, SCANNED, f"&recipe={Recipe(criterion=Choice('l2')).to_url()}")
     page.get_by_role("button", name="Measure the sensitivity of channels").click()
     page.get_by_text("each part alone, about").first.wait_for(timeout=PATIENCE)
 
