@@ -322,6 +322,7 @@ def test_an_installed_command_serves_with_the_pages_own_settings(tmp_path):
     done = subprocess.run([sys.executable, command, MLP, "--no-browser"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
                           capture_output=True, text=True, timeout=120)  # fmt: skip
     assert done.stdout.split() == ["False", "False", "False", "none", "127.0.0.1"], done.stderr
+    assert "restart streamlit" not in done.stderr
 
 
 def test_a_port_that_is_taken_is_refused_and_not_chosen():

@@ -1,5 +1,6 @@
 """Start the page in this process."""
 
+import logging
 import sys
 import threading
 import webbrowser
@@ -30,6 +31,8 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
     threading.Thread(target=resources.look_ahead, name="explorer-look-ahead").start()
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command is bin/
     sys.argv = [str(SCRIPT)]
+    # of the options that are set here Streamlit says that they changed, and asks for a restart
+    logging.getLogger("streamlit.config").addFilter(lambda record: "An update to the" not in record.getMessage())
     # headless, because otherwise Streamlit covers the page with advertisements of its own
     app = st.App(SCRIPT, routes=[news.route(), *doors.routes()])
     app.run(config={"server.address": host, "server.port": port, "server.headless": True})
