@@ -62,7 +62,7 @@ def test_a_training_runs_to_its_downloads():
     shown = words(app)
     assert "one-shot: " in shown and "recalibrated: " in shown and "450 of 450" in shown
     assert {button.proto.label for button in app.get("download_button")} == {"Recovered model", "Report"}
-    assert len(app.get("plotly_chart")) == 3
+    assert len(charts(app)) == 3
     assert "start recovery" not in [button.key for button in app.button]
     number(app, "Epochs").set_value(3)
     fine(app.run())

@@ -1,7 +1,7 @@
 """Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what came of it."""
 
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,8 @@ from ..recovery.recover import recover
 from ..recovery.run import TRAINING
 from ..recovery.values import Recovery, finite
 from . import layout, recovered_runs, recovery_curve, recovery_plan, session
+from .live_figure import bring_plotly, in_place
+from .pushed import pushed
 from .watched import hurry, watched
 
 LANE, COST_LANE = "recovery", "cost"
@@ -47,6 +49,7 @@ def draw() -> None:
     if session.recipe().is_empty and _shown() is None:
         st.info(EMPTY, icon=":material/swipe_up:")
         return
+    bring_plotly()
     if not session.recipe().is_empty:
         st.caption(layout.plain(_what()))
         recovery_plan.draw()
@@ -174,9 +177,10 @@ def _draw_figures() -> None:
     with st.container(key="below"):  # whose columns wrap where the page is narrow
         left, right = st.columns(2, gap="large")
     with left:
-        watched("recovery accuracy", _accuracy, LANE, facet=lambda: (found := _shown()) and (found.key, len(found.epochs)))
+        facet = lambda: (found := _shown()) and (found.key, len(found.epochs))  # noqa: E731
+        pushed("recovery accuracy", "figure", partial(_live, recovery_accuracy), LANE, facet=facet)
     with right:
-        watched("recovery loss", _loss, LANE, facet=_loss_facet)
+        pushed("recovery loss", "figure", partial(_live, recovery_loss), LANE, facet=_loss_facet)
 
 
 def _loss_facet() -> Hashable:
@@ -184,16 +188,9 @@ def _loss_facet() -> Hashable:
     return found and (found.key, len(found.epochs), len(found.losses) // LOSSES_A_DRAWING)
 
 
-def _accuracy() -> None:
+def _live(figure: Callable[[Recovery], Any]) -> dict[str, Any]:
     found = _shown()
-    if found is not None and found.epochs:
-        st.plotly_chart(recovery_accuracy(found), width="stretch", key="recovery accuracy", config=PLAIN)
-
-
-def _loss() -> None:
-    found = _shown()
-    if found is not None and found.epochs:
-        st.plotly_chart(recovery_loss(found), width="stretch", key="recovery loss", config=PLAIN)
+    return in_place(figure(found), found.key) if found is not None and found.epochs else {}
 
 
 # --------------------------------------------------------------------------- what came of it

@@ -11,6 +11,8 @@ from ..figures.recovery_curve import recovery_curve as drawn_curve
 from ..recovery.curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ..recovery.training_plan import RecoveryPlan
 from . import layout, runs, session
+from .live_figure import in_place
+from .pushed import pushed
 from .recovery_plan import duration
 from .watched import watched
 
@@ -38,7 +40,7 @@ def draw(plan: RecoveryPlan) -> None:
         st.segmented_control("Points", list(STEPS), default=3, key=POINTS, required=True)
         st.segmented_control("Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True)
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
-    watched("recovery curve", _figure, LANE, facet=_facet)
+    pushed("recovery curve", "figure", _figure, LANE, facet=_facet)
 
 
 def _usual() -> Axis:
@@ -87,8 +89,9 @@ def _begin(plan: RecoveryPlan) -> None:
     session.job(LANE, key, run)
 
 
-def _figure() -> None:
+def _figure() -> dict[str, Any]:
     found = session.lane_state(LANE).value
-    if isinstance(found, RecoveryCurve) and found.points and found.points[0].recovery.subject["id"] == session.subject().id:
-        axis: Axis = session.shown(AGAINST) or _usual()
-        st.plotly_chart(drawn_curve(found, axis), width="stretch", key="recovery curve figure", config={"displayModeBar": False})
+    if not isinstance(found, RecoveryCurve) or not found.points or found.points[0].recovery.subject["id"] != session.subject().id:
+        return {}
+    axis: Axis = session.shown(AGAINST) or _usual()
+    return in_place(drawn_curve(found, axis), (session.subject().id, axis))
