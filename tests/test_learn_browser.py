@@ -17,6 +17,8 @@ def test_a_curve_is_drawn_by_hand_and_by_keys_and_then_scored(page, served):
     page.goto(f"{served}/learn?lesson=what_pruning_is&step=4")
     points = page.locator(".sketch .knob")
     expect(points).to_have_count(9, timeout=PATIENCE)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
+    points.nth(0).hover()  # waits until it stands still
     first, last = points.nth(0).bounding_box(), points.nth(8).bounding_box()
     page.mouse.move(first["x"], first["y"])
     page.mouse.down()
