@@ -82,6 +82,7 @@ def test_long_work_is_timed_less_often(monkeypatch):
     assert len(interleaved(lambda index: (quick, quick), 7, long_count=2).ours) == 7
     assert len(interleaved(lambda index: (quick, long), 7, long_count=2).ours) == 2
     assert len(interleaved(lambda index: (long, quick), 7).ours) == 7
+    assert len(interleaved(lambda index: (long if index == 7 else quick, quick), 7, long_count=2).ours) == 7  # only the first was
 
 
 def test_twice_the_work_is_found_and_missed():

@@ -31,7 +31,7 @@ def recipe_at(graph: ModelGraph, structured: bool, step: float) -> Recipe:
     """Half of everything, or a bit more, so that no two pairs ask for the same recipe.
 
     Args:
-        step: in [0, 1).
+        step: in [0, 1].
     """
     ratio = 0.5 + 0.2 * step
     if structured:

@@ -38,11 +38,11 @@ class Normalisation:
     std: tuple[float, ...] = (1.0,)
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(n, channels, ...) of any dtype -> the same shape in float32."""
+        """(n, channels, ...) of any dtype -> the same shape in float32, in memory of its own."""
         shape = (1, -1) + (1,) * (raw.dim() - 2)
         mean = torch.tensor(self.mean, device=raw.device).view(shape)
         std = torch.tensor(self.std, device=raw.device).view(shape)
-        return (raw.float() * self.scale - mean) / std
+        return raw.to(torch.float32, copy=True).mul_(self.scale).sub_(mean).div_(std)
 
 
 @dataclass(frozen=True)
