@@ -290,7 +290,7 @@ def test_zeros_that_the_model_came_with_are_no_news():
 def test_what_is_not_measured_is_not_invented():
     accuracy, _, size, _, latency = cards(report(measured(), stage="live"))
     assert (accuracy.value, size.value, latency.value) == (WAITING, WAITING, WAITING)
-    assert cards(report(measured(), stage="final"))[0].value == "not measured"
+    assert cards(report(measured(), stage="final"))[0].value == "no data"
 
 
 def test_the_accuracy_card_states_range_samples_and_verdict(digits):

@@ -176,7 +176,7 @@ def test_a_model_without_data_shows_everything_but_accuracy():
     settings.configure(settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None)))
     app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
     shown = told(app)["cards"]
-    assert shown["Accuracy"]["value"] == "not measured" and shown["Parameters"]["value"].endswith("k")
+    assert shown["Accuracy"]["value"] == "no data" and shown["Parameters"]["value"].endswith("k")
     assert any("came without data" in caption.value for caption in app.caption)
     assert not app.error
 

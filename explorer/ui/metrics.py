@@ -98,7 +98,7 @@ def _card(
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
     if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
-        return _card("Accuracy", "not measured" if report.stage == "final" else WAITING, colour="normal")
+        return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
     accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
     notes = [f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of {report.total_samples:,}"]
     if report.recipe.is_empty or report.drop is None:
