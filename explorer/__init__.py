@@ -1,4 +1,5 @@
-"""Pruning Explorer: slide pruning ratios of a PyTorch model and see measured accuracy, size, compute and latency.
+"""Pruning Explorer: slide pruning ratios of a PyTorch model and see measured accuracy, size, compute and
+latency.
 
 The public names are loaded when they are first used, so that `import explorer` stays light.
 """
@@ -22,22 +23,69 @@ if TYPE_CHECKING:
     from .values import Choice, Drop, Masks, Measurement, Recipe, Report, Subject, Task
 
 HOMES = {
-    "load": "loaders", "analyse": "graph.export",
-    "prune": "engine", "stream": "engine", "allocate": "engine", "masks_for": "engine", "Conditions": "engine",
-    "compact": "compaction", "strength_curve": "curves", "export": "exporters", "ExplorerError": "errors",
-    "Choice": "values", "Drop": "values", "Masks": "values", "Measurement": "values", "Recipe": "values", "Report": "values",
-    "Subject": "values", "Task": "values",
-    "ALLOCATORS": "registry", "CRITERIA": "registry", "DATA": "registry", "EXPORTERS": "registry", "LOADERS": "registry",
+    "load": "loaders",
+    "analyse": "graph.export",
+    "prune": "engine",
+    "stream": "engine",
+    "allocate": "engine",
+    "masks_for": "engine",
+    "Conditions": "engine",
+    "compact": "compaction",
+    "strength_curve": "curves",
+    "export": "exporters",
+    "ExplorerError": "errors",
+    "Choice": "values",
+    "Drop": "values",
+    "Masks": "values",
+    "Measurement": "values",
+    "Recipe": "values",
+    "Report": "values",
+    "Subject": "values",
+    "Task": "values",
+    "ALLOCATORS": "registry",
+    "CRITERIA": "registry",
+    "DATA": "registry",
+    "EXPORTERS": "registry",
+    "LOADERS": "registry",
     "SAMPLES": "registry",
-    "recover": "recovery.recover", "recovered_model": "recovery.recover", "RecoveryPlan": "recovery.training_plan",
+    "recover": "recovery.recover",
+    "recovered_model": "recovery.recover",
+    "RecoveryPlan": "recovery.training_plan",
     "suggested": "recovery.training_plan",
-}  # fmt: skip
+}
 
 __all__ = [
-    "ALLOCATORS", "CRITERIA", "DATA", "EXPORTERS", "LOADERS", "SAMPLES", "Choice", "Conditions", "Drop", "ExplorerError", "Masks",
-    "Measurement", "Recipe", "RecoveryPlan", "Report", "Subject", "Task", "__version__", "allocate", "analyse", "compact",
-    "export", "load", "masks_for", "prune", "recover", "recovered_model", "stream", "strength_curve", "suggested",
-]  # fmt: skip
+    "ALLOCATORS",
+    "CRITERIA",
+    "DATA",
+    "EXPORTERS",
+    "LOADERS",
+    "SAMPLES",
+    "Choice",
+    "Conditions",
+    "Drop",
+    "ExplorerError",
+    "Masks",
+    "Measurement",
+    "Recipe",
+    "RecoveryPlan",
+    "Report",
+    "Subject",
+    "Task",
+    "__version__",
+    "allocate",
+    "analyse",
+    "compact",
+    "export",
+    "load",
+    "masks_for",
+    "prune",
+    "recover",
+    "recovered_model",
+    "stream",
+    "strength_curve",
+    "suggested",
+]
 
 
 def __getattr__(name: str) -> Any:

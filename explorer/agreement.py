@@ -1,4 +1,6 @@
-"""Do criteria agree? Rank correlations and overlaps between them, and the channels on which they fall apart."""
+"""Do criteria agree? Rank correlations and overlaps between them, and the channels on which they
+fall apart.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -79,7 +81,11 @@ class Agreement:
 
     def matrix(self, measure: Measure) -> Matrix:
         """One of the three."""
-        return {"spearman": lambda: self.spearman, "kendall": lambda: self.kendall, "overlap": lambda: self.overlap}[measure]()
+        return {
+            "spearman": lambda: self.spearman,
+            "kendall": lambda: self.kendall,
+            "overlap": lambda: self.overlap,
+        }[measure]()
 
     @property
     def _stacked(self) -> Tensor:
@@ -142,7 +148,8 @@ def spearman(a: Tensor, b: Tensor) -> float | None:
 
 
 def kendall(a: Tensor, b: Tensor) -> float | None:
-    """Concordant minus discordant pairs, tau-b, which corrects for ties (Kendall 1945); None where one side does not vary.
+    """Concordant minus discordant pairs, tau-b, which corrects for ties (Kendall 1945); None where one side
+    does not vary.
 
     >>> round(kendall(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
     0.3333
@@ -151,7 +158,9 @@ def kendall(a: Tensor, b: Tensor) -> float | None:
 
 
 def _kendalls(scores: Tensor) -> Matrix:
-    """(criteria, units) -> tau-b of all pairs of criteria: products of the signs of all differences, a few rows at a time."""
+    """(criteria, units) -> tau-b of all pairs of criteria: products of the signs of all differences, a few
+    rows at a time.
+    """
     scores, units = scores.double(), scores.shape[1]
     total = torch.zeros(len(scores), len(scores), dtype=torch.float64)
     rows = max(1, PAIRS // max(1, units * len(scores)))
@@ -172,8 +181,10 @@ def _normalised(products: Tensor) -> Matrix:
     own = products.diagonal()
     scale = (own[:, None] * own[None, :]).sqrt()
     found = (products / scale.clamp_min(1e-300)).clamp(-1, 1).tolist()
-    return tuple(tuple(value if ok else None for value, ok in zip(*row, strict=True))
-                 for row in zip(found, (scale > 0).tolist(), strict=True))  # fmt: skip
+    return tuple(
+        tuple(value if ok else None for value, ok in zip(*row, strict=True))
+        for row in zip(found, (scale > 0).tolist(), strict=True)
+    )
 
 
 def kept(scores: Tensor, ratio: float) -> Tensor:
@@ -190,7 +201,10 @@ def kept(scores: Tensor, ratio: float) -> Tensor:
 def _disputes(masks: Mapping[str, Tensor]) -> tuple[Dispute, ...]:
     votes = torch.stack(list(masks.values()))  # (criteria, units)
     split = (votes.any(0) & ~votes.all(0)).nonzero().flatten().tolist()
-    by = lambda channel, kept: tuple(name for name, mask in masks.items() if bool(mask[channel]) is kept)  # noqa: E731
+
+    def by(channel, kept):
+        return tuple(name for name, mask in masks.items() if bool(mask[channel]) is kept)
+
     found = [Dispute(channel, by(channel, True), by(channel, False)) for channel in split]
     return tuple(sorted(found, key=lambda d: (abs(len(d.kept_by) - len(d.removed_by)), d.channel)))
 
@@ -210,7 +224,9 @@ class Ratings:
     def at(self, group: str, ratio: float) -> Agreement | Overall:
         """How far they agree about one group, or about `ALL`."""
         groups = next(iter(self.scores.values())) if group == ALL else [group]
-        found = tuple(Agreement(name, {c: scores[name] for c, scores in self.scores.items()}, ratio) for name in groups)
+        found = tuple(
+            Agreement(name, {c: scores[name] for c, scores in self.scores.items()}, ratio) for name in groups
+        )
         return Overall(found) if group == ALL else found[0]
 
 
@@ -228,9 +244,15 @@ class Comparison:
 
 
 def rate(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, *, criteria: Sequence[str] | None = None, device: str = "cpu"
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    *,
+    criteria: Sequence[str] | None = None,
+    device: str = "cpu",
 ) -> Iterator[Progress | Ratings]:
-    """Progress while signals are collected, and at last what all criteria that can rate this model think of its channels.
+    """Progress while signals are collected, and at last what all criteria that can rate this model think of
+    its channels.
 
     Args:
         recipe: its reduction, its seed and the parameters of its own criterion are used.
@@ -242,7 +264,9 @@ def rate(
         raise ExplorerError(f"No channels of {subject.name!r} can be pruned, so there is nothing to compare.")
     scores: dict[str, Mapping[str, Tensor]] = {}
     left_out: dict[str, str] = {}
-    names = [CRITERIA[name].name for name in criteria or CRITERIA]  # an unknown name is refused before any work
+    names = [
+        CRITERIA[name].name for name in criteria or CRITERIA
+    ]  # an unknown name is refused before any work
     for done, name in enumerate(names):
         own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
         yield Progress(done, len(names), f"Rating by {name}")

@@ -15,7 +15,9 @@ from .values import Scores
 Counted = Literal["params", "macs", "bytes"]
 What = Literal["params", "macs", "bytes", "latency"]
 Ratios = Mapping[str, float]
-Losses = Mapping[str, Sequence[tuple[float, float]]]  # part -> (ratio, how much the loss grows), ratios rising
+Losses = Mapping[
+    str, Sequence[tuple[float, float]]
+]  # part -> (ratio, how much the loss grows), ratios rising
 
 
 class TargetError(RecipeError):
@@ -46,8 +48,8 @@ class AllocationContext:
 
     Args:
         parts: every part of the granularity in the order of the graph, also those that are locked.
-        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> of the whole model, where all other ratios stay as they
-            are; latency is measured, in units of the dense model's.
+        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> of the whole model, where all other
+            ratios stay as they are; latency is measured, in units of the dense model's.
         losses: how much the loss grows when a part alone is pruned so far, from a sensitivity scan.
     """
 
@@ -87,8 +89,11 @@ def all_but_one(units: int) -> float:
     return (units - 1) / units if units else 0.0
 
 
-def spread(name: str, target: float, units: Mapping[str, int], odds: Mapping[str, float], highest: Ratios) -> dict[str, float]:
-    """Ratios whose densities are in proportion to `odds`, where their limits allow it, and which meet the target together.
+def spread(
+    name: str, target: float, units: Mapping[str, int], odds: Mapping[str, float], highest: Ratios
+) -> dict[str, float]:
+    """Ratios whose densities are in proportion to `odds`, where their limits allow it, and which meet the
+    target together.
 
     Found by bisection on the factor between odds and densities: what is left grows with it.
 
@@ -100,7 +105,10 @@ def spread(name: str, target: float, units: Mapping[str, int], odds: Mapping[str
     """
     check_target(name, target, list(units.values()), [highest[part] for part in units])
     wanted = (1 - target) * sum(units.values())
-    densities = lambda factor: {p: min(1.0, max(1 - highest[p], factor * odds[p])) for p in units}  # noqa: E731
+
+    def densities(factor):
+        return {p: min(1.0, max(1 - highest[p], factor * odds[p])) for p in units}
+
     low, high = 0.0, 1 / min(odds[part] for part in units) if units else 0.0
     for _ in range(100):
         middle = (low + high) / 2
@@ -110,7 +118,8 @@ def spread(name: str, target: float, units: Mapping[str, int], odds: Mapping[str
 
 
 def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, float]:
-    """Ratios that remove the lowest fraction of all units, wherever they are; the best unit of each part stays.
+    """Ratios that remove the lowest fraction of all units, wherever they are; the best unit of each part
+    stays.
 
     Args:
         values: part -> comparable values of its units.

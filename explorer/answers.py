@@ -1,4 +1,6 @@
-"""model + samples -> what it answers for each, and how sure it is; streamed, and the dense model's are kept."""
+"""model + samples -> what it answers for each, and how sure it is; streamed, and the dense model's
+are kept.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +60,13 @@ def answers_of(logits: Tensor, targets: Tensor) -> Answers:
 
 
 def answer(
-    model: nn.Module, split: Split, normalisation: Normalisation, until: int, *, device: str = "cpu", start: Answers = NONE
+    model: nn.Module,
+    split: Split,
+    normalisation: Normalisation,
+    until: int,
+    *,
+    device: str = "cpu",
+    start: Answers = NONE,
 ) -> Iterator[Answers]:
     """Growing Answers, one batch more at each step, up to the first `until` samples.
 
@@ -68,7 +76,9 @@ def answer(
     known, batch = start, batch_size(device)
     while len(known) < until:
         try:
-            inputs, targets = batch_of(split, normalisation, len(known), min(len(known) + batch, until), device)
+            inputs, targets = batch_of(
+                split, normalisation, len(known), min(len(known) + batch, until), device
+            )
             with torch.inference_mode():
                 found = answers_of(model(inputs), targets)
         except torch.OutOfMemoryError:
@@ -81,8 +91,12 @@ def answer(
         yield known
 
 
-def dense_answers(subject: Subject, graph: ModelGraph, split: Split, until: int, conditions: Conditions) -> Iterator[Answers]:
-    """The dense model's, kept for the next recipe; the last that is yielded has just the first `until` samples."""
+def dense_answers(
+    subject: Subject, graph: ModelGraph, split: Split, until: int, conditions: Conditions
+) -> Iterator[Answers]:
+    """The dense model's, kept for the next recipe; the last that is yielded has just the first `until`
+    samples.
+    """
     task = subject.task
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device)

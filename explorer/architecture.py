@@ -1,7 +1,8 @@
-"""compact model -> a plain description of its graph: modules, aten operators, arguments. `load_pruned` reads it back.
+"""compact model -> a plain description of its graph: modules, aten operators, arguments. `load_pruned` reads
+it back.
 
-Data only, no code: modules are named classes of torch.nn with their constructor's arguments, the rest are aten operators by
-name, Python's arithmetic on sizes, and tensors of the weights file.
+Data only, no code: modules are named classes of torch.nn with their constructor's arguments, the rest are
+aten operators by name, Python's arithmetic on sizes, and tensors of the weights file.
 """
 
 import inspect
@@ -21,8 +22,9 @@ NAMES = {function: name for name, function in OPERATORS.items()}
 def describe(model: fx.GraphModule) -> dict[str, Any]:
     """The graph of a compact model as JSON data.
 
-    Returns: version, inputs (names), modules (name -> class and arguments), tensors (names outside of modules, and whether they
-        are parameters), tied (name -> the name that it shares its tensor with), nodes (in order), output.
+    Returns: version, inputs (names), modules (name -> class and arguments), tensors (names outside of
+        modules, and whether they are parameters), tied (name -> the name that it shares its tensor with),
+        nodes (in order), output.
     Raises:
         ExplorerError: the graph holds something that has no plain description, such as a custom operator.
     """
@@ -41,7 +43,9 @@ def describe(model: fx.GraphModule) -> dict[str, Any]:
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its graph knows."""
+    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its
+    graph knows.
+    """
     tensors = model.state_dict(keep_vars=True)
     if isinstance(model, fx.GraphModule):
         tensors |= {name: model.get_buffer(name) for name in _constants(model)}
@@ -67,7 +71,9 @@ def tied_names(model: nn.Module) -> dict[str, str]:
 def _module(module: nn.Module) -> dict[str, Any]:
     kind = type(module)
     if getattr(nn, kind.__name__, None) is not kind:
-        raise ExplorerError(f"A module of type {kind.__name__!r} cannot be described; choose another export format.")
+        raise ExplorerError(
+            f"A module of type {kind.__name__!r} cannot be described; choose another export format."
+        )
     arguments = {}
     for name in inspect.signature(kind).parameters:
         value = getattr(module, name, None)
@@ -82,7 +88,11 @@ def _loose_tensors(model: fx.GraphModule, called: set[str]) -> dict[str, str]:
     """Tensors that no described module holds: name -> "parameter" or "buffer"."""
     held = {f"{name}.{leaf}" for name in called for leaf in _own_names(model.get_submodule(name))}
     state = model.state_dict(keep_vars=True)
-    own = {name: "parameter" if isinstance(t, nn.Parameter) else "buffer" for name, t in state.items() if name not in held}
+    own = {
+        name: "parameter" if isinstance(t, nn.Parameter) else "buffer"
+        for name, t in state.items()
+        if name not in held
+    }
     return own | dict.fromkeys(_constants(model), "buffer")
 
 
@@ -93,7 +103,9 @@ def _own_names(module: nn.Module) -> set[str]:
 
 
 def _nodes(nodes: list[fx.Node]) -> list[dict[str, Any]]:
-    """The steps between inputs and output; each names the values that nothing after it reads, so that they can be let go."""
+    """The steps between inputs and output; each names the values that nothing after it reads, so that they
+    can be let go.
+    """
     last_use = {used: node for node in nodes for used in node.all_input_nodes}
     steps = []
     for node in nodes:
@@ -101,8 +113,16 @@ def _nodes(nodes: list[fx.Node]) -> list[dict[str, Any]]:
             continue
         kind, target = _target(node)
         done = [used.name for used in node.all_input_nodes if last_use[used] is node]
-        steps.append({"name": node.name, "call": kind, "target": target, "args": _value(node.args),
-                      "kwargs": {key: _value(value) for key, value in node.kwargs.items()}, "last_use_of": done})  # fmt: skip
+        steps.append(
+            {
+                "name": node.name,
+                "call": kind,
+                "target": target,
+                "args": _value(node.args),
+                "kwargs": {key: _value(value) for key, value in node.kwargs.items()},
+                "last_use_of": done,
+            }
+        )
     return steps
 
 
@@ -115,12 +135,14 @@ def _target(node: fx.Node) -> tuple[str, str]:
     if isinstance(target, torch._ops.OpOverload) and target.namespace == "aten":
         return "aten", target.__name__
     if target in NAMES:
-        return "operator", NAMES[target]  # type: ignore[index]
+        return "operator", NAMES[target]
     raise ExplorerError(f"Operator {str(target)[:80]!r} cannot be described; choose another export format.")
 
 
 def _value(value: Any) -> Any:
-    """An argument as JSON data; what JSON does not know is {"node": name}, {"float": text} or {"torch": name}."""
+    """An argument as JSON data; what JSON does not know is {"node": name}, {"float": text} or {"torch":
+    name}.
+    """
     if isinstance(value, fx.Node):
         return {"node": value.name}
     if isinstance(value, list | tuple):
@@ -133,4 +155,6 @@ def _value(value: Any) -> Any:
         return {"float": str(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise ExplorerError(f"A value of type {type(value).__name__!r} cannot be described; choose another export format.")
+    raise ExplorerError(
+        f"A value of type {type(value).__name__!r} cannot be described; choose another export format."
+    )

@@ -1,4 +1,6 @@
-"""Proof of a compaction: compact against masked in float64 on a conditioned copy, with a negative control that must fail."""
+"""Proof of a compaction: compact against masked in float64 on a conditioned copy, with a negative control
+that must fail.
+"""
 
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -30,13 +32,16 @@ class AuditReport:
 
     Args:
         frozen: name and reason of each group that cannot be pruned.
-        max_rel_diff: largest difference of the outputs, relative to how much they vary over inputs; None = not computed.
-        negative_control: the same after two kept indices of one slot were swapped: the median over a few slots.
+        max_rel_diff: largest difference of the outputs, relative to how much they vary over inputs; None =
+            not computed.
+        negative_control: the same after two kept indices of one slot were swapped: the median over a few
+            slots.
         verified: every check was made and passed.
         reason: why it is not verified, or None.
         seconds: of the audit alone.
         peak_memory_bytes: the most that was resident at once, all of the process counted.
-        peak_memory_of: "model" where it was measured for this model alone, from its loading on; else "process", until now.
+        peak_memory_of: "model" where it was measured for this model alone, from its loading on; else
+            "process", until now.
         analysis_seconds: from the loaded model to its coupled groups; None = not measured.
     """
 
@@ -60,7 +65,9 @@ class AuditReport:
         return {**self.__dict__, "frozen": [dict(item) for item in self.frozen]}
 
 
-def audit(subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5) -> AuditReport:
+def audit(
+    subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5
+) -> AuditReport:
     """Prune, compact and compare; without a recipe every free group loses `ratio` of its units."""
     *_, report = audit_steps(subject, graph, recipe, ratio=ratio)
     assert isinstance(report, AuditReport)
@@ -74,8 +81,21 @@ def audit_steps(
     started = time.perf_counter()
     profile = graph.profile
     frozen = tuple({"name": g.name, "reason": g.frozen} for g in profile.groups if g.frozen)
-    result = AuditReport(subject.name, len(profile.groups), frozen, profile.params, None, profile.macs, None, None, None, False,
-                         profile.error, 0.0, 0)  # fmt: skip
+    result = AuditReport(
+        subject.name,
+        len(profile.groups),
+        frozen,
+        profile.params,
+        None,
+        profile.macs,
+        None,
+        None,
+        None,
+        False,
+        profile.error,
+        0.0,
+        0,
+    )
     if graph.program is not None:
         chosen = recipe or allocate(subject, graph, Recipe(), "uniform", ratio, "channel")
         yield Progress(0, 1, "Rating channels")
@@ -88,13 +108,23 @@ def _compared(
 ) -> Generator[Progress, None, AuditReport]:
     try:
         return (yield from _compare(subject, graph, masks, result))
-    except (ExplorerError, RuntimeError, ValueError, TypeError, NotImplementedError) as error:  # foreign operators raise these
+    except (
+        ExplorerError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+    ) as error:  # foreign operators raise these
         first_line = (str(error).strip().splitlines() or [""])[0][:300]
         return replace(result, reason=f"{type(error).__name__}: {first_line}")
 
 
-def _compare(subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
-    """Each tensor is widened to float64 only while it is read, so the dense model is never held a second time."""
+def _compare(
+    subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport
+) -> Generator[Progress, None, AuditReport]:
+    """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
+    time.
+    """
     state = yield from conditioned_state(subject, graph)
     parts = portions(random_inputs(subject, graph), graph)
     silenced = []
@@ -103,7 +133,11 @@ def _compare(subject: Subject, graph: ModelGraph, masks: Masks, result: AuditRep
     expected = torch.cat(silenced)
     small = compact(subject, graph, masks, state=state)
     del state
-    example = subject.example[: fixed_batch(graph.program) or 1] if graph.program is not None else subject.example[:1]
+    example = (
+        subject.example[: fixed_batch(graph.program) or 1]
+        if graph.program is not None
+        else subject.example[:1]
+    )
     macs = count_macs(small, example) // len(example)
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
     twin = small.double()
@@ -112,7 +146,9 @@ def _compare(subject: Subject, graph: ModelGraph, masks: Masks, result: AuditRep
     yield Progress(0, 1, "Swapping two channels")
     control = yield from negative_control(graph.profile, masks, twin, parts, expected)
     reason = _why_not(masks, expected, difference, control)
-    return replace(result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason)
+    return replace(
+        result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason
+    )
 
 
 def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:

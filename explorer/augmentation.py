@@ -7,7 +7,9 @@ from torch import Generator, Tensor
 
 
 def shift(inputs: Tensor, generator: Generator) -> Tensor:
-    """Move each picture (n, channels, height, width) by up to an eighth of its sides; the border's pixels are repeated."""
+    """Move each picture (n, channels, height, width) by up to an eighth of its sides; the border's pixels are
+    repeated.
+    """
     n, _, height, width = inputs.shape
     rows, columns = (_moved(side, n, generator) for side in (height, width))
     samples = torch.arange(n)[:, None, None]
@@ -22,8 +24,12 @@ def _moved(side: int, n: int, generator: Generator) -> Tensor:
 
 
 def turn(inputs: Tensor, generator: Generator) -> Tensor:
-    """Mirror each square picture (n, channels, side, side) left-right, top-bottom and along its diagonal, or not."""
-    left_right, top_bottom, diagonal = (torch.rand(3, len(inputs), 1, 1, 1, generator=generator) < 0.5).unbind(0)
+    """Mirror each square picture (n, channels, side, side) left-right, top-bottom and along its diagonal, or
+    not.
+    """
+    left_right, top_bottom, diagonal = (
+        torch.rand(3, len(inputs), 1, 1, 1, generator=generator) < 0.5
+    ).unbind(0)
     inputs = torch.where(left_right, inputs.flip(3), inputs)
     inputs = torch.where(top_bottom, inputs.flip(2), inputs)
     return torch.where(diagonal, inputs.transpose(2, 3), inputs)

@@ -1,4 +1,6 @@
-"""Weights of all layers -> their spread on one scale, before and after a recipe, and the thresholds of the recipe."""
+"""Weights of all layers -> their spread on one scale, before and after a recipe, and the thresholds of the
+recipe.
+"""
 
 import math
 from collections.abc import Mapping
@@ -22,7 +24,8 @@ class WeightBand:
         weights: how many there are.
         before: magnitudes at QUANTILES of the weights that are not zero; () where all are.
         after: the same of those that the recipe leaves; equal to `before` where it removes nothing.
-        threshold: the largest magnitude removed as a single weight, or None. Removed channels don't count here.
+        threshold: the largest magnitude removed as a single weight, or None. Removed channels don't count
+            here.
         sparsity: fraction of zeros once the recipe is applied.
         read: of how many weights the quantiles were taken.
     """
@@ -52,12 +55,20 @@ def _band(layer: str, weight: Tensor, mask: Tensor | None) -> WeightBand:
     before = _quantiles(sample)
     if mask is None:
         zeros = weight.numel() - int(torch.count_nonzero(weight))
-        return WeightBand(layer, weight.numel(), before, before, None, zeros / max(1, weight.numel()), sample.numel())
+        return WeightBand(
+            layer, weight.numel(), before, before, None, zeros / max(1, weight.numel()), sample.numel()
+        )
     left = mask.flatten()[:: max(1, math.ceil(weight.numel() / READ))]
     zeros = weight.numel() - int(torch.count_nonzero(weight * mask))
     threshold = largest_single(weight.abs(), ~mask)
     return WeightBand(
-        layer, weight.numel(), before, _quantiles(sample[left]), threshold, zeros / max(1, weight.numel()), sample.numel()
+        layer,
+        weight.numel(),
+        before,
+        _quantiles(sample[left]),
+        threshold,
+        zeros / max(1, weight.numel()),
+        sample.numel(),
     )
 
 

@@ -1,4 +1,6 @@
-"""Whom does a cut hurt? Answers before and after -> counts per class, confusions, flips and reliability, as one value."""
+"""Whom does a cut hurt? Answers before and after -> counts per class, confusions, flips and reliability, as
+one value.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -157,7 +159,7 @@ class Behaviour:
         return tuple(
             ClassChange(c, rows[c][0], rows[c][1], rows[c][2], drop, p)
             for c, drop, p in zip(numbers, drops, adjusted, strict=True)
-        )  # fmt: skip
+        )
 
     def name(self, number: int) -> str:
         """The name of a class, or its number where it has none."""
@@ -176,7 +178,9 @@ class Behaviour:
 # --------------------------------------------------------------------------- counting
 
 
-def behaviour(before: Answers, after: Answers, targets: Tensor, class_names: Sequence[str], total: int) -> Behaviour:
+def behaviour(
+    before: Answers, after: Answers, targets: Tensor, class_names: Sequence[str], total: int
+) -> Behaviour:
     """Count two models' answers on the same samples.
 
     Args:
@@ -185,29 +189,53 @@ def behaviour(before: Answers, after: Answers, targets: Tensor, class_names: Seq
         ValueError: they did not see the same samples.
     """
     if not len(before) == len(after) == len(targets) or not len(targets):
-        raise ValueError(f"Answers must be of the same samples, got {len(before)} and {len(after)} for {len(targets)} targets.")
+        raise ValueError(
+            f"Answers must be of the same samples, got {len(before)} and {len(after)} for {len(targets)} "
+            "targets."
+        )
     right, still = before.predictions == targets, after.predictions == targets
     classes = max(len(class_names), int(targets.max()) + 1)
-    count = lambda chosen: tuple(torch.bincount(targets[chosen], minlength=classes).tolist())  # noqa: E731
+
+    def count(chosen):
+        return tuple(torch.bincount(targets[chosen], minlength=classes).tolist())
+
     flips = _flips(before, after, targets)
     kinds = [flip.kind for flip in flips]
     return Behaviour(
-        tuple(class_names), len(targets), total, _side(before, targets), _side(after, targets), count(right & ~still),
-        count(still & ~right), len(targets) - len(flips), _strongest(flips), {kind: kinds.count(kind) for kind in FLIP_KINDS},
-    )  # fmt: skip
+        tuple(class_names),
+        len(targets),
+        total,
+        _side(before, targets),
+        _side(after, targets),
+        count(right & ~still),
+        count(still & ~right),
+        len(targets) - len(flips),
+        _strongest(flips),
+        {kind: kinds.count(kind) for kind in FLIP_KINDS},
+    )
 
 
 def _side(answers: Answers, targets: Tensor) -> Side:
     width = int(torch.maximum(targets, answers.predictions).max()) + 1
     pairs, counts = (targets * width + answers.predictions).unique(return_counts=True)
-    confusion = tuple((pair // width, pair % width, n) for pair, n in zip(pairs.tolist(), counts.tolist(), strict=True))
+    confusion = tuple(
+        (pair // width, pair % width, n) for pair, n in zip(pairs.tolist(), counts.tolist(), strict=True)
+    )
     return Side(confusion, reliability(answers.confidences, answers.predictions == targets))
 
 
 def _flips(before: Answers, after: Answers, targets: Tensor) -> list[Flip]:
     changed = (before.predictions != after.predictions).nonzero().flatten()
-    columns = (changed, targets[changed], before.predictions[changed], after.predictions[changed], before.confidences[changed],
-               after.confidences[changed], before.truths[changed], after.truths[changed])  # fmt: skip
+    columns = (
+        changed,
+        targets[changed],
+        before.predictions[changed],
+        after.predictions[changed],
+        before.confidences[changed],
+        after.confidences[changed],
+        before.truths[changed],
+        after.truths[changed],
+    )
     return [Flip(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
@@ -223,13 +251,16 @@ def _strongest(flips: list[Flip]) -> tuple[Flip, ...]:
 def compare(
     subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions
 ) -> Iterator[Progress | Behaviour]:
-    """A Behaviour at each look of the schedule, and Progress after each batch between; the last one is of all samples.
+    """A Behaviour at each look of the schedule, and Progress after each batch between; the last one is of all
+    samples.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit this model.
     """
     if subject.task is None:
-        raise ExplorerError(f"{subject.name!r} came without data, so its answers cannot be compared; add some with --data.")
+        raise ExplorerError(
+            f"{subject.name!r} came without data, so its answers cannot be compared; add some with --data."
+        )
     yield from calibrate(subject, graph, recipe, conditions.device) if not recipe.is_empty else ()
     split = split_for(subject, conditions)
     model = prepare(subject, graph, recipe, conditions.device).model
@@ -241,7 +272,9 @@ def compare(
                 yield Progress(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
-        for grown in answer(model, split, subject.task.normalisation, look, device=conditions.device, start=known):
+        for grown in answer(
+            model, split, subject.task.normalisation, look, device=conditions.device, start=known
+        ):
             known = grown
             yield Progress(len(known), len(split), "The pruned model")
         yield behaviour(base, known, split.targets[:look], subject.task.class_names, len(split))

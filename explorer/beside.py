@@ -1,4 +1,5 @@
-"""One long call that yields nothing (a translation to ONNX, say), in a thread beside the worker, so that measuring goes on.
+"""One long call that yields nothing (a translation to ONNX, say), in a thread beside the worker, so that
+measuring goes on.
 
 Latency is the exception: it waits until nothing runs beside it (see `latency.rounds`).
 """
@@ -39,7 +40,8 @@ class _Call:
 
 
 def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any]:
-    """Progress while a call runs, then what it returned. Closed before that, the call ends where its next stage begins.
+    """Progress while a call runs, then what it returned. Closed before that, the call ends where its next
+    stage begins.
 
     Args:
         work: takes `step`, which it calls with a few words where a stage begins.
@@ -56,7 +58,11 @@ def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any
     started = time.monotonic()
     try:
         while not call.done.wait(PAUSE):
-            yield Progress(min(max(call.stages - 1, 0), stages), stages, f"{call.label}, {time.monotonic() - started:.0f} s")
+            yield Progress(
+                min(max(call.stages - 1, 0), stages),
+                stages,
+                f"{call.label}, {time.monotonic() - started:.0f} s",
+            )
     finally:
         call.let_go = True
     if call.error is not None:

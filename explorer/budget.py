@@ -1,4 +1,6 @@
-"""The smallest model that loses at most so much accuracy: measured, by bisection, with intervals that pay for every look."""
+"""The smallest model that loses at most so much accuracy: measured, by bisection, with intervals that pay for
+every look.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +29,8 @@ class Budget:
         level: of each look's interval, so that all looks together hold at 95 %.
         looks: how many were planned.
         tried: target -> its Report, in the order of measuring.
-        best: the highest target whose drop is at most `allowed` even at the upper end of its interval, or None.
+        best: the highest target whose drop is at most `allowed` even at the upper end of its interval, or
+            None.
     """
 
     allowed: float
@@ -47,7 +50,10 @@ class Budget:
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
         allowed = f"{100 * self.allowed:.3g} point" + "s" * (self.allowed != 0.01)
         if self.best is None:
-            return f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or measure on more samples."
+            return (
+                f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or "
+                "measure on more samples."
+            )
         return f"At {100 * self.best:.1f} % removed the drop is at most {allowed} {looked}."
 
 
@@ -67,19 +73,23 @@ def accuracy_budget(
 ) -> Iterator[Progress | Budget]:
     """Progress between batches, and a Budget after each look; the last one is the answer.
 
-    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted when the upper end of the
-    drop's interval is within the allowed drop: too few samples accept less, never more.
+    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted when the
+    upper end of the drop's interval is within the allowed drop: too few samples accept less, never more.
 
     Args:
         allowed: drop of accuracy that is acceptable, a fraction in (0, 1).
     Raises:
-        ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be used.
+        ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
+            used.
     """
     _check(subject, allowed, looks)
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(subject, graph, recipe, how.device)
     options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
-    ask = lambda: reach(subject, graph, recipe, allocator, granularity, **options)  # noqa: E731
+
+    def ask():
+        return reach(subject, graph, recipe, allocator, granularity, **options)
+
     low, high = yield from timed(subject, graph, ask, how.device)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
@@ -92,15 +102,20 @@ def accuracy_budget(
             yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")
         within = report.drop is not None and report.drop.high <= allowed
         low, high = (target, high) if within else (low, target)
-        budget = replace(budget, tried={**budget.tried, target: report}, best=target if within else budget.best)
+        budget = replace(
+            budget, tried={**budget.tried, target: report}, best=target if within else budget.best
+        )
         yield budget
 
 
 def _check(subject: Subject, allowed: float, looks: int) -> None:
     if subject.task is None:
-        raise ExplorerError(f"{subject.name!r} has no data, so no drop of accuracy can be measured; add some with --data.")
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no drop of accuracy can be measured; add some with --data."
+        )
     if not 0 < allowed < 1:
-        raise ExplorerError(f"The allowed drop of accuracy must be in (0, 1), such as 0.01 for one point, got {allowed!r}.")
+        raise ExplorerError(
+            f"The allowed drop of accuracy must be in (0, 1), such as 0.01 for one point, got {allowed!r}."
+        )
     if not 1 <= looks <= 20:
         raise ExplorerError(f"The number of looks must be from 1 to 20, got {looks!r}.")
-

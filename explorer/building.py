@@ -23,7 +23,9 @@ from .values import LayerOutcome, Masks, Measurement, Recipe, Subject
 
 
 def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> nn.Module:
-    """The model that export would write: physically smaller, weights outside of the masks zero, on the device."""
+    """The model that export would write: physically smaller, weights outside of the masks zero, on the
+    device.
+    """
     if graph.program is not None:
         return laid_out(compact(subject, graph, masks), device)
     model = copy.deepcopy(subject.model)
@@ -47,8 +49,19 @@ def _outcomes(
         left = cut_positions.get(weight, {})
         after = tuple(int(left[d].sum()) if d in left else n for d, n in enumerate(layer.shape))
         share = prod(after) / max(1, prod(layer.shape))
-        rows.append(LayerOutcome(layer.name, layer.kind, layer.shape, after, layer.params, params,
-                                 sum(nonzero[name] for name in own), layer.macs, round(layer.macs * share)))  # fmt: skip
+        rows.append(
+            LayerOutcome(
+                layer.name,
+                layer.kind,
+                layer.shape,
+                after,
+                layer.params,
+                params,
+                sum(nonzero[name] for name in own),
+                layer.macs,
+                round(layer.macs * share),
+            )
+        )
     return tuple(rows)
 
 
@@ -72,23 +85,36 @@ def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "
 
 
 def described(
-    subject: Subject, graph: ModelGraph, model: nn.Module, decided: Cut, notes: tuple[str, ...] = (), device: str = "cpu"
+    subject: Subject,
+    graph: ModelGraph,
+    model: nn.Module,
+    decided: Cut,
+    notes: tuple[str, ...] = (),
+    device: str = "cpu",
 ) -> Candidate:
-    """A model that was built by these masks, whatever became of its weights since, with what needs no data to be known."""
+    """A model that was built by these masks, whatever became of its weights since, with what needs no data to
+    be known.
+    """
     parameters = dict(model.named_parameters(remove_duplicate=False))
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     unique = {id(p): (p.numel(), nonzero[name]) for name, p in parameters.items()}
     layers = _outcomes(graph, decided.masks, nonzero, shapes)
     static = Measurement(
-        params=sum(total for total, _ in unique.values()), nonzero_params=sum(kept for _, kept in unique.values()),
-        macs=_macs(graph, layers, model, subject.example, device), size_bytes=sizes(state_of(model), deflate=False),
-    )  # fmt: skip
+        params=sum(total for total, _ in unique.values()),
+        nonzero_params=sum(kept for _, kept in unique.values()),
+        macs=_macs(graph, layers, model, subject.example, device),
+        size_bytes=sizes(state_of(model), deflate=False),
+    )
     return Candidate(model, decided, static, layers, notes)
 
 
-def _macs(graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str) -> int:
-    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be counted anew."""
+def _macs(
+    graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
+) -> int:
+    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be
+    counted anew.
+    """
     if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
         return sum(layer.pruned_macs for layer in layers)
     fixed = fixed_batch(graph.program) if graph.program is not None else None
@@ -102,12 +128,26 @@ def _repair(
         return ()
     training = subject.task.split("training") if subject.task else None
     if subject.task is None or training is None:
-        what = "Norms were not recalibrated" if recipe.after == "bn_recalibration" else "Biases were not corrected"
+        what = (
+            "Norms were not recalibrated"
+            if recipe.after == "bn_recalibration"
+            else "Biases were not corrected"
+        )
         return (f"{what}: this model has no training data. Add some with --data.",)
     if recipe.after == "bias_correction":
-        dense = build(subject, graph, Masks({}, {}), device)  # a copy, since the subject's own model is shared
+        dense = build(
+            subject, graph, Masks({}, {}), device
+        )  # a copy, since the subject's own model is shared
         rule, kept = subject.task.normalisation, kept_outputs(graph.profile, masks)
         count = correct_biases(model, dense, training, rule, kept, device=device)
-        return (f"Biases of {count} layers corrected on training images.",) if count else ("No layer has a bias to correct.",)
+        return (
+            (f"Biases of {count} layers corrected on training images.",)
+            if count
+            else ("No layer has a bias to correct.",)
+        )
     count = recalibrate(model, training, subject.task.normalisation, device=device)
-    return (f"{count} norms recalibrated on training images.",) if count else ("This model has no batch norms to recalibrate.",)
+    return (
+        (f"{count} norms recalibrated on training images.",)
+        if count
+        else ("This model has no batch norms to recalibrate.",)
+    )

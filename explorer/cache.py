@@ -1,6 +1,8 @@
-"""Bounded stores of what is the same for many recipes, and one list of all of them: what they hold, and how to free it.
+"""Bounded stores of what is the same for many recipes, and one list of all of them: what they hold, and how
+to free it.
 
-What lies in a cache can be made again from the model and its data, so freeing one costs time and nothing else.
+What lies in a cache can be made again from the model and its data, so freeing one costs time and nothing
+else.
 """
 
 import gc

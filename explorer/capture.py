@@ -1,7 +1,7 @@
 """On CUDA: full batches replay one captured graph, so that launching each kernel anew costs nothing.
 
-A capture costs about three forwards, so there must be enough full batches left; the first looks are smaller than a batch and
-always run as they are. Whatever cannot be captured runs as it is, too.
+A capture costs about three forwards, so there must be enough full batches left; the first looks are smaller
+than a batch and always run as they are. Whatever cannot be captured runs as it is, too.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,8 @@ WARM_UPS = 2  # forwards in which libraries choose their kernels and allocate wh
 
 
 def captured(model: nn.Module, device: str, batch: int, samples: int) -> Forward | None:
-    """A forward of the same answers that captures itself when it pays; None where there is nothing to capture.
+    """A forward of the same answers that captures itself when it pays; None where there is nothing to
+    capture.
 
     Args:
         batch: samples of a full batch. samples: of the whole evaluation.
@@ -38,7 +39,9 @@ class _Captured:
         inputs = read()
         if self._failed or len(inputs) != self._batch:
             return self._model(inputs)
-        graph = self._graph or (self._capture(inputs) if self._samples - start >= WORTH * self._batch else None)
+        graph = self._graph or (
+            self._capture(inputs) if self._samples - start >= WORTH * self._batch else None
+        )
         if graph is None:
             return self._model(inputs)
         self._inputs.copy_(inputs)
@@ -58,7 +61,9 @@ class _Captured:
             # pages of other sessions may use the device meanwhile, which only the strictest mode forbids them
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._logits = self._model(self._inputs)
-        except RuntimeError:  # a synchronisation or a size that depends on data, or no memory for the graph's own pool
+        except (
+            RuntimeError
+        ):  # a synchronisation or a size that depends on data, or no memory for the graph's own pool
             self._failed = True
             return None
         self._graph = graph

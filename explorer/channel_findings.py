@@ -1,4 +1,6 @@
-"""Which channels do nothing, and which do the same? From training samples and from the weights that make them."""
+"""Which channels do nothing, and which do the same? From training samples and from the weights that make
+them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ MOST_PAIRS = 200
 
 @dataclass(frozen=True)
 class Twins:
-    """Two units of a group made by nearly the same weights, the smaller number first, and the cosine of their angle."""
+    """Two units of a group made by nearly the same weights, the smaller number first, and the cosine of their
+    angle.
+    """
 
     first: int
     second: int
@@ -29,7 +33,9 @@ class Twins:
 
 @dataclass(frozen=True)
 class Idle:
-    """Group -> units whose activation was zero at every position of every sample, and how many training samples that were."""
+    """Group -> units whose activation was zero at every position of every sample, and how many training
+    samples that were.
+    """
 
     units: dict[str, tuple[int, ...]]
     samples: int
@@ -38,14 +44,18 @@ class Idle:
 def makers(profile: ModelProfile, group: Group) -> list[tuple[Layer, Slot]]:
     """The layers whose outputs the units of a group are."""
     by_tensor = {layer.weight: layer for layer in profile.prunable_layers.values()}
-    return [(by_tensor[slot.tensor], slot) for slot in group.slots if slot.producer and slot.tensor in by_tensor]
+    return [
+        (by_tensor[slot.tensor], slot) for slot in group.slots if slot.producer and slot.tensor in by_tensor
+    ]
 
 
 def unit_weights(subject: Subject, profile: ModelProfile, group: Group) -> Tensor:
     """(units, values): all weights that make a unit, of all layers that do."""
     rows = []
     for layer, slot in makers(profile, group):
-        weight = subject.model.get_parameter(layer.weight).detach().float().cpu().movedim(slot.dim, 0).flatten(1)
+        weight = (
+            subject.model.get_parameter(layer.weight).detach().float().cpu().movedim(slot.dim, 0).flatten(1)
+        )
         own = slot.units >= 0
         order = torch.argsort(slot.units[own], stable=True)
         rows.append(weight[own][order].reshape(group.units, -1))
@@ -53,7 +63,8 @@ def unit_weights(subject: Subject, profile: ModelProfile, group: Group) -> Tenso
 
 
 def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
-    """Pairs of rows whose cosine similarity reaches the threshold, the most similar first, at most MOST_PAIRS.
+    """Pairs of rows whose cosine similarity reaches the threshold, the most similar first, at most
+    MOST_PAIRS.
 
     A row of zeros is like none. Opposite rows are no twins: what follows them differs.
     Args: rows: (units, values).
@@ -67,7 +78,10 @@ def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
     unit = rows / lengths.clamp(min=1e-12)
     similar = (unit @ unit.T).clamp(-1, 1).triu(1)
     first, second = (similar >= threshold).nonzero(as_tuple=True)
-    found = [Twins(a, b, round(float(similar[a, b]), 6)) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    found = [
+        Twins(a, b, round(float(similar[a, b]), 6))
+        for a, b in zip(first.tolist(), second.tolist(), strict=True)
+    ]
     return tuple(sorted(found, key=lambda pair: (-pair.similarity, pair.first, pair.second))[:MOST_PAIRS])
 
 
@@ -79,11 +93,15 @@ def idle(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Iterator[P
     """
     split = training_data(subject)
     if split is None:
-        raise ExplorerError(f"{subject.name!r} has no training data, so it is not known which channels are ever active.")
+        raise ExplorerError(
+            f"{subject.name!r} has no training data, so it is not known which channels are ever active."
+        )
     how = Calibration(device=device)
     yield from collect(subject, graph, NEEDS, how)
     known = collected(subject, graph, NEEDS, how)
-    found = {name: _idle_units(graph.profile, group, known) for name, group in graph.profile.free_groups.items()}
+    found = {
+        name: _idle_units(graph.profile, group, known) for name, group in graph.profile.free_groups.items()
+    }
     yield Idle({name: units for name, units in found.items() if units}, min(SAMPLES, len(split)))
 
 

@@ -1,4 +1,6 @@
-"""The command line: finds the verb, loads only its file, and turns what went wrong into one sentence and an exit code."""
+"""The command line: finds the verb, loads only its file, and turns what went wrong into one sentence and an
+exit code.
+"""
 
 import argparse
 import importlib
@@ -19,7 +21,8 @@ VERBS = {
     "profile": "layers and coupled groups of a model, each frozen one with its reason",
     "prune": "prune a model and measure accuracy, size, compute and latency",
     "budget": "the smallest model that loses at most so much accuracy, found by measuring",
-    "search": "the best trade-offs between accuracy and cost, found by an optimiser over the ratios of all parts",
+    "search": "the best trade-offs between accuracy and cost, found by an optimiser over the ratios of all "
+    "parts",
     "curve": "accuracy against size, from dense to the full strength of a recipe",
     "scan": "sensitivity: the accuracy as the ratio of one part at a time varies",
     "latency": "how fast this machine is as the channels of one group go: the steps of the staircase",
@@ -46,19 +49,29 @@ class Parser(argparse.ArgumentParser):
 
 def _verbs_text() -> str:
     width = max(map(len, VERBS))
-    return "\n".join(["commands:", *(f"  {verb.ljust(width)}  {about}" for verb, about in VERBS.items()), "",
-                      f"'{PROGRAM} COMMAND --help' says what a command takes."])  # fmt: skip
+    return "\n".join(
+        [
+            "commands:",
+            *(f"  {verb.ljust(width)}  {about}" for verb, about in VERBS.items()),
+            "",
+            f"'{PROGRAM} COMMAND --help' says what a command takes.",
+        ]
+    )
 
 
 def _command(verb: str | None) -> tuple[ModuleType, Parser]:
     """The module of a verb (the app's where there is none) with its parser."""
-    module = importlib.import_module(f".commands.{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__)
+    module = importlib.import_module(
+        f".commands.{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
+    )
     if verb:
         parser = Parser(f"{PROGRAM} {verb}", description=f"{VERBS[verb].capitalize()}.", allow_abbrev=False)
     else:
         about = "Start the page in the browser, or run one of the commands below."
         shape = argparse.RawDescriptionHelpFormatter
-        parser = Parser(PROGRAM, description=about, epilog=_verbs_text(), formatter_class=shape, allow_abbrev=False)
+        parser = Parser(
+            PROGRAM, description=about, epilog=_verbs_text(), formatter_class=shape, allow_abbrev=False
+        )
         parser.add_argument("--version", action="version", version=__version__)
     module.add_arguments(parser)
     return module, parser

@@ -1,4 +1,6 @@
-"""Masks -> a physically smaller model: every slot is index-selected, literal sizes are rewritten, modules keep their names."""
+"""Masks -> a physically smaller model: every slot is index-selected, literal sizes are rewritten, modules
+keep their names.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +24,13 @@ from .signals.graph_run import fixed_batch
 from .values import Masks, Subject
 
 
-def compact(subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
+def compact(
+    subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping[str, Tensor] | None = None
+) -> fx.GraphModule:
     """Build the smaller model; the subject's model stays as it is.
 
-    Names in state_dict are the original's, any batch can be read, and the result can be trained and exported again.
+    Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
+    again.
 
     Args:
         state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
@@ -33,7 +38,9 @@ def compact(subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping
         CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
     """
     if graph.program is None or graph.coupling is None:
-        raise CompactionError(f"This model has no graph, so channels cannot be removed: {graph.profile.error}")
+        raise CompactionError(
+            f"This model has no graph, so channels cannot be removed: {graph.profile.error}"
+        )
     return Builder(subject, graph, masks, state).build()
 
 
@@ -54,7 +61,10 @@ class Builder:
         self.plan = plan_of(model, self.graph)
         self.names = self.plan.names
         own = own_tensors(model, self.graph, self.names)
-        weights = {self.graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()}
+        weights = {
+            self.graph.profile.prunable_layers[layer].weight: mask
+            for layer, mask in self.masks.weights.items()
+        }
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
         self.root, self.new = nn.Module(), fx.Graph()
         self.made: set[str] = set()
@@ -82,11 +92,14 @@ class Builder:
             run_in_portions(module, fixed)
         return module.eval()
 
-    def build_part(self, region: Sequence[fx.Node], outputs: Sequence[fx.Node], *, in_place: bool = False) -> fx.GraphModule:
+    def build_part(
+        self, region: Sequence[fx.Node], outputs: Sequence[fx.Node], *, in_place: bool = False
+    ) -> fx.GraphModule:
         """Some nodes of the dense graph alone, in its order.
 
-        Inputs are the values that they read from outside, by the names of their nodes, in the order of first use; it returns the
-        tuple of `outputs`. It cannot be trained: its nodes stay operators, which is quicker to make than modules.
+        Inputs are the values that they read from outside, by the names of their nodes, in the order of first
+        use; it returns the tuple of `outputs`. It cannot be trained: its nodes stay operators, which is
+        quicker to make than modules.
 
         Args:
             in_place: operators may write into their inputs, as they do in the model.
@@ -96,7 +109,9 @@ class Builder:
         for source in boundary(region, self.names):
             nodes[source] = self.new.placeholder(source.name)
         for node in region:
-            nodes.update(dict.fromkeys(n for n in node.all_input_nodes if n.name in self.names and n not in nodes))
+            nodes.update(
+                dict.fromkeys(n for n in node.all_input_nodes if n.name in self.names and n not in nodes)
+            )
             nodes[node] = self._copy(node, nodes)
             if isinstance(nodes[node], fx.Node) and not in_place:
                 nodes[node].target = functional(nodes[node].target) or nodes[node].target
@@ -142,7 +157,11 @@ class Builder:
         path, full = self.plan.modules[node]
         if path not in self.made:
             self.made.add(path)
-            groups = conv_groups(node, full.groups, self.left) if isinstance(full, nn.modules.conv._ConvNd) else None
+            groups = (
+                conv_groups(node, full.groups, self.left)
+                if isinstance(full, nn.modules.conv._ConvNd)
+                else None
+            )
             put(self.root, path, filled(full, path, self.tensors, groups))
         return path
 
@@ -160,7 +179,9 @@ class Builder:
 
 
 def boundary(region: Sequence[fx.Node], names: Mapping[str, str]) -> tuple[fx.Node, ...]:
-    """The nodes outside of a region whose values it reads, in the order of first use; `names` are placeholders of tensors."""
+    """The nodes outside of a region whose values it reads, in the order of first use; `names` are
+    placeholders of tensors.
+    """
     inside = set(region)
     read = (source for node in region for source in node.all_input_nodes)
     return tuple(dict.fromkeys(n for n in read if n not in inside and n.name not in names))

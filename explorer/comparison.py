@@ -1,4 +1,6 @@
-"""Stored runs -> what may be compared, which are on the Pareto front, and where each came from. Values only."""
+"""Stored runs -> what may be compared, which are on the Pareto front, and where each came from.
+Values only.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +20,7 @@ COSTS: dict[Cost, tuple[str, Callable[[Measurement], float | None]]] = {
     "size": ("Dense size (bytes)", lambda m: (m.size_bytes or {}).get("dense")),
     "compressed": ("Compressed size (bytes)", lambda m: (m.size_bytes or {}).get("deflate")),
     "latency": ("Latency (ms a batch)", lambda m: (m.latency_ms or {}).get("median")),
-}  # fmt: skip
+}
 
 
 # --------------------------------------------------------------------------- what may be compared
@@ -47,7 +49,9 @@ def ground_of(run: Run) -> Ground | None:
     about, measured = run.report.subject, run.report.pruned
     if measured.accuracy is None:
         return None
-    return Ground(str(about.get("task_fingerprint")), str(about.get("task")), run.report.split, measured.samples)
+    return Ground(
+        str(about.get("task_fingerprint")), str(about.get("task")), run.report.split, measured.samples
+    )
 
 
 def grounds(runs: Iterable[Run]) -> list[Ground]:
@@ -83,7 +87,9 @@ def machine_of(run: Run) -> str:
     """Where a latency belongs to: device and threads."""
     where = run.report.environment
     threads = where.get("threads", "?")
-    return f"{where.get('device_name', where.get('device', 'unknown'))}, {threads} thread{'s' * (threads != 1)}"
+    return (
+        f"{where.get('device_name', where.get('device', 'unknown'))}, {threads} thread{'s' * (threads != 1)}"
+    )
 
 
 # --------------------------------------------------------------------------- the front
@@ -91,7 +97,9 @@ def machine_of(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Point:
-    """A model that cost and accuracy place: fractions, with the 95 % interval; `run` is None for a dense model."""
+    """A model that cost and accuracy place: fractions, with the 95 % interval; `run` is None for a dense
+    model.
+    """
 
     name: str
     run: str | None
@@ -110,7 +118,10 @@ def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[P
         runs: that may be compared (see `left_out`).
         names: run -> what it is called.
     """
-    dense = {str(run.report.subject["id"]): (f"dense {run.report.subject.get('name')}", run.report.baseline) for run in runs}
+    dense = {
+        str(run.report.subject["id"]): (f"dense {run.report.subject.get('name')}", run.report.baseline)
+        for run in runs
+    }
     found = [_point(names[run.name], run.name, run.report.pruned, cost) for run in runs]
     found += [_point(name, None, measured, cost) for name, measured in dense.values()]
     return judged(point for point in found if point is not None)
@@ -120,15 +131,18 @@ def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> Poi
     amount = COSTS[cost][1](measured)
     if amount is None or measured.accuracy is None:
         return None
-    low, high = (measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high))
+    low, high = (
+        measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
+    )
     return Point(name, run, amount, measured.accuracy, low, high, measured.samples)
 
 
 def judged(given: Iterable[Point]) -> tuple[Point, ...]:
     """The points with their standing, the cheapest first.
 
-    On the front: none is at least as cheap and as accurate, and better in one. Beaten: one that costs no more lies higher with
-    its whole interval. Within noise: what is left, which another set of samples might put on the front.
+    On the front: none is at least as cheap and as accurate, and better in one. Beaten: one that costs no more
+    lies higher with its whole interval. Within noise: what is left, which another set of samples might put on
+    the front.
     """
     ordered = sorted(given, key=lambda p: (p.cost, -p.accuracy))
     return tuple(Point(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
@@ -136,7 +150,10 @@ def judged(given: Iterable[Point]) -> tuple[Point, ...]:
 
 def _standing(point: Point, others: Sequence[Point]) -> Standing:
     cheap = [other for other in others if other.cost <= point.cost and other is not point]
-    better = lambda o: o.accuracy >= point.accuracy and (o.accuracy > point.accuracy or o.cost < point.cost)  # noqa: E731
+
+    def better(o):
+        return o.accuracy >= point.accuracy and (o.accuracy > point.accuracy or o.cost < point.cost)
+
     if not any(better(other) for other in cheap):
         return "front"
     return "beaten" if any(other.low > point.high for other in cheap) else "within noise"
@@ -160,7 +177,9 @@ class Branch:
 
 
 def family(runs: Iterable[Run]) -> tuple[Branch, ...]:
-    """The runs as a tree, parents before their children, the oldest first; one whose parent is gone is a root."""
+    """The runs as a tree, parents before their children, the oldest first; one whose parent is gone is a
+    root.
+    """
     ordered = sorted(runs, key=lambda run: (run.created, run.name))
     known = {run.name for run in ordered}
     placed: dict[str, int] = {}
@@ -186,7 +205,9 @@ def family(runs: Iterable[Run]) -> tuple[Branch, ...]:
 
 
 def matching(runs: Iterable[Run], text: str = "", tags: Iterable[str] = ()) -> list[Run]:
-    """Those that hold every word of the text (in model, note, tags, criterion, parts or recovery) and every tag."""
+    """Those that hold every word of the text (in model, note, tags, criterion, parts or recovery) and every
+    tag.
+    """
     words, wanted = text.lower().split(), set(tags)
     return [run for run in runs if wanted <= set(run.tags) and all(word in _words(run) for word in words)]
 

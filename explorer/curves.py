@@ -1,4 +1,6 @@
-"""Families of recipes -> lines of Reports: accuracy against what the model costs, a point at a time, the ends first."""
+"""Families of recipes -> lines of Reports: accuracy against what the model costs, a point at a time, the ends
+first.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,19 +42,27 @@ class Family:
 # --------------------------------------------------------------------------- families
 
 
-def scaled(recipe: Recipe, strengths: Sequence[float] = STRENGTHS, name: str = "this recipe, weaker and stronger") -> Family:
+def scaled(
+    recipe: Recipe, strengths: Sequence[float] = STRENGTHS, name: str = "this recipe, weaker and stronger"
+) -> Family:
     """The current profile from dense to its full strength."""
     return Family(name, tuple(sorted(strengths)), tuple(recipe.scaled(s) for s in sorted(strengths)))
 
 
 def swept(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str, granularity: str, targets: Sequence[float] = TARGETS
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str,
+    granularity: str,
+    targets: Sequence[float] = TARGETS,
 ) -> Family:
-    """An allocator's target from nothing to much, on channels or on weights; targets that cannot be reached are left out.
+    """An allocator's target from nothing to much, on channels or on weights; targets that cannot be reached
+    are left out.
 
     Args:
-        recipe: how units are rated; its ratios and choices by hand play no part. For weights a criterion that rates
-            channels only is replaced by l1, which the name says.
+        recipe: how units are rated; its ratios and choices by hand play no part. For weights a criterion that
+            rates channels only is replaced by l1, which the name says.
     """
     settings = replace(recipe, channels={}, weights={}, keep={}, remove={})
     if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
@@ -60,19 +70,34 @@ def swept(
     found: dict[float, Recipe] = {}
     for target in sorted(targets):
         try:
-            found[target] = allocate(subject, graph, settings, allocator, target, granularity) if target else settings
+            found[target] = (
+                allocate(subject, graph, settings, allocator, target, granularity) if target else settings
+            )
         except TargetError:
             continue
-    name = f"{'channels' if granularity == 'channel' else 'single weights'}, {settings.criterion.name}, {allocator}"
+    name = (
+        f"{'channels' if granularity == 'channel' else 'single weights'}, {settings.criterion.name}, "
+        f"{allocator}"
+    )
     return Family(name, tuple(found), tuple(found.values()))
 
 
 def structured_and_unstructured(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str = "uniform", targets: Sequence[float] = TARGETS
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str = "uniform",
+    targets: Sequence[float] = TARGETS,
 ) -> tuple[Family, ...]:
-    """Channels and single weights under the same allocator, for one pair of axes; what the model does not have is left out."""
+    """Channels and single weights under the same allocator, for one pair of axes; what the model does not
+    have is left out.
+    """
     parts = {"channel": graph.profile.free_groups, "weight": graph.profile.prunable_layers}
-    return tuple(swept(subject, graph, recipe, allocator, granularity, targets) for granularity in parts if parts[granularity])
+    return tuple(
+        swept(subject, graph, recipe, allocator, granularity, targets)
+        for granularity in parts
+        if parts[granularity]
+    )
 
 
 def by_chance(family: Family) -> Family:
@@ -100,7 +125,8 @@ def spread_order(strengths: Sequence[float]) -> list[float]:
 
 
 def measured(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:
-    """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at once.
+    """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at
+    once.
 
     Latency would keep the first points waiting (see `timed`).
     """
@@ -119,7 +145,8 @@ def measured(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Co
 def curves(
     subject: Subject, graph: ModelGraph, families: Sequence[Family], conditions: Conditions = QUICK
 ) -> Iterator[Lines | Progress]:
-    """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at each batch.
+    """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at
+    each batch.
 
     A recipe that stands in several families is measured once.
     """
@@ -136,15 +163,23 @@ def curves(
 
 
 def strength_curve(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = QUICK, strengths: Sequence[float] = STRENGTHS
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions = QUICK,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> Iterator[tuple[Report, ...] | Progress]:
-    """The current profile from dense to its full strength, ends first; Reports come in the order of their strength."""
+    """The current profile from dense to its full strength, ends first; Reports come in the order of their
+    strength.
+    """
     family = scaled(recipe, strengths)
     for step in curves(subject, graph, [family], conditions):
         yield step if isinstance(step, Progress) else step[family.name]
 
 
-def timed(subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu") -> Iterator[Lines | Progress]:
+def timed(
+    subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu"
+) -> Iterator[Lines | Progress]:
     """The same lines with latency, measured in turns with the dense model; all lines so far at each point.
 
     Where no channel is removed the model has the dense one's shapes, and so its latency, too.
@@ -158,15 +193,23 @@ def timed(subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu"
             models = {"dense": dense}
             if report.recipe.is_structured:
                 models["pruned"] = build(subject, graph, masks_for(subject, graph, report.recipe), device)
-            models = {name: in_dtype(model, report.environment.get("dtype", "float32")) for name, model in models.items()}
+            models = {
+                name: in_dtype(model, report.environment.get("dtype", "float32"))
+                for name, model in models.items()
+            }
             times: dict[str, list[float]] = {name: [] for name in models}
-            for turn in rounds(models, subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device):
+            for turn in rounds(
+                models, subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device
+            ):
                 for name, milliseconds in (turn or {}).items():
                     times[name].append(milliseconds)
                 yield Progress(count, total, "timing points")
             spread = {name: summary(values) | {"batch": 1} for name, values in times.items()}
             base, own = spread["dense"], spread.get("pruned", spread["dense"])
-            reports[place] = replace(report, baseline=replace(report.baseline, latency_ms=base),
-                                     pruned=replace(report.pruned, latency_ms=own))  # fmt: skip
+            reports[place] = replace(
+                report,
+                baseline=replace(report.baseline, latency_ms=base),
+                pruned=replace(report.pruned, latency_ms=own),
+            )
             count += 1
             yield {name: tuple(values) for name, values in found.items()}

@@ -21,24 +21,30 @@ HIGHEST = 0.9999  # a ratio has four decimals
 _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 
 
-def scores_for(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
+def scores_for(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu"
+) -> dict[str, dict[str, Tensor]]:
     """Saliency of every part under the recipe's criterion, kept for the next recipe.
 
     Args:
-        device: where training data is read, if the criterion needs it; the first time takes seconds (see `calibrate`).
+        device: where training data is read, if the criterion needs it; the first time takes seconds (see
+            `calibrate`).
     Returns: {"channels": group -> (units,), "weights": layer -> the weight's shape}.
     """
     task = subject.task.fingerprint if subject.task else None
     key = (subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
     found = _scores.get(key)
     if found is None:
-        signals = signals_of(subject, graph, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
+        signals = signals_of(
+            subject, graph, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device)
+        )
         found = _scores.put(key, score(graph.profile, recipe, signals))
     return found
 
 
 def calibrate(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
-    """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is known.
+    """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is
+    known.
 
     Raises:
         ExplorerError: the criterion cannot rate this model, e.g. it needs training data and there is none.
@@ -68,7 +74,8 @@ def masks_for(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
 
 
 def masks_once(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
-    """The same for one recipe alone: only its parts are rated and nothing is kept, which takes the least memory.
+    """The same for one recipe alone: only its parts are rated and nothing is kept, which takes the least
+    memory.
 
     Raises:
         ExplorerError: as in `decide`.
@@ -95,7 +102,8 @@ def allocate(
     """The recipe with ratios chosen by an allocator; locked parts keep theirs.
 
     Args:
-        target: fraction of all units of the unlocked parts that goes (sensitivity_budget: of the whole model's cost).
+        target: fraction of all units of the unlocked parts that goes (sensitivity_budget: of the whole
+            model's cost).
         granularity: "channel" or "weight".
         params: of the allocator.
         losses: how much the loss grows at each scanned ratio of each part, for allocators that need a scan.
@@ -110,7 +118,9 @@ def allocate(
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
     scores = _unit_scores(subject, graph, recipe, granularity, allocator.traits["needs_scores"], device)
     free = {part: score for part, score in scores.items() if part not in locked}
-    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device)
+    context = context_for(
+        subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
+    )
     return recipe.with_ratios(granularity, {**kept, **allocator(free, target, context, **given)})
 
 
@@ -133,8 +143,14 @@ def reach(
     """
     allocator = ALLOCATORS[name]
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
-    free = {part: s for part, s in _unit_scores(subject, graph, recipe, granularity, False, device).items() if part not in locked}
-    context = context_for(subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device)
+    free = {
+        part: s
+        for part, s in _unit_scores(subject, graph, recipe, granularity, False, device).items()
+        if part not in locked
+    }
+    context = context_for(
+        subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
+    )
     try:
         allocator(free, 1.0, context, **allocator.check(params or {}))
     except TargetError as error:
@@ -142,10 +158,14 @@ def reach(
     return 0.0, HIGHEST
 
 
-def _unit_scores(subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
+def _unit_scores(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, needed: bool, device: str
+) -> Scores:
     """Part -> saliency of its units; where it isn't needed, something of that shape that costs nothing."""
     if needed:
-        return scores_for(subject, graph, recipe, device)["channels" if granularity == "channel" else "weights"]
+        return scores_for(subject, graph, recipe, device)[
+            "channels" if granularity == "channel" else "weights"
+        ]
     profile = graph.profile
     if granularity == "channel":
         return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}

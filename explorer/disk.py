@@ -1,6 +1,8 @@
-"""What the program keeps in its cache folder, kind by kind, and how to delete it. Only what it made itself is listed or deleted.
+"""What the program keeps in its cache folder, kind by kind, and how to delete it. Only what it made itself is
+listed or deleted.
 
-The record of held-out openings is no kind: whoever could delete it could look at that data as if for the first time.
+The record of held-out openings is no kind: whoever could delete it could look at that data as if for the
+first time.
 """
 
 import contextlib
@@ -33,7 +35,9 @@ KINDS = {
     "latencies": Kind("latencies", "how fast other widths are here; timed again when asked for", True),
     "searches": Kind("searches", "searches of an optimiser; they begin anew", True),
     "pictures": Kind("shapes-*.npz", "drawn pictures of the shapes data; drawn again when needed", True),
-    "recoveries": Kind("recoveries", "trainings: where they would go on, and the weights of recovered runs", False),
+    "recoveries": Kind(
+        "recoveries", "trainings: where they would go on, and the weights of recovered runs", False
+    ),
     "runs": Kind("runs", "kept runs: recipes, numbers and notes", False),
     "sample models": Kind("sample_models", "sample models that were trained again here", False),
 }
@@ -81,7 +85,9 @@ def delete(kinds: Iterable[str], root: Path | None = None) -> None:
                 path.unlink(missing_ok=True)
     left = [path.name for kind in chosen for path in _paths(kind, root)]
     if left:
-        raise ExplorerError(f"Not everything could be deleted, {', '.join(left)} is still there; delete it by hand.")
+        raise ExplorerError(
+            f"Not everything could be deleted, {', '.join(left)} is still there; delete it by hand."
+        )
 
 
 def _paths(kind: str, root: Path | None) -> list[Path]:

@@ -1,4 +1,6 @@
-"""Measure disputed channels themselves: the accuracy if each goes alone, if all go together, and if as many go by chance."""
+"""Measure disputed channels themselves: the accuracy if each goes alone, if all go together, and if as many
+go by chance.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,9 +50,15 @@ class Settled:
 
 
 def settle(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, group: str, channels: Sequence[int], conditions: Conditions = EVERYTHING
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    group: str,
+    channels: Sequence[int],
+    conditions: Conditions = EVERYTHING,
 ) -> Iterator[Progress | Settled]:
-    """Progress between batches, and a Settled after each measurement: all together first, then chance, then one by one.
+    """Progress between batches, and a Settled after each measurement: all together first, then chance, then
+    one by one.
 
     Args:
         recipe: its repair is used; its ratios play no part.
@@ -59,14 +67,20 @@ def settle(
         ExplorerError: there is no data, or no channel is given.
     """
     if subject.task is None:
-        raise ExplorerError(f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data.")
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
     if not channels:
         raise ExplorerError(f"No channels of {group!r} are disputed, so there is nothing to measure.")
     found = Settled(group, tuple(channels), looks_level(len(channels) + 1))
     units = next(g.units for g in graph.profile.groups if g.name == group)
     how = replace(conditions, latency=False, level=found.level)
     plain = replace(recipe, channels={}, weights={}, keep={}, remove={}, pattern="free", round_to=1)
-    removals = [tuple(channels), *(_drawn(units, len(channels), seed) for seed in range(SEEDS)), *((c,) for c in channels)]
+    removals = [
+        tuple(channels),
+        *(_drawn(units, len(channels), seed) for seed in range(SEEDS)),
+        *((c,) for c in channels),
+    ]
     for done, removed in enumerate(removals):
         for report in stream(subject, graph, replace(plain, remove={group: removed}), how):
             drop, samples = report.drop, report.pruned.samples

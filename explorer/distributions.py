@@ -1,4 +1,6 @@
-"""Weights and scores -> the small values that figures draw: bins, quantiles and block averages, never raw weights."""
+"""Weights and scores -> the small values that figures draw: bins, quantiles and block averages, never raw
+weights.
+"""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +26,8 @@ class LayerHistogram:
         weights: how many there are. zeros: how many are zero already, before any mask; they are in no bin.
         counts: weights per bin, removed ones included. removed_counts: those that the mask removes.
         quantiles: of the non-zero magnitudes at QUANTILES, nearest rank; empty where there are none.
-        threshold: largest magnitude that was removed as a single weight, or None. Removed channels don't count here.
+        threshold: largest magnitude that was removed as a single weight, or None. Removed channels don't
+            count here.
         sparsity: fraction of zeros once the mask is applied.
     """
 
@@ -53,11 +56,17 @@ class WeightHistogram:
 
     def only(self, layer: str) -> "WeightHistogram":
         """The same scale with one layer, or with none if there is no such layer."""
-        return WeightHistogram(self.edges, self.scale, tuple(found for found in self.layers if found.layer == layer))
+        return WeightHistogram(
+            self.edges, self.scale, tuple(found for found in self.layers if found.layer == layer)
+        )
 
 
 def weight_histogram(
-    weights: Mapping[str, Tensor], bins: int = 80, masks: Masks | None = None, *, scale: Literal["linear", "log"] = "linear"
+    weights: Mapping[str, Tensor],
+    bins: int = 80,
+    masks: Masks | None = None,
+    *,
+    scale: Literal["linear", "log"] = "linear",
 ) -> WeightHistogram:
     """Count magnitudes per layer in bins that are the same for all layers.
 
@@ -66,17 +75,24 @@ def weight_histogram(
         masks: a layer that is not in it is kept whole.
     """
     magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
-    top = max((float(magnitude.max()) for magnitude in magnitudes.values() if magnitude.numel()), default=0.0) or 1.0
+    top = (
+        max((float(magnitude.max()) for magnitude in magnitudes.values() if magnitude.numel()), default=0.0)
+        or 1.0
+    )
     low = math.log10(top) - DECADES if scale == "log" else 0.0
     high = math.log10(top) if scale == "log" else top
     steps = torch.linspace(low, high, bins + 1, dtype=torch.float64)
     edges = 10**steps if scale == "log" else steps
     removed = {name: ~mask for name, mask in masks.weights.items()} if masks else {}
-    layers = tuple(_layer(name, found, removed.get(name), (low, high, bins), scale) for name, found in magnitudes.items())
+    layers = tuple(
+        _layer(name, found, removed.get(name), (low, high, bins), scale) for name, found in magnitudes.items()
+    )
     return WeightHistogram(tuple(edges.tolist()), scale, layers)
 
 
-def _layer(name: str, magnitude: Tensor, removed: Tensor | None, grid: tuple[float, float, int], scale: str) -> LayerHistogram:
+def _layer(
+    name: str, magnitude: Tensor, removed: Tensor | None, grid: tuple[float, float, int], scale: str
+) -> LayerHistogram:
     nonzero = magnitude[magnitude > 0]
     gone = magnitude[:0] if removed is None else magnitude[removed & (magnitude > 0)]
     zeros = magnitude.numel() - nonzero.numel()
@@ -111,7 +127,9 @@ def _quantiles(values: Tensor) -> tuple[float, ...]:
 def largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
     """The largest magnitude that is removed as a single weight: not along with a whole row or column."""
     single = removed.clone()
-    for dim in range(min(2, removed.dim())):  # a whole row or column is a channel that went, whatever its weights
+    for dim in range(
+        min(2, removed.dim())
+    ):  # a whole row or column is a channel that went, whatever its weights
         whole = removed.movedim(dim, 0).flatten(1).all(1) if removed.dim() > 1 else torch.zeros_like(removed)
         single &= ~whole.view([-1 if d == dim else 1 for d in range(removed.dim())])
     return float(magnitude[single].max()) if bool(single.any()) else None
@@ -119,7 +137,10 @@ def largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
 
 def layer_sparsity(weights: Mapping[str, Tensor]) -> dict[str, float]:
     """Layer -> fraction of its weights that are zero."""
-    return {name: 1 - int(torch.count_nonzero(weight)) / max(1, weight.numel()) for name, weight in weights.items()}
+    return {
+        name: 1 - int(torch.count_nonzero(weight)) / max(1, weight.numel())
+        for name, weight in weights.items()
+    }
 
 
 # --------------------------------------------------------------------------- channels
@@ -140,7 +161,8 @@ class GroupImportance:
 
 
 def channel_importance(scores: Scores, masks: Mapping[str, Tensor]) -> tuple[GroupImportance, ...]:
-    """Sort the units of each group; of equal values the later unit stands first, since the earlier one goes first.
+    """Sort the units of each group; of equal values the later unit stands first, since the earlier one goes
+    first.
 
     Args:
         scores: group -> (units,). masks: group -> (units,) bool; a group that is not in it is kept whole.
@@ -151,7 +173,9 @@ def channel_importance(scores: Scores, masks: Mapping[str, Tensor]) -> tuple[Gro
 def _group(name: str, values: Tensor, mask: Tensor | None) -> GroupImportance:
     order = torch.argsort(values, stable=True).flip(0)
     kept = torch.ones(len(values), dtype=torch.bool) if mask is None else mask
-    return GroupImportance(name, tuple(order.tolist()), tuple(values[order].tolist()), tuple(kept[order].tolist()))
+    return GroupImportance(
+        name, tuple(order.tolist()), tuple(values[order].tolist()), tuple(kept[order].tolist())
+    )
 
 
 # --------------------------------------------------------------------------- pictures
@@ -162,7 +186,8 @@ class WeightImage:
     """A weight as a picture of magnitudes.
 
     Args:
-        values: (rows, columns) float32; a row is one or more outputs, a column one or more inputs (times kernel positions).
+        values: (rows, columns) float32; a row is one or more outputs, a column one or more inputs (times
+            kernel positions).
         shape: of the weight.
         block: how many outputs and inputs one picture element stands for; (1, 1) shows each weight.
         reduction: what one element shows of its block, "mean" or "max".
@@ -174,7 +199,9 @@ class WeightImage:
     reduction: Literal["mean", "max"]
 
 
-def weight_image(weight: Tensor, max_side: int = 256, reduction: Literal["mean", "max"] = "mean") -> WeightImage:
+def weight_image(
+    weight: Tensor, max_side: int = 256, reduction: Literal["mean", "max"] = "mean"
+) -> WeightImage:
     """Read a weight as (out, in * kernel) and shrink it by whole blocks until both sides fit.
 
     Args:

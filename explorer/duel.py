@@ -1,7 +1,9 @@
-"""Measure what criteria claim: the same ratio of the same channels' group, once by each criterion, with random as the control.
+"""Measure what criteria claim: the same ratio of the same channels' group, once by each criterion, with
+random as the control.
 
-What criteria dispute is settled by the accuracy that is left when each has its way. Choosing at random, with several seeds,
-says how much of it is luck: a criterion that is not above that band has told nothing about this group.
+What criteria dispute is settled by the accuracy that is left when each has its way. Choosing at random, with
+several seeds, says how much of it is luck: a criterion that is not above that band has told nothing about
+this group.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,14 +89,17 @@ def duel(
     """Progress between batches, and a Duel after each measurement; the control is measured first.
 
     Args:
-        recipe: its reduction, repair, multiples and the parameters of its own criterion are used; its ratios play no part.
+        recipe: its reduction, repair, multiples and the parameters of its own criterion are used; its ratios
+            play no part.
         group: a coupled group, pruned alone, or `ALL` of them at the same ratio.
         criteria: names; None = all. The control always takes part.
     Raises:
         ExplorerError: no data, an unknown name, or a ratio outside of [0, 1).
     """
     if subject.task is None:
-        raise ExplorerError(f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data.")
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
     recipes = list(_recipes(graph, recipe, group, check_ratio(group, ratio), criteria, seeds))
     names = {candidate.criterion.name for candidate in recipes}
     how = replace(conditions, latency=False, level=looks_level(len(names)))
@@ -118,7 +123,9 @@ def _recipes(
 ) -> Iterator[Recipe]:
     """The control with each seed, then one of each criterion."""
     groups = list(graph.profile.free_groups) if group == ALL else [group]
-    plain = replace(recipe, channels=dict.fromkeys(groups, ratio), weights={}, keep={}, remove={}, pattern="free")
+    plain = replace(
+        recipe, channels=dict.fromkeys(groups, ratio), weights={}, keep={}, remove={}, pattern="free"
+    )
     for seed in range(seeds):
         yield replace(plain, criterion=Choice(CONTROL), seed=seed)
     for name in [CRITERIA[name].name for name in criteria or CRITERIA]:

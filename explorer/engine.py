@@ -1,6 +1,7 @@
 """recipe + subject -> report, measured in a stream. Never modifies the model it is given.
 
-What a recipe removes is decided in `deciding`, the model that is measured is made in `building`; both are offered here, too.
+What a recipe removes is decided in `deciding`, the model that is measured is made in `building`; both are
+offered here, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,13 +30,30 @@ from .storage_size import sizes
 from .values import Drop, Measurement, Recipe, Report, Split, Subject
 
 __all__ = [
-    "Candidate", "Conditions", "allocate", "baseline", "build", "calibrate", "decide", "described", "drop_between",
-    "first_look", "fitting_batch", "masks_for", "measure", "prepare", "prune", "scores_for", "split_for", "stream",
-]  # fmt: skip
+    "Candidate",
+    "Conditions",
+    "allocate",
+    "baseline",
+    "build",
+    "calibrate",
+    "decide",
+    "described",
+    "drop_between",
+    "first_look",
+    "fitting_batch",
+    "masks_for",
+    "measure",
+    "prepare",
+    "prune",
+    "scores_for",
+    "split_for",
+    "stream",
+]
 
 # a forward holds about three of its largest activations at a time, and should take no more than this
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3
-# multiply-adds of one forward, about a second: so long a fader's move may have to wait for the batch before it
+# multiply-adds of one forward, about a second: so long a fader's move may have to wait for the batch before
+# it
 BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
 LEAST_LOOK = 16  # samples without which a first number would say nothing
 
@@ -50,8 +68,9 @@ class Conditions:
         device: "cpu" or "cuda".
         latency: also measure latency, and what gradients predict for the loss, after everything else.
         level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
-        dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency. What that alone does
-            to the pruned model's accuracy is measured, too. Files stay float32, and so do scans and lists of flips.
+        dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
+            What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
+            do scans and lists of flips.
     Raises:
         UnknownNameError: there is no such dtype.
     """
@@ -73,14 +92,21 @@ _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models"
 
 
 def stream(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions(), *, trail: Trail | None = None
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions = Conditions(),
+    *,
+    trail: Trail | None = None,
 ) -> Iterator[Report]:
-    """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes, latency, predicted loss.
+    """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes,
+    latency, predicted loss.
 
     Baseline and pruned are always counted on the same first samples.
 
     Args:
-        trail: activations of the recipe measured before, of these conditions; used and carried on (see `resuming`).
+        trail: activations of the recipe measured before, of these conditions; used and carried on (see
+            `resuming`).
     Raises:
         ExplorerError: the recipe does not fit this model, or the split does not exist.
     """
@@ -112,21 +138,29 @@ def measure(
     dense = _dense_candidate(subject, graph, conditions.device)
     report = _report(subject, graph, recipe, conditions, dense, pruned)
     if subject.task is None:
-        report = replace(report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some."))
+        report = replace(
+            report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some.")
+        )
     else:
         usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
         forward = resumed(trail, pruned.model, dense.model, graph) if trail and usual else None
         for live in _accuracies(subject, recipe, conditions, dense, pruned, report, forward):
             report = live
             yield report
-    report = replace(report, stage="final", baseline=_weighed(report.baseline, dense, subject.id),
-                     pruned=_weighed(report.pruned, pruned, subject.id))  # fmt: skip
+    report = replace(
+        report,
+        stage="final",
+        baseline=_weighed(report.baseline, dense, subject.id),
+        pruned=_weighed(report.pruned, pruned, subject.id),
+    )
     yield report
     if conditions.latency:
         yield from _timed(subject, recipe, conditions, dense, pruned, report)
 
 
-def prune(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions()) -> Report:
+def prune(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions()
+) -> Report:
     """The last Report of `stream`."""
     *_, report = stream(subject, graph, recipe, conditions)
     return report
@@ -138,14 +172,35 @@ def _dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candid
 
 
 def _report(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions,
+    dense: Candidate,
+    pruned: Candidate,
 ) -> Report:
     task = subject.task
-    about = {"id": subject.id, "name": subject.name, "task": task.name if task else None,
-             "task_fingerprint": task.fingerprint if task else None}  # fmt: skip
+    about = {
+        "id": subject.id,
+        "name": subject.name,
+        "task": task.name if task else None,
+        "task_fingerprint": task.fingerprint if task else None,
+    }
     where = environment(conditions.device) | {"dtype": conditions.dtype}
-    return Report(about, recipe, dense.static, pruned.static, None, pruned.layers, pruned.cut.outcomes, where, conditions.split,
-                  "live", 0, pruned.notes)  # fmt: skip
+    return Report(
+        about,
+        recipe,
+        dense.static,
+        pruned.static,
+        None,
+        pruned.layers,
+        pruned.cut.outcomes,
+        where,
+        conditions.split,
+        "live",
+        0,
+        pruned.notes,
+    )
 
 
 def _accuracies(
@@ -157,7 +212,9 @@ def _accuracies(
     report: Report,
     forward: Forward | None,
 ) -> Iterator[Report]:
-    """A new report at each look; the last one again after each batch between two looks, as a place to be stopped at."""
+    """A new report at each look; the last one again after each batch between two looks, as a place to be
+    stopped at.
+    """
     task = subject.task
     assert task is not None
     split = split_for(subject, conditions)
@@ -174,16 +231,23 @@ def _accuracies(
             if len(tally) and len(base) < look:
                 yield report
         how: dict[str, Any] = {
-            "device": conditions.device, "batch": batch, "start": tally, "notes": notes.append, "forward": forward,
-        }  # fmt: skip
+            "device": conditions.device,
+            "batch": batch,
+            "start": tally,
+            "notes": notes.append,
+            "forward": forward,
+        }
         for tally in [base] if recipe.is_empty else evaluate(model, split, task.normalisation, [look], **how):
             if report.pruned.samples and len(tally) < look:
                 yield report
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
         report = replace(
-            report, baseline=_merged(report.baseline, base.measurement()), pruned=_merged(report.pruned, tally.measurement()),
-            drop=drop_between(base, tally, level), notes=(*said, *dict.fromkeys(notes)),
-        )  # fmt: skip
+            report,
+            baseline=_merged(report.baseline, base.measurement()),
+            pruned=_merged(report.pruned, tally.measurement()),
+            drop=drop_between(base, tally, level),
+            notes=(*said, *dict.fromkeys(notes)),
+        )
         yield report
     if conditions.dtype != "float32":
         exact, candidate = replace(conditions, dtype="float32"), dense if recipe.is_empty else pruned
@@ -203,19 +267,33 @@ def _rounded(
             yield report
     effect = drop_between(found, tally, exact.level)
     dtype = report.environment["dtype"]
-    told = f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: {format_drop(effect)}."
+    told = (
+        f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: "
+        f"{format_drop(effect)}."
+    )
     yield replace(report, dtype_effect=effect, notes=(*report.notes, told))
 
 
 def _baseline(
-    model: nn.Module, subject: Subject, split: Split, conditions: Conditions, look: int, notes: Callable[[str], None]
+    model: nn.Module,
+    subject: Subject,
+    split: Split,
+    conditions: Conditions,
+    look: int,
+    notes: Callable[[str], None],
 ) -> Iterator[Tally]:
-    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last has just them."""
+    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last
+    has just them.
+    """
     task = subject.task
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
     base: Tally = _dense.get(key) or EMPTY
-    how: dict[str, Any] = {"device": conditions.device, "batch": fitting_batch(subject, conditions.device), "notes": notes}
+    how: dict[str, Any] = {
+        "device": conditions.device,
+        "batch": fitting_batch(subject, conditions.device),
+        "notes": notes,
+    }
     for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
         base = _dense.put(key, grown)
         if len(base) < look:
@@ -224,12 +302,16 @@ def _baseline(
 
 
 def fitting_batch(subject: Subject, device: str) -> int:
-    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long over them."""
+    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long
+    over them.
+    """
     most, size = batch_size(device), size_of(subject.model, subject.example)
     if not isinstance(size, Size):
         return most
     room = BATCH_BYTES // (ALIVE * size.activation_bytes) if size.activation_bytes else most
-    swift = int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
+    swift = (
+        int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
+    )
     return max(1, min(most, room, swift))
 
 
@@ -239,10 +321,14 @@ def first_look(subject: Subject, device: str) -> int:
 
 
 def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
-    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`; kept for later."""
+    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`;
+    kept for later.
+    """
     conditions = replace(conditions, dtype="float32")
     dense = _dense_candidate(subject, graph, conditions.device)
-    yield from _baseline(dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None)
+    yield from _baseline(
+        dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None
+    )
 
 
 def split_for(subject: Subject, conditions: Conditions) -> Split:
@@ -254,9 +340,13 @@ def split_for(subject: Subject, conditions: Conditions) -> Split:
     assert subject.task is not None
     split = subject.task.split(conditions.split)  # type: ignore[arg-type]
     if split is None or not len(split):
-        raise ExplorerError(f"Data set {subject.task.name!r} has no {conditions.split.replace('_', '-')} split; use tuning.")
+        raise ExplorerError(
+            f"Data set {subject.task.name!r} has no {conditions.split.replace('_', '-')} split; use tuning."
+        )
     if conditions.samples is not None and conditions.samples < 1:
-        raise ExplorerError(f"The number of samples must be from 1 to {len(split)}, got {conditions.samples}.")
+        raise ExplorerError(
+            f"The number of samples must be from 1 to {len(split)}, got {conditions.samples}."
+        )
     return split if conditions.samples is None else split.first(conditions.samples)
 
 
@@ -268,8 +358,14 @@ def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
 
 
 def _merged(static: Measurement, counted: Measurement) -> Measurement:
-    return replace(counted, params=static.params, nonzero_params=static.nonzero_params, macs=static.macs,
-                   size_bytes=static.size_bytes, latency_ms=static.latency_ms)  # fmt: skip
+    return replace(
+        counted,
+        params=static.params,
+        nonzero_params=static.nonzero_params,
+        macs=static.macs,
+        size_bytes=static.size_bytes,
+        latency_ms=static.latency_ms,
+    )
 
 
 def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Measurement:
@@ -282,9 +378,16 @@ def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Me
 
 
 def _timed(
-    subject: Subject, recipe: Recipe, conditions: Conditions, dense: Candidate, pruned: Candidate, report: Report
+    subject: Subject,
+    recipe: Recipe,
+    conditions: Conditions,
+    dense: Candidate,
+    pruned: Candidate,
+    report: Report,
 ) -> Iterator[Report]:
-    """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says so."""
+    """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says
+    so.
+    """
     widths = tuple(layer.pruned_shape for layer in report.layers)
     is_smaller = any(layer.pruned_shape != layer.shape for layer in report.layers)
     key = (subject.id, conditions.device, conditions.dtype, widths, torch.get_num_threads())
@@ -303,7 +406,11 @@ def _timed(
     if recipe.weights and not is_smaller:
         notes = (*notes, "Latency is the dense model's: zeros alone do not make dense kernels faster.")
     found = timing.latency_ms
-    speed_up = faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json() if "pruned" in found else None
-    base, own = (replace(m, latency_ms=found.get(name, found["dense"])) for name, m in
-                 (("dense", report.baseline), ("pruned", report.pruned)))  # fmt: skip
+    speed_up = (
+        faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json() if "pruned" in found else None
+    )
+    base, own = (
+        replace(m, latency_ms=found.get(name, found["dense"]))
+        for name, m in (("dense", report.baseline), ("pruned", report.pruned))
+    )
     yield replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up)

@@ -33,7 +33,9 @@ def pick_device(name: str = "auto") -> torch.device:
         raise UnknownNameError("device", name, DEVICES)
     if not available[name]:
         usable = ", ".join(["auto", *(device for device, there in available.items() if there)])
-        raise ExplorerError(f"Device {name!r} is not available to torch {torch.__version__} on this machine; use {usable}.")
+        raise ExplorerError(
+            f"Device {name!r} is not available to torch {torch.__version__} on this machine; use {usable}."
+        )
     return torch.device(name)
 
 
@@ -43,7 +45,9 @@ def _quota(folder: Path) -> float | None:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
         else:
-            quota, period = ((folder / f"cpu.cfs_{part}_us").read_text().strip() for part in ("quota", "period"))
+            quota, period = (
+                (folder / f"cpu.cfs_{part}_us").read_text().strip() for part in ("quota", "period")
+            )
         return None if quota in ("max", "-1") else int(quota) / int(period)
     except (OSError, ValueError):  # no such file, or not readable in this sandbox: no known limit
         return None
@@ -95,14 +99,20 @@ def _processor_name() -> str:
 def environment(device: str | torch.device = "cpu") -> dict[str, Any]:
     """What a Report states beside its numbers; plain values for JSON.
 
-    Returns: device (kind), device_name, threads (that torch uses now), cpu_count, torch, python, explorer, system.
+    Returns: device (kind), device_name, threads (that torch uses now), cpu_count, torch, python, explorer,
+        system.
     """
     from . import __version__  # here, because the package imports this module while it is still being made
 
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name()
     return {
-        "device": device.type, "device_name": name, "threads": torch.get_num_threads(), "cpu_count": os.cpu_count() or 1,
-        "torch": torch.__version__, "python": platform.python_version(), "explorer": __version__,
+        "device": device.type,
+        "device_name": name,
+        "threads": torch.get_num_threads(),
+        "cpu_count": os.cpu_count() or 1,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "explorer": __version__,
         "system": f"{platform.system()} {platform.machine()}",
-    }  # fmt: skip
+    }

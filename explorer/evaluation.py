@@ -10,8 +10,9 @@ from .cache import Cache
 from .statistics import wilson
 from .values import Measurement, Normalisation, Split
 
-# samples a forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and pruned, batches of
-# 64 to 512 counted alike but from 256 on losses differed in their last bit, and no size was reliably faster on two busy cores
+# samples a forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and
+# pruned, batches of 64 to 512 counted alike but from 256 on losses differed in their last bit, and no size
+# was reliably faster on two busy cores
 BATCH = {"cpu": 128, "cuda": 1024}
 _resident = Cache(4, "data on the device", 8 * 2**30)
 
@@ -65,9 +66,11 @@ def evaluate(
     notes: Callable[[str], None] = lambda note: None,
     forward: Forward | None = None,
 ) -> Iterator[Tally]:
-    """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete, and on the CPU.
+    """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete, and on the
+    CPU.
 
-    Between two looks nothing waits for the device: batches are queued, and their Tally lies where it was made.
+    Between two looks nothing waits for the device: batches are queued, and their Tally lies where it was
+    made.
 
     Args:
         batch: samples of one forward; None = what suits the device.
@@ -106,11 +109,14 @@ def joined(parts: Sequence[Tally]) -> Tally:
     if len(parts) == 1:
         return parts[0]
     where = parts[-1].correct.device
-    return Tally(*(torch.cat([getattr(p, f).to(where) for p in parts]) for f in ("correct", "predictions", "losses")))
+    return Tally(
+        *(torch.cat([getattr(p, f).to(where) for p in parts]) for f in ("correct", "predictions", "losses"))
+    )
 
 
 def resident(split: Split, device: str) -> Split:
-    """The split on the device, as small as it is stored (pictures as bytes); made once, outside of inference mode.
+    """The split on the device, as small as it is stored (pictures as bytes); made once, outside of inference
+    mode.
 
     A split that does not fit stays where it is, and its batches travel one by one.
     """
@@ -122,7 +128,9 @@ def resident(split: Split, device: str) -> Split:
         return known[1]
     try:
         moved = replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
-        return _resident.put(key, (split, moved))[1]  # with the original, so that nothing else can get its address
+        return _resident.put(key, (split, moved))[
+            1
+        ]  # with the original, so that nothing else can get its address
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
         return split
@@ -132,15 +140,24 @@ def _whole(model: nn.Module) -> Forward:
     return lambda start, stop, read: model(read())
 
 
-def _run(forward: Forward, split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tally:
+def _run(
+    forward: Forward, split: Split, normalisation: Normalisation, start: int, stop: int, device: str
+) -> Tally:
     here = resident(split, device)
-    read = lambda: batch_of(here, normalisation, start, stop, device)[0]  # noqa: E731
+
+    def read():
+        return batch_of(here, normalisation, start, stop, device)[0]
+
     with torch.inference_mode():
         return judged(forward(start, stop, read), here.targets[start:stop].to(device, non_blocking=True))
 
 
-def batch_of(split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> tuple[Tensor, Tensor]:
-    """Samples `start` to `stop` as a model reads them, (n, *shape) float32 and (n,) targets, on the device."""
+def batch_of(
+    split: Split, normalisation: Normalisation, start: int, stop: int, device: str
+) -> tuple[Tensor, Tensor]:
+    """Samples `start` to `stop` as a model reads them, (n, *shape) float32 and (n,) targets, on the
+    device.
+    """
     inputs = normalisation(split.inputs[start:stop].to(device, non_blocking=True))
     targets = split.targets[start:stop].to(device, non_blocking=True)
     return (inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs), targets

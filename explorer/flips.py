@@ -19,7 +19,9 @@ from .values import Drop, Recipe, Subject
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is given."""
+    """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is
+    given.
+    """
 
     name: str
     subject: Subject
@@ -53,9 +55,13 @@ def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Pro
     """
     task = candidates[0].subject.task
     if task is None:
-        raise ExplorerError(f"{candidates[0].subject.name!r} came without data, so there are no answers to compare.")
+        raise ExplorerError(
+            f"{candidates[0].subject.name!r} came without data, so there are no answers to compare."
+        )
     if any(c.subject.task is None or c.subject.task.fingerprint != task.fingerprint for c in candidates):
-        raise ExplorerError("These runs are of models on different data, so their answers cannot be compared.")
+        raise ExplorerError(
+            "These runs are of models on different data, so their answers cannot be compared."
+        )
     split = split_for(candidates[0].subject, conditions)
     tallies: dict[str, Tally] = {}
     for done, candidate in enumerate(candidates):
@@ -115,16 +121,30 @@ class Flips:
 def flips(poll: Poll) -> tuple[Flips, ...]:
     """Every pair of models."""
     pairs = list(combinations(poll.tallies.items(), 2))
-    lost = [(int((a.correct & ~b.correct).sum()), int((~a.correct & b.correct).sum())) for (_, a), (_, b) in pairs]
+    lost = [
+        (int((a.correct & ~b.correct).sum()), int((~a.correct & b.correct).sum())) for (_, a), (_, b) in pairs
+    ]
     adjusted = holm([paired_p_value(b, c) for b, c in lost])
     return tuple(_flips(*pair, p) for pair, p in zip(pairs, adjusted, strict=True))
 
 
 def _flips(first: tuple[str, Tally], second: tuple[str, Tally], p_value: float) -> Flips:
     (name, a), (other, b) = first, second
-    count = lambda where: int(where.sum())  # noqa: E731
-    return Flips(name, other, count(a.correct & b.correct), count(a.correct & ~b.correct), count(~a.correct & b.correct),
-                 count(~a.correct & ~b.correct), count(a.predictions == b.predictions), drop_between(a, b), p_value)  # fmt: skip
+
+    def count(where):
+        return int(where.sum())
+
+    return Flips(
+        name,
+        other,
+        count(a.correct & b.correct),
+        count(a.correct & ~b.correct),
+        count(~a.correct & b.correct),
+        count(~a.correct & ~b.correct),
+        count(a.predictions == b.predictions),
+        drop_between(a, b),
+        p_value,
+    )
 
 
 # --------------------------------------------------------------------------- classes

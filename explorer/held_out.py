@@ -1,4 +1,6 @@
-"""Opening the data that no decision was made on: each opening is recorded, and paid for with a stricter level."""
+"""Opening the data that no decision was made on: each opening is recorded, and paid for with a stricter
+level.
+"""
 
 from dataclasses import replace
 
@@ -12,7 +14,8 @@ STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held 
 
 
 def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Conditions, str]:
-    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that says it.
+    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that
+    says it.
 
     Raises:
         ExplorerError: there is no such split, or the opening cannot be recorded.

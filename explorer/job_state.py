@@ -91,7 +91,9 @@ class Job:
         self.progress = item
 
     def is_news(self, item: Any) -> bool:
-        """Another value than the last; progress is none, nor is a value yielded again as a place to be stopped at."""
+        """Another value than the last; progress is none, nor is a value yielded again as a place to be
+        stopped at.
+        """
         return not isinstance(item, Progress) and item is not self.value
 
     def end(self, error: str | None) -> None:
@@ -101,7 +103,9 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace since the first progress of this stage, so that neither set-up nor resumed work counts."""
+        """At the pace since the first progress of this stage, so that neither set-up nor resumed
+        work counts.
+        """
         if self.ended or self.progress is None or self.progress.done <= self._since[1]:
             return None
         pace = (self.busy_seconds - self._since[0]) / (self.progress.done - self._since[1])

@@ -1,7 +1,8 @@
 """Background work in lanes: one worker thread a device, values come back as immutable snapshots.
 
-A job is a generator that yields after each batch. Between two yields the worker chooses anew whose turn it is, so a new
-live measurement waits for one batch at most, while a scan or a training stays suspended where it was.
+A job is a generator that yields after each batch. Between two yields the worker chooses anew whose turn it
+is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
+was.
 """
 
 import itertools
@@ -16,10 +17,30 @@ from .job_state import Job, JobState, Progress, Slot
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
 LANES = {  # lane -> rank, lower goes first
-    "live": 0, "behaviour": 1, "check": 1, "held_out": 1, "answers": 1, "replay": 1, "export": 1,
-    "scan": 1, "curve": 1, "lesson": 1, "criteria": 1, "duel": 1, "disputes": 1, "budget": 1, "winner": 1,
-    "latency": 1, "clock": 1, "cost": 1, "keep": 1, "search": 2, "recovery": 2, "control": 2, "recovery curve": 2,
-}  # fmt: skip
+    "live": 0,
+    "behaviour": 1,
+    "check": 1,
+    "held_out": 1,
+    "answers": 1,
+    "replay": 1,
+    "export": 1,
+    "scan": 1,
+    "curve": 1,
+    "lesson": 1,
+    "criteria": 1,
+    "duel": 1,
+    "disputes": 1,
+    "budget": 1,
+    "winner": 1,
+    "latency": 1,
+    "clock": 1,
+    "cost": 1,
+    "keep": 1,
+    "search": 2,
+    "recovery": 2,
+    "control": 2,
+    "recovery curve": 2,
+}
 # lanes that go on when their session is closed: what they make is kept on disk
 LASTING = ("recovery", "control", "recovery curve")
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
@@ -35,8 +56,8 @@ class Lanes:
     """The worker of one device.
 
     Args:
-        is_active: session -> its browser tab is open; asked on the worker before each batch. Of a closed session live
-            jobs are dropped, scans, curves and latency pause, recovery goes on.
+        is_active: session -> its browser tab is open; asked on the worker before each batch. Of a closed
+            session live jobs are dropped, scans, curves and latency pause, recovery goes on.
         forget_after: seconds until a closed session's paused jobs and values are let go.
     """
 
@@ -58,7 +79,8 @@ class Lanes:
     def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Iterable]) -> None:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed at its next yield.
 
-        What runs or is done under the same key is not run again, not even after an error: `cancel` allows it anew.
+        What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
+        anew.
 
         Args:
             make: begins the job, on the worker; what it yields is the value, except for Progress.
@@ -164,8 +186,12 @@ class Lanes:
                 self._forget(session)
 
     def _choose(self) -> Slot | None:
-        """The slot whose turn it is: highest lane first, then the session and the lane that waited longest."""
-        ready = [s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)]
+        """The slot whose turn it is: highest lane first, then the session and the lane that waited
+        longest.
+        """
+        ready = [
+            s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)
+        ]
         if not ready:
             return None
         slot = min(ready, key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn))
@@ -212,7 +238,9 @@ class Lanes:
             ended = True
         except ExplorerError as reason:
             error = str(reason)
-        except Exception as reason:  # the border of foreign code: one user's failing job must not stop everybody's worker
+        except (
+            Exception
+        ) as reason:  # the border of foreign code: one user's failing job must not stop everybody's worker
             logger.exception("A job of lane %s failed.", slot.lane)
             error = f"Unexpected error: {type(reason).__name__}: {reason}"
         with self._changed:
@@ -221,7 +249,9 @@ class Lanes:
             self._changed.notify_all()
 
     def _publish(self, slot: Slot, job: Job, item: object, ended: bool, error: str | None) -> None:
-        """Show what came; that of a replaced job still helps until its successor yields, that of a cancelled one does not."""
+        """Show what came; that of a replaced job still helps until its successor yields, that of a cancelled
+        one does not.
+        """
         current = slot.running is job
         if not current and slot.waiting is None:
             return

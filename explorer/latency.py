@@ -1,7 +1,8 @@
 """Models -> milliseconds, measured side by side; and whether one is faster than the other beyond noise.
 
-The models take turns, and every other round in reverse, so that a clock that drifts or a neighbour that wakes up
-slows all of them alike. What is compared are ratios within a round, not two medians from different minutes.
+The models take turns, and every other round in reverse, so that a clock that drifts or a neighbour that wakes
+up slows all of them alike. What is compared are ratios within a round, not two medians from different
+minutes.
 """
 
 import copy
@@ -81,9 +82,9 @@ def rounds(
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
-    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in channels_last for images; the
-    given models stay as they are. Ends after `pairs` rounds, or at the first one past `budget_s` seconds (warm-up included),
-    but not before six: fewer allow no verdict.
+    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in
+    channels_last for images; the given models stay as they are. Ends after `pairs` rounds, or at the first
+    one past `budget_s` seconds (warm-up included), but not before six: fewer allow no verdict.
 
     Args:
         models: name -> model in eval mode.
@@ -152,13 +153,19 @@ def median_ratio(
     if not above or len(above) != len(below):
         raise ValueError(f"Times must come in pairs, got {len(above)} and {len(below)}.")
     ratios = torch.tensor(above, dtype=torch.float64) / torch.tensor(below, dtype=torch.float64)
-    drawn = torch.randint(len(ratios), (RESAMPLES, len(ratios)), generator=torch.Generator().manual_seed(seed))
+    drawn = torch.randint(
+        len(ratios), (RESAMPLES, len(ratios)), generator=torch.Generator().manual_seed(seed)
+    )
     medians = ratios[drawn].quantile(0.5, dim=1)
-    low, high = medians.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)).tolist()
+    low, high = medians.quantile(
+        torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    ).tolist()
     return ratios.quantile(0.5).item(), low, high
 
 
-def faster(dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int = 0, level: float = 0.95) -> SpeedUp:
+def faster(
+    dense_ms: Sequence[float], pruned_ms: Sequence[float], *, seed: int = 0, level: float = 0.95
+) -> SpeedUp:
     """Is the second model faster? The median of the ratios within rounds, with a bootstrap interval.
 
     Fewer than six rounds are never distinguishable.

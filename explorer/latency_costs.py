@@ -1,7 +1,8 @@
-"""Ratios chosen by measured latency: whatever widths an allocator asks about are timed here, alone and together, until it knows.
+"""Ratios chosen by measured latency: whatever widths an allocator asks about are timed here, alone and
+together, until it knows.
 
-Each is timed in turns with the dense model, at one sample a forward like the latency of a Report, and only once: an allocator
-that asks again, for another target too, finds it on disk.
+Each is timed in turns with the dense model, at one sample a forward like the latency of a Report, and only
+once: an allocator that asks again, for another target too, finds it on disk.
 """
 
 import math
@@ -40,19 +41,26 @@ def allocated(
     losses: Losses | None = None,
     device: str = "cpu",
 ) -> Generator[Progress, None, Recipe]:
-    """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between forwards.
+    """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between
+    forwards.
 
-    Of plans that are about as fast, noise decides which one counts as fast enough; the Report's latency is a new measurement.
+    Of plans that are about as fast, noise decides which one counts as fast enough; the Report's latency is a
+    new measurement.
 
     Raises:
         ExplorerError: as in `allocate`.
     """
     how: dict[str, Any] = {"params": params, "losses": losses, "device": device}
-    ask = lambda: allocate(subject, graph, recipe, name, target, granularity, locked, **how)  # noqa: E731
+
+    def ask():
+        return allocate(subject, graph, recipe, name, target, granularity, locked, **how)
+
     return (yield from timed(subject, graph, ask, device))
 
 
-def timed(subject: Subject, graph: ModelGraph, ask: Callable[[], T], device: str = "cpu") -> Generator[Progress, None, T]:
+def timed(
+    subject: Subject, graph: ModelGraph, ask: Callable[[], T], device: str = "cpu"
+) -> Generator[Progress, None, T]:
     """What `ask` returns, once it no longer asks for a time that isn't known."""
     known, done = timed_widths(subject, device), 0
     expected = OPTIONS * len(graph.profile.free_groups) + TOGETHER
@@ -65,7 +73,9 @@ def timed(subject: Subject, graph: ModelGraph, ask: Callable[[], T], device: str
             now = Progress(done, max(expected, done + 1), LABEL)
             dense = dense or build(subject, graph, Masks({}, {}), device)
             masks = Masks({group: torch.arange(units[group]) < left for group, left in asked.widths}, {})
-            share = yield from _share(dense, build(subject, graph, masks, device), subject.example, device, now)
+            share = yield from _share(
+                dense, build(subject, graph, masks, device), subject.example, device, now
+            )
             known.add(asked.widths, share)
             done += 1
 
@@ -75,10 +85,13 @@ def _share(
 ) -> Generator[Progress, None, float]:
     """The share of the dense model's time; `now` after each round.
 
-    Of the fastest forwards of both: whatever else runs here only ever slows one down, and a plan asks about many models.
+    Of the fastest forwards of both: whatever else runs here only ever slows one down, and a plan asks about
+    many models.
     """
     fastest = {"dense": math.inf, "pruned": math.inf}
-    for turn in rounds({"dense": dense, "pruned": pruned}, example[:1], pairs=TURNS, budget_s=SECONDS, device=device):
+    for turn in rounds(
+        {"dense": dense, "pruned": pruned}, example[:1], pairs=TURNS, budget_s=SECONDS, device=device
+    ):
         for name, milliseconds in (turn or {}).items():
             fastest[name] = min(fastest[name], milliseconds)
         yield now

@@ -1,7 +1,9 @@
-"""One coupled group at several widths -> milliseconds on this device: where it really gets faster, and where a step ends.
+"""One coupled group at several widths -> milliseconds on this device: where it really gets faster, and where
+a step ends.
 
-Latency falls in steps, because kernels work in blocks of channels. All widths and the dense model take turns, so a drift of the
-machine slows all of them alike, and each width is compared with the dense model within the same rounds.
+Latency falls in steps, because kernels work in blocks of channels. All widths and the dense model take turns,
+so a drift of the machine slows all of them alike, and each width is compared with the dense model within the
+same rounds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +24,11 @@ from .values import Group, Masks, Subject
 WIDTHS = 12  # measured of one group, the dense one included
 BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
 ROUNDS, BUDGET_S = 30, 30.0
-ANSWERS: dict[SpeedVerdict, str] = {"faster": "yes", "slower": "no, slower", "not distinguishable": "not distinguishable"}
+ANSWERS: dict[SpeedVerdict, str] = {
+    "faster": "yes",
+    "slower": "no, slower",
+    "not distinguishable": "not distinguishable",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Step:
         kept: units that stay.
         ratio: fraction removed.
         latency_ms: median, p10, p90 of a forward.
-        speed_up: over the dense model in the same rounds; the intervals of all widths together hold 95 % of the time.
+        speed_up: over the dense model in the same rounds; the intervals of all widths together hold 95 % of
+            the time.
         is_edge: no wider width that was measured is as fast beyond noise: the widest of its step.
     """
 
@@ -49,8 +56,14 @@ class Step:
         return ANSWERS[self.speed_up.verdict]
 
     def to_json(self) -> dict[str, Any]:
-        return {"kept": self.kept, "ratio": self.ratio, "latency_ms": dict(self.latency_ms), "speed_up": self.speed_up.to_json(),
-                "is_edge": self.is_edge, "faster_here": self.answer}  # fmt: skip
+        return {
+            "kept": self.kept,
+            "ratio": self.ratio,
+            "latency_ms": dict(self.latency_ms),
+            "speed_up": self.speed_up.to_json(),
+            "is_edge": self.is_edge,
+            "faster_here": self.answer,
+        }
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,20 @@ class Staircase:
 
     @property
     def fast_ratios(self) -> tuple[float, ...]:
-        """Ratios worth snapping to, rising from 0: each is the widest of its step, so that less would be saved for nothing."""
+        """Ratios worth snapping to, rising from 0: each is the widest of its step, so that less would be
+        saved for nothing.
+        """
         return tuple(sorted(step.ratio for step in self.steps if step.is_edge))
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "steps"}
-        return {**plain, "subject": dict(self.subject), "environment": dict(self.environment),
-                "steps": [step.to_json() for step in self.steps], "fast_ratios": list(self.fast_ratios)}  # fmt: skip
+        return {
+            **plain,
+            "subject": dict(self.subject),
+            "environment": dict(self.environment),
+            "steps": [step.to_json() for step in self.steps],
+            "fast_ratios": list(self.fast_ratios),
+        }
 
 
 def nearest_fast(ratio: float, fast_ratios: Sequence[float]) -> float:
@@ -116,7 +136,8 @@ def staircase(
     budget_s: float = BUDGET_S,
     device: str = "cpu",
 ) -> Iterator[Staircase | Progress]:
-    """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one with all rounds.
+    """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one
+    with all rounds.
 
     Args:
         widths: kept units; the dense width is always measured too.
@@ -126,7 +147,9 @@ def staircase(
     found = _group(graph, group)
     kept = sorted({*(widths if widths is not None else widths_of(found.units)), found.units})
     if kept[0] < 1 or kept[-1] > found.units:
-        raise ExplorerError(f"Widths of {group!r} must be from 1 to {found.units}, got {kept[0]} to {kept[-1]}.")
+        raise ExplorerError(
+            f"Widths of {group!r} must be from 1 to {found.units}, got {kept[0]} to {kept[-1]}."
+        )
     models: dict[str, nn.Module] = {}
     for width in kept:
         yield Progress(len(models), len(kept), "building the widths")
@@ -142,7 +165,9 @@ def staircase(
         yield Progress(done, pairs, "timing, in turns")
         if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
             shown = done
-            yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
+            yield Staircase(
+                about, group, found.unit, found.units, _steps(times, found.units), batch, done, where
+            )
     if done > shown:
         yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
 
@@ -164,11 +189,19 @@ def _first_units(group: Group, kept: int) -> Masks:
 
 
 def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[Step, ...]:
-    """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one will be picked."""
+    """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one
+    will be picked.
+    """
     dense, level = times[str(units)], _level(len(times) - 1)
     edges = _edges({int(name): taken for name, taken in times.items()})
     return tuple(
-        Step(int(name), round(1 - int(name) / units, 4), summary(taken), faster(dense, taken, level=level), int(name) in edges)
+        Step(
+            int(name),
+            round(1 - int(name) / units, 4),
+            summary(taken),
+            faster(dense, taken, level=level),
+            int(name) in edges,
+        )
         for name, taken in times.items()
     )
 
@@ -181,7 +214,8 @@ def _level(widths: int) -> float:
 def _edges(times: Mapping[int, Sequence[float]]) -> set[int]:
     """Widths that are faster, beyond noise, than the edge before them, from dense downwards.
 
-    A width begins a new step if the whole interval of its ratio to the last edge lies below 1; the widths share the error.
+    A width begins a new step if the whole interval of its ratio to the last edge lies below 1; the widths
+    share the error.
     """
     widest, *narrower = sorted(times, reverse=True)
     edges, last, level = {widest}, widest, _level(len(narrower))

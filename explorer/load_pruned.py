@@ -1,4 +1,5 @@
-"""Rebuild a pruned model from its exported folder. Needs torch and safetensors, nothing else; no code of the folder is run.
+"""Rebuild a pruned model from its exported folder. Needs torch and safetensors, nothing else; no code of the
+folder is run.
 
 Usage:
     model, about = load_pruned("FOLDER")      # a torch.nn.Module in eval mode, and architecture.json
@@ -16,9 +17,26 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-ARITHMETIC = ("getitem", "add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge")
+ARITHMETIC = (
+    "getitem",
+    "add",
+    "sub",
+    "mul",
+    "floordiv",
+    "truediv",
+    "mod",
+    "neg",
+    "pow",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+)
 OPERATORS = {name: getattr(operator, name) for name in ARITHMETIC} | {
-    f.__name__: f for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min)
+    f.__name__: f
+    for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min)
 }
 
 
@@ -63,7 +81,10 @@ class PrunedModel(nn.Module):
 
     def _run(self, node: dict[str, Any], values: dict[str, Any]) -> Any:
         kind, target = node["call"], node["target"]
-        args, kwargs = _read(node["args"], values), {key: _read(value, values) for key, value in node["kwargs"].items()}
+        args, kwargs = (
+            _read(node["args"], values),
+            {key: _read(value, values) for key, value in node["kwargs"].items()},
+        )
         if kind == "aten":
             return _aten(target)(*args, **kwargs)
         if kind == "operator":
@@ -87,13 +108,17 @@ def _aten(name: str) -> Any:
     """An aten operator by name and overload, such as "relu.default"; none that reads or writes files."""
     packet, _, overload = name.partition(".")
     function = getattr(getattr(torch.ops.aten, packet), overload)
-    if not isinstance(function, torch._ops.OpOverload) or any(a.name == "filename" for a in function._schema.arguments):
+    if not isinstance(function, torch._ops.OpOverload) or any(
+        a.name == "filename" for a in function._schema.arguments
+    ):
         raise ValueError(f"architecture.json uses {name!r}, which is no operator or opens files.")
     return function
 
 
 def _read(value: Any, values: dict[str, Any]) -> Any:
-    """JSON data -> an argument: {"node": name}, {"float": text}, {"torch": name}, {"dict": items} or the value itself."""
+    """JSON data -> an argument: {"node": name}, {"float": text}, {"torch": name}, {"dict": items} or the
+    value itself.
+    """
     if isinstance(value, list):
         return [_read(item, values) for item in value]
     if not isinstance(value, dict):
@@ -116,7 +141,11 @@ def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:
 
 
 def normalise(images: Tensor, about: dict[str, Any]) -> Tensor:
-    """(n, channels, ...) of any dtype, as the data set stores them -> the same shape in float32, as the model reads them."""
+    """(n, channels, ...) of any dtype, as the data set stores them -> the same shape in float32, as the model
+    reads them.
+    """
     rule = about["input"]["normalisation"]
     shape = (1, -1) + (1,) * (images.dim() - 2)
-    return (images.float() * rule["scale"] - torch.tensor(rule["mean"]).view(shape)) / torch.tensor(rule["std"]).view(shape)
+    return (images.float() * rule["scale"] - torch.tensor(rule["mean"]).view(shape)) / torch.tensor(
+        rule["std"]
+    ).view(shape)

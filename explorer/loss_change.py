@@ -1,8 +1,10 @@
-"""What the dense model's gradients predict for the loss of a cut, to first order, beside what was measured of it.
+"""What the dense model's gradients predict for the loss of a cut, to first order, beside what was measured of
+it.
 
-A part that is removed changes the loss by minus the sum of its weights times their gradients, if the loss were a straight line
-(LeCun et al. 1989; Molchanov et al. 2019, arXiv:1906.10771). At the end of training gradients are close to zero while the
-loss is curved, so the prediction is far too small for all but gentle cuts: seeing that is what it is here for.
+A part that is removed changes the loss by minus the sum of its weights times their gradients, if the loss
+were a straight line (LeCun et al. 1989; Molchanov et al. 2019, arXiv:1906.10771). At the end of training
+gradients are close to zero while the loss is curved, so the prediction is far too small for all but gentle
+cuts: seeing that is what it is here for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +24,10 @@ from .values import Masks, ModelProfile, Report, Subject
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16
 WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor
 PASSES = 3  # a backward pass costs about two forward ones
-BATCH, STEP_WORK = 32, 2e10  # samples of one step at most, and its multiply-adds: a move of a fader waits for its end
+BATCH, STEP_WORK = (
+    32,
+    2e10,
+)  # samples of one step at most, and its multiply-adds: a move of a fader waits for its end
 DIGITS = 3
 
 
@@ -47,8 +52,11 @@ def gradient_batch(profile: ModelProfile) -> int:
     return min(BATCH, max(1, int(STEP_WORK / (PASSES * max(1, profile.macs)))))
 
 
-def predicted_change(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> Iterator[Progress | float]:
-    """Progress while gradients are collected, which happens once for a model, and at last the predicted change in nats.
+def predicted_change(
+    subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu"
+) -> Iterator[Progress | float]:
+    """Progress while gradients are collected, which happens once for a model, and at last the predicted
+    change in nats.
 
     Nothing but Progress comes where it cannot be told: no training data, or units that no weight makes.
     """
@@ -70,18 +78,28 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
     total, groups = 0.0, {group.name: group for group in profile.groups}
     makers = {layer.weight: layer for layer in profile.prunable_layers.values()}
     for name, mask in masks.channels.items():
-        found = [slot for slot in groups[name].slots if slot.producer and slot.tensor in makers
-                 and slot.dim == makers[slot.tensor].output_dim and makers[slot.tensor].name in known]  # fmt: skip
+        found = [
+            slot
+            for slot in groups[name].slots
+            if slot.producer
+            and slot.tensor in makers
+            and slot.dim == makers[slot.tensor].output_dim
+            and makers[slot.tensor].name in known
+        ]
         if not found:
             return None
         line, own = known[makers[found[0].tensor].name]["gate_gradient"], found[0].units >= 0
         gates = torch.zeros(groups[name].units, dtype=torch.double)
-        gates[found[0].units[own]] = line[own].double()  # each position of a unit holds that of the whole unit
+        gates[found[0].units[own]] = line[
+            own
+        ].double()  # each position of a unit holds that of the whole unit
         total += float(gates[~mask].sum())
     return total
 
 
-def _weights(subject: Subject, profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]) -> float:
+def _weights(
+    subject: Subject, profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]
+) -> float:
     """Sum of weight times gradient over removed weights of channels that stay."""
     total, cut = 0.0, positions(profile, masks.channels)
     for name, mask in masks.weights.items():
@@ -89,7 +107,9 @@ def _weights(subject: Subject, profile: ModelProfile, masks: Masks, known: Mappi
         gone = ~mask
         for dim, line in cut.get(weight, {}).items():
             gone = gone & line.view([-1 if d == dim else 1 for d in range(mask.dim())])
-        change = known[name]["gradient"].double() * subject.model.get_parameter(weight).detach().cpu().double()
+        change = (
+            known[name]["gradient"].double() * subject.model.get_parameter(weight).detach().cpu().double()
+        )
         total += float(change[gone].sum())
     return total
 
@@ -108,7 +128,9 @@ class LossWords:
 
 
 def loss_words(report: Report) -> LossWords:
-    """Measured losses on the same samples, their difference, and what the gradients had predicted of it, in nats."""
+    """Measured losses on the same samples, their difference, and what the gradients had predicted of it, in
+    nats.
+    """
     dense, now, told = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
     if dense is None or now is None:
         return LossWords()

@@ -1,4 +1,6 @@
-"""What a model sees in one sample: the activation of each channel of a layer, and where each attention head looks."""
+"""What a model sees in one sample: the activation of each channel of a layer, and where each attention head
+looks.
+"""
 
 import math
 from typing import Any
@@ -14,7 +16,8 @@ from .values import Group, Layer, Subject
 
 
 def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: Tensor) -> Tensor | None:
-    """(out, height, width) activations after the norm and the activation function that follow a layer; None if it makes no maps.
+    """(out, height, width) activations after the norm and the activation function that follow a layer; None
+    if it makes no maps.
 
     Args:
         sample: one input as the model reads it, (*shape) float.
@@ -44,8 +47,12 @@ class _Attentive(GraphRun):
         self.found: Tensor | None = None
 
     def run_node(self, node: fx.Node) -> Any:
-        if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(where(node) + "."):
-            given: Any = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False))
+        if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(
+            where(node) + "."
+        ):
+            given: Any = dict(
+                zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False)
+            )
             given |= node.kwargs
             if given.get("attn_mask") is None and not given.get("is_causal"):
                 query, key = self.env[given["query"]], self.env[given["key"]]
@@ -55,10 +62,11 @@ class _Attentive(GraphRun):
 
 
 def head_maps(subject: Subject, graph: ModelGraph, group: Group, sample: Tensor) -> Tensor | None:
-    """(heads, height, width): how much attention each patch of a square grid gets from each head, averaged over all that ask.
+    """(heads, height, width): how much attention each patch of a square grid gets from each head, averaged
+    over all that ask.
 
-    Tokens before the patches, such as a class token, are left out. None where the attention cannot be seen: it has a mask, is
-    not computed by torch's operator, goes window by window, or its tokens form no square.
+    Tokens before the patches, such as a class token, are left out. None where the attention cannot be seen:
+    it has a mask, is not computed by torch's operator, goes window by window, or its tokens form no square.
     """
     if graph.program is None or group.unit != "head":
         return None
@@ -66,15 +74,24 @@ def head_maps(subject: Subject, graph: ModelGraph, group: Group, sample: Tensor)
     inputs = _batch(sample, fixed_batch(graph.program))
     with torch.no_grad():
         runner.logits(tensors_of(subject, graph.program, "cpu"), inputs)
-    if runner.found is None or runner.found.dim() != 4 or runner.found.shape[:2] != (len(inputs), group.units):
+    if (
+        runner.found is None
+        or runner.found.dim() != 4
+        or runner.found.shape[:2] != (len(inputs), group.units)
+    ):
         return None
     attention = runner.found[0].mean(1)  # (heads, tokens)
     side = math.isqrt(attention.shape[1])
-    return attention[:, attention.shape[1] - side * side :].reshape(len(attention), side, side) if side > 1 else None
+    return (
+        attention[:, attention.shape[1] - side * side :].reshape(len(attention), side, side)
+        if side > 1
+        else None
+    )
 
 
 def filter_images(weight: Tensor) -> Tensor | None:
-    """(out, height, width) grey or (out, height, width, 3) colour, 0 to 1, zero in the middle; None if they can't be seen.
+    """(out, height, width) grey or (out, height, width, 3) colour, 0 to 1, zero in the middle; None if they
+    can't be seen.
 
     Args:
         weight: (out, 1 or 3, height, width) of a layer that reads pictures.

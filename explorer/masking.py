@@ -1,4 +1,6 @@
-"""Score, cut, expand: which units stay. Of equal scores the earlier unit goes first, so equal scores give equal masks."""
+"""Score, cut, expand: which units stay. Of equal scores the earlier unit goes first, so equal scores give
+equal masks.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -47,8 +49,12 @@ def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[t
     return slots if reduction == "all" else producers
 
 
-def score_group(group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str) -> Tensor:
-    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it have a say."""
+def score_group(
+    group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str
+) -> Tensor:
+    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it
+    have a say.
+    """
     total = torch.zeros(group.units)
     for layer, slot in _rating_slots(group, profile, reduction):
         rated = saliency(layer)
@@ -62,7 +68,9 @@ def score_group(group: Group, profile: ModelProfile, saliency: Callable[[Layer],
 def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> dict[str, dict[str, Tensor]]:
-    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else all."""
+    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else
+    all.
+    """
     criterion = CRITERIA[recipe.criterion.name]
     params = criterion.check(recipe.criterion.params)
     how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
@@ -73,9 +81,14 @@ def score(
 
     wanted = None if parts is None else set(parts)
     groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
-    layers = {n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)}
+    layers = {
+        n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)
+    }
     return {
-        "channels": {name: score_group(group, profile, outputs, how, recipe.reduction) for name, group in groups.items()},
+        "channels": {
+            name: score_group(group, profile, outputs, how, recipe.reduction)
+            for name, group in groups.items()
+        },
         "weights": {name: criterion(signals(layer), **params) for name, layer in layers.items()},
     }
 
@@ -103,13 +116,16 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
     for which in (recipe.keep, recipe.remove):
         for name, indices in which.items():
             if indices[-1] >= groups[name].units:
-                raise RecipeError(f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}.")
+                raise RecipeError(
+                    f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}."
+                )
     if recipe.weights:
         check_rates_weights(CRITERIA[recipe.criterion.name])
 
 
 def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
-    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and it says so.
+    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and
+    it says so.
 
     Raises:
         RecipeError: as `check_parts`, with the way out.
@@ -127,7 +143,9 @@ def check_rates_weights(criterion: Plugin) -> None:
     """
     if criterion.traits["level"] != "weight":
         able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
-        raise RecipeError(f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}.")
+        raise RecipeError(
+            f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +171,9 @@ def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> 
     criterion = CRITERIA[recipe.criterion.name]
     for name in _in_order(profile.prunable_layers, recipe.weights):
         layer = profile.prunable_layers[name]
-        mask, outcome = _cut_layer(layer, scores["weights"][name], surviving.get(layer.weight, {}), recipe, criterion)
+        mask, outcome = _cut_layer(
+            layer, scores["weights"][name], surviving.get(layer.weight, {}), recipe, criterion
+        )
         weights[name] = mask
         outcomes.append(outcome)
     return Cut(Masks(channels, weights), tuple(outcomes))
@@ -170,7 +190,10 @@ def removal_count(ratio: float, units: int) -> int:
 
 def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Tensor, PartOutcome]:
     ratio, n = recipe.channels.get(group.name, 0.0), group.units
-    outcome = lambda removed, reason: PartOutcome(group.name, "channel", ratio, removed / n, n, removed, reason)  # noqa: E731
+
+    def outcome(removed, reason):
+        return PartOutcome(group.name, "channel", ratio, removed / n, n, removed, reason)
+
     if group.frozen is not None or scores is None:
         return torch.ones(n, dtype=torch.bool), outcome(0, f"cannot be pruned: {group.frozen}")
     by_hand, kept_by_hand = recipe.remove.get(group.name, ()), recipe.keep.get(group.name, ())
@@ -274,7 +297,9 @@ def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> 
     n, m = int(match[1]), int(match[2])
     inputs = scores.shape[input_dim]
     if inputs % m:
-        return torch.ones_like(scores, dtype=torch.bool), f"its inputs ({inputs}) are not divisible by {m}, so it stays dense"
+        return torch.ones_like(
+            scores, dtype=torch.bool
+        ), f"its inputs ({inputs}) are not divisible by {m}, so it stays dense"
     blocks = scores.movedim(input_dim, -1)
     shape = blocks.shape
     blocks = blocks.reshape(-1, m)
@@ -290,7 +315,9 @@ def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> 
 
 def expand(masks: Masks, profile: ModelProfile, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Tensor name -> bool of its full shape: masks reach every slot (weights, biases, norms, next inputs)."""
-    full = {layer.weight: masks.weights[layer.name] for layer in profile.layers if layer.name in masks.weights}
+    full = {
+        layer.weight: masks.weights[layer.name] for layer in profile.layers if layer.name in masks.weights
+    }
     for tensor, dims in positions(profile, masks.channels).items():
         mask = full.get(tensor, torch.ones(shapes[tensor], dtype=torch.bool))
         for dim, kept in dims.items():

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Weight:
-    """What one value takes: plain bytes, and the memory of its tensors by address, since others may share it."""
+    """What one value takes: plain bytes, and the memory of its tensors by address, since others may
+    share it.
+    """
 
     plain: int
     storages: Mapping[int, int]
@@ -39,7 +41,8 @@ def together(weights: Iterable[Weight]) -> int:
 def weighed(value: Any) -> Weight:
     """The tensors and plain values in a value.
 
-    Looked into are containers, dataclasses, modules and exported programs; of other objects only the shell counts.
+    Looked into are containers, dataclasses, modules and exported programs; of other objects only the shell
+    counts.
     """
     plain, storages, left = 0, dict[int, int](), [value]
     seen: dict[int, Any] = {}  # with the values, so that none is let go and its id given to another

@@ -1,4 +1,6 @@
-"""In which order a model's pictures lie in memory: channels_last, which convolutions prefer, unless its code may need another."""
+"""In which order a model's pictures lie in memory: channels_last, which convolutions prefer, unless its code
+may need another.
+"""
 
 from typing import Any
 

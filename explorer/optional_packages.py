@@ -1,4 +1,6 @@
-"""Packages that are not always installed: imported when they are first needed, with a sentence where they are missing."""
+"""Packages that are not always installed: imported when they are first needed, with a sentence where they are
+missing.
+"""
 
 import importlib
 import importlib.util
@@ -10,13 +12,24 @@ import torch
 
 from .errors import LoadError
 
-EXTRAS = {"torchvision": "zoo", "timm": "zoo", "transformers": "hf", "PIL.Image": "zoo",
-          "onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx",
-          "optuna": "search", "optuna.storages.journal": "search"}  # fmt: skip
+EXTRAS = {
+    "torchvision": "zoo",
+    "timm": "zoo",
+    "transformers": "hf",
+    "PIL.Image": "zoo",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "onnxruntime": "onnx",
+    "optuna": "search",
+    "optuna.storages.journal": "search",
+}
 PACKAGES = {"PIL.Image": "pillow"}
-# torchvision registers shapes for these while it is imported, also beside a torch build that its compiled part does not fit
-OPERATORS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-             "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # fmt: skip
+# torchvision registers shapes for these while it is imported, also beside a torch build that its compiled
+# part does not fit
+OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
 _declared: list[torch.library.Library] = []  # a library that is collected takes its operators with it
 _lock = threading.RLock()
 
@@ -25,7 +38,8 @@ def optional(name: str) -> ModuleType:
     """The package.
 
     Raises:
-        LoadError: it is not installed, or cannot be imported beside this torch; the text says what to install.
+        LoadError: it is not installed, or cannot be imported beside this torch; the text says what to
+            install.
     """
     with _lock:
         try:
@@ -37,7 +51,8 @@ def optional(name: str) -> ModuleType:
 
 
 def torchvision() -> ModuleType:
-    """torchvision; where its compiled operators do not fit this torch build, they are declared, so that its models work.
+    """torchvision; where its compiled operators do not fit this torch build, they are declared, so that its
+    models work.
 
     Raises:
         LoadError: it is not installed.
@@ -47,7 +62,9 @@ def torchvision() -> ModuleType:
             return optional("torchvision")
         except RuntimeError as error:
             if "torchvision::" not in str(error) or _declared:
-                raise LoadError(f"Package torchvision does not fit torch {torch.__version__} ({str(error)[:200]}).") from error
+                raise LoadError(
+                    f"Package torchvision does not fit torch {torch.__version__} ({str(error)[:200]})."
+                ) from error
             _declare()
             return optional("torchvision")
 

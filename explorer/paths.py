@@ -27,4 +27,8 @@ def sample_models() -> Path:
 def cache() -> Path:
     """The user's cache folder; it need not exist. The variable PRUNING_EXPLORER_CACHE overrides it."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("pruning-explorer", appauthor=False))
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else Path(platformdirs.user_cache_dir("pruning-explorer", appauthor=False))
+    )

@@ -1,4 +1,6 @@
-"""One layer's weight and what stays of it -> the pattern of its zeros as a picture, and the norm of each filter."""
+"""One layer's weight and what stays of it -> the pattern of its zeros as a picture, and the norm of each
+filter.
+"""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +17,9 @@ class Pattern:
     """Where a weight is not zero.
 
     Args:
-        density: (rows, columns) float32, the fraction of each cell that is not zero. A row is one or more outputs; columns are
-            kernel positions one after the other, in each of them the inputs side by side, as n:m blocks lie.
+        density: (rows, columns) float32, the fraction of each cell that is not zero. A row is one or more
+            outputs; columns are kernel positions one after the other, in each of them the inputs side by
+            side, as n:m blocks lie.
         block: outputs and columns that a cell stands for; (1, 1) shows each weight.
         shape: outputs, kernel positions, inputs.
         sparsity: fraction of zeros of the whole weight.
@@ -37,7 +40,8 @@ def _laid_out(nonzero: Tensor, input_dim: int) -> Tensor:
 
 
 def pattern(weight: Tensor, input_dim: int = 1, max_side: int = 256) -> Pattern:
-    """The whole weight, shrunk by whole blocks until both sides fit; cells at the edge are averaged over what they hold.
+    """The whole weight, shrunk by whole blocks until both sides fit; cells at the edge are averaged over what
+    they hold.
 
     Args:
         weight: with zeros where something was removed, any shape; inputs lie along `input_dim`.
@@ -45,7 +49,11 @@ def pattern(weight: Tensor, input_dim: int = 1, max_side: int = 256) -> Pattern:
     laid = _laid_out((weight.detach() != 0), input_dim)
     flat = laid.flatten(1).float()
     block = (max(1, math.ceil(flat.shape[0] / max_side)), max(1, math.ceil(flat.shape[1] / max_side)))
-    cells = functional.avg_pool2d(flat[None], block, ceil_mode=True, count_include_pad=False)[0] if block != (1, 1) else flat
+    cells = (
+        functional.avg_pool2d(flat[None], block, ceil_mode=True, count_include_pad=False)[0]
+        if block != (1, 1)
+        else flat
+    )
     return Pattern(cells.cpu(), block, tuple(laid.shape), 1 - float(flat.double().mean()))  # type: ignore[arg-type]
 
 
@@ -69,5 +77,8 @@ def filter_norms(weight: Tensor, left: Tensor, output_dim: int = 0) -> FilterNor
     Args:
         weight: dense. left: the same with zeros where something was removed.
     """
-    norms = lambda tensor: torch.linalg.vector_norm(tensor.detach().movedim(output_dim, 0).flatten(1), dim=1).tolist()  # noqa: E731
+
+    def norms(tensor):
+        return torch.linalg.vector_norm(tensor.detach().movedim(output_dim, 0).flatten(1), dim=1).tolist()
+
     return FilterNorms(tuple(norms(weight)), tuple(norms(left)))

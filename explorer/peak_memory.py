@@ -8,10 +8,12 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class PeakMemory:
-    """Begins when it is made. On Linux the system's mark is set back to now, for the whole process; elsewhere it cannot be.
+    """Begins when it is made. On Linux the system's mark is set back to now, for the whole process; elsewhere
+    it cannot be.
 
     Args:
-        own: the mark was set back, so what is read belongs to what was done since; else it is that of the process until now.
+        own: the mark was set back, so what is read belongs to what was done since; else it is that of the
+            process until now.
     """
 
     def __init__(self) -> None:

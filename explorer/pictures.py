@@ -40,8 +40,8 @@ def pixels_of(sample: Tensor, scale: float, side: int = SIDE) -> Tensor:
     """A stored sample as uint8 pixels, (height, width) or (height, width, 3).
 
     Args:
-        sample: (1 or 3, height, width). scale: from what is stored to 0..1; what lies outside then, as in samples that are
-            stored normalised, is spread from its smallest to its largest value.
+        sample: (1 or 3, height, width). scale: from what is stored to 0..1; what lies outside then, as in
+            samples that are stored normalised, is spread from its smallest to its largest value.
         side: of the picture at most; larger ones are averaged down.
     """
     found = sample.float() * scale

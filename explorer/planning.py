@@ -8,11 +8,18 @@ from .recipe_costs import CostModel
 from .timed_widths import timed_widths, widths_of
 from .values import Group, Layer, ModelProfile, Recipe, Subject
 
-NO_FASTER = "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."
+NO_FASTER = (
+    "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."
+)
 
 
 def context_for(
-    subject: Subject, profile: ModelProfile, recipe: Recipe, granularity: str, losses: Losses | None = None, device: str = "cpu"
+    subject: Subject,
+    profile: ModelProfile,
+    recipe: Recipe,
+    granularity: str,
+    losses: Losses | None = None,
+    device: str = "cpu",
 ) -> AllocationContext:
     """What allocators may know of a subject.
 
@@ -36,7 +43,9 @@ def context_for(
             raise RecipeError(NO_FASTER)
         return times().share(widths_of(profile, tried))
 
-    return AllocationContext({name: Part(layer.kind, layer.shape) for name, layer in makers.items()}, cost, losses)
+    return AllocationContext(
+        {name: Part(layer.kind, layer.shape) for name, layer in makers.items()}, cost, losses
+    )
 
 
 def _maker(profile: ModelProfile, group: Group) -> Layer:

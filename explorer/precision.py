@@ -1,4 +1,6 @@
-"""A model in a smaller number format than float32: a copy with its own inputs and outputs, since the given one is shared."""
+"""A model in a smaller number format than float32: a copy with its own inputs and outputs, since the given
+one is shared.
+"""
 
 import copy
 
@@ -19,7 +21,11 @@ class Lowered(nn.Module):
 
     def __init__(self, model: nn.Module, dtype: str):
         super().__init__()
-        self.model, self._name, self._dtype = copy.deepcopy(model).to(getattr(torch, dtype)), dtype, getattr(torch, dtype)
+        self.model, self._name, self._dtype = (
+            copy.deepcopy(model).to(getattr(torch, dtype)),
+            dtype,
+            getattr(torch, dtype),
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         try:
@@ -28,7 +34,9 @@ class Lowered(nn.Module):
             raise
         except RuntimeError as error:
             reason = (str(error).strip().split("\n") or [""])[0][:200]
-            raise ExplorerError(f"This model does not run in {self._name} ({reason}); measure it in float32.") from error
+            raise ExplorerError(
+                f"This model does not run in {self._name} ({reason}); measure it in float32."
+            ) from error
 
 
 def in_dtype(model: nn.Module, dtype: str) -> nn.Module:

@@ -1,7 +1,9 @@
-"""What a recipe leaves of a model, counted from shapes alone, before anything is cut: parameters, multiply-adds, bytes.
+"""What a recipe leaves of a model, counted from shapes alone, before anything is cut: parameters,
+multiply-adds, bytes.
 
-Parameters are those that the recipe neither removes nor sets to zero. Multiply-adds are those with such weights; what
-belongs to no layer (products inside attention) follows the heads. Bytes are those of the tensors in the bitmask format.
+Parameters are those that the recipe neither removes nor sets to zero. Multiply-adds are those with such
+weights; what belongs to no layer (products inside attention) follows the heads. Bytes are those of the
+tensors in the bitmask format.
 """
 
 from collections.abc import Mapping
@@ -39,12 +41,21 @@ class CostModel:
         """The cost model of a subject."""
         parameters = dict(subject.model.named_parameters(remove_duplicate=False))
         everything = {**parameters, **dict(subject.model.named_buffers(remove_duplicate=False))}
-        known = {slot.tensor for group in profile.groups for slot in group.slots} | {layer.weight for layer in profile.layers}
+        known = {slot.tensor for group in profile.groups for slot in group.slots} | {
+            layer.weight for layer in profile.layers
+        }
         first: dict[int, str] = {}
         for name in sorted(everything, key=lambda n: n not in known):
             first.setdefault(id(everything[name]), name)
-        return cls(profile, {name: Stored(tuple(everything[name].shape), everything[name].element_size(), name in parameters)
-                             for name in first.values()})  # fmt: skip
+        return cls(
+            profile,
+            {
+                name: Stored(
+                    tuple(everything[name].shape), everything[name].element_size(), name in parameters
+                )
+                for name in first.values()
+            },
+        )
 
     def cost(self, recipe: Recipe, what: Counted) -> float:
         """Of the whole model after this recipe."""
@@ -53,8 +64,15 @@ class CostModel:
             return self._macs(recipe, shapes)
         zeros = self._zeros(recipe, shapes)
         if what == "params":
-            return sum(prod(shapes[name]) - zeros.get(name, 0) for name, stored in self.tensors.items() if stored.parameter)
-        return sum(_bytes(prod(shapes[name]), zeros.get(name, 0), stored.itemsize) for name, stored in self.tensors.items())
+            return sum(
+                prod(shapes[name]) - zeros.get(name, 0)
+                for name, stored in self.tensors.items()
+                if stored.parameter
+            )
+        return sum(
+            _bytes(prod(shapes[name]), zeros.get(name, 0), stored.itemsize)
+            for name, stored in self.tensors.items()
+        )
 
     @cached_property
     def _slots(self) -> dict[tuple[str, int], list[tuple[Group, int]]]:
@@ -62,12 +80,17 @@ class CostModel:
         found: dict[tuple[str, int], list[tuple[Group, int]]] = {}
         for group in self.profile.free_groups.values():
             for slot in group.slots:
-                found.setdefault((slot.tensor, slot.dim), []).append((group, int((slot.units >= 0).sum()) // group.units))
+                found.setdefault((slot.tensor, slot.dim), []).append(
+                    (group, int((slot.units >= 0).sum()) // group.units)
+                )
         return found
 
     def _shapes(self, recipe: Recipe) -> dict[str, tuple[int, ...]]:
         removed = {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}
-        gone = {place: sum(removed[group.name] * each for group, each in groups) for place, groups in self._slots.items()}
+        gone = {
+            place: sum(removed[group.name] * each for group, each in groups)
+            for place, groups in self._slots.items()
+        }
         return {
             name: tuple(n - gone.get((name, dim), 0) for dim, n in enumerate(stored.shape))
             for name, stored in self.tensors.items()
@@ -81,7 +104,11 @@ class CostModel:
     def _macs(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> float:
         zeros, total = self._zeros(recipe, shapes), 0.0
         for layer in self.profile.layers:
-            left = prod(shapes[layer.weight]) - zeros.get(layer.weight, 0) if layer.weight in shapes else prod(layer.shape)
+            left = (
+                prod(shapes[layer.weight]) - zeros.get(layer.weight, 0)
+                if layer.weight in shapes
+                else prod(layer.shape)
+            )
             total += layer.macs * left / max(1, prod(layer.shape))
         rest = self.profile.macs - sum(layer.macs for layer in self.profile.layers)
         heads = [g for g in self.profile.free_groups.values() if g.unit == "head"]

@@ -1,4 +1,6 @@
-"""Plug-ins by name. One new file with one decorated function is a new criterion, allocator, loader, data set or exporter."""
+"""Plug-ins by name. One new file with one decorated function is a new criterion, allocator, loader, data set
+or exporter.
+"""
 
 import importlib
 import importlib.util
@@ -32,7 +34,9 @@ class Param:
             RecipeError: a wrong type, or not one of the choices.
         """
         if self.choices and value not in self.choices:
-            raise RecipeError(f"Parameter {self.name!r} must be one of {', '.join(map(str, self.choices))}, got {value!r}.")
+            raise RecipeError(
+                f"Parameter {self.name!r} must be one of {', '.join(map(str, self.choices))}, got {value!r}."
+            )
         fits = isinstance(value, self.kind) or (self.kind is float and isinstance(value, int))
         if not self.choices and (not fits or (isinstance(value, bool) and self.kind is not bool)):
             raise RecipeError(f"Parameter {self.name!r} must be of type {self.kind.__name__}, got {value!r}.")
@@ -61,15 +65,17 @@ class Plugin:
 
     @property
     def tooltip(self) -> str:
-        """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n")[0]
+        """The first paragraph of the docstring, as one line."""
+        return " ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split("\n"))
 
     @property
     def params(self) -> dict[str, Param]:
         """The keyword-only parameters, by name: the signature is the form."""
         hints = get_type_hints(self.function)
         parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: _param(p, hints[p.name]) for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        return {
+            p.name: _param(p, hints[p.name]) for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY
+        }
 
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Foreign parameters, validated.
@@ -85,7 +91,9 @@ class Plugin:
 
 
 class Registry(Mapping[str, Plugin]):
-    """A family of plug-ins. The modules of its package (or the files of its folder) are imported when it is first read."""
+    """A family of plug-ins. The modules of its package (or the files of its folder) are imported when it is
+    first read.
+    """
 
     def __init__(self, kind: str, package: str, folder: Callable[[], Path] | None = None):
         self.kind, self._package, self._folder = kind, package, folder

@@ -13,7 +13,9 @@ BINS = 15  # of equal width
 
 @dataclass(frozen=True)
 class Bin:
-    """Samples whose confidence lies in one bin: how many, how many right, and the sum of their confidences."""
+    """Samples whose confidence lies in one bin: how many, how many right, and the sum of their
+    confidences.
+    """
 
     samples: int
     correct: int
@@ -40,9 +42,13 @@ class Reliability:
 
     @property
     def chance(self) -> float:
-        """The error that so many samples show on average of a model whose confidences are exactly right, as a fraction."""
+        """The error that so many samples show on average of a model whose confidences are exactly right, as a
+        fraction.
+        """
         filled = [found for found in self.bins if found.samples]
-        return sum(mean_deviation(found.samples, found.confidence / found.samples) for found in filled) / max(1, self.samples)
+        return sum(mean_deviation(found.samples, found.confidence / found.samples) for found in filled) / max(
+            1, self.samples
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Reliability":
@@ -50,7 +56,8 @@ class Reliability:
 
 
 def mean_deviation(samples: int, chance: float) -> float:
-    """Mean absolute deviation of a binomial count: 2 k C(n, k) p^k q^(n-k+1) with k = floor(np) + 1 (De Moivre 1730).
+    """Mean absolute deviation of a binomial count: 2 k C(n, k) p^k q^(n-k+1) with k = floor(np) + 1 (De
+    Moivre 1730).
 
     >>> mean_deviation(2, 0.5)  # 0, 1 or 2 with chances 1/4, 1/2, 1/4
     0.5
@@ -60,11 +67,15 @@ def mean_deviation(samples: int, chance: float) -> float:
     k = math.floor(samples * chance) + 1
     # logarithms, because the binomial coefficients of some thousand samples exceed any float
     choose = math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1)
-    return round(2 * k * math.exp(choose + k * math.log(chance) + (samples - k + 1) * math.log1p(-chance)), 12)
+    return round(
+        2 * k * math.exp(choose + k * math.log(chance) + (samples - k + 1) * math.log1p(-chance)), 12
+    )
 
 
 def reliability(confidences: Tensor, correct: Tensor) -> Reliability:
-    """(n,) confidences in [0, 1] and (n,) bool -> bins; a confidence on a border belongs to the bin below it."""
+    """(n,) confidences in [0, 1] and (n,) bool -> bins; a confidence on a border belongs to the bin
+    below it.
+    """
     place = ((confidences.double() * BINS).ceil().long() - 1).clamp(0, BINS - 1)
     samples, right = (torch.bincount(chosen, minlength=BINS).tolist() for chosen in (place, place[correct]))
     sums = torch.zeros(BINS, dtype=torch.double).index_add_(0, place, confidences.double()).tolist()

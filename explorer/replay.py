@@ -1,6 +1,8 @@
-"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same samples right?
+"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same
+samples right?
 
-Of a recovered model the weights come from the file that its training left; they are counted again, not trained again.
+Of a recovered model the weights come from the file that its training left; they are counted again, not
+trained again.
 """
 
 import hashlib
@@ -18,7 +20,9 @@ from .values import Masks, Report, Subject
 
 
 def masks_fingerprint(masks: Masks) -> str:
-    """Hash of every bit of the masks, with the names and shapes of their parts; equal masks have equal fingerprints."""
+    """Hash of every bit of the masks, with the names and shapes of their parts; equal masks have equal
+    fingerprints.
+    """
     digest = hashlib.sha256()
     for kind, parts in (("channels", masks.channels), ("weights", masks.weights)):
         for name, mask in sorted(parts.items()):
@@ -56,12 +60,14 @@ def replay(subject: Subject, graph: ModelGraph, run: Run, device: str = "cpu") -
     """Make a run again; nothing that is remembered from before is used.
 
     Raises:
-        ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for this, or of a
-            recovered model whose weights are no longer there.
+        ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for
+            this, or of a recovered model whose weights are no longer there.
     """
     _check(subject, run)
     recipe, measured = run.report.recipe, run.report.pruned
-    anew = replace(subject, id=f"{subject.id} {uuid.uuid4().hex}")  # under a new name, no earlier scores or counts are found
+    anew = replace(
+        subject, id=f"{subject.id} {uuid.uuid4().hex}"
+    )  # under a new name, no earlier scores or counts are found
     yield from calibrate(anew, graph, recipe, device)
     masks = masks_fingerprint(_masks(anew, graph, run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
@@ -84,9 +90,15 @@ def _masks(subject: Subject, graph: ModelGraph, run: Run) -> Masks:
 def _check(subject: Subject, run: Run) -> None:
     about = run.report.subject
     if about["id"] != subject.id:
-        raise ExplorerError(f"This run is of {str(about.get('name'))[:80]!r} with other weights than the model that is open now.")
+        raise ExplorerError(
+            f"This run is of {str(about.get('name'))[:80]!r} with other weights than the model that is open "
+            "now."
+        )
     fingerprint = subject.task.fingerprint if subject.task else None
     if about.get("task_fingerprint") != fingerprint:
-        raise ExplorerError("This run was measured on other data than the model has now; start with that data to make it again.")
+        raise ExplorerError(
+            "This run was measured on other data than the model has now; start with that data to make it "
+            "again."
+        )
     if run.report.split == "held_out":
         raise ExplorerError("A run on held-out data is not made again: that would open the data once more.")

@@ -1,7 +1,9 @@
-"""More samples, on request, until it is known whether a recipe changes the accuracy: every look is fixed in advance and paid for.
+"""More samples, on request, until it is known whether a recipe changes the accuracy: every look is fixed in
+advance and paid for.
 
-Whoever looks again until a difference shows finds one in the end. Here the looks double, all are counted before the first, and
-each interval has the level 1 - 0.05 / looks, so the one at which it stops holds the truth at least 95 % of the time.
+Whoever looks again until a difference shows finds one in the end. Here the looks double, all are counted
+before the first, and each interval has the level 1 - 0.05 / looks, so the one at which it stops holds the
+truth at least 95 % of the time.
 """
 
 from collections.abc import Iterator
@@ -16,10 +18,14 @@ from .values import Recipe, Report, Subject
 EVERYTHING = Conditions()
 
 
-def resolve(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = EVERYTHING) -> Iterator[Report]:
-    """Reports on more and more samples; ends at the first verdict that isn't "undecided", or with all samples of the split.
+def resolve(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = EVERYTHING
+) -> Iterator[Report]:
+    """Reports on more and more samples; ends at the first verdict that isn't "undecided", or with all samples
+    of the split.
 
-    The same report may come several times, as places to be stopped at. The last one says in a note what it took.
+    The same report may come several times, as places to be stopped at. The last one says in a note what it
+    took.
 
     Args:
         conditions: its number of samples is passed over, and no latency is measured.

@@ -1,8 +1,8 @@
 """The forward of a pruned model, begun where it first differs from the one that was measured before it.
 
-Whoever moves one fader to and fro changes a model from one place on. What was computed before that place is kept, batch by
-batch, while memory allows, and the next forward begins there. The same operators read the same numbers, so answers and losses
-are those of the whole forward, bit by bit.
+Whoever moves one fader to and fro changes a model from one place on. What was computed before that place is
+kept, batch by batch, while memory allows, and the next forward begins there. The same operators read the same
+numbers, so answers and losses are those of the whole forward, bit by bit.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,8 @@ class Trail:
     Args:
         max_bytes: of kept activations; later batches run whole.
         model: the last one.
-        kept: (first sample, one past the last) -> place in the graph, and the values that are read from there on.
+        kept: (first sample, one past the last) -> place in the graph, and the values that are read from there
+            on.
         bytes: of the kept values.
     """
 
@@ -67,7 +68,8 @@ def trail_for(key: Any, device: str) -> Trail:
 
 
 def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph) -> Forward | None:
-    """A forward that begins with what the trail has kept, and keeps for the next; None where nothing can be shared.
+    """A forward that begins with what the trail has kept, and keeps for the next; None where nothing can be
+    shared.
 
     Args:
         dense: stands in for the last model when there is none.
@@ -107,14 +109,18 @@ def first_difference(a: fx.GraphModule, b: fx.GraphModule) -> int:
     return len(twins)
 
 
-def _alike(a: fx.GraphModule, one: fx.Node, b: fx.GraphModule, other: fx.Node, twins: dict[fx.Node, fx.Node]) -> bool:
+def _alike(
+    a: fx.GraphModule, one: fx.Node, b: fx.GraphModule, other: fx.Node, twins: dict[fx.Node, fx.Node]
+) -> bool:
     if (one.op, one.target) != (other.op, other.target):
         return False
     if fx.node.map_arg((one.args, one.kwargs), twins.__getitem__) != (other.args, other.kwargs):
         return False
     if one.op == "get_attr":
         return _equal(_attribute(a, str(one.target)), _attribute(b, str(other.target)))
-    return one.op != "call_module" or _equal_modules(a.get_submodule(str(one.target)), b.get_submodule(str(other.target)))
+    return one.op != "call_module" or _equal_modules(
+        a.get_submodule(str(one.target)), b.get_submodule(str(other.target))
+    )
 
 
 def _attribute(model: nn.Module, name: str) -> Any:
@@ -125,7 +131,11 @@ def _attribute(model: nn.Module, name: str) -> Any:
 
 def _equal_modules(a: nn.Module, b: nn.Module) -> bool:
     states = a.state_dict(keep_vars=True), b.state_dict(keep_vars=True)
-    return repr(a) == repr(b) and list(states[0]) == list(states[1]) and all(map(_equal, *(s.values() for s in states)))
+    return (
+        repr(a) == repr(b)
+        and list(states[0]) == list(states[1])
+        and all(map(_equal, *(s.values() for s in states)))
+    )
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
@@ -140,7 +150,9 @@ class _Walk:
         self._made: dict[tuple[int, int], fx.GraphModule] = {}
 
     def run(self, start: int, values: Values, stop: int) -> Values:
-        """From the values that are read from `start` on to those that are read from `stop` on, or to the outputs."""
+        """From the values that are read from `start` on to those that are read from `stop` on, or to the
+        outputs.
+        """
         if start == stop:
             return values
         if (start, stop) not in self._made:

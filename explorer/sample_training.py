@@ -68,13 +68,19 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
         "held_out": _measured(model, task, "held_out"),
         "tuning": _measured(model, task, "tuning"),
         "training": vars(settings) | {"seconds": round(seconds, 1), "threads": torch.get_num_threads()},
-        "environment": {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.machine()},
+        "environment": {
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        },
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
 
 
 def _folder(out: Path | None) -> Path:
-    """Where the result goes: as asked, else the program's own folder, else (installed read-only) the cache."""
+    """Where the result goes: as asked, else the program's own folder, else (installed read-only)
+    the cache.
+    """
     if out is not None:
         return out
     own = paths.sample_models()
@@ -103,8 +109,9 @@ def card_path(name: str, folder: Path | None = None) -> Path:
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
-    Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the program's own samples
-    where that may be written, else of the cache. Weights elsewhere than in the program's folder are used only as a checkpoint.
+    Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the
+    program's own samples where that may be written, else of the cache. Weights elsewhere than in the
+    program's folder are used only as a checkpoint.
 
     Raises:
         UnknownNameError: no sample of that name.

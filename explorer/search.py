@@ -1,8 +1,10 @@
-"""The best trade-offs between accuracy and cost, found by an optimiser over the ratios of all parts (package optuna, optional).
+"""The best trade-offs between accuracy and cost, found by an optimiser over the ratios of all parts (package
+optuna, optional).
 
-Every trial is a recipe that is cut, measured on the tuning split and stored as a run like any other. The first trials are what
-allocators propose, so the search begins where they end. It can be stopped and goes on where it was. Who tries much and keeps
-the best has selected luck too, which is why the winner is measured once more, on held-out data.
+Every trial is a recipe that is cut, measured on the tuning split and stored as a run like any other. The
+first trials are what allocators propose, so the search begins where they end. It can be stopped and goes on
+where it was. Who tries much and keeps the best has selected luck too, which is why the winner is measured
+once more, on held-out data.
 """
 
 import hashlib
@@ -33,7 +35,11 @@ HIGHEST = 0.95  # ratio that is tried
 TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
 TAG = "search"
 WITH_SCAN = "A finished sensitivity scan of {parts} is known, so the sensitivity budget proposes trials, too."
-WITHOUT_SCAN = "No finished sensitivity scan of {parts} is known, so the sensitivity budget proposes nothing until one is."
+WITHOUT_SCAN = (
+    "No finished sensitivity scan of {parts} is known, so the sensitivity budget proposes "
+    "nothing "
+    "until one is."
+)
 EVERYTHING = Conditions()
 
 
@@ -43,7 +49,8 @@ class SearchPlan:
 
     Args:
         trials: how many there are to be in the end, those of earlier searches included.
-        cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense one's.
+        cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense
+            one's.
         granularity: "channel" or "weight".
         largest_drop: accuracy that the winner may lose.
         seed: of the optimiser.
@@ -65,7 +72,9 @@ class SearchPlan:
         if self.granularity == "weight" and self.cost == "macs":
             raise ExplorerError("Zeros alone do not lower MACs; search for single weights with cost params.")
         if not 0 <= self.largest_drop < 1:
-            raise ExplorerError(f"The largest drop must be in [0, 1), such as 0.01 for one point, got {self.largest_drop!r}.")
+            raise ExplorerError(
+                f"The largest drop must be in [0, 1), such as 0.01 for one point, got {self.largest_drop!r}."
+            )
 
 
 USUAL = SearchPlan()
@@ -79,7 +88,8 @@ class Trial:
         origin: the allocator that proposed it, or "optimiser".
         cost: fraction of the dense model's that is left.
         correct: of `samples`, the first of the tuning split's `total`.
-        drop: of accuracy, paired with the dense model, at one look; it does not pay for the choice among trials.
+        drop: of accuracy, paired with the dense model, at one look; it does not pay for the choice among
+            trials.
         run: its name in the store.
     """
 
@@ -109,7 +119,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """What is known until now; trials in the order of their numbers, and what the user should know of the proposals."""
+    """What is known until now; trials in the order of their numbers, and what the user should know of the
+    proposals.
+    """
 
     plan: SearchPlan
     trials: tuple[Trial, ...]
@@ -141,7 +153,8 @@ def search(
     folder: Path | None = None,
     store: Store | None = None,
 ) -> Iterator[Progress | Search]:
-    """Progress between batches, a Search at once and after each trial; what was tried before is not measured again.
+    """Progress between batches, a Search at once and after each trial; what was tried before is not measured
+    again.
 
     Args:
         recipe: criterion, repair and the ratios of the other granularity are used by every trial.
@@ -187,45 +200,76 @@ def search(
 def _parts(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
     """Part -> the highest ratio that is tried."""
     if subject.task is None:
-        raise ExplorerError(f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data.")
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(graph.profile.prunable_layers, HIGHEST)
-    found = {name: min(HIGHEST, all_but_one(group.units)) for name, group in graph.profile.free_groups.items()}
+    found = {
+        name: min(HIGHEST, all_but_one(group.units)) for name, group in graph.profile.free_groups.items()
+    }
     if not found:
         raise ExplorerError(f"No channels of {subject.name!r} can be pruned; search with granularity weight.")
     return found
 
 
-def _study(optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPlan, how: Conditions, folder: Path) -> Any:
+def _study(
+    optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPlan, how: Conditions, folder: Path
+) -> Any:
     """The optimiser with all that it knows, from a journal on disk."""
     kept = recipe.with_ratios(plan.granularity, {})
-    key = [__version__, subject.id, subject.task.fingerprint if subject.task else None, how.samples, how.device, kept.to_json(),
-           plan.cost, plan.granularity, plan.seed]  # fmt: skip
+    key = [
+        __version__,
+        subject.id,
+        subject.task.fingerprint if subject.task else None,
+        how.samples,
+        how.device,
+        kept.to_json(),
+        plan.cost,
+        plan.granularity,
+        plan.seed,
+    ]
     name = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"))
     storage = optuna.storages.JournalStorage(journal)
-    study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"])
+    study = optuna.create_study(
+        study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]
+    )
     # a start that goes on must not draw again what an earlier one drew, so each has a seed of its own
     study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
     return study
 
 
-def _losses(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
-    """What a scan has found that was brought to its end before; none is begun here, since it would take long."""
+def _losses(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, how: Conditions
+) -> Losses | None:
+    """What a scan has found that was brought to its end before; none is begun here, since it would
+    take long.
+    """
     scanned = known_scan(subject, graph, ScanPlan(plan.granularity, recipe=recipe), how)
     return scanned.losses() if scanned is not None and scanned.finished else None
 
 
 def _propose(
-    study: Any, subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, parts: Mapping[str, float],
-    losses: Losses | None, device: str,
-) -> None:  # fmt: skip
-    """Let the optimiser try what allocators choose, at most half of the trials; first those that know a scan, if there is one."""
+    study: Any,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: SearchPlan,
+    parts: Mapping[str, float],
+    losses: Losses | None,
+    device: str,
+) -> None:
+    """Let the optimiser try what allocators choose, at most half of the trials; first those that know a scan,
+    if there is one.
+    """
     left = max(1, plan.trials // 2)
-    able = [name for name, plugin in ALLOCATORS.items() if losses is not None or not plugin.traits["needs_scan"]]
+    able = [
+        name for name, plugin in ALLOCATORS.items() if losses is not None or not plugin.traits["needs_scan"]
+    ]
     for target in TARGETS:
         for name in sorted(able, key=lambda name: not ALLOCATORS[name].traits["needs_scan"]):
             if left == 0:
@@ -233,7 +277,15 @@ def _propose(
             params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
             try:
                 chosen = allocate(
-                    subject, graph, recipe, name, target, plan.granularity, params=params, losses=losses, device=device
+                    subject,
+                    graph,
+                    recipe,
+                    name,
+                    target,
+                    plan.granularity,
+                    params=params,
+                    losses=losses,
+                    device=device,
                 )
             except TargetError:
                 continue
@@ -250,16 +302,34 @@ def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Sto
     """What was measured, stored as a run."""
     measured, drop = report.pruned, report.drop
     assert drop is not None
-    left = {"params": (measured.nonzero_params, report.baseline.nonzero_params), "macs": (measured.macs, report.baseline.macs)}
+    left = {
+        "params": (measured.nonzero_params, report.baseline.nonzero_params),
+        "macs": (measured.macs, report.baseline.macs),
+    }
     now, before = left[plan.cost]
     run = runs.put(report, note=f"search for less {plan.cost}, trial {number}, {origin}", tags=[TAG])
-    return Trial(number, report.recipe, origin, (now or 0) / max(1, before or 0), measured.correct or 0, measured.samples,
-                 report.total_samples or measured.samples, drop, run)  # fmt: skip
+    return Trial(
+        number,
+        report.recipe,
+        origin,
+        (now or 0) / max(1, before or 0),
+        measured.correct or 0,
+        measured.samples,
+        report.total_samples or measured.samples,
+        drop,
+        run,
+    )
 
 
 def _remembered(trial: Trial) -> dict[str, Any]:
-    return {"correct": trial.correct, "samples": trial.samples, "total": trial.total, "drop": trial.drop.to_json(),
-            "run": trial.run, "origin": trial.origin}  # fmt: skip
+    return {
+        "correct": trial.correct,
+        "samples": trial.samples,
+        "total": trial.total,
+        "drop": trial.drop.to_json(),
+        "run": trial.run,
+        "origin": trial.origin,
+    }
 
 
 def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
@@ -268,13 +338,29 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs
         drop = Drop(**about["drop"])
-        found.append(Trial(trial.number, recipe.with_ratios(plan.granularity, trial.params), about["origin"], trial.values[1],
-                           about["correct"], about["samples"], about["total"], drop, about["run"]))  # fmt: skip
+        found.append(
+            Trial(
+                trial.number,
+                recipe.with_ratios(plan.granularity, trial.params),
+                about["origin"],
+                trial.values[1],
+                about["correct"],
+                about["samples"],
+                about["total"],
+                drop,
+                about["run"],
+            )
+        )
     return tuple(found)
 
 
 def check_winner(
-    subject: Subject, graph: ModelGraph, found: Search, conditions: Conditions = EVERYTHING, *, store: Store | None = None
+    subject: Subject,
+    graph: ModelGraph,
+    found: Search,
+    conditions: Conditions = EVERYTHING,
+    *,
+    store: Store | None = None,
 ) -> Iterator[Report]:
     """Measure the winner once on held-out data: the opening is counted, and the Report says so and is stored.
 
@@ -284,10 +370,17 @@ def check_winner(
     winner, runs = found.winner, store or Store(paths.cache())
     if winner is None:
         points = f"{100 * found.plan.largest_drop:.3g} points"
-        raise ExplorerError(f"No trial loses at most {points}, so there is no winner; allow more, or run more trials.")
+        raise ExplorerError(
+            f"No trial loses at most {points}, so there is no winner; allow more, or run more trials."
+        )
     how, sentence = held_out(subject, replace(conditions, samples=None, latency=False), runs)
     for report in stream(subject, graph, winner.recipe, how):
         told = replace(report, notes=(*report.notes, sentence))
         if told.stage == "final":
-            runs.put(told, note=f"winner of a search, trial {winner.number}", tags=[TAG, "held-out"], parent=winner.run)
+            runs.put(
+                told,
+                note=f"winner of a search, trial {winner.number}",
+                tags=[TAG, "held-out"],
+                parent=winner.run,
+            )
         yield told

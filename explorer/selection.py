@@ -1,4 +1,6 @@
-"""Which are the lowest? By selection instead of a sort, and of equal values the earlier, so equal values give equal choices."""
+"""Which are the lowest? By selection instead of a sort, and of equal values the earlier, so equal values give
+equal choices.
+"""
 
 import torch
 from torch import Tensor

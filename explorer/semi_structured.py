@@ -1,4 +1,6 @@
-"""Zeros in an n:m pattern: what they bring on this device. Only 2:4 on some GPUs has kernels; elsewhere masks bring no speed."""
+"""Zeros in an n:m pattern: what they bring on this device. Only 2:4 on some GPUs has kernels; elsewhere masks
+bring no speed.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +20,17 @@ from .values import Recipe, Subject
 PATTERN = "2:4"
 CAPABLE = (8, 0)  # compute capability: Ampere and newer
 NO_KERNELS = (
-    "Masks alone bring no speed here: dense kernels multiply by the zeros too. Kernels for 2:4 need a CUDA device of compute "
+    "Masks alone bring no speed here: dense kernels multiply by the zeros too. Kernels for 2:4 need a CUDA "
+    "device of compute "
     "capability 8.0 or newer. To get faster on this device remove channels."
 )
-NO_PATTERN = "Only the pattern 2:4 has kernels: masks alone bring no speed on dense ones. To get faster remove channels."
+NO_PATTERN = (
+    "Only the pattern 2:4 has kernels: masks alone bring no speed on dense ones. To get faster "
+    "remove channels."
+)
 NO_LAYERS = (
-    "No linear layer is 2:4 sparse with a shape that its kernels take (both sides multiples of 64), so the zeros bring no speed."
+    "No linear layer is 2:4 sparse with a shape that its kernels take (both sides multiples of 64), "
+    "so the zeros bring no speed."
 )
 PAIRS, WARM_UP = 30, 3
 
@@ -70,7 +77,9 @@ def sparse_speed(
     times: dict[str, list[float]] = {"dense": [], "sparse": []}
     inputs = subject.example.half()[torch.arange(batch) % len(subject.example)].to(device)
     for turn in range(WARM_UP + PAIRS):
-        for name, model in (("dense", dense), ("sparse", sparse)) if turn % 2 else (("sparse", sparse), ("dense", dense)):
+        for name, model in (
+            (("dense", dense), ("sparse", sparse)) if turn % 2 else (("sparse", sparse), ("dense", dense))
+        ):
             times[name].append(forward_ms(model, inputs, torch.device(device)))
         yield Progress(turn + 1, WARM_UP + PAIRS, "timing 2:4 against dense")
     found = faster(*(times[name][WARM_UP:] for name in ("dense", "sparse")))
@@ -78,7 +87,8 @@ def sparse_speed(
 
 
 def fits(weight: Tensor) -> bool:
-    """The kernels take this (out, in) weight: two zeros at least in each four inputs, both sides multiples of 64.
+    """The kernels take this (out, in) weight: two zeros at least in each four inputs, both sides multiples of
+    64.
 
     >>> fits(torch.tensor([0.0, 1.0, 1.0, 0.0]).repeat(64, 16)), fits(torch.ones(64, 64))
     (True, False)

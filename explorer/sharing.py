@@ -1,4 +1,6 @@
-"""One measurement for all who ask for it: whoever's turn it is takes the next step, and everybody sees how far it is."""
+"""One measurement for all who ask for it: whoever's turn it is takes the next step, and everybody sees how
+far it is.
+"""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -45,7 +47,8 @@ class Flight:
 
 
 class Sharing:
-    """Results by key, and the measurements that are on their way. Its generators belong to one thread, the worker of the lanes.
+    """Results by key, and the measurements that are on their way. Its generators belong to one thread, the
+    worker of the lanes.
 
     Args:
         results: the last value of each measurement that came to its end.
@@ -55,7 +58,8 @@ class Sharing:
         self.results, self._flights = results, dict[Hashable, Flight]()
 
     def steps(self, key: Hashable, measure: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """What `measure` yields, which is called once for all who ask; its last value at once where it is known.
+        """What `measure` yields, which is called once for all who ask; its last value at once where it is
+        known.
 
         Whoever comes later joins where it stands. It goes on as long as one of them is left.
         """

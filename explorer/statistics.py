@@ -1,4 +1,6 @@
-"""Counts -> intervals and verdicts: how far a measured accuracy can be trusted. Plain arithmetic, no tensors."""
+"""Counts -> intervals and verdicts: how far a measured accuracy can be trusted. Plain arithmetic,
+no tensors.
+"""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +19,9 @@ def _quantile(level: float) -> float:
 
 def _check_counts(part: int, samples: int) -> None:
     if samples < 1 or not 0 <= part <= samples:
-        raise ValueError(f"Counts must satisfy 0 <= count <= samples and samples >= 1, got {part} of {samples}.")
+        raise ValueError(
+            f"Counts must satisfy 0 <= count <= samples and samples >= 1, got {part} of {samples}."
+        )
 
 
 def wilson(correct: int, samples: int, level: float = 0.95) -> tuple[float, float]:
@@ -48,8 +52,9 @@ def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: flo
 
     "different" wins over "equivalent": an interval from 0.2 to 0.6 points lies within one point, but a
     difference that is known to exist is never called equivalent; `format_drop` adds that it is small.
-    The estimate is the plain (b - c) / n; the interval adds one flip of each kind, so it has a width at zero flips.
-    At a single look it covers the truth 94 to 100 % of the time, lowest where all flips go the same way.
+    The estimate is the plain (b - c) / n; the interval adds one flip of each kind, so it has a width at zero
+    flips. At a single look it covers the truth 94 to 100 % of the time, lowest where all flips go the same
+    way.
 
     Bonett and Price 2012, doi:10.3102/1076998611411915.
     Args: b: right before and wrong after. c: wrong before and right after. delta: of no practical interest.
@@ -82,7 +87,9 @@ def paired_p_value(b: int, c: int) -> float:
     flips, fewer = b + c, min(b, c)
     # logarithms, because the binomial coefficients of some thousand flips exceed any float
     log_total = math.lgamma(flips + 1) - flips * math.log(2)
-    chances = [math.exp(log_total - math.lgamma(k + 1) - math.lgamma(flips - k + 1)) for k in range(fewer + 1)]
+    chances = [
+        math.exp(log_total - math.lgamma(k + 1) - math.lgamma(flips - k + 1)) for k in range(fewer + 1)
+    ]
     return min(1.0, 2 * math.fsum(chances) - chances[-1])
 
 
@@ -105,7 +112,8 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 def looks_level(looks: int, alpha: float = 0.05) -> float:
     """Level of each interval when one may stop at any of `looks` looks: 1 - alpha / looks (Bonferroni).
 
-    Six looks at 95 % each, stopping at the first verdict, miss the truth about 18 % of the time (simulated in the tests).
+    Six looks at 95 % each, stopping at the first verdict, miss the truth about 18 % of the time (simulated in
+    the tests).
 
     >>> round(looks_level(5), 4)
     0.99
@@ -122,7 +130,9 @@ def look_schedule(total: int, first: int = 256) -> tuple[int, ...]:
     (256, 512, 1024, 2048, 4096, 5000)
     """
     if total < 1 or first < 1:
-        raise ValueError(f"A schedule needs at least one sample in all and in its first look, got {total} and {first}.")
+        raise ValueError(
+            f"A schedule needs at least one sample in all and in its first look, got {total} and {first}."
+        )
     doublings = max(0, math.ceil(math.log2(total / first)))
     return (*(first * 2**k for k in range(doublings)), total)
 
@@ -134,7 +144,9 @@ def format_accuracy(correct: int, samples: int, total: int) -> str:
     '91.2 % (89.9 to 92.4), 2,048 of 5,000'
     """
     low, high = wilson(correct, samples)
-    return f"{correct / samples:.1%} ({low * 100:.1f} to {high * 100:.1f}), {samples:,} of {total:,}".replace("%", " %")
+    return f"{correct / samples:.1%} ({low * 100:.1f} to {high * 100:.1f}), {samples:,} of {total:,}".replace(
+        "%", " %"
+    )
 
 
 def _points(fraction: float, digits: int) -> str:

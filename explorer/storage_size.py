@@ -1,12 +1,13 @@
-"""Tensors -> bytes in real file formats. Zeros alone do not shrink a file; a format that leaves them out does.
+"""Tensors -> bytes in real file formats. Zeros alone do not shrink a file; a format that leaves them out
+does.
 
 dense    a safetensors file.
-csr      a safetensors file that holds row starts, int32 columns and non-zero values of a tensor read as (out, rest).
-bitmask  a safetensors file that holds one bit a position and the non-zero values of a tensor.
+csr      a safetensors file that holds row starts, int32 columns and non-zero values of a tensor read as (out,
+rest). bitmask  a safetensors file that holds one bit a position and the non-zero values of a tensor.
 deflate  the dense file compressed by zlib (what a zip or gzip archive makes of it).
 
-csr and bitmask choose per tensor: dense stays what would not get smaller, integers (counters and indices, no weights)
-and, for csr, every 1-D tensor. Tensors that are one and the same (tied weights) are stored once.
+csr and bitmask choose per tensor: dense stays what would not get smaller, integers (counters and indices, no
+weights) and, for csr, every 1-D tensor. Tensors that are one and the same (tied weights) are stored once.
 """
 
 import json
@@ -29,15 +30,27 @@ SPARSE_OVERHEAD = 512  # bytes; the header entries of a sparse tensor's parts co
 DEFLATE_LEVEL = 6
 # in the order in which the library writes them, widest first: the digits of the offsets depend on it
 DTYPES = {
-    torch.uint64: "U64", torch.int64: "I64", torch.float64: "F64", torch.complex64: "C64", torch.float32: "F32",
-    torch.uint32: "U32", torch.int32: "I32", torch.bfloat16: "BF16", torch.float16: "F16", torch.uint16: "U16",
-    torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
-}  # fmt: skip
+    torch.uint64: "U64",
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.complex64: "C64",
+    torch.float32: "F32",
+    torch.uint32: "U32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint16: "U16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 RANK = {dtype: rank for rank, dtype in enumerate(DTYPES)}
 
 
 def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, int]:
-    """Bytes of the file in each format: len(to_bytes(tensors, format)), without building it except for deflate.
+    """Bytes of the file in each format: len(to_bytes(tensors, format)), without building it except for
+    deflate.
 
     Args:
         tensors: name -> tensor, such as a state dict, on any device.
@@ -46,7 +59,10 @@ def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, i
         ExplorerError: a name holds "..", or a dtype is unknown here.
     """
     kept, tied = _untie(tensors)
-    nonzero = {name: int(torch.count_nonzero(tensor)) if _may_be_sparse(tensor) else 0 for name, tensor in kept.items()}
+    nonzero = {
+        name: int(torch.count_nonzero(tensor)) if _may_be_sparse(tensor) else 0
+        for name, tensor in kept.items()
+    }
     found = {form: _planned_size(kept, nonzero, tied, form) for form in ("dense", "csr", "bitmask")}
     return found | ({"deflate": len(to_bytes(tensors, "deflate"))} if deflate else {})
 
@@ -64,7 +80,9 @@ def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
     stored: dict[str, Tensor] = {}
     shapes = {}
     for name, tensor in kept.items():
-        plain = tensor.detach().cpu().contiguous().clone()  # a clone, because the library refuses views of one storage
+        plain = (
+            tensor.detach().cpu().contiguous().clone()
+        )  # a clone, because the library refuses views of one storage
         if _sparse_entries(plain, int(torch.count_nonzero(plain)), format):
             shapes[name] = tuple(plain.shape)
             parts = _csr_parts(plain) if format == "csr" else _bitmask_parts(plain)
@@ -84,7 +102,9 @@ def from_bytes(data: bytes, format: Format) -> dict[str, Tensor]:
     tensors = {name: tensor for name, tensor in stored.items() if PART not in name}
     read = _from_csr if format == "csr" else _from_bitmask
     for name, shape in about["shapes"].items():
-        parts = {key.removeprefix(name + PART): part for key, part in stored.items() if key.startswith(name + PART)}
+        parts = {
+            key.removeprefix(name + PART): part for key, part in stored.items() if key.startswith(name + PART)
+        }
         tensors[name] = read(parts, shape)
     return tensors | {alias: tensors[name] for alias, name in about["tied"].items()}
 
@@ -101,7 +121,10 @@ def _untie(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, 
         if PART in name + ".":
             raise ExplorerError(f"A tensor's name must not hold '..' or end in a dot, got {name[:80]!r}.")
         if tensor.dtype not in DTYPES:
-            raise ExplorerError(f"Tensor {name[:80]!r} is {tensor.dtype}, which has no size here; convert the model to float32.")
+            raise ExplorerError(
+                f"Tensor {name[:80]!r} is {tensor.dtype}, which has no size here; convert the model to "
+                "float32."
+            )
         place = (tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride())
         if tensor.numel() and place in first:
             tied[name] = first[place]
@@ -116,7 +139,9 @@ def _metadata(shapes: Mapping[str, tuple[int, ...]], tied: Mapping[str, str]) ->
     return {KEY: json.dumps({"shapes": shapes, "tied": tied})} if shapes or tied else None
 
 
-def _planned_size(kept: Mapping[str, Tensor], nonzero: Mapping[str, int], tied: Mapping[str, str], form: str) -> int:
+def _planned_size(
+    kept: Mapping[str, Tensor], nonzero: Mapping[str, int], tied: Mapping[str, str], form: str
+) -> int:
     entries: dict[str, Entry] = {}
     shapes = {}
     for name, tensor in kept.items():
@@ -152,7 +177,10 @@ def _sparse_entries(tensor: Tensor, nonzero: int, form: str) -> dict[str, Entry]
     if not _may_be_sparse(tensor):
         return {}
     if form == "csr" and tensor.dim() > 1:
-        parts: dict[str, Entry] = {"columns": (torch.int32, (nonzero,)), "rows": (torch.int32, (tensor.shape[0] + 1,))}
+        parts: dict[str, Entry] = {
+            "columns": (torch.int32, (nonzero,)),
+            "rows": (torch.int32, (tensor.shape[0] + 1,)),
+        }
     elif form == "bitmask":
         parts = {"bits": (torch.uint8, (math.ceil(tensor.numel() / 8),))}
     else:
@@ -163,7 +191,9 @@ def _sparse_entries(tensor: Tensor, nonzero: int, form: str) -> dict[str, Entry]
 
 
 def _csr_parts(tensor: Tensor) -> dict[str, Tensor]:
-    """(out, *rest) -> values (nonzero,), their columns in the (out, rest) view, and where each row starts (out + 1,)."""
+    """(out, *rest) -> values (nonzero,), their columns in the (out, rest) view, and where each row starts
+    (out + 1,).
+    """
     matrix = tensor.flatten(1)
     rows, columns = (matrix != 0).nonzero(as_tuple=True)
     starts = torch.zeros(len(matrix) + 1, dtype=torch.int32)

@@ -1,7 +1,7 @@
 """Runs on disk: a Report is written once and found again by everything that it depends on.
 
-One JSON file a run, written beside its place and moved there, so that two programs may share the folder and a reader never
-sees half a file. The record of held-out openings is kept apart and is never thrown away.
+One JSON file a run, written beside its place and moved there, so that two programs may share the folder and a
+reader never sees half a file. The record of held-out openings is kept apart and is never thrown away.
 """
 
 import contextlib
@@ -41,12 +41,19 @@ class Store:
     # ------------------------------------------------------------------ runs
 
     def put(
-        self, report: Report, *, note: str = "", tags: Iterable[str] = (), parent: str | None = None, masks: str | None = None,
+        self,
+        report: Report,
+        *,
+        note: str = "",
+        tags: Iterable[str] = (),
+        parent: str | None = None,
+        masks: str | None = None,
         recovery: Kept | None = None,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Keep a report and return the run's name; what it said before under the same key is replaced.
 
-        A run that is kept again keeps the run that it was first made from, so that no run becomes its own ancestor.
+        A run that is kept again keeps the run that it was first made from, so that no run becomes its own
+        ancestor.
 
         Raises:
             ExplorerError: the folder cannot be written, or the parent is not a run's name.
@@ -56,7 +63,16 @@ class Store:
         path = self._path(str(report.subject["id"]), name)
         if before := self._read(path):
             parent = before.parent
-        run = Run(name, time.time(), report, limited_text(note, NOTE_LIMIT), limited_tags(tags), parent, masks, recovery)
+        run = Run(
+            name,
+            time.time(),
+            report,
+            limited_text(note, NOTE_LIMIT),
+            limited_tags(tags),
+            parent,
+            masks,
+            recovery,
+        )
         self._write(path, run)
         self._evict(keep=name)
         return name
@@ -112,7 +128,8 @@ class Store:
     # ------------------------------------------------------------------ held-out data
 
     def open_held_out(self, subject: str) -> int:
-        """Record that a model's held-out data is opened; returns how many times it has been, this one included.
+        """Record that a model's held-out data is opened; returns how many times it has been, this one
+        included.
 
         Raises:
             ExplorerError: it cannot be recorded, so it must not be opened.
@@ -121,11 +138,15 @@ class Store:
         path = self._held_out_path(subject)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab", buffering=0) as log:  # appending is atomic, so each program gets a number of its own
+            with path.open(
+                "ab", buffering=0
+            ) as log:  # appending is atomic, so each program gets a number of its own
                 log.write(line)
                 return log.tell() // len(line)
         except OSError as error:
-            raise ExplorerError(f"Held-out data stays closed: the opening could not be recorded ({error}).") from error
+            raise ExplorerError(
+                f"Held-out data stays closed: the opening could not be recorded ({error})."
+            ) from error
 
     def held_out_openings(self, subject: str) -> int:
         """How many times a model's held-out data has been opened."""
@@ -171,14 +192,18 @@ class Store:
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None
         except (ExplorerError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            path.unlink(missing_ok=True)  # damaged, or of a version that wrote something else: it can be measured again
+            path.unlink(
+                missing_ok=True
+            )  # damaged, or of a version that wrote something else: it can be measured again
             return None
 
     def _write(self, path: Path, run: Run) -> None:
         temporary = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as file:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False
+            ) as file:
                 temporary = Path(file.name)
                 file.write(json.dumps(run.to_json()))  # a loss may be infinite, which canonical JSON refuses
             temporary.replace(path)

@@ -41,16 +41,26 @@ class RunKey:
         """The key of a run that was measured."""
         about, where = report.subject, report.environment
         return cls(
-            str(about["id"]), str(about.get("task_fingerprint") or ""), report.recipe.fingerprint, report.pruned.samples,
-            report.split, str(where.get("dtype", "float32")), str(where.get("device", "cpu")), str(where.get("explorer", "")),
+            str(about["id"]),
+            str(about.get("task_fingerprint") or ""),
+            report.recipe.fingerprint,
+            report.pruned.samples,
+            report.split,
+            str(where.get("dtype", "float32")),
+            str(where.get("device", "cpu")),
+            str(where.get("explorer", "")),
             recovery.fingerprint if recovery else "",
-        )  # fmt: skip
+        )
 
     @classmethod
-    def wanted(cls, subject: Subject, recipe: Recipe, samples: int, split: str, environment: Mapping[str, Any]) -> "RunKey":
+    def wanted(
+        cls, subject: Subject, recipe: Recipe, samples: int, split: str, environment: Mapping[str, Any]
+    ) -> "RunKey":
         """The key of a run that may have been measured before, in that environment."""
         task = subject.task.fingerprint if subject.task else ""
-        dtype, device, code = (str(environment.get(k, d)) for k, d in (("dtype", "float32"), ("device", "cpu"), ("explorer", "")))
+        dtype, device, code = (
+            str(environment.get(k, d)) for k, d in (("dtype", "float32"), ("device", "cpu"), ("explorer", ""))
+        )
         return cls(subject.id, task, recipe.fingerprint, samples, split, dtype, device, code)
 
     @property
@@ -82,7 +92,13 @@ class Run:
     recovery: Kept | None = None
 
     def to_json(self) -> dict[str, Any]:
-        plain = {"created": self.created, "note": self.note, "tags": list(self.tags), "parent": self.parent, "masks": self.masks}
+        plain = {
+            "created": self.created,
+            "note": self.note,
+            "tags": list(self.tags),
+            "parent": self.parent,
+            "masks": self.masks,
+        }
         after = {"recovery": self.recovery.to_json()} if self.recovery else {}
         return plain | after | {"report": self.report.to_json()}
 

@@ -20,39 +20,85 @@ TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
 
 LAYER_COLUMNS = {"layer": TEXT, "kind": TEXT, "shape": TEXT, "params": WHOLE, "macs": WHOLE, "prunable": FLAG}
 OUTCOME_COLUMNS = {
-    "layer": TEXT, "kind": TEXT, "shape": TEXT, "pruned_shape": TEXT, "params": WHOLE, "pruned_params": WHOLE,
-    "nonzero_params": WHOLE, "macs": WHOLE, "pruned_macs": WHOLE,
-}  # fmt: skip
-GROUP_COLUMNS = {"group": TEXT, "unit": TEXT, "units": WHOLE, "members": TEXT, "tied_by": TEXT, "frozen": TEXT}
+    "layer": TEXT,
+    "kind": TEXT,
+    "shape": TEXT,
+    "pruned_shape": TEXT,
+    "params": WHOLE,
+    "pruned_params": WHOLE,
+    "nonzero_params": WHOLE,
+    "macs": WHOLE,
+    "pruned_macs": WHOLE,
+}
+GROUP_COLUMNS = {
+    "group": TEXT,
+    "unit": TEXT,
+    "units": WHOLE,
+    "members": TEXT,
+    "tied_by": TEXT,
+    "frozen": TEXT,
+}
 PART_COLUMNS = {
-    "name": TEXT, "granularity": TEXT, "requested": REAL, "achieved": REAL, "units": WHOLE, "removed": WHOLE, "reason": TEXT,
-}  # fmt: skip
+    "name": TEXT,
+    "granularity": TEXT,
+    "requested": REAL,
+    "achieved": REAL,
+    "units": WHOLE,
+    "removed": WHOLE,
+    "reason": TEXT,
+}
 MEASURED_COLUMNS = {
-    "samples": WHOLE, "accuracy": REAL, "accuracy_low": REAL, "accuracy_high": REAL, "loss": REAL, "params": WHOLE,
-    "nonzero_params": WHOLE, "macs": WHOLE, "dense_bytes": WHOLE, "deflate_bytes": WHOLE, "latency_ms": REAL,
-}  # fmt: skip
+    "samples": WHOLE,
+    "accuracy": REAL,
+    "accuracy_low": REAL,
+    "accuracy_high": REAL,
+    "loss": REAL,
+    "params": WHOLE,
+    "nonzero_params": WHOLE,
+    "macs": WHOLE,
+    "dense_bytes": WHOLE,
+    "deflate_bytes": WHOLE,
+    "latency_ms": REAL,
+}
 FLIP_COLUMNS = {
-    "first": TEXT, "second": TEXT, "both_right": WHOLE, "only_first": WHOLE, "only_second": WHOLE, "both_wrong": WHOLE,
-    "agreement": REAL, "change": TEXT, "p_value": REAL,
-}  # fmt: skip
+    "first": TEXT,
+    "second": TEXT,
+    "both_right": WHOLE,
+    "only_first": WHOLE,
+    "only_second": WHOLE,
+    "both_wrong": WHOLE,
+    "agreement": REAL,
+    "change": TEXT,
+    "p_value": REAL,
+}
 FADER_COLUMNS = {"part": TEXT, "bank": TEXT, "removed": REAL, "units": WHOLE, "params": WHOLE, "note": TEXT}
 QUANTITY_COLUMNS = {"quantity": TEXT, "dense": REAL, "pruned": REAL}
 DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
 RUN_COLUMNS = (
-    {"run": TEXT, "created": "datetime64[s, UTC]", "model": TEXT, "criterion": TEXT, "recovery": TEXT, "split": TEXT}
-    | MEASURED_COLUMNS | DROP_COLUMNS | {"note": TEXT, "tags": TEXT, "parent": TEXT}
-)  # fmt: skip
+    {
+        "run": TEXT,
+        "created": "datetime64[s, UTC]",
+        "model": TEXT,
+        "criterion": TEXT,
+        "recovery": TEXT,
+        "split": TEXT,
+    }
+    | MEASURED_COLUMNS
+    | DROP_COLUMNS
+    | {"note": TEXT, "tags": TEXT, "parent": TEXT}
+)
 CURVE_COLUMNS = {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | DROP_COLUMNS
 SCAN_COLUMNS = (
     {"part": TEXT, "granularity": TEXT, "ratio": REAL, "achieved": REAL, "samples": WHOLE, "correct": WHOLE}
-    | DROP_COLUMNS | {"exact_low": REAL, "exact_high": REAL, "p_holm": REAL, "finding": TEXT}
-)  # fmt: skip
+    | DROP_COLUMNS
+    | {"exact_low": REAL, "exact_high": REAL, "p_holm": REAL, "finding": TEXT}
+)
 SAMPLE_COLUMNS = {"name": TEXT, "task": TEXT, "params": WHOLE, "macs": WHOLE, "accuracy": REAL}
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """The named columns with their types, also of no rows."""
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)  # type: ignore[call-overload]
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -67,17 +113,28 @@ def layers(profile: ModelProfile) -> pd.DataFrame:
 
 def layer_outcomes(outcomes: Iterable[LayerOutcome]) -> pd.DataFrame:
     """What is left of each layer."""
-    rows = (o.to_json() | {"layer": o.name, "shape": _shape(o.shape), "pruned_shape": _shape(o.pruned_shape)} for o in outcomes)
+    rows = (
+        o.to_json() | {"layer": o.name, "shape": _shape(o.shape), "pruned_shape": _shape(o.pruned_shape)}
+        for o in outcomes
+    )
     return _frame(rows, OUTCOME_COLUMNS)
 
 
 def groups(profile: ModelProfile) -> pd.DataFrame:
-    """Coupled groups: their units, the layers that they touch, why they are tied, and why they are frozen if they are."""
+    """Coupled groups: their units, the layers that they touch, why they are tied, and why they are frozen if
+    they are.
+    """
     rows = (
-        {"group": g.name, "unit": g.unit, "units": g.units, "members": ", ".join(g.members), "tied_by": "; ".join(g.tied_by),
-         "frozen": g.frozen}
+        {
+            "group": g.name,
+            "unit": g.unit,
+            "units": g.units,
+            "members": ", ".join(g.members),
+            "tied_by": "; ".join(g.tied_by),
+            "frozen": g.frozen,
+        }
         for g in profile.groups
-    )  # fmt: skip
+    )
     return _frame(rows, GROUP_COLUMNS)
 
 
@@ -89,34 +146,58 @@ def parts(outcomes: Iterable[PartOutcome]) -> pd.DataFrame:
 def _measured(measured: Measurement) -> dict[str, Any]:
     size, latency = measured.size_bytes or {}, measured.latency_ms or {}
     return measured.to_json() | {
-        "dense_bytes": size.get("dense"), "deflate_bytes": size.get("deflate"), "latency_ms": latency.get("median"),
-    }  # fmt: skip
+        "dense_bytes": size.get("dense"),
+        "deflate_bytes": size.get("deflate"),
+        "latency_ms": latency.get("median"),
+    }
 
 
 def _lost(report: Report) -> dict[str, Any]:
     lost = report.drop
-    return {"drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high, "verdict": lost.verdict} if lost else {}
+    return (
+        {"drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high, "verdict": lost.verdict}
+        if lost
+        else {}
+    )
 
 
 def quantities(report: Report) -> pd.DataFrame:
-    """Everything that was measured, one row a quantity: the dense model beside the pruned one, then the change of accuracy."""
+    """Everything that was measured, one row a quantity: the dense model beside the pruned one, then the
+    change of accuracy.
+    """
     measured = [(_measured(side), side) for side in (report.baseline, report.pruned)]
     names = [name for name in MEASURED_COLUMNS if any(row.get(name) is not None for row, _ in measured)]
-    rows = [{"quantity": name, "dense": measured[0][0].get(name), "pruned": measured[1][0].get(name)} for name in names]
-    for form in sorted({*(report.baseline.size_bytes or {}), *(report.pruned.size_bytes or {})} - {"dense", "deflate"}):
+    rows = [
+        {"quantity": name, "dense": measured[0][0].get(name), "pruned": measured[1][0].get(name)}
+        for name in names
+    ]
+    for form in sorted(
+        {*(report.baseline.size_bytes or {}), *(report.pruned.size_bytes or {})} - {"dense", "deflate"}
+    ):
         sizes = [(side.size_bytes or {}).get(form) for _, side in measured]
         rows.append({"quantity": f"{form}_bytes", "dense": sizes[0], "pruned": sizes[1]})
     if report.predicted_loss_change is not None:
-        rows.append({"quantity": "predicted_loss_change", "dense": None, "pruned": report.predicted_loss_change})
-    rows += [{"quantity": name, "dense": None, "pruned": _lost(report)[name]} for name in DROP_COLUMNS
-             if report.drop and name != "verdict"]  # fmt: skip
+        rows.append(
+            {"quantity": "predicted_loss_change", "dense": None, "pruned": report.predicted_loss_change}
+        )
+    rows += [
+        {"quantity": name, "dense": None, "pruned": _lost(report)[name]}
+        for name in DROP_COLUMNS
+        if report.drop and name != "verdict"
+    ]
     return _frame(rows, QUANTITY_COLUMNS)
 
 
 def flips(pairs: Iterable[Flips]) -> pd.DataFrame:
-    """Pairs of models on the same samples; `change` is that of the second against the first, in points, as text."""
+    """Pairs of models on the same samples; `change` is that of the second against the first, in points, as
+    text.
+    """
     rows = (
-        {**vars(pair), "agreement": pair.same_answer / pair.samples if pair.samples else None, "change": _change(pair.drop)}
+        {
+            **vars(pair),
+            "agreement": pair.same_answer / pair.samples if pair.samples else None,
+            "change": _change(pair.drop),
+        }
         for pair in pairs
     )
     return _frame(rows, FLIP_COLUMNS)
@@ -129,35 +210,61 @@ def _change(drop: Drop) -> str:
 def runs(stored: Iterable[Run]) -> pd.DataFrame:
     """Stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
     rows = (
-        {"run": run.name, "created": pd.Timestamp(run.created, unit="s", tz="UTC"), "model": run.report.subject.get("name"),
-         "criterion": run.report.recipe.criterion.name, "recovery": str(run.recovery or "") or None,
-         "split": run.report.split, "note": run.note,
-         "tags": ", ".join(run.tags), "parent": run.parent, **_measured(run.report.pruned), **_lost(run.report)}
+        {
+            "run": run.name,
+            "created": pd.Timestamp(run.created, unit="s", tz="UTC"),
+            "model": run.report.subject.get("name"),
+            "criterion": run.report.recipe.criterion.name,
+            "recovery": str(run.recovery or "") or None,
+            "split": run.report.split,
+            "note": run.note,
+            "tags": ", ".join(run.tags),
+            "parent": run.parent,
+            **_measured(run.report.pruned),
+            **_lost(run.report),
+        }
         for run in stored
-    )  # fmt: skip
+    )
     return _frame(rows, RUN_COLUMNS)
 
 
 def curve(reports: Iterable[Report]) -> pd.DataFrame:
     """The points of a curve in the order given; `ratio` is the largest one that the recipe asks for."""
     rows = (
-        {"ratio": max([*report.recipe.channels.values(), *report.recipe.weights.values()], default=0.0),
-         "criterion": report.recipe.criterion.name, "split": report.split, **_measured(report.pruned), **_lost(report)}
+        {
+            "ratio": max([*report.recipe.channels.values(), *report.recipe.weights.values()], default=0.0),
+            "criterion": report.recipe.criterion.name,
+            "split": report.split,
+            **_measured(report.pruned),
+            **_lost(report),
+        }
         for report in reports
-    )  # fmt: skip
+    )
     return _frame(rows, CURVE_COLUMNS)
 
 
 def scans(found: Iterable[Scan]) -> pd.DataFrame:
-    """Every point of some scans: its drop, where that on all samples lies, and whether it is real in the family of its scan."""
+    """Every point of some scans: its drop, where that on all samples lies, and whether it is real in the
+    family of its scan.
+    """
     rows: list[dict[str, Any]] = []
     for scan in found:
         judged = scan.findings()
         for point in scan.points:
             finding, lost = judged[point.part, point.ratio], point.drop
-            rows.append({**vars(point), "drop": lost.estimate, "drop_low": lost.low, "drop_high": lost.high,
-                         "verdict": lost.verdict, "exact_low": point.reach.low, "exact_high": point.reach.high,
-                         "p_holm": finding.p_adjusted, "finding": finding.word})  # fmt: skip
+            rows.append(
+                {
+                    **vars(point),
+                    "drop": lost.estimate,
+                    "drop_low": lost.low,
+                    "drop_high": lost.high,
+                    "verdict": lost.verdict,
+                    "exact_low": point.reach.low,
+                    "exact_high": point.reach.high,
+                    "p_holm": finding.p_adjusted,
+                    "finding": finding.word,
+                }
+            )
     return _frame(rows, SCAN_COLUMNS)
 
 
@@ -180,7 +287,9 @@ def harmless(cell: Any) -> Any:
     """A cell of a CSV file that no spreadsheet runs as a formula; what is no text stays as it is."""
     if not isinstance(cell, str):
         return cell
-    text = cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r is not quoted, and would begin a new row
+    text = cell.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # a bare \r is not quoted, and would begin a new row
     # a spreadsheet runs a text that begins like a formula; the apostrophe makes it text
     return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) or text.startswith("\t") else text
 

@@ -1,4 +1,5 @@
-"""How long models of other widths take, as a share of the dense model's time: what was measured on this machine, kept on disk.
+"""How long models of other widths take, as a share of the dense model's time: what was measured on this
+machine, kept on disk.
 
 Which channels stay makes no difference to the clock, so widths are all that a time depends on.
 """
@@ -27,7 +28,9 @@ class UnmeasuredError(ExplorerError):
 
     def __init__(self, widths: Widths):
         self.widths = widths
-        super().__init__("How fast other widths are on this machine isn't measured yet; have the latency measured first.")
+        super().__init__(
+            "How fast other widths are on this machine isn't measured yet; have the latency measured first."
+        )
 
 
 class TimedWidths:
@@ -78,7 +81,9 @@ def timed_widths(subject: Subject, device: str = "cpu") -> TimedWidths:
     """What is known of a model on a device of this machine, with the threads of now."""
     where = environment(device)
     key = [__version__, subject.id, *(where[name] for name in ("device", "device_name", "threads", "torch"))]
-    path = paths.cache() / "latencies" / f"{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
+    path = (
+        paths.cache() / "latencies" / f"{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
+    )
     with _opening:
         if path not in _opened:
             _opened[path] = TimedWidths(path)

@@ -73,7 +73,10 @@ def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     """SGD with Nesterov momentum 0.9, or AdamW; norms and biases are left free of weight decay."""
     decayed = [p for p in model.parameters() if p.dim() > 1]
     free = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
     if settings.optimiser == "adamw":
         return AdamW(groups, lr=settings.learning_rate)
     return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
@@ -86,7 +89,9 @@ def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tu
         yield split.inputs[chosen], split.targets[chosen]
 
 
-def _update(model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Tensor], smoothing: float) -> tuple[float, int]:
+def _update(
+    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Tensor], smoothing: float
+) -> tuple[float, int]:
     """One step of the optimiser; the mean loss and the number of right answers before it."""
     inputs, targets = batch
     logits = model(inputs)
@@ -109,14 +114,17 @@ def training_split(task: Task, batch_size: int) -> Split:
     """
     split = task.split("training")
     if split is None or len(split) < batch_size:
-        raise ExplorerError(f"Data set {task.name!r} has no training split of at least one batch ({batch_size} samples).")
+        raise ExplorerError(
+            f"Data set {task.name!r} has no training split of at least one batch ({batch_size} samples)."
+        )
     return split
 
 
 def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[TrainingStep]:
     """Train a fresh model in place, one yield a step; it ends in eval mode.
 
-    The only verb that changes the model it is given: hand it one that nobody else holds. Stopping early leaves it half trained.
+    The only verb that changes the model it is given: hand it one that nobody else holds. Stopping early
+    leaves it half trained.
 
     Raises:
         ExplorerError: the task has no training split, or it is smaller than a batch.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Write beside the file first, then put it in its place; a link, and what is no file (such as /dev/stdout), stays what it is.
+    """Write beside the file first, then put it in its place; a link, and what is no file (such as
+    /dev/stdout), stays what it is.
 
     Raises:
         OSError: it cannot be written; a file that was there is as before, and nothing half-written is left.

@@ -1,4 +1,6 @@
-"""How many units a recipe leaves of each group: a matter of counting, known before anything is rated or measured."""
+"""How many units a recipe leaves of each group: a matter of counting, known before anything is rated or
+measured.
+"""
 
 from dataclasses import replace
 
@@ -16,4 +18,8 @@ def channel_outcomes(profile: ModelProfile, recipe: Recipe) -> tuple[PartOutcome
 
 def units_left(profile: ModelProfile, recipe: Recipe) -> dict[str, int]:
     """Group -> units left, for the groups that lose some."""
-    return {found.name: found.units - found.removed for found in channel_outcomes(profile, recipe) if found.removed}
+    return {
+        found.name: found.units - found.removed
+        for found in channel_outcomes(profile, recipe)
+        if found.removed
+    }

@@ -1,4 +1,6 @@
-"""See the architecture as a graph: what is tied to what, what stays whole and why, and whether the cut is wired rightly."""
+"""See the architecture as a graph: what is tied to what, what stays whole and why, and whether the cut is
+wired rightly.
+"""
 
 from explorer.ui import structure
 

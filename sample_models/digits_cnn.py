@@ -26,7 +26,14 @@ class CNN(nn.Module):
 
 
 @SAMPLES.register(
-    "digits-cnn", data="digits", rank=2, epochs=40, batch_size=64, optimiser="adamw", learning_rate=0.01, augmentation="shift"
+    "digits-cnn",
+    data="digits",
+    rank=2,
+    epochs=40,
+    batch_size=64,
+    optimiser="adamw",
+    learning_rate=0.01,
+    augmentation="shift",
 )
 def digits_cnn() -> nn.Module:
     """Three convolutions with batch norm on 8x8 digits."""

@@ -20,7 +20,9 @@ class MLP(nn.Module):
         return self.output(x)
 
 
-@SAMPLES.register("digits-mlp", data="digits", rank=1, epochs=60, batch_size=64, optimiser="adamw", learning_rate=0.01)
+@SAMPLES.register(
+    "digits-mlp", data="digits", rank=1, epochs=60, batch_size=64, optimiser="adamw", learning_rate=0.01
+)
 def digits_mlp() -> nn.Module:
     """Two hidden layers on 8x8 digits: answers at once, good for a first look."""
     return MLP()

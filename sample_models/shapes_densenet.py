@@ -1,4 +1,6 @@
-"""A small DenseNet (Huang et al. 2017, arXiv:1608.06993): each layer reads the concatenated outputs of all before it."""
+"""A small DenseNet (Huang et al. 2017, arXiv:1608.06993): each layer reads the concatenated outputs of all
+before it.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -55,9 +57,15 @@ class DenseNet(nn.Module):
 
 
 @SAMPLES.register(
-    "shapes-densenet", data="shapes", rank=6, epochs=8, batch_size=128, optimiser="sgd", learning_rate=0.1,
+    "shapes-densenet",
+    data="shapes",
+    rank=6,
+    epochs=8,
+    batch_size=128,
+    optimiser="sgd",
+    learning_rate=0.1,
     augmentation="turn_shift",
-)  # fmt: skip
+)
 def shapes_densenet() -> nn.Module:
     """A small DenseNet on 32x32 shapes: concatenation, each layer read by all later ones."""
     return DenseNet()

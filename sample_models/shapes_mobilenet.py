@@ -1,4 +1,6 @@
-"""A small MobileNetV3 (Howard et al. 2019, arXiv:1905.02244): depthwise convolutions, squeeze and excite, hardswish."""
+"""A small MobileNetV3 (Howard et al. 2019, arXiv:1905.02244): depthwise convolutions, squeeze and excite,
+hardswish.
+"""
 
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, hardswish
@@ -20,13 +22,17 @@ class SqueezeExcite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen by a 1x1 convolution, filter each channel by itself, narrow again; added to the input where shapes agree."""
+    """Widen by a 1x1 convolution, filter each channel by itself, narrow again; added to the input where
+    shapes agree.
+    """
 
     def __init__(self, width_in: int, expanded: int, width: int, stride: int) -> None:
         super().__init__()
         self.expand = nn.Conv2d(width_in, expanded, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(expanded)
-        self.depthwise = nn.Conv2d(expanded, expanded, 3, stride=stride, padding=1, groups=expanded, bias=False)
+        self.depthwise = nn.Conv2d(
+            expanded, expanded, 3, stride=stride, padding=1, groups=expanded, bias=False
+        )
         self.bn2 = nn.BatchNorm2d(expanded)
         self.se = SqueezeExcite(expanded, expanded // 4)
         self.project = nn.Conv2d(expanded, width, 1, bias=False)
@@ -67,9 +73,16 @@ class MobileNet(nn.Module):
 
 
 @SAMPLES.register(
-    "shapes-mobilenet", data="shapes", rank=4, epochs=10, batch_size=128, optimiser="adamw", learning_rate=0.006,
-    weight_decay=0.02, augmentation="turn_shift",
-)  # fmt: skip
+    "shapes-mobilenet",
+    data="shapes",
+    rank=4,
+    epochs=10,
+    batch_size=128,
+    optimiser="adamw",
+    learning_rate=0.006,
+    weight_decay=0.02,
+    augmentation="turn_shift",
+)
 def shapes_mobilenet() -> nn.Module:
     """A small MobileNetV3 on 32x32 shapes: depthwise, squeeze and excite, hardswish."""
     return MobileNet()

@@ -1,4 +1,6 @@
-"""ResNet-20 (He et al. 2016, arXiv:1512.03385, section 4.2): residual additions tie the channels of a whole stage."""
+"""ResNet-20 (He et al. 2016, arXiv:1512.03385, section 4.2): residual additions tie the channels of a whole
+stage.
+"""
 
 from torch import Tensor, nn
 
@@ -16,7 +18,9 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or width_in != width:
-            self.shortcut = nn.Sequential(nn.Conv2d(width_in, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width))
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(width_in, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(self.conv1(x)).relu()
@@ -48,9 +52,15 @@ class ResNet(nn.Module):
 
 
 @SAMPLES.register(
-    "shapes-resnet", data="shapes", rank=3, epochs=8, batch_size=128, optimiser="sgd", learning_rate=0.1,
+    "shapes-resnet",
+    data="shapes",
+    rank=3,
+    epochs=8,
+    batch_size=128,
+    optimiser="sgd",
+    learning_rate=0.1,
     augmentation="turn_shift",
-)  # fmt: skip
+)
 def shapes_resnet() -> nn.Module:
     """ResNet-20 on 32x32 shapes: residual additions tie channels into groups."""
     return ResNet()

@@ -1,6 +1,8 @@
-"""A small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): fused qkv, class token, learned positions.
+"""A small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): fused qkv, class token, learned
+positions.
 
-Its patches are embedded by four convolutions instead of one, which trains faster (Xiao et al. 2021, arXiv:2106.14881).
+Its patches are embedded by four convolutions instead of one, which trains faster (Xiao et al. 2021,
+arXiv:2106.14881).
 """
 
 import torch
@@ -80,9 +82,16 @@ class VisionTransformer(nn.Module):
 
 
 @SAMPLES.register(
-    "shapes-vit", data="shapes", rank=5, epochs=24, batch_size=64, optimiser="adamw", learning_rate=0.002,
-    weight_decay=0.05, augmentation="turn_shift",
-)  # fmt: skip
+    "shapes-vit",
+    data="shapes",
+    rank=5,
+    epochs=24,
+    batch_size=64,
+    optimiser="adamw",
+    learning_rate=0.002,
+    weight_decay=0.05,
+    augmentation="turn_shift",
+)
 def shapes_vit() -> nn.Module:
     """A small vision transformer on 32x32 shapes: attention heads, LayerNorm, class token."""
     return VisionTransformer()

@@ -31,7 +31,9 @@ def offering(*models: str) -> Iterator[None]:
 
 def opened(page: str | None = None, recipe: Recipe | None = None, **query: str) -> AppTest:
     """A page by the name of its file, alone; None: the whole app on its first page."""
-    app = AppTest.from_file(str(paths.pages() / f"{page}.py" if page else server.SCRIPT), default_timeout=PATIENCE)
+    app = AppTest.from_file(
+        str(paths.pages() / f"{page}.py" if page else server.SCRIPT), default_timeout=PATIENCE
+    )
     for name, value in query.items():
         app.query_params[name] = value
     if recipe is not None:
@@ -83,7 +85,12 @@ def charts(app: AppTest) -> dict[str, dict]:
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     for value in told(app).values():
         if "layout" in value:
-            specs.append({"layout": value["layout"], "data": [value[f"trace {place}"] for place in range(value["count"])]})
+            specs.append(
+                {
+                    "layout": value["layout"],
+                    "data": [value[f"trace {place}"] for place in range(value["count"])],
+                }
+            )
     return {spec["layout"]["title"]["text"]: spec for spec in specs if "title" in spec["layout"]}
 
 

@@ -48,7 +48,9 @@ def subject_of(model: nn.Module, inputs: torch.Tensor, classes: int = 4) -> Subj
 
 
 def renamed(subject: Subject) -> Subject:
-    """The subject under the name that its changed weights give it, so that nothing known of the old ones is used."""
+    """The subject under the name that its changed weights give it, so that nothing known of the old ones is
+    used.
+    """
     return replace(subject, id=subject_id(subject.model))
 
 
@@ -59,7 +61,10 @@ def traces(model: nn.Module) -> dict:
         "grads": [p.grad is None for p in model.parameters()],
         "requires_grad": [p.requires_grad for p in model.parameters()],
         "training": [m.training for m in model.modules()],
-        "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules()],
+        "hooks": [
+            len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
+            for m in model.modules()
+        ],
     }
 
 

@@ -19,7 +19,8 @@ from explorer import paths
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 START_SECONDS = 90
 SERVE = (
-    "from explorer.ui.server import serve; from explorer.ui.settings import Settings; serve(Settings(({models}), 'cpu'), {rest})"
+    "from explorer.ui.server import serve; from explorer.ui.settings import Settings; "
+    "serve(Settings(({models}), 'cpu'), {rest})"
 )
 
 
@@ -85,12 +86,18 @@ def served(tmp_path_factory) -> Iterator[str]:
     """The address of the page, served from another folder with small models."""
     pytest.importorskip("pytest_playwright")
     root, port = Path(__file__).parents[1], free_port()
-    program = SERVE.format(models="'digits-cnn', 'digits-mlp', 'shapes-mobilenet'", rest=f"port={port}, open_browser=False")
+    program = SERVE.format(
+        models="'digits-cnn', 'digits-mlp', 'shapes-mobilenet'", rest=f"port={port}, open_browser=False"
+    )
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     log = tmp_path_factory.mktemp("server") / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", program], cwd=log.parent, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-c", program],
+            cwd=log.parent,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             _wait(f"http://127.0.0.1:{port}", process)

@@ -1,7 +1,9 @@
-"""Measures what a hand waits for: `python tests/measure_moves.py digits-cnn shapes-resnet`. Needs Chromium and a quiet machine.
+"""Measures what a hand waits for: `python tests/measure_moves.py digits-cnn shapes-resnet`. Needs Chromium
+and a quiet machine.
 
-From the release of a fader to the first number of its recipe on screen, and to the last one, in a real browser; beside them what
-was received, and where the time to the first number went. `--scan` measures while another tab scans a model.
+From the release of a fader to the first number of its recipe on screen, and to the last one, in a real
+browser; beside them what was received, and where the time to the first number went. `--scan` measures while
+another tab scans a model.
 """
 
 import argparse
@@ -31,8 +33,8 @@ REST_MS = 1500  # between a last number and the next move
 RATIOS = (0.1, 0.7)  # that a fader is moved to
 SCANNED = "shapes-resnet"
 
-# Watches one move. `first`: the cards show a number of the new recipe; `final`: one of all samples. A long task would hold up the
-# clock as it holds up the screen.
+# Watches one move. `first`: the cards show a number of the new recipe; `final`: one of all samples. A long
+# task would hold up the clock as it holds up the screen.
 CLOCK = """
 const moves = window.moves = { };
 const deep = (selector, root = document) => {
@@ -59,10 +61,14 @@ addEventListener("pointerup", () => {
   moves.timer = setInterval(look, 2);
 }, true);
 const since = (name) => {
-  if (moves.released !== undefined && moves.first === undefined) moves[name] = performance.now() - moves.released;
+  if (moves.released === undefined || moves.first !== undefined) return;
+  moves[name] = performance.now() - moves.released;
 };
 const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (data) { if (moves.sent === undefined) since("sent"); return send.call(this, data); };
+WebSocket.prototype.send = function (data) {
+  if (moves.sent === undefined) since("sent");
+  return send.call(this, data);
+};
 const ask = window.fetch;
 window.fetch = async (...given) => { const answer = await ask(...given); since("told"); return answer; };
 """
@@ -93,7 +99,9 @@ class Received:
         client = page.context.new_cdp_session(page)
         client.send("Network.enable")
         client.on("Network.webSocketFrameReceived", self._frame)
-        client.on("Network.dataReceived", lambda event: self._add(event["encodedDataLength"] or event["dataLength"]))
+        client.on(
+            "Network.dataReceived", lambda event: self._add(event["encodedDataLength"] or event["dataLength"])
+        )
 
     def _frame(self, event: dict[str, Any]) -> None:
         content = event["response"]["payloadData"]
@@ -129,7 +137,9 @@ def opened(browser: Browser, address: str, model: str, query: str = "") -> Page:
 
 
 def movable(page: Page) -> list[Locator]:
-    return [fader for fader in page.get_by_role("slider").all() if fader.get_attribute("aria-disabled") != "true"]
+    return [
+        fader for fader in page.get_by_role("slider").all() if fader.get_attribute("aria-disabled") != "true"
+    ]
 
 
 def move(page: Page, fader: Locator, ratio: float, received: Received) -> Move:
@@ -140,13 +150,17 @@ def move(page: Page, fader: Locator, ratio: float, received: Received) -> Move:
     x, height = thumb["x"] + thumb["width"] / 2, thumb["height"]
     page.mouse.move(x, thumb["y"] + height / 2)
     page.mouse.down()
-    page.mouse.move(x, track["y"] + track["height"] - height / 2 - ratio * (track["height"] - height), steps=4)
+    page.mouse.move(
+        x, track["y"] + track["height"] - height / 2 - ratio * (track["height"] - height), steps=4
+    )
     before = received.bytes
     page.mouse.up()
     page.wait_for_function("moves.first !== undefined", timeout=PATIENCE)
     first = received.bytes - before
     page.wait_for_function("moves.final !== undefined", timeout=PATIENCE)
-    took: dict[str, float] = page.evaluate("({ sent, told, first, final } = moves, { sent, told, first, final })")
+    took: dict[str, float] = page.evaluate(
+        "({ sent, told, first, final } = moves, { sent, told, first, final })"
+    )
     page.wait_for_timeout(REST_MS)
     return Move(**took, first_bytes=first, final_bytes=received.bytes - before)
 
@@ -169,12 +183,16 @@ def start_scan(browser: Browser, address: str) -> None:
 
 def line(model: str, moves: Sequence[Move]) -> str:
     """Medians, and where eight of ten first numbers lie."""
-    middle = {field.name: statistics.median(getattr(move, field.name) for move in moves) for field in fields(Move)}
+    middle = {
+        field.name: statistics.median(getattr(move, field.name) for move in moves) for field in fields(Move)
+    }
     first = statistics.quantiles([move.first for move in moves], n=10)
     way = f"sent {middle['sent']:.0f}, told {middle['told']:.0f}, shown {middle['first']:.0f}"
     kilobytes = f"{middle['first_bytes'] / 1000:.1f} and {middle['final_bytes'] / 1000:.1f} kB"
-    return (f"{model}: first number {middle['first']:.0f} ms ({first[0]:.0f} to {first[-1]:.0f}; {way}), "
-            f"last {middle['final']:,.0f} ms, {kilobytes}, {len(moves)} moves")  # fmt: skip
+    return (
+        f"{model}: first number {middle['first']:.0f} ms ({first[0]:.0f} to {first[-1]:.0f}; {way}), "
+        f"last {middle['final']:,.0f} ms, {kilobytes}, {len(moves)} moves"
+    )
 
 
 def main() -> None:

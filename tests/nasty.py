@@ -1,4 +1,6 @@
-"""Models that broke something once: name -> (model, input shape, {free group: units}); an empty dict means that all is frozen."""
+"""Models that broke something once: name -> (model, input shape, {free group: units}); an empty dict means
+that all is frozen.
+"""
 
 from collections.abc import Callable
 
@@ -12,7 +14,12 @@ class UnequalHeads(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter, self.qkv, self.leave, self.fc = nn.Linear(8, 12), nn.Linear(12, 24), nn.Linear(12, 12), nn.Linear(12, 4)
+        self.enter, self.qkv, self.leave, self.fc = (
+            nn.Linear(8, 12),
+            nn.Linear(12, 24),
+            nn.Linear(12, 12),
+            nn.Linear(12, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -27,7 +34,11 @@ class MultiHead(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter, self.attention, self.fc = nn.Linear(8, 12), nn.MultiheadAttention(12, 3, batch_first=True), nn.Linear(12, 4)
+        self.enter, self.attention, self.fc = (
+            nn.Linear(8, 12),
+            nn.MultiheadAttention(12, 3, batch_first=True),
+            nn.Linear(12, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -49,7 +60,12 @@ class TiedEmbedding(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.embedding, self.a, self.b, self.out = nn.Embedding(20, 12), nn.Linear(12, 24), nn.Linear(24, 12), nn.Linear(12, 20)
+        self.embedding, self.a, self.b, self.out = (
+            nn.Embedding(20, 12),
+            nn.Linear(12, 24),
+            nn.Linear(24, 12),
+            nn.Linear(12, 20),
+        )
         self.out.weight = self.embedding.weight
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +102,11 @@ class ShuffledGroups(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.shuffle, self.b = nn.Conv2d(3, 12, 1), nn.ChannelShuffle(3), nn.Conv2d(12, 12, 3, groups=3)
+        self.a, self.shuffle, self.b = (
+            nn.Conv2d(3, 12, 1),
+            nn.ChannelShuffle(3),
+            nn.Conv2d(12, 12, 3, groups=3),
+        )
         self.fc = nn.Linear(12, 4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,7 +130,11 @@ class Experts(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.gate, self.weights, self.fc = nn.Linear(8, 5), nn.Parameter(torch.randn(5, 8, 10)), nn.Linear(10, 4)
+        self.gate, self.weights, self.fc = (
+            nn.Linear(8, 5),
+            nn.Parameter(torch.randn(5, 8, 10)),
+            nn.Linear(10, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.mean(1)
@@ -133,7 +157,11 @@ class WritesInPlace(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.fc = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 4)
+        self.a, self.b, self.fc = (
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.Linear(8, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.a(x)
@@ -148,7 +176,11 @@ class Gru(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.gru, self.a, self.fc = nn.GRU(8, 12, batch_first=True, bidirectional=True), nn.Linear(24, 9), nn.Linear(9, 4)
+        self.gru, self.a, self.fc = (
+            nn.GRU(8, 12, batch_first=True, bidirectional=True),
+            nn.Linear(24, 9),
+            nn.Linear(9, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(torch.relu(self.a(self.gru(x)[0].mean(1))))
@@ -159,13 +191,20 @@ class GroupedQueries(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter, self.q, self.k, self.v = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 8), nn.Linear(16, 8)
+        self.enter, self.q, self.k, self.v = (
+            nn.Linear(8, 16),
+            nn.Linear(16, 16),
+            nn.Linear(16, 8),
+            nn.Linear(16, 8),
+        )
         self.norm, self.leave, self.fc = nn.RMSNorm(16), nn.Linear(16, 16), nn.Linear(16, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
         b, n, _ = x.shape
-        q, k, v = (layer(self.norm(x)).view(b, n, -1, 4).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        q, k, v = (
+            layer(self.norm(x)).view(b, n, -1, 4).transpose(1, 2) for layer in (self.q, self.k, self.v)
+        )
         k, v = (part.repeat_interleave(2, 1) for part in (k, v))
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, 16)
         return self.fc((x + self.leave(attended)).mean(1))
@@ -193,7 +232,9 @@ class WeightNormed(nn.Module):
 
 
 class BakedBatch(nn.Module):
-    """Its graph is written for the example's batch; attention makes its multiply-adds depend on more than weights."""
+    """Its graph is written for the example's batch; attention makes its multiply-adds depend on more than
+    weights.
+    """
 
     def __init__(self):
         super().__init__()
@@ -206,11 +247,18 @@ class BakedBatch(nn.Module):
 
 
 class RotaryHeads(nn.Module):
-    """Norms and rotary positions are shared by all heads; two query heads share a key and a value head by copies."""
+    """Norms and rotary positions are shared by all heads; two query heads share a key and a value head by
+    copies.
+    """
 
     def __init__(self):
         super().__init__()
-        self.enter, self.q, self.kv, self.leave = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+        self.enter, self.q, self.kv, self.leave = (
+            nn.Linear(8, 16),
+            nn.Linear(16, 16),
+            nn.Linear(16, 16),
+            nn.Linear(16, 16),
+        )
         self.q_norm, self.k_norm, self.fc = nn.RMSNorm(4), nn.LayerNorm(4), nn.Linear(16, 4)
         self.register_buffer("angles", torch.rand(6, 4))
 
@@ -223,8 +271,15 @@ class RotaryHeads(nn.Module):
         b, n, _ = x.shape
         q = self.turn(self.q_norm(self.q(x).view(b, n, 4, 4).transpose(1, 2)))
         k, v = self.kv(x).view(b, n, 2, 2, 4).permute(2, 0, 3, 1, 4)
-        k, v = (part[:, :, None].expand(b, 2, 2, n, 4).reshape(b, 4, n, 4) for part in (self.turn(self.k_norm(k)), v))
-        return self.fc((x + self.leave(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, 16))).mean(1))
+        k, v = (
+            part[:, :, None].expand(b, 2, 2, n, 4).reshape(b, 4, n, 4)
+            for part in (self.turn(self.k_norm(k)), v)
+        )
+        return self.fc(
+            (x + self.leave(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, 16))).mean(
+                1
+            )
+        )
 
 
 class CrossAttention(nn.Module):
@@ -245,7 +300,12 @@ class LinearAttention(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter, self.qkv, self.leave, self.fc = nn.Linear(8, 12), nn.Linear(12, 36), nn.Linear(12, 12), nn.Linear(12, 4)
+        self.enter, self.qkv, self.leave, self.fc = (
+            nn.Linear(8, 12),
+            nn.Linear(12, 36),
+            nn.Linear(12, 12),
+            nn.Linear(12, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -257,16 +317,23 @@ class LinearAttention(nn.Module):
 
 
 class Standardised(nn.Module):
-    """Weights are normalised before each use: by statistics, by a norm in the way of training, by their length."""
+    """Weights are normalised before each use: by statistics, by a norm in the way of training, by their
+    length.
+    """
 
     def __init__(self):
         super().__init__()
         self.a, self.b, self.fc = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Linear(5, 4)
-        self.gain, self.c = nn.Parameter(torch.rand(6, 1, 1, 1)), nn.utils.parametrizations.weight_norm(nn.Linear(6, 5))
+        self.gain, self.c = (
+            nn.Parameter(torch.rand(6, 1, 1, 1)),
+            nn.utils.parametrizations.weight_norm(nn.Linear(6, 5)),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.a.weight
-        x = torch.relu(F.conv2d(x, (w - w.mean((1, 2, 3), True)) / (w.std((1, 2, 3), keepdim=True) + 1e-3), self.a.bias))
+        x = torch.relu(
+            F.conv2d(x, (w - w.mean((1, 2, 3), True)) / (w.std((1, 2, 3), keepdim=True) + 1e-3), self.a.bias)
+        )
         rows = self.b.weight.reshape(1, 6, -1)
         scaled = F.batch_norm(rows, None, None, self.gain.view(-1), training=True).reshape_as(self.b.weight)
         return self.fc(torch.relu(self.c(torch.relu(F.conv2d(x, scaled, self.b.bias)).mean((2, 3)))))
@@ -293,10 +360,17 @@ class Copies(nn.Module):
     def __init__(self):
         super().__init__()
         self.a, self.b, self.fc = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 6, 1), nn.Linear(6, 4)
-        self.register_buffer("blur", torch.tensor([1.0, 2.0, 1.0]).outer(torch.tensor([1.0, 2.0, 1.0]))[None, None] / 16)
+        self.register_buffer(
+            "blur", torch.tensor([1.0, 2.0, 1.0]).outer(torch.tensor([1.0, 2.0, 1.0]))[None, None] / 16
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.conv2d(F.pad(torch.relu(self.a(x)), (1, 1, 1, 1), "reflect"), self.blur.expand(8, 1, 3, 3), stride=2, groups=8)
+        x = F.conv2d(
+            F.pad(torch.relu(self.a(x)), (1, 1, 1, 1), "reflect"),
+            self.blur.expand(8, 1, 3, 3),
+            stride=2,
+            groups=8,
+        )
         return self.fc(F.normalize(self.b(F.normalize(x, dim=1)).mean((2, 3))))
 
 
@@ -305,13 +379,19 @@ class SelectedKernels(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 5, padding=2)
+        self.stem, self.a, self.b = (
+            nn.Conv2d(3, 8, 1),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.Conv2d(8, 8, 5, padding=2),
+        )
         self.reduce, self.weigh, self.fc = nn.Linear(8, 4), nn.Linear(4, 16), nn.Linear(8, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.stem(x))
         both = torch.stack([self.a(x), self.b(x)], 1)
-        weights = self.weigh(torch.relu(self.reduce(both.sum(1).mean((2, 3))))).view(-1, 2, 8, 1, 1).softmax(1)
+        weights = (
+            self.weigh(torch.relu(self.reduce(both.sum(1).mean((2, 3))))).view(-1, 2, 8, 1, 1).softmax(1)
+        )
         return self.fc((both * weights).sum(1).mean((2, 3)))
 
 
@@ -327,7 +407,11 @@ class SampleFilters(nn.Module):
         x = torch.relu(self.a(x))
         b, c, h, w = x.shape
         own = (self.mix(x.mean((2, 3))) @ self.filters).view(b * 6, 8, 3, 3)
-        return self.fc(torch.relu(F.conv2d(x.reshape(1, b * c, h, w), own, groups=b).view(b, 6, h - 2, w - 2)).mean((2, 3)))
+        return self.fc(
+            torch.relu(F.conv2d(x.reshape(1, b * c, h, w), own, groups=b).view(b, 6, h - 2, w - 2)).mean(
+                (2, 3)
+            )
+        )
 
 
 class Gates(nn.Module):
@@ -347,7 +431,12 @@ class SubPixel(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.c, self.fc = nn.Conv2d(3, 4, 1), nn.Conv2d(16, 24, 1), nn.Conv2d(6, 5, 1), nn.Linear(5, 4)
+        self.a, self.b, self.c, self.fc = (
+            nn.Conv2d(3, 4, 1),
+            nn.Conv2d(16, 24, 1),
+            nn.Conv2d(6, 5, 1),
+            nn.Linear(5, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.b(F.pixel_unshuffle(torch.relu(self.a(x)), 2)))
@@ -372,7 +461,9 @@ class Modes(nn.Module):
 
 
 class Positions(nn.Module):
-    """What works along places leaves channels alone: sums that run on, order, waves, windows, places by number."""
+    """What works along places leaves channels alone: sums that run on, order, waves, windows, places by
+    number.
+    """
 
     def __init__(self):
         super().__init__()
@@ -386,7 +477,9 @@ class Positions(nn.Module):
         x = x.unfold(2, 1, 1)[..., 0]
         windows = self.c(F.unfold(torch.relu(self.b(x)), 2, stride=2).transpose(1, 2))
         summed = torch.zeros(len(x), 7, 5).index_add(1, self.places, windows)
-        ranked = torch.einsum("...pc,...p->...c", summed.topk(3, 1).values, summed.new_ones(3).expand(len(x), 3))
+        ranked = torch.einsum(
+            "...pc,...p->...c", summed.topk(3, 1).values, summed.new_ones(3).expand(len(x), 3)
+        )
         return self.fc(torch.cat([ranked, windows.std(1)], 1))
 
 

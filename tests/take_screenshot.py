@@ -15,8 +15,16 @@ from explorer.values import Recipe
 
 TARGET = Path(__file__).with_name("screenshot.png")
 COMMAND = "import sys; from explorer.cli import main; sys.exit(main())"
-RATIOS = {"layer1.0.conv1": 0.1, "layer1.1.conv1": 0.2, "layer2.0.conv1": 0.25, "layer2.1.conv1": 0.35, "layer2.2.conv1": 0.3,
-          "layer3.0.conv1": 0.4, "layer3.1.conv1": 0.5, "layer3.2.conv1": 0.6}  # fmt: skip
+RATIOS = {
+    "layer1.0.conv1": 0.1,
+    "layer1.1.conv1": 0.2,
+    "layer2.0.conv1": 0.25,
+    "layer2.1.conv1": 0.35,
+    "layer2.2.conv1": 0.3,
+    "layer3.0.conv1": 0.4,
+    "layer3.1.conv1": 0.5,
+    "layer3.2.conv1": 0.6,
+}
 PATIENCE = 300_000  # ms
 
 
@@ -49,11 +57,15 @@ def take(browser: Browser, address: str) -> None:
 def main() -> None:
     port = free_port("127.0.0.1", None)
     address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen([sys.executable, "-c", COMMAND, "--no-browser", "--port", str(port), "--device", "cpu"])
+    server = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "--no-browser", "--port", str(port), "--device", "cpu"]
+    )
     try:
         wait_for(address)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
             take(browser, address)
             browser.close()
     finally:

@@ -7,7 +7,19 @@ import torch
 from calibrated import with_data
 from zoo import odd
 
-from explorer.agreement import ALL, Agreement, Comparison, Overall, Ratings, compare, kendall, kept, ranks, rate, spearman
+from explorer.agreement import (
+    ALL,
+    Agreement,
+    Comparison,
+    Overall,
+    Ratings,
+    compare,
+    kendall,
+    kept,
+    ranks,
+    rate,
+    spearman,
+)
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.job_state import Progress
@@ -51,8 +63,11 @@ def test_an_agreement_by_hand():
     assert found.spearman[0][1] == pytest.approx(0.8) and found.kendall[0][1] == pytest.approx(4 / 6)
     assert all(found.spearman[i][j] == found.spearman[j][i] for i in range(3) for j in range(3))
     assert [(d.channel, d.kept_by, d.removed_by) for d in found.disputed] == [
-        (0, ("c",), ("a", "b")), (1, ("c",), ("a", "b")), (2, ("a", "b"), ("c",)), (3, ("a", "b"), ("c",)),
-    ]  # fmt: skip
+        (0, ("c",), ("a", "b")),
+        (1, ("c",), ("a", "b")),
+        (2, ("a", "b"), ("c",)),
+        (3, ("a", "b"), ("c",)),
+    ]
     assert found.disputed[0].share == pytest.approx(1 / 3)
 
 
@@ -69,7 +84,9 @@ def test_the_most_even_votes_come_first():
     }
     disputed = Agreement("conv", scores, 0.25).disputed
     assert [(d.channel, d.share) for d in disputed] == [(0, 0.5), (1, 0.5)]
-    assert Agreement("conv", {**scores, "e": torch.tensor([0.0, 1, 2, 3])}, 0.25).disputed[0].share == pytest.approx(0.4)
+    assert Agreement("conv", {**scores, "e": torch.tensor([0.0, 1, 2, 3])}, 0.25).disputed[
+        0
+    ].share == pytest.approx(0.4)
 
 
 def test_all_criteria_of_a_model_are_compared():
@@ -121,7 +138,11 @@ def test_many_channels_are_compared_in_portions(monkeypatch):
     whole = kendall(a, b)
     monkeypatch.setattr("explorer.agreement.PAIRS", 100)
     pairs = [(float(a[i] - a[j])) * (float(b[i] - b[j])) for i in range(40) for j in range(i)]
-    assert kendall(a, b) == pytest.approx(whole) == pytest.approx(sum(1 if p > 0 else -1 for p in pairs) / len(pairs))
+    assert (
+        kendall(a, b)
+        == pytest.approx(whole)
+        == pytest.approx(sum(1 if p > 0 else -1 for p in pairs) / len(pairs))
+    )
 
 
 def test_the_mean_over_groups_passes_over_what_is_not_known():
@@ -129,7 +150,9 @@ def test_the_mean_over_groups_passes_over_what_is_not_known():
     two = Agreement("two", {"a": UP, "b": DOWN, "c": UP}, 0.4)
     both = Overall((one, two))
     assert both.group == ALL and both.disputed == ()
-    assert both.matrix("spearman")[0][1] == pytest.approx(0.0) and both.matrix("kendall")[0][2] == pytest.approx(1.0)
+    assert both.matrix("spearman")[0][1] == pytest.approx(0.0) and both.matrix("kendall")[0][
+        2
+    ] == pytest.approx(1.0)
     assert Overall((one,)).matrix("spearman")[0][2] is None and one.matrix("overlap") == one.overlap
 
 

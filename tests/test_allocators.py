@@ -1,4 +1,6 @@
-"""Every allocator keeps the contract: it meets the target, spares what it must, and says what it cannot reach."""
+"""Every allocator keeps the contract: it meets the target, spares what it must, and says what it cannot
+reach.
+"""
 
 import copy
 import itertools
@@ -45,8 +47,13 @@ def channel_scores():
 def context(scores):
     """Parts, a cost that counts units, and losses that grow with the ratio."""
     units = {part: score.numel() for part, score in scores.items()}
-    cost = lambda what, ratios: sum(n - round(ratios.get(part, 0) * n) for part, n in units.items())  # noqa: E731
-    losses = {part: [(r / 10, (i + 1) * (r / 10) ** 2) for r in range(1, 10)] for i, part in enumerate(scores)}
+
+    def cost(what, ratios):
+        return sum(n - round(ratios.get(part, 0) * n) for part, n in units.items())
+
+    losses = {
+        part: [(r / 10, (i + 1) * (r / 10) ** 2) for r in range(1, 10)] for i, part in enumerate(scores)
+    }
     return AllocationContext({part: Part(*SHAPES[part]) for part in SHAPES}, cost, losses)
 
 
@@ -64,7 +71,11 @@ def total(ratios, scores):
 @pytest.mark.parametrize("name", list(ALLOCATORS))
 def test_traits_are_complete(name):
     traits = ALLOCATORS[name].traits
-    assert isinstance(traits["needs_scores"], bool) and isinstance(traits["needs_scan"], bool) and isinstance(traits["rank"], int)
+    assert (
+        isinstance(traits["needs_scores"], bool)
+        and isinstance(traits["needs_scan"], bool)
+        and isinstance(traits["rank"], int)
+    )
     assert ALLOCATORS[name].tooltip.endswith((".", ")"))
 
 
@@ -93,7 +104,9 @@ def test_a_higher_target_removes_no_less(name, kind):
 def test_an_unreachable_target_is_one_sentence_with_the_range(name, kind):
     scores = GIVEN[kind]
     if name == "uniform":
-        assert set(ALLOCATORS[name](scores, 0.9999, context(scores)).values()) == {0.9999}, "one ratio is always possible"
+        assert set(ALLOCATORS[name](scores, 0.9999, context(scores)).values()) == {0.9999}, (
+            "one ratio is always possible"
+        )
         return
     with pytest.raises(TargetError, match="choose a target from 0 to") as caught:
         ALLOCATORS[name](scores, 0.9999, context(scores))
@@ -132,7 +145,9 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
     units = {name: layer.shape for name, layer in graph.profile.prunable_layers.items() if name != "conv1"}
     sizes = {name: torch.Size(shape).numel() for name, shape in units.items()}
     assert abs(sum(recipe.weights[n] * size for n, size in sizes.items()) - 0.5 * sum(sizes.values())) <= 1
-    assert not allocate(subject, graph, start, "uniform", 0.0, "weight").weights, "nothing is locked, so nothing is kept"
+    assert not allocate(subject, graph, start, "uniform", 0.0, "weight").weights, (
+        "nothing is locked, so nothing is kept"
+    )
 
 
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
@@ -146,7 +161,15 @@ def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 def test_parameters_are_checked():
     subject = odd("chain")
     with pytest.raises(RecipeError, match="params, macs, bytes"):
-        allocate(subject, analyse(subject), Recipe(), "sensitivity_budget", 0.5, "weight", params={"saves": "watts"})
+        allocate(
+            subject,
+            analyse(subject),
+            Recipe(),
+            "sensitivity_budget",
+            0.5,
+            "weight",
+            params={"saves": "watts"},
+        )
     with pytest.raises(UnknownNameError):
         allocate(subject, analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
@@ -173,7 +196,10 @@ def test_channels_are_compared_after_division_by_their_groups_mean():
 def test_lamp_is_the_papers_formula_on_weights():
     subject = odd("chain")
     graph = analyse(subject)
-    flat = {n: subject.model.get_parameter(la.weight).detach().flatten() for n, la in graph.profile.prunable_layers.items()}
+    flat = {
+        n: subject.model.get_parameter(la.weight).detach().flatten()
+        for n, la in graph.profile.prunable_layers.items()
+    }
     rated = {}
     for name, w in flat.items():
         ordered = sorted(w.tolist(), key=abs)
@@ -189,7 +215,11 @@ def test_erk_densities_follow_the_shapes():
     scores = weight_scores()
     ratios = ALLOCATORS["erk"](scores, 0.6, context(scores))
     raw = {name: sum(shape) / torch.Size(shape).numel() for name, (_, shape) in SHAPES.items()}
-    factors = {name: (1 - ratios[name]) / raw[name] for name in SHAPES if 0 < ratios[name] < all_but_one(scores[name].numel())}
+    factors = {
+        name: (1 - ratios[name]) / raw[name]
+        for name in SHAPES
+        if 0 < ratios[name] < all_but_one(scores[name].numel())
+    }
     assert len(factors) >= 2 and max(factors.values()) - min(factors.values()) < 1e-6
     assert ratios["fc"] < ratios["conv2"]
 
@@ -204,7 +234,11 @@ def test_erk_leaves_dense_what_would_get_more_than_it_has():
 def test_uniform_plus_spares_the_ends():
     scores = weight_scores()
     ratios = ALLOCATORS["uniform_plus"](scores, 0.85, context(scores))
-    assert ratios["conv1"] == 0 and ratios["fc"] == pytest.approx(0.8) and ratios["conv2"] == pytest.approx(ratios["conv3"])
+    assert (
+        ratios["conv1"] == 0
+        and ratios["fc"] == pytest.approx(0.8)
+        and ratios["conv2"] == pytest.approx(ratios["conv3"])
+    )
     unlocked = {part: scores[part] for part in ("conv2", "fc")}
     assert ALLOCATORS["uniform_plus"](unlocked, 0.3, context(scores))["conv2"] == pytest.approx(0.3), (
         "the first is locked, not gone"
@@ -246,9 +280,16 @@ def test_the_knapsack_is_as_good_as_trying_everything(data):
     # savings are whole numbers and the budget's parts are finer, so that rounding down hides nothing
     saving = float(data.draw(st.sampled_from([s for s in (1, 2, 4, 5, 8, 10, 20, 25, 40, 50) if s <= most])))
     plan = knapsack(options, saving)
-    cost = lambda choice: sum(point[2] for point in choice)  # noqa: E731
+
+    def cost(choice):
+        return sum(point[2] for point in choice)
+
     found = [next(point for point in options[part] if point[0] == plan[part]) for part in options]
-    best = min(cost(choice) for choice in itertools.product(*options.values()) if sum(point[1] for point in choice) >= saving)
+    best = min(
+        cost(choice)
+        for choice in itertools.product(*options.values())
+        if sum(point[1] for point in choice) >= saving
+    )
     assert sum(point[1] for point in found) >= saving and cost(found) == pytest.approx(best)
 
 
@@ -260,7 +301,10 @@ def test_a_budget_needs_a_scan():
 
 def test_the_budget_takes_from_where_it_harms_least():
     scores = {"cheap": torch.ones(100), "dear": torch.ones(100)}
-    cost = lambda what, ratios: 200 - sum(round(100 * r) for r in ratios.values())  # noqa: E731
+
+    def cost(what, ratios):
+        return 200 - sum(round(100 * r) for r in ratios.values())
+
     losses = {"cheap": [(0.5, 0.1), (0.9, 0.3)], "dear": [(0.5, 2.0), (0.9, 9.0)]}
     plan = AllocationContext({part: Part("conv", (100, 1)) for part in scores}, cost, losses)
     assert ALLOCATORS["sensitivity_budget"](scores, 0.4, plan) == {"cheap": 0.8, "dear": 0.0}
@@ -285,22 +329,35 @@ def scanned(tmp_path_factory):
 def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, saves):
     subject, graph, found = scanned
     losses = found.losses()
-    recipe = allocate(subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses)
+    recipe = allocate(
+        subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses
+    )
     model = CostModel.of(subject, graph.profile)
     dense = model.cost(Recipe(), saves)
     assert model.cost(recipe, saves) <= 0.7 * dense
-    unit_less = [replace(recipe, channels={**recipe.channels, part: max(0.0, ratio - 1 / graph.profile.free_groups[part].units)})
-                 for part, ratio in recipe.channels.items()]  # fmt: skip
-    assert unit_less and any(model.cost(less, saves) > 0.7 * dense for less in unit_less), "no unit more than needed"
+    unit_less = [
+        replace(
+            recipe,
+            channels={**recipe.channels, part: max(0.0, ratio - 1 / graph.profile.free_groups[part].units)},
+        )
+        for part, ratio in recipe.channels.items()
+    ]
+    assert unit_less and any(model.cost(less, saves) > 0.7 * dense for less in unit_less), (
+        "no unit more than needed"
+    )
 
 
 def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
     subject, graph, found = scanned
     start, losses = Recipe(channels={"stem": 0.5}), found.losses()
-    recipe = allocate(subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses)
+    recipe = allocate(
+        subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses
+    )
     assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
     with pytest.raises(TargetError) as caught:
-        allocate(subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses)
+        allocate(
+            subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses
+        )
     assert caught.value.low > 0.3, "what is locked already saves that much"
 
 
@@ -321,9 +378,15 @@ def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
     subject = without_zeros(odd(name))
     graph = analyse(subject)
     recipe = allocate(subject, graph, Recipe(), "uniform", 0.5, granularity)
+
     # on the meta device, since kernels of the cpu hide what attention multiplies
-    count = lambda module: count_macs(copy.deepcopy(module).to("meta"), subject.example[:1].to("meta"))  # noqa: E731
-    pruned, model = prepare(subject, graph, recipe), CostModel.of(subject, replace(graph.profile, macs=count(subject.model)))
+    def count(module):
+        return count_macs(copy.deepcopy(module).to("meta"), subject.example[:1].to("meta"))
+
+    pruned, model = (
+        prepare(subject, graph, recipe),
+        CostModel.of(subject, replace(graph.profile, macs=count(subject.model))),
+    )
     assert model.cost(recipe, "params") == pruned.static.nonzero_params
     if granularity == "channel":
         assert model.cost(recipe, "macs") == pytest.approx(count(pruned.model))
@@ -343,7 +406,9 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     model = CostModel.of(subject, analyse(subject).profile)
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
-    assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, "one zero of 63 saves 4 bytes, the mask costs 8"
+    assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
+        "one zero of 63 saves 4 bytes, the mask costs 8"
+    )
     assert model.cost(Recipe(weights={"a": 0.5}), "bytes") == dense - 32 * 4 + 8
 
 

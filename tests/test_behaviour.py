@@ -21,9 +21,13 @@ from explorer.values import Recipe
 NAMES = ("cat", "dog", "owl")
 
 
-def says(predictions: list[int], confidences: list[float] | None = None, truths: list[float] | None = None) -> Answers:
+def says(
+    predictions: list[int], confidences: list[float] | None = None, truths: list[float] | None = None
+) -> Answers:
     n = len(predictions)
-    return Answers(torch.tensor(predictions), torch.tensor(confidences or [0.9] * n), torch.tensor(truths or [0.5] * n))
+    return Answers(
+        torch.tensor(predictions), torch.tensor(confidences or [0.9] * n), torch.tensor(truths or [0.5] * n)
+    )
 
 
 TARGETS = torch.tensor([0, 0, 0, 1, 1, 1])
@@ -36,7 +40,9 @@ def test_answers_are_the_largest_probability_and_that_of_the_truth():
     logits = torch.tensor([[0.0, 0.0, 0.0], [3.0, 1.0, -1.0]])
     found = answers_of(logits, torch.tensor([2, 1]))
     chances = torch.exp(logits[1]) / torch.exp(logits[1]).sum()
-    assert found.predictions[1] == 0 and found.confidences.tolist() == pytest.approx([1 / 3, float(chances[0])])
+    assert found.predictions[1] == 0 and found.confidences.tolist() == pytest.approx(
+        [1 / 3, float(chances[0])]
+    )
     assert found.truths.tolist() == pytest.approx([1 / 3, float(chances[1])])
 
 
@@ -51,7 +57,12 @@ def test_counts_of_a_hand_made_case():
 
 
 def test_flips_are_sorted_by_what_the_true_class_won_or_lost():
-    assert [(flip.sample, flip.kind) for flip in FOUND.flips] == [(1, "lost"), (4, "lost"), (2, "gained"), (5, "moved")]
+    assert [(flip.sample, flip.kind) for flip in FOUND.flips] == [
+        (1, "lost"),
+        (4, "lost"),
+        (2, "gained"),
+        (5, "moved"),
+    ]
     flip = FOUND.flips[0]
     assert (flip.target, flip.before, flip.after) == (0, 0, 1) and flip.change == pytest.approx(-0.7)
 
@@ -59,7 +70,13 @@ def test_flips_are_sorted_by_what_the_true_class_won_or_lost():
 def test_a_gallery_is_bounded_and_keeps_the_strongest():
     n = counted.KEPT_FLIPS + 5
     truths = [i / n for i in range(n)]
-    found = behaviour(says([0] * n, truths=[1.0] * n), says([1] * n, truths=truths), torch.zeros(n, dtype=torch.long), NAMES, n)
+    found = behaviour(
+        says([0] * n, truths=[1.0] * n),
+        says([1] * n, truths=truths),
+        torch.zeros(n, dtype=torch.long),
+        NAMES,
+        n,
+    )
     assert len(found.flips) == counted.KEPT_FLIPS and found.flip_counts["lost"] == n
     assert [flip.sample for flip in found.flips] == list(range(counted.KEPT_FLIPS))
 
@@ -148,7 +165,10 @@ def test_a_stream_ends_with_what_the_engine_counts(cnn):
     seen = [step for step in steps if isinstance(step, Behaviour)]
     report = prune(subject, graph, recipe, Conditions(latency=False))
     assert [found.samples for found in seen] == [256, 450] and seen[-1].finished and not seen[0].finished
-    assert (seen[-1].before.correct, seen[-1].after.correct) == (report.baseline.correct, report.pruned.correct)
+    assert (seen[-1].before.correct, seen[-1].after.correct) == (
+        report.baseline.correct,
+        report.pruned.correct,
+    )
     assert seen[-1].drop == report.drop
     assert any(isinstance(step, Progress) for step in steps)
 

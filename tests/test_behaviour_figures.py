@@ -49,14 +49,18 @@ def test_accuracy_of_classes_before_and_after():
 
 def test_the_scale_of_accuracy_is_whole_unless_every_class_is_far_above_half():
     assert class_accuracy(FOUND).layout.xaxis.range == (-3, 103)
-    good = behaviour(says([0] * 50), says([0] * 45 + [1] * 5), torch.zeros(50, dtype=torch.long), ("cat", "dog"), 50)
+    good = behaviour(
+        says([0] * 50), says([0] * 45 + [1] * 5), torch.zeros(50, dtype=torch.long), ("cat", "dog"), 50
+    )
     assert class_accuracy(good).layout.xaxis.range == (48.5, 101.5)
 
 
 def test_a_class_beyond_noise_is_marked():
     targets = torch.zeros(50, dtype=torch.long)
     figure = class_accuracy(behaviour(says([0] * 50), says([1] * 40 + [0] * 10), targets, ("cat", "dog"), 50))
-    assert trace(figure, "beyond noise").marker.color == REMOVED and not [t for t in figure.data if t.name == "may be noise"]
+    assert trace(figure, "beyond noise").marker.color == REMOVED and not [
+        t for t in figure.data if t.name == "may be noise"
+    ]
 
 
 def test_of_many_classes_those_that_changed_most_are_drawn_and_it_says_so():
@@ -69,7 +73,8 @@ def test_of_many_classes_those_that_changed_most_are_drawn_and_it_says_so():
 
 
 @pytest.mark.parametrize(
-    ("which", "counts"), [("before", [[2, 1], [0, 2]]), ("after", [[2, 1], [1, 1]]), ("difference", [[0, 0], [1, -1]])]
+    ("which", "counts"),
+    [("before", [[2, 1], [0, 2]]), ("after", [[2, 1], [1, 1]]), ("difference", [[0, 0], [1, -1]])],
 )
 def test_confusions_are_counted(which, counts):
     (cells,) = confusion(FOUND, which).data
@@ -132,13 +137,22 @@ def test_samples_become_pixels():
     colour[1] = 255
     assert pixels_of(colour, 1 / 255)[0, 0].tolist() == [0, 255, 0]
     assert pixels_of(torch.zeros(3, 300, 200), 1.0, side=60).shape == (60, 40, 3)
-    assert is_picture((1, 8, 8)) and is_picture((3, 4, 4)) and not is_picture((64,)) and not is_picture((5, 8, 8))
+    assert (
+        is_picture((1, 8, 8))
+        and is_picture((3, 4, 4))
+        and not is_picture((64,))
+        and not is_picture((5, 8, 8))
+    )
 
 
 def test_the_gallery_escapes_names_and_holds_a_picture_a_flip():
     pictures = [torch.zeros(1, 4, 4, dtype=torch.uint8)] * len(FOUND.flips)
     text = gallery.flips(FOUND.flips, pictures, 1 / 255, lambda number: EVIL)
-    assert text.count("data:image/png;base64,") == len(FOUND.flips) and "<script>" not in text and "&lt;script&gt;" in text
+    assert (
+        text.count("data:image/png;base64,") == len(FOUND.flips)
+        and "<script>" not in text
+        and "&lt;script&gt;" in text
+    )
     assert "<img" not in gallery.flips(FOUND.flips, None, 1.0, FOUND.name)
     assert len(re.findall("<figure>", text)) == len(FOUND.flips)
     assert 'class="frame crossed"' in gallery.tile(pictures[0][0], ["a"], crossed=True)

@@ -1,6 +1,5 @@
 """The Behaviour page, run as a user would see it, on a shipped model."""
 
-
 import pytest
 from apps import charts, html_of, offering, opened, until
 from streamlit.testing.v1 import AppTest

@@ -1,4 +1,6 @@
-"""The performance table: pairs become ratios with intervals, and a goal counts as met only where the interval says so."""
+"""The performance table: pairs become ratios with intervals, and a goal counts as met only where the interval
+says so.
+"""
 
 import importlib.util
 import json
@@ -28,11 +30,15 @@ def pairs(*ratios: float) -> Pairs:
 @pytest.mark.parametrize(
     ("low", "high", "at_least", "verdict"),
     [
-        (1.00, 1.09, False, "met"), (1.05, 1.15, False, "not resolved"), (1.11, 1.2, False, "missed"),
-        (1.11, 1.2, True, "met"), (1.05, 1.15, True, "not resolved"), (1.00, 1.09, True, "missed"),
+        (1.00, 1.09, False, "met"),
+        (1.05, 1.15, False, "not resolved"),
+        (1.11, 1.2, False, "missed"),
+        (1.11, 1.2, True, "met"),
+        (1.05, 1.15, True, "not resolved"),
+        (1.00, 1.09, True, "missed"),
         (1.00, 1.10, False, "met"),
     ],
-)  # fmt: skip
+)
 def test_a_goal_is_met_only_if_the_whole_interval_meets_it(low, high, at_least, verdict):
     found = Row("r", 1.07, low, high, "b", goal=1.1, at_least=at_least, pairs=30)
     assert found.verdict == verdict
@@ -82,7 +88,9 @@ def test_long_work_is_timed_less_often(monkeypatch):
     assert len(interleaved(lambda index: (quick, quick), 7, long_count=2).ours) == 7
     assert len(interleaved(lambda index: (quick, long), 7, long_count=2).ours) == 2
     assert len(interleaved(lambda index: (long, quick), 7).ours) == 7
-    assert len(interleaved(lambda index: (long if index == 7 else quick, quick), 7, long_count=2).ours) == 7  # only the first was
+    assert (
+        len(interleaved(lambda index: (long if index == 7 else quick, quick), 7, long_count=2).ours) == 7
+    )  # only the first was
 
 
 def test_twice_the_work_is_found_and_missed():
@@ -112,7 +120,8 @@ def test_no_two_pairs_ask_for_the_same_recipe_and_both_kinds_cover_the_model():
 def test_the_bare_loop_sees_every_sample():
     subject, _ = opened("digits-cnn")
     seen: list = []
-    forward_all(lambda batch: seen.append(len(batch)), resident(subject, Conditions()))  # type: ignore[arg-type]
+    # type: ignore[arg-type]
+    forward_all(lambda batch: seen.append(len(batch)), resident(subject, Conditions()))
     assert sum(seen) == 450 and max(seen) == batch_size("cpu")
 
 
@@ -137,10 +146,15 @@ def rows():
 def test_every_row_is_there_with_its_interval_and_baseline(rows):
     names = {found.name for found in rows}
     assert names >= {
-        "live_full_over_bare_structured", "live_full_over_bare_unstructured", "first_answer_ms_digits-cnn", "mask_overhead",
+        "live_full_over_bare_structured",
+        "live_full_over_bare_unstructured",
+        "first_answer_ms_digits-cnn",
+        "mask_overhead",
         "late_move_speedup",
-        "scan_exact_speedup", "scan_exact_over_bound", "scan_adaptive_speedup_digits-cnn",
-    }  # fmt: skip
+        "scan_exact_speedup",
+        "scan_exact_over_bound",
+        "scan_adaptive_speedup_digits-cnn",
+    }
     compacted = {"compact_speedup_digits-cnn", "compact_and_run_speedup_digits-cnn"}
     assert (compacted <= names) == (importlib.util.find_spec("torch_pruning") is not None)
     assert all(0 < r.low <= r.value <= r.high and r.baseline and r.pairs >= 6 for r in rows)
@@ -158,13 +172,17 @@ def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):
     found = {r.name: r for r in rows}
     details = found["scan_exact_over_bound"].details
     assert details["equal_counts"] == "15 of 15"
-    assert found["scan_exact_over_bound"].value == pytest.approx(details["achieved_speedup"] / details["bound_from_macs"])
+    assert found["scan_exact_over_bound"].value == pytest.approx(
+        details["achieved_speedup"] / details["bound_from_macs"]
+    )
     assert details["achieved_speedup"] == found["scan_exact_speedup"].value
 
 
 def test_the_text_says_what_bounds_a_goal_that_is_not_met():
     slow = Row("slow", 2.0, 1.9, 2.1, "plain", 1.1, False, 30, bound_by="building 5 ms")
-    text = bench_text([slow, Row("fine", 1.0, 0.9, 1.05, "plain", 1.1, False, 30, bound_by="nothing")], surroundings("cpu"))
+    text = bench_text(
+        [slow, Row("fine", 1.0, 0.9, 1.05, "plain", 1.1, False, 30, bound_by="nothing")], surroundings("cpu")
+    )
     assert "slow (MISSED): building 5 ms" in text and "fine (" not in text and "torch" in text
     assert "1.90 to 2.10" in text and "at most 1.1" in text
 

@@ -1,4 +1,6 @@
-"""Long calls beside the worker: measuring goes on, a call that was let go ends at its next stage, latency waits."""
+"""Long calls beside the worker: measuring goes on, a call that was let go ends at its next stage, latency
+waits.
+"""
 
 import threading
 import time

@@ -16,7 +16,9 @@ def data(samples: int) -> Split:
 def model() -> nn.Sequential:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.9), nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.Flatten()).eval()
+        return nn.Sequential(
+            nn.BatchNorm2d(3), nn.Dropout(0.9), nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.Flatten()
+        ).eval()
 
 
 def test_one_batch_gives_the_statistics_of_the_data():
@@ -55,7 +57,9 @@ def test_only_norm_statistics_change_and_modes_and_momenta_are_restored():
     momenta = [m.momentum for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     recalibrate(net, data(64), Normalisation())
     changed = {name for name, tensor in net.state_dict().items() if not torch.equal(before[name], tensor)}
-    assert changed == {f"{i}.{leaf}" for i in (0, 3) for leaf in ("running_mean", "running_var", "num_batches_tracked")}
+    assert changed == {
+        f"{i}.{leaf}" for i in (0, 3) for leaf in ("running_mean", "running_var", "num_batches_tracked")
+    }
     assert not any(module.training for module in net.modules())
     assert momenta == [m.momentum for m in net.modules() if isinstance(m, nn.BatchNorm2d)] == [0.1, 0.1]
 
@@ -66,7 +70,9 @@ def test_inputs_are_normalised():
     assert torch.allclose(net[0].running_mean, (split.inputs.mean((0, 2, 3)) - 1) / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize(("net", "samples"), [(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 64), (model(), 1), (model(), 0)])
+@pytest.mark.parametrize(
+    ("net", "samples"), [(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 64), (model(), 1), (model(), 0)]
+)
 def test_without_norms_or_data_nothing_is_recalibrated(net, samples):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     assert recalibrate(net, data(samples), Normalisation()) == 0

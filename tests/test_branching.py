@@ -30,7 +30,10 @@ def batch(subject: Subject, samples: int = 5) -> Tensor:
 
 def branches(subject: Subject, granularity: str) -> Branches:
     graph = analyse(subject)
-    masks = lambda part, ratio: decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks  # noqa: E731
+
+    def masks(part, ratio):
+        return decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks
+
     return Branches(Workshop(subject, graph, "cpu"), touched_tensors(graph, granularity), masks, len(RATIOS))
 
 
@@ -46,8 +49,14 @@ def alike(a: Tensor, b: Tensor) -> bool:
     return torch.allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def walked(runner: Branches, parts: list[str], ratios: tuple[float, ...], inputs: Tensor) -> dict[tuple[str, float], Tensor]:
-    return {(part, ratio): logits for part, found in runner.walk(inputs, dict.fromkeys(parts, ratios)) for ratio, logits in found}
+def walked(
+    runner: Branches, parts: list[str], ratios: tuple[float, ...], inputs: Tensor
+) -> dict[tuple[str, float], Tensor]:
+    return {
+        (part, ratio): logits
+        for part, found in runner.walk(inputs, dict.fromkeys(parts, ratios))
+        for ratio, logits in found
+    }
 
 
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
@@ -76,13 +85,20 @@ def test_another_ratio_or_part_is_another_model():
 
 def test_only_what_lies_downstream_runs_again():
     graph = analyse(odd("chain"))
-    names = lambda nodes: [str(node.target).split(".")[1] for node in nodes]  # noqa: E731
+
+    def names(nodes):
+        return [str(node.target).split(".")[1] for node in nodes]
+
     first = detour(graph, {"conv1.weight"})
     assert names(first.head) == ["conv2d"] and len(first.tail) == len(working_nodes(graph)) - 1
     last = detour(graph, {"fc.weight"})
     assert names(last.head) == ["linear"] and last.tail == () and last.joints == (output_node(graph),)
     group = detour(graph, *touched_tensors(graph, "channel")["conv1"])
-    assert names(group.head) == ["conv2d", "batch_norm", "relu", "conv2d"] and names(group.tail) == ["relu", "flatten", "linear"]
+    assert names(group.head) == ["conv2d", "batch_norm", "relu", "conv2d"] and names(group.tail) == [
+        "relu",
+        "flatten",
+        "linear",
+    ]
 
 
 def test_a_tied_group_runs_from_its_first_layer_to_its_last():
@@ -108,7 +124,12 @@ class InPlace(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.a, self.b, self.fc = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1), nn.Linear(8, 4)
+        self.stem, self.a, self.b, self.fc = (
+            nn.Conv2d(3, 8, 1),
+            nn.Conv2d(8, 8, 1),
+            nn.Conv2d(8, 8, 1),
+            nn.Linear(8, 4),
+        )
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,15 +159,23 @@ def test_operators_that_write_into_their_inputs_spoil_nothing(model, is_open, gr
     assert can_start_anywhere(graph) == is_open
     runner, kept = branches(subject, granularity), inputs.clone()
     for _ in range(2):
-        for (part, ratio), logits in walked(runner, list(touched_tensors(graph, granularity)), RATIOS, inputs).items():
+        for (part, ratio), logits in walked(
+            runner, list(touched_tensors(graph, granularity)), RATIOS, inputs
+        ).items():
             assert alike(logits, compact_logits(subject, granularity, part, ratio, inputs)), part
     assert torch.equal(inputs, kept)
 
 
 def test_functional_operators():
     aten = torch.ops.aten
-    assert functional(aten.relu_.default) is aten.relu.default and functional(aten.add_.Tensor) is aten.add.Tensor
-    assert functional(aten.relu.default) is aten.relu.default and functional(aten.copy_.default) is not aten.copy_.default
+    assert (
+        functional(aten.relu_.default) is aten.relu.default
+        and functional(aten.add_.Tensor) is aten.add.Tensor
+    )
+    assert (
+        functional(aten.relu.default) is aten.relu.default
+        and functional(aten.copy_.default) is not aten.copy_.default
+    )
 
 
 class TokensFirst(nn.Module):
@@ -193,8 +222,12 @@ def test_a_part_that_cannot_change_the_output_gives_none():
             return self.b(x)
 
     subject = subject_of(Unused(), (7,))
-    found = walked(branches(subject, "weight"), list(touched_tensors(analyse(subject), "weight")), (0.5,), batch(subject))
-    assert found["b", 0.5] is not None and all(logits is None for (part, _), logits in found.items() if part != "b")
+    found = walked(
+        branches(subject, "weight"), list(touched_tensors(analyse(subject), "weight")), (0.5,), batch(subject)
+    )
+    assert found["b", 0.5] is not None and all(
+        logits is None for (part, _), logits in found.items() if part != "b"
+    )
 
 
 def test_heads_that_are_too_large_to_keep_are_made_again(monkeypatch):

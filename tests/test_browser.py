@@ -1,4 +1,6 @@
-"""The page in a real browser: faders, keyboard, undo, links, reload, what is sent. Skipped without Chromium."""
+"""The page in a real browser: faders, keyboard, undo, links, reload, what is sent. Skipped without
+Chromium.
+"""
 
 import re
 import time
@@ -27,7 +29,9 @@ def prune(page, served):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "request",
-        lambda request: strangers.append(request.url) if not request.url.startswith((served, "data:", "blob:")) else None,
+        lambda request: (
+            strangers.append(request.url) if not request.url.startswith((served, "data:", "blob:")) else None
+        ),
     )
     page.set_default_timeout(PATIENCE)
     page.set_viewport_size({"width": 1400, "height": 1000})
@@ -68,7 +72,11 @@ class Open:
             self.page.mouse.up()
 
     def metric(self, label: str):
-        return self.page.locator(".card").filter(has=self.page.locator(".label", has_text=label)).locator(".value")
+        return (
+            self.page.locator(".card")
+            .filter(has=self.page.locator(".label", has_text=label))
+            .locator(".value")
+        )
 
     def accuracy(self) -> float:
         text = self.metric("Accuracy").inner_text()
@@ -195,19 +203,28 @@ def test_edits_in_quick_succession_are_all_kept(prune):
 def test_requested_and_achieved_stand_in_a_table_with_the_reason(prune):
     recipe = Recipe(channels={"conv1": 0.3}, remove={"conv2": (1, 2)}, weights={"fc": 0.5})
     prune.visit(f"?model=digits-cnn&recipe={recipe.to_url()}").final()
-    rows = [row.replace("\u200b", "").split("\t") for row in prune.page.locator(".parts tr").all_inner_texts()]
+    rows = [
+        row.replace("\u200b", "").split("\t") for row in prune.page.locator(".parts tr").all_inner_texts()
+    ]
     assert rows[0][:4] == ["Part", "Asked for", "Removed", "Units"]
     assert rows[1:] == [
-        ["Channels"], ["conv1", "30 %", "31.25 %", "5 of 16", "nearest whole number"],
-        ["conv2", "0 %", "6.25 %", "2 of 32", "2 removed by hand"], ["Weights"], ["fc", "50 %", "50 %", "160 of 320", ""],
-    ]  # fmt: skip
+        ["Channels"],
+        ["conv1", "30 %", "31.25 %", "5 of 16", "nearest whole number"],
+        ["conv2", "0 %", "6.25 %", "2 of 32", "2 removed by hand"],
+        ["Weights"],
+        ["fc", "50 %", "50 %", "160 of 320", ""],
+    ]
 
 
 def test_a_fader_says_how_far_its_part_can_go_before_it_is_moved(prune):
     prune.visit("?model=digits-cnn")
     prune.fader("conv2").hover()
-    expect(prune.page.locator(".detail")).to_contain_text(re.compile(r"Of this part alone, \d+ % (can go|costs)"))
-    track = prune.fader("conv2").evaluate("track => getComputedStyle(track).getPropertyValue('--sensitivity')")
+    expect(prune.page.locator(".detail")).to_contain_text(
+        re.compile(r"Of this part alone, \d+ % (can go|costs)")
+    )
+    track = prune.fader("conv2").evaluate(
+        "track => getComputedStyle(track).getPropertyValue('--sensitivity')"
+    )
     assert track.startswith("linear-gradient")
 
 
@@ -231,7 +248,9 @@ def test_a_pattern_makes_switches(prune):
     expect(switch).to_have_attribute("aria-checked", "false")
     refused = prune.page.get_by_role("switch", name=re.compile("^Weights: conv1"))
     expect(refused).to_have_attribute("aria-disabled", "true")
-    expect(refused).to_have_attribute("aria-label", re.compile("its 1 input cannot be divided into blocks of 4"))
+    expect(refused).to_have_attribute(
+        "aria-label", re.compile("its 1 input cannot be divided into blocks of 4")
+    )
 
 
 def test_another_model_shows_its_own_faders(prune):
@@ -258,7 +277,9 @@ class Meter:
 
     @staticmethod
     def _length(frame: dict) -> int:
-        return len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])  # binary comes as base64
+        return (
+            len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])
+        )  # binary comes as base64
 
     def _finished(self, event: dict) -> None:
         if event["requestId"] in self._asked:
@@ -295,7 +316,9 @@ def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
 def _both(model: str) -> Recipe:
     """One channel fader and one weights fader moved, so that both banks are shown."""
     profile = analyse(load(model)).profile
-    return Recipe(channels={next(iter(profile.free_groups)): 0.1}, weights={next(iter(profile.prunable_layers)): 0.1})
+    return Recipe(
+        channels={next(iter(profile.free_groups)): 0.1}, weights={next(iter(profile.prunable_layers)): 0.1}
+    )
 
 
 def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
@@ -309,13 +332,17 @@ def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
     prune.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.7, steps=5)
     prune.page.mouse.up()
     state = "plot => [plot.layout.xaxis.range.map(Number), plot.data.at(-1).x[0]]"
-    prune.page.wait_for_function("() => document.querySelector('.live-figure .plot').layout.xaxis.autorange === false")
+    prune.page.wait_for_function(
+        "() => document.querySelector('.live-figure .plot').layout.xaxis.autorange === false"
+    )
     zoomed, star = plot.evaluate(state)
     plot.evaluate("plot => { plot.marked = true; }")
     prune.fader("conv2").focus()
     for _ in range(3):
         prune.page.keyboard.press("PageUp")
-    prune.page.wait_for_function("before => document.querySelector('.live-figure .plot').data.at(-1).x[0] !== before", arg=star)
+    prune.page.wait_for_function(
+        "before => document.querySelector('.live-figure .plot').data.at(-1).x[0] !== before", arg=star
+    )
     assert plot.evaluate(state)[0] == pytest.approx(zoomed)
     assert plot.evaluate("plot => plot.marked === true")
 

@@ -65,13 +65,19 @@ def test_without_data_there_is_no_drop():
 
 
 def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reaches(mlp, monkeypatch):
-    """Locked parts save something already, so a knapsack of the whole model's cost cannot reach a target of 0."""
+    """Locked parts save something already, so a knapsack of the whole model's cost cannot reach a target of
+    0.
+    """
     group = next(iter(mlp[1].profile.free_groups))
     losses = dict.fromkeys(mlp[1].profile.free_groups, ((0.25, 0.1), (0.5, 0.3), (0.75, 0.9)))
     how = {"allocator": "sensitivity_budget", "losses": losses, "locked": frozenset([group]), "looks": 3}
-    steps = list(accuracy_budget(*mlp, Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how))
+    steps = list(
+        accuracy_budget(*mlp, Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how)
+    )
     last = steps[-1]
-    assert min(last.tried) > 0.1 and all(report.recipe.channels[group] == 0.75 for report in last.tried.values())
+    assert min(last.tried) > 0.1 and all(
+        report.recipe.channels[group] == 0.75 for report in last.tried.values()
+    )
 
 
 # --------------------------------------------------------------------------- the command
@@ -91,7 +97,17 @@ def said(tmp_path, monkeypatch, capsys):
 
 def test_the_command_writes_what_it_found(said, tmp_path):
     target = tmp_path / "found.json"
-    words = ("budget", "digits-mlp", "--largest-drop", "0.05", "--granularity", "weight", "--json", "--save-recipe", str(target))
+    words = (
+        "budget",
+        "digits-mlp",
+        "--largest-drop",
+        "0.05",
+        "--granularity",
+        "weight",
+        "--json",
+        "--save-recipe",
+        str(target),
+    )
     code, out, _ = said(*words)
     answer = json.loads(out)
     assert code == 0 and answer["largest_drop"] == 0.05 and len(answer["tried"]) == LOOKS
@@ -109,7 +125,17 @@ def test_the_command_says_what_it_tried_and_when_nothing_fits(said):
 
 
 def test_an_allocator_that_plans_with_a_scan_runs_it_once(said):
-    words = ("prune", "digits-mlp", "--channels", "0.4", "--allocator", "sensitivity_budget", "--samples", "300", "--no-latency")
+    words = (
+        "prune",
+        "digits-mlp",
+        "--channels",
+        "0.4",
+        "--allocator",
+        "sensitivity_budget",
+        "--samples",
+        "300",
+        "--no-latency",
+    )
     code, first, err = said(*words, "--json")
     assert code == 0 and "plans with a scan of" in err
     report = json.loads(first)

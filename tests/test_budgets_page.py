@@ -1,4 +1,6 @@
-"""The accuracy budget on the Prune page: asked for, measured in the background, taken as one step that can be undone."""
+"""The accuracy budget on the Prune page: asked for, measured in the background, taken as one step that can be
+undone.
+"""
 
 import pytest
 from apps import keys, offering, opened, until

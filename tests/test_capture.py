@@ -17,7 +17,10 @@ on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA
 def test_only_cuda_and_only_where_it_pays():
     model = nn.Linear(2, 2)
     assert captured(model, "cpu", 4, 10**6) is None
-    assert captured(model, "cuda", 4, 4 * WORTH - 1) is None and captured(model, "cuda", 4, 4 * WORTH) is not None
+    assert (
+        captured(model, "cuda", 4, 4 * WORTH - 1) is None
+        and captured(model, "cuda", 4, 4 * WORTH) is not None
+    )
 
 
 def test_batches_that_are_not_full_run_as_they_are():
@@ -26,17 +29,25 @@ def test_batches_that_are_not_full_run_as_they_are():
 
 
 @on_cuda
-@pytest.mark.parametrize("recipe", [Recipe(channels={"conv2": 0.5}), Recipe(weights={"conv2": 0.5})], ids=["channels", "weights"])
+@pytest.mark.parametrize(
+    "recipe", [Recipe(channels={"conv2": 0.5}), Recipe(weights={"conv2": 0.5})], ids=["channels", "weights"]
+)
 def test_counts_are_those_of_the_eager_forward(recipe):
     subject = load("digits-cnn")
     model, split = prepare(subject, analyse(subject), recipe, "cuda").model, subject.task.split("tuning")
     forward = captured(model, "cuda", 32, len(split))
     plain, replayed = (
-        list(evaluate(model, split, subject.task.normalisation, [len(split)], device="cuda", batch=32, forward=how))[-1]
+        list(
+            evaluate(
+                model, split, subject.task.normalisation, [len(split)], device="cuda", batch=32, forward=how
+            )
+        )[-1]
         for how in (None, forward)
     )
     assert forward._graph is not None
-    assert torch.equal(plain.correct, replayed.correct) and torch.equal(plain.predictions, replayed.predictions)
+    assert torch.equal(plain.correct, replayed.correct) and torch.equal(
+        plain.predictions, replayed.predictions
+    )
 
 
 @on_cuda

@@ -1,4 +1,6 @@
-"""Idle and twin channels, activation maps, heads and filters: hand-made cases, plain loops, and shipped models."""
+"""Idle and twin channels, activation maps, heads and filters: hand-made cases, plain loops, and shipped
+models.
+"""
 
 from dataclasses import replace
 
@@ -16,7 +18,9 @@ from explorer.values import Normalisation, Split, Subject, Task
 
 
 class Half(nn.Module):
-    """Channel 1 of the first layer is never positive; channels 0 and 2 are made by weights in one direction."""
+    """Channel 1 of the first layer is never positive; channels 0 and 2 are made by weights in one
+    direction.
+    """
 
     def __init__(self):
         super().__init__()

@@ -30,7 +30,9 @@ def test_the_recipe_cuts_the_bars_and_crosses_out_pictures():
     assert chart(page)["layout"]["title"]["text"] == "How much each channel of conv1 matters"
     assert html_of(page).count('class="frame crossed"') == 0
     page.selectbox(key="explore_group").select("conv2").run()
-    assert [trace["name"] for trace in chart(page)["data"]] == ["kept", "removed"] and len(chart(page)["layout"]["shapes"]) == 1
+    assert [trace["name"] for trace in chart(page)["data"]] == ["kept", "removed"] and len(
+        chart(page)["layout"]["shapes"]
+    ) == 1
     assert html_of(page).count('class="frame crossed"') == 16
 
 
@@ -45,7 +47,11 @@ def test_filters_and_maps_of_the_first_layer_are_shown():
 
 def test_channels_are_kept_and_removed_by_hand_and_it_can_be_undone():
     page = visited()
-    assert all(button.disabled for button in page.button if button.key in ("keep channels", "remove channels", "free channels"))
+    assert all(
+        button.disabled
+        for button in page.button
+        if button.key in ("keep channels", "remove channels", "free channels")
+    )
     page.multiselect(key="chosen conv1").set_value([3, 5]).run()
     page.button(key="remove channels").click().run()
     assert "Removed by hand: 3, 5." in words(page) and html_of(page).count('class="frame crossed"') == 4
@@ -92,6 +98,8 @@ def test_twins_follow_the_threshold_and_can_be_removed():
 def test_heads_are_looked_at():
     page = visited(Recipe(channels={"layers.1.attention.qkv": 0.5}), "shapes-vit")
     page.selectbox(key="explore_group").select("layers.1.attention.qkv").run()
-    assert "head 3" in html_of(page) and html_of(page).count('class="frame crossed"') == 2 and not page.exception
+    assert (
+        "head 3" in html_of(page) and html_of(page).count('class="frame crossed"') == 2 and not page.exception
+    )
     page.selectbox(key="explore_group").select("layers.1.fc1").run()
     assert "makes no maps" in words(page) and not page.exception

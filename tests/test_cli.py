@@ -66,7 +66,10 @@ def test_models_tell_what_their_cards_tell(run_json):
     assert list(found) == list(SAMPLES)
     mlp = found[MLP]
     assert (mlp["task"], mlp["params"], mlp["macs"], mlp["split"]) == ("digits", 6570, 6464, "held_out")
-    assert mlp["correct"] == load(MLP).card["held_out"]["correct"] and mlp["accuracy"] == mlp["correct"] / mlp["samples"]
+    assert (
+        mlp["correct"] == load(MLP).card["held_out"]["correct"]
+        and mlp["accuracy"] == mlp["correct"] / mlp["samples"]
+    )
 
 
 def test_a_model_without_a_card_is_counted_and_has_no_accuracy(monkeypatch, run):
@@ -96,11 +99,27 @@ def test_profile_tells_layers_groups_and_why_one_is_frozen(run, run_json):
 
 
 def test_prune_gives_the_numbers_of_the_engine(run_json, tmp_path):
-    words = ["--channels", "hidden1=0.5", "--weights", "0.25", "--criterion", "l2", "--seed", "3", "--no-latency"]
+    words = [
+        "--channels",
+        "hidden1=0.5",
+        "--weights",
+        "0.25",
+        "--criterion",
+        "l2",
+        "--seed",
+        "3",
+        "--no-latency",
+    ]
     report = Report.from_json(run_json("prune", MLP, *words, "--save-recipe", tmp_path / "r.json"))
     subject = load(MLP)
-    asked = Recipe.from_json({"channels": {"hidden1": 0.5}, "weights": dict.fromkeys(("hidden1", "hidden2", "output"), 0.25),
-                              "criterion": "l2", "seed": 3})  # fmt: skip
+    asked = Recipe.from_json(
+        {
+            "channels": {"hidden1": 0.5},
+            "weights": dict.fromkeys(("hidden1", "hidden2", "output"), 0.25),
+            "criterion": "l2",
+            "seed": 3,
+        }
+    )
     expected = prune(subject, analyse(subject), asked, Conditions(latency=False))
     assert report == expected
     again = Report.from_json(run_json("prune", MLP, "--recipe", tmp_path / "r.json", "--no-latency"))
@@ -124,7 +143,11 @@ def test_an_allocator_reaches_the_overall_target(run_json):
 
 def test_a_pattern_alone_is_asked_of_every_layer(run_json):
     found = run_json("prune", MLP, "--pattern", "1:4", "--no-latency")
-    assert [(p["name"], p["achieved"]) for p in found["parts"]] == [("hidden1", 0.75), ("hidden2", 0.75), ("output", 0.75)]
+    assert [(p["name"], p["achieved"]) for p in found["parts"]] == [
+        ("hidden1", 0.75),
+        ("hidden2", 0.75),
+        ("output", 0.75),
+    ]
 
 
 def test_text_shows_ranges_changes_and_reasons(run):
@@ -147,7 +170,9 @@ def test_each_opening_of_held_out_data_is_counted_and_paid_for(run_json):
     assert first["split"] == "held_out" and first["pruned"]["samples"] == 300
     assert (first["drop"]["level"], second["drop"]["level"]) == (0.95, looks_level(2))
     assert second["drop"]["high"] - second["drop"]["low"] > first["drop"]["high"] - first["drop"]["low"]
-    assert "opened 1 time for" in first["notes"][-1] and "opened 2 times for this model" in second["notes"][-1]
+    assert (
+        "opened 1 time for" in first["notes"][-1] and "opened 2 times for this model" in second["notes"][-1]
+    )
     assert Store(paths.cache()).held_out_openings(load(MLP).id) == 2
 
 
@@ -195,7 +220,10 @@ def test_a_plug_ins_parameters_are_flags(weighed):
 def test_a_parameter_reaches_the_recipe(run_json):
     words = ("prune", MLP, "--channels", "0.25", "--criterion", "taylor", "--samples", "50", "--no-latency")
     for order in (1, 2):
-        assert run_json(*words, "--order", order)["recipe"]["criterion"] == {"name": "taylor", "params": {"order": order}}
+        assert run_json(*words, "--order", order)["recipe"]["criterion"] == {
+            "name": "taylor",
+            "params": {"order": order},
+        }
 
 
 # --------------------------------------------------------------------------- the other verbs
@@ -241,7 +269,9 @@ def test_audit_verifies_one_model_or_several(run, run_json):
     assert one["verified"] and one["max_rel_diff"] < 1e-8 and one["negative_control"] > 1e-4
     assert one["params_after"] < one["params_before"] and one["frozen"][0]["name"] == "output"
     several = run_json("audit", MLP, "digits-cnn", "--channels", "0.25")
-    assert [entry["model"] for entry in several] == [MLP, "digits-cnn"] and all(entry["verified"] for entry in several)
+    assert [entry["model"] for entry in several] == [MLP, "digits-cnn"] and all(
+        entry["verified"] for entry in several
+    )
     assert "verified" in run("audit", MLP)
 
 
@@ -263,11 +293,16 @@ class Crafted:
 
 def test_convert_takes_tensors_wherever_training_programs_put_them(run, tmp_path):
     weights = load(MLP).model.state_dict()
-    for content in (weights, {"epoch": 3, "state_dict": {f"module.{name}": t for name, t in weights.items()}}):
+    for content in (
+        weights,
+        {"epoch": 3, "state_dict": {f"module.{name}": t for name, t in weights.items()}},
+    ):
         torch.save(content, tmp_path / "w.pt")
         run("convert", tmp_path / "w.pt", tmp_path / "w.safetensors")
         written = safetensors.torch.load_file(tmp_path / "w.safetensors")
-        assert written.keys() == weights.keys() and all(torch.equal(written[name], weights[name]) for name in weights)
+        assert written.keys() == weights.keys() and all(
+            torch.equal(written[name], weights[name]) for name in weights
+        )
     assert load(MLP, checkpoint=str(tmp_path / "w.safetensors")).id == load(MLP).id
 
 
@@ -285,7 +320,10 @@ def test_train_sample_shows_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(train_sample, "train_sample", lambda name, seed, out: iter(steps))
     assert main(["train-sample", MLP]) == 0
     err = capsys.readouterr().err
-    assert "step 1 of 2: loss 0.500, accuracy on augmented training samples 75.0%, 1 s left" in err and "step 2 of 2" in err
+    assert (
+        "step 1 of 2: loss 0.500, accuracy on augmented training samples 75.0%, 1 s left" in err
+        and "step 2 of 2" in err
+    )
 
 
 # --------------------------------------------------------------------------- the page
@@ -293,21 +331,28 @@ def test_train_sample_shows_how_far_it_is(monkeypatch, capsys):
 
 def test_the_page_is_served_with_what_the_words_say(monkeypatch):
     served = {}
-    monkeypatch.setattr("explorer.ui.server.serve", lambda settings, **rest: served.update(rest, settings=settings))
+    monkeypatch.setattr(
+        "explorer.ui.server.serve", lambda settings, **rest: served.update(rest, settings=settings)
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert main(["digits-mlp", "digits-cnn", "--port", str(port), "--device", "cpu", "--no-browser"]) == 0
     settings = served.pop("settings")
     assert served == {"host": "127.0.0.1", "port": port, "open_browser": False}
-    assert (settings.models, settings.device, settings.load(MLP).id) == (("digits-mlp", "digits-cnn"), "cpu", load(MLP).id)
+    assert (settings.models, settings.device, settings.load(MLP).id) == (
+        ("digits-mlp", "digits-cnn"),
+        "cpu",
+        load(MLP).id,
+    )
 
 
 CONFIGURED = """
 import sys
 from streamlit import config
 from streamlit.web.server.starlette import starlette_server
-names = "browser.gatherUsageStats runner.magicEnabled runner.postScriptGC server.fileWatcherType server.address".split()
+names = "browser.gatherUsageStats runner.magicEnabled runner.postScriptGC server.fileWatcherType"
+names = [*names.split(), "server.address"]
 starlette_server.UvicornRunner.run = lambda self: print(*(config.get_option(name) for name in names))
 from explorer.cli import main
 sys.exit(main())
@@ -319,8 +364,14 @@ def test_an_installed_command_serves_with_the_pages_own_settings(tmp_path):
     command.parent.mkdir()
     command.write_text(CONFIGURED)
     root = str(paths.PACKAGE.parent)
-    done = subprocess.run([sys.executable, command, MLP, "--no-browser"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, command, MLP, "--no-browser"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.stdout.split() == ["False", "False", "False", "none", "127.0.0.1"], done.stderr
     assert "restart streamlit" not in done.stderr
 
@@ -330,10 +381,14 @@ def test_a_port_that_is_taken_is_refused_and_not_chosen():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ExplorerError, match=f"Port {port} is not free on '127.0.0.1'; choose another one with --port"):
+        with pytest.raises(
+            ExplorerError, match=f"Port {port} is not free on '127.0.0.1'; choose another one with --port"
+        ):
             app.free_port("127.0.0.1", port)
         assert app.free_port("127.0.0.1", None) != port
-    with pytest.raises(ExplorerError, match=r"'192\.0\.2\.1' is no address of this machine; use 127\.0\.0\.1"):
+    with pytest.raises(
+        ExplorerError, match=r"'192\.0\.2\.1' is no address of this machine; use 127\.0\.0\.1"
+    ):
         app.free_port("192.0.2.1", None)
 
 
@@ -349,31 +404,41 @@ BAD = {
     "prune digits-mlp --channels 1": "Pruning ratio of 'channels' must be in [0, 1), got 1.0.",
     "prune digits-mlp --channels hidden1=-0.1": "Pruning ratio of 'hidden1' must be in [0, 1), got -0.1.",
     "prune digits-mlp --channels half": "Pruning ratio of 'channels' must be a number in [0, 1), got 'half'.",
-    "prune digits-mlp --channels hidden1=0.1,hidden1=0.2": "--channels takes one ratio or NAME=RATIO,... with each name once",
-    "prune digits-mlp --channels conv1=0.5": "No coupled group (asked for in 'channels') named 'conv1'. Available: hidden1",
-    "prune digits-mlp --weights conv1=0.5": "No layer with prunable weights named 'conv1'. Available: hidden1, hidden2, output.",
+    "prune digits-mlp --channels hidden1=0.1,hidden1=0.2": "--channels takes one ratio or NAME=RATIO,... "
+    "with each name once",
+    "prune digits-mlp --channels conv1=0.5": "No coupled group (asked for in 'channels') named 'conv1'. "
+    "Available: hidden1",
+    "prune digits-mlp --weights conv1=0.5": "No layer with prunable weights named 'conv1'. Available: "
+    "hidden1, hidden2, output.",
     "prune digits-mlp --criterion l3": "No criterion named 'l3'. Available: l1, l2",
     "prune digits-mlp --channels 0.5 --allocator magic": "No allocator named 'magic'. Available: uniform",
     "prune digits-mlp --allocator uniform": "--allocator needs an overall target",
     "prune digits-mlp --weights 0.5 --saves macs": "Parameter 'saves' needs an --allocator.",
     "prune digits-mlp --weights 0.5 --order 2": "No parameter of 'l1' named 'order'. Available: none.",
-    "prune digits-mlp --allocator uniform --channels hidden1=0.5": "With --allocator, --channels is one overall target in [0, 1)",
+    "prune digits-mlp --allocator uniform --channels hidden1=0.5": "With --allocator, --channels is one "
+    "overall target in [0, 1)",
     "prune digits-mlp --pattern 4:2": "Pattern must be 'free' or n:m with n < m",
     "prune digits-mlp --samples 0": "The number of samples must be from 1 to 450, got 0.",
     "prune digits-mlp --samples many": "Argument --samples: invalid int value: 'many'",
     "prune digits-mlp --device tpu": "No device named 'tpu'. Available: auto, cpu, cuda, mps.",
-    "prune digits-mlp --data shapes": "Inputs of data set 'shapes' have the shape (3, 32, 32), but 'digits-mlp' reads (1, 8, 8).",
+    "prune digits-mlp --data shapes": "Inputs of data set 'shapes' have the shape (3, 32, 32), but "
+    "'digits-mlp' reads (1, 8, 8).",
     "prune digits-mlp --data nothing": "No data set named 'nothing'. Available: digits, shapes",
-    "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or directory)",
+    "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or "
+    "directory)",
     "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or no JSON",
     "prune digits-mlp --recipe list.json": "A recipe must be a JSON object, got list.",
-    "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model that this recipe was",
+    "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model "
+    "that this recipe was",
     "prune digits-mlp --checkpoint cut.json": "'cut.json' is damaged or not a safetensors file",
     "prune digits-mlp --checkpoint none": "There is no weights file 'none'",
-    "scan digits-mlp --ratios 0.1:0.9": "--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got '0.1:0.9'.",
-    "scan digits-mlp --ratios 0.1:0.9:0": "--ratios must name 1 to 99 ratios with a step above 0, got '0.1:0.9:0'.",
+    "scan digits-mlp --ratios 0.1:0.9": "--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got "
+    "'0.1:0.9'.",
+    "scan digits-mlp --ratios 0.1:0.9:0": "--ratios must name 1 to 99 ratios with a step above 0, got "
+    "'0.1:0.9:0'.",
     "curve digits-mlp --points 1": "--points must be from 2 to 101, got 1.",
-    "export digits-mlp -o x --format jpeg": "No export format named 'jpeg'. Available: safetensors, recipe_json",
+    "export digits-mlp -o x --format jpeg": "No export format named 'jpeg'. Available: safetensors, "
+    "recipe_json",
     "export digits-mlp -o none/x": "'none/x' cannot be written (No such file or directory)",
     "export digits-mlp": "The following arguments are required: -o/--output",
     "convert none.pt x": "There is no file 'none.pt'",
@@ -385,7 +450,8 @@ BAD = {
     "weights.pt": "'weights.pt' is a file, and files of models are not opened",
     "nothing": "No sample model named 'nothing'. Available: digits-mlp",
     "nowhere:model": "No loader named 'nowhere'",
-    "digits-mlp digits-cnn --checkpoint x": "--checkpoint gives weights to one MODEL; name exactly one, got 2.",
+    "digits-mlp digits-cnn --checkpoint x": "--checkpoint gives weights to one MODEL; name exactly one, got "
+    "2.",
     "--port 0": "A port must be from 1 to 65535, got 0.",
     "--device tpu": "No device named 'tpu'",
 }
@@ -448,18 +514,26 @@ def test_progress_is_only_for_terminals(monkeypatch):
 
 def test_help_needs_neither_torch_nor_streamlit():
     check = (
-        "import sys; from explorer.cli import main; main(['--help']); sys.exit(bool({'torch', 'streamlit'} & set(sys.modules)))"
+        "import sys; from explorer.cli import main; main(['--help']); sys.exit(bool({'torch', "
+        "'streamlit'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, timeout=60).returncode == 0
 
 
 def test_a_process_writes_json_alone_to_stdout():
-    done = subprocess.run([*RUN, "prune", MLP, "--weights", "0.5", "--samples", "50", "--json"], capture_output=True, timeout=120)
+    done = subprocess.run(
+        [*RUN, "prune", MLP, "--weights", "0.5", "--samples", "50", "--json"],
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0 and json.loads(done.stdout)["pruned"]["samples"] == 50
 
 
 def test_ctrl_c_ends_a_process_with_130():
-    code = "import sys, explorer.commands.curve; from explorer.cli import main; print('ready', flush=True); sys.exit(main())"
+    code = (
+        "import sys, explorer.commands.curve; from explorer.cli import main; print('ready', flush=True); "
+        "sys.exit(main())"
+    )
     words = [sys.executable, "-c", code, "curve", "shapes-resnet", "--points", "101"]  # minutes of work
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         assert started.stdout.readline() == b"ready\n"

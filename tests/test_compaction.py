@@ -1,4 +1,6 @@
-"""What a compact model must be: same outputs as masked, same names, trainable, exportable, dynamic in its batch."""
+"""What a compact model must be: same outputs as masked, same names, trainable, exportable, dynamic in its
+batch.
+"""
 
 import pytest
 import torch
@@ -45,7 +47,9 @@ def test_names_batch_and_export_survive(name):
     shape = subject.example.shape[1:]
     assert set(model.state_dict()) == set(subject.model.state_dict())
     assert [model(torch.randn(n, *shape)).shape[0] for n in (1, 3, 7)] == [1, 3, 7]
-    again = torch.export.export(model, (torch.randn(3, *shape),), dynamic_shapes=({0: torch.export.Dim("b")},), strict=False)
+    again = torch.export.export(
+        model, (torch.randn(3, *shape),), dynamic_shapes=({0: torch.export.Dim("b")},), strict=False
+    )
     x = torch.randn(6, *shape)
     assert torch.allclose(again.module()(x), model(x), atol=1e-5)
 
@@ -76,7 +80,11 @@ def test_parameters_and_macs_are_those_predicted(name):
     shapes = {key: tuple(value.shape) for key, value in subject.model.state_dict().items()}
     kept = expand(masks, graph.profile, shapes)
     left = {id(p): p.numel() for p in subject.model.parameters()}
-    left |= {id(p): int(kept[n].sum()) for n, p in subject.model.named_parameters(remove_duplicate=False) if n in kept}
+    left |= {
+        id(p): int(kept[n].sum())
+        for n, p in subject.model.named_parameters(remove_duplicate=False)
+        if n in kept
+    }
     predicted = sum(left.values())
     assert predicted == candidate.static.params
 
@@ -88,7 +96,11 @@ def test_layers_predict_the_counted_macs(name):
     candidate = prepare(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel"))
     assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
     assert sum(layer.pruned_params for layer in candidate.layers) == candidate.static.params
-    assert sum(layer.macs for layer in candidate.layers) == graph.profile.macs == count_macs(subject.model, subject.example[:1])
+    assert (
+        sum(layer.macs for layer in candidate.layers)
+        == graph.profile.macs
+        == count_macs(subject.model, subject.example[:1])
+    )
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -111,7 +123,9 @@ def test_a_masked_convolution_with_a_living_norm_is_a_different_model():
     state["norm.bias"] = state["norm.bias"] + 1
     subject.model.load_state_dict(state)
     kept = masks.channels["conv1"].float().view(-1, 1, 1, 1)
-    naive = torch.func.functional_call(subject.model, {"conv1.weight": subject.model.conv1.weight * kept}, (x,))
+    naive = torch.func.functional_call(
+        subject.model, {"conv1.weight": subject.model.conv1.weight * kept}, (x,)
+    )
     assert (naive - model(x)).abs().max() > 1e-2
 
 

@@ -35,8 +35,13 @@ def measured():
     subject = load(MODEL)
     graph = analyse(subject)
     conditions = Conditions(200, latency=False)
-    return {note: (prune(subject, graph, recipe, conditions), masks_fingerprint(masks_for(subject, graph, recipe)))
-            for note, recipe in RECIPES.items()}  # fmt: skip
+    return {
+        note: (
+            prune(subject, graph, recipe, conditions),
+            masks_fingerprint(masks_for(subject, graph, recipe)),
+        )
+        for note, recipe in RECIPES.items()
+    }
 
 
 @pytest.fixture
@@ -44,7 +49,9 @@ def kept(measured):
     """Note -> name of the run; each was made from the one before."""
     names, parent = {}, None
     for note, (report, masks) in measured.items():
-        parent = names[note] = Store(paths.cache()).put(report, note=note, tags=[note[0]], parent=parent, masks=masks)
+        parent = names[note] = Store(paths.cache()).put(
+            report, note=note, tags=[note[0]], parent=parent, masks=masks
+        )
     return names
 
 
@@ -174,7 +181,9 @@ def test_held_out_data_is_opened_once_for_a_recipe_and_the_result_is_kept():
     assert "450 of 450" in words(app) and "opened 1 time for this model" in words(app)
     (run,) = Store(paths.cache()).runs()
     assert run.report.split == "held_out" and run.tags == ("held-out",)
-    assert not [button for button in app.button if button.key == "check held out"], "the same numbers would come out"
+    assert not [button for button in app.button if button.key == "check held out"], (
+        "the same numbers would come out"
+    )
     again = opened(recipe=RECIPES["half"], model=MODEL)
     assert "Held-out accuracy" in words(again)
     assert Store(paths.cache()).held_out_openings(load(MODEL).id) == 1
@@ -185,7 +194,9 @@ def test_a_file_is_written_in_the_background_and_offered():
     assert "helps everywhere" in words(app).replace("help everywhere", "helps everywhere")
     app.button(key="write").click()
     end = time.monotonic() + 60
-    while not app.get("download_button") or not any("Download (" in b.proto.label for b in app.get("download_button")):
+    while not app.get("download_button") or not any(
+        "Download (" in b.proto.label for b in app.get("download_button")
+    ):
         assert time.monotonic() < end
         time.sleep(0.1)
         fine(app.run())

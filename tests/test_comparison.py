@@ -1,4 +1,6 @@
-"""Runs compared: what may stand together, what lies on the front, who descends from whom; flips, classes and replays."""
+"""Runs compared: what may stand together, what lies on the front, who descends from whom; flips, classes and
+replays.
+"""
 
 from dataclasses import replace
 
@@ -24,20 +26,49 @@ from explorer.stored_run import Run
 from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome, Recipe, Report
 
 
-def run(name="a", *, accuracy=0.9, params=1000, samples=512, split="tuning", task="digits", parent=None, created=0.0, model="m",
-        note="", tags=(), latency=None, threads=1):  # fmt: skip
+def run(
+    name="a",
+    *,
+    accuracy=0.9,
+    params=1000,
+    samples=512,
+    split="tuning",
+    task="digits",
+    parent=None,
+    created=0.0,
+    model="m",
+    note="",
+    tags=(),
+    latency=None,
+    threads=1,
+):
     sizes = {"dense": 4 * params, "deflate": 3 * params}
     correct = round(accuracy * samples)
     measured = Measurement(
-        accuracy, accuracy - 0.02, accuracy + 0.02, 0.5, samples, correct, params, params, 9000, sizes, latency
+        accuracy,
+        accuracy - 0.02,
+        accuracy + 0.02,
+        0.5,
+        samples,
+        correct,
+        params,
+        params,
+        9000,
+        sizes,
+        latency,
     )
     report = Report(
         subject={"id": model, "name": f"model {model}", "task": task, "task_fingerprint": f"{task} hash"},
-        recipe=Recipe(channels={"conv1": 0.5}), baseline=replace(measured, accuracy=0.95, params=2000), pruned=measured,
-        drop=Drop(0.05, 0.03, 0.07, "different"), environment={"device": "cpu", "device_name": "chip", "threads": threads},
-        layers=(LayerOutcome("conv1", "conv", (8, 3), (4, 3), 216, 108, 54, 1000, 500),), split=split, total_samples=samples,
+        recipe=Recipe(channels={"conv1": 0.5}),
+        baseline=replace(measured, accuracy=0.95, params=2000),
+        pruned=measured,
+        drop=Drop(0.05, 0.03, 0.07, "different"),
+        environment={"device": "cpu", "device_name": "chip", "threads": threads},
+        layers=(LayerOutcome("conv1", "conv", (8, 3), (4, 3), 216, 108, 54, 1000, 500),),
+        split=split,
+        total_samples=samples,
         parts=(PartOutcome("conv1", "channel", 0.5, 0.5, 8, 4),),
-    )  # fmt: skip
+    )
     return Run(name, created, report, note, tuple(tags), parent)
 
 
@@ -76,7 +107,10 @@ def test_what_is_left_out_has_a_reason(changed, why):
 def test_latencies_of_two_machines_are_not_compared():
     time = {"median": 1.0, "p10": 0.9, "p90": 1.1, "batch": 1}
     fast, slow = run(latency=time, threads=8), run(latency=time, threads=1)
-    assert left_out(slow, GROUND, "latency", "chip, 8 threads") == "its latency is of another machine (chip, 1 thread)"
+    assert (
+        left_out(slow, GROUND, "latency", "chip, 8 threads")
+        == "its latency is of another machine (chip, 1 thread)"
+    )
     assert left_out(fast, GROUND, "latency", "chip, 8 threads") is None
     assert left_out(run(), GROUND, "latency") == "it has no measurement of Latency"
 
@@ -92,7 +126,13 @@ def test_standings_by_hand():
     placed = (("dear", 9, 0.95), ("cheap", 1, 0.60), ("middle", 5, 0.90), ("near", 6, 0.89), ("bad", 7, 0.70))
     given = [point(*item) for item in placed]
     found = {p.name: p.standing for p in judged(given)}
-    assert found == {"cheap": "front", "middle": "front", "dear": "front", "near": "within noise", "bad": "beaten"}
+    assert found == {
+        "cheap": "front",
+        "middle": "front",
+        "dear": "front",
+        "near": "within noise",
+        "bad": "beaten",
+    }
     assert [p.name for p in judged(given)] == ["cheap", "middle", "near", "bad", "dear"]
 
 
@@ -112,8 +152,13 @@ def test_the_dense_model_of_each_run_is_a_point_once():
 
 
 def test_children_stand_below_their_parents():
-    runs = [run("c", parent="a", created=3), run("a", created=1), run("b", parent="a", created=2),
-            run("d", parent="b", created=4), run("orphan", parent="gone", created=0)]  # fmt: skip
+    runs = [
+        run("c", parent="a", created=3),
+        run("a", created=1),
+        run("b", parent="a", created=2),
+        run("d", parent="b", created=4),
+        run("orphan", parent="gone", created=0),
+    ]
     tree = [(branch.run.name, branch.depth, branch.parent) for branch in family(runs)]
     assert tree == [("orphan", 0, None), ("a", 0, None), ("b", 1, 1), ("d", 2, 2), ("c", 1, 1)]
 
@@ -140,7 +185,11 @@ def tally(predictions, targets):
 
 def test_flips_and_classes_by_hand():
     targets = torch.tensor([0, 0, 1, 1, 1])
-    poll = Poll({"x": tally([0, 0, 1, 0, 0], targets), "y": tally([0, 1, 1, 1, 0], targets)}, targets, ("cat", "dog", "none"))
+    poll = Poll(
+        {"x": tally([0, 0, 1, 0, 0], targets), "y": tally([0, 1, 1, 1, 0], targets)},
+        targets,
+        ("cat", "dog", "none"),
+    )
     (pair,) = flips(poll)
     assert (pair.both_right, pair.only_first, pair.only_second, pair.both_wrong) == (2, 1, 1, 1)
     assert (pair.samples, pair.same_answer, pair.drop.estimate) == (5, 3, 0.0)
@@ -154,7 +203,11 @@ def test_many_pairs_are_a_family():
     targets = torch.zeros(40, dtype=torch.long)
     good, bad = [0] * 40, [1] * 8 + [0] * 32
     alone = flips(Poll({"a": tally(good, targets), "b": tally(bad, targets)}, targets, ("c",)))[0]
-    three = flips(Poll({"a": tally(good, targets), "b": tally(bad, targets), "c": tally(good, targets)}, targets, ("c",)))
+    three = flips(
+        Poll(
+            {"a": tally(good, targets), "b": tally(bad, targets), "c": tally(good, targets)}, targets, ("c",)
+        )
+    )
     assert alone.p_value < 0.01 and three[0].p_value > alone.p_value and len(three) == 3
 
 
@@ -175,7 +228,9 @@ def stored(model):
 
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
-    *steps, poll = ask([Candidate("dense", *model, Recipe()), Candidate("half", *model, HALF)], Conditions(300))
+    *steps, poll = ask(
+        [Candidate("dense", *model, Recipe()), Candidate("half", *model, HALF)], Conditions(300)
+    )
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
     assert int(poll.tallies["dense"].correct.sum()) == stored.report.baseline.correct
     assert flips(poll)[0].drop == stored.report.drop
@@ -233,7 +288,17 @@ def test_a_replay_needs_the_same_model_and_data_and_opens_no_held_out_data(model
 
 def test_a_run_that_the_command_line_kept_can_be_replayed(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    words = ["prune", "digits-mlp", "--weights", "0.5", "--no-latency", "--samples", "200", "--keep", "from a script"]
+    words = [
+        "prune",
+        "digits-mlp",
+        "--weights",
+        "0.5",
+        "--no-latency",
+        "--samples",
+        "200",
+        "--keep",
+        "from a script",
+    ]
     assert main(words) == 0
     (kept,) = Store(tmp_path).runs()
     assert kept.note == "from a script" and f"Kept as run {kept.name}." in capsys.readouterr().err
@@ -244,7 +309,9 @@ def test_a_run_that_the_command_line_kept_can_be_replayed(model, tmp_path, monke
 
 
 def test_the_front_is_drawn_with_intervals_and_chosen_runs_with_rings():
-    placed = points([run("a"), run("b", accuracy=0.6, params=1500)], "params", {"a": "<b>first", "b": "second"})
+    placed = points(
+        [run("a"), run("b", accuracy=0.6, params=1500)], "params", {"a": "<b>first", "b": "second"}
+    )
     drawn = pareto(placed, "params", ["a"])
     by_name = {trace.name: trace for trace in drawn.data}
     assert by_name["on the front"].x == (1000, 2000) and list(by_name["on the front"].y) == [90, 95]
@@ -258,7 +325,9 @@ def test_the_front_is_drawn_with_intervals_and_chosen_runs_with_rings():
 def test_parts_layers_and_classes_have_a_row_each():
     reports = {"one": run().report, "two": replace(run().report, parts=())}
     ratios = ratios_side_by_side(reports)
-    assert [list(trace.x) for trace in ratios.data] == [[0.5], [0.0]] and ratios.data[0].y == ("conv1, channels",)
+    assert [list(trace.x) for trace in ratios.data] == [[0.5], [0.0]] and ratios.data[0].y == (
+        "conv1, channels",
+    )
     layers = layers_side_by_side(reports)
     assert layers.data[0].x == (0.25,) and layers.data[0].y == ("conv1",)
     targets = torch.tensor([0, 1])
@@ -271,8 +340,10 @@ def test_parts_layers_and_classes_have_a_row_each():
 def test_of_many_layers_those_are_drawn_in_which_runs_differ():
     layer = run().report.layers[0]
     many = tuple(replace(layer, name=f"layer{i}", nonzero_params=54 + (i % 3 == 0)) for i in range(120))
-    reports = {"one": replace(run().report, layers=many),
-               "two": replace(run().report, layers=tuple(replace(found, nonzero_params=54) for found in many))}  # fmt: skip
+    reports = {
+        "one": replace(run().report, layers=many),
+        "two": replace(run().report, layers=tuple(replace(found, nonzero_params=54) for found in many)),
+    }
     drawn = layers_side_by_side(reports)
     assert drawn.layout.title.subtitle.text == "40 of 120: where the runs differ most"
     assert list(drawn.data[0].y) == [f"layer{i}" for i in range(0, 120, 3)]

@@ -1,4 +1,6 @@
-"""What the console shows and sends, without a browser: strips, edits, locks, patterns, the estimate, undo, presets, cards."""
+"""What the console shows and sends, without a browser: strips, edits, locks, patterns, the estimate, undo,
+presets, cards.
+"""
 
 import json
 from dataclasses import replace
@@ -20,7 +22,18 @@ from explorer.ui.part_table import edited
 from explorer.ui.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.recipe_files import read_recipe
 from explorer.ui.snapshots import COUNT_LIMIT, Shelf
-from explorer.values import Group, Layer, Measurement, ModelProfile, PartOutcome, Recipe, Report, Slot, Subject, subject_id
+from explorer.values import (
+    Group,
+    Layer,
+    Measurement,
+    ModelProfile,
+    PartOutcome,
+    Recipe,
+    Report,
+    Slot,
+    Subject,
+    subject_id,
+)
 
 FREE = Strip("conv1", ("", "conv1"), 0.0, 16, "channel", 100)
 FROZEN = Strip("fc", ("", "fc"), 0.0, 10, "channel", 100, frozen="is an output of the model")
@@ -35,16 +48,27 @@ def digits():
 
 
 def two_layers() -> ModelProfile:
-    """conv1 (4 from 3 inputs, bias) -> conv2 (8 from 4 inputs, no bias); the 4 channels between them are one group."""
+    """conv1 (4 from 3 inputs, bias) -> conv2 (8 from 4 inputs, no bias); the 4 channels between them are one
+    group.
+    """
     layers = (
         Layer("conv1", "conv", (4, 3, 1, 1), 16, 120, True, "conv1.weight"),
         Layer("conv2", "conv", (8, 4, 1, 1), 32, 320, True, "conv2.weight"),
     )
     between = Group(
-        "conv1", 4, (Slot("conv1.weight", 0, (0, 1, 2, 3), True), Slot("conv2.weight", 1, (0, 1, 2, 3))), ("conv1", "conv2"),
+        "conv1",
+        4,
+        (Slot("conv1.weight", 0, (0, 1, 2, 3), True), Slot("conv2.weight", 1, (0, 1, 2, 3))),
+        ("conv1", "conv2"),
         ("added together in block",),
-    )  # fmt: skip
-    out = Group("conv2", 8, (Slot("conv2.weight", 0, tuple(range(8)), True),), ("conv2",), frozen="is an output of the model")
+    )
+    out = Group(
+        "conv2",
+        8,
+        (Slot("conv2.weight", 0, tuple(range(8)), True),),
+        ("conv2",),
+        frozen="is an output of the model",
+    )
     return ModelProfile(layers, (between, out), 48, 440)
 
 
@@ -97,8 +121,15 @@ def test_locks_come_and_go():
 
 
 def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
-    moved = (replace(BANKS[0], strips=(replace(FREE, ratio=0.25, locked=True, sensitivity=((0.5, 0.1234),)), FROZEN)), BANKS[1])
-    before, after = (ConsoleData("e", 2, 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved))
+    moved = (
+        replace(
+            BANKS[0], strips=(replace(FREE, ratio=0.25, locked=True, sensitivity=((0.5, 0.1234),)), FROZEN)
+        ),
+        BANKS[1],
+    )
+    before, after = (
+        ConsoleData("e", 2, 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved)
+    )
     assert before.facts() == after.facts()
     facts = json.loads(json.dumps(after.facts(), allow_nan=False))
     assert [strip["id"] for strip in facts["banks"][0]["strips"]] == ["conv1", "fc"]
@@ -107,7 +138,11 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
     assert before.state()["banks"] == {"channels": {}, "weights": {}}
     assert after.state()["banks"]["channels"] == {"conv1": {"ratio": 0.25, "locked": True}}
     assert after.findings()["sensitivity"]["channels"] == {"conv1": [[0.5, 0.123]]}
-    assert (after.state()["facts"], after.state()["generation"], after.state()["acknowledged"]) == (facts["id"], 2, 1)
+    assert (after.state()["facts"], after.state()["generation"], after.state()["acknowledged"]) == (
+        facts["id"],
+        2,
+        1,
+    )
 
 
 def test_another_model_has_facts_of_another_name():
@@ -117,7 +152,9 @@ def test_another_model_has_facts_of_another_name():
 
 def test_a_cut_that_achieves_nothing_is_still_told():
     strip = replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one")
-    told = ConsoleData("e", 0, 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"]["channels"]["conv1"]
+    told = ConsoleData("e", 0, 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"][
+        "channels"
+    ]["conv1"]
     assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}
 
 
@@ -128,7 +165,10 @@ def test_strips_tell_members_ties_and_why_one_is_frozen():
     channels, weights = banks(two_layers(), Recipe(channels={"conv1": 0.5}), "Combined")
     free, frozen = channels.strips
     assert (free.ratio, free.units, free.unit, free.frozen) == (0.5, 4, "channel", None)
-    assert free.details == ("4 channels, in conv1, conv2", "go together because they are added together in block")
+    assert free.details == (
+        "4 channels, in conv1, conv2",
+        "go together because they are added together in block",
+    )
     assert frozen.frozen == "is an output of the model"
     assert [strip.units for strip in weights.strips] == [12, 32]
 
@@ -136,10 +176,20 @@ def test_strips_tell_members_ties_and_why_one_is_frozen():
 def test_what_was_achieved_is_shown_beside_the_request():
     outcome = PartOutcome("conv1", "channel", 0.3, 0.25, 4, 1, "1 of 4 is the nearest whole number")
     (bank,) = banks(
-        two_layers(), Recipe(channels={"conv1": 0.3}), "Structured", outcomes=[outcome], locks={("channels", "conv1")}
+        two_layers(),
+        Recipe(channels={"conv1": 0.3}),
+        "Structured",
+        outcomes=[outcome],
+        locks={("channels", "conv1")},
     )
     strip = bank.strips[0]
-    assert (strip.ratio, strip.achieved, strip.kept, strip.reason, strip.locked) == (0.3, 0.25, 3, outcome.reason, True)
+    assert (strip.ratio, strip.achieved, strip.kept, strip.reason, strip.locked) == (
+        0.3,
+        0.25,
+        3,
+        outcome.reason,
+        True,
+    )
 
 
 def test_an_outcome_of_weights_does_not_reach_the_channels_of_the_same_name():
@@ -199,7 +249,9 @@ def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     units = {group.name: group.units for group in graph.profile.groups}
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
     real = prepare(subject, graph, recipe).static.params
-    assert estimate(cost_table(graph.profile), units, recipe.channels, {}).params == pytest.approx(real, rel=1e-3)
+    assert estimate(cost_table(graph.profile), units, recipe.channels, {}).params == pytest.approx(
+        real, rel=1e-3
+    )
     assert estimate(cost_table(graph.profile), units, {}, {}).params > real
 
 
@@ -234,7 +286,9 @@ def test_presets_fill_their_banks_and_leave_locked_strips(preset, digits):
     locks = frozenset({("channels", "conv2")})
     found = follow(subject, graph, before, preset, locks)
     assert found.channels["conv2"] == 0.1
-    assert set(found.channels) - {"conv2"} == (set() if "channels" not in preset.targets else {"conv1", "conv3"})
+    assert set(found.channels) - {"conv2"} == (
+        set() if "channels" not in preset.targets else {"conv1", "conv3"}
+    )
     assert bool(found.weights) == ("weights" in preset.targets)
     assert found.round_to == 2
     assert prepare(subject, graph, found).static.params > 0
@@ -249,7 +303,9 @@ def test_the_pattern_preset_switches_only_what_fits(digits):
 
 def test_an_allocator_fills_the_banks_of_a_mode(digits):
     subject, graph = digits
-    found = fill(subject, graph, Recipe(weights={"fc": 0.9}), "Structured", Allotment("uniform", 0.5), frozenset())
+    found = fill(
+        subject, graph, Recipe(weights={"fc": 0.9}), "Structured", Allotment("uniform", 0.5), frozenset()
+    )
     assert dict(found.channels) == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
     assert not found.weights
 
@@ -260,7 +316,9 @@ def test_a_recipe_file_may_be_a_recipe_or_a_report():
     assert read_recipe(json.dumps({"recipe": recipe.to_json(), "split": "tuning"}).encode()) == recipe
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 100_000, b"[]", b'{"channels": {"a": 2}}', b" " * 1_000_001])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[" * 100_000, b"[]", b'{"channels": {"a": 2}}', b" " * 1_000_001]
+)
 def test_a_file_that_holds_no_recipe_is_refused(content):
     with pytest.raises(ExplorerError):
         read_recipe(content)
@@ -307,7 +365,10 @@ def test_a_latency_that_is_not_distinguishable_states_no_change():
     base = replace(report(measured(latency_ms=times)), baseline=measured(latency_ms=times))
     vague = {"ratio": 1.05, "low": 0.9, "high": 1.2, "verdict": "not distinguishable"}
     assert cards(replace(base, speed_up=vague))[4].change is None
-    assert cards(replace(base, speed_up={**vague, "ratio": 2.0, "low": 1.5, "verdict": "faster"}))[4].change == "-50.0 %"
+    assert (
+        cards(replace(base, speed_up={**vague, "ratio": 2.0, "low": 1.5, "verdict": "faster"}))[4].change
+        == "-50.0 %"
+    )
     assert cards(base)[4].notes[1] == "the dense model's: shapes didn't change"
 
 
@@ -321,7 +382,8 @@ def test_rows_of_the_table_are_the_faders_in_their_order():
 
 
 @pytest.mark.parametrize(
-    ("row", "value", "told"), [(1, 50, "is an output"), (2, 30, "is a switch"), (0, 100, r"\[0, 1\)"), (0, -1, r"\[0, 1\)")]
+    ("row", "value", "told"),
+    [(1, 50, "is an output"), (2, 30, "is a switch"), (0, 100, r"\[0, 1\)"), (0, -1, r"\[0, 1\)")],
 )
 def test_a_row_refuses_what_its_fader_refuses(row, value, told):
     with pytest.raises(ExplorerError, match=told):

@@ -103,7 +103,11 @@ def test_a_channel_criterion_returns_one_number_an_output(name):
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("name", list(CRITERIA))
 def test_every_reduction_works(name, reduction):
-    found = scores(with_data("residual"), name, reduction=reduction) if usable(with_data("residual"), name) else None
+    found = (
+        scores(with_data("residual"), name, reduction=reduction)
+        if usable(with_data("residual"), name)
+        else None
+    )
     assert found is None or found["channels"]["stem"].shape == (8,)
 
 
@@ -128,7 +132,9 @@ def test_a_channel_criterion_cannot_rate_weights():
     subject = with_data("chain")
     for call in (
         lambda: decide(subject, analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
-        lambda: allocate(subject, analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"),
+        lambda: allocate(
+            subject, analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"
+        ),
     ):
         with pytest.raises(RecipeError, match="rates channels only") as caught:
             call()
@@ -141,7 +147,9 @@ def test_a_channel_criterion_cannot_rate_weights():
 def orders(found):
     """Granularity -> the ranking of every part, one tuple."""
     return {
-        kind: tuple(tuple(torch.argsort(values.flatten(), stable=True).tolist()) for values in found[kind].values())
+        kind: tuple(
+            tuple(torch.argsort(values.flatten(), stable=True).tolist()) for values in found[kind].values()
+        )
         for kind in ("channels", "weights")
         if found[kind]
     }
@@ -159,15 +167,21 @@ def rankings():
 
 
 def test_no_two_criteria_rank_everything_alike(rankings):
-    twins = [pair for pair in itertools.combinations(rankings, 2) if identical(rankings[pair[0]], rankings[pair[1]])]
+    twins = [
+        pair
+        for pair in itertools.combinations(rankings, 2)
+        if identical(rankings[pair[0]], rankings[pair[1]])
+    ]
     assert not twins
 
 
 def test_a_twin_would_be_noticed(rankings):
     subject = load("digits-cnn")
     graph = analyse(subject)
-    doubled = {"channels": {n: 2 * s for n, s in scores(subject, "l1")["channels"].items()},
-               "weights": {n: 2 * s for n, s in scores(subject, "l1")["weights"].items()}}  # fmt: skip
+    doubled = {
+        "channels": {n: 2 * s for n, s in scores(subject, "l1")["channels"].items()},
+        "weights": {n: 2 * s for n, s in scores(subject, "l1")["weights"].items()},
+    }
     assert graph.profile.free_groups and identical(orders(doubled), rankings["l1"])
 
 
@@ -179,7 +193,10 @@ def test_some_differ_for_channels_only_as_their_traps_say(rankings, one, other):
 
 def test_the_orders_of_taylor_differ(rankings):
     second = orders(scores(load("digits-cnn"), Choice("taylor", {"order": 2})))
-    assert second["weights"] != rankings["taylor"]["weights"] and second["channels"] != rankings["taylor"]["channels"]
+    assert (
+        second["weights"] != rankings["taylor"]["weights"]
+        and second["channels"] != rankings["taylor"]["channels"]
+    )
 
 
 def test_data_matters_where_it_is_needed():
@@ -220,7 +237,9 @@ def test_a_filter_with_a_twin_goes_first_under_fpgm_though_it_is_large():
 
 def test_wanda_ranks_within_each_row():
     subject = with_data("no_bias")
-    mask = decide(subject, analyse(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))).masks.weights["a"]
+    mask = decide(
+        subject, analyse(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))
+    ).masks.weights["a"]
     assert mask.sum(1).tolist() == [4] * 9
     free = decide(subject, analyse(subject), Recipe(weights={"a": 3 / 7})).masks.weights["a"]
     assert free.sum(1).tolist() != [4] * 9
@@ -243,10 +262,14 @@ def test_taylor_is_the_squared_change_of_the_loss_as_a_channel_begins_to_go():
     def losses(channel, strength):
         gate = 1 - strength * functional.one_hot(torch.tensor(channel), 8).double()
         hidden = torch.relu(model.norm(model.conv1(inputs))) * gate.view(1, -1, 1, 1)
-        return functional.cross_entropy(model.fc(torch.relu(model.conv2(hidden)).flatten(1)), data.targets, reduction="none")
+        return functional.cross_entropy(
+            model.fc(torch.relu(model.conv2(hidden)).flatten(1)), data.targets, reduction="none"
+        )
 
     with torch.no_grad():
-        measured = torch.stack([((losses(c, step) - losses(c, -step)) / (2 * step)).square().mean() for c in range(8)])
+        measured = torch.stack(
+            [((losses(c, step) - losses(c, -step)) / (2 * step)).square().mean() for c in range(8)]
+        )
     single = with_data("chain", samples=10)
     graph = analyse(single)
     signals = signals_of(single, graph, CRITERIA["taylor"], how=Calibration(batch=1))
@@ -277,7 +300,10 @@ def test_a_dead_channel_goes_first(name):
     subject = subject_of(Dead(), torch.randn(32, 3))
     rated = scores(subject, name)["channels"]["a"]
     assert float(rated[1]) == 0.0 and int((rated == 0).sum()) == 1
-    assert int(scores(subject, "l1")["channels"]["a"].argmin()) != 1 or float(scores(subject, "l1")["channels"]["a"][1]) > 0
+    assert (
+        int(scores(subject, "l1")["channels"]["a"].argmin()) != 1
+        or float(scores(subject, "l1")["channels"]["a"][1]) > 0
+    )
 
 
 # --------------------------------------------------------------------------- a plug-in of one's own
@@ -289,4 +315,7 @@ def test_a_plugin_of_ones_own_is_held_to_the_same_contract():
         return torch.ones_like(layer.weight)
 
     plugin = Plugin("flat", flat, {"level": "weight"})
-    assert plugin(LayerSignals("fc", "linear", torch.zeros(1, 2))).tolist() == [[1.0, 1.0]] and plugin.params == {}
+    assert (
+        plugin(LayerSignals("fc", "linear", torch.zeros(1, 2))).tolist() == [[1.0, 1.0]]
+        and plugin.params == {}
+    )

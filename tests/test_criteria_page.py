@@ -48,7 +48,9 @@ def test_the_duel_shows_every_criterion_and_each_seed_of_chance():
     drawn = criteria_duel(found)
     criteria, chance = drawn.data
     assert criteria.customdata[0][-1] == 1.25 and "loss" in criteria.hovertemplate
-    assert list(criteria.x) == [-10.0] and list(chance.x) == [-20.0, -30.0] and list(chance.y) == [CONTROL] * 2
+    assert (
+        list(criteria.x) == [-10.0] and list(chance.x) == [-20.0, -30.0] and list(chance.y) == [CONTROL] * 2
+    )
     band = drawn.layout.shapes[0]
     assert (band.x0, band.x1) == (-30.0, -20.0)
     drop = paired_drop(100, 0, 1000)
@@ -83,7 +85,10 @@ def test_who_is_right_is_measured_on_request():
     page = drawn()
     assert page.button(key="start duel")
     page.button(key="start duel").click()
-    until(page, lambda page: any("Better than each of 5 random choices" in caption.value for caption in page.caption))
+    until(
+        page,
+        lambda page: any("Better than each of 5 random choices" in caption.value for caption in page.caption),
+    )
     found = charts(page)["Change of accuracy if each criterion chooses"]
     assert {"criterion", "random, each seed"} <= {trace["name"] for trace in found["data"]}
     assert [button.key for button in page.button if button.key == "start duel"] == []

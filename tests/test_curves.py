@@ -64,7 +64,9 @@ def test_a_curve_comes_in_the_order_of_strength_and_ends_with_all(digits):
     assert [r.recipe.weights.get("hidden1", 0) for r in steps[-1]] == [0, 0.45, 0.9]
     nonzero = [r.pruned.nonzero_params for r in steps[-1]]
     assert nonzero == sorted(nonzero, reverse=True) and nonzero[0] > nonzero[-1]
-    assert all(r.stage == "final" and r.pruned.samples == 128 and r.pruned.latency_ms is None for r in steps[-1])
+    assert all(
+        r.stage == "final" and r.pruned.samples == 128 and r.pruned.latency_ms is None for r in steps[-1]
+    )
     assert steps[-1][0].drop.estimate == 0
 
 
@@ -72,7 +74,9 @@ def test_a_point_can_be_stopped_within_it(digits):
     everything = Conditions(latency=False)
     steps = list(curves(*digits, [scaled(Recipe(weights={"hidden1": 0.31}), (0, 1))], everything))
     places = [i for i, step in enumerate(steps) if not isinstance(step, Progress)]
-    assert len(places) == 2 and places[0] >= 2 and places[1] - places[0] > 2  # looks at 256 and 450 samples, then the sizes
+    assert (
+        len(places) == 2 and places[0] >= 2 and places[1] - places[0] > 2
+    )  # looks at 256 and 450 samples, then the sizes
     done = [step.done for step in steps if isinstance(step, Progress)]
     assert done == [0] * places[0] + [1] * (places[1] - places[0] - 1)
 
@@ -82,7 +86,9 @@ def test_each_report_is_that_of_prune(digits):
     *_, report = measured(*digits, recipe, conditions)
     dense = prune(*digits, Recipe(), conditions)
     assert report.pruned.correct == prune(*digits, recipe, conditions).pruned.correct != dense.pruned.correct
-    assert report.pruned.size_bytes["deflate"] == prune(*digits, recipe, conditions).pruned.size_bytes["deflate"]
+    assert (
+        report.pruned.size_bytes["deflate"] == prune(*digits, recipe, conditions).pruned.size_bytes["deflate"]
+    )
 
 
 def test_a_recipe_is_measured_once_for_the_same_conditions(digits, monkeypatch):
@@ -106,7 +112,9 @@ def test_the_default_curve_has_nine_points_from_dense_to_full():
 
 def test_an_allocators_target_is_swept(digits):
     family = swept(*digits, Recipe(channels={"hidden1": 0.7}), "global_threshold", "weight", TARGETS)
-    assert family.steps == TARGETS and family.recipes[0].is_empty and not any(r.channels for r in family.recipes)
+    assert (
+        family.steps == TARGETS and family.recipes[0].is_empty and not any(r.channels for r in family.recipes)
+    )
     assert family.name == "single weights, l1, global_threshold"
     removed = [sum(r.weights.values()) for r in family.recipes]
     assert removed == sorted(removed) and removed[-1] > removed[1] > 0
@@ -114,13 +122,17 @@ def test_an_allocators_target_is_swept(digits):
 
 def test_targets_out_of_reach_are_left_out(digits):
     subject, graph = digits
-    reached = swept(subject, graph, Recipe(), "uniform_plus", "weight", (0.0, 0.2, 0.9))  # its first layer stays dense
+    reached = swept(
+        subject, graph, Recipe(), "uniform_plus", "weight", (0.0, 0.2, 0.9)
+    )  # its first layer stays dense
     assert reached.steps == (0.0, 0.2) and len(reached.recipes) == 2
 
 
 def test_structured_and_unstructured_are_rated_alike_or_say_so(digits):
     channels, weights = structured_and_unstructured(*digits, Recipe(criterion=Choice("l2")), targets=TARGETS)
-    assert all(not recipe.weights for recipe in channels.recipes) and all(not recipe.channels for recipe in weights.recipes)
+    assert all(not recipe.weights for recipe in channels.recipes) and all(
+        not recipe.channels for recipe in weights.recipes
+    )
     assert channels.name == "channels, l2, uniform" and weights.name == "single weights, l2, uniform"
     _, replaced = structured_and_unstructured(*digits, Recipe(criterion=Choice("fpgm")), targets=TARGETS)
     assert replaced.recipes[1].criterion.name == "l1" and "l1" in replaced.name
@@ -154,14 +166,21 @@ def test_no_families_are_no_points(digits):
 
 def test_latency_comes_afterwards_and_zeros_keep_the_dense_models(digits):
     subject, graph = digits
-    families = [scaled(Recipe(channels={"hidden1": 0.9}), (0, 1)), scaled(Recipe(weights={"hidden1": 0.9}), (1,), "zeros")]
+    families = [
+        scaled(Recipe(channels={"hidden1": 0.9}), (0, 1)),
+        scaled(Recipe(weights={"hidden1": 0.9}), (1,), "zeros"),
+    ]
     *_, lines = values(curves(subject, graph, families, FEW))
     *_, timed_lines = values(timed(subject, graph, lines))
     assert [*map(len, timed_lines.values())] == [*map(len, lines.values())] and [*timed_lines] == [*lines]
     flat: list[Report] = [report for reports in timed_lines.values() for report in reports]
     assert all(report.pruned.latency_ms["median"] > 0 and report.baseline.latency_ms for report in flat)
     zeros = timed_lines["zeros"][0]
-    assert zeros.pruned.latency_ms == zeros.baseline.latency_ms != timed_lines[next(iter(lines))][1].pruned.latency_ms
+    assert (
+        zeros.pruned.latency_ms
+        == zeros.baseline.latency_ms
+        != timed_lines[next(iter(lines))][1].pruned.latency_ms
+    )
     assert lines["zeros"][0].pruned.latency_ms is None  # what was given stays as it is
 
 

@@ -60,7 +60,9 @@ def test_every_shape_is_drawn_inside_its_frame(name):
 
 
 def test_points_inside_and_outside_of_shapes():
-    point = lambda name, x, y: float(DISTANCES[name](np.float32([x]), np.float32([y]))[0])  # noqa: E731
+    def point(name, x, y):
+        return float(DISTANCES[name](np.float32([x]), np.float32([y]))[0])
+
     assert point("circle", 0, 0) == pytest.approx(-0.8)
     assert point("circle", 0.6, 0.8) == pytest.approx(0.2)
     assert point("ring", 0, 0) > 0 > point("ring", 0.66, 0)
@@ -113,7 +115,9 @@ def test_digits_splits_are_disjoint_parts_of_all_1797():
 def test_digits_normalise_to_zero_mean_and_unit_variance():
     task = DATA["digits"]()
     values = task.normalisation(task.split("training").inputs)
-    assert values.mean().item() == pytest.approx(0, abs=0.02) and values.std().item() == pytest.approx(1, abs=0.02)
+    assert values.mean().item() == pytest.approx(0, abs=0.02) and values.std().item() == pytest.approx(
+        1, abs=0.02
+    )
 
 
 def test_missing_digits_are_one_sentence(monkeypatch, tmp_path):

@@ -49,7 +49,9 @@ def pets(tmp_path):
 
 def tiny(shape=(3, 8, 8), classes=3, names=()):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 5), nn.ReLU(), nn.Linear(5, classes)).eval()
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(int(np.prod(shape)), 5), nn.ReLU(), nn.Linear(5, classes)
+    ).eval()
     about, preset = {"description": "A tiny one."}, Preset(class_names=names)
     return Subject(subject_id(model), "tiny", model, None, torch.randn(2, *shape), about, preset)
 
@@ -81,7 +83,8 @@ REFUSED = {
     "folder:.?samples=0": r"Option 'samples' must be at least 1, got 0",
     "folder:.?samples=many": r"Parameter 'samples' must be of type int, got 'many'",
     "folder:.?sample=1": r"No parameter of 'folder' named 'sample'\. Available: samples, mean, std",
-    "folder:.?mean=0.5,0.5": r"Option 'mean' takes one number, or 3 with commas between, such as 0\.5, got '0\.5,0\.5'",
+    "folder:.?mean=0.5,0.5": r"Option 'mean' takes one number, or 3 with commas between, such as 0\.5, got "
+    r"'0\.5,0\.5'",
     "folder:.?std=0": r"Option 'std' takes one number, or 3 with commas between, above 0, got '0'",
     "folder:.?mean=nan": r"Option 'mean' takes .*, got 'nan'",
     "npz:none.npz": r"There is no file 'none\.npz'; give the path of an \.npz file",
@@ -108,7 +111,9 @@ def test_a_folder_becomes_two_stratified_halves(pets):
     assert tuning.targets.bincount().tolist() == held_out.targets.bincount().tolist() == [5, 5, 5]
     assert tuning.targets[:3].sort().values.tolist() == [0, 1, 2], "any first part has the mix of the whole"
     shown = {(int(i[1, 0, 0]), int(i[0, 0, 0])) for split in (tuning, held_out) for i in split.inputs}
-    assert shown == {(c, n * 10) for c in range(3) for n in range(10)}, "each picture is in one half, with its own class"
+    assert shown == {(c, n * 10) for c in range(3) for n in range(10)}, (
+        "each picture is in one half, with its own class"
+    )
     assert all(int(i[1, 0, 0]) == t for i, t in zip(tuning.inputs, tuning.targets, strict=True))
 
 
@@ -127,7 +132,9 @@ def test_pictures_are_read_when_a_split_is_asked_for_and_only_so_many(pets):
     task = load_data(f"folder:{pets}?samples=4", SMALL)
     whole = load_data(f"folder:{pets}", SMALL)
     assert len(task.split("tuning")) == 4
-    with pytest.raises(LoadError, match=r"Picture 'a broken one\.png' is damaged or of no known format \(JPEG, PNG"):
+    with pytest.raises(
+        LoadError, match=r"Picture 'a broken one\.png' is damaged or of no known format \(JPEG, PNG"
+    ):
         assert whole.split("tuning") and whole.split("held_out")
 
 
@@ -136,14 +143,19 @@ def test_named_parts_of_a_folder_are_its_splits(tmp_path):
         for name in ("a", "b"):
             for number in range(count):
                 picture(tmp_path / part / name / f"{number}.jpg", number)
-    sizes = lambda: [len(task.split(s) or ()) for s in ("training", "tuning", "held_out")]  # noqa: E731
+
+    def sizes():
+        return [len(task.split(s) or ()) for s in ("training", "tuning", "held_out")]
+
     task = load_data(f"folder:{tmp_path}", Reader((3, 8, 8), 2))
     assert sizes() == [12, 8, 4] and "halves" not in task.note
     (tmp_path / "test").rename(tmp_path / "kept")
     task = load_data(f"folder:{tmp_path}", Reader((3, 8, 8), 2))
     assert sizes() == [12, 4, 4] and "two halves of the same data" in task.note
     (tmp_path / "val").rename(tmp_path / "other")
-    with pytest.raises(LoadError, match=r"has train/ but neither val/ nor test/; add one, since what a model was trained on"):
+    with pytest.raises(
+        LoadError, match=r"has train/ but neither val/ nor test/; add one, since what a model was trained on"
+    ):
         load_data(f"folder:{tmp_path}", SMALL)
 
 
@@ -152,12 +164,18 @@ def test_classes_are_matched_by_name_where_the_model_names_them(pets):
     task = load_data(f"folder:{pets}", named)
     assert task.class_names == ("Dog", "fox", "emu", "CAT") and "matched by their names" in task.note
     assert task.split("tuning").targets.bincount(minlength=4).tolist() == [5, 0, 5, 5]
-    assert all({0: 3, 1: 0, 2: 2}[int(i[1, 0, 0])] == t for i, t in zip(*vars(task.split("tuning")).values(), strict=True))
+    assert all(
+        {0: 3, 1: 0, 2: 2}[int(i[1, 0, 0])] == t
+        for i, t in zip(*vars(task.split("tuning")).values(), strict=True)
+    )
 
 
 def test_names_that_say_too_little_are_not_matched():
     for known in (("dog", "fox", "emu"), ("cat", "dog", "dog"), ("cat", "dog")):
-        assert match_classes(["cat", "dog"], Reader((3, 8, 8), 3, Preset(class_names=known)))[:2] == ((0, 1), ("cat", "dog"))
+        assert match_classes(["cat", "dog"], Reader((3, 8, 8), 3, Preset(class_names=known)))[:2] == (
+            (0, 1),
+            ("cat", "dog"),
+        )
 
 
 def test_another_number_of_classes_is_one_sentence(pets):
@@ -175,14 +193,18 @@ def test_a_folder_measures_a_foreign_model(pets):
 
 
 def test_a_model_of_vectors_reads_no_pictures(pets):
-    with pytest.raises(LoadError, match=r"The model reads inputs of shape \(7,\), not pictures; bring its inputs as npz:FILE"):
+    with pytest.raises(
+        LoadError, match=r"The model reads inputs of shape \(7,\), not pictures; bring its inputs as npz:FILE"
+    ):
         with_data(tiny((7,)), f"folder:{pets}")
 
 
 def test_a_model_without_class_scores_has_no_accuracy(pets):
     model = nn.Conv2d(3, 2, 1).eval()
     subject = Subject("x", "conv", model, None, torch.zeros(2, 3, 8, 8))
-    with pytest.raises(LoadError, match=r"'conv' answers with a tensor of shape \(2, 2, 8, 8\) instead of one row of"):
+    with pytest.raises(
+        LoadError, match=r"'conv' answers with a tensor of shape \(2, 2, 8, 8\) instead of one row of"
+    ):
         with_data(subject, f"folder:{pets}")
 
 
@@ -197,7 +219,11 @@ def test_names_of_folders_are_kept_as_foreign_text_on_one_line(tmp_path):
     for name in ("<img src=x onerror=alert(1)>", "=1+1", "a\nb"):
         picture(tmp_path / name / "1.png")
         picture(tmp_path / name / "2.png")
-    assert load_data(f"folder:{tmp_path}", SMALL).class_names == ("<img src=x onerror=alert(1)>", "=1+1", "a b")
+    assert load_data(f"folder:{tmp_path}", SMALL).class_names == (
+        "<img src=x onerror=alert(1)>",
+        "=1+1",
+        "a b",
+    )
     picture(tmp_path / "a b" / "1.png")
     with pytest.raises(LoadError, match=r"Two classes in .* are both called 'a b'; rename one of them"):
         load_data(f"folder:{tmp_path}", SMALL)
@@ -216,7 +242,8 @@ def test_too_many_pictures_for_the_memory_are_refused_before_one_is_read(pets, m
 @needs("torchvision")
 @pytest.mark.parametrize("size", [(300, 260), (260, 300), (64, 200), (31, 17), (256, 256)])
 @pytest.mark.parametrize(
-    "resize, side, method", [(256, 224, "bilinear"), (232, 224, "bicubic"), (48, 33, "bilinear"), (0, 32, "bicubic")]
+    "resize, side, method",
+    [(256, 224, "bilinear"), (232, 224, "bicubic"), (48, 33, "bilinear"), (0, 32, "bicubic")],
 )
 def test_pictures_are_fitted_as_torchvision_does(size, resize, side, method, tmp_path):
     optional_packages.torchvision()
@@ -275,7 +302,13 @@ def test_arrays_become_stratified_halves(tmp_path):
 
 @pytest.mark.parametrize(
     "shape, reader",
-    [((6, 4, 4), GREY), ((6, 4, 4, 1), GREY), ((6, 8, 8, 3), SMALL), ((6, 3, 8, 8), SMALL), ((6, 7), Reader((7,), 3, Preset()))],
+    [
+        ((6, 4, 4), GREY),
+        ((6, 4, 4, 1), GREY),
+        ((6, 8, 8, 3), SMALL),
+        ((6, 3, 8, 8), SMALL),
+        ((6, 7), Reader((7,), 3, Preset())),
+    ],
 )
 def test_arrays_are_arranged_as_the_model_reads_them(shape, reader, tmp_path):
     values = np.random.RandomState(0).randint(0, 255, shape, np.uint8)
@@ -299,14 +332,19 @@ def test_floats_of_any_kind_are_read_as_they_are(dtype, order, tmp_path):
 def test_options_and_presets_normalise_arrays(tmp_path):
     source = arrays(tmp_path / "d.npz", x=np.zeros((4, 1, 4, 4), np.uint8), y=np.arange(4) % 2)
     assert load_data(source, GREY).normalisation == Normalisation(1 / 255)
-    assert load_data(source + "?mean=0.1&std=0.3", GREY).normalisation == Normalisation(1 / 255, (0.1,), (0.3,))
+    assert load_data(source + "?mean=0.1&std=0.3", GREY).normalisation == Normalisation(
+        1 / 255, (0.1,), (0.3,)
+    )
     source = arrays(tmp_path / "d.npz", x=np.zeros((4, 1, 4, 4)), y=np.arange(4) % 2)
     assert load_data(source + "?mean=0.1", GREY).normalisation == Normalisation(1.0, (0.1,), (1.0,))
 
 
 def test_the_arrays_of_a_well_known_file_are_training_and_the_rest(tmp_path):
     image, number = np.zeros((6, 4, 4), np.uint8), np.arange(6) % 2
-    task = load_data(arrays(tmp_path / "mnist.npz", x_train=image, y_train=number, x_test=image[:4], y_test=number[:4]), GREY)
+    task = load_data(
+        arrays(tmp_path / "mnist.npz", x_train=image, y_train=number, x_test=image[:4], y_test=number[:4]),
+        GREY,
+    )
     assert [len(task.split(s)) for s in ("training", "tuning", "held_out")] == [6, 2, 2]
 
 
@@ -323,16 +361,29 @@ BYTES = np.zeros((4, 1, 4, 4), np.uint8)
 ARRAYS = {
     "'d.npz' holds a, b; it takes two arrays: inputs and targets, or x and y": {"a": BYTES, "b": BYTES},
     "'d.npz' has 4 inputs but 3 targets": {"x": BYTES, "y": [0, 1, 0]},
-    r"'y' in 'd\.npz' must be class numbers from 0, one for each input, got float64": {"x": BYTES, "y": [0.0, 1, 0, 1]},
+    r"'y' in 'd\.npz' must be class numbers from 0, one for each input, got float64": {
+        "x": BYTES,
+        "y": [0.0, 1, 0, 1],
+    },
     r"one for each input, got int64 of shape \(4, 2\)": {"x": BYTES, "y": np.zeros((4, 2), np.int64)},
     r"one for each input, got int64 of shape \(\)": {"x": BYTES, "y": np.int64(3)},
     r"one for each input, got int64 of shape \(0,\)": {"x": BYTES[:0], "y": np.zeros(0, np.int64)},
     "must be class numbers from 0, got -1 to 1": {"x": BYTES, "y": [0, 1, -1, 1]},
     "has targets up to 2, but there are 2 classes, numbered from 0": {"x": BYTES, "y": [0, 1, 2, 1]},
-    r"'x' in 'd\.npz' must be bytes \(uint8\) or floats, got int64": {"x": BYTES.astype(np.int64), "y": [0, 1, 0, 1]},
-    r"Inputs in 'd\.npz' have the shape \(1, 5, 5\), but the model reads \(1, 4": {"x": np.zeros((4, 1, 5, 5)), "y": [0] * 4},
-    "'class_names' in 'd.npz' must be a list of short texts, got float64": {"x": BYTES, "y": [0] * 4, "class_names": [1.0]},
-}  # fmt: skip
+    r"'x' in 'd\.npz' must be bytes \(uint8\) or floats, got int64": {
+        "x": BYTES.astype(np.int64),
+        "y": [0, 1, 0, 1],
+    },
+    r"Inputs in 'd\.npz' have the shape \(1, 5, 5\), but the model reads \(1, 4": {
+        "x": np.zeros((4, 1, 5, 5)),
+        "y": [0] * 4,
+    },
+    "'class_names' in 'd.npz' must be a list of short texts, got float64": {
+        "x": BYTES,
+        "y": [0] * 4,
+        "class_names": [1.0],
+    },
+}
 
 
 @pytest.mark.parametrize("sentence", ARRAYS)
@@ -345,7 +396,9 @@ def test_inputs_that_are_no_numbers_are_refused_when_they_are_read(tmp_path):
     values = np.zeros((4, 1, 4, 4), np.float32)
     values[:, 0, 0, 0] = np.nan
     task = load_data(arrays(tmp_path / "d.npz", x=values, y=[0, 1, 0, 1]), GREY)
-    with pytest.raises(LoadError, match=r"'x' in 'd\.npz' holds NaN or infinite values; clean the data first"):
+    with pytest.raises(
+        LoadError, match=r"'x' in 'd\.npz' holds NaN or infinite values; clean the data first"
+    ):
         task.split("tuning")
 
 
@@ -363,7 +416,9 @@ def test_a_sample_model_reads_arrays_and_keeps_its_own_names(tmp_path):
 def test_the_models_own_data_by_name_changes_nothing():
     own = load("digits-mlp", data="digits")
     assert own.card == load("digits-mlp").card and own.card["held_out"]
-    with pytest.raises(LoadError, match=r"data set 'shapes' have the shape \(3, 32, 32\), but 'digits-mlp' reads \(1, 8, 8\)"):
+    with pytest.raises(
+        LoadError, match=r"data set 'shapes' have the shape \(3, 32, 32\), but 'digits-mlp' reads \(1, 8, 8\)"
+    ):
         load("digits-mlp", data="shapes")
 
 
@@ -402,19 +457,26 @@ def test_its_pictures_are_fitted_to_the_model(mnist):
 
 @needs("torchvision")
 def test_a_truncated_or_missing_data_set_is_one_sentence(mnist, tmp_path):
-    with pytest.raises(LoadError, match=r"'CIFAR10' was not found whole in .* \(Dataset not found .* nothing is downloaded"):
+    with pytest.raises(
+        LoadError, match=r"'CIFAR10' was not found whole in .* \(Dataset not found .* nothing is downloaded"
+    ):
         load_data(f"torchvision:CIFAR10@{tmp_path}", SMALL)
     file = mnist / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(LoadError, match=r"Data set 'MNIST' was not found whole"):
         load_data(f"torchvision:MNIST@{mnist}", Reader((1, 28, 28), 10, Preset()))
-    with pytest.raises(UnknownNameError, match=r"No data set of torchvision named 'VOCDetection'\. Available: CIFAR10, CIFAR100"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"No data set of torchvision named 'VOCDetection'\. Available: CIFAR10, CIFAR100",
+    ):
         load_data(f"torchvision:VOCDetection@{mnist}", SMALL)
 
 
 @pytest.fixture
 def cifar(tmp_path, monkeypatch):
-    """Twenty pictures a part, in the form of CIFAR-10, with checksums that torchvision takes for the true ones."""
+    """Twenty pictures a part, in the form of CIFAR-10, with checksums that torchvision takes for the true
+    ones.
+    """
     kind = optional_packages.torchvision().datasets.CIFAR10
     folder = tmp_path / kind.base_folder
     folder.mkdir()
@@ -440,7 +502,9 @@ def test_cifar_on_disk_is_read_with_its_class_names(cifar):
     assert torch.equal(tuning.inputs[:, 0, 0, 0].long() % 10, tuning.targets)
     names = tuple(f"kind {n}" for n in reversed(range(10)))
     turned = load_data(f"torchvision:CIFAR10@{cifar}", Reader((3, 32, 32), 10, Preset(class_names=names)))
-    assert torch.equal(turned.split("tuning").inputs[:, 0, 0, 0].long() % 10, 9 - turned.split("tuning").targets)
+    assert torch.equal(
+        turned.split("tuning").inputs[:, 0, 0, 0].long() % 10, 9 - turned.split("tuning").targets
+    )
 
 
 @needs("torchvision")
@@ -461,5 +525,7 @@ def test_a_data_set_is_refused_without_pillow(pets, monkeypatch):
         raise ImportError("No module named 'PIL'")
 
     monkeypatch.setattr(optional_packages.importlib, "import_module", missing)
-    with pytest.raises(ExplorerError, match=r"Package pillow cannot be imported .* pip install 'pruning-explorer\[zoo\]'"):
+    with pytest.raises(
+        ExplorerError, match=r"Package pillow cannot be imported .* pip install 'pruning-explorer\[zoo\]'"
+    ):
         load_data(f"folder:{pets}", SMALL)

@@ -43,7 +43,9 @@ def test_a_delivered_point_is_what_pruning_that_part_alone_measures(granularity)
     for point in points[:: len(points) // 4]:
         recipe = Recipe().with_ratios(granularity, {point.part: point.ratio})
         measured = prune(subject, graph, recipe, replace(DIGITS, samples=point.samples)).pruned
-        assert measured.samples == point.samples and abs(measured.correct - point.correct) <= 1  # another processor may round
+        assert (
+            measured.samples == point.samples and abs(measured.correct - point.correct) <= 1
+        )  # another processor may round
 
 
 def test_other_rankings_data_and_weights_have_no_delivered_scan(tmp_path):
@@ -59,8 +61,15 @@ def test_other_rankings_data_and_weights_have_no_delivered_scan(tmp_path):
 def test_what_is_delivered_is_the_finished_scan(tmp_path):
     subject, graph = opened("digits-mlp")
     *_, found = scan(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path / "counted")
-    path = deliver(subject, ScanPlan("channel"), log_of(subject, ScanPlan("channel"), "cpu", tmp_path / "counted"), tmp_path)
+    path = deliver(
+        subject,
+        ScanPlan("channel"),
+        log_of(subject, ScanPlan("channel"), "cpu", tmp_path / "counted"),
+        tmp_path,
+    )
     assert isinstance(found, Scan) and found.finished and path.name.startswith("digits-mlp-channel-")
     assert delivered(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path) == found
-    assert known(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path) is None  # it is nobody's own measurement
+    assert (
+        known(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path) is None
+    )  # it is nobody's own measurement
     assert len(ScanLog(tmp_path, {}).read()) == 0

@@ -1,4 +1,6 @@
-"""The disputed channels are measured themselves: alone, all together, and beside as many that chance removes."""
+"""The disputed channels are measured themselves: alone, all together, and beside as many that
+chance removes.
+"""
 
 from dataclasses import replace
 
@@ -30,7 +32,11 @@ def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):
     found = [step for step in steps if isinstance(step, Settled)]
     last = found[-1]
     assert len(found) == last.expected == 3 + 1 + SEEDS and last.finished and not found[-2].finished
-    assert any(isinstance(step, Progress) for step in steps) and last.level == looks_level(4) and last.samples == 100
+    assert (
+        any(isinstance(step, Progress) for step in steps)
+        and last.level == looks_level(4)
+        and last.samples == 100
+    )
     how = replace(FEW, level=last.level)
     for channels, drop in (((3,), last.alone[3]), ((40,), last.alone[40]), ((3, 5, 40), last.together)):
         assert prune(*mlp, Recipe(remove={"hidden1": channels}), how).drop == drop
@@ -52,5 +58,10 @@ def test_the_page_measures_them_on_request(own_cache):
         page.selectbox(key="criteria_group").set_value(group).run()
         assert CHANGE not in page.dataframe[0].value
         page.button(key="start disputes").click()
-        until(page, lambda page: "by chance, 5 times" in words(page) and not {"stop disputes", "start disputes"} & keys(page))
+        until(
+            page,
+            lambda page: (
+                "by chance, 5 times" in words(page) and not {"stop disputes", "start disputes"} & keys(page)
+            ),
+        )
         assert all(page.dataframe[0].value[CHANGE]) and "Without all 24: " in words(page)

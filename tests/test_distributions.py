@@ -77,7 +77,10 @@ def test_the_weights_are_left_as_they_were():
 @pytest.mark.filterwarnings("error")
 def test_parameters_that_train_are_read_like_plain_tensors():
     weight = torch.nn.Parameter(torch.tensor([[1.0, -2.0]]))
-    assert weight_histogram({"a": weight}, bins=2).layers == weight_histogram({"a": weight.detach()}, bins=2).layers
+    assert (
+        weight_histogram({"a": weight}, bins=2).layers
+        == weight_histogram({"a": weight.detach()}, bins=2).layers
+    )
     assert not weight_image(weight).values.requires_grad
 
 

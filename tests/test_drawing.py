@@ -1,4 +1,6 @@
-"""The architecture as a graph: what flows where, what is folded, how it is drawn, and that names stay names."""
+"""The architecture as a graph: what flows where, what is folded, how it is drawn, and that names
+stay names.
+"""
 
 import re
 
@@ -46,7 +48,9 @@ def test_a_residual_addition_is_a_join_of_two_ways():
 def test_the_size_of_a_batch_is_no_way_for_data():
     found = wiring(analyse(load("shapes-vit")))
     assert [b for a, b in found.ways if a == INPUT] == ["patches.conv1"]
-    assert [b for a, b in found.ways if a == "class_token"] == [b for a, b in found.ways if a == "patches.conv4"]
+    assert [b for a, b in found.ways if a == "class_token"] == [
+        b for a, b in found.ways if a == "patches.conv4"
+    ]
 
 
 @pytest.mark.parametrize("name", list(ZOO))
@@ -108,7 +112,10 @@ def line(dot: str, name: str) -> str:
 
 def test_what_is_cut_is_narrower_and_framed_and_what_is_frozen_says_why(resnet):
     dense, cut_dot = draw(resnet), draw(resnet, {"layer1.0.conv1": 4})
-    width = lambda dot: float(re.search(r"width=([\d.]+)", line(dot, "layer1.0.conv1"))[1])  # noqa: E731
+
+    def width(dot):
+        return float(re.search(r"width=([\d.]+)", line(dot, "layer1.0.conv1"))[1])
+
     assert width(cut_dot) < width(dense) and CUT in line(cut_dot, "layer1.0.conv1") and CUT not in dense
     assert "4 of 16 channels" in line(cut_dot, "layer1.0.conv1")
     assert line(cut_dot, "layer1.1.conv1") == line(dense, "layer1.1.conv1")
@@ -116,7 +123,9 @@ def test_what_is_cut_is_narrower_and_framed_and_what_is_frozen_says_why(resnet):
 
 
 def test_layers_of_one_group_share_a_colour_and_others_do_not(resnet):
-    colour = lambda name: re.search(r'fillcolor="(#\w+)"', line(draw(resnet), name))[1]  # noqa: E731
+    def colour(name):
+        return re.search(r'fillcolor="(#\w+)"', line(draw(resnet), name))[1]
+
     assert colour("conv1") == colour("layer1.0.conv2") == colour("layer1.1.conv2")
     assert len({colour("layer1.0.conv2"), colour("layer2.0.conv2"), colour("layer1.0.conv1")}) == 3
     assert "added together in layer1.0" in line(draw(resnet), "layer1.0.conv2")
@@ -125,7 +134,11 @@ def test_layers_of_one_group_share_a_colour_and_others_do_not(resnet):
 def test_a_folded_box_counts_what_it_holds(resnet):
     row = line(draw(resnet, {"layer1.0.conv1": 8}, ()), "layer1")
     assert "12 layers" in row and "units left" in row and "peripheries=2" in row
-    groups = [g for g in resnet.profile.groups if g.name in ("conv1", "layer1.0.conv1", "layer1.1.conv1", "layer1.2.conv1")]
+    groups = [
+        g
+        for g in resnet.profile.groups
+        if g.name in ("conv1", "layer1.0.conv1", "layer1.1.conv1", "layer1.2.conv1")
+    ]
     assert f"{1 - 8 / sum(g.units for g in groups):.0%} of units left" in row
 
 
@@ -138,7 +151,10 @@ def test_a_folded_box_has_a_stripe_of_each_coupled_group_in_it(resnet):
 def test_what_makes_no_channels_is_as_wide_as_what_passes_through_it():
     vit = analyse(load("shapes-vit"))
     dot = draw(vit, {"patches.conv4": 72})
-    colour = lambda name: re.search(r'fillcolor="(#\w+)"', line(dot, name))[1]  # noqa: E731
+
+    def colour(name):
+        return re.search(r'fillcolor="(#\w+)"', line(dot, name))[1]
+
     assert all("72 of 96 channels" in line(dot, name) for name in ("norm", "positions", "class_token"))
     assert colour("norm") == colour("patches.conv4") != colour("patches.conv3")
 
@@ -150,7 +166,9 @@ def test_braces_and_quotes_are_balanced(resnet):
         assert bare.count("{") == bare.count("}") and '"' not in bare and dot.startswith("digraph {")
 
 
-@pytest.mark.parametrize("evil", ['a"];b', "a\\", "<b>x</b>", "a\nb", "a&lt;b", 'x" URL="javascript:1', "\\N", "a\u2028b"])
+@pytest.mark.parametrize(
+    "evil", ['a"];b', "a\\", "<b>x</b>", "a\nb", "a&lt;b", 'x" URL="javascript:1', "\\N", "a\u2028b"]
+)
 def test_a_foreign_name_is_one_quoted_word(evil):
     found = quoted(evil)
     assert found[0] == found[-1] == '"' and not set(found[1:-1]) & set('"\\<>&\n\r\u2028')
@@ -159,7 +177,9 @@ def test_a_foreign_name_is_one_quoted_word(evil):
 class Evil(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.ModuleDict({"x URL=javascript:alert(1) &lt;": nn.Linear(4, 6), "</title>": nn.Linear(6, 2)})
+        self.body = nn.ModuleDict(
+            {"x URL=javascript:alert(1) &lt;": nn.Linear(4, 6), "</title>": nn.Linear(6, 2)}
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.body.values():
@@ -179,7 +199,9 @@ def test_a_hostile_module_name_adds_nothing_to_the_drawing():
 
 def test_counts_are_those_of_the_cut(resnet):
     profile = resnet.profile
-    recipe = Recipe(channels={"conv1": 0.3, "layer2.0.conv1": 0.5}, weights={"fc": 0.5}, keep={"conv1": (0,)}, round_to=4)
+    recipe = Recipe(
+        channels={"conv1": 0.3, "layer2.0.conv1": 0.5}, weights={"fc": 0.5}, keep={"conv1": (0,)}, round_to=4
+    )
     scores = {name: torch.rand(g.units) for name, g in profile.free_groups.items()}
     weights = {"fc": torch.rand(10, 64)}
     masks = cut({"channels": scores, "weights": weights}, profile, recipe).masks.channels

@@ -25,15 +25,22 @@ def mlp():
 
 
 def lost(*estimates, high=None):
-    return tuple(SimpleNamespace(drop=SimpleNamespace(estimate=e, high=e + 0.05 if high is None else high)) for e in estimates)
+    return tuple(
+        SimpleNamespace(drop=SimpleNamespace(estimate=e, high=e + 0.05 if high is None else high))
+        for e in estimates
+    )
 
 
 def test_who_loses_least_and_who_beats_chance_by_hand():
-    found = Duel("g", 0.5, {CONTROL: lost(0.3, 0.2), "a": lost(0.18), "b": lost(0.1), "c": lost(0.4)}, {}, 0.95, 5)
+    found = Duel(
+        "g", 0.5, {CONTROL: lost(0.3, 0.2), "a": lost(0.18), "b": lost(0.1), "c": lost(0.4)}, {}, 0.95, 5
+    )
     assert found.order == ("b", "a", "c", CONTROL) and found.chance == (0.2, 0.3) and found.finished
     assert found.beats_chance == ("b",)  # a is below as well, but not with the whole of its interval
     nothing = Duel("g", 0.5, {}, {}, 0.95, 5)
-    assert nothing.order == () and nothing.chance is None and nothing.beats_chance == () and not nothing.finished
+    assert (
+        nothing.order == () and nothing.chance is None and nothing.beats_chance == () and not nothing.finished
+    )
 
 
 def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):

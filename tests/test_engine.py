@@ -1,4 +1,6 @@
-"""The verbs on real digits: what is measured is the model that would be shipped, and the subject is never touched."""
+"""The verbs on real digits: what is measured is the model that would be shipped, and the subject is never
+touched.
+"""
 
 import copy
 from dataclasses import replace
@@ -51,9 +53,17 @@ def test_the_empty_recipe_is_the_baseline_and_a_plain_loop_agrees(name):
     subject, graph = loaded(name)
     report = prune(subject, graph, Recipe(), QUICK)
     assert report.baseline == report.pruned
-    assert report.baseline.correct == plain_correct(subject.model, subject.task) == subject.card["tuning"]["correct"]
+    assert (
+        report.baseline.correct
+        == plain_correct(subject.model, subject.task)
+        == subject.card["tuning"]["correct"]
+    )
     assert (report.drop.estimate, report.parts) == (0, ())
-    assert report.pruned.params == report.pruned.nonzero_params == sum(p.numel() for p in subject.model.parameters())
+    assert (
+        report.pruned.params
+        == report.pruned.nonzero_params
+        == sum(p.numel() for p in subject.model.parameters())
+    )
 
 
 @pytest.mark.parametrize("ratio", [0.3, 0.9])
@@ -72,7 +82,9 @@ def test_other_masks_count_differently():
     """The negative control of the agreement above: random masks at the same ratio."""
     subject, graph = loaded("digits-mlp")
     recipe = Recipe(weights=dict.fromkeys(graph.profile.prunable_layers, 0.9))
-    by_size, by_chance = (prune(subject, graph, replace(recipe, criterion=Choice(c)), QUICK) for c in ("l1", "random"))
+    by_size, by_chance = (
+        prune(subject, graph, replace(recipe, criterion=Choice(c)), QUICK) for c in ("l1", "random")
+    )
     assert by_size.pruned.correct != by_chance.pruned.correct
 
 
@@ -95,7 +107,9 @@ def test_channels_then_weights(name):
     part = WIDE[name]
     both = prune(subject, graph, Recipe(channels={part: 0.5}, weights={part: 0.5}), QUICK)
     alone = prune(subject, graph, Recipe(channels={part: 0.5}), QUICK)
-    assert both.pruned.params == alone.pruned.params and both.pruned.nonzero_params < alone.pruned.nonzero_params
+    assert (
+        both.pruned.params == alone.pruned.params and both.pruned.nonzero_params < alone.pruned.nonzero_params
+    )
 
 
 def test_baseline_and_pruned_saw_the_same_samples(name):
@@ -113,7 +127,10 @@ def test_the_subject_stays_bit_identical(name):
     prune(subject, graph, recipe, replace(QUICK, latency=True))
     after = subject.model.state_dict()
     assert list(before) == list(after) and all(torch.equal(before[key], after[key]) for key in before)
-    assert not any(module.training for module in subject.model.modules()) and subject_id(subject.model) == subject.id
+    assert (
+        not any(module.training for module in subject.model.modules())
+        and subject_id(subject.model) == subject.id
+    )
 
 
 def test_a_report_survives_json(name):
@@ -131,7 +148,9 @@ def test_the_stream_grows_and_ends_final():
     assert [r.stage for r in looks] == ["live", "live", "live", "final"]
     assert [r.pruned.samples for r in looks] == [128, 256, 450, 450]
     assert [r.drop.level for r in looks] == pytest.approx([1 - 0.05 / 3, 1 - 0.05 / 3, 0.95, 0.95])
-    assert reports[0].pruned.correct == plain_correct(prepare(subject, graph, reports[0].recipe).model, subject.task, 128)
+    assert reports[0].pruned.correct == plain_correct(
+        prepare(subject, graph, reports[0].recipe).model, subject.task, 128
+    )
     assert "deflate" not in looks[2].pruned.size_bytes and "deflate" in looks[3].pruned.size_bytes
     assert {r.pruned.params for r in reports} == {reports[-1].pruned.params}
 
@@ -142,7 +161,11 @@ def test_between_two_looks_there_are_places_to_stop_at():
     split = subject.task.split("tuning")
     many = replace(split, inputs=split.inputs.repeat(5, 1, 1, 1), targets=split.targets.repeat(5))
     task = replace(subject.task, load_split=lambda name: many, fingerprint="five times")
-    reports = list(stream(replace(subject, task=task), graph, Recipe(channels={"conv2": 0.5}), replace(QUICK, samples=2000)))
+    reports = list(
+        stream(
+            replace(subject, task=task), graph, Recipe(channels={"conv2": 0.5}), replace(QUICK, samples=2000)
+        )
+    )
     seen = [r.pruned.samples for r in reports if r.stage == "live"]
     assert seen == sorted(seen) and set(seen) == {128, 256, 512, 1024, 2000} and len(seen) > 8
     assert reports[-1].pruned.samples == 2000
@@ -150,10 +173,15 @@ def test_between_two_looks_there_are_places_to_stop_at():
 
 def test_latency_comes_last():
     subject, graph = loaded("digits-mlp")
-    reports = list(stream(subject, graph, Recipe(channels={"hidden1": 0.5}), replace(QUICK, latency=True, samples=64)))
+    reports = list(
+        stream(subject, graph, Recipe(channels={"hidden1": 0.5}), replace(QUICK, latency=True, samples=64))
+    )
     measured = [r.pruned.latency_ms is not None for r in reports]
     assert measured == sorted(measured) and measured[-1] and not measured[1]
-    assert set(reports[-1].pruned.latency_ms) == {"median", "p10", "p90", "batch"} and reports[-1].speed_up["low"] > 0
+    assert (
+        set(reports[-1].pruned.latency_ms) == {"median", "p10", "p90", "batch"}
+        and reports[-1].speed_up["low"] > 0
+    )
 
 
 def test_latency_is_known_by_widths_and_zeros_alone_are_the_dense_model(monkeypatch):
@@ -166,14 +194,19 @@ def test_latency_is_known_by_widths_and_zeros_alone_are_the_dense_model(monkeypa
     assert again.pruned.latency_ms == first.pruned.latency_ms and again.speed_up == first.speed_up
     zeros = prune(subject, graph, Recipe(weights={"hidden1": 0.5}), quick)
     assert zeros.pruned.latency_ms == zeros.baseline.latency_ms and zeros.speed_up is None
-    assert any("zeros alone" in note for note in zeros.notes) and not any("zeros alone" in note for note in again.notes)
+    assert any("zeros alone" in note for note in zeros.notes) and not any(
+        "zeros alone" in note for note in again.notes
+    )
 
 
 def test_the_dense_model_is_evaluated_once(monkeypatch):
     subject, graph = loaded("digits-cnn")
     dense = list(baseline(subject, graph, QUICK, 450))[-1]
     seen = []
-    counted = lambda model, *args, **kwargs: seen.append(model) or evaluate(model, *args, **kwargs)  # noqa: E731
+
+    def counted(model, *args, **kwargs):
+        return seen.append(model) or evaluate(model, *args, **kwargs)
+
     monkeypatch.setattr(engine, "evaluate", counted)
     assert torch.equal(list(baseline(subject, graph, QUICK, 200))[-1].correct, dense.correct[:200])
     monkeypatch.setattr(engine, "prepare", lambda *args: pytest.fail("the dense model was built again"))
@@ -198,7 +231,7 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
         (Size(1, 10**6, 1, 2**30), 1, 16),  # the memory holds no more
         (Size(1), 128, 128),
     ],
-)  # fmt: skip
+)
 def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatch):
     monkeypatch.setattr(engine, "size_of", lambda model, example: size)
     subject = SUBJECTS["digits-mlp"]
@@ -206,12 +239,18 @@ def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatc
     assert batch <= engine.fitting_batch(subject, "cuda") <= 1024
 
 
-# --------------------------------------------------------------------------- what is refused, and what is missing
+# --------------------------------------------------------------------------- what is refused, and what is
+# missing
 
 
-@pytest.mark.parametrize(("conditions", "error"), [
-    (Conditions(split="nope"), UnknownNameError), (Conditions(samples=0), ExplorerError), (Conditions(samples=-3), ExplorerError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("conditions", "error"),
+    [
+        (Conditions(split="nope"), UnknownNameError),
+        (Conditions(samples=0), ExplorerError),
+        (Conditions(samples=-3), ExplorerError),
+    ],
+)
 def test_conditions_that_cannot_be_met_are_refused(conditions, error):
     with pytest.raises(error) as caught:
         prune(*loaded("digits-mlp"), Recipe(), conditions)
@@ -270,7 +309,9 @@ def test_allocate_respects_locked_parts():
     recipe = Recipe(channels={"conv1": 0.1, "conv2": 0.2})
     made = allocate(subject, graph, recipe, "uniform", 0.5, "channel", frozenset({"conv1"}))
     assert made.channels == {"conv1": 0.1, "conv2": 0.5, "conv3": 0.5}
-    everywhere = allocate(subject, graph, made, "global_threshold", 0.5, "channel", frozenset({"conv1", "conv2"}))
+    everywhere = allocate(
+        subject, graph, made, "global_threshold", 0.5, "channel", frozenset({"conv1", "conv2"})
+    )
     assert everywhere.channels["conv1"] == 0.1 and everywhere.channels["conv2"] == 0.5
     weights = allocate(subject, graph, recipe, "uniform", 0.5, "weight", frozenset({"fc"}))
     assert "fc" not in weights.weights and weights.channels == recipe.channels
@@ -284,15 +325,26 @@ def test_a_part_of_which_all_but_one_goes_is_a_valid_ratio():
 def test_recalibration_changes_norm_statistics_only():
     subject, graph = loaded("digits-cnn")
     recipe = Recipe(channels={"conv2": 0.5})
-    plain, repaired = prepare(subject, graph, recipe), prepare(subject, graph, replace(recipe, after="bn_recalibration"))
+    plain, repaired = (
+        prepare(subject, graph, recipe),
+        prepare(subject, graph, replace(recipe, after="bn_recalibration")),
+    )
     before, after = plain.model.state_dict(), repaired.model.state_dict()
     changed = {key for key in before if not torch.equal(before[key], after[key])}
-    assert changed == {f"bn{i}.{leaf}" for i in (1, 2, 3) for leaf in ("running_mean", "running_var", "num_batches_tracked")}
+    assert changed == {
+        f"bn{i}.{leaf}" for i in (1, 2, 3) for leaf in ("running_mean", "running_var", "num_batches_tracked")
+    }
     assert repaired.notes == ("3 norms recalibrated on training images.",) and plain.notes == ()
 
 
 def test_recalibration_says_when_there_is_nothing_to_do():
     subject, graph = loaded("digits-mlp")
-    assert "no batch norms" in prepare(subject, graph, Recipe(channels={"hidden1": 0.5}, after="bn_recalibration")).notes[0]
+    assert (
+        "no batch norms"
+        in prepare(subject, graph, Recipe(channels={"hidden1": 0.5}, after="bn_recalibration")).notes[0]
+    )
     bare = odd("chain")
-    assert "no training data" in prepare(bare, analyse(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
+    assert (
+        "no training data"
+        in prepare(bare, analyse(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
+    )

@@ -22,7 +22,11 @@ def _files(root: Path, texts: dict[str, str]) -> None:
     [
         ({"cpu.max": "max 100000\n"}, "0::/\n", None),
         ({"cpu.max": "150000 100000\n"}, "0::/\n", 1.5),
-        ({"a/cpu.max": "400000 100000\n", "a/b/cpu.max": "max 100000\n"}, "0::/a/b\n", 4.0),  # a parent binds its children
+        (
+            {"a/cpu.max": "400000 100000\n", "a/b/cpu.max": "max 100000\n"},
+            "0::/a/b\n",
+            4.0,
+        ),  # a parent binds its children
         ({"a/cpu.max": "400000 100000\n", "a/b/cpu.max": "200000 100000\n"}, "0::/a/b\n", 2.0),
         ({"other/cpu.max": "100000 100000\n"}, "0::/a/b\n", None),  # the quota of somebody else
         ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, "1:cpu:/\n", None),
@@ -46,7 +50,9 @@ def test_no_control_groups_means_no_quota(tmp_path):
     assert quota_cores(tmp_path / "none", tmp_path / "none either") is None
 
 
-@pytest.mark.parametrize(("quota", "threads"), [(None, 7), (100.0, 7), (4.0, 3), (2.9, 1), (1.0, 1), (0.5, 1)])
+@pytest.mark.parametrize(
+    ("quota", "threads"), [(None, 7), (100.0, 7), (4.0, 3), (2.9, 1), (1.0, 1), (0.5, 1)]
+)
 def test_one_core_is_left_to_others(monkeypatch, quota, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(module, "quota_cores", lambda: quota)
@@ -83,7 +89,16 @@ def test_an_unknown_device_lists_the_known():
 def test_environment_is_plain_and_complete():
     found = environment("cpu")
     assert json.loads(json.dumps(found)) == found
-    assert set(found) == {"device", "device_name", "threads", "cpu_count", "torch", "python", "explorer", "system"}
+    assert set(found) == {
+        "device",
+        "device_name",
+        "threads",
+        "cpu_count",
+        "torch",
+        "python",
+        "explorer",
+        "system",
+    }
     assert found["device"] == "cpu"
     assert found["threads"] == torch.get_num_threads()
     assert found["torch"] == torch.__version__

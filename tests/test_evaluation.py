@@ -26,7 +26,9 @@ class Counting(nn.Module):
 
 
 def numbered(samples: int) -> Split:
-    return Split(torch.arange(samples, dtype=torch.float32).view(-1, 1), torch.zeros(samples, dtype=torch.long))
+    return Split(
+        torch.arange(samples, dtype=torch.float32).view(-1, 1), torch.zeros(samples, dtype=torch.long)
+    )
 
 
 def last(*args, **kwargs) -> Tally:
@@ -52,7 +54,9 @@ def test_every_sample_is_seen_once_in_order():
 
 
 def test_looks_that_are_no_multiples_of_the_batch_are_met_exactly():
-    assert {100, 300, 900} <= {len(t) for t in evaluate(Counting(), numbered(900), Normalisation(), [100, 300, 900])}
+    assert {100, 300, 900} <= {
+        len(t) for t in evaluate(Counting(), numbered(900), Normalisation(), [100, 300, 900])
+    }
     assert max(len(batch) for batch in _batches([900])) == batch_size("cpu")
 
 
@@ -67,7 +71,9 @@ def test_start_continues_and_runs_later_samples_only():
     whole = last(Counting(), numbered(600), Normalisation(), [600])
     continued = last(model, numbered(600), Normalisation(), [600], start=whole.first(256))
     assert model.batches[0][0] == 256 and sum(map(len, model.batches)) == 344
-    assert torch.equal(continued.predictions, whole.predictions) and torch.equal(continued.correct, whole.correct)
+    assert torch.equal(continued.predictions, whole.predictions) and torch.equal(
+        continued.correct, whole.correct
+    )
 
 
 def test_nothing_left_to_do_yields_nothing():
@@ -79,7 +85,10 @@ def test_nothing_left_to_do_yields_nothing():
 def test_out_of_memory_halves_the_batch_goes_on_and_says_so():
     model, notes = Counting(limit=50), []
     tally = last(model, numbered(300), Normalisation(), [300], notes=notes.append)
-    assert notes == ["Device memory ran out: evaluated in batches of 64.", "Device memory ran out: evaluated in batches of 32."]
+    assert notes == [
+        "Device memory ran out: evaluated in batches of 64.",
+        "Device memory ran out: evaluated in batches of 32.",
+    ]
     assert list(chain(*model.batches)) == list(range(300)) and max(map(len, model.batches)) == 32
     assert torch.equal(tally.correct, last(Counting(), numbered(300), Normalisation(), [300]).correct)
 

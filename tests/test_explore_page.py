@@ -37,8 +37,10 @@ def test_the_page_shows_the_dense_model():
     card = json.loads((paths.sample_models() / "cards" / f"{MODEL}.json").read_text(encoding="utf-8"))
     assert shown["Held-out accuracy"] == f"{card['held_out']['accuracy'] * 100:.1f} %"
     assert list(charts(page)) == [
-        "How large the weights of each layer are", "Weights of conv1 by magnitude", "Magnitudes of the weights of conv1",
-    ]  # fmt: skip
+        "How large the weights of each layer are",
+        "Weights of conv1 by magnitude",
+        "Magnitudes of the weights of conv1",
+    ]
     assert all("removed" not in names(spec) for spec in charts(page).values())
 
 

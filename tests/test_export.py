@@ -60,7 +60,9 @@ def recipe_of(kind, graph):
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    """(model, kind) -> what the Report counted, what the plain loop counted, the bytes of the zip, the Report."""
+    """(model, kind) -> what the Report counted, what the plain loop counted, the bytes of the zip, the
+    Report.
+    """
     folder = tmp_path_factory.mktemp("exports")
     made = {}
     for name in TRAINED:
@@ -73,7 +75,9 @@ def shipped(tmp_path_factory):
             packed = export(subject, graph, recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
             made[name, kind] = packed, prune(subject, graph, recipe, Conditions(samples, latency=False))
-    done = subprocess.run([sys.executable, "-c", PLAIN_LOOP], cwd=folder, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_LOOP], cwd=folder, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     return {key: (report, counts[" ".join(key)], packed) for key, (packed, report) in made.items()}
@@ -150,7 +154,9 @@ def test_every_format_has_a_file_ending_and_a_media_type():
     for name, exporter in EXPORTERS.items():
         assert exporter.traits["extension"].startswith(".") and "/" in exporter.traits["media_type"], name
         assert exporter.tooltip
-    with pytest.raises(UnknownNameError, match=r"No export format named 'jpeg'\. Available: safetensors, recipe_json"):
+    with pytest.raises(
+        UnknownNameError, match=r"No export format named 'jpeg'\. Available: safetensors, recipe_json"
+    ):
         export(load("digits-mlp"), analyse(load("digits-mlp")), Recipe(), "jpeg")
 
 
@@ -187,7 +193,9 @@ def test_tied_weights_are_stored_once_and_read_twice(tmp_path):
     assert torch.allclose(model(x), subject.model(x))
     assert set(subject.model.state_dict()) <= set(model.state_dict())
     assert torch.equal(model.unused, subject.model.unused)
-    assert (tmp_path / "model.safetensors").stat().st_size == prepare(subject, graph, Recipe()).static.size_bytes["dense"]
+    assert (tmp_path / "model.safetensors").stat().st_size == prepare(
+        subject, graph, Recipe()
+    ).static.size_bytes["dense"]
 
 
 class TwoAnswers(nn.Module):
@@ -227,7 +235,9 @@ def traced(function):
 
 
 def test_an_operator_without_a_plain_description_is_refused():
-    with pytest.raises(ExplorerError, match=r"Operator .*relu.* cannot be described; choose another export format"):
+    with pytest.raises(
+        ExplorerError, match=r"Operator .*relu.* cannot be described; choose another export format"
+    ):
         describe(traced(nn.functional.relu))
     assert describe(traced(torch.ops.aten.relu.default))["nodes"][0]["target"] == "relu.default"
 
@@ -276,7 +286,12 @@ def test_a_crafted_architecture_calls_nothing_but_modules_and_operators():
             PrunedModel(about(nodes=[step("aten", name, [{"node": "x"}])]), {})(torch.zeros(1))
     with pytest.raises(ValueError, match="'load', which is no type of numbers"):
         PrunedModel(about(nodes=[step("aten", "relu.default", [{"torch": "load"}])]), {})(torch.zeros(1))
-    assert PrunedModel(about(nodes=[step("operator", "add", [{"node": "x"}, 1])], output={"node": "y"}), {})(torch.ones(1)) == 2
+    assert (
+        PrunedModel(about(nodes=[step("operator", "add", [{"node": "x"}, 1])], output={"node": "y"}), {})(
+            torch.ones(1)
+        )
+        == 2
+    )
 
 
 def test_the_value_of_an_export_is_what_exporters_take():

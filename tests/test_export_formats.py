@@ -1,4 +1,6 @@
-"""What each other format holds: the same model, counted by its own runtime; tables and pages that foreign text cannot break."""
+"""What each other format holds: the same model, counted by its own runtime; tables and pages that foreign
+text cannot break.
+"""
 
 import csv as csv_module
 import io
@@ -51,7 +53,9 @@ print(json.dumps(counts))
 
 def recipe_of(graph):
     profile = graph.profile
-    return Recipe(channels=dict.fromkeys(profile.free_groups, 0.1), weights=dict.fromkeys(profile.prunable_layers, 0.2))
+    return Recipe(
+        channels=dict.fromkeys(profile.free_groups, 0.1), weights=dict.fromkeys(profile.prunable_layers, 0.2)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +82,13 @@ def test_the_python_file_counts_what_the_report_says(counted, tmp_path):
     for name, (subject, graph, recipe, _, split) in counted.items():
         (tmp_path / f"{name}.py").write_bytes(export(subject, graph, recipe, "python_snippet"))
         np.savez(tmp_path / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
-    done = subprocess.run([sys.executable, "-c", PLAIN_LOOP], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_LOOP], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {name: report.pruned.correct for name, (_, _, _, report, _) in counted.items()}
+    assert json.loads(done.stdout) == {
+        name: report.pruned.correct for name, (_, _, _, report, _) in counted.items()
+    }
 
 
 def run_file(text, name="pruned.py"):
@@ -92,13 +100,20 @@ def run_file(text, name="pruned.py"):
 def test_the_python_file_reads_like_code_and_names_only_what_differs():
     subject = load("digits-cnn")
     text = export(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode()
-    assert "put(self, 'conv1', nn.Conv2d(in_channels=1, out_channels=8, kernel_size=(3, 3), padding=(1, 1), bias=False))" in text
+    assert (
+        "put(self, 'conv1', nn.Conv2d(in_channels=1, out_channels=8, kernel_size=(3, 3), padding=(1, 1), "
+        "bias=False))" in text
+    )
     assert "        bn1 = self.bn1(conv1); del conv1\n" in text
-    assert export(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
+    assert (
+        export(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
+    )
 
 
 class Odd(nn.Module):
-    """Tied weights, a loose parameter, a buffer, an infinite constant, a scalar buffer, names that Python knows."""
+    """Tied weights, a loose parameter, a buffer, an infinite constant, a scalar buffer, names that Python
+    knows.
+    """
 
     def __init__(self):
         super().__init__()
@@ -142,8 +157,18 @@ def test_the_python_file_keeps_tied_weights_constants_and_hostile_names():
 )
 def test_a_crafted_graph_becomes_no_other_code(node):
     nodes = [node | {"args": [], "kwargs": {}, "last_use_of": []}]
-    described = {"model": "m", "input": {}, "classes": None, "recipe": {}, "tied": {}, "modules": {}, "tensors": {},
-                 "inputs": ["x"], "nodes": nodes, "output": {"node": "x"}}  # fmt: skip
+    described = {
+        "model": "m",
+        "input": {},
+        "classes": None,
+        "recipe": {},
+        "tied": {},
+        "modules": {},
+        "tensors": {},
+        "inputs": ["x"],
+        "nodes": nodes,
+        "output": {"node": "x"},
+    }
     with pytest.raises(ExplorerError, match="cannot be written as code"):
         python_snippet.source(described, {})
 
@@ -151,7 +176,9 @@ def test_a_crafted_graph_becomes_no_other_code(node):
 def test_a_large_model_or_one_without_a_graph_is_no_python_file(monkeypatch):
     subject = load("digits-mlp")
     monkeypatch.setattr(python_snippet, "LARGEST", 1000)
-    with pytest.raises(ExplorerError, match=r"26,736 bytes of weights are too many for a Python file \(at most 1,000\)"):
+    with pytest.raises(
+        ExplorerError, match=r"26,736 bytes of weights are too many for a Python file \(at most 1,000\)"
+    ):
         export(subject, analyse(subject), Recipe(), "python_snippet")
     blind = ModelGraph(ModelProfile(analyse(subject).profile.layers, (), 6570, 6464, "no graph"))
     with pytest.raises(ExplorerError, match="has no graph, so its layers cannot be written as code"):
@@ -220,7 +247,9 @@ def test_onnx_is_refused_where_its_answers_differ(counted, monkeypatch):
     onnx_packages()
     monkeypatch.setattr(onnx_format, "parity", lambda written, model, questions: 0.02)
     subject = load("digits-mlp")
-    with pytest.raises(ExplorerError, match=r"ONNX Runtime's answers differ by 2\.0e-02 .* choose another format"):
+    with pytest.raises(
+        ExplorerError, match=r"ONNX Runtime's answers differ by 2\.0e-02 .* choose another format"
+    ):
         export(subject, analyse(subject), Recipe(), "onnx")
 
 
@@ -255,9 +284,18 @@ HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
 def hostile(report):
-    layer, part = replace(report.layers[0], name=HOSTILE), replace(report.parts[0], name="=cmd|' /C calc'!A0", reason="@SUM(1)")
+    layer, part = (
+        replace(report.layers[0], name=HOSTILE),
+        replace(report.parts[0], name="=cmd|' /C calc'!A0", reason="@SUM(1)"),
+    )
     about = dict(report.subject) | {"name": HOSTILE}
-    return replace(report, layers=(layer, *report.layers[1:]), parts=(part, *report.parts[1:]), subject=about, notes=(HOSTILE,))
+    return replace(
+        report,
+        layers=(layer, *report.layers[1:]),
+        parts=(part, *report.parts[1:]),
+        subject=about,
+        notes=(HOSTILE,),
+    )
 
 
 def test_formulas_become_text(counted):
@@ -272,12 +310,17 @@ def test_the_report_is_one_page_with_every_number_and_no_address(counted):
     text = export(subject, graph, recipe, "html_report", report=report).decode()
     assert verdict(report).split(" %")[0] in text and "points" in verdict(report)
     measured = report.pruned
-    assert f"{measured.accuracy * 100:.1f} %" in text and f"{measured.samples:,} of {report.total_samples:,}" in text
+    assert (
+        f"{measured.accuracy * 100:.1f} %" in text
+        and f"{measured.samples:,} of {report.total_samples:,}" in text
+    )
     assert f"{measured.params:,}" in text and f"{measured.size_bytes['deflate']:,}" in text
     assert all(sentence.split(":")[0] in text for sentence in who_gains(recipe))
     assert text.count("<div id=") >= 4 and "default-src 'none'" in text
     page = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
-    assert not re.search(r"(src|href)=|@import", page), "nothing is fetched; the policy in the head forbids it too"
+    assert not re.search(r"(src|href)=|@import", page), (
+        "nothing is fetched; the policy in the head forbids it too"
+    )
 
 
 def test_foreign_text_is_no_markup_in_the_report(counted):
@@ -307,5 +350,8 @@ def test_who_gains_follows_from_what_was_removed():
     assert who_gains(Recipe()) == (UNCHANGED,)
     assert who_gains(Recipe(channels={"a": 0.5})) == (EVERYWHERE,)
     assert who_gains(Recipe(weights={"a": 0.5})) == (STORAGE_ONLY,)
-    assert who_gains(Recipe(channels={"a": 0.5}, weights={"a": 0.5}, pattern="2:4")) == (EVERYWHERE, TWO_OF_FOUR)
+    assert who_gains(Recipe(channels={"a": 0.5}, weights={"a": 0.5}, pattern="2:4")) == (
+        EVERYWHERE,
+        TWO_OF_FOUR,
+    )
     assert "1:4" in who_gains(Recipe(weights={"a": 0.75}, pattern="1:4"))[0]

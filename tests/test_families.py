@@ -1,7 +1,9 @@
-"""Published architectures, one of each kind and with random weights: pruned, proven, and as small as counted elsewhere.
+"""Published architectures, one of each kind and with random weights: pruned, proven, and as small as counted
+elsewhere.
 
-The numbers of parameters at ratio 0.5 are those that Torch-Pruning 1.6.1 leaves (l1, classifier spared); it does not know how to
-shuffle channels or to cut the transformers here, so theirs are our own, to be noticed when they change.
+The numbers of parameters at ratio 0.5 are those that Torch-Pruning 1.6.1 leaves (l1, classifier spared); it
+does not know how to shuffle channels or to cut the transformers here, so theirs are our own, to be noticed
+when they change.
 """
 
 from importlib.util import find_spec

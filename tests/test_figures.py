@@ -8,7 +8,13 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from explorer.distributions import GroupImportance, WeightHistogram, channel_importance, weight_histogram, weight_image
+from explorer.distributions import (
+    GroupImportance,
+    WeightHistogram,
+    channel_importance,
+    weight_histogram,
+    weight_image,
+)
 from explorer.figures import standalone
 from explorer.figures.accuracy_curve import AXES, accuracy_curve
 from explorer.figures.channel_importance import channel_importance as importance_figure
@@ -34,7 +40,9 @@ OUTCOMES = (
 WEIGHTS = {"conv1": torch.tensor([[0.1, -0.2], [0.3, 1.0]]), "fc": torch.tensor([[0.01, 0.02]])}
 MASKS = Masks({}, {"conv1": torch.tensor([[False, True], [True, True]])})
 HISTOGRAM = weight_histogram(WEIGHTS, bins=4, masks=MASKS)
-(GROUP,) = channel_importance({"layer1": torch.tensor([3.0, 1.0, 2.0])}, {"layer1": torch.tensor([True, False, True])})
+(GROUP,) = channel_importance(
+    {"layer1": torch.tensor([3.0, 1.0, 2.0])}, {"layer1": torch.tensor([True, False, True])}
+)
 EMPTY_HISTOGRAM = WeightHistogram((0.0, 1.0), "linear", ())
 
 FULL = {
@@ -116,9 +124,12 @@ def test_foreign_names_are_no_markup():
     weights, (group,) = {EVIL: WEIGHTS["conv1"]}, channel_importance({EVIL: torch.tensor([1.0])}, {})
     histogram = weight_histogram(weights, bins=4)
     figures = (
-        weight_distribution(histogram), layer_histogram(histogram, EVIL), importance_figure(group, EVIL, EVIL),
-        weight_heatmap(weight_image(weights[EVIL]), EVIL), layer_costs([replace(OUTCOMES[0], name=EVIL)]),
-    )  # fmt: skip
+        weight_distribution(histogram),
+        layer_histogram(histogram, EVIL),
+        importance_figure(group, EVIL, EVIL),
+        weight_heatmap(weight_image(weights[EVIL]), EVIL),
+        layer_costs([replace(OUTCOMES[0], name=EVIL)]),
+    )
     for figure in figures:
         written = str(figure.to_dict())
         assert "&lt;b&gt;% {x}" in written and "<b>" not in written and "%{x}<" not in written
@@ -138,11 +149,15 @@ def test_the_curve_shows_fractions_accuracy_and_intervals():
     assert own.marker.symbol == "star" and list(own.x) == [60]
 
 
-@pytest.mark.parametrize(("axis", "left"), [("params", 60), ("nonzero_params", 50), ("macs", 25), ("size", 55), ("latency", 50)])
+@pytest.mark.parametrize(
+    ("axis", "left"), [("params", 60), ("nonzero_params", 50), ("macs", 25), ("size", 55), ("latency", 50)]
+)
 def test_each_axis_reads_its_own_amount(axis, left):
     figure = accuracy_curve([REPORT], axis=axis)
     assert figure.data[0].x[0] == pytest.approx(left)
-    assert AXES[axis][0] in figure.layout.title.text and figure.layout.xaxis.title.text.endswith("(% of the dense model)")
+    assert AXES[axis][0] in figure.layout.title.text and figure.layout.xaxis.title.text.endswith(
+        "(% of the dense model)"
+    )
     assert figure.layout.yaxis.title.text == "Accuracy (%)"
 
 
@@ -166,7 +181,9 @@ def test_boxes_are_the_quantiles_and_thresholds_what_is_removed():
     figure = weight_distribution(HISTOGRAM)
     box, cut = figure.data
     assert list(box.y) == ["conv1", "fc"]
-    assert list(box.median) == pytest.approx([0.3, 0.01]) and list(box.upperfence) == pytest.approx([1.0, 0.02])
+    assert list(box.median) == pytest.approx([0.3, 0.01]) and list(box.upperfence) == pytest.approx(
+        [1.0, 0.02]
+    )
     assert list(cut.y) == ["conv1"] and list(cut.x) == pytest.approx([0.1])
     assert figure.layout.xaxis.type == "log"
 
@@ -217,8 +234,10 @@ def test_importance_is_sorted_with_the_cut_behind_the_last_kept():
 def test_what_was_chosen_by_hand_is_hatched():
     figure = importance_figure(GROUP, "l1", by_hand=(1, 2))
     assert [(bars.name, list(bars.customdata), bars.marker.pattern.shape) for bars in figure.data] == [
-        ("kept", [0], ""), ("kept by hand", [2], "/"), ("removed by hand", [1], "/"),
-    ]  # fmt: skip
+        ("kept", [0], ""),
+        ("kept by hand", [2], "/"),
+        ("removed by hand", [1], "/"),
+    ]
 
 
 def test_a_whole_group_has_no_cut():
@@ -231,21 +250,28 @@ def test_costs_before_and_after_on_two_axes():
     by_axis = {(t.xaxis, t.name): (list(t.y), list(t.x)) for t in figure.data}
     names = ["conv1", "fc"]
     assert by_axis == {
-        ("x", "before"): (names, [216, 90]), ("x", "after"): (names, [108, 50]), ("x", "after, not zero"): (names, [54, 50]),
-        ("x2", "before"): (names, [1000, 80]), ("x2", "after"): (names, [500, 40]),
-    }  # fmt: skip
+        ("x", "before"): (names, [216, 90]),
+        ("x", "after"): (names, [108, 50]),
+        ("x", "after, not zero"): (names, [54, 50]),
+        ("x2", "before"): (names, [1000, 80]),
+        ("x2", "after"): (names, [500, 40]),
+    }
     assert figure.layout.xaxis2.title.text == "MACs per sample"
 
 
 def test_costs_leave_out_norms_and_the_small_ones_of_many_and_say_so():
     conv, _, fc = OUTCOMES
-    norm = replace(conv, name="bn", kind="norm", params=14, pruned_params=14, nonzero_params=14, macs=0, pruned_macs=0)
+    norm = replace(
+        conv, name="bn", kind="norm", params=14, pruned_params=14, nonzero_params=14, macs=0, pruned_macs=0
+    )
     figure = layer_costs([conv, norm, fc])
     assert list(figure.data[0].y) == ["conv1", "fc"]
     assert figure.layout.title.subtitle.text == "the norms are left out; shown: 95.6 % of the parameters"
     many = [replace(conv, name=f"conv{place}", params=216 if place % 2 else 1) for place in range(120)]
     layers, words = shown_layers(many)
-    assert [layer.name for layer in layers] == [f"conv{place}" for place in range(1, 120, 2)] and "60 largest of 120" in words
+    assert [layer.name for layer in layers] == [
+        f"conv{place}" for place in range(1, 120, 2)
+    ] and "60 largest of 120" in words
     assert layer_costs(OUTCOMES).layout.title.subtitle.text is None
     whole = [replace(layer, nonzero_params=layer.pruned_params) for layer in OUTCOMES]
     assert {trace.name for trace in layer_costs(whole).data} == {"before", "after"}
@@ -254,7 +280,11 @@ def test_costs_leave_out_norms_and_the_small_ones_of_many_and_say_so():
 def test_a_figure_alone_is_a_titled_page_that_takes_its_colours_from_the_readers_theme():
     text = standalone.page(layer_costs(OUTCOMES), "layers", "a <b> model")
     assert "<title>a &lt;b&gt; model, Where parameters" in text and text.count("<!doctype html>") == 1
-    assert "prefers-color-scheme: dark" in text and "@media print" in text and "http" not in text.partition("</head>")[0]
+    assert (
+        "prefers-color-scheme: dark" in text
+        and "@media print" in text
+        and "http" not in text.partition("</head>")[0]
+    )
 
 
 def test_sizes_in_each_format_that_was_measured():

@@ -1,4 +1,6 @@
-"""Files that were made to do harm: each is refused in one sentence or loads as plain data; none runs code or fills the memory."""
+"""Files that were made to do harm: each is refused in one sentence or loads as plain data; none runs code or
+fills the memory.
+"""
 
 import ast
 import io
@@ -84,8 +86,19 @@ def entry(shape, start, end, dtype="F32"):
 # --------------------------------------------------------------------------- the program's own promises
 
 
-CALLS = {("torch", "load"), ("export", "load"), ("pickle", "load"), ("pickle", "loads"), ("np", "load"), ("jit", "load"),
-         ("hub", "load"), ("yaml", "load"), ("os", "system"), ("marshal", "loads"), ("joblib", "load")}  # fmt: skip
+CALLS = {
+    ("torch", "load"),
+    ("export", "load"),
+    ("pickle", "load"),
+    ("pickle", "loads"),
+    ("np", "load"),
+    ("jit", "load"),
+    ("hub", "load"),
+    ("yaml", "load"),
+    ("os", "system"),
+    ("marshal", "loads"),
+    ("joblib", "load"),
+}
 SAFE = {("torch", "load"): ("weights_only", True), ("np", "load"): ("allow_pickle", False)}
 
 
@@ -99,7 +112,10 @@ def risky_calls(source):
             yield ("builtins", node.func.id), given
         if isinstance(node.func, ast.Attribute):
             owner = node.func.value
-            name = (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", ""), node.func.attr)
+            name = (
+                owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", ""),
+                node.func.attr,
+            )
             if name in CALLS:
                 yield name, given
 
@@ -112,11 +128,17 @@ def is_given(wanted, given):
 @pytest.mark.parametrize(
     "source, is_safe",
     [
-        ("torch.export.load(f)", False), ("torch.load(f)", False), ("torch.load(f, weights_only=True)", True),
-        ("np.load(f)", False), ("np.load(f, allow_pickle=False)", True), ("pickle.load(f)", False), ("eval(x)", False),
-        ("torch.export.export(m)", True), ("json.loads(x)", True),
+        ("torch.export.load(f)", False),
+        ("torch.load(f)", False),
+        ("torch.load(f, weights_only=True)", True),
+        ("np.load(f)", False),
+        ("np.load(f, allow_pickle=False)", True),
+        ("pickle.load(f)", False),
+        ("eval(x)", False),
+        ("torch.export.export(m)", True),
+        ("json.loads(x)", True),
     ],
-)  # fmt: skip
+)
 def test_a_risky_call_is_seen(source, is_safe):
     assert all(name in SAFE and is_given(SAFE[name], given) for name, given in risky_calls(source)) is is_safe
 
@@ -125,7 +147,9 @@ def test_a_risky_call_is_seen(source, is_safe):
 def test_no_module_opens_files_that_can_run_code(folder):
     for path in (ROOT / folder).rglob("*.py"):
         for name, given in risky_calls(path.read_text(encoding="utf-8")):
-            assert name in SAFE and is_given(SAFE[name], given), f"{path.name} calls {'.'.join(name)} with {given}"
+            assert name in SAFE and is_given(SAFE[name], given), (
+                f"{path.name} calls {'.'.join(name)} with {given}"
+            )
 
 
 # --------------------------------------------------------------------------- programs and pickles
@@ -137,20 +161,25 @@ def test_a_crafted_exported_program_is_refused_by_its_name(tmp_path, canary, mon
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("archive_format", "pt2")
         file.writestr("serialized_example_inputs.pt", pickle.dumps(Crafted(canary)))
-    assert "is an exported program, which can run code when it is opened, so it is never loaded" in one_sentence(
-        load, MLP, checkpoint=str(path)
+    assert (
+        "is an exported program, which can run code when it is opened, so it is never loaded"
+        in one_sentence(load, MLP, checkpoint=str(path))
     )
     assert "files of models are not opened" in one_sentence(load, str(path))
     assert "is damaged or holds more than tensors" in one_sentence(conversion.read_pt, path)
 
 
-@pytest.mark.parametrize("content", [lambda c: c, lambda c: {"state_dict": {"a": torch.zeros(1), "b": c}}, lambda c: [c]])
+@pytest.mark.parametrize(
+    "content", [lambda c: c, lambda c: {"state_dict": {"a": torch.zeros(1), "b": c}}, lambda c: [c]]
+)
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_pickle_with_code_is_not_converted(content, is_zip, tmp_path, canary):
     torch.save(content(Crafted(canary)), tmp_path / "w.pt", _use_new_zipfile_serialization=is_zip)
     said = one_sentence(conversion.read_pt, tmp_path / "w.pt")
-    assert said == ("'w.pt' is damaged or holds more than tensors, which could run code; "
-                    "save model.state_dict() alone and convert that.")  # fmt: skip
+    assert said == (
+        "'w.pt' is damaged or holds more than tensors, which could run code; "
+        "save model.state_dict() alone and convert that."
+    )
 
 
 def test_the_crafted_object_would_run_elsewhere(tmp_path):
@@ -175,7 +204,10 @@ def test_a_pickle_under_any_name_is_no_checkpoint(suffix, tmp_path, canary):
 
 def test_a_packed_archive_is_not_unpacked(tmp_path):
     torch.save({"a": torch.zeros(10)}, tmp_path / "whole.pt")
-    with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+    with (
+        zipfile.ZipFile(tmp_path / "whole.pt") as whole,
+        zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
         for name in whole.namelist():
             bomb.writestr(name, bytes(50_000_000) if name.endswith("data/0") else whole.read(name))
     assert (tmp_path / "w.pt").stat().st_size < 100_000
@@ -188,7 +220,9 @@ def test_a_shape_that_repeats_one_number_is_counted_before_it_is_written_out(tmp
     said = one_sentence(conversion.read_pt, tmp_path / "w.pt")
     assert said == "The tensors of 'w.pt' need 4,000,000,000,000 bytes; up to 17,179,869,184 are converted."
     torch.save({"a": torch.zeros(30)}, tmp_path / "w.pt")
-    assert "need 120 bytes; up to 100 are converted" in one_sentence(conversion.read_pt, tmp_path / "w.pt", limit=100)
+    assert "need 120 bytes; up to 100 are converted" in one_sentence(
+        conversion.read_pt, tmp_path / "w.pt", limit=100
+    )
 
 
 def test_names_of_tensors_choose_no_path(tmp_path, monkeypatch):
@@ -231,7 +265,9 @@ DAMAGED = {
     "a list": header(b"[]"),
     "deeply nested": header(b"[" * 100_000),
     "no UTF-8": header(b"\xff\xfe{}"),
-    "a name twice": header(json.dumps(two())[:-1].encode() + b"," + json.dumps({"a": entry([8], 0, 32)}).encode()[1:], bytes(32)),
+    "a name twice": header(
+        json.dumps(two())[:-1].encode() + b"," + json.dumps({"a": entry([8], 0, 32)}).encode()[1:], bytes(32)
+    ),
     "a shape of text": header(two(a=entry(["x", 2], 0, 16)), bytes(32)),
     "a shape that is no list": header(two(a=entry(7, 0, 16)), bytes(32)),
     "a tensor that is no object": header(two(a=[1]), bytes(32)),
@@ -277,8 +313,14 @@ def test_an_absurd_shape_is_not_the_models(what, tmp_path):
 @pytest.mark.parametrize("what", ["nothing", "cut off in the data", "an archive"])
 def test_an_upload_is_read_as_carefully(what):
     subject = load(MLP)
-    content = DAMAGED[what] if what != "cut off in the data" else safetensors.torch.save(subject.model.state_dict())[:-1]
-    assert one_sentence(upload, subject, content).startswith("'uploaded file' is damaged or not a safetensors file")
+    content = (
+        DAMAGED[what]
+        if what != "cut off in the data"
+        else safetensors.torch.save(subject.model.state_dict())[:-1]
+    )
+    assert one_sentence(upload, subject, content).startswith(
+        "'uploaded file' is damaged or not a safetensors file"
+    )
 
 
 def test_a_header_of_many_names_is_not_parsed(tmp_path):
@@ -320,7 +362,9 @@ def test_weights_that_are_not_finite_load_and_are_not_ranked(bad, tmp_path):
     graph = analyse(subject)
     assert prune(subject, graph, Recipe(), Conditions(samples=20, latency=False)).baseline.samples == 20
     for recipe in (Recipe(channels={"hidden1": 0.5}), Recipe(weights={"hidden1": 0.5})):
-        assert "'hidden1' hold NaN or infinite values, so they cannot be ranked" in one_sentence(decide, subject, graph, recipe)
+        assert "'hidden1' hold NaN or infinite values, so they cannot be ranked" in one_sentence(
+            decide, subject, graph, recipe
+        )
 
 
 # --------------------------------------------------------------------------- folders of transformers
@@ -338,21 +382,37 @@ def classifier(tmp_path):
 @pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed")
 class TestTransformers:
     def test_code_in_the_folder_is_not_run(self, classifier, canary):
-        code = f"import os\nos.mkdir({str(canary)!r})\nfrom transformers import PretrainedConfig, PreTrainedModel\n"
-        code += "class C(PretrainedConfig):\n    model_type = 'mine'\nclass M(PreTrainedModel):\n    config_class = C\n"
+        code = (
+            f"import os\nos.mkdir({str(canary)!r})\nfrom transformers import PretrainedConfig, "
+            "PreTrainedModel\n"
+        )
+        code += (
+            "class C(PretrainedConfig):\n    model_type = 'mine'\nclass M(PreTrainedModel):\n    "
+            "config_class = C\n"
+        )
         (classifier / "mine.py").write_text(code)
         config = json.loads((classifier / "config.json").read_text())
-        links = {"AutoConfig": "mine.C", "AutoModelForImageClassification": "mine.M", "AutoImageProcessor": "mine.M"}
-        (classifier / "config.json").write_text(json.dumps(config | {"model_type": "mine", "auto_map": links}))
+        links = {
+            "AutoConfig": "mine.C",
+            "AutoModelForImageClassification": "mine.M",
+            "AutoImageProcessor": "mine.M",
+        }
+        (classifier / "config.json").write_text(
+            json.dumps(config | {"model_type": "mine", "auto_map": links})
+        )
         assert "needs no code of its own" in one_sentence(load, f"hf:{classifier}")
         (classifier / "config.json").write_text(json.dumps(config | {"auto_map": links}))
-        (classifier / "preprocessor_config.json").write_text(json.dumps({"auto_map": links, "image_processor_type": "mine.M"}))
+        (classifier / "preprocessor_config.json").write_text(
+            json.dumps({"auto_map": links, "image_processor_type": "mine.M"})
+        )
         assert load(f"hf:{classifier}").model.config.model_type == "resnet", "the known architecture is taken"
 
     def test_pickled_weights_are_not_read(self, classifier, canary):
         (classifier / "model.safetensors").unlink()
         torch.save({"a": Crafted(canary)}, classifier / "pytorch_model.bin")
-        assert "takes an image classifier with config.json and model.safetensors" in one_sentence(load, f"hf:{classifier}")
+        assert "takes an image classifier with config.json and model.safetensors" in one_sentence(
+            load, f"hf:{classifier}"
+        )
 
     def test_pickled_weights_under_another_name_are_not_read(self, classifier, canary):
         torch.save({"a": Crafted(canary)}, classifier / "model.safetensors")
@@ -360,11 +420,19 @@ class TestTransformers:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"hidden_sizes": [10**6]}, {"num_channels": 10**9}, {"hidden_sizes": "x"}, {"num_labels": 10**10}, {"x": [{"0": 1e99}]}],
+        [
+            {"hidden_sizes": [10**6]},
+            {"num_channels": 10**9},
+            {"hidden_sizes": "x"},
+            {"num_labels": 10**10},
+            {"x": [{"0": 1e99}]},
+        ],
     )
     def test_absurd_sizes_are_refused_before_they_take_memory(self, classifier, changes):
         config = json.loads((classifier / "config.json").read_text())
-        (classifier / "config.json").write_text(json.dumps({k: v for k, v in config.items() if "label" not in k} | changes))
+        (classifier / "config.json").write_text(
+            json.dumps({k: v for k, v in config.items() if "label" not in k} | changes)
+        )
         one_sentence(load, f"hf:{classifier}")
 
 
@@ -424,7 +492,9 @@ def test_pickled_arrays_run_no_code(tmp_path, canary):
         said = one_sentence(load_data, f"npz:{tmp_path / 'd.npz'}", GREY)
         assert said == f"'{name}' in 'd.npz' holds Python objects, which could run code; store plain numbers."
     (tmp_path / "d.npz").write_bytes(pickle.dumps(Crafted(canary)))
-    assert "'d.npz' is damaged or not an .npz file" in one_sentence(load_data, f"npz:{tmp_path / 'd.npz'}", GREY)
+    assert "'d.npz' is damaged or not an .npz file" in one_sentence(
+        load_data, f"npz:{tmp_path / 'd.npz'}", GREY
+    )
 
 
 def test_a_bomb_of_arrays_is_refused_by_its_header(tmp_path):
@@ -438,14 +508,19 @@ def test_a_bomb_of_arrays_is_refused_by_its_header(tmp_path):
         file.writestr("y.npy", GOOD["y"])
         info = zipfile.ZipInfo("x.npy")
         file.writestr(info, body)
-        info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, len(start) + claimed - 2**32  # 32 bits of the directory
+        info.compress_type, info.file_size = (
+            zipfile.ZIP_DEFLATED,
+            len(start) + claimed - 2**32,
+        )  # 32 bits of the directory
     one_sentence(load_data, source, GREY)
     assert path.stat().st_size < 10_000
 
 
 def test_large_claims_are_refused_before_memory_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr("explorer.data.arrays.MAX_BYTES", 10)
-    assert "needs 64 bytes; up to 10 are read" in one_sentence(load_data, npz(tmp_path / "d.npz", **GOOD), GREY)
+    assert "needs 64 bytes; up to 10 are read" in one_sentence(
+        load_data, npz(tmp_path / "d.npz", **GOOD), GREY
+    )
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
@@ -456,7 +531,10 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(b"\n" + bytes(20)) + 10] = 1
     path.write_bytes(content)
-    read = lambda: load_data(f"npz:{path}", GREY).split("tuning")  # noqa: E731
+
+    def read():
+        return load_data(f"npz:{path}", GREY).split("tuning")
+
     assert one_sentence(read) == "'x' in 'd.npz' is damaged; write the file again with numpy.savez."
 
 
@@ -558,7 +636,9 @@ def bomb(what, tmp_path):
         torch.save({str(k): torch.zeros(1).expand(10**10) for k in range(5)}, path)
     if what == "picture":
         (path / "class").mkdir(parents=True)
-        Image.new("1", (20_000, 10_000)).save(path / "class" / "1.png")  # 25 kB that unpack to 200 million pixels
+        Image.new("1", (20_000, 10_000)).save(
+            path / "class" / "1.png"
+        )  # 25 kB that unpack to 200 million pixels
         Image.new("1", (20_000, 10_000)).save(path / "class" / "2.png")
     if what == "bytes":  # a pickle that asks for a bytearray of a tenth of a terabyte
         path.write_bytes(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.")
@@ -600,17 +680,28 @@ print("peak", next(line.split()[1] for line in open("/proc/self/status") if line
     assert int(said[-1].split()[1]) < 1_500_000, "kilobytes"
 
 
-# --------------------------------------------------------------------------- names that are not what they seem
+# --------------------------------------------------------------------------- names that are not what they
+# seem
 
 
-NAMES = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "=cmd|' /C calc'!A0", "@SUM(1)", "-1+1", "+1",
-         '"]; evil [label="x', "$\\x$"]  # fmt: skip
+NAMES = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "=cmd|' /C calc'!A0",
+    "@SUM(1)",
+    "-1+1",
+    "+1",
+    '"]; evil [label="x',
+    "$\\x$",
+]
 LAYERS = [name for name in NAMES if not set(name) & set("\"'\\")]
 
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
-    """A model with layers under such names, but for quotes and backslashes: torch.fx writes names into the code it makes."""
+    """A model with layers under such names, but for quotes and backslashes: torch.fx writes names into the
+    code it makes.
+    """
     path = tmp_path_factory.mktemp("named") / "named.py"
     path.write_text(f"import torch\nfrom torch import nn\nNAMES = {LAYERS!r}\ninput_shape = (6,)\n" + NAMED)
     return load(f"{path}:Named")
@@ -640,7 +731,11 @@ def test_layers_of_any_name_are_analysed_and_pruned(named):
 def test_no_cell_of_a_table_is_a_formula(named):
     profile = analyse(named).profile
     for frame in (tables.layers(profile), tables.groups(profile)):
-        cells = pd.read_csv(io.StringIO(tables.to_csv(frame)), dtype=str, keep_default_na=False).to_numpy().ravel()
+        cells = (
+            pd.read_csv(io.StringIO(tables.to_csv(frame)), dtype=str, keep_default_na=False)
+            .to_numpy()
+            .ravel()
+        )
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 

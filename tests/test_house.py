@@ -68,7 +68,10 @@ def test_imports_are_seen_wherever_they_stand(source, expected):
 
 
 def test_there_is_something_to_check():
-    assert len(MODULES) > 40 and {area(path) for path in MODULES} >= FOUNDATION | SOURCES | PLUGINS | VIEWS | FRONT
+    assert (
+        len(MODULES) > 40
+        and {area(path) for path in MODULES} >= FOUNDATION | SOURCES | PLUGINS | VIEWS | FRONT
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -99,14 +102,25 @@ def test_only_the_front_knows_pandas_plotly_and_streamlit(path):
 
 def test_importing_the_package_and_the_core_loads_no_user_interface():
     code = (
-        "import sys, explorer, explorer.engine, explorer.exporters; print(*{'streamlit', 'plotly', 'pandas'} & set(sys.modules))"
+        "import sys, explorer, explorer.engine, explorer.exporters; print(*{'streamlit', 'plotly', "
+        "'pandas'} & set(sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == ""
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.strip()
+        == ""
+    )
 
 
 def test_importing_the_package_alone_does_not_even_load_torch():
     code = "import sys, explorer; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout == "False\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_every_public_name_is_there():
@@ -117,7 +131,9 @@ def test_every_public_name_is_there():
 
 
 def test_session_state_stands_in_one_room():
-    holders = {path.parent for path in [*MODULES, *PAGES] if "session_state" in path.read_text(encoding="utf-8")}
+    holders = {
+        path.parent for path in [*MODULES, *PAGES] if "session_state" in path.read_text(encoding="utf-8")
+    }
     assert holders == {PACKAGE / "ui" / "session"}
 
 
@@ -129,12 +145,16 @@ def test_a_page_is_wiring(path):
     assert ast.get_docstring(ast.parse(text))
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__init__.py"], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.name != "__init__.py"], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_a_module_opens_with_its_idea(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("check", ["ruff check .", "mypy"], ids=["ruff", "mypy"])
+@pytest.mark.parametrize("check", ["ruff check .", "ruff format --check .", "mypy"])
 def test_style_is_clean(check):
-    done = subprocess.run([sys.executable, "-m", *check.split()], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, "-m", *check.split()], cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

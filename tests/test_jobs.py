@@ -194,7 +194,9 @@ def failing(error):
 
 def test_an_explorer_error_is_shown_as_it_is(lanes, caplog):
     lanes.submit("a", "live", 0, failing(ExplorerError("Choose another layer.")))
-    assert lanes.wait("a", "live", TIMEOUT) == JobState(key=0, value=1, error="Choose another layer.", finished=True)
+    assert lanes.wait("a", "live", TIMEOUT) == JobState(
+        key=0, value=1, error="Choose another layer.", finished=True
+    )
     assert not caplog.records
 
 

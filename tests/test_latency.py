@@ -24,13 +24,17 @@ class Recorder(nn.Module):
         return Recorder(self.name, self.calls)
 
     def forward(self, inputs):
-        self.calls.append((self.name, inputs, self.training, torch.is_inference_mode_enabled(), self.convolution.weight))
+        self.calls.append(
+            (self.name, inputs, self.training, torch.is_inference_mode_enabled(), self.convolution.weight)
+        )
         return inputs
 
 
 def _record(example, **options):
     calls: list = []
-    timing = measure({"dense": Recorder("dense", calls), "pruned": Recorder("pruned", calls)}, example, **options)
+    timing = measure(
+        {"dense": Recorder("dense", calls), "pruned": Recorder("pruned", calls)}, example, **options
+    )
     return timing, calls
 
 
@@ -42,7 +46,10 @@ def test_models_take_turns_in_alternating_order_after_a_warm_up():
     names = [call[0] for call in calls]
     assert names[: 2 * WARM_UP_ROUNDS] == ["dense", "pruned"] * WARM_UP_ROUNDS
     assert names[2 * WARM_UP_ROUNDS :] == ["dense", "pruned", "pruned", "dense"] * 3
-    assert {name: len(times) for name, times in timing.times_ms.items()} == {"dense": 6, "pruned": 6}  # warm-up is not counted
+    assert {name: len(times) for name, times in timing.times_ms.items()} == {
+        "dense": 6,
+        "pruned": 6,
+    }  # warm-up is not counted
 
 
 def test_models_run_in_eval_and_inference_mode_with_the_batch_asked_for():
@@ -122,7 +129,9 @@ def test_median_and_percentiles_by_hand():
 
 
 def _noise(seed: int, rounds: int = 30) -> list[float]:
-    return (1 + 0.1 * torch.rand(rounds, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).tolist()
+    return (
+        1 + 0.1 * torch.rand(rounds, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    ).tolist()
 
 
 def test_clear_differences_are_found_in_both_directions():
@@ -170,6 +179,8 @@ def test_times_must_come_in_pairs(dense, pruned):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_times_include_the_work_and_not_just_its_launch():
     big = nn.Sequential(*(nn.Linear(8192, 8192) for _ in range(8)))
-    timing = measure({"big": big, "small": nn.Linear(8192, 8)}, torch.randn(1, 8192), batch=4096, pairs=10, device="cuda")
+    timing = measure(
+        {"big": big, "small": nn.Linear(8192, 8)}, torch.randn(1, 8192), batch=4096, pairs=10, device="cuda"
+    )
     assert latency.faster(timing.times_ms["big"], timing.times_ms["small"]).ratio > 10
     assert timing.environment["device"] == "cuda"

@@ -1,4 +1,6 @@
-"""Ratios by the clock: every set of widths is timed once, alone and together, and what was timed stays on disk."""
+"""Ratios by the clock: every set of widths is timed once, alone and together, and what was timed stays on
+disk.
+"""
 
 import pytest
 from apps import keys, offering, opened, until, words
@@ -23,8 +25,10 @@ pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 SUBJECT = load("digits-cnn")
 GRAPH = analyse(SUBJECT)
 PARAMS = GRAPH.profile.params
-LOSSES = {part: [(r / 10, weight * (r / 10) ** 2) for r in range(1, 10)] for part, weight in
-          (("conv1", 3.0), ("conv2", 1.0), ("conv3", 0.2))}  # fmt: skip
+LOSSES = {
+    part: [(r / 10, weight * (r / 10) ** 2) for r in range(1, 10)]
+    for part, weight in (("conv1", 3.0), ("conv2", 1.0), ("conv3", 0.2))
+}
 HALF = Recipe(channels={"conv2": 0.5, "conv3": 0.5})
 BY_CLOCK = {"params": {"saves": "latency"}, "losses": LOSSES}
 
@@ -53,7 +57,10 @@ def clock(monkeypatch):
 
 def planned(target, **how):
     """The recipe, and how many steps it took."""
-    steps, running = 0, allocated(SUBJECT, GRAPH, Recipe(), "sensitivity_budget", target, "channel", **{**BY_CLOCK, **how})
+    steps, running = (
+        0,
+        allocated(SUBJECT, GRAPH, Recipe(), "sensitivity_budget", target, "channel", **{**BY_CLOCK, **how}),
+    )
     while True:
         try:
             assert isinstance(next(running), Progress)
@@ -72,7 +79,9 @@ def test_the_joint_plan_is_as_fast_as_asked_for_and_no_unit_faster(clock):
     assert left(found) <= 0.5
     assert found.channels["conv3"] > found.channels.get("conv1", 0), "what hurts least goes first"
     units = {group.name: group.units for group in GRAPH.profile.free_groups.values()}
-    less = [found.with_channels(part, max(0.0, ratio - 1 / units[part])) for part, ratio in found.channels.items()]
+    less = [
+        found.with_channels(part, max(0.0, ratio - 1 / units[part])) for part, ratio in found.channels.items()
+    ]
     assert any(left(recipe) > 0.5 for recipe in less)
 
 
@@ -95,12 +104,24 @@ def test_what_is_not_measured_is_asked_for_and_what_cannot_be_saved_is_said(own_
         planned(0.9999)
     layers = {name: [(0.5, 1.0)] for name in GRAPH.profile.prunable_layers}
     with pytest.raises(RecipeError, match=NO_FASTER):
-        allocate(SUBJECT, GRAPH, Recipe(), "sensitivity_budget", 0.5, "weight", params={"saves": "latency"}, losses=layers)
+        allocate(
+            SUBJECT,
+            GRAPH,
+            Recipe(),
+            "sensitivity_budget",
+            0.5,
+            "weight",
+            params={"saves": "latency"},
+            losses=layers,
+        )
 
 
 def test_a_part_that_is_slower_when_it_is_smaller_saves_nothing(clock, monkeypatch):
     true = TimedWidths.share
-    slow = lambda self, widths: 1.2 if [group for group, _ in widths] == ["conv2"] else true(self, widths)  # noqa: E731
+
+    def slow(self, widths):
+        return 1.2 if [group for group, _ in widths] == ["conv2"] else true(self, widths)
+
     monkeypatch.setattr(TimedWidths, "share", slow)
     assert left(planned(0.3)[0]) <= 0.7
 
@@ -125,11 +146,15 @@ def test_a_damaged_line_is_left_out(tmp_path):
 
 
 def test_widths_are_what_the_cut_leaves():
-    assert widths_of(GRAPH.profile, Recipe(channels={"conv2": 0.5, "conv1": 0.001}, round_to=8)) == (("conv2", 16),)
+    assert widths_of(GRAPH.profile, Recipe(channels={"conv2": 0.5, "conv1": 0.001}, round_to=8)) == (
+        ("conv2", 16),
+    )
 
 
 def test_a_real_clock_gives_shares_of_the_dense_model():
-    dense, pruned = (build(SUBJECT, GRAPH, decide(SUBJECT, GRAPH, recipe).masks) for recipe in (Recipe(), HALF))
+    dense, pruned = (
+        build(SUBJECT, GRAPH, decide(SUBJECT, GRAPH, recipe).masks) for recipe in (Recipe(), HALF)
+    )
     steps = latency_costs._share(dense, pruned, SUBJECT.example, "cpu", Progress(0, 1))
     with pytest.raises(StopIteration) as end:
         while True:
@@ -138,14 +163,35 @@ def test_a_real_clock_gives_shares_of_the_dense_model():
 
 
 def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
-    *_, found = accuracy_budget(SUBJECT, GRAPH, Recipe(), 0.9, allocator="sensitivity_budget", looks=2,
-                                conditions=Conditions(samples=50), **BY_CLOCK)  # fmt: skip
+    *_, found = accuracy_budget(
+        SUBJECT,
+        GRAPH,
+        Recipe(),
+        0.9,
+        allocator="sensitivity_budget",
+        looks=2,
+        conditions=Conditions(samples=50),
+        **BY_CLOCK,
+    )
     assert isinstance(found, Budget) and len(found.tried) == 2
 
 
 def test_on_the_command_line(clock, capsys):
-    words = ("prune", "digits-cnn", "--channels", "0.4", "--allocator", "sensitivity_budget", "--saves", "latency", "--samples",
-             "100", "--no-latency", "--device", "cpu")  # fmt: skip
+    words = (
+        "prune",
+        "digits-cnn",
+        "--channels",
+        "0.4",
+        "--allocator",
+        "sensitivity_budget",
+        "--saves",
+        "latency",
+        "--samples",
+        "100",
+        "--no-latency",
+        "--device",
+        "cpu",
+    )
     assert main([*words]) == 0
     assert "conv3" in capsys.readouterr().out
 

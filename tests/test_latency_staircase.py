@@ -15,7 +15,15 @@ from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
 from explorer.job_state import Progress
 from explorer.latency import faster, summary
-from explorer.latency_staircase import Staircase, Step, _edges, _first_units, nearest_fast, staircase, widths_of
+from explorer.latency_staircase import (
+    Staircase,
+    Step,
+    _edges,
+    _first_units,
+    nearest_fast,
+    staircase,
+    widths_of,
+)
 from explorer.loaders import load
 from explorer.semi_structured import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
 from explorer.values import Recipe
@@ -28,14 +36,19 @@ def digits():
 
 
 def noisy(base: float, seed: int) -> list[float]:
-    return (base * (1 + 0.02 * torch.rand(30, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))).tolist()
+    return (
+        base * (1 + 0.02 * torch.rand(30, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+    ).tolist()
 
 
 # --------------------------------------------------------------------------- steps and edges
 
 
 def test_a_staircase_has_an_edge_at_the_widest_width_of_each_step():
-    times = {width: noisy(1.0 if width > 48 else 0.7 if width > 16 else 0.4, width) for width in (8, 16, 24, 32, 48, 56, 64)}
+    times = {
+        width: noisy(1.0 if width > 48 else 0.7 if width > 16 else 0.4, width)
+        for width in (8, 16, 24, 32, 48, 56, 64)
+    }
     assert _edges(times) == {64, 48, 16}
 
 
@@ -59,7 +72,9 @@ def test_widths_by_hand():
     assert widths_of(64)[0] == 1 and widths_of(64)[-1] == 64 and len(widths_of(64)) == 12
 
 
-@pytest.mark.parametrize(("ratio", "snapped"), [(0.0, 0.0), (0.3, 0.25), (0.5, 0.5), (0.95, 0.75), (0.375, 0.25)])
+@pytest.mark.parametrize(
+    ("ratio", "snapped"), [(0.0, 0.0), (0.3, 0.25), (0.5, 0.5), (0.95, 0.75), (0.375, 0.25)]
+)
 def test_snapping_takes_the_closest_edge_and_the_milder_of_two(ratio, snapped):
     assert nearest_fast(ratio, (0.0, 0.25, 0.5, 0.75)) == snapped
     assert nearest_fast(ratio, ()) == ratio
@@ -109,7 +124,13 @@ def test_groups_that_cannot_be_timed_say_why(digits):
 def made(*steps: tuple[int, float, float]) -> Staircase:
     """(kept, milliseconds, dense milliseconds) -> a staircase of 16 units."""
     shown = tuple(
-        Step(kept, 1 - kept / 16, summary(noisy(ms, kept)), faster(noisy(dense, 99), noisy(ms, kept)), kept in (8, 16))
+        Step(
+            kept,
+            1 - kept / 16,
+            summary(noisy(ms, kept)),
+            faster(noisy(dense, 99), noisy(ms, kept)),
+            kept in (8, 16),
+        )
         for kept, ms, dense in steps
     )
     where = {"device_name": "a", "threads": 1, "torch": "2"}
@@ -137,7 +158,11 @@ def test_the_command(capsys):
     words = ["latency", "digits-cnn", "--group", "conv2", "--widths", "8", "--rounds", "6", "--batch", "2"]
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [step["kept"] for step in found["steps"]] == [8, 32] and found["rounds"] == 6 and found["environment"]["torch"]
+    assert (
+        [step["kept"] for step in found["steps"]] == [8, 32]
+        and found["rounds"] == 6
+        and found["environment"]["torch"]
+    )
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "the dense model" in out and "Batch 2, 6 rounds" in out
@@ -151,7 +176,11 @@ def test_the_command(capsys):
 def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said(digits):
     recipe = Recipe(weights={"conv2": 0.5}, pattern="2:4")
     assert not kernels("cpu")
-    assert why_not(recipe, "cpu") == NO_KERNELS and "bring no speed" in NO_KERNELS and "remove channels" in NO_KERNELS
+    assert (
+        why_not(recipe, "cpu") == NO_KERNELS
+        and "bring no speed" in NO_KERNELS
+        and "remove channels" in NO_KERNELS
+    )
     (found,) = sparse_speed(*digits, recipe)
     assert isinstance(found, SparseSpeed) and found.speed_up is None and found.why == NO_KERNELS
 

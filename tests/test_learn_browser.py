@@ -1,4 +1,6 @@
-"""A learner in a real browser: draws a curve with pointer and keys, and is told how near it came. Skipped without Chromium."""
+"""A learner in a real browser: draws a curve with pointer and keys, and is told how near it came. Skipped
+without Chromium.
+"""
 
 import pytest
 

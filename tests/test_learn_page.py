@@ -41,10 +41,15 @@ def sketches(app: AppTest) -> list[dict]:
     ("message", "kept"),
     [
         ({"values": [90, 80, 70.5, 0, 100]}, {0.1: 0.9, 0.2: 0.8, 0.3: 0.705, 0.4: 0.0, 0.5: 1.0}),
-        ({"values": [90, 80]}, None), ({"values": [90, 80, 70, 60, 101]}, None), ({"values": "90"}, None), ("drawn", None),
-        ({"values": [90, 80, 70, 60, float("nan")]}, None), ({"values": [90, 80, 70, 60, True]}, None), (None, None),
+        ({"values": [90, 80]}, None),
+        ({"values": [90, 80, 70, 60, 101]}, None),
+        ({"values": "90"}, None),
+        ("drawn", None),
+        ({"values": [90, 80, 70, 60, float("nan")]}, None),
+        ({"values": [90, 80, 70, 60, True]}, None),
+        (None, None),
     ],
-)  # fmt: skip
+)
 def test_a_drawn_curve_is_kept_and_nonsense_is_not(monkeypatch, message, kept):
     remembered = {}
     monkeypatch.setattr(session, "event", lambda key, name: message)

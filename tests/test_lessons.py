@@ -1,4 +1,6 @@
-"""Lessons: every file is sound and runs; every rule gives each of its verdicts; numbers made by hand come out as they must."""
+"""Lessons: every file is sound and runs; every rule gives each of its verdicts; numbers made by hand come out
+as they must.
+"""
 
 import copy
 import json
@@ -25,7 +27,16 @@ from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
 from explorer.labels import GLOSSARY
 from explorer.lessons import pictures, storing, wording
-from explorer.lessons.board import MOST_POINTS, Board, BoardError, BoardPoint, Classroom, clean_name, front, point_of
+from explorer.lessons.board import (
+    MOST_POINTS,
+    Board,
+    BoardError,
+    BoardPoint,
+    Classroom,
+    clean_name,
+    front,
+    point_of,
+)
 from explorer.lessons.claim_reading import possible, xs_of
 from explorer.lessons.evidence import Evidence, Point
 from explorer.lessons.judging import Found, answer, interval, judge, verdict_of
@@ -99,7 +110,9 @@ def own_cache(tmp_path_factory):
 def test_the_experiment_runs_on_its_default_model_and_is_judged(name):
     lesson, evidence = LESSONS[name], measured(name)
     assert evidence.finished
-    assert set(evidence.points) == {(arm.name, x) for arm in lesson.experiment.arms for x in lesson.experiment.points_of(arm)}
+    assert set(evidence.points) == {
+        (arm.name, x) for arm in lesson.experiment.arms for x in lesson.experiment.points_of(arm)
+    }
     finding = judge(lesson, evidence)
     assert finding is not None
     said = [found.said for found in finding.comparisons]
@@ -146,14 +159,21 @@ def hand_made(case: Case) -> list[tuple[float, float]]:
     low = case.above if case.above > -1e9 else case.below - 2
     high = case.below if case.below < 1e9 else case.above + 2
     middle, width = (low + high) / 2, (high - low) / 10
-    return [(middle - width, middle + width), (low - 2, low - 1), (high + 1, high + 2), (low - width, high + width)]
+    return [
+        (middle - width, middle + width),
+        (low - 2, low - 1),
+        (high + 1, high + 2),
+        (low - width, high + width),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(TRAINED | SLOW))
 def test_long_lessons_come_with_a_measured_result_whose_verdict_is_its_own(name):
     lesson = LESSONS[name]
     found = storing.shipped(lesson, lesson.experiment.model)
-    assert found is not None, f"measure it with: pruning-explorer lessons {name} --keep explorer/lessons/measured"
+    assert found is not None, (
+        f"measure it with: pruning-explorer lessons {name} --keep explorer/lessons/measured"
+    )
     assert judge(lesson, found) is not None
     assert found.environment["torch"]
     assert storing.shipped(lesson, "another model") is None
@@ -165,10 +185,16 @@ GENERAL = {"part", "norm"}  # also words of every day, and a piece of "batch nor
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_word_of_the_trade_has_its_tooltip(name):
     lesson, explain = LESSONS[name], LESSONS[name].claim.explain
-    told = [s.text for s in lesson.sections] + [lesson.prediction.question, lesson.claim.text, *explain.values()]
+    told = [s.text for s in lesson.sections] + [
+        lesson.prediction.question,
+        lesson.claim.text,
+        *explain.values(),
+    ]
     text = " ".join(told).casefold()
     terms = {term for section in lesson.sections for term in section.terms}
-    used = {term for term in set(GLOSSARY) - GENERAL if re.search(rf"\b{re.escape(term.casefold())}s?\b", text)}
+    used = {
+        term for term in set(GLOSSARY) - GENERAL if re.search(rf"\b{re.escape(term.casefold())}s?\b", text)
+    }
     assert used <= terms, used - terms
 
 
@@ -177,13 +203,19 @@ def test_a_lesson_has_figures_of_others_and_sources(name):
     lesson = LESSONS[name]
     assert lesson.published and lesson.sources
     assert all(other.name.startswith(("Theirs", "Elsewhere")) for other in lesson.published)
-    assert all(len(other.name) <= 72 for other in lesson.published if other.x)  # or a legend is cut off where the page is narrow
+    assert all(
+        len(other.name) <= 72 for other in lesson.published if other.x
+    )  # or a legend is cut off where the page is narrow
     assert all(answer.reason for answer in lesson.check.answers)
 
 
 def test_a_sentence_without_its_list_is_left_out():
     lesson = one_point(name="better", quantity="accuracy", against="b", above=0.0)
-    told = {"holds": "It does: {yes}. Not certain: {open}. So it is.", "fails": "No: {no}.", "open": "Open: {open}."}
+    told = {
+        "holds": "It does: {yes}. Not certain: {open}. So it is.",
+        "fails": "No: {no}.",
+        "open": "Open: {open}.",
+    }
     lesson = replace(lesson, claim=replace(lesson.claim, explain=told))
     found = judge(lesson, made_up({"a": [True] * 200, "b": [False] * 80 + [True] * 120}, [True] * 200))
     assert wording.explanation(lesson, found) == "It does: better (at 50 %). So it is."
@@ -210,8 +242,13 @@ def test_evidence_survives_its_file():
 def test_masks_by_hand_equal_the_compact_model_only_if_they_reach_everything():
     found = judge(LESSONS["masks_and_coupling"], measured("masks_and_coupling"))
     said = {(one.case.arm, one.case.quantity): one.said for one in found.comparisons}
-    assert said == {("weights_by_hand", "agreement"): "yes", ("forgotten", "agreement"): "no",
-                    ("everywhere", "agreement"): "yes", ("weights", "dense"): "no", ("channels", "dense"): "yes"}  # fmt: skip
+    assert said == {
+        ("weights_by_hand", "agreement"): "yes",
+        ("forgotten", "agreement"): "no",
+        ("everywhere", "agreement"): "yes",
+        ("weights", "dense"): "no",
+        ("channels", "dense"): "yes",
+    }
 
 
 def test_masking_by_hand_leaves_the_shared_model_alone():
@@ -264,10 +301,15 @@ def test_the_median_of_few_rounds_is_not_known():
 @pytest.mark.parametrize(
     ("said", "verdict"),
     [
-        (["yes"], "holds"), (["no"], "fails"), (["open"], "open"), (["yes", "no", "open"], "conditional"),
-        (["yes", "open"], "holds"), (["yes", "open", "open"], "open"), (["no", "no", "open"], "fails"),
+        (["yes"], "holds"),
+        (["no"], "fails"),
+        (["open"], "open"),
+        (["yes", "no", "open"], "conditional"),
+        (["yes", "open"], "holds"),
+        (["yes", "open", "open"], "open"),
+        (["no", "no", "open"], "fails"),
     ],
-)  # fmt: skip
+)
 def test_verdicts_follow_from_answers(said, verdict):
     assert verdict_of(said) == verdict
 
@@ -278,20 +320,26 @@ def test_a_part_of_the_claim_that_is_not_backed_leaves_it_open():
 
 def made_up(right: dict[str, list[bool]], dense: list[bool]) -> Evidence:
     """Evidence of a one-point lesson from flags."""
+
     def point(arm: str, flags: list[bool]) -> Point:
         n = len(flags)
         measured = Measurement(sum(flags) / n, 0.0, 1.0, 0.0, n, sum(flags), 100, 50, 1000)
         return Point(arm, 0.5, Recipe(), measured, torch.tensor(flags), torch.zeros(n, dtype=torch.long))
 
     points = {(arm, 0.5): point(arm, flags) for arm, flags in right.items()}
-    return Evidence("made up", {arm: point("dense", dense) for arm in right}, points, {}, len(dense), len(right), {}, True)
+    return Evidence(
+        "made up", {arm: point("dense", dense) for arm in right}, points, {}, len(dense), len(right), {}, True
+    )
 
 
 def one_point(**case: object) -> object:
     """A lesson with two arms at 50 %, and one case."""
     claim = {"cases": [{"arm": "a", **case}]}
     data = tomllib.loads((CONTENT / "combining.toml").read_text(encoding="utf-8"))
-    data["experiment"] |= {"points": [0.5], "arms": [{"name": n, "label": n, "granularity": "weight"} for n in ("a", "b")]}
+    data["experiment"] |= {
+        "points": [0.5],
+        "arms": [{"name": n, "label": n, "granularity": "weight"} for n in ("a", "b")],
+    }
     data["prediction"] |= {"x": 0.5}
     data["try"] |= {"arm": "a", "x": 0.5}
     explain = dict.fromkeys(possible(len(claim["cases"])), "{yes}|{no}|{open}")
@@ -341,7 +389,9 @@ def test_numbers_verdicts_and_arms_are_scored():
     assert score(coupling, right, measured("masks_and_coupling"), finding).points == 100
     assert score(coupling, (right + 1) % 3, measured("masks_and_coupling"), finding).points == 0
     layers = LESSONS["sensitivity"]
-    points = [measured("sensitivity").at(option.arm, 0.5).measured.accuracy for option in layers.prediction.options]
+    points = [
+        measured("sensitivity").at(option.arm, 0.5).measured.accuracy for option in layers.prediction.options
+    ]
     assert score(layers, points.index(min(points)), measured("sensitivity"), None).points == 100
     assert score(layers, points.index(max(points)), measured("sensitivity"), None).points < 100
 
@@ -360,7 +410,10 @@ def data_of(name: str = "combining") -> dict:
         (lambda d: d.update(minutes="five"), "'minutes' must be a whole number from 1 to 60"),
         (lambda d: d.update(colour="red"), "no key 'colour'"),
         (lambda d: d["sections"][0].update(terms=["magic"]), "no term named 'magic'"),
-        (lambda d: d["experiment"]["arms"][0].update(recipe={"keep": {"a": [1]}}), "ratios of a recipe come from the points"),
+        (
+            lambda d: d["experiment"]["arms"][0].update(recipe={"keep": {"a": [1]}}),
+            "ratios of a recipe come from the points",
+        ),
         (lambda d: d["experiment"]["arms"][0].update(recipe={"pattern": "4:2"}), "Pattern must be"),
         (lambda d: d["experiment"]["arms"][0].update(parts="middle"), "no role named 'middle'"),
         (lambda d: d["experiment"]["arms"][0].update(training={"epochs": -1}), "'epochs' must be"),
@@ -376,7 +429,7 @@ def data_of(name: str = "combining") -> dict:
         (lambda d: d["experiment"]["arms"][2].update(by_hand="producers"), "arm 'both' is masked by hand"),
         (lambda d: d["sources"][0].update(url="javascript:alert(1)"), "must begin with https://"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_refused_in_one_sentence(change, told):
     data = data_of()
     change(data)
@@ -405,7 +458,9 @@ def test_mangled_files_are_refused_and_never_crash():
 
 def test_two_lessons_of_one_number_are_refused(tmp_path):
     for name in ("one", "two"):
-        (tmp_path / f"{name}.toml").write_text((CONTENT / "combining.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        (tmp_path / f"{name}.toml").write_text(
+            (CONTENT / "combining.toml").read_text(encoding="utf-8"), encoding="utf-8"
+        )
     with pytest.raises(LessonError, match="both have the number 11"):
         lessons(tmp_path)
 
@@ -424,7 +479,17 @@ def test_the_template_is_a_sound_lesson_that_explains_every_key(monkeypatch, tmp
     parse("mine", tomllib.loads(text))
     for key in known - set(possible(2)):
         assert re.search(rf"\b{key}( =|\]|\.)", text), key
-    for choices in (VIEWS, ROLES, MATCHES, QUANTITIES, PREDICTIONS, PICTURES, GRANULARITIES, BY_HAND[1:], VERDICTS.values()):
+    for choices in (
+        VIEWS,
+        ROLES,
+        MATCHES,
+        QUANTITIES,
+        PREDICTIONS,
+        PICTURES,
+        GRANULARITIES,
+        BY_HAND[1:],
+        VERDICTS.values(),
+    ):
         assert all(choice.casefold() in text.casefold() for choice in choices), choices
     assert main(["lessons", "--folder", str(tmp_path), "--json", "--device", "cpu"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
@@ -475,7 +540,9 @@ def test_figures_show_what_was_measured():
     assert [trace.name for trace in drawn.data if trace.name.startswith("Theirs")]
     assert list(next(trace for trace in drawn.data if trace.name == "your prediction").y) == [90]
     assert len(lesson_times(lesson.experiment, evidence).data[0].y) == 5
-    assert all(0 < share <= 100 for bar in lesson_costs(lesson.experiment, evidence, 0.7).data for share in bar.x)
+    assert all(
+        0 < share <= 100 for bar in lesson_costs(lesson.experiment, evidence, 0.7).data for share in bar.x
+    )
     sizes = lesson_sizes(LESSONS["file_size"].experiment, measured("file_size"))
     assert all(value == pytest.approx(100) for value in sizes.data[0].y)
     found = judge(LESSONS["masks_and_coupling"], measured("masks_and_coupling")).comparisons
@@ -485,21 +552,45 @@ def test_figures_show_what_was_measured():
 
 def test_figures_without_evidence_are_empty_and_titled():
     experiment = LESSONS["what_pruning_is"].experiment
-    empty = [lesson_curve(experiment, None), lesson_sizes(experiment, None), lesson_costs(experiment, None, 0.5),
-             lesson_times(experiment, None), lesson_agreement(()), class_front(()), lesson_layers({})]  # fmt: skip
+    empty = [
+        lesson_curve(experiment, None),
+        lesson_sizes(experiment, None),
+        lesson_costs(experiment, None, 0.5),
+        lesson_times(experiment, None),
+        lesson_agreement(()),
+        class_front(()),
+        lesson_layers({}),
+    ]
     assert all(not drawn.data and drawn.layout.title.text for drawn in empty)
 
 
 def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
     experiment, bins = LESSONS["penalties"].experiment, len(EDGES) - 1
-    counts = lambda place: tuple(8 if i == place else 2 if i == bins - 1 else 0 for i in range(bins))  # noqa: E731
+
+    def counts(place):
+        return tuple(8 if i == place else 2 if i == bins - 1 else 0 for i in range(bins))
+
     spread = {"l1": (counts(40), counts(0)), "l2": (counts(40), counts(30))}
-    points = {(arm.name, 0.8): Point(arm.name, 0.8, Recipe(), Measurement(0.5, 0.4, 0.6, 1.0, 4, 2), torch.ones(4).bool(),
-                                     torch.zeros(4), spread.get(arm.name, ())) for arm in experiment.arms}  # fmt: skip
+    points = {
+        (arm.name, 0.8): Point(
+            arm.name,
+            0.8,
+            Recipe(),
+            Measurement(0.5, 0.4, 0.6, 1.0, 4, 2),
+            torch.ones(4).bool(),
+            torch.zeros(4),
+            spread.get(arm.name, ()),
+        )
+        for arm in experiment.arms
+    }
     evidence = Evidence("digits-mlp", {}, points, samples=4)
     drawn = lesson_spread(experiment, evidence)
     first, second = drawn.data
-    assert [row[1] for row in first.z if row[1]] == [80.0, 20.0] and first.z[0][1] == 80.0 and second.z[0][1] == 0.0
+    assert (
+        [row[1] for row in first.z if row[1]] == [80.0, 20.0]
+        and first.z[0][1] == 80.0
+        and second.z[0][1] == 0.0
+    )
     assert list(first.x) == [0, 1] and len(first.y) == bins
     again = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
     assert again.points["l1", 0.8].spread == spread["l1"] and again.points["plain", 0.8].spread == ()
@@ -515,7 +606,9 @@ def test_pictures_of_the_weights():
     assert pictures.layers(graph) == {"conv1": 144, "conv2": 4608, "conv3": 9216, "fc": 320}
     assert list(lesson_layers(pictures.layers(graph)).data[0].text) == ["1 %", "32 %", "65 %", "2 %"]
     histogram = pictures.magnitudes(subject, graph)
-    assert sum(lesson_magnitudes(histogram).data[0].y) == sum(layer.weights - layer.zeros for layer in histogram.layers)
+    assert sum(lesson_magnitudes(histogram).data[0].y) == sum(
+        layer.weights - layer.zeros for layer in histogram.layers
+    )
     assert threshold([1, 1, 8], [0.0, 1.0, 2.0, 3.0], 0.2) == 2.0
 
 
@@ -585,6 +678,10 @@ def test_only_finished_measurements_go_on_the_board():
     recipe = Recipe(weights={"hidden1": 0.5})
     done = prune(subject, graph, recipe, Conditions(latency=False))
     point = point_of(" Ada ", done)
-    assert (point.nickname, point.samples, point.left) == ("Ada", 450, done.pruned.nonzero_params / done.baseline.params)
+    assert (point.nickname, point.samples, point.left) == (
+        "Ada",
+        450,
+        done.pruned.nonzero_params / done.baseline.params,
+    )
     with pytest.raises(BoardError, match="still being measured"):
         point_of("Ada", next(stream(subject, graph, recipe)))

@@ -124,15 +124,20 @@ def test_a_spec_names_its_loader(spec, expected):
 
 def test_what_reads_paths_or_runs_code_is_for_the_command_line_only():
     assert {name: is_local_only(f"{name}:x") for name in LOADERS if name != "python_file"} == {
-        "sample": False, "torchvision": False, "timm": False, "hf": True,
-    }  # fmt: skip
+        "sample": False,
+        "torchvision": False,
+        "timm": False,
+        "hf": True,
+    }
     assert is_local_only("x.py:build") and not is_local_only("digits-cnn")
 
 
 @pytest.mark.parametrize("name", ["model.pt2", "model.pt", "a/model.pth", "model.onnx", "model.safetensors"])
 def test_files_of_models_are_not_opened(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(LoadError, match=r"is a file, and files of models are not opened, .* --checkpoint FILE\.safetensors"):
+    with pytest.raises(
+        LoadError, match=r"is a file, and files of models are not opened, .* --checkpoint FILE\.safetensors"
+    ):
         load(name)
 
 
@@ -155,7 +160,9 @@ def test_a_missing_package_says_what_to_install(package, extra, monkeypatch):
 def test_a_torchvision_model_loads_the_same_each_time():
     state = torch.random.get_rng_state()
     first, again = load("torchvision:squeezenet1_1"), load("torchvision:squeezenet1_1")
-    assert torch.equal(state, torch.random.get_rng_state()), "the random state of the process is left as found"
+    assert torch.equal(state, torch.random.get_rng_state()), (
+        "the random state of the process is left as found"
+    )
     assert first.id == again.id and first.task is None and first.name == "torchvision:squeezenet1_1"
     assert sum(p.numel() for p in first.model.parameters()) == 1_235_496
     assert first.example.shape == (2, 3, 224, 224) and not first.model.training
@@ -178,16 +185,24 @@ def test_models_of_other_input_sizes_say_so():
     torchvision = optional_packages.torchvision()
     from explorer.loaders.torchvision_models import _reads
 
-    found = {name: _reads(torchvision.models, name) for name in ("inception_v3", "efficientnet_b1", "vit_h_14", "swin_v2_t")}
+    found = {
+        name: _reads(torchvision.models, name)
+        for name in ("inception_v3", "efficientnet_b1", "vit_h_14", "swin_v2_t")
+    }
     assert {name: shape[1] for name, (shape, _) in found.items()} == {
-        "inception_v3": 299, "efficientnet_b1": 240, "vit_h_14": 224, "swin_v2_t": 256,
-    }  # fmt: skip
+        "inception_v3": 299,
+        "efficientnet_b1": 240,
+        "vit_h_14": 224,
+        "swin_v2_t": 256,
+    }
     assert found["efficientnet_b1"][1].interpolation == "bicubic"
 
 
 @needs("torchvision")
 def test_published_weights_with_heads_for_training_fit_googlenet(tmp_path):
-    published = optional_packages.torchvision().models.googlenet(weights=None, init_weights=False, aux_logits=True)
+    published = optional_packages.torchvision().models.googlenet(
+        weights=None, init_weights=False, aux_logits=True
+    )
     path = saved(published.state_dict(), tmp_path / "w.safetensors")
     subject = load("torchvision:googlenet", checkpoint=path)
     assert torch.equal(subject.model.fc.weight, published.fc.weight)
@@ -197,7 +212,9 @@ def test_published_weights_with_heads_for_training_fit_googlenet(tmp_path):
 
 @needs("torchvision")
 def test_an_unknown_torchvision_model_lists_what_there_is():
-    with pytest.raises(UnknownNameError, match=r"No torchvision classification model named 'resnet19'\. Available: alexnet, "):
+    with pytest.raises(
+        UnknownNameError, match=r"No torchvision classification model named 'resnet19'\. Available: alexnet, "
+    ):
         load("torchvision:resnet19")
     with pytest.raises(UnknownNameError, match="maskrcnn"):
         load("torchvision:maskrcnn_resnet50_fpn")
@@ -207,7 +224,9 @@ def test_operators_are_declared_only_when_torchvision_asks_for_them(monkeypatch)
     monkeypatch.setattr(optional_packages, "_declared", [])
     declared = []
     monkeypatch.setattr(optional_packages, "_declare", lambda: declared.append(True))
-    answers = iter([ModuleNotFoundError("here"), RuntimeError("operator torchvision::nms does not exist"), "whole"])
+    answers = iter(
+        [ModuleNotFoundError("here"), RuntimeError("operator torchvision::nms does not exist"), "whole"]
+    )
 
     def optional(name):
         answer = next(answers)
@@ -246,7 +265,9 @@ def test_a_timm_model_loads_with_the_preset_of_its_tag():
 
 
 @needs("timm")
-@pytest.mark.parametrize("name", ["resnet19", "hf-hub:owner/name", "local-dir:/etc", "resnet18.nothing", "../resnet18"])
+@pytest.mark.parametrize(
+    "name", ["resnet19", "hf-hub:owner/name", "local-dir:/etc", "resnet18.nothing", "../resnet18"]
+)
 def test_other_names_of_timm_are_refused_with_what_there_is(name):
     with pytest.raises(UnknownNameError, match=r"No timm model named .* Available: "):
         load(f"timm:{name}")
@@ -270,11 +291,23 @@ def classifier(tmp_path, monkeypatch):
     """A folder as transformers saves it."""
     transformers = optional_packages.uses_torchvision("transformers")
     labels = {0: "cat", 1: "dog", 2: "emu\n<b>"}
-    config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
-                                    image_size=32, patch_size=8, id2label=labels)  # fmt: skip
+    config = transformers.ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        image_size=32,
+        patch_size=8,
+        id2label=labels,
+    )
     folder = tmp_path / "vit"
     transformers.ViTForImageClassification(config).save_pretrained(folder)
-    rules = {"size": {"height": 32, "width": 32}, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.2, 0.2], "resample": 3}
+    rules = {
+        "size": {"height": 32, "width": 32},
+        "image_mean": [0.4, 0.5, 0.6],
+        "image_std": [0.2, 0.2, 0.2],
+        "resample": 3,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(rules))
     monkeypatch.setattr(socket.socket, "connect", no_network)
     return folder
@@ -288,7 +321,9 @@ def rewritten(path, **changes):
 def test_a_folder_of_transformers_loads_without_network(classifier):
     subject = load(f"hf:{classifier}")
     transformers = optional_packages.uses_torchvision("transformers")
-    own = transformers.AutoModelForImageClassification.from_pretrained(classifier, local_files_only=True).eval()
+    own = transformers.AutoModelForImageClassification.from_pretrained(
+        classifier, local_files_only=True
+    ).eval()
     with torch.no_grad():
         assert torch.equal(subject.model(subject.example), own(subject.example).logits)
     assert (subject.name, subject.example.shape) == ("hf:vit", (2, 3, 32, 32))
@@ -322,7 +357,9 @@ def test_other_weights_for_a_folder_of_transformers(classifier, tmp_path):
     assert torch.equal(subject.model.classifier.bias, own["classifier.bias"] + 1)
     assert subject.id != load(f"hf:{classifier}").id
     del own["classifier.bias"]
-    with pytest.raises(LoadError, match=r"w\.safetensors' lacks 'classifier\.bias', so it is no trained image classifier"):
+    with pytest.raises(
+        LoadError, match=r"w\.safetensors' lacks 'classifier\.bias', so it is no trained image classifier"
+    ):
         load(f"hf:{classifier}", checkpoint=saved(own, tmp_path / "w.safetensors"))
     (tmp_path / "w.pt").write_bytes(b"anything")
     with pytest.raises(LoadError, match="can hold code, so it is not read here; convert it first"):
@@ -334,7 +371,9 @@ def test_a_folder_without_a_trained_head_is_refused(classifier):
     weights = safetensors.torch.load_file(classifier / "model.safetensors")
     del weights["classifier.weight"], weights["classifier.bias"]
     saved(weights, classifier / "model.safetensors")
-    with pytest.raises(LoadError, match=r"lacks 'classifier\.bias' and 1 more, so it is no trained image classifier"):
+    with pytest.raises(
+        LoadError, match=r"lacks 'classifier\.bias' and 1 more, so it is no trained image classifier"
+    ):
         load(f"hf:{classifier}")
 
 
@@ -348,11 +387,14 @@ def test_what_is_neither_a_folder_nor_an_id_is_refused_at_once(name, monkeypatch
 
 @needs("transformers")
 @pytest.mark.parametrize(
-    "config", ["{", "[]", "{}", '{"model_type": "nothing"}', '{"model_type": "bert"}', '{"model_type": "vit"}']
+    "config",
+    ["{", "[]", "{}", '{"model_type": "nothing"}', '{"model_type": "bert"}', '{"model_type": "vit"}'],
 )
 def test_a_folder_that_is_no_classifier_is_one_sentence(config, tmp_path):
     (tmp_path / "config.json").write_text(config)
-    with pytest.raises(LoadError, match=r"it takes an image classifier with config\.json and model\.safetensors") as caught:
+    with pytest.raises(
+        LoadError, match=r"it takes an image classifier with config\.json and model\.safetensors"
+    ) as caught:
         load(f"hf:{tmp_path}")
     assert "\n" not in str(caught.value)
 
@@ -370,7 +412,13 @@ def test_a_factory_of_a_file_gives_the_model(file):
 
 @pytest.mark.parametrize(
     "name, shape",
-    [("Net", (3, 8, 8)), ("ready", (3, 8, 8)), ("vectors", (7,)), ("build@3x16x8", (3, 16, 8)), ("lazy", (3, 8, 8))],
+    [
+        ("Net", (3, 8, 8)),
+        ("ready", (3, 8, 8)),
+        ("vectors", (7,)),
+        ("build@3x16x8", (3, 16, 8)),
+        ("lazy", (3, 8, 8)),
+    ],
 )
 def test_classes_models_and_declared_shapes_work(file, name, shape):
     subject = load(f"{file}:{name}")
@@ -399,16 +447,21 @@ def test_a_file_imports_what_stands_beside_it(file):
 
 REFUSED = {
     "none.py:build": r"There is no file '.*none\.py'",
-    "nets.py": r"nets\.py needs a factory after it; name what builds the model, as nets\.py:NAME\. It holds: Net, Branching, ",
-    "nets.py:bild": r"nets\.py has no 'bild'; .* It holds: Net, Branching, OneSample, Pictures, Tutorial, Vectors, build, ",
-    "nets.py:build@axb": r"is named path/file\.py:factory or path/file\.py:factory@3x32x32, got '.*nets\.py:build@axb'",
-    "nets.py:build@0x8x8": r"input_shape of '.*' must hold whole numbers from 1, such as \(3, 32, 32\), got \(0, 8, 8\)",
+    "nets.py": r"nets\.py needs a factory after it; name what builds the model, as nets\.py:NAME\. It holds: "
+    r"Net, Branching, ",
+    "nets.py:bild": r"nets\.py has no 'bild'; .* It holds: Net, Branching, OneSample, Pictures, Tutorial, "
+    r"Vectors, build, ",
+    "nets.py:build@axb": r"is named path/file\.py:factory or path/file\.py:factory@3x32x32, got "
+    r"'.*nets\.py:build@axb'",
+    "nets.py:build@0x8x8": r"input_shape of '.*' must hold whole numbers from 1, such as \(3, 32, 32\), got "
+    r"\(0, 8, 8\)",
     "nets.py:build@7": r"The model of nets\.py does not run on an input of shape \(2, 7\) \(RuntimeError: ",
     "nets.py:number": r"nets\.py gives a int instead of a torch\.nn\.Module",
     "nets.py:answer": r"nets\.py gives a int instead of a torch\.nn\.Module",
     "nets.py:failing": r"nets\.py, line 59, fails with RuntimeError: no such thing$",
     "nets.py:leaving": r"nets\.py, line 62, fails with SystemExit: 3",
-    "shapeless.py:build": r"Nothing says which shape one input of '.*' has; add it as .*\.py:build@3x32x32, or write input_shape",
+    "shapeless.py:build": r"Nothing says which shape one input of '.*' has; add it as .*\.py:build@3x32x32, "
+    r"or write input_shape",
     "broken.py:build": r"broken\.py fails with SyntaxError: ",
 }
 
@@ -455,7 +508,9 @@ def test_a_model_that_cannot_be_exported_still_loses_single_weights(file):
     assert "torch.export cannot read this model" in graph.profile.error and graph.profile.groups == ()
     report = prune(subject, graph, Recipe(weights={"conv": 0.5, "fc": 0.5}), Conditions(latency=False))
     assert report.baseline.nonzero_params - report.pruned.nonzero_params == 81 + 12
-    with pytest.raises(ExplorerError, match=r"Channels of this model cannot be pruned: torch\.export cannot read"):
+    with pytest.raises(
+        ExplorerError, match=r"Channels of this model cannot be pruned: torch\.export cannot read"
+    ):
         decide(subject, graph, Recipe(channels={"conv": 0.5}))
 
 
@@ -477,13 +532,19 @@ def test_everything_that_does_not_fit_is_listed_at_once(tmp_path):
     weights = Tied().state_dict()
     for name in ("norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
         del weights[name]
-    weights |= {"head.weight": torch.zeros(2), "enter.weight": torch.zeros(4, 1), "first.bias": torch.zeros(9)}
+    weights |= {
+        "head.weight": torch.zeros(2),
+        "enter.weight": torch.zeros(4, 1),
+        "first.bias": torch.zeros(9),
+    }
     path = saved({name: tensor.clone() for name, tensor in weights.items()}, tmp_path / "w.safetensors")
     with pytest.raises(LoadError) as caught:
         load_weights(Tied(), path)
     assert str(caught.value) == (
-        "'w.safetensors' lacks 'norm.weight', 'norm.bias', 'norm.running_mean' and 1 more; 'w.safetensors' has 'head.weight', "
-        "which the model has not; 'enter.weight' in 'w.safetensors' has shape (4, 1) instead of (4, 3) (and 1 more have other "
+        "'w.safetensors' lacks 'norm.weight', 'norm.bias', 'norm.running_mean' and 1 more; 'w.safetensors' "
+        "has 'head.weight', "
+        "which the model has not; 'enter.weight' in 'w.safetensors' has shape (4, 1) instead of (4, 3) (and "
+        "1 more have other "
         "shapes); only weights of the same architecture fit; choose the model that they were trained for."
     )
 
@@ -491,7 +552,10 @@ def test_everything_that_does_not_fit_is_listed_at_once(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
 def test_floats_of_another_width_become_the_models(dtype, tmp_path):
     model, wanted = Tied(), Tied().state_dict()
-    cast = {name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).clone() for name, tensor in wanted.items()}
+    cast = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).clone()
+        for name, tensor in wanted.items()
+    }
     load_weights(model, saved(cast, tmp_path / "w.safetensors"))
     assert model.enter.weight.dtype == torch.float32
     assert torch.equal(model.enter.weight, wanted["enter.weight"].to(dtype).float())
@@ -501,7 +565,9 @@ def test_floats_of_another_width_become_the_models(dtype, tmp_path):
 def test_whole_numbers_are_no_weights(dtype, tmp_path):
     weights = {name: tensor.clone() for name, tensor in Tied().state_dict().items()}
     weights["enter.weight"] = weights["enter.weight"].to(dtype)
-    with pytest.raises(LoadError, match=r"holds 'enter\.weight' as \w+, not as numbers of the model's kind; only weights"):
+    with pytest.raises(
+        LoadError, match=r"holds 'enter\.weight' as \w+, not as numbers of the model's kind; only weights"
+    ):
         load_weights(Tied(), saved(weights, tmp_path / "w.safetensors"))
 
 
@@ -518,7 +584,10 @@ def test_a_tied_tensor_is_needed_once_and_the_counter_of_norms_not_at_all(tmp_pa
 @pytest.mark.parametrize("prefix", ["module.", "model.net."])
 def test_what_training_programs_put_before_every_name_is_left_out(prefix, tmp_path):
     model, wanted = Tied(), Tied().state_dict()
-    load_weights(model, saved({prefix + name: tensor.clone() for name, tensor in wanted.items()}, tmp_path / "w.safetensors"))
+    load_weights(
+        model,
+        saved({prefix + name: tensor.clone() for name, tensor in wanted.items()}, tmp_path / "w.safetensors"),
+    )
     assert torch.equal(model.enter.weight, wanted["enter.weight"])
 
 
@@ -538,7 +607,9 @@ def test_an_upload_is_the_same_architecture_with_other_weights():
     made = upload(subject, safetensors.torch.save({name: tensor * 2 for name, tensor in before.items()}))
     assert made.task is subject.task and made.id == subject_id(made.model) != subject.id
     assert all(torch.equal(made.model.state_dict()[name], tensor * 2) for name, tensor in before.items())
-    assert all(torch.equal(subject.model.state_dict()[name], tensor) for name, tensor in before.items()), "the offered one stays"
+    assert all(torch.equal(subject.model.state_dict()[name], tensor) for name, tensor in before.items()), (
+        "the offered one stays"
+    )
     assert made.card.keys() == {"description"} and not made.model.training
 
 
@@ -554,7 +625,10 @@ def test_an_upload_keeps_apart_what_weights_do_not_show(file):
         (b"", "'uploaded file' is damaged or not a safetensors file"),
         (b"/etc/passwd", "'uploaded file' is damaged or not a safetensors file"),
         (b"\x80\x04cposix\nsystem\n", "'uploaded file' is damaged or not a safetensors file"),
-        (safetensors.torch.save({"a": torch.zeros(1)}), "'uploaded file' lacks 'hidden1.weight', .* 'uploaded file' has 'a'"),
+        (
+            safetensors.torch.save({"a": torch.zeros(1)}),
+            "'uploaded file' lacks 'hidden1.weight', .* 'uploaded file' has 'a'",
+        ),
         (b"x" * 100_001, r"The uploaded file has 100,001 bytes; up to 100,000 are taken"),
     ],
 )
@@ -570,26 +644,40 @@ def test_uploads_that_do_not_fit_are_one_sentence(content, sentence):
 def test_containers_and_prefixes_are_taken_off(tmp_path):
     weights, path = Tied().state_dict(), tmp_path / "w.pt"
     for content in (
-        weights, {"model": weights}, {"state_dict": {"model": weights}, "epoch": 3}, {"optimizer": {"state": {}}, "net": weights},
+        weights,
+        {"model": weights},
+        {"state_dict": {"model": weights}, "epoch": 3},
+        {"optimizer": {"state": {}}, "net": weights},
         {"state_dict": {f"module._orig_mod.{name}": tensor for name, tensor in weights.items()}},
         {"model_state_dict": {f"_orig_mod.module.{name}": tensor for name, tensor in weights.items()}},
-    ):  # fmt: skip
+    ):
         torch.save(content, path)
         found = conversion.read_pt(path)
-        assert found.keys() == weights.keys() and all(torch.equal(found[name], weights[name]) for name in weights)
+        assert found.keys() == weights.keys() and all(
+            torch.equal(found[name], weights[name]) for name in weights
+        )
 
 
 def test_the_words_of_a_training_program_beside_the_weights_do_no_harm(tmp_path):
-    torch.save({"model": Tied().state_dict(), "args": conversion.argparse.Namespace(lr=0.1)}, tmp_path / "w.pt")
+    torch.save(
+        {"model": Tied().state_dict(), "args": conversion.argparse.Namespace(lr=0.1)}, tmp_path / "w.pt"
+    )
     assert "enter.weight" in conversion.read_pt(tmp_path / "w.pt")
 
 
 def test_tied_and_turned_tensors_are_stored_each_on_its_own(tmp_path):
     whole = torch.arange(12.0).view(3, 4)
     torch.save({"a": whole, "b": whole, "c": whole.T, "d": whole[1]}, tmp_path / "w.pt")
-    assert conversion.convert(tmp_path / "w.pt", tmp_path / "w.safetensors") == (tmp_path / "w.safetensors").stat().st_size
+    assert (
+        conversion.convert(tmp_path / "w.pt", tmp_path / "w.safetensors")
+        == (tmp_path / "w.safetensors").stat().st_size
+    )
     found = safetensors.torch.load_file(tmp_path / "w.safetensors")
-    assert torch.equal(found["a"], found["b"]) and torch.equal(found["c"], whole.T) and found["d"].tolist() == [4, 5, 6, 7]
+    assert (
+        torch.equal(found["a"], found["b"])
+        and torch.equal(found["c"], whole.T)
+        and found["d"].tolist() == [4, 5, 6, 7]
+    )
 
 
 def test_odd_tensors_and_odd_targets_are_one_sentence(tmp_path):
@@ -651,7 +739,10 @@ def test_the_sized_model_stays_as_it_was():
     before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in model.state_dict().items()}
     limits.measure(model, torch.zeros(2, 3), limits.Limits())
     after = model.state_dict()
-    assert all(after[name].data_ptr() == place and torch.equal(after[name], kept) for name, (place, kept) in before.items())
+    assert all(
+        after[name].data_ptr() == place and torch.equal(after[name], kept)
+        for name, (place, kept) in before.items()
+    )
     twin = limits.shadow(model)
     assert twin.second.weight is twin.first.weight and twin.first.weight.is_meta
 
@@ -674,12 +765,19 @@ def test_attention_is_counted_as_what_it_multiplies():
 @pytest.mark.parametrize(
     "model, shape, sentence",
     [
-        (Wide(), (1,), r"'odd' is too large: 4,294,967,296 bytes in one activation of one sample are more than the 268,435,456"),
+        (
+            Wide(),
+            (1,),
+            r"'odd' is too large: 4,294,967,296 bytes in one activation of one sample are more than the "
+            r"268,435,456",
+        ),
         (nn.Linear(4, 4), (10**5, 4), None),
     ],
 )
 def test_what_could_not_run_is_refused_when_it_is_loaded(model, shape, sentence):
-    check = lambda: limits.check_loadable(model.eval(), torch.zeros(2, *shape), "odd")  # noqa: E731
+    def check():
+        return limits.check_loadable(model.eval(), torch.zeros(2, *shape), "odd")
+
     if sentence is None:
         return check()
     with pytest.raises(LoadError, match=sentence) as caught:
@@ -692,17 +790,25 @@ def test_a_graph_of_too_many_steps_is_not_analysed_but_the_model_loads(monkeypat
     subject = subject_of(Loop(300), 4)
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_OPERATORS", "200")
     limits.check_loadable(subject.model, subject.example, "loop")
-    with pytest.raises(GraphError, match=r"too large to analyse \(201 steps in its graph are more than the 200 .*unstructured"):
+    with pytest.raises(
+        GraphError,
+        match=r"too large to analyse \(201 steps in its graph are more than the 200 .*unstructured",
+    ):
         limits.check_analysable(subject.model, subject.example)
     limits.check_analysable(Loop(100).eval(), subject.example)
 
 
 def test_the_operator_sets_other_limits(monkeypatch, file):
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_PARAMETERS", "100")
-    with pytest.raises(LoadError, match=r"'nets\.py:build' is too large: 221 parameters are more than the 100 that are allowed"):
+    with pytest.raises(
+        LoadError,
+        match=r"'nets\.py:build' is too large: 221 parameters are more than the 100 that are allowed",
+    ):
         load(f"{file}:build")
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_PARAMETERS", "many")
-    with pytest.raises(ExplorerError, match="PRUNING_EXPLORER_MAX_PARAMETERS must be a whole number from 1, got 'many'"):
+    with pytest.raises(
+        ExplorerError, match="PRUNING_EXPLORER_MAX_PARAMETERS must be a whole number from 1, got 'many'"
+    ):
         load(f"{file}:build")
 
 
@@ -710,7 +816,9 @@ def test_the_operator_sets_other_limits(monkeypatch, file):
 def test_a_large_architecture_is_refused_before_it_is_built(monkeypatch):
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_PARAMETERS", "1000000")
     monkeypatch.setattr("explorer.loaders.building.seeded", lambda make: pytest.fail("built"))
-    with pytest.raises(LoadError, match=r"'vit_h_14' is too large: 632,045,800 parameters are more than the 1,000,000"):
+    with pytest.raises(
+        LoadError, match=r"'vit_h_14' is too large: 632,045,800 parameters are more than the 1,000,000"
+    ):
         load("torchvision:vit_h_14")
 
 
@@ -744,4 +852,6 @@ def test_threads_that_load_and_analyse_at_once_do_not_disturb_each_other(file):
     for thread in threads:
         thread.join()
     assert not failed
-    assert {spec: set(results) for spec, results in found.items()} == {spec: {(alone[spec], None, True)} for spec in specs}
+    assert {spec: set(results) for spec, results in found.items()} == {
+        spec: {(alone[spec], None, True)} for spec in specs
+    }

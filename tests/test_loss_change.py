@@ -1,4 +1,6 @@
-"""The loss beside the accuracy: what was measured of its change, and what gradients predict to first order."""
+"""The loss beside the accuracy: what was measured of its change, and what gradients predict to
+first order.
+"""
 
 import math
 from dataclasses import replace
@@ -30,12 +32,18 @@ RECIPES = {
 
 
 def predicted(name: str, masks: Masks) -> float | None:
-    found = [step for step in predicted_change(SUBJECTS[name], GRAPHS[name], masks) if not isinstance(step, Progress)]
+    found = [
+        step
+        for step in predicted_change(SUBJECTS[name], GRAPHS[name], masks)
+        if not isinstance(step, Progress)
+    ]
     return found[0] if found else None
 
 
 def gated_loss(name: str, masks: Masks, amount: torch.Tensor) -> torch.Tensor:
-    """Loss on the samples whose gradients are taken, with removed weights scaled by 1 - amount; channels at what reads them."""
+    """Loss on the samples whose gradients are taken, with removed weights scaled by 1 - amount; channels at
+    what reads them.
+    """
     subject, profile = SUBJECTS[name], GRAPHS[name].profile
     scales: dict[str, torch.Tensor] = {}
     for group in profile.groups:
@@ -44,7 +52,9 @@ def gated_loss(name: str, masks: Masks, amount: torch.Tensor) -> torch.Tensor:
                 own = [layer for layer in profile.prunable_layers.values() if layer.weight == slot.tensor]
                 if own and not slot.producer:
                     weight = subject.model.get_parameter(slot.tensor)
-                    kept = torch.where(slot.units >= 0, masks.channels[group.name][slot.units.clamp(min=0)], True)
+                    kept = torch.where(
+                        slot.units >= 0, masks.channels[group.name][slot.units.clamp(min=0)], True
+                    )
                     line = torch.where(kept, torch.ones(()), 1 - amount)
                     shape = [-1 if d == slot.dim else 1 for d in range(weight.dim())]
                     scales[slot.tensor] = scales.get(slot.tensor, torch.ones_like(weight)) * line.view(shape)
@@ -53,7 +63,9 @@ def gated_loss(name: str, masks: Masks, amount: torch.Tensor) -> torch.Tensor:
         own = torch.where(mask, torch.ones(()), 1 - amount)
         scales[tensor] = torch.minimum(scales[tensor], own) if tensor in scales else own
     split = training_data(subject).first(gradient_samples(profile))
-    state = dict(subject.model.named_parameters()) | {n: subject.model.get_parameter(n) * s for n, s in scales.items()}
+    state = dict(subject.model.named_parameters()) | {
+        n: subject.model.get_parameter(n) * s for n, s in scales.items()
+    }
     logits = torch.func.functional_call(subject.model, state, (subject.task.normalisation(split.inputs),))
     return functional.cross_entropy(logits, split.targets)
 
@@ -77,7 +89,9 @@ def test_weights_of_channels_that_go_are_not_counted_twice():
     alone = {"conv2": torch.zeros_like(masks.weights["conv2"]), "conv3": everything["conv3"]}
     gone = {"conv2": masks.channels["conv2"].view(-1, 1, 1, 1) & alone["conv2"], "conv3": everything["conv3"]}
     dead = {"conv2": masks.channels["conv2"].view(-1, 1, 1, 1) | torch.zeros_like(masks.weights["conv2"])}
-    assert predicted(name, Masks(masks.channels, dead)) == pytest.approx(channels)  # only weights of removed channels go
+    assert predicted(name, Masks(masks.channels, dead)) == pytest.approx(
+        channels
+    )  # only weights of removed channels go
     assert predicted(name, Masks(masks.channels, gone)) != pytest.approx(channels)
 
 
@@ -87,7 +101,10 @@ def test_a_report_holds_both_and_every_view_shows_them():
     told = report.predicted_loss_change
     assert told is not None and math.isfinite(told)
     words = loss_words(report)
-    assert words.change == f"{report.pruned.loss - report.baseline.loss:+.3f}" and words.predicted == f"{told:+.3f}"
+    assert (
+        words.change == f"{report.pruned.loss - report.baseline.loss:+.3f}"
+        and words.predicted == f"{told:+.3f}"
+    )
     shown = f"{words.change}; first order {words.predicted}"
     assert shown in report_text(report)
     notes = (f"loss {words.pruned}, change {words.change}", f"first order predicted {words.predicted}")
@@ -104,14 +121,23 @@ def test_it_comes_last_and_only_where_everything_is_asked_for():
     reports = list(stream(SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100)))
     assert reports[-1].predicted_loss_change is not None and reports[-1].pruned.latency_ms
     assert all(report.predicted_loss_change is None for report in reports if report.pruned.latency_ms is None)
-    assert prune(SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100, latency=False)).predicted_loss_change is None
-    assert prune(SUBJECTS[name], GRAPHS[name], Recipe(), Conditions(samples=100)).predicted_loss_change is None
+    assert (
+        prune(
+            SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100, latency=False)
+        ).predicted_loss_change
+        is None
+    )
+    assert (
+        prune(SUBJECTS[name], GRAPHS[name], Recipe(), Conditions(samples=100)).predicted_loss_change is None
+    )
 
 
 def test_without_training_data_there_is_no_prediction():
     name, recipe = RECIPES["weights"]
     subject = SUBJECTS[name]
-    task = replace(subject.task, load_split=lambda split: None if split == "training" else subject.task.split(split))
+    task = replace(
+        subject.task, load_split=lambda split: None if split == "training" else subject.task.split(split)
+    )
     masks = masks_for(subject, GRAPHS[name], recipe)
     assert list(predicted_change(replace(subject, task=task), GRAPHS[name], masks)) == []
 

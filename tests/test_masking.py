@@ -31,7 +31,8 @@ def test_abs_sum_differs_from_sum_abs():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "units", "removed"), [(0, 8, 0), (0.5, 8, 4), (0.95, 8, 7), (0.9999, 3, 2), (0.5, 1, 0), (0.04, 8, 0)]
+    ("ratio", "units", "removed"),
+    [(0, 8, 0), (0.5, 8, 4), (0.95, 8, 7), (0.9999, 3, 2), (0.5, 1, 0), (0.04, 8, 0)],
 )
 def test_removal_count(ratio, units, removed):
     assert removal_count(ratio, units) == removed
@@ -101,7 +102,9 @@ def test_channel_masks_of_single_producers_are_those_of_ln_structured(criterion,
 
 
 # zoo models have no data; what needs some is covered by the samples
-@pytest.mark.parametrize("criterion", [name for name, plugin in CRITERIA.items() if not plugin.traits["needs"]])
+@pytest.mark.parametrize(
+    "criterion", [name for name, plugin in CRITERIA.items() if not plugin.traits["needs"]]
+)
 @pytest.mark.parametrize("name", ["residual", "grouped", "concat", "fused_qkv"])
 def test_every_criterion_rates_every_part(name, criterion):
     subject = odd(name)
@@ -127,15 +130,31 @@ def test_masks_reach_every_slot():
     subject = odd("residual")
     graph = analyse(subject)
     masks = decide(subject, graph, Recipe(remove={"stem": (2,)})).masks
-    reached = {(t, d) for t, dims in positions(graph.profile, masks.channels).items() for d, kept in dims.items() if not kept[2]}
-    assert {("stem.weight", 0), ("stem.bias", 0), ("norm.weight", 0), ("norm.bias", 0), ("b.weight", 0),
-            ("a.weight", 1), ("fc.weight", 1), ("norm.running_mean", 0), ("norm.running_var", 0)} == reached  # fmt: skip
+    reached = {
+        (t, d)
+        for t, dims in positions(graph.profile, masks.channels).items()
+        for d, kept in dims.items()
+        if not kept[2]
+    }
+    assert {
+        ("stem.weight", 0),
+        ("stem.bias", 0),
+        ("norm.weight", 0),
+        ("norm.bias", 0),
+        ("b.weight", 0),
+        ("a.weight", 1),
+        ("fc.weight", 1),
+        ("norm.running_mean", 0),
+        ("norm.running_var", 0),
+    } == reached
 
 
 def test_channels_by_hand():
     subject = odd("chain")
     graph = analyse(subject)
-    decided = decide(subject, graph, Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)}))
+    decided = decide(
+        subject, graph, Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)})
+    )
     assert decided.masks.channels["conv1"].tolist() == [True, True, False, False, False, True, True, True]
     assert "removed by hand" in decided.outcomes[0].reason
 
@@ -148,7 +167,9 @@ def test_keep_wins_over_the_ratio_and_says_so():
 
 def test_round_to_is_stated():
     subject = odd("chain")
-    outcome = decide(subject, analyse(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)).outcomes
+    outcome = decide(
+        subject, analyse(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)
+    ).outcomes
     assert (outcome[0].units - outcome[0].removed) == 4 + 0 or "rounded" in outcome[0].reason
     assert all((o.units - o.removed) % 4 == 0 for o in outcome)
 

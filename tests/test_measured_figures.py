@@ -1,4 +1,6 @@
-"""Figures of curves and scans: the numbers are those of the values, controls and gaps are told apart, nothing is said."""
+"""Figures of curves and scans: the numbers are those of the values, controls and gaps are told apart, nothing
+is said.
+"""
 
 from dataclasses import replace
 
@@ -33,8 +35,13 @@ def test_lines_keep_their_colour_and_controls_are_dashed_in_the_same():
     channels, control = trace(figure, "channels"), trace(figure, "channels: at random")
     assert list(channels.x) == [50, 100] and list(channels.y) == pytest.approx([80, 92])
     assert channels.line.color == control.line.color == COLOURS[0] != trace(figure, "weights").line.color
-    assert (channels.line.dash, control.line.dash) == ("solid", "dot") and control.marker.symbol == "circle-open"
-    assert trace(figure, "your recipe").marker.symbol == "star" and list(trace(figure, "dense model").x) == [100]
+    assert (channels.line.dash, control.line.dash) == (
+        "solid",
+        "dot",
+    ) and control.marker.symbol == "circle-open"
+    assert trace(figure, "your recipe").marker.symbol == "star" and list(trace(figure, "dense model").x) == [
+        100
+    ]
 
 
 @pytest.mark.parametrize(("axis", "left"), [("params", 60), ("macs", 25), ("size", 55), ("latency", 50)])
@@ -64,7 +71,19 @@ def scan(granularity, points) -> Scan:
     """(part, ratio) -> (worse, better) of 1,000."""
     made = tuple(
         SensitivityPoint(
-            part, granularity, ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0, 0, True
+            part,
+            granularity,
+            ratio,
+            ratio,
+            0,
+            1000,
+            paired_drop(b, c, 1000),
+            reach(b, c, 1000, 1000),
+            b,
+            c,
+            0,
+            0,
+            True,
         )
         for (part, ratio), (b, c) in points.items()
     )
@@ -75,17 +94,30 @@ def test_cells_are_drops_in_points_and_gaps_stay_empty():
     figure = sensitivity([scan("channel", {("a", 0.2): (10, 0), ("a", 0.4): (300, 0), ("b", 0.4): (2, 4)})])
     (cells,) = figure.data
     assert list(cells.x) == ["20 %", "40 %"] and list(cells.y) == ["a", "b"]
-    assert [list(row) for row in cells.z] == [[pytest.approx(1), pytest.approx(30)], [None, pytest.approx(-0.2)]]
-    assert [list(row) for row in cells.text] == [["1", "30"], ["", "(0)"]]  # never -0; in brackets what may be chance
-    assert "a real loss" in cells.customdata[0][1] and "not distinguishable from chance" in cells.customdata[1][1]
+    assert [list(row) for row in cells.z] == [
+        [pytest.approx(1), pytest.approx(30)],
+        [None, pytest.approx(-0.2)],
+    ]
+    assert [list(row) for row in cells.text] == [
+        ["1", "30"],
+        ["", "(0)"],
+    ]  # never -0; in brackets what may be chance
+    assert (
+        "a real loss" in cells.customdata[0][1]
+        and "not distinguishable from chance" in cells.customdata[1][1]
+    )
     assert "1.0 points lost (" in cells.customdata[0][0] and "1,000 samples" in cells.customdata[0][0]
     assert cells.customdata[1][0] == "not measured yet"
 
 
 def test_the_table_judges_the_points_of_a_scan_as_one_family():
-    table = scans([scan("channel", {("=a", 0.2): (10, 0), ("=a", 0.4): (5, 0), ("b", 0.2): (5, 0), ("b", 0.4): (0, 0)})])
+    table = scans(
+        [scan("channel", {("=a", 0.2): (10, 0), ("=a", 0.4): (5, 0), ("b", 0.2): (5, 0), ("b", 0.4): (0, 0)})]
+    )
     assert list(table["finding"]) == ["worse", *["not distinguishable"] * 3]
-    assert list(table["p_holm"]) == pytest.approx([4 / 2**10, 3 / 32, 3 / 32, 1])  # mid-p of 10:0 is 2^-10, of 5:0 2^-5
+    assert list(table["p_holm"]) == pytest.approx(
+        [4 / 2**10, 3 / 32, 3 / 32, 1]
+    )  # mid-p of 10:0 is 2^-10, of 5:0 2^-5
     alone = scans([scan("channel", {("b", 0.2): (5, 0)})])
     assert list(alone["finding"]) == ["worse"]  # the negative control: the same flips, without a family
     assert "'=a" in to_csv(table) and LABELS["finding"] in labelled(table).columns and scans([]).empty
@@ -95,14 +127,23 @@ def test_both_granularities_stand_side_by_side_on_one_scale():
     figure = sensitivity([scan("channel", {("a", 0.2): (100, 0)}), scan("weight", {("l", 0.2): (500, 0)})])
     assert len(figure.data) == 2 and {cells.coloraxis for cells in figure.data} == {"coloraxis"}
     assert figure.layout.coloraxis.cmax == pytest.approx(50)
-    assert [a.text for a in figure.layout.annotations] == ["channels of each coupled group", "single weights of each layer"]
+    assert [a.text for a in figure.layout.annotations] == [
+        "channels of each coupled group",
+        "single weights of each layer",
+    ]
 
 
 @pytest.mark.parametrize(
     ("found", "end"),
     [
-        (Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different"), "together they lose 30.0: 26.0 more (22.0 to 30.0)."),
-        (Additivity(2, 0.30, 0.04, -0.26, -0.30, -0.22, "different"), "together they lose 4.0: 26.0 less (22.0 to 30.0)."),
+        (
+            Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different"),
+            "together they lose 30.0: 26.0 more (22.0 to 30.0).",
+        ),
+        (
+            Additivity(2, 0.30, 0.04, -0.26, -0.30, -0.22, "different"),
+            "together they lose 4.0: 26.0 less (22.0 to 30.0).",
+        ),
         (Additivity(2, 0.04, 0.04, 0.0, -0.004, 0.004, "equivalent"), "adds up within a point."),
         (Additivity(2, 0.04, 0.05, 0.01, -0.02, 0.04, "undecided"), "adds up as far as one can tell."),
     ],

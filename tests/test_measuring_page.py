@@ -29,7 +29,9 @@ def visited(recipe: Recipe = RECIPE) -> AppTest:
 
 
 def charts(app: AppTest) -> str:
-    return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(told(app).get("curve", ""))
+    return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(
+        told(app).get("curve", "")
+    )
 
 
 def box(app: AppTest, label: str):
@@ -42,7 +44,11 @@ def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
     fine(box(app, "Curve").set_value("both").run())
     fine(next(toggle for toggle in app.toggle if toggle.label == "Random control").set_value(True).run())
     app = until(app, "Each point is measured")
-    for name in ("channels, l1, uniform", "single weights, l1, uniform", "single weights, l1, uniform: at random"):
+    for name in (
+        "channels, l1, uniform",
+        "single weights, l1, uniform",
+        "single weights, l1, uniform: at random",
+    ):
         assert name in charts(app)
     assert "weaker and stronger" not in charts(app)
 
@@ -60,7 +66,10 @@ def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
     fine(box(app, "Coupled group").set_value("conv2").run())
     fine(next(button for button in app.button if button.label == "Measure the staircase").click().run())
     app = until(app, "Faster here?")
-    assert any("At 16 of 32 channels" in found.value or "measured width closest" in found.value for found in app.markdown)
+    assert any(
+        "At 16 of 32 channels" in found.value or "measured width closest" in found.value
+        for found in app.markdown
+    )
     assert "Latency of the whole model" in charts(app)
 
 
@@ -86,11 +95,18 @@ def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(mon
     assert staircase.snapped(edit) == edit  # the negative control
     monkeypatch.setattr(staircase.session, "shown", lambda key, default=None: key == staircase.SNAPS)
     snapped = staircase.snapped(edit)
-    assert snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}} and snapped.sequence == 1
+    assert (
+        snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}}
+        and snapped.sequence == 1
+    )
 
 
 def test_without_a_measured_staircase_the_option_says_so():
     app = visited()
     assert not any("No fader snaps yet" in caption.value for caption in app.caption)
-    fine(next(toggle for toggle in app.toggle if toggle.label == "Faders snap to fast widths").set_value(True).run())
+    fine(
+        next(toggle for toggle in app.toggle if toggle.label == "Faders snap to fast widths")
+        .set_value(True)
+        .run()
+    )
     assert any("No fader snaps yet" in caption.value for caption in app.caption)

@@ -40,7 +40,12 @@ def test_tensors_count_by_their_memory_and_once():
     assert weighed(whole).bytes == weighed(whole[:10]).bytes == 4000  # a view keeps all of it alive
     both = Pair(whole, whole[500:])
     assert 4000 <= weighed(both).bytes < 4500
-    assert together([weighed(whole), weighed(both)]) < 4500 < together([weighed(whole), weighed(whole.clone())]) == 8000
+    assert (
+        together([weighed(whole), weighed(both)])
+        < 4500
+        < together([weighed(whole), weighed(whole.clone())])
+        == 8000
+    )
 
 
 def test_modules_containers_and_meta_tensors():
@@ -96,9 +101,17 @@ def test_free_empties_all_but_what_nobody_could_bring_back():
 
 def test_freed_results_come_back_the_same():
     subject = load("digits-cnn")
-    measured = lambda: prune(subject, analyse(subject), Recipe(channels={"conv2": 0.5}), Conditions(latency=False))  # noqa: E731
+
+    def measured():
+        return prune(subject, analyse(subject), Recipe(channels={"conv2": 0.5}), Conditions(latency=False))
+
     first = measured()
-    for name in ("analysed graphs", "dense models, ready to run", "scores of weights and channels", "answers of dense models"):
+    for name in (
+        "analysed graphs",
+        "dense models, ready to run",
+        "scores of weights and channels",
+        "answers of dense models",
+    ):
         assert holding(name).bytes > 0, name
     cache.free()
     assert not [found for found in cache.holdings() if not found.lasting]

@@ -173,7 +173,9 @@ def test_a_scan_on_request_feeds_the_allocator_that_plans_with_it():
 
 
 def test_a_model_without_data_shows_everything_but_accuracy():
-    settings.configure(settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None)))
+    settings.configure(
+        settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None))
+    )
     app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
     shown = told(app)["cards"]
     assert shown["Accuracy"]["value"] == "no data" and shown["Parameters"]["value"].endswith("k")
@@ -182,30 +184,41 @@ def test_a_model_without_data_shows_everything_but_accuracy():
 
 
 def weights_file(subject) -> bytes:
-    return safetensors.torch.save({name: tensor.clone() * 0.5 for name, tensor in subject.model.state_dict().items()})
+    return safetensors.torch.save(
+        {name: tensor.clone() * 0.5 for name, tensor in subject.model.state_dict().items()}
+    )
 
 
 def test_uploaded_weights_become_a_model_of_this_session():
     app = opened(model="digits-mlp")
-    app.file_uploader(key="upload").set_value(("half.safetensors", weights_file(load("digits-mlp")), "application/octet-stream"))
+    app.file_uploader(key="upload").set_value(
+        ("half.safetensors", weights_file(load("digits-mlp")), "application/octet-stream")
+    )
     fine(app.run())
     assert not app.error
     box = select(app, "Model")
-    assert box.value.startswith("upload:") and any("digits-mlp (uploaded)" in option for option in box.options)
+    assert box.value.startswith("upload:") and any(
+        "digits-mlp (uploaded)" in option for option in box.options
+    )
     other = opened(model=box.value)
     assert ["No model on this server" in error.value for error in other.error] == [True]
 
 
 def test_weights_of_another_model_are_refused_with_the_keys_that_differ():
     app = opened(model="digits-mlp")
-    app.file_uploader(key="upload").set_value(("cnn.safetensors", weights_file(load("digits-cnn")), "application/octet-stream"))
+    app.file_uploader(key="upload").set_value(
+        ("cnn.safetensors", weights_file(load("digits-cnn")), "application/octet-stream")
+    )
     fine(app.run())
     assert ["hidden1" in error.value for error in app.error] == [True]
     assert select(app, "Model").value == "digits-mlp"
 
 
 def test_a_snapshot_comes_back_and_b_waits_while_a_is_shown():
-    first, second = Recipe(channels={"conv1": 0.5}), Recipe(channels={"conv1": 0.25, "conv2": 0.25, "conv3": 0.25})
+    first, second = (
+        Recipe(channels={"conv1": 0.5}),
+        Recipe(channels={"conv1": 0.25, "conv2": 0.25, "conv3": 0.25}),
+    )
     app = opened(recipe=first.to_url())
     app.text_input(key="snapshot name").set_value("half")
     app.button(key="snapshot save").click()
@@ -230,4 +243,9 @@ def test_the_table_shows_every_fader():
     app.toggle(key="table shown").set_value(True)
     fine(app.run())
     (frame,) = (table.value for table in app.dataframe if "bank" in table.value)
-    assert dict(zip(frame["part"], frame["removed"], strict=True)) == {"conv1": 50, "conv2": 0, "conv3": 0, "fc": 0}
+    assert dict(zip(frame["part"], frame["removed"], strict=True)) == {
+        "conv1": 50,
+        "conv2": 0,
+        "conv3": 0,
+        "fc": 0,
+    }

@@ -35,15 +35,23 @@ def test_its_own_effect_is_the_paired_difference_of_the_same_model():
     assert [t.measurement().correct for t in tallies] == [exact.pruned.correct, low.pruned.correct]
     assert low.dtype_effect == drop_between(*tallies) and exact.dtype_effect is None
     assert any(note.startswith("bfloat16 against float32") and "450 samples" in note for note in low.notes)
-    assert not torch.equal(tallies[0].losses, tallies[1].losses)  # the negative control: it was another arithmetic
+    assert not torch.equal(
+        tallies[0].losses, tallies[1].losses
+    )  # the negative control: it was another arithmetic
 
 
 def test_files_stay_as_they_are_and_the_dense_model_computes_alike():
     subject, graph = opened()
     exact, low = (prune(subject, graph, RECIPE, how) for how in (EXACT, LOW))
     assert low.pruned.size_bytes == exact.pruned.size_bytes and low.pruned.macs == exact.pruned.macs
-    dense = list(evaluate(in_dtype(prepare(subject, graph, Recipe()).model, "bfloat16"), subject.task.split("tuning"),
-                          subject.task.normalisation, [450]))[-1]  # fmt: skip
+    dense = list(
+        evaluate(
+            in_dtype(prepare(subject, graph, Recipe()).model, "bfloat16"),
+            subject.task.split("tuning"),
+            subject.task.normalisation,
+            [450],
+        )
+    )[-1]
     assert low.baseline.loss == dense.measurement().loss != exact.baseline.loss
     assert Report.from_json(low.to_json()) == low and RunKey.of(low) != RunKey.of(exact)
 
@@ -59,7 +67,10 @@ def test_caches_do_not_mix_formats():
 
 def test_latency_follows_the_choice(monkeypatch):
     seen = []
-    rounds = lambda models, *args, **how: seen.append(models) or iter([dict.fromkeys(models, 1.0)] * 6)  # noqa: E731
+
+    def rounds(models, *args, **how):
+        return seen.append(models) or iter([dict.fromkeys(models, 1.0)] * 6)
+
     monkeypatch.setattr(engine, "rounds", rounds)
     subject, graph = opened()
     for how in (EXACT, LOW):
@@ -68,7 +79,9 @@ def test_latency_follows_the_choice(monkeypatch):
     assert formats == [{torch.float32}, {torch.bfloat16}]
 
 
-@pytest.mark.parametrize("name", ["digits-mlp", "shapes-mobilenet", "shapes-vit", "shapes-densenet", "shapes-resnet"])
+@pytest.mark.parametrize(
+    "name", ["digits-mlp", "shapes-mobilenet", "shapes-vit", "shapes-densenet", "shapes-resnet"]
+)
 def test_the_samples_run_in_it(name):
     subject, graph = opened(name)
     report = prune(subject, graph, Recipe(), replace(LOW, samples=64))

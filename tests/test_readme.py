@@ -1,4 +1,6 @@
-"""The README is run: its commands, their output, its Python, and its tables. `python tests/test_readme.py` writes it anew."""
+"""The README is run: its commands, their output, its Python, and its tables. `python tests/test_readme.py`
+writes it anew.
+"""
 
 import contextlib
 import io
@@ -37,22 +39,34 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def sample_rows() -> list[list[str]]:
     found = [facts(name) for name in SAMPLES]
     return [
-        [f"`{f['name']}`", f["description"], f"{f['params']:,}", f"{f['macs']:,}",
-         format_accuracy(f["correct"], f["samples"], f["samples"]) if f["samples"] else "not trained yet"]
+        [
+            f"`{f['name']}`",
+            f["description"],
+            f"{f['params']:,}",
+            f"{f['macs']:,}",
+            format_accuracy(f["correct"], f["samples"], f["samples"]) if f["samples"] else "not trained yet",
+        ]
         for f in found
-    ]  # fmt: skip
+    ]
 
 
 def tables() -> dict[str, str]:
     """What stands between the marks of the README."""
     criteria = CRITERIA.values()
     return {
-        "samples": table(["model", "what it is", "parameters", "MACs", "accuracy on held-out data"], sample_rows()),
-        "criteria": table(
-            ["criterion", "rates", "what it does"], [[f"`{p.name}`", p.traits["level"], p.tooltip] for p in criteria]
+        "samples": table(
+            ["model", "what it is", "parameters", "MACs", "accuracy on held-out data"], sample_rows()
         ),
-        "allocators": table(["allocator", "what it does"], [[f"`{p.name}`", p.tooltip] for p in ALLOCATORS.values()]),
-        "exporters": table(["format", "what it is"], [[f"`{p.name}`", p.tooltip] for p in EXPORTERS.values()]),
+        "criteria": table(
+            ["criterion", "rates", "what it does"],
+            [[f"`{p.name}`", p.traits["level"], p.tooltip] for p in criteria],
+        ),
+        "allocators": table(
+            ["allocator", "what it does"], [[f"`{p.name}`", p.tooltip] for p in ALLOCATORS.values()]
+        ),
+        "exporters": table(
+            ["format", "what it is"], [[f"`{p.name}`", p.tooltip] for p in EXPORTERS.values()]
+        ),
     }
 
 
@@ -78,12 +92,16 @@ def numbers(text: str) -> list[float]:
 
 
 def close(found: float, shown: float) -> bool:
-    """Another processor may round a sample to the other side; seconds and tiny differences are those of the machine."""
+    """Another processor may round a sample to the other side; seconds and tiny differences are those of the
+    machine.
+    """
     return abs(found - shown) <= 0.05 * abs(shown) + 2 or found < 1e-8
 
 
 def run_all(folder: Path) -> dict[str, tuple[int, str]]:
-    """Each command of the README, run in the order of the text in one folder: line -> exit code and all that it printed."""
+    """Each command of the README, run in the order of the text in one folder: line -> exit code and all that
+    it printed.
+    """
     found = {}
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch.cuda.is_available", lambda: False)
@@ -124,7 +142,9 @@ def test_the_python_that_loads_an_export_counts_what_prune_counts(transcript, tm
     with torch.inference_mode():
         exec(PYTHON[0], known)
     correct = int((known["logits"].argmax(1) == split.targets).sum())
-    assert main(["prune", "digits-cnn", "--recipe", str(folder / "quarter.json"), "--no-latency", "--json"]) == 0
+    assert (
+        main(["prune", "digits-cnn", "--recipe", str(folder / "quarter.json"), "--no-latency", "--json"]) == 0
+    )
     assert json.loads(capsys.readouterr().out)["pruned"]["correct"] == correct
 
 
@@ -144,7 +164,9 @@ def test_there_are_no_other_code_blocks():
 def test_the_start_commands_are_one_line_each_and_the_check_runs_the_second():
     start, check = SHELL
     assert start == "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/pruning-explorer"
-    assert check == 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'
+    assert (
+        check == 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'
+    )
     ci = ROOT / ".ci" / "run"
     assert check in ci.read_text(encoding="utf-8") and ci.stat().st_mode & 0o111
 

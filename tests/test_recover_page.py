@@ -1,5 +1,6 @@
-"""The Recover page under AppTest: what it says first, a training from start to download, stopping and going on."""
-
+"""The Recover page under AppTest: what it says first, a training from start to download, stopping and going
+on.
+"""
 
 import pytest
 from apps import charts, fine, offering, opened, turned_to, until, words
@@ -118,8 +119,10 @@ def test_the_result_is_kept_as_a_run_below_that_of_its_recipe_with_its_control()
     until(pressed(app, "train control"), "from scratch, seed 0: ")
     assert "dense, same budget, seed 0: " in words(app) and "random pruning, seed 0: " in words(app)
     assert charts(app)["What is won back"]["data"][0]["y"][-3:] == [
-        "dense, same budget, seed 0", "random pruning, seed 0", "from scratch, seed 0"
-    ]  # fmt: skip
+        "dense, same budget, seed 0",
+        "random pruning, seed 0",
+        "from scratch, seed 0",
+    ]
     assert "train control" not in {button.key for button in app.button}
     app.text_input(key="recovered note").set_value("first try")
     until(pressed(app, "keep recovery"), "Kept as run")
@@ -127,15 +130,25 @@ def test_the_result_is_kept_as_a_run_below_that_of_its_recipe_with_its_control()
     assert run.note == "first try" and run.recovery.dense is not None and run.parent is not None
     above = runs.store().run(run.parent)
     assert above.recovery is None and above.report.recipe == RECIPE == run.report.recipe
-    assert run.report.pruned.latency_ms and run.report.pruned.correct == run.recovery.recovery.recovered[0].measurement.correct
+    assert (
+        run.report.pruned.latency_ms
+        and run.report.pruned.correct == run.recovery.recovery.recovered[0].measurement.correct
+    )
     told = facts(run)
-    assert told["After the cut"] == "fine-tuned, 1 epoch, seed 0" and "450 of 450" in told["Dense, as much training"]
+    assert (
+        told["After the cut"] == "fine-tuned, 1 epoch, seed 0"
+        and "450 of 450" in told["Dense, as much training"]
+    )
     assert called(run) != called(above) and facts(above)["After the cut"] == ""
 
     app = turned_to(app, "compare")
-    assert {f"replay {run.name}", f"replay {above.name}"} <= {button.key for button in ticked(app, run, above).button}
+    assert {f"replay {run.name}", f"replay {above.name}"} <= {
+        button.key for button in ticked(app, run, above).button
+    }
     assert [b.proto.label for b in app.get("download_button")].count("Write and download") == 1
-    assert "the masks are the same, bit for bit" in words(until(pressed(app, f"replay {run.name}"), "as in the run"))
+    assert "the masks are the same, bit for bit" in words(
+        until(pressed(app, f"replay {run.name}"), "as in the run")
+    )
 
 
 def ticked(app: AppTest, *chosen) -> AppTest:

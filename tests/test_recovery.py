@@ -1,4 +1,6 @@
-"""Recovery on real digits: masks hold exactly, what was cut off goes on to the same result, and the subject is never touched."""
+"""Recovery on real digits: masks hold exactly, what was cut off goes on to the same result, and the subject
+is never touched.
+"""
 
 import itertools
 import json
@@ -46,7 +48,11 @@ def one_thread():
 
 
 def ended(recipe: Recipe, plan: RecoveryPlan, root, subject=CNN, conditions=FEW) -> Recovery:
-    values = [v for v in recover(subject, analyse(subject), recipe, plan, conditions, root=root) if isinstance(v, Recovery)]
+    values = [
+        v
+        for v in recover(subject, analyse(subject), recipe, plan, conditions, root=root)
+        if isinstance(v, Recovery)
+    ]
     return values[-1]
 
 
@@ -73,7 +79,9 @@ def test_masks_hold_exactly_after_every_step(recipe, optimiser):
         training.step(0, index)
         assert all(bool((model.get_parameter(name)[~kept] == 0).all()) for name, kept in held.items())
     assert held and all(bool((~kept).any()) for kept in held.values())
-    changed = [name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])]
+    changed = [
+        name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])
+    ]
     assert changed == list(before)
     state = training.optimiser.state_dict()["state"]
     if optimiser == "sgd":
@@ -87,7 +95,10 @@ def test_without_being_held_they_would_move():
     training.student.held.clear()
     masks = decide(CNN, GRAPH, WEIGHTS).masks.weights
     training.step(0, 0)
-    assert all(bool((training.student.model.get_parameter(f"{n}.weight")[~mask] != 0).any()) for n, mask in masks.items())
+    assert all(
+        bool((training.student.model.get_parameter(f"{n}.weight")[~mask] != 0).any())
+        for n, mask in masks.items()
+    )
 
 
 def test_a_kept_weight_that_happens_to_be_zero_is_still_trained():
@@ -118,7 +129,9 @@ def test_the_state_in_dense_shapes_builds_the_same_student_again(recipe):
     state = full_state(student, CNN, GRAPH.profile)
     assert {n: t.shape for n, t in state.items()} == {n: t.shape for n, t in CNN.model.state_dict().items()}
     again = make_student(with_state(CNN, state), GRAPH, student.masks)
-    assert all(torch.equal(t, again.model.state_dict()[name]) for name, t in student.model.state_dict().items())
+    assert all(
+        torch.equal(t, again.model.state_dict()[name]) for name, t in student.model.state_dict().items()
+    )
 
 
 def test_removed_channels_are_zero_in_dense_shapes():
@@ -139,7 +152,9 @@ def test_fresh_weights_are_those_of_the_seed_and_leave_the_random_state_alone():
     first, same, other = (model.conv2.weight for model in models)
     assert torch.equal(first, same) and not torch.equal(first, other)
     assert float(models[0].bn1.running_mean.abs().sum()) == 0
-    assert abs(float(first.detach().std()) - (1 / 3 / (16 * 9)) ** 0.5) < 0.01  # uniform within 1 / sqrt(fan in), as in torch
+    assert (
+        abs(float(first.detach().std()) - (1 / 3 / (16 * 9)) ** 0.5) < 0.01
+    )  # uniform within 1 / sqrt(fan in), as in torch
 
 
 # --------------------------------------------------------------------------- every method
@@ -148,14 +163,19 @@ def test_fresh_weights_are_those_of_the_seed_and_leave_the_random_state_alone():
 @pytest.mark.parametrize("method", list(METHODS))
 def test_every_method_keeps_the_recipes_counts_and_leaves_the_subject_alone(method, tmp_path):
     extra = {"rewind": "weights", "rewind_epoch": 1} if method == "rewind" else {}
-    plan = suggested(CNN, method, **{"epochs": 2, "batch_size": 128, "rounds": 2, "penalty_epochs": 1} | extra)
+    plan = suggested(
+        CNN, method, **{"epochs": 2, "batch_size": 128, "rounds": 2, "penalty_epochs": 1} | extra
+    )
     before = subject_id(CNN.model)
     found = ended(BOTH, plan, tmp_path)
     model = recovered_model(CNN, GRAPH, found.key, root=tmp_path)
     tensors, _ = Folder(found.key, tmp_path).read("result.safetensors")
     assert counts(masks_of(tensors)) == counts(decide(CNN, GRAPH, BOTH).masks)
     static, after = prepare(CNN, GRAPH, BOTH).static, found.recovered[0].measurement
-    assert found.one_shot.measurement.params == after.params == static.params and after.nonzero_params <= static.nonzero_params
+    assert (
+        found.one_shot.measurement.params == after.params == static.params
+        and after.nonzero_params <= static.nonzero_params
+    )
     *_, tally = evaluate(model, CNN.task.split("tuning"), CNN.task.normalisation, [100])
     assert tally.measurement().correct == found.recovered[0].measurement.correct
     assert subject_id(CNN.model) == before == CNN.id
@@ -222,16 +242,24 @@ def test_a_round_rates_the_trained_weights():
 
 def test_pruning_while_training_begins_whole_and_anew_and_ends_with_the_counts_of_the_recipe():
     plan = RecoveryPlan("gradual", epochs=7, rounds=3, round_schedule="linear", batch_size=128)
-    phases, known, rounds = gradual(Setting(CNN, GRAPH, CHANNELS, plan, FEW), 0), Known(CNN.model.state_dict()), []
+    phases, known, rounds = (
+        gradual(Setting(CNN, GRAPH, CHANNELS, plan, FEW), 0),
+        Known(CNN.model.state_dict()),
+        [],
+    )
     for phase in phases:
         student = phase.begin(known)
         known = Known(full_state(student, CNN, GRAPH.profile), student)
         rounds.append(student)
     assert [(phase.pruned, phase.epochs, phase.course.first_epoch) for phase in phases] == [
-        (False, 2, 0), (True, 2, 2), (True, 3, 4),
-    ]  # fmt: skip
+        (False, 2, 0),
+        (True, 2, 2),
+        (True, 3, 4),
+    ]
     assert {phase.course.total_epochs for phase in phases} == {7}
-    assert not torch.equal(rounds[0].model.get_parameter("conv1.weight"), CNN.model.get_parameter("conv1.weight"))
+    assert not torch.equal(
+        rounds[0].model.get_parameter("conv1.weight"), CNN.model.get_parameter("conv1.weight")
+    )
     assert [int((~student.masks.channels["conv1"]).sum()) for student in rounds[1:]] == [4, 8]
     once = gradual(Setting(CNN, GRAPH, CHANNELS, replace(plan, rounds=2, round_schedule="one_shot"), FEW), 0)
     assert [(phase.pruned, phase.epochs) for phase in once] == [(False, 3), (True, 4)]
@@ -242,7 +270,9 @@ def test_pruning_while_training_begins_whole_and_anew_and_ends_with_the_counts_o
 
 TWO_SEEDS, STOPPING = replace(SHORT, seeds=(0, 1)), replace(SHORT, optimiser="sgd", epochs=3, patience=1)
 ROUNDS = RecoveryPlan("iterative", epochs=3, rounds=2, batch_size=128)
-REWOUND = RecoveryPlan("rewind", rewind="weights", epochs=1, rewind_epoch=1, batch_size=128, learning_rate=0.01)
+REWOUND = RecoveryPlan(
+    "rewind", rewind="weights", epochs=1, rewind_epoch=1, batch_size=128, learning_rate=0.01
+)
 
 
 @pytest.mark.parametrize(  # an epoch has 7 batches
@@ -257,12 +287,16 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(plan, after, tmp
         batches += isinstance(step, Progress) and step.label == running.TRAINING
         assert not (isinstance(step, Recovery) and step.finished)
     cut.close()
-    trained = sum(isinstance(s, Progress) and s.label == running.TRAINING
-                  for s in recover(CNN, GRAPH, BOTH, plan, FEW, root=tmp_path / "cut"))  # fmt: skip
+    trained = sum(
+        isinstance(s, Progress) and s.label == running.TRAINING
+        for s in recover(CNN, GRAPH, BOTH, plan, FEW, root=tmp_path / "cut")
+    )
     found = ended(BOTH, plan, tmp_path / "cut")
     assert found == whole
     assert 0 < trained <= 7 * plan.trained_epochs * len(plan.seeds) - batches + 1
-    first, second = (recovered_model(CNN, GRAPH, found.key, root=tmp_path / name).state_dict() for name in ("whole", "cut"))
+    first, second = (
+        recovered_model(CNN, GRAPH, found.key, root=tmp_path / name).state_dict() for name in ("whole", "cut")
+    )
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
 
@@ -308,14 +342,19 @@ def test_the_default_folder_is_in_the_cache(tmp_path, monkeypatch):
 
 
 def test_patience_keeps_the_best_epoch_and_stops(tmp_path):
-    plan = replace(SHORT, epochs=6, learning_rate=2.0, patience=1, optimiser="sgd")  # so high that it only does harm
+    plan = replace(
+        SHORT, epochs=6, learning_rate=2.0, patience=1, optimiser="sgd"
+    )  # so high that it only does harm
     found = ended(Recipe(weights={"fc": 0.1}), plan, tmp_path)
     assert len(found.epochs) == 2
     assert found.recovered[0].measurement == found.epochs[0].measurement
 
 
 def test_without_training_data_there_is_one_sentence(tmp_path):
-    nothing = replace(CNN, task=replace(CNN.task, load_split=lambda name: None if name == "training" else CNN.task.split(name)))
+    nothing = replace(
+        CNN,
+        task=replace(CNN.task, load_split=lambda name: None if name == "training" else CNN.task.split(name)),
+    )
     with pytest.raises(ExplorerError, match=r"needs training data.*--data"):
         ended(CHANNELS, SHORT, tmp_path, subject=nothing)
     with pytest.raises(ExplorerError, match="needs training data"):
@@ -324,7 +363,12 @@ def test_without_training_data_there_is_one_sentence(tmp_path):
 
 def test_a_model_without_norms_cannot_be_recalibrated(tmp_path):
     with pytest.raises(ExplorerError, match="no batch norms"):
-        ended(Recipe(weights={"hidden1": 0.5}), suggested(CNN, "recalibrate"), tmp_path, subject=SUBJECTS["digits-mlp"])
+        ended(
+            Recipe(weights={"hidden1": 0.5}),
+            suggested(CNN, "recalibrate"),
+            tmp_path,
+            subject=SUBJECTS["digits-mlp"],
+        )
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):

@@ -1,4 +1,6 @@
-"""The curve over strengths: one-shot, recalibrated and recovered on the same samples; it goes on where it was stopped."""
+"""The curve over strengths: one-shot, recalibrated and recovered on the same samples; it goes on where it was
+stopped.
+"""
 
 import json
 
@@ -37,13 +39,21 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
     for point in curves[-1].points:
         cut = prune(SUBJECT, GRAPH, RECIPE.scaled(point.strength), FEW)
         lines = point.lines()
-        assert lines["one-shot"].correct == cut.pruned.correct and lines["recovered"].samples == cut.pruned.samples == 100
-        assert lines["recovered"].macs == point.macs == cut.pruned.macs and lines["recovered"].params == cut.pruned.params
+        assert (
+            lines["one-shot"].correct == cut.pruned.correct
+            and lines["recovered"].samples == cut.pruned.samples == 100
+        )
+        assert (
+            lines["recovered"].macs == point.macs == cut.pruned.macs
+            and lines["recovered"].params == cut.pruned.params
+        )
         assert list(lines) == ["one-shot", "recalibrated", "recovered"]
     base = curves[-1].baseline
     assert (base.macs, base.params, base.samples) == (GRAPH.profile.macs, GRAPH.profile.params, 100)
     progress = [step for step in found if isinstance(step, Progress)]
-    assert progress == sorted(progress, key=lambda step: step.done) and progress[-1].done == progress[-1].total
+    assert (
+        progress == sorted(progress, key=lambda step: step.done) and progress[-1].done == progress[-1].total
+    )
     json.dumps(curves[-1].to_json())
 
 
@@ -52,7 +62,11 @@ def test_a_curve_that_was_stopped_goes_on_where_it_was():
     first = next(step for step in running if isinstance(step, RecoveryCurve))
     running.close()
     again = steps((0.5, 1.0))
-    before = [step for step in again[: again.index(first)] if isinstance(step, Progress) and step.label == "Point 1 of 2"]
+    before = [
+        step
+        for step in again[: again.index(first)]
+        if isinstance(step, Progress) and step.label == "Point 1 of 2"
+    ]
     assert first in again and len(before) < 10  # nothing was trained again
 
 
@@ -61,7 +75,10 @@ def test_the_mean_of_several_seeds_has_the_spread_of_the_seeds():
     (point,) = found.points
     first, second = (arm.measurement.accuracy for arm in point.recovery.recovered)
     line = point.lines()["recovered"]
-    assert line.accuracy == pytest.approx((first + second) / 2) and line.accuracy_low <= line.accuracy <= line.accuracy_high
+    assert (
+        line.accuracy == pytest.approx((first + second) / 2)
+        and line.accuracy_low <= line.accuracy <= line.accuracy_high
+    )
 
 
 def test_the_figure_has_a_line_for_each_kind_and_moves_with_its_axis():
@@ -85,7 +102,18 @@ def test_strengths_that_make_no_curve_are_refused(given):
 
 
 def test_the_command_draws_a_curve_and_keeps_and_exports_a_result(tmp_path, capsys):
-    words = ["recover", "digits-cnn", "--channels", "0.5", "--epochs", "1", "--samples", "100", "--device", "cpu"]
+    words = [
+        "recover",
+        "digits-cnn",
+        "--channels",
+        "0.5",
+        "--epochs",
+        "1",
+        "--samples",
+        "100",
+        "--device",
+        "cpu",
+    ]
     assert main([*words, "--curve", "0.5,1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert [point["strength"] for point in answer["points"]] == [0.5, 1.0]
@@ -96,6 +124,8 @@ def test_the_command_draws_a_curve_and_keeps_and_exports_a_result(tmp_path, caps
     (run,) = (run for run in Store(paths.cache()).runs() if run.recovery)
     assert run.note == "by command" and run.name in capsys.readouterr().err
     path = tmp_path / "model.zip"
-    assert main(["export", "digits-cnn", "--run", run.name, "-o", str(path)]) == 0 and path.stat().st_size > 1000
+    assert (
+        main(["export", "digits-cnn", "--run", run.name, "-o", str(path)]) == 0 and path.stat().st_size > 1000
+    )
     assert main(["export", "digits-cnn", "--run", run.parent, "-o", str(path)]) == 2
     assert main(["export", "digits-mlp", "--run", run.name, "-o", str(path)]) == 2

@@ -1,4 +1,6 @@
-"""Recovered models as stored runs: beside one-shot runs of the same recipe, replayed, exported; and the room that they take."""
+"""Recovered models as stored runs: beside one-shot runs of the same recipe, replayed, exported; and the room
+that they take.
+"""
 
 import os
 import time
@@ -66,8 +68,14 @@ def test_the_report_counts_what_the_recovery_counted():
     assert report.stage == "final" and report.pruned.correct == arm.measurement.correct
     assert report.pruned.nonzero_params == arm.measurement.nonzero_params and report.drop == arm.drop
     pruned = prune(SUBJECT, GRAPH, RECIPE, FEW)
-    assert (report.pruned.params, report.pruned.macs, report.parts) == (pruned.pruned.params, pruned.pruned.macs, pruned.parts)
-    assert report.pruned.loss != pruned.pruned.loss and report.notes == ("After the cut: fine-tuned, 1 epoch, seed 0.",)
+    assert (report.pruned.params, report.pruned.macs, report.parts) == (
+        pruned.pruned.params,
+        pruned.pruned.macs,
+        pruned.parts,
+    )
+    assert report.pruned.loss != pruned.pruned.loss and report.notes == (
+        "After the cut: fine-tuned, 1 epoch, seed 0.",
+    )
 
 
 # --------------------------------------------------------------------------- a run of its own
@@ -80,7 +88,10 @@ def test_a_recovered_model_stands_beside_the_one_shot_run_of_its_recipe(store):
     assert run.recovery == Kept(found) and run.tags == (TAG,) and run.note == "won back"
     assert parent.recovery is None and parent.report.recipe == RECIPE and parent.name != name
     assert run.report.pruned.correct != parent.report.pruned.correct
-    assert [(branch.depth, branch.run.name) for branch in family(store.runs())] == [(0, parent.name), (1, name)]
+    assert [(branch.depth, branch.run.name) for branch in family(store.runs())] == [
+        (0, parent.name),
+        (1, name),
+    ]
     assert matching(store.runs(), "fine-tuned") == [run] and matching(store.runs(), tags=[TAG]) == [run]
 
 
@@ -125,7 +136,9 @@ def test_a_recovery_that_is_not_finished_is_not_taken_for_one():
 # --------------------------------------------------------------------------- replay, answers
 
 
-@pytest.mark.parametrize("plan", [SHORT, RecoveryPlan("iterative", epochs=2, rounds=2, batch_size=256)], ids=["once", "rounds"])
+@pytest.mark.parametrize(
+    "plan", [SHORT, RecoveryPlan("iterative", epochs=2, rounds=2, batch_size=256)], ids=["once", "rounds"]
+)
 def test_a_replay_finds_the_same_masks_and_the_same_count(store, plan):
     run = store.run(kept(recovered(plan), store))
     found = [step for step in replay(SUBJECT, GRAPH, run) if isinstance(step, Replay)][-1]
@@ -136,10 +149,17 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
     found = recovered()
     run = store.run(kept(found, store))
     elsewhere = replace(run, masks="0" * 24)
-    assert next(step for step in replay(SUBJECT, GRAPH, elsewhere) if isinstance(step, Replay)).same_masks is False
+    assert (
+        next(step for step in replay(SUBJECT, GRAPH, elsewhere) if isinstance(step, Replay)).same_masks
+        is False
+    )
     folder = Folder(found.key)
     tensors, about = folder.read(RESULT)
-    folder.write(RESULT, {name: torch.zeros_like(t) if name.startswith("model/") else t for name, t in tensors.items()}, about)
+    folder.write(
+        RESULT,
+        {name: torch.zeros_like(t) if name.startswith("model/") else t for name, t in tensors.items()},
+        about,
+    )
     assert [step for step in replay(SUBJECT, GRAPH, run) if isinstance(step, Replay)][-1].same_count is False
     (folder.path / RESULT).unlink()
     with pytest.raises(ExplorerError, match="no longer in the cache"):
@@ -169,10 +189,17 @@ def test_the_longest_unused_go_and_kept_ones_stay(store):
     for place, key in enumerate(keys):
         aged(key, 10_000 - 1_000 * place)
     before = used_bytes()
-    assert before == sum(f.stat().st_size for f in (paths.cache() / "recoveries").rglob("*") if f.is_file()) > 0
+    assert (
+        before == sum(f.stat().st_size for f in (paths.cache() / "recoveries").rglob("*") if f.is_file()) > 0
+    )
     assert make_room(max_bytes=before) == 0
     freed = make_room(max_bytes=before - 1)
-    assert [Folder(key).path.exists() for key in keys] == [True, False, True, True] and used_bytes() == before - freed
+    assert [Folder(key).path.exists() for key in keys] == [
+        True,
+        False,
+        True,
+        True,
+    ] and used_bytes() == before - freed
     recovered_model(SUBJECT, GRAPH, keys[2])  # used now, so the next one goes before it
     make_room(max_bytes=used_bytes() - 1)
     assert [Folder(key).path.exists() for key in keys] == [True, False, True, False]

@@ -1,4 +1,6 @@
-"""The parts of recovery by hand-made numbers: schedules, plans, losses, penalties, bias correction, controls, cost, command."""
+"""The parts of recovery by hand-made numbers: schedules, plans, losses, penalties, bias correction, controls,
+cost, command.
+"""
 
 import json
 import zipfile
@@ -85,7 +87,9 @@ def test_one_cycle_is_that_of_torch():
 @pytest.mark.parametrize("steps", [1, 2, 3, 100])
 def test_rates_stay_between_zero_and_the_highest(schedule, steps):
     rates = [learning_rate(schedule, step, steps, 0.3) for step in range(steps)]
-    assert all(0 < rate <= 0.3 for rate in rates) and (max(rates) == pytest.approx(0.3, rel=0.02) or steps < 4)
+    assert all(0 < rate <= 0.3 for rate in rates) and (
+        max(rates) == pytest.approx(0.3, rel=0.02) or steps < 4
+    )
 
 
 # --------------------------------------------------------------------------- plans
@@ -144,14 +148,18 @@ def test_the_distillation_loss_by_hand():
     teacher = torch.tensor([0.25, 0.75])  # at temperature 2
     divergence = float((teacher * (teacher / 0.5).log()).sum())
     assert float(distillation_loss(logits, taught, targets, 0.0, 2.0)) == pytest.approx(float(half))
-    assert float(distillation_loss(logits, taught, targets, 1.0, 2.0)) == pytest.approx(4 * divergence, rel=1e-5)
+    assert float(distillation_loss(logits, taught, targets, 1.0, 2.0)) == pytest.approx(
+        4 * divergence, rel=1e-5
+    )
     mixed = 0.7 * float(half) + 0.3 * 4 * divergence
     assert float(distillation_loss(logits, taught, targets, 0.3, 2.0)) == pytest.approx(mixed, rel=1e-5)
 
 
 def test_a_student_that_answers_as_its_teacher_has_nothing_to_learn_from_it():
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    Objective(lambda inputs: logits.detach(), 1.0, 3.0)(logits, logits, torch.zeros(4, dtype=torch.long)).backward()
+    Objective(lambda inputs: logits.detach(), 1.0, 3.0)(
+        logits, logits, torch.zeros(4, dtype=torch.long)
+    ).backward()
     assert logits.grad is not None and float(logits.grad.abs().max()) < 1e-6
 
 
@@ -179,7 +187,10 @@ def test_sizes_are_counted_into_their_bins():
     model, layer = nn.Module(), replace(GRAPH.profile.prunable_layers["fc"], weight="w")
     model.w = nn.Parameter(torch.tensor([[0.0, 1e-9, 0.2, -0.2], [50.0, 1.0, 1.0, 1.0]]))
     counts = count_norms(model, [layer], "l1")
-    at = lambda size: max(i for i, edge in enumerate(EDGES) if edge <= size * 1.0001)  # noqa: E731
+
+    def at(size):
+        return max(i for i, edge in enumerate(EDGES) if edge <= size * 1.0001)
+
     assert sum(counts) == 8 and counts[0] == 2 and counts[at(0.2)] == 2 and counts[-1] == 1
     assert sum(count_norms(model, [layer], "group_lasso")) == 2
 
@@ -199,7 +210,9 @@ def test_after_bias_correction_every_mean_is_the_dense_models():
     masks = decide(CNN, GRAPH, Recipe(channels={"conv1": 0.5, "conv3": 0.25}, weights={"conv2": 0.5})).masks
     small, dense, split = build(CNN, GRAPH, masks), build(CNN, GRAPH, DENSE), CNN.task.split("training")
     before = {name: p.clone() for name, p in small.named_parameters()}
-    assert correct_biases(small, dense, split, CNN.task.normalisation, kept_outputs(GRAPH.profile, masks)) == 4
+    assert (
+        correct_biases(small, dense, split, CNN.task.normalisation, kept_outputs(GRAPH.profile, masks)) == 4
+    )
     changed = {name for name, p in small.named_parameters() if not torch.equal(p, before[name])}
     assert changed == {"bn2.bias", "bn3.bias", "fc.bias"}  # nothing before bn1 lost an input
     inputs = CNN.task.normalisation(split.inputs)
@@ -213,7 +226,9 @@ def test_after_bias_correction_every_mean_is_the_dense_models():
 def test_an_untouched_model_needs_no_correction():
     same, dense = build(CNN, GRAPH, DENSE), build(CNN, GRAPH, DENSE)
     correct_biases(same, dense, CNN.task.split("training"), CNN.task.normalisation, {})
-    assert all(torch.allclose(p, q, atol=1e-6) for p, q in zip(same.parameters(), dense.parameters(), strict=True))
+    assert all(
+        torch.allclose(p, q, atol=1e-6) for p, q in zip(same.parameters(), dense.parameters(), strict=True)
+    )
 
 
 def test_layers_that_run_twice_or_have_no_bias_stay():
@@ -230,7 +245,9 @@ def test_layers_that_run_twice_or_have_no_bias_stay():
 
     model, split = Twice(0.5), Split(torch.ones(8, 4), torch.zeros(8, dtype=torch.long))
     assert correct_biases(model, Twice(0.25), split, Normalisation(), {}) == 1
-    assert torch.equal(model.twice.bias, torch.full((4,), 0.5)) and not torch.equal(model.last.bias, torch.full((2,), 0.5))
+    assert torch.equal(model.twice.bias, torch.full((4,), 0.5)) and not torch.equal(
+        model.last.bias, torch.full((2,), 0.5)
+    )
 
 
 def test_a_recipe_may_ask_for_it_also_where_there_are_no_norms():
@@ -268,7 +285,9 @@ def test_the_cost_is_counted_and_timed():
     assert counted(CNN, plan) == Cost(6, 6 * 14 * 64)
     *_, cost = estimate(CNN, GRAPH, Recipe(channels={"conv1": 0.5}), plan, Conditions(100))
     assert cost.batches == 10 and 0.01 < cost.seconds < 300
-    *_, more = estimate(CNN, GRAPH, Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100))
+    *_, more = estimate(
+        CNN, GRAPH, Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100)
+    )
     assert more.seconds > 10 * cost.seconds
 
 
@@ -291,24 +310,48 @@ def example(**changes) -> Recovery:
         share = right / 100
         return Arm(name, Measurement(share, share - 0.1, min(1, share + 0.1), 0.5, 100, right), drop)
 
-    points = [EpochPoint(0, "a<b", epoch, epoch > 0, arm("", 50 + epoch).measurement, drop, 0.5) for epoch in range(3)]
+    points = [
+        EpochPoint(0, "a<b", epoch, epoch > 0, arm("", 50 + epoch).measurement, drop, 0.5)
+        for epoch in range(3)
+    ]
     plan = RecoveryPlan(epochs=2)
     losses = (LossPoint(0.5, 2.0, 0.4, 0.1), LossPoint(1.5, 1.0, 0.6, 0.1))
     subject, dense = {"id": "x", "name": "m", "task": "t"}, arm("", 98).measurement
-    known = Recovery(subject, "k", Recipe(), plan, dense, 100, arm("one-shot", 20), arm("recalibrated", 60),
-                     (arm("fine-tuned, seed 0", 90),), losses, tuple(points), {"device": "cpu"})  # fmt: skip
+    known = Recovery(
+        subject,
+        "k",
+        Recipe(),
+        plan,
+        dense,
+        100,
+        arm("one-shot", 20),
+        arm("recalibrated", 60),
+        (arm("fine-tuned, seed 0", 90),),
+        losses,
+        tuple(points),
+        {"device": "cpu"},
+    )
     return replace(known, **changes)
 
 
 def test_figures_show_the_numbers_of_the_value():
     found = example()
     dense, line = recovery_accuracy(found).data
-    assert list(dense.y) == [98, 98] and list(line.y) == pytest.approx([50, 51, 52]) and list(line.x) == [0, 1, 2]
+    assert (
+        list(dense.y) == [98, 98]
+        and list(line.y) == pytest.approx([50, 51, 52])
+        and list(line.x) == [0, 1, 2]
+    )
     assert line.marker.symbol == ("circle-open", "circle", "circle") and line.customdata[0][0] == "a&lt;b"
     training, tuning = recovery_loss(found).data
     assert list(training.y) == [2.0, 1.0] and list(tuning.x) == [0, 1, 2]
     (dots,) = recovery_arms(found).data
-    assert list(dots.y) == ["dense", "one-shot", "recalibrated", "fine-tuned, seed 0"] and list(dots.x) == [98, 20, 60, 90]
+    assert list(dots.y) == ["dense", "one-shot", "recalibrated", "fine-tuned, seed 0"] and list(dots.x) == [
+        98,
+        20,
+        60,
+        90,
+    ]
     assert list(dots.error_x.arrayminus) == pytest.approx([10] * 4)
 
 
@@ -330,7 +373,9 @@ def test_no_recovery_draws_a_titled_empty_figure(draw):
 def test_values_survive_json_and_blown_up_losses_become_null():
     found = example()
     assert Recovery.from_json(json.loads(json.dumps(found.to_json()))) == found
-    assert finite(example(losses=(LossPoint(1, float("nan"), 0, 0.1),)).to_json())["losses"][0]["loss"] is None
+    assert (
+        finite(example(losses=(LossPoint(1, float("nan"), 0, 0.1),)).to_json())["losses"][0]["loss"] is None
+    )
     assert chosen_epoch(found, 0, 0) == 2 and chosen_epoch(found, 0, 1) == 0
 
 
@@ -344,7 +389,19 @@ def command(*words: str) -> int:
 def test_the_command_writes_weights_and_a_report(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path / "cache"))
     target = tmp_path / "small.zip"
-    words = ["--channels", "0.5", "--epochs", "2", "--samples", "100", "--seeds", "0,1", "-o", str(target), "--json"]
+    words = [
+        "--channels",
+        "0.5",
+        "--epochs",
+        "2",
+        "--samples",
+        "100",
+        "--seeds",
+        "0,1",
+        "-o",
+        str(target),
+        "--json",
+    ]
     assert command(*words) == 0
     said = json.loads(capsys.readouterr().out)
     report = json.loads(target.with_suffix(".json").read_text())

@@ -1,4 +1,6 @@
-"""The table of all ways back: equal epochs, rates chosen alike, equal parameters, fair controls; it goes on where it was."""
+"""The table of all ways back: equal epochs, rates chosen alike, equal parameters, fair controls; it goes on
+where it was.
+"""
 
 import json
 from dataclasses import replace
@@ -13,7 +15,16 @@ from explorer.graph.export import analyse
 from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.recovery import table
-from explorer.recovery.table import KINDS, UNCOUNTED, Row, TablePlan, rates_of, recipe_at, recovery_table, trainings
+from explorer.recovery.table import (
+    KINDS,
+    UNCOUNTED,
+    Row,
+    TablePlan,
+    rates_of,
+    recipe_at,
+    recovery_table,
+    trainings,
+)
 from explorer.values import Choice, Measurement, Recipe
 
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
@@ -34,10 +45,15 @@ def shared_cache(tmp_path_factory):
 
 @pytest.mark.parametrize("ratio", [0.5, 0.9])
 def test_channels_go_until_as_many_parameters_are_left_as_single_weights_leave(ratio):
-    weights, channels = (recipe_at(SUBJECT, GRAPH, Recipe(weights={"fc": 0.1}), kind, ratio) for kind in KINDS)
+    weights, channels = (
+        recipe_at(SUBJECT, GRAPH, Recipe(weights={"fc": 0.1}), kind, ratio) for kind in KINDS
+    )
     left = prepare(SUBJECT, GRAPH, weights).static.nonzero_params
     assert left == pytest.approx(14458 - ratio * 14288, abs=2)  # norms and biases stay
-    assert prepare(SUBJECT, GRAPH, channels).static.params == pytest.approx(left, rel=0.03) and not channels.weights
+    assert (
+        prepare(SUBJECT, GRAPH, channels).static.params == pytest.approx(left, rel=0.03)
+        and not channels.weights
+    )
 
 
 def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(monkeypatch):
@@ -54,16 +70,34 @@ def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(mo
     tried = [(plan.learning_rate, split) for _, plan, split in asked if plan.seeds == (UNCOUNTED,)]
     assert tried == [(rate, "tuning") for _ in range(5) for rate in SHORT.rates]
     counted = [(recipe, plan, split) for recipe, plan, split in asked if plan.seeds == (0,)]
-    assert [plan.method for _, plan, _ in counted] == ["finetune", "finetune", "iterative", "finetune", "scratch"]
+    assert [plan.method for _, plan, _ in counted] == [
+        "finetune",
+        "finetune",
+        "iterative",
+        "finetune",
+        "scratch",
+    ]
     assert {split for *_, split in counted} == {"held_out"}
     by_criterion = [recipe for recipe, *_ in asked if recipe.criterion == Choice("random")]
-    assert {recipe.seed for recipe in by_criterion} == {0, UNCOUNTED} and {row.measured[0].samples for row in rows} == {100}
+    assert {recipe.seed for recipe in by_criterion} == {0, UNCOUNTED} and {
+        row.measured[0].samples for row in rows
+    } == {100}
     assert [row.arm for row in rows] == [
-        "as it came", "retrained", "one-shot", "recalibrated", "retrained", "iterative", "random, one-shot",
-        "random, recalibrated", "random, retrained", "from scratch",
-    ]  # fmt: skip
+        "as it came",
+        "retrained",
+        "one-shot",
+        "recalibrated",
+        "retrained",
+        "iterative",
+        "random, one-shot",
+        "random, recalibrated",
+        "random, retrained",
+        "from scratch",
+    ]
     trained = [row for row in rows if row.arm in ("iterative", "from scratch")]
-    assert len(trained) == 2 and all(row.learning_rate == 0.01 for row in trained), "a millionth learns nothing"
+    assert len(trained) == 2 and all(row.learning_rate == 0.01 for row in trained), (
+        "a millionth learns nothing"
+    )
     assert len({row.macs for row in rows[2:]}) == 1 and len({row.measured[0].params for row in rows[2:]}) == 1
 
 
@@ -85,24 +119,52 @@ def test_the_rates_lie_around_that_of_the_models_own_training():
 
 def test_the_command_prints_and_writes_the_table(tmp_path, capsys):
     path = tmp_path / "table.json"
-    words = ["recovery-table", "digits-cnn", "--ratios", "0.7", "--kinds", "channel", "--epochs", "2", "--seeds", "0",
-             "--rates", "0.01,1e-6", "--samples", "100", "--device", "cpu", "--held-out"]  # fmt: skip
+    words = [
+        "recovery-table",
+        "digits-cnn",
+        "--ratios",
+        "0.7",
+        "--kinds",
+        "channel",
+        "--epochs",
+        "2",
+        "--seeds",
+        "0",
+        "--rates",
+        "0.01,1e-6",
+        "--samples",
+        "100",
+        "--device",
+        "cpu",
+        "--held-out",
+    ]
     assert main([*words, "--dry-run"]) == 0 and capsys.readouterr().out.startswith("15 trainings of 2 epochs")
     assert main([*words, "-o", str(path)]) == 0
     told = capsys.readouterr().out
-    assert "held-out split; 2 epochs for every arm that trains" in told and "Held-out data: opened 1 time" in told
+    assert (
+        "held-out split; 2 epochs for every arm that trains" in told
+        and "Held-out data: opened 1 time" in told
+    )
     written = json.loads(path.read_text())
-    assert [row["arm"] for row in written["rows"]].count("retrained") == 2 and written["plan"]["rates"] == [0.01, 1e-6]
+    assert [row["arm"] for row in written["rows"]].count("retrained") == 2 and written["plan"]["rates"] == [
+        0.01,
+        1e-6,
+    ]
 
 
 def test_several_seeds_are_a_mean_with_their_interval():
-    measured = tuple(Measurement(accuracy=correct / 100, correct=correct, samples=100, loss=0.5) for correct in (90, 92, 94))
+    measured = tuple(
+        Measurement(accuracy=correct / 100, correct=correct, samples=100, loss=0.5)
+        for correct in (90, 92, 94)
+    )
     row = Row("weight", 0.7, "retrained", measured, 0.01)
     assert cells(row)[:5] == ["weight", "70.0 %", "retrained", "92.0 % (87.0 to 97.0), 3 seeds", "0.01"]
     assert cells(replace(row, measured=measured[:1]))[3] == "90.0 % (82.6 to 94.5), 100 of 100"
 
 
-@pytest.mark.parametrize("flag", [("--kinds", "head"), ("--seeds", "a"), ("--ratios", "1.5"), ("--rates", "0")])
+@pytest.mark.parametrize(
+    "flag", [("--kinds", "head"), ("--seeds", "a"), ("--ratios", "1.5"), ("--rates", "0")]
+)
 def test_what_the_command_cannot_do_is_one_sentence(flag, capsys):
     assert main(["recovery-table", "digits-cnn", *flag]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -8,8 +8,14 @@ import pytest
 from explorer.errors import RecipeError, UnknownNameError
 from explorer.registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, SAMPLES, Param, Registry
 
-REGISTRIES = {"criteria": CRITERIA, "allocators": ALLOCATORS, "loaders": LOADERS, "data": DATA, "exporters": EXPORTERS,
-              "samples": SAMPLES}  # fmt: skip
+REGISTRIES = {
+    "criteria": CRITERIA,
+    "allocators": ALLOCATORS,
+    "loaders": LOADERS,
+    "data": DATA,
+    "exporters": EXPORTERS,
+    "samples": SAMPLES,
+}
 
 
 @pytest.fixture
@@ -19,7 +25,13 @@ def registry() -> Registry:
 
     @made.register("second", rank=2, colour="red")
     def second(
-        given: int, *, order: Literal[1, 2] = 1, share: float = 0.5, times: int = 3, on: bool = False, word: str | None = None
+        given: int,
+        *,
+        order: Literal[1, 2] = 1,
+        share: float = 0.5,
+        times: int = 3,
+        on: bool = False,
+        word: str | None = None,
     ) -> tuple:
         """Says what it was given.
 
@@ -36,9 +48,12 @@ def registry() -> Registry:
 
 def test_the_signature_is_the_form(registry):
     assert registry["second"].params == {
-        "order": Param("order", int, 1, (1, 2)), "share": Param("share", float, 0.5), "times": Param("times", int, 3),
-        "on": Param("on", bool, False), "word": Param("word", str, None),
-    }  # fmt: skip
+        "order": Param("order", int, 1, (1, 2)),
+        "share": Param("share", float, 0.5),
+        "times": Param("times", int, 3),
+        "on": Param("on", bool, False),
+        "word": Param("word", str, None),
+    }
     assert registry["first"].params == {}
 
 
@@ -49,24 +64,40 @@ def test_a_plugin_is_called_and_speaks_for_itself(registry):
 
 
 def test_iteration_follows_the_rank(registry):
-    assert list(registry) == ["first", "second"] and len(registry) == 2 and "first" in registry and "third" not in registry
+    assert (
+        list(registry) == ["first", "second"]
+        and len(registry) == 2
+        and "first" in registry
+        and "third" not in registry
+    )
 
 
 def test_unknown_names_list_what_exists(registry):
     with pytest.raises(UnknownNameError, match=r"No gadget named 'third'\. Available: first, second\."):
         registry["third"]
-    with pytest.raises(UnknownNameError, match=r"No parameter of 'second' named 'ordre'\. Available: order, share"):
+    with pytest.raises(
+        UnknownNameError, match=r"No parameter of 'second' named 'ordre'\. Available: order, share"
+    ):
         registry["second"].check({"ordre": 1})
 
 
-@pytest.mark.parametrize("params", [{}, {"order": 2}, {"share": 1}, {"share": 0.1, "times": 4}, {"on": True}, {"word": "x"}])
+@pytest.mark.parametrize(
+    "params", [{}, {"order": 2}, {"share": 1}, {"share": 0.1, "times": 4}, {"on": True}, {"word": "x"}]
+)
 def test_allowed_parameters_pass(registry, params):
     assert registry["second"].check(params) == params
 
 
 REFUSED = [
-    {"order": 3}, {"order": "1"}, {"share": "0.5"}, {"share": True}, {"times": 1.5}, {"times": True}, {"on": 1}, {"word": 3},
-]  # fmt: skip
+    {"order": 3},
+    {"order": "1"},
+    {"share": "0.5"},
+    {"share": True},
+    {"times": 1.5},
+    {"times": True},
+    {"on": 1},
+    {"word": 3},
+]
 
 
 @pytest.mark.parametrize("params", REFUSED)
@@ -83,7 +114,10 @@ def test_every_plugin_says_in_one_line_what_it_is(family):
     for plugin in REGISTRIES[family].values():
         assert plugin.tooltip.endswith((".", ":")) or "(" in plugin.tooltip, plugin.name
         assert 10 < len(plugin.tooltip) < 200
-        assert plugin.check({p.name: p.default for p in plugin.params.values() if p.default is not None}) is not None
+        assert (
+            plugin.check({p.name: p.default for p in plugin.params.values() if p.default is not None})
+            is not None
+        )
 
 
 def test_a_folder_of_files_is_a_family(tmp_path: Path):

@@ -51,7 +51,9 @@ def test_it_stops_at_the_first_verdict_and_runs_no_further(digits, monkeypatch):
         for b, c, samples in counts:
             taken.append(samples)
             drop = paired_drop(b, c, samples, level=conditions.level)
-            yield Report({}, recipe, Measurement(), Measurement(samples=samples), drop, (), (), {}, total_samples=450)
+            yield Report(
+                {}, recipe, Measurement(), Measurement(samples=samples), drop, (), (), {}, total_samples=450
+            )
 
     monkeypatch.setattr(resolving, "stream", streamed)
     found = list(resolve(*digits, Recipe()))

@@ -1,4 +1,6 @@
-"""Beginning where two models first differ: the same answers as the whole forward, less work, within its memory."""
+"""Beginning where two models first differ: the same answers as the whole forward, less work, within its
+memory.
+"""
 
 from collections.abc import Iterator
 
@@ -66,7 +68,9 @@ def test_only_what_lies_behind_runs_again():
         forward = resumed(trail, model, dense, graph)
         ran: list[str] = []
         for layer in layers:
-            model.get_submodule(layer).register_forward_hook(lambda *_, layer=layer, ran=ran: ran.append(layer))
+            model.get_submodule(layer).register_forward_hook(
+                lambda *_, layer=layer, ran=ran: ran.append(layer)
+            )
         with torch.inference_mode():
             found = forward(0, 8, lambda: inputs)
             assert ran == runs
@@ -81,7 +85,9 @@ def test_another_early_layer_is_not_taken_for_the_same():
         list(stream(subject, graph, recipe, QUICK, trail=trail))
     assert trail.kept
     dense = prepare(subject, graph, Recipe()).model
-    assert resumed(trail, prepare(subject, graph, Recipe(channels={"conv1": 0.5})).model, dense, graph) is None
+    assert (
+        resumed(trail, prepare(subject, graph, Recipe(channels={"conv1": 0.5})).model, dense, graph) is None
+    )
     assert not trail.kept and trail.bytes == 0
 
 
@@ -92,7 +98,9 @@ def test_no_more_than_the_budget_is_kept_and_the_rest_runs_whole():
     for trail in (roomy, tight):
         *_, found = stream(subject, graph, recipe, QUICK, trail=trail)
         assert found == prune(subject, graph, recipe, QUICK)
-    assert len(roomy.kept) == 2 and 0 < roomy.bytes == sum(v.nbytes for _, values in roomy.kept.values() for v in values)
+    assert len(roomy.kept) == 2 and 0 < roomy.bytes == sum(
+        v.nbytes for _, values in roomy.kept.values() for v in values
+    )
     assert len(tight.kept) < 2 and tight.bytes <= tight.max_bytes
 
 

@@ -22,7 +22,14 @@ SHAPES = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes"]
 
 
 def test_the_samples_are_those_documented_and_small_ones_come_first():
-    assert NAMES == ["digits-mlp", "digits-cnn", "shapes-resnet", "shapes-mobilenet", "shapes-vit", "shapes-densenet"]
+    assert NAMES == [
+        "digits-mlp",
+        "digits-cnn",
+        "shapes-resnet",
+        "shapes-mobilenet",
+        "shapes-vit",
+        "shapes-densenet",
+    ]
     assert DEFAULT_MODEL in NAMES
 
 
@@ -83,7 +90,9 @@ def test_all_weights_together_stay_small():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_exports_with_a_dynamic_batch(name):
     model, example = untrained(name).eval(), DATA[SAMPLES[name].traits["data"]]().example(2)
-    exported = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False)
+    exported = torch.export.export(
+        model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False
+    )
     assert exported.module()(torch.cat([example, example])).shape == (4, 10)
 
 
@@ -124,7 +133,9 @@ def test_whole_weights_of_another_seed_are_taken_without_the_card(tmp_path):
 
 
 def test_names_that_do_not_exist_list_what_does():
-    with pytest.raises(UnknownNameError, match=r"No sample model named 'nothing'\. Available: digits-mlp, digits-cnn, "):
+    with pytest.raises(
+        UnknownNameError, match=r"No sample model named 'nothing'\. Available: digits-mlp, digits-cnn, "
+    ):
         load("nothing")
     with pytest.raises(UnknownNameError, match="No loader named 'nowhere'"):
         load("nowhere:resnet50")
@@ -146,7 +157,10 @@ def test_initial_weights_depend_on_the_seed_alone():
 
 
 def test_two_epochs_on_digits_reduce_the_loss():
-    model, settings = untrained("digits-cnn"), TrainingSettings(epochs=2, batch_size=64, optimiser="adamw", learning_rate=0.01)
+    model, settings = (
+        untrained("digits-cnn"),
+        TrainingSettings(epochs=2, batch_size=64, optimiser="adamw", learning_rate=0.01),
+    )
     steps = list(train(model, DATA["digits"](), settings))
     assert [(s.epoch, s.step) for s in (steps[0], steps[-1])] == [(1, 1), (2, 28)]
     assert steps[-1].loss < 0.7 * steps[0].loss and steps[-1].accuracy > 0.5
@@ -165,8 +179,14 @@ def test_train_sample_writes_weights_and_card_that_load(tmp_path, monkeypatch):
     subject = load("digits-mlp", checkpoint=str(tmp_path / "weights" / "digits-mlp.safetensors"))
     written = json.loads((tmp_path / "cards" / "digits-mlp.json").read_text())
     assert steps[-1].epochs == written["training"]["epochs"] == 3 and written["training"]["seed"] == 2
-    assert accuracy(subject.model, subject.task, subject.task.split("held_out")).correct == written["held_out"]["correct"]
-    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["digits-mlp.json", "digits-mlp.safetensors"]
+    assert (
+        accuracy(subject.model, subject.task, subject.task.split("held_out")).correct
+        == written["held_out"]["correct"]
+    )
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
+        "digits-mlp.json",
+        "digits-mlp.safetensors",
+    ]
 
 
 def test_a_read_only_program_folder_sends_training_to_the_cache(tmp_path, monkeypatch):

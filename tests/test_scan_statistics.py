@@ -29,11 +29,15 @@ def test_looks_grow_by_a_tenth_so_that_no_point_runs_on_for_long():
 
 
 def test_the_interval_of_all_samples_by_hand():
-    # 40 of 98 seen: p = 8/100 and 3/100, variance 0.001075 * 102/200, centre (5 + 102 * 0.05) / 200, z = 1.95996 at 95 %
+    # 40 of 98 seen: p = 8/100 and 3/100, variance 0.001075 * 102/200, centre (5 + 102 * 0.05) / 200, z =
+    # 1.95996 at 95 %
     found = reach(7, 2, 98, 200, level=0.95)
     half = 1.95996 * math.sqrt((0.11 - 0.0025) / 100 * 102 / 200)
     assert (found.low, found.high) == pytest.approx((0.0505 - half, 0.0505 + half), abs=1e-6)
-    assert found.half_width == pytest.approx(half, abs=1e-6) and found.to_json()["half_width"] == found.half_width
+    assert (
+        found.half_width == pytest.approx(half, abs=1e-6)
+        and found.to_json()["half_width"] == found.half_width
+    )
 
 
 def test_all_samples_leave_no_doubt_and_few_leave_that_of_new_ones():
@@ -49,7 +53,9 @@ def _coverage(total: int, rate: float, share: float, level: float) -> tuple[floa
     generator = np.random.default_rng([total, int(1e5 * rate), int(100 * share)])
     losses, gains = rate * share, rate * (1 - share)
     chunks = np.diff((0, *seen))
-    flips = np.stack([generator.multinomial(n, [losses, gains, 1 - rate], RUNS)[:, :2] for n in chunks], axis=1).cumsum(axis=1)
+    flips = np.stack(
+        [generator.multinomial(n, [losses, gains, 1 - rate], RUNS)[:, :2] for n in chunks], axis=1
+    ).cumsum(axis=1)
     exact = new = 0
     for run in flips.tolist():
         b_all, c_all = run[-1]
@@ -90,12 +96,18 @@ def test_findings_by_hand():
     points = [(part, ratio, ratio, b, c, 0.95) for (part, ratio), (b, c) in asked.items()]
     found = findings(points)
     assert [found[part, ratio].word for part, ratio, *_ in points] == [
-        "not distinguishable", "worse", "better", "not distinguishable",
-    ]  # fmt: skip
+        "not distinguishable",
+        "worse",
+        "better",
+        "not distinguishable",
+    ]
     adjusted = [found[part, ratio].p_adjusted for part, ratio, *_ in points]
     assert adjusted == pytest.approx([2 / 32, 4 * 2**-20, 4 * 2**-20, 1])
     alone = findings(points[:1])["a", 0.1]
-    assert (alone.p_value, alone.word) == (pytest.approx(1 / 32), "worse")  # the negative control: no family, no correction
+    assert (alone.p_value, alone.word) == (
+        pytest.approx(1 / 32),
+        "worse",
+    )  # the negative control: no family, no correction
 
 
 def test_a_point_that_might_have_stopped_earlier_pays_in_its_test_too():

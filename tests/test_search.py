@@ -1,4 +1,6 @@
-"""The search: every trial is a measured run, it goes on where it was stopped, and its winner is measured again."""
+"""The search: every trial is a measured run, it goes on where it was stopped, and its winner is measured
+again.
+"""
 
 import json
 
@@ -34,18 +36,33 @@ def trial(number, correct, cost, drop=DROP):
 
 def test_the_front_and_the_winner_by_hand():
     bad = paired_drop(20, 0, 100)
-    trials = (trial(0, 90, 0.5), trial(1, 95, 0.8), trial(2, 89, 0.6), trial(3, 70, 0.2, bad), trial(4, 90, 0.5))
+    trials = (
+        trial(0, 90, 0.5),
+        trial(1, 95, 0.8),
+        trial(2, 89, 0.6),
+        trial(3, 70, 0.2, bad),
+        trial(4, 90, 0.5),
+    )
     found = Search(SearchPlan(5), trials)
-    assert [t.number for t in found.front] == [3, 0, 4, 1]  # equals do not beat each other; trial 2 is beaten by trial 0
+    assert [t.number for t in found.front] == [
+        3,
+        0,
+        4,
+        1,
+    ]  # equals do not beat each other; trial 2 is beaten by trial 0
     assert found.winner.number == 0
     assert Search(SearchPlan(5), (trial(0, 70, 0.2, bad),)).winner is None
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"trials": 0}, "trials must be"), ({"cost": "time"}, "params or macs"), ({"largest_drop": 1.0}, "largest drop"),
-     ({"cost": "macs", "granularity": "weight"}, "do not lower MACs")],
-)  # fmt: skip
+    [
+        ({"trials": 0}, "trials must be"),
+        ({"cost": "time"}, "params or macs"),
+        ({"largest_drop": 1.0}, "largest drop"),
+        ({"cost": "macs", "granularity": "weight"}, "do not lower MACs"),
+    ],
+)
 def test_a_plan_that_makes_no_sense_is_refused(options, words):
     with pytest.raises(ExplorerError, match=words):
         SearchPlan(**options)
@@ -53,7 +70,9 @@ def test_a_plan_that_makes_no_sense_is_refused(options, words):
 
 def searched(mlp, folder, trials, stop_after=None):
     steps = []
-    running = search(*mlp, Recipe(), SearchPlan(trials, largest_drop=0.3), FEW, folder=folder / "s", store=Store(folder))
+    running = search(
+        *mlp, Recipe(), SearchPlan(trials, largest_drop=0.3), FEW, folder=folder / "s", store=Store(folder)
+    )
     for step in running:
         steps.append(step)
         within = isinstance(step, Progress) and step.done == stop_after and isinstance(steps[-2], Search)
@@ -68,7 +87,11 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     _, begun = searched(mlp, tmp_path, 6, stop_after=3)  # stopped within the fourth trial
     assert len(begun.trials) == 3 and begun.trials[0].origin == "uniform at 50 %"
     steps, found = searched(mlp, tmp_path, 6)
-    assert steps[0] == Progress(0, 6, "Preparing") and found.trials[:3] == begun.trials and len(found.trials) == 6
+    assert (
+        steps[0] == Progress(0, 6, "Preparing")
+        and found.trials[:3] == begun.trials
+        and len(found.trials) == 6
+    )
     assert any(t.origin == "optimiser" for t in found.trials)
     runs = {run.name: run for run in Store(tmp_path).runs()}
     for t in found.trials:
@@ -81,7 +104,9 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     assert winner is not None
     *_, checked = check_winner(*mlp, found, FEW, store=Store(tmp_path))
     assert checked.split == "held_out" and checked.recipe == winner.recipe
-    assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any("opened 1 time" in text for text in checked.notes)
+    assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
+        "opened 1 time" in text for text in checked.notes
+    )
 
 
 @pytest.fixture
@@ -96,7 +121,10 @@ def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
     _, found = searched(mlp, cache, 8)
     assert found.notes == (WITH_SCAN.format(parts="channels"),)
     first = found.trials[0]
-    assert first.origin == "sensitivity_budget at 50 %" and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
+    assert (
+        first.origin == "sensitivity_budget at 50 %"
+        and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
+    )
     wanted = allocate(*mlp, Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
     assert first.recipe.channels == wanted.channels
     steps, again = searched(mlp, cache, 8)
@@ -131,10 +159,29 @@ def test_a_missing_package_is_said(mlp, tmp_path, monkeypatch):
 def test_the_command_shows_both_numbers_of_the_winner(tmp_path, monkeypatch, capsys):
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
     monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
-    words = ["search", "digits-mlp", "--trials", "3", "--largest-drop", "0.5", "--samples", "200", "--device", "cpu"]
+    words = [
+        "search",
+        "digits-mlp",
+        "--trials",
+        "3",
+        "--largest-drop",
+        "0.5",
+        "--samples",
+        "200",
+        "--device",
+        "cpu",
+    ]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert "by which it was chosen" in out and "on held-out data, measured once" in out and "opened 1 time" in out
+    assert (
+        "by which it was chosen" in out
+        and "on held-out data, measured once" in out
+        and "opened 1 time" in out
+    )
     assert main([*words, "--json", "--no-held-out"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert len(answer["trials"]) == 3 and answer["winner"]["number"] in answer["front"] and answer["held_out"] is None
+    assert (
+        len(answer["trials"]) == 3
+        and answer["winner"]["number"] in answer["front"]
+        and answer["held_out"] is None
+    )

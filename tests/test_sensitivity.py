@@ -40,7 +40,10 @@ def run(name, plan, folder, samples=None) -> Scan:
 def plain_correct(subject, graph, granularity, part, ratio, samples, criterion="l1") -> int:
     """Prune, build, evaluate: one point by itself."""
     recipe = Recipe(criterion=Choice(criterion)).with_ratios(granularity, {part: ratio})
-    model, split = build(subject, graph, decide(subject, graph, recipe).masks), subject.task.split("tuning").first(samples)
+    model, split = (
+        build(subject, graph, decide(subject, graph, recipe).masks),
+        subject.task.split("tuning").first(samples),
+    )
     *_, tally = evaluate(model, split, subject.task.normalisation, [samples])
     return int(tally.correct.sum())
 
@@ -54,12 +57,16 @@ def test_an_exact_scan_counts_as_the_plain_loop(name, granularity, tmp_path):
     subject, graph = loaded(name)
     found = run(name, replace(EXACT, granularity=granularity), tmp_path)
     parts = graph.profile.free_groups if granularity == "channel" else graph.profile.prunable_layers
-    assert [(p.part, p.ratio) for p in found.points] == [(part, ratio) for part in parts for ratio in (0.2, 0.5, 0.8)]
+    assert [(p.part, p.ratio) for p in found.points] == [
+        (part, ratio) for part in parts for ratio in (0.2, 0.5, 0.8)
+    ]
     counted = [p.correct for p in found.points]
     assert counted == [plain_correct(subject, graph, granularity, p.part, p.ratio, 450) for p in found.points]
     assert found.finished and {p.samples for p in found.points} == {450}
     assert found.baseline.correct == subject.card["tuning"]["correct"]
-    by_chance = [plain_correct(subject, graph, granularity, p.part, p.ratio, 450, "random") for p in found.points]
+    by_chance = [
+        plain_correct(subject, graph, granularity, p.part, p.ratio, 450, "random") for p in found.points
+    ]
     assert counted != by_chance  # the negative control
 
 
@@ -69,14 +76,18 @@ def test_a_point_is_the_report_of_its_recipe(tmp_path):
         report = prune(subject, graph, Recipe(channels={point.part: point.ratio}), Conditions(latency=False))
         assert point.drop == report.drop and point.achieved == report.parts[0].achieved
         assert point.loss == pytest.approx(report.pruned.loss, rel=1e-5)
-        assert point.loss_growth == pytest.approx(report.pruned.loss - report.baseline.loss, rel=1e-3, abs=1e-6)
+        assert point.loss_growth == pytest.approx(
+            report.pruned.loss - report.baseline.loss, rel=1e-3, abs=1e-6
+        )
 
 
 @pytest.mark.skipif(not card("shapes-resnet"), reason="shapes-resnet is not trained")
 def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
     subject = load("shapes-resnet")
     graph = analyse(subject)
-    *_, found = scan(subject, graph, ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path)
+    *_, found = scan(
+        subject, graph, ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path
+    )
     assert len(found.points) == len(graph.profile.free_groups) == 12
     for point in found.points[::4]:
         assert point.correct == plain_correct(subject, graph, "channel", point.part, 0.6, 256), point.part
@@ -121,15 +132,22 @@ def test_adaptive_intervals_hold_what_exact_scans_find(tmp_path):
             half = point.reach.half_width
             assert point.drop.level == point.reach.level == LEVEL and point.samples in looks(450)
             assert point.samples == 450 or half <= max(0.03, 0.2 * abs(point.drop.estimate))
-            assert point.drop.low <= point.reach.low <= point.reach.high <= point.drop.high or point.samples == 450
-            stopped += [point.reach.low <= truth.drop.estimate <= point.reach.high] if point.samples < 450 else []
+            assert (
+                point.drop.low <= point.reach.low <= point.reach.high <= point.drop.high
+                or point.samples == 450
+            )
+            stopped += (
+                [point.reach.low <= truth.drop.estimate <= point.reach.high] if point.samples < 450 else []
+            )
     assert len(stopped) > 60 and sum(stopped) / len(stopped) >= 0.95
 
 
 def test_a_stopped_point_counted_what_an_exact_scan_of_as_many_samples_counts(tmp_path):
     adaptive = run("digits-cnn", replace(EXACT, tolerance=0.05), tmp_path / "a")
     short = run("digits-cnn", EXACT, tmp_path / "b", samples=128)
-    stopped = [(a.correct, e.correct) for a, e in zip(adaptive.points, short.points, strict=True) if a.samples == 128]
+    stopped = [
+        (a.correct, e.correct) for a, e in zip(adaptive.points, short.points, strict=True) if a.samples == 128
+    ]
     assert stopped and all(a == e for a, e in stopped)
 
 
@@ -146,10 +164,16 @@ def test_middle_ratios_come_first_and_progress_grows_to_the_end(tmp_path):
     steps = list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path))
     scans, progress = ([s for s in steps if isinstance(s, kind)] for kind in (Scan, Progress))
     first = next(s for s in scans if len(s.points) == 3 and all(p.samples == 256 for p in s.points))
-    assert {(p.part, p.ratio, p.samples) for p in first.points} == {(part, 0.5, 256) for part in ("conv1", "conv2", "conv3")}
+    assert {(p.part, p.ratio, p.samples) for p in first.points} == {
+        (part, 0.5, 256) for part in ("conv1", "conv2", "conv3")
+    }
     assert not first.finished and scans[0].points == () and scans[-1].finished
     done = [p.done for p in progress]
-    assert done == sorted(done) and (done[0], done[-1]) == (0, progress[0].total) and len({p.total for p in progress}) == 1
+    assert (
+        done == sorted(done)
+        and (done[0], done[-1]) == (0, progress[0].total)
+        and len({p.total for p in progress}) == 1
+    )
 
 
 def test_it_can_be_stopped_between_any_two_steps_and_leaves_torch_as_it_was(tmp_path):
@@ -179,16 +203,22 @@ def test_a_stopped_scan_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(Branches, "walk", counted)
     resumed = run("digits-cnn", EXACT, tmp_path / "killed")
     counted_anew = sum(samples * points for samples, points in walked)
-    assert resumed == whole and 194 * 9 <= counted_anew < 450 * 9 - 256  # at most the looks that were not complete
+    assert (
+        resumed == whole and 194 * 9 <= counted_anew < 450 * 9 - 256
+    )  # at most the looks that were not complete
 
 
 def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
     first = run("digits-cnn", EXACT, tmp_path)
     monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
-    monkeypatch.setattr("explorer.sensitivity.run.baseline", lambda *args: pytest.fail("the dense model ran again"))
+    monkeypatch.setattr(
+        "explorer.sensitivity.run.baseline", lambda *args: pytest.fail("the dense model ran again")
+    )
     assert list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path)) == [first]
     half = run("digits-cnn", replace(EXACT, ratios=(0.5,)), tmp_path)
-    assert half.finished and [p.correct for p in half.points] == [p.correct for p in first.points if p.ratio == 0.5]
+    assert half.finished and [p.correct for p in half.points] == [
+        p.correct for p in first.points if p.ratio == 0.5
+    ]
     assert run("digits-cnn", replace(EXACT, tolerance=0.02), tmp_path).finished
 
 
@@ -207,7 +237,14 @@ def test_damaged_lines_are_left_out(tmp_path):
     assert run("digits-mlp", EXACT, tmp_path) == first
 
 
-IMPOSSIBLE = [{"correct": 999}, {"samples": 0}, {"worse": -1}, {"correct": 1.5}, {"part": None}, {"loss": "x"}]
+IMPOSSIBLE = [
+    {"correct": 999},
+    {"samples": 0},
+    {"worse": -1},
+    {"correct": 1.5},
+    {"part": None},
+    {"loss": "x"},
+]
 
 
 @pytest.mark.parametrize("changed", IMPOSSIBLE)
@@ -243,7 +280,9 @@ def test_a_pattern_is_one_cut(tmp_path):
 
 def test_a_ratio_that_removes_nothing_is_the_dense_model(tmp_path):
     found = run("digits-cnn", replace(EXACT, ratios=(0.01,)), tmp_path)
-    assert {(p.achieved, p.correct, p.drop.estimate, p.loss_growth) for p in found.points} == {(0, found.baseline.correct, 0, 0)}
+    assert {(p.achieved, p.correct, p.drop.estimate, p.loss_growth) for p in found.points} == {
+        (0, found.baseline.correct, 0, 0)
+    }
 
 
 def test_out_of_memory_halves_the_batch_goes_on_and_says_so(tmp_path, monkeypatch):
@@ -264,7 +303,11 @@ def test_out_of_memory_halves_the_batch_goes_on_and_says_so(tmp_path, monkeypatc
 def test_held_out_data_stays_closed(tmp_path):
     subject, graph = loaded("digits-mlp")
     opened = []
-    task = replace(subject.task, load_split=lambda name: opened.append(name) or subject.task.split(name), fingerprint="watched")
+    task = replace(
+        subject.task,
+        load_split=lambda name: opened.append(name) or subject.task.split(name),
+        fingerprint="watched",
+    )
     list(scan(replace(subject, task=task), graph, EXACT, Conditions(split="held_out"), folder=tmp_path))
     assert opened == ["tuning"]
 
@@ -289,9 +332,14 @@ def test_what_cannot_be_scanned_says_why(tmp_path):
 def test_a_scan_is_json_and_gives_curves(tmp_path):
     found = run("digits-cnn", EXACT, tmp_path)
     data = json.loads(json.dumps(found.to_json()))
-    assert data["mode"] == "exact" and data["finished"] and len(data["points"]) == data["expected_points"] == 9
+    assert (
+        data["mode"] == "exact" and data["finished"] and len(data["points"]) == data["expected_points"] == 9
+    )
     assert set(data["points"][0]["drop"]) == {"estimate", "low", "high", "verdict", "level"}
-    assert data["points"][0]["exact_drop"]["half_width"] == 0 and data["points"][0]["finding"] in ("worse", "not distinguishable")
+    assert data["points"][0]["exact_drop"]["half_width"] == 0 and data["points"][0]["finding"] in (
+        "worse",
+        "not distinguishable",
+    )
     assert 0 <= data["points"][0]["p_value"] <= data["points"][0]["p_holm"] <= 1
     assert found.drops()["conv1"][1] == (0.5, found.points[1].drop.estimate)
     assert found.losses()["conv3"][2] == (0.8, found.points[8].loss_growth)
@@ -304,7 +352,19 @@ def made(points: dict[tuple[str, float], tuple[int, int]]) -> Scan:
     """A scan of 1,000 samples: (part, ratio) -> (worse, better)."""
     made_points = tuple(
         SensitivityPoint(
-            part, "channel", ratio, ratio, 0, 1000, paired_drop(b, c, 1000), reach(b, c, 1000, 1000), b, c, 0, 0, True
+            part,
+            "channel",
+            ratio,
+            ratio,
+            0,
+            1000,
+            paired_drop(b, c, 1000),
+            reach(b, c, 1000, 1000),
+            b,
+            c,
+            0,
+            0,
+            True,
         )
         for (part, ratio), (b, c) in points.items()
     )
@@ -321,7 +381,11 @@ SINGLES = made({("a", 0.2): (10, 0), ("a", 0.4): (30, 0), ("b", 0.2): (40, 0), (
 def test_single_drops_are_summed_on_the_lines_between_ratios():
     recipe = Recipe(channels={"a": 0.3, "b": 0.1})
     found = additivity(SINGLES, recipe, reported(paired_drop(300, 0, 1000), recipe))
-    assert found.expected == pytest.approx(0.02 + 0.02) and found.measured == 0.3 and found.gap == pytest.approx(0.26)
+    assert (
+        found.expected == pytest.approx(0.02 + 0.02)
+        and found.measured == 0.3
+        and found.gap == pytest.approx(0.26)
+    )
     assert found.low < found.gap < found.high and found.verdict == "different" and found.parts == 2
     same = additivity(SINGLES, recipe, reported(paired_drop(40, 0, 1000), recipe))
     assert same.low < 0 < same.high and same.verdict == "undecided"
@@ -338,9 +402,11 @@ def test_half_widths_are_added_as_they_are():
 
 DROP = paired_drop(1, 0, 100)
 UNCOVERED = [
-    (Recipe(channels={"a": 0.9}), DROP, "does not reach"), (Recipe(channels={"z": 0.2}), DROP, "'z'"),
-    (Recipe(weights={"a": 0.2}), DROP, "channels alone"), (Recipe(channels={"a": 0.2}), None, "no measured drop"),
-]  # fmt: skip
+    (Recipe(channels={"a": 0.9}), DROP, "does not reach"),
+    (Recipe(channels={"z": 0.2}), DROP, "'z'"),
+    (Recipe(weights={"a": 0.2}), DROP, "channels alone"),
+    (Recipe(channels={"a": 0.2}), None, "no measured drop"),
+]
 
 
 @pytest.mark.parametrize(("recipe", "drop", "why"), UNCOVERED)

@@ -1,4 +1,6 @@
-"""What is collected for criteria: by hand-made numbers, against plain autograd, and leaving the model as it was."""
+"""What is collected for criteria: by hand-made numbers, against plain autograd, and leaving the model as it
+was.
+"""
 
 import math
 from dataclasses import replace
@@ -124,12 +126,17 @@ def test_only_the_first_samples_are_read():
     graph = analyse(subject)
     first = last(gradients(subject, graph, Calibration(samples=16)))
     assert torch.equal(first["a"]["gradient"], last(gradients(few, graph, Calibration()))["a"]["gradient"])
-    assert not torch.equal(first["a"]["gradient"], last(gradients(subject, graph, Calibration()))["a"]["gradient"])
+    assert not torch.equal(
+        first["a"]["gradient"], last(gradients(subject, graph, Calibration()))["a"]["gradient"]
+    )
 
 
 def test_raw_inputs_are_normalised():
     raw = torch.randint(0, 255, (8, 7), dtype=torch.uint8)
-    subject = replace(odd("no_bias"), task=task_of(split_of(raw), "raw", Normalisation(scale=1 / 255, mean=(0.5,), std=(0.25,))))
+    subject = replace(
+        odd("no_bias"),
+        task=task_of(split_of(raw), "raw", Normalisation(scale=1 / 255, mean=(0.5,), std=(0.25,))),
+    )
     norms = last(activations(subject, analyse(subject), Calibration()))["a"]["input_norm"]
     torch.testing.assert_close(norms, ((raw / 255 - 0.5) / 0.25).square().sum(0, keepdim=True).sqrt())
 
@@ -168,7 +175,9 @@ def test_gradients_are_those_of_plain_autograd():
     twin.load_state_dict(subject.model.state_dict())
     functional.cross_entropy(twin(data.inputs), data.targets).backward()
     for name in ("stem", "a", "b", "fc"):
-        torch.testing.assert_close(found[name]["gradient"], twin.get_submodule(name).weight.grad, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            found[name]["gradient"], twin.get_submodule(name).weight.grad, rtol=1e-4, atol=1e-6
+        )
 
 
 def test_squared_gradients_are_exact_at_batch_one():
@@ -196,15 +205,22 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
     expected = torch.autograd.grad(functional.cross_entropy(logits, data.targets), gate)[0]
     found = last(gradients(subject, graph, Calibration(batch=8)))
     torch.testing.assert_close(found["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
-    torch.testing.assert_close(found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(
+        found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
+    )
     by_producer = (found["conv1"]["gradient"] * model.conv1.weight.detach()).flatten(1).sum(1)
-    assert not torch.allclose(by_producer, expected), "the shift of the norm does not go through the convolution's weights"
+    assert not torch.allclose(by_producer, expected), (
+        "the shift of the norm does not go through the convolution's weights"
+    )
 
 
 def test_gates_of_a_residual_group_sum_over_all_its_readers():
     subject = with_data("residual", samples=8)
     found = last(gradients(subject, analyse(subject), Calibration(batch=8)))
-    change = {name: found[name]["gradient"] * subject.model.get_submodule(name).weight.detach() for name in ("a", "fc")}
+    change = {
+        name: found[name]["gradient"] * subject.model.get_submodule(name).weight.detach()
+        for name in ("a", "fc")
+    }
     expected = change["a"].sum((0, 2, 3)) + change["fc"].sum(0)
     torch.testing.assert_close(found["stem"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(found["b"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
@@ -268,7 +284,9 @@ def test_without_a_graph_modules_are_watched():
     assert graph.program is None
     inputs = subject.task.split("training").inputs
     found = last(activations(subject, graph, Calibration(batch=4)))
-    torch.testing.assert_close(found["conv"]["mean_magnitude"], subject.model.conv(inputs).detach().abs().mean((0, 2, 3)))
+    torch.testing.assert_close(
+        found["conv"]["mean_magnitude"], subject.model.conv(inputs).detach().abs().mean((0, 2, 3))
+    )
     torch.testing.assert_close(found["conv"]["input_norm"].flatten(), inputs.square().sum((0, 2, 3)).sqrt())
 
 
@@ -345,7 +363,11 @@ def test_a_model_without_norms_has_no_scales():
 class Plain(nn.Sequential):
     def __init__(self):
         super().__init__(
-            nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 4, bias=False)
+            nn.Linear(2, 2, bias=False),
+            nn.ReLU(),
+            nn.Linear(2, 2, bias=False),
+            nn.ReLU(),
+            nn.Linear(2, 4, bias=False),
         )
         self[0].weight.data = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
         self[4].weight.data = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, 4.0], [0.0, 0.0]])
@@ -356,7 +378,9 @@ def test_neighbours_by_hand():
     found = collected(subject, analyse(subject), ["neighbours"])
     assert found["2"]["upstream"].tolist() == [[5.0, 1.0]]
     assert found["2"]["downstream"].tolist() == [[2.0], [5.0]]
-    assert found["0"]["upstream"].tolist() == [[1.0, 1.0]] and found["4"]["downstream"].tolist() == [[1.0]] * 4
+    assert (
+        found["0"]["upstream"].tolist() == [[1.0, 1.0]] and found["4"]["downstream"].tolist() == [[1.0]] * 4
+    )
 
 
 def test_neighbours_count_with_the_gain_of_their_norms():
@@ -392,7 +416,16 @@ def test_flow_by_hand_and_its_conservation():
     scores = flow.scores(torch.ones(sum(flow.sizes), dtype=torch.bool))
     first, second, third = scores.split(flow.sizes)
     # |W1| 1 = (7, 1); |W2| (7, 1) = (9, 1); 1 |W3| = (2, 7): 18 + 7 = 25 arrive
-    assert second.tolist() == [2.0 * 7, 2.0 * 2, 0.0, 7.0 * 1] and third.tolist() == [18.0, 0.0, 0.0, 3.0, 0.0, 4.0, 0.0, 0.0]
+    assert second.tolist() == [2.0 * 7, 2.0 * 2, 0.0, 7.0 * 1] and third.tolist() == [
+        18.0,
+        0.0,
+        0.0,
+        3.0,
+        0.0,
+        4.0,
+        0.0,
+        0.0,
+    ]
     assert first.sum() == second.sum() == third.sum() == 25.0 and scores.dtype == torch.float64
 
 
@@ -402,14 +435,18 @@ def test_flow_orders_are_one_order_and_keep_every_layer_connected():
     found = collected(subject, graph, ["flow"])
     orders = torch.cat([signals["flow_order"].flatten() for signals in found.values()])
     assert len(orders.unique()) == len(orders) and orders.dtype == torch.float64
-    assert all(float(signals["flow_order"].max()) >= 100 for signals in found.values()), "the last path runs through all layers"
+    assert all(float(signals["flow_order"].max()) >= 100 for signals in found.values()), (
+        "the last path runs through all layers"
+    )
 
 
 def test_norms_count_as_their_scale_in_the_flow():
     subject = with_data("fused_qkv")
     found = collected(subject, analyse(subject), ["flow"])["qkv"]["flow_order"]
     queries, keys, values = found.view(3, -1)
-    assert max(float(queries.max()), float(keys.max())) < float(values.min()), "equal tokens: only the values carry any flow"
+    assert max(float(queries.max()), float(keys.max())) < float(values.min()), (
+        "equal tokens: only the values carry any flow"
+    )
 
 
 @pytest.mark.parametrize("need", sorted(WITH_DATA))
@@ -418,4 +455,6 @@ def test_collecting_twice_gives_the_same(need):
     graph = analyse(subject)
     first, second = (last(WITH_DATA[need](subject, graph, how)) for _ in range(2))
     assert first.keys() == second.keys()
-    assert all(torch.equal(first[layer][what], second[layer][what]) for layer in first for what in first[layer])
+    assert all(
+        torch.equal(first[layer][what], second[layer][what]) for layer in first for what in first[layer]
+    )

@@ -25,7 +25,8 @@ from explorer.values import Drop
     [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341), (81, 263, 0.2553, 0.3662)],
 )
 def test_wilson_gives_the_textbook_intervals(correct, samples, low, high):
-    # 0, 5 and 10 of 10 by hand with z = 1.95996: z^2 = 3.84146; 81 of 263 as printed by Newcombe 1998 (method 3)
+    # 0, 5 and 10 of 10 by hand with z = 1.95996: z^2 = 3.84146; 81 of 263 as printed by Newcombe 1998 (method
+    # 3)
     assert wilson(correct, samples) == pytest.approx((low, high), abs=5e-5)
 
 
@@ -55,7 +56,8 @@ def test_a_level_is_a_probability(level):
 
 
 def test_bonett_price_by_hand():
-    # n = 98: p = 8/100 and 3/100, centre 0.05, variance (0.11 - 0.0025) / 100 = 0.001075, 1.95996 * 0.0327872 = 0.0642617
+    # n = 98: p = 8/100 and 3/100, centre 0.05, variance (0.11 - 0.0025) / 100 = 0.001075, 1.95996 * 0.0327872
+    # = 0.0642617
     drop = paired_drop(7, 2, 98)
     assert drop.estimate == 5 / 98
     assert (drop.low, drop.high) == pytest.approx((0.05 - 0.0642617, 0.05 + 0.0642617), abs=1e-6)
@@ -65,7 +67,9 @@ def test_bonett_price_by_hand():
 def test_no_flips_still_have_a_width():
     drop = paired_drop(0, 0, 98)
     assert drop.estimate == 0
-    assert (drop.low, drop.high) == pytest.approx((-0.0277181, 0.0277181), abs=1e-6)  # 1.95996 * sqrt(0.02 / 100)
+    assert (drop.low, drop.high) == pytest.approx(
+        (-0.0277181, 0.0277181), abs=1e-6
+    )  # 1.95996 * sqrt(0.02 / 100)
 
 
 def test_swapping_the_models_turns_the_sign():
@@ -74,7 +78,10 @@ def test_swapping_the_models_turns_the_sign():
 
 
 def test_half_widths_at_two_percent_of_flips():
-    widths = [100 * (drop.high - drop.low) / 2 for drop in (paired_drop(10, 10, 1000), paired_drop(100, 100, 10_000))]
+    widths = [
+        100 * (drop.high - drop.low) / 2
+        for drop in (paired_drop(10, 10, 1000), paired_drop(100, 100, 10_000))
+    ]
     assert widths == pytest.approx([0.9, 0.28], abs=0.03)
 
 
@@ -200,7 +207,7 @@ LOOKS = look_schedule(5000)
 RUNS = 4000
 RATES = [  # fraction of samples that flip, share of the flips that are losses
     (rate, share) for rate in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3) for share in (0.5, 0.75, 1.0)
-]  # fmt: skip
+]
 
 
 @cache
@@ -218,11 +225,15 @@ def _wald(b: int, c: int, samples: int, level: float) -> tuple[float, float, boo
 
 
 def _coverage(interval, rate: float, share: float, level: float, looks=LOOKS) -> float:
-    """How often the interval at which one stops (the first verdict, else the last look) holds the true drop."""
+    """How often the interval at which one stops (the first verdict, else the last look) holds the
+    true drop.
+    """
     losses, gains = rate * share, rate * (1 - share)
     generator = np.random.default_rng(int(1e5 * rate) + int(100 * share))
     chunks = np.diff((0, *looks))
-    flips = np.stack([generator.multinomial(n, [losses, gains, 1 - rate], RUNS)[:, :2] for n in chunks], axis=1).cumsum(axis=1)
+    flips = np.stack(
+        [generator.multinomial(n, [losses, gains, 1 - rate], RUNS)[:, :2] for n in chunks], axis=1
+    ).cumsum(axis=1)
     covered = 0
     for run in flips.tolist():
         for (b, c), samples in zip(run, looks, strict=True):
@@ -266,7 +277,10 @@ def test_accuracy_in_words():
     [
         (Drop(0.02, 0.007, 0.033, "different"), "-2.0 points (-3.3 to -0.7), worse beyond noise"),
         (Drop(-0.02, -0.033, -0.007, "different"), "+2.0 points (+0.7 to +3.3), better beyond noise"),
-        (Drop(0.004, 0.002, 0.006, "different"), "-0.4 points (-0.6 to -0.2), worse beyond noise, by less than 1 point"),
+        (
+            Drop(0.004, 0.002, 0.006, "different"),
+            "-0.4 points (-0.6 to -0.2), worse beyond noise, by less than 1 point",
+        ),
         (
             Drop(0.0, -0.004, 0.004, "equivalent"),
             "0.0 points (-0.4 to +0.4), no difference beyond noise; if there is one, it is below 1 point",

@@ -38,14 +38,22 @@ CASES = {
     "nothing": {},
     "scalar and empty": {"steps": torch.tensor(7), "empty": torch.zeros(0, 3), "one": torch.tensor(0.5)},
     "tied": {"embedding.weight": tied_weight, "norm.bias": torch.ones(64), "head.weight": tied_weight},
-    "views of one storage": {"a": flat_storage[:400].view(20, 20), "b": flat_storage[200:], "c": flat_storage[::2]},
+    "views of one storage": {
+        "a": flat_storage[:400].view(20, 20),
+        "b": flat_storage[200:],
+        "c": flat_storage[::2],
+    },
     "transposed": {"weight": _sparse(100, 60, zeros=0.8).T},
     "channels last": {"weight": _sparse(16, 8, 3, 3, zeros=0.8).to(memory_format=torch.channels_last)},
     "odd number of positions": {"weight": _sparse(37, 41, zeros=0.7), "bias": _sparse(1111, zeros=0.95)},
     "many dtypes": {str(dtype): _sparse(50, 50, zeros=0.6, dtype=dtype) for dtype in FLOATS}
-    | {"index": torch.arange(3000).view(60, 50) % 2, "flags": torch.zeros(999, dtype=torch.bool), "bytes": torch.zeros(9).byte()},
+    | {
+        "index": torch.arange(3000).view(60, 50) % 2,
+        "flags": torch.zeros(999, dtype=torch.bool),
+        "bytes": torch.zeros(9).byte(),
+    },
     "foreign names": {'<b>"quote"\\ \n\x01': _sparse(40, 40, zeros=0.9), "größe-権": torch.ones(3)},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -69,7 +77,9 @@ def test_negative_control_a_changed_byte_is_noticed():
     assert not all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
 
 
-@pytest.mark.parametrize("case", ["dense model", "sparse model", "scalar and empty", "many dtypes", "foreign names"])
+@pytest.mark.parametrize(
+    "case", ["dense model", "sparse model", "scalar and empty", "many dtypes", "foreign names"]
+)
 def test_dense_is_the_file_that_safetensors_writes(case):
     tensors = CASES[case]
     assert to_bytes(tensors, "dense") == save(dict(tensors))
@@ -77,7 +87,11 @@ def test_dense_is_the_file_that_safetensors_writes(case):
 
 
 def test_a_safetensors_reader_opens_every_uncompressed_format():
-    assert set(load(to_bytes(CASES["sparse model"], "csr"))) >= {"3.weight..values", "3.weight..columns", "3.weight..rows"}
+    assert set(load(to_bytes(CASES["sparse model"], "csr"))) >= {
+        "3.weight..values",
+        "3.weight..columns",
+        "3.weight..rows",
+    }
     assert set(load(to_bytes(CASES["sparse model"], "bitmask"))) >= {"3.weight..values", "3.weight..bits"}
 
 

@@ -1,4 +1,6 @@
-"""The store: what is put is got again, by everything that it depends on; damage and two writers do no harm."""
+"""The store: what is put is got again, by everything that it depends on; damage and two writers do
+no harm.
+"""
 
 import json
 import multiprocessing
@@ -15,7 +17,9 @@ from explorer.values import Drop, LayerOutcome, Measurement, PartOutcome, Recipe
 
 
 def report(ratio=0.5, subject="model", samples=512, **changes):
-    measured = Measurement(accuracy=0.9, samples=samples, correct=461, params=1000, size_bytes={"dense": 4000})
+    measured = Measurement(
+        accuracy=0.9, samples=samples, correct=461, params=1000, size_bytes={"dense": 4000}
+    )
     values = {
         "subject": {"id": subject, "name": "A model", "task_fingerprint": "task"},
         "recipe": Recipe(channels={"conv1": ratio}),
@@ -71,7 +75,9 @@ def test_the_wanted_key_is_the_key_of_what_was_measured(store):
     class Subject:
         id, task = "model", Task()
 
-    wanted = RunKey.wanted(Subject(), Recipe(channels={"conv1": 0.5}), 512, "tuning", {"device": "cpu", "explorer": "0.1"})
+    wanted = RunKey.wanted(
+        Subject(), Recipe(channels={"conv1": 0.5}), 512, "tuning", {"device": "cpu", "explorer": "0.1"}
+    )
     assert wanted == RunKey.of(report())
 
 
@@ -80,7 +86,9 @@ def test_the_same_key_is_one_run(store):
     assert [run.note for run in store.runs()] == ["second"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"created": 1}', b"\xff\xfe\x00", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b"null", b'{"created": 1}', b"\xff\xfe\x00", b"[" * 100_000]
+)
 def test_a_damaged_file_is_no_run_and_goes_away(store, damage):
     name = store.put(report())
     file_of(store, name).write_bytes(damage)
@@ -162,7 +170,12 @@ def test_the_first_letters_of_a_name_do_unless_several_runs_begin_so(store):
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "*", "", "A" * 24, None])
 def test_a_foreign_name_does_not_choose_a_path(store, name):
-    for verb in (store.run, store.delete, lambda n: store.describe(n, note=""), lambda n: store.put(report(), parent=n or "")):
+    for verb in (
+        store.run,
+        store.delete,
+        lambda n: store.describe(n, note=""),
+        lambda n: store.put(report(), parent=n or ""),
+    ):
         with pytest.raises(ExplorerError, match="24 hexadecimal digits"):
             verb(name)
 

@@ -1,6 +1,5 @@
 """The Structure page, run as a user would see it, on a shipped model."""
 
-
 import pytest
 from apps import offering, opened, until
 from streamlit.testing.v1 import AppTest
@@ -25,7 +24,7 @@ def dot(page: AppTest) -> str:
 
 def test_the_recipe_is_drawn():
     assert "8 of 16 channels" in dot(visited(Recipe(channels={"layer1.0.conv1": 0.5})))
-    assert " of 16 channels\"" not in dot(visited())
+    assert ' of 16 channels"' not in dot(visited())
 
 
 def test_modules_can_be_folded():
@@ -46,7 +45,9 @@ def test_groups_are_explained():
 def test_the_wiring_is_proven_on_request():
     page = visited(Recipe(channels={"conv2": 0.5}), "digits-cnn")
     assert not page.success
-    (button,) = [button for button in page.button if button.label.startswith("Prove the wiring of this recipe")]
+    (button,) = [
+        button for button in page.button if button.label.startswith("Prove the wiring of this recipe")
+    ]
     button.click().run()
     until(page, lambda page: page.success)
     assert page.success[0].value.startswith("Verified") and not page.exception
@@ -55,4 +56,6 @@ def test_the_wiring_is_proven_on_request():
 
 
 def test_without_a_recipe_half_of_every_group_is_proven():
-    assert any(button.label == "Prove the wiring of a cut of 50 % of every group" for button in visited().button)
+    assert any(
+        button.label == "Prove the wiring of a cut of 50 % of every group" for button in visited().button
+    )

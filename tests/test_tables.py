@@ -27,19 +27,42 @@ from explorer.values import (
 
 LAYERS = (Layer("conv1", "conv", (8, 3, 3, 3), 224, 1000, True), Layer("bn1", "norm", (8,), 16, 0, False))
 GROUPS = (
-    Group("conv1", 8, (Slot("conv1.weight", 0, tuple(range(8)), True),), ("conv1", "bn1", "fc"), ("added in layer1", "one norm")),
+    Group(
+        "conv1",
+        8,
+        (Slot("conv1.weight", 0, tuple(range(8)), True),),
+        ("conv1", "bn1", "fc"),
+        ("added in layer1", "one norm"),
+    ),
     Group("fc", 10, (), ("fc",), frozen="its outputs are the model's"),
 )
 PROFILE = ModelProfile(LAYERS, GROUPS, 240, 1000)
 PRUNED = Measurement(
-    0.9, 0.88, 0.92, 0.4, 512, 461, 1000, 500, 2000, {"dense": 4000, "deflate": 3000}, {"median": 1.5, "p10": 1.0, "p90": 2.0}
+    0.9,
+    0.88,
+    0.92,
+    0.4,
+    512,
+    461,
+    1000,
+    500,
+    2000,
+    {"dense": 4000, "deflate": 3000},
+    {"median": 1.5, "p10": 1.0, "p90": 2.0},
 )
 REPORT = Report(
-    {"id": "m", "name": "A model"}, Recipe({"conv1": 0.5}, {"fc": 0.9}, criterion=Choice("taylor")), PRUNED, PRUNED,
+    {"id": "m", "name": "A model"},
+    Recipe({"conv1": 0.5}, {"fc": 0.9}, criterion=Choice("taylor")),
+    PRUNED,
+    PRUNED,
     Drop(0.05, 0.03, 0.07, "different"),
     (LayerOutcome("conv1", "conv", (8, 3, 3, 3), (4, 3, 3, 3), 216, 108, 100, 1000, 500),),
-    (PartOutcome("conv1", "channel", 0.5, 0.375, 8, 3, "rounded"), PartOutcome("fc", "weight", 0.9, 0.9, 80, 72)), {},
-)  # fmt: skip
+    (
+        PartOutcome("conv1", "channel", 0.5, 0.375, 8, 3, "rounded"),
+        PartOutcome("fc", "weight", 0.9, 0.9, 80, 72),
+    ),
+    {},
+)
 UNMEASURED = replace(REPORT, recipe=Recipe(), pruned=Measurement(params=1000), drop=None)
 
 
@@ -49,7 +72,14 @@ def rows(frame):
 
 def test_layers():
     assert rows(tables.layers(PROFILE)) == [
-        {"layer": "conv1", "kind": "conv", "shape": "8 x 3 x 3 x 3", "params": 224, "macs": 1000, "prunable": True},
+        {
+            "layer": "conv1",
+            "kind": "conv",
+            "shape": "8 x 3 x 3 x 3",
+            "params": 224,
+            "macs": 1000,
+            "prunable": True,
+        },
         {"layer": "bn1", "kind": "norm", "shape": "8", "params": 16, "macs": 0, "prunable": False},
     ]
 
@@ -57,15 +87,24 @@ def test_layers():
 def test_layer_outcomes():
     (row,) = rows(tables.layer_outcomes(REPORT.layers))
     assert (row["layer"], row["shape"], row["pruned_shape"]) == ("conv1", "8 x 3 x 3 x 3", "4 x 3 x 3 x 3")
-    assert (row["params"], row["pruned_params"], row["nonzero_params"], row["pruned_macs"]) == (216, 108, 100, 500)
+    assert (row["params"], row["pruned_params"], row["nonzero_params"], row["pruned_macs"]) == (
+        216,
+        108,
+        100,
+        500,
+    )
 
 
 def test_groups_tell_their_members_and_why_they_are_tied_or_frozen():
     free, frozen = rows(tables.groups(PROFILE))
     assert free == {
-        "group": "conv1", "unit": "channel", "units": 8, "members": "conv1, bn1, fc", "frozen": None,
+        "group": "conv1",
+        "unit": "channel",
+        "units": 8,
+        "members": "conv1, bn1, fc",
+        "frozen": None,
         "tied_by": "added in layer1; one norm",
-    }  # fmt: skip
+    }
     assert frozen["frozen"] == "its outputs are the model's"
 
 
@@ -77,29 +116,50 @@ def test_parts_tell_requested_achieved_and_the_reason():
 
 def test_a_curve_has_the_numbers_of_its_reports():
     measured, empty = rows(tables.curve([REPORT, UNMEASURED]))
-    assert (measured["ratio"], measured["criterion"], measured["accuracy"], measured["drop"]) == (0.9, "taylor", 0.9, 0.05)
+    assert (measured["ratio"], measured["criterion"], measured["accuracy"], measured["drop"]) == (
+        0.9,
+        "taylor",
+        0.9,
+        0.05,
+    )
     assert (measured["dense_bytes"], measured["deflate_bytes"], measured["latency_ms"]) == (4000, 3000, 1.5)
     assert empty["ratio"] == 0 and empty["params"] == 1000
-    assert all(empty[name] is None for name in ("accuracy", "macs", "dense_bytes", "latency_ms", "drop", "verdict"))
+    assert all(
+        empty[name] is None for name in ("accuracy", "macs", "dense_bytes", "latency_ms", "drop", "verdict")
+    )
 
 
 def test_runs_keep_notes_and_utc_times():
     (row,) = rows(tables.runs([Run("ab", 86_400.0, REPORT, "a note", ("x", "y"), "cd")]))
-    assert (row["run"], row["note"], row["tags"], row["parent"], row["model"]) == ("ab", "a note", "x, y", "cd", "A model")
+    assert (row["run"], row["note"], row["tags"], row["parent"], row["model"]) == (
+        "ab",
+        "a note",
+        "x, y",
+        "cd",
+        "A model",
+    )
     assert row["created"] == pd.Timestamp("1970-01-02", tz="UTC")
 
 
 def test_sample_models():
-    cards = {"digits-mlp": {"task": "digits", "params": 10, "accuracy": 0.9, "training": {"epochs": 3}}, "new": {}}
+    cards = {
+        "digits-mlp": {"task": "digits", "params": 10, "accuracy": 0.9, "training": {"epochs": 3}},
+        "new": {},
+    }
     first, second = rows(tables.samples(cards))
     assert first == {"name": "digits-mlp", "task": "digits", "params": 10, "macs": None, "accuracy": 0.9}
     assert second["name"] == "new" and second["params"] is None
 
 
 EMPTY = {
-    "layers": ModelProfile((), (), 0, 0), "groups": ModelProfile((), (), 0, 0), "layer_outcomes": (), "parts": (), "runs": (),
-    "curve": (), "samples": {},
-}  # fmt: skip
+    "layers": ModelProfile((), (), 0, 0),
+    "groups": ModelProfile((), (), 0, 0),
+    "layer_outcomes": (),
+    "parts": (),
+    "runs": (),
+    "curve": (),
+    "samples": {},
+}
 
 
 @pytest.mark.parametrize("name", list(EMPTY))
@@ -123,11 +183,18 @@ def test_a_formula_in_a_text_cell_becomes_text(text):
 
 def test_a_carriage_return_does_not_smuggle_in_a_row():
     frame = pd.DataFrame({"note": ["fine\r=1+1", "\r=2", "a\r\nb"]})
-    assert list(csv.reader(io.StringIO(tables.to_csv(frame), newline=""))) == [["note"], ["fine\n=1+1"], ["'\n=2"], ["a\nb"]]
+    assert list(csv.reader(io.StringIO(tables.to_csv(frame), newline=""))) == [
+        ["note"],
+        ["fine\n=1+1"],
+        ["'\n=2"],
+        ["a\nb"],
+    ]
 
 
 def test_harmless_cells_numbers_and_missing_values_are_written_as_they_are():
-    frame = pd.DataFrame({"note": ["a-b", None, "2 = 2"], "count": [1, 2, 3]}).astype({"note": "string", "count": "Int64"})
+    frame = pd.DataFrame({"note": ["a-b", None, "2 = 2"], "count": [1, 2, 3]}).astype(
+        {"note": "string", "count": "Int64"}
+    )
     assert tables.to_csv(frame) == "note,count\na-b,1\n,2\n2 = 2,3\n"
 
 

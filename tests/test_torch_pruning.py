@@ -1,4 +1,6 @@
-"""Importances of Torch-Pruning, where it has ours: its figures stand here, and are asked for again where it is installed."""
+"""Importances of Torch-Pruning, where it has ours: its figures stand here, and are asked for again where it
+is installed.
+"""
 
 import pytest
 import torch
@@ -24,7 +26,7 @@ FIGURES = {
     "gate of taylor": [0.00103307, 0.00720841, 0.00303981, 0.00364196, 0.00036367, 0.00159569],
     "fisher": [0.000304385, 0.000294169, 0.000392841, 0.000619136, 9.42045e-06, 0.000260389],
     "lamp": [0.0822014, 1.0, 0.0200215, 0.0735032, 0.0169653, 0.320714],
-}  # fmt: skip
+}
 
 
 class Pair(nn.Module):
@@ -32,7 +34,11 @@ class Pair(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1, self.norm, self.conv2 = nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.Conv2d(6, 5, 3, bias=False)
+        self.conv1, self.norm, self.conv2 = (
+            nn.Conv2d(3, 6, 3, bias=False),
+            nn.BatchNorm2d(6),
+            nn.Conv2d(6, 5, 3, bias=False),
+        )
         self.fc = nn.Linear(5, 4)
         with torch.no_grad():
             for place, parameter in enumerate(self.parameters(), 2):
@@ -49,7 +55,9 @@ def sines(shape, step):
 
 def pair(samples=12, absolute=False):
     model = Pair()
-    if absolute:  # their distances are between magnitudes, which is the paper's only where no weight is negative
+    if (
+        absolute
+    ):  # their distances are between magnitudes, which is the paper's only where no weight is negative
         model.conv1.weight.data.abs_()
     return subject_of(model, 2 * sines((samples, 3, 8, 8), 0.37))
 
@@ -75,7 +83,9 @@ OURS = {
     "fpgm": lambda: rated("fpgm", pair(absolute=True)),
     "snip": lambda: rated("snip", pair()),
     "gate of taylor": lambda: gate(pair()),
-    "fisher": lambda: 2 * rated("fisher", pair(samples=1)),  # of several samples, theirs keeps the last one's square only
+    "fisher": lambda: (
+        2 * rated("fisher", pair(samples=1))
+    ),  # of several samples, theirs keeps the last one's square only
     "lamp": lambda: shares(sines((6,), 1)),
 }
 
@@ -100,13 +110,17 @@ def theirs(pruning, importance, subject, gradients=False):
         if hasattr(importance, "accumulate_grad"):
             importance.accumulate_grad(model)
     graph = pruning.DependencyGraph().build_dependency(model, example_inputs=subject.example)
-    return importance(graph.get_pruning_group(model.conv1, pruning.prune_conv_out_channels, idxs=list(range(6))))
+    return importance(
+        graph.get_pruning_group(model.conv1, pruning.prune_conv_out_channels, idxs=list(range(6)))
+    )
 
 
 def asked(pruning):
     """The figures anew."""
     tool, first = pruning.importance, {"group_reduction": "first", "normalizer": None}
-    readers = tool.GroupTaylorImportance(group_reduction=None, normalizer=None, multivariable=True, target_types=[nn.Conv2d])
+    readers = tool.GroupTaylorImportance(
+        group_reduction=None, normalizer=None, multivariable=True, target_types=[nn.Conv2d]
+    )
     return {
         "l1": theirs(pruning, tool.GroupMagnitudeImportance(p=1, **first), pair()),
         "l2": theirs(pruning, tool.GroupMagnitudeImportance(p=2, **first), pair()),
@@ -120,6 +134,10 @@ def asked(pruning):
 
 
 def test_an_installed_torch_pruning_says_the_same_as_here():
-    pruning = pytest.importorskip("torch_pruning", reason="torch-pruning is not installed; its figures above were taken before")
+    pruning = pytest.importorskip(
+        "torch_pruning", reason="torch-pruning is not installed; its figures above were taken before"
+    )
     for name, figures in asked(pruning).items():
-        torch.testing.assert_close(figures.detach().float(), torch.tensor(FIGURES[name]), rtol=2e-4, atol=1e-6)
+        torch.testing.assert_close(
+            figures.detach().float(), torch.tensor(FIGURES[name]), rtol=2e-4, atol=1e-6
+        )

@@ -34,20 +34,60 @@ from explorer.values import (
 # --------------------------------------------------------------------------- what is refused
 
 BAD = [
-    {"channels": {"a": 1}}, {"channels": {"a": 1.2}}, {"weights": {"a": -0.1}}, {"weights": {"a": -1e-9}},
+    {"channels": {"a": 1}},
+    {"channels": {"a": 1.2}},
+    {"weights": {"a": -0.1}},
+    {"weights": {"a": -1e-9}},
     {"weights": {"a": "0.5"}},
-    {"weights": {"a": True}}, {"weights": {"a": None}}, {"weights": {"a": float("nan")}}, {"weights": {"a": float("inf")}},
-    {"weights": {"a": 10**400}}, {"weights": [0.5]}, {"channels": 0.5}, {"channels": None},
-    {"pattern": "4:2"}, {"pattern": "4:4"}, {"pattern": "0:4"}, {"pattern": "2:4\n"}, {"pattern": 24}, {"pattern": None},
-    {"keep": {"a": [-1]}}, {"keep": {"a": [0.5]}}, {"keep": {"a": [True]}}, {"keep": {"a": "12"}}, {"keep": {"a": 5}},
+    {"weights": {"a": True}},
+    {"weights": {"a": None}},
+    {"weights": {"a": float("nan")}},
+    {"weights": {"a": float("inf")}},
+    {"weights": {"a": 10**400}},
+    {"weights": [0.5]},
+    {"channels": 0.5},
+    {"channels": None},
+    {"pattern": "4:2"},
+    {"pattern": "4:4"},
+    {"pattern": "0:4"},
+    {"pattern": "2:4\n"},
+    {"pattern": 24},
+    {"pattern": None},
+    {"keep": {"a": [-1]}},
+    {"keep": {"a": [0.5]}},
+    {"keep": {"a": [True]}},
+    {"keep": {"a": "12"}},
+    {"keep": {"a": 5}},
     {"keep": [1]},
-    {"remove": {"a": None}}, {"remove": {"a": {"0": 1}}}, {"keep": {"a": [1, 2]}, "remove": {"a": [2, 3]}},
-    {"criterion": 5}, {"criterion": ""}, {"criterion": None}, {"criterion": {"name": "l1", "p": 2}}, {"criterion": {"params": 1}},
-    {"criterion": {"name": "l1", "params": [1]}}, {"criterion": {"name": "l1", "params": {"p": float("nan")}}},
-    {"criterion": {"name": ["l1"]}}, {"reduction": "mean"}, {"reduction": []}, {"after": "later"}, {"after": None},
-    {"round_to": 0}, {"round_to": 8.0}, {"round_to": True}, {"round_to": 5000}, {"seed": -1}, {"seed": 2**31}, {"seed": "0"},
-    {"chanels": {}}, {"": 1}, [], "recipe", None, 3,
-]  # fmt: skip
+    {"remove": {"a": None}},
+    {"remove": {"a": {"0": 1}}},
+    {"keep": {"a": [1, 2]}, "remove": {"a": [2, 3]}},
+    {"criterion": 5},
+    {"criterion": ""},
+    {"criterion": None},
+    {"criterion": {"name": "l1", "p": 2}},
+    {"criterion": {"params": 1}},
+    {"criterion": {"name": "l1", "params": [1]}},
+    {"criterion": {"name": "l1", "params": {"p": float("nan")}}},
+    {"criterion": {"name": ["l1"]}},
+    {"reduction": "mean"},
+    {"reduction": []},
+    {"after": "later"},
+    {"after": None},
+    {"round_to": 0},
+    {"round_to": 8.0},
+    {"round_to": True},
+    {"round_to": 5000},
+    {"seed": -1},
+    {"seed": 2**31},
+    {"seed": "0"},
+    {"chanels": {}},
+    {"": 1},
+    [],
+    "recipe",
+    None,
+    3,
+]
 
 
 @pytest.mark.parametrize("data", BAD, ids=str)
@@ -58,7 +98,9 @@ def test_bad_values_are_refused_in_one_sentence(data):
     assert "\n" not in text and 20 < len(text) < 400 and text.endswith((".", ")"))
 
 
-@pytest.mark.parametrize("values", [{"keep": {"a": 5}}, {"criterion": "l1"}, {"channels": {"a": 10**400}}, {"pattern": 24}])
+@pytest.mark.parametrize(
+    "values", [{"keep": {"a": 5}}, {"criterion": "l1"}, {"channels": {"a": 10**400}}, {"pattern": 24}]
+)
 def test_bad_values_are_refused_in_python_too(values):
     with pytest.raises(RecipeError):
         Recipe(**values)
@@ -87,19 +129,29 @@ def test_every_ratio_below_one_is_allowed_and_kept_to_four_decimals(ratio):
 names = st.text(min_size=1, max_size=12)
 ratios = st.dictionaries(names, st.floats(0, 1, exclude_max=True), max_size=4)
 numbers = st.lists(st.integers(0, 40).map(lambda n: 2 * n), max_size=6)
-plain = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 
 
 @st.composite
 def recipes(draw):
     return Recipe(
-        channels=draw(ratios), weights=draw(ratios), pattern=draw(st.sampled_from(["free", "2:4", "1:16"])),
+        channels=draw(ratios),
+        weights=draw(ratios),
+        pattern=draw(st.sampled_from(["free", "2:4", "1:16"])),
         keep=draw(st.dictionaries(names, numbers, max_size=3)),
         remove=draw(st.dictionaries(names, numbers.map(lambda given: [n + 1 for n in given]), max_size=3)),
         criterion=Choice(draw(names), draw(st.dictionaries(names, plain, max_size=3))),
-        reduction=draw(st.sampled_from(["sum", "first", "all"])), round_to=draw(st.integers(1, 1024)),
-        after=draw(st.sampled_from(AFTER)), seed=draw(st.integers(0, 2**31 - 1)),
-    )  # fmt: skip
+        reduction=draw(st.sampled_from(["sum", "first", "all"])),
+        round_to=draw(st.integers(1, 1024)),
+        after=draw(st.sampled_from(AFTER)),
+        seed=draw(st.integers(0, 2**31 - 1)),
+    )
 
 
 @given(recipes())
@@ -166,12 +218,32 @@ def _url(data: bytes) -> str:
 GOOD = Recipe(channels={"conv1": 0.5, "layer1.0.conv2": 0.25}).to_url()
 
 
-@pytest.mark.parametrize("text", [
-    "", "A", "!!!!", "ä" * 8, GOOD[:-1], GOOD[:-6], GOOD[:10], GOOD + "AAAA", GOOD[4:], GOOD[:8] + " " + GOOD[8:],
-    GOOD + GOOD, _url(b"null"), _url(b"[1]"), _url(b'{"channels"'), _url(b"\xff\xfe"), _url(b"[" * 50_000),
-    _url(b'{"weights": {"a": ' + b"9" * 400 + b"}}"), _url(b'{"weights": {"a": ' + b"9" * 5000 + b"}}"),
-    _url(b'{"weights": {"a": NaN}}'), "A" * (URL_LIMIT + 1),
-], ids=lambda text: text[:24])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A",
+        "!!!!",
+        "ä" * 8,
+        GOOD[:-1],
+        GOOD[:-6],
+        GOOD[:10],
+        GOOD + "AAAA",
+        GOOD[4:],
+        GOOD[:8] + " " + GOOD[8:],
+        GOOD + GOOD,
+        _url(b"null"),
+        _url(b"[1]"),
+        _url(b'{"channels"'),
+        _url(b"\xff\xfe"),
+        _url(b"[" * 50_000),
+        _url(b'{"weights": {"a": ' + b"9" * 400 + b"}}"),
+        _url(b'{"weights": {"a": ' + b"9" * 5000 + b"}}"),
+        _url(b'{"weights": {"a": NaN}}'),
+        "A" * (URL_LIMIT + 1),
+    ],
+    ids=lambda text: text[:24],
+)
 def test_damaged_links_are_refused(text):
     with pytest.raises(RecipeError) as caught:
         Recipe.from_url(text)
@@ -203,13 +275,23 @@ def report() -> Report:
     measured = Measurement(0.9, 0.87, 0.93, 0.31, 450, 405, 1000, 600, 5000, size, latency)
     about, recipe = {"id": "abc", "name": "digits", "task": "digits"}, Recipe(channels={"conv1": 0.5})
     return Report(
-        about, recipe, measured, replace(measured, latency_ms=None),
+        about,
+        recipe,
+        measured,
+        replace(measured, latency_ms=None),
         Drop(0.01, -0.002, 0.022, "undecided", 0.99),
         (LayerOutcome("conv1", "conv", (16, 1, 3, 3), (8, 1, 3, 3), 144, 72, 72, 9216, 4608),),
-        (PartOutcome("conv1", "channel", 0.5, 0.5, 16, 8), PartOutcome("fc", "channel", 0.5, 0.0, 10, 0, "cannot be pruned")),
-        {"device": "cpu", "threads": 1}, "tuning", "final", 450, ("a note",),
+        (
+            PartOutcome("conv1", "channel", 0.5, 0.5, 16, 8),
+            PartOutcome("fc", "channel", 0.5, 0.0, 10, 0, "cannot be pruned"),
+        ),
+        {"device": "cpu", "threads": 1},
+        "tuning",
+        "final",
+        450,
+        ("a note",),
         {"ratio": 1.5, "low": 1.2, "high": 1.8, "verdict": "faster"},
-    )  # fmt: skip
+    )
 
 
 BARE = replace(report(), drop=None, speed_up=None, layers=(), parts=(), notes=(), stage="live")
@@ -245,7 +327,11 @@ def test_splits_are_loaded_once_and_when_asked_for():
 
     task = Task("t", (2,), ("a", "b", "c"), load)
     assert asked == [] and task.example(4).shape == (4, 2)
-    assert task.split("tuning") is task.split("tuning") and task.split("held_out") is None and task.split("held_out") is None
+    assert (
+        task.split("tuning") is task.split("tuning")
+        and task.split("held_out") is None
+        and task.split("held_out") is None
+    )
     assert asked == ["tuning", "held_out"]
     assert task.split("tuning").first(2).targets.tolist() == [0, 1]
 

@@ -23,7 +23,9 @@ def page(monkeypatch):
     states: dict[str, JobState] = {}
     kept: dict[str, object] = {}
     monkeypatch.setattr(session, "lane_state", lambda lane: states.get(lane, JobState()))
-    monkeypatch.setattr(session, "versions", lambda lanes: {lane: session.lane_state(lane).version for lane in lanes})
+    monkeypatch.setattr(
+        session, "versions", lambda lanes: {lane: session.lane_state(lane).version for lane in lanes}
+    )
     monkeypatch.setattr(session, "recalled", lambda name, default=None: kept.get(name, default))
     monkeypatch.setattr(session, "remember", kept.__setitem__)
     monkeypatch.setattr(session, "event", lambda key, name: None)
@@ -127,13 +129,20 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
     value, seen = {"a": 1, "b": 2}, [0]
     pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])
     ((_, data),) = drawn
-    assert data["value"] == value and pushed.answer({"cards": data["turn"]}) == {"told": {}, "draw": False, "busy": False}
+    assert data["value"] == value and pushed.answer({"cards": data["turn"]}) == {
+        "told": {},
+        "draw": False,
+        "busy": False,
+    }
     value["b"], seen[0] = 3, 1
     found = pushed.answer({"cards": data["turn"]})
     assert found["told"]["cards"]["value"] == {"b": 3} and not found["draw"]
     assert answer() == []
     assert pushed.answer({"cards": found["told"]["cards"]["turn"]})["told"] == {}
-    assert pushed.answer({})["told"]["cards"]["value"] == {"a": 1, "b": 3}  # a browser that knows nothing is told all
+    assert pushed.answer({})["told"]["cards"]["value"] == {
+        "a": 1,
+        "b": 3,
+    }  # a browser that knows nothing is told all
     del value["a"]
     seen[0] = 2
     assert pushed.answer({"cards": data["turn"]})["told"]["cards"]["value"] == {"a": None, "b": 3}
@@ -141,7 +150,9 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
 
 def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn, clock):
     seen = [0]
-    pushed.pushed("curve", "figure", lambda: {"points": seen[0]}, "curve", facet=lambda: seen[0], patient=True)
+    pushed.pushed(
+        "curve", "figure", lambda: {"points": seen[0]}, "curve", facet=lambda: seen[0], patient=True
+    )
     turn = drawn[0][1]["turn"]
     watched.hurry()
     seen[0] = 1
@@ -163,7 +174,10 @@ def test_an_element_with_a_pause_is_told_the_last_value_in_the_end(page, drawn, 
 
 def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
     value, seen = {"a": 1, "b": 2}, [0]
-    draw = lambda: pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])  # noqa: E731
+
+    def draw():
+        return pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])
+
     draw()
     value["a"], seen[0] = 5, 1
     draw()
@@ -172,7 +186,9 @@ def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
     assert pushed.answer({"cards": second["turn"]})["told"] == {}
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"cards": "1"}', b"[" * 10_000, b" " * (news.LONGEST + 1)])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"nonsense", b'{"cards": "1"}', b"[" * 10_000, b" " * (news.LONGEST + 1)]
+)
 def test_a_question_that_is_none_is_refused(body):
     assert news._known(body) is None
     assert news._known(b'{"cards": 12}') == {"cards": 12}
@@ -198,7 +214,9 @@ def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch)
 
 
 class Looking:
-    """What a question for news sees: versions of the lanes, and what a look finds, which a test changes during it."""
+    """What a question for news sees: versions of the lanes, and what a look finds, which a test changes
+    during it.
+    """
 
     def __init__(self, monkeypatch, *finds):
         self.finds, self.looks, self.version = list(finds), 0, 0
@@ -229,12 +247,18 @@ def test_what_comes_during_a_look_is_found_by_the_next_one_at_once(monkeypatch):
 
 
 def test_the_answer_to_a_move_waits_for_its_first_number(monkeypatch):
-    looking = Looking(monkeypatch, ({"curve": 1}, None), ({"cards": "older"}, False), ({"cards": "number"}, True))
+    looking = Looking(
+        monkeypatch, ({"curve": 1}, None), ({"cards": "older"}, False), ({"cards": "number"}, True)
+    )
     move = (news.MOVE.encode(), b"7")
     assert looking.ask(move)[0] == {"cards": "number"} and looking.looks == 3
-    assert Looking(monkeypatch, ({"curve": 1}, None)).ask()[0] == {"curve": 1}  # without a move, whatever comes
+    assert Looking(monkeypatch, ({"curve": 1}, None)).ask()[0] == {
+        "curve": 1
+    }  # without a move, whatever comes
     told, took = Looking(monkeypatch, ({"cards": "older"}, False)).ask(move)
-    assert told == {"cards": "older"} and news.FIRST_S <= took < news.HOLD_S  # a slow number is told of meanwhile
+    assert (
+        told == {"cards": "older"} and news.FIRST_S <= took < news.HOLD_S
+    )  # a slow number is told of meanwhile
 
 
 def test_a_move_that_never_arrives_is_not_waited_for_without_end(monkeypatch):

@@ -24,7 +24,9 @@ def test_quantiles_are_of_what_is_not_zero_before_and_after():
     weight = torch.cat([torch.arange(1, 102), torch.zeros(50)]) / 100 * -1
     (band,) = weight_bands({"a": weight})
     assert band.before == pytest.approx((0.06, 0.26, 0.51, 0.76, 0.96)) and band.after == band.before
-    assert (band.weights, band.read, band.threshold) == (151, 151, None) and band.sparsity == pytest.approx(50 / 151)
+    assert (band.weights, band.read, band.threshold) == (151, 151, None) and band.sparsity == pytest.approx(
+        50 / 151
+    )
     (cut,) = weight_bands({"a": weight}, Masks({}, {"a": weight.abs() > 0.5}))
     assert cut.before == band.before and cut.after == pytest.approx((0.54, 0.63, 0.76, 0.88, 0.98), abs=0.02)
 
@@ -91,7 +93,9 @@ def test_bands_are_drawn_before_and_after_with_thresholds():
     names = [trace.name for trace in bands_figure(found).data if trace.showlegend is not False]
     assert names == ["before", "after", "largest weight removed"]
     strong = next(t for t in bands_figure(found).data if t.name == "before" and t.showlegend)
-    assert [base + y for base, y in zip(strong.base, strong.y, strict=True)] == pytest.approx([band.before[3] for band in found])
+    assert [base + y for base, y in zip(strong.base, strong.y, strict=True)] == pytest.approx(
+        [band.before[3] for band in found]
+    )
     dense = bands_figure(weight_bands({"a": WEIGHT}))
     assert {trace.name for trace in dense.data} == {"before", None}
 
@@ -108,9 +112,14 @@ def test_patterns_and_norms_are_drawn():
     figure = weight_pattern(pattern(WEIGHT * MASK), "fc")
     assert figure.data[0].z.tolist() == [[0, 0, 1, 1], [1, 1, 0, 1]]
     assert "each cell is one weight" in figure.layout.title.subtitle.text
-    assert "density of 1 x 2 weights" in weight_pattern(pattern(WEIGHT, max_side=2), "fc").layout.title.subtitle.text
+    assert (
+        "density of 1 x 2 weights"
+        in weight_pattern(pattern(WEIGHT, max_side=2), "fc").layout.title.subtitle.text
+    )
     gone = norms_figure(filter_norms(WEIGHT, WEIGHT * torch.tensor([[0.0], [1.0]])), "fc")
-    assert [trace.name for trace in gone.data] == ["before", "after", "removed whole"] and list(gone.data[2].x) == [0]
+    assert [trace.name for trace in gone.data] == ["before", "after", "removed whole"] and list(
+        gone.data[2].x
+    ) == [0]
     assert [trace.name for trace in norms_figure(filter_norms(WEIGHT, WEIGHT), "fc").data] == ["before"]
 
 

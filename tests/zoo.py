@@ -1,4 +1,6 @@
-"""Tiny odd models, one trait each, with what their coupling must be: name -> (model, input shape, {group: units})."""
+"""Tiny odd models, one trait each, with what their coupling must be: name -> (model, input shape, {group:
+units}).
+"""
 
 from collections.abc import Callable
 
@@ -26,7 +28,11 @@ class Chain(nn.Module):
 class Residual(nn.Module):
     def __init__(self):
         super().__init__()
-        self.stem, self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 5, 1), nn.Conv2d(5, 8, 1, bias=False)
+        self.stem, self.a, self.b = (
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.Conv2d(8, 5, 1),
+            nn.Conv2d(5, 8, 1, bias=False),
+        )
         self.norm, self.fc = nn.BatchNorm2d(8), nn.Linear(8, 4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +111,12 @@ class Shuffle(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.branch, self.after, self.fc = nn.Conv2d(3, 8, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(8, 6, 1), nn.Linear(6, 4)
+        self.stem, self.branch, self.after, self.fc = (
+            nn.Conv2d(3, 8, 1),
+            nn.Conv2d(4, 4, 1),
+            nn.Conv2d(8, 6, 1),
+            nn.Linear(6, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = torch.relu(self.stem(x)).chunk(2, 1)
@@ -132,7 +143,11 @@ class PaddedShortcut(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.conv, self.fc = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 10, 3, stride=2, padding=1), nn.Linear(10, 4)
+        self.stem, self.conv, self.fc = (
+            nn.Conv2d(3, 6, 1),
+            nn.Conv2d(6, 10, 3, stride=2, padding=1),
+            nn.Linear(10, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.stem(x))
@@ -160,7 +175,12 @@ class FusedQKV(nn.Module):
 class SqueezeExcite(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv, self.reduce, self.expand, self.fc = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1), nn.Linear(8, 4)
+        self.conv, self.reduce, self.expand, self.fc = (
+            nn.Conv2d(3, 8, 1),
+            nn.Conv2d(8, 4, 1),
+            nn.Conv2d(4, 8, 1),
+            nn.Linear(8, 4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.conv(x))

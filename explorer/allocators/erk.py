@@ -11,8 +11,8 @@ from ..values import Scores
 def erk(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     """Small layers lose less: density in proportion to the sum of a weight's dimensions over their product.
 
-    Erdős-Rényi-kernel (Evci et al. 2020, arXiv:1911.11134). A part that would get more than it has stays dense, and the
-    others share the rest. Channels take the shape of the first layer that makes them.
+    Erdős-Rényi-kernel (Evci et al. 2020, arXiv:1911.11134). A part that would get more than it has stays
+    dense, and the others share the rest. Channels take the shape of the first layer that makes them.
 
     >>> import torch
     >>> from ..allocation import Part

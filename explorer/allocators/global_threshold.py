@@ -9,15 +9,16 @@ from ..values import Scores
 
 @ALLOCATORS.register("global_threshold", rank=2, needs_scores=True, needs_scan=False)
 def global_threshold(scores: Scores, target: float, context: AllocationContext) -> Ratios:
-    """One threshold across all parts: the lowest fraction of all units goes, wherever it is (Han et al. 2015, arXiv:1506.02626).
+    """One threshold across all parts: the lowest fraction of all units goes, wherever it is (Han et al. 2015,
+    arXiv:1506.02626).
 
-    Channels are compared after division by their group's mean, since groups differ in size; single weights as they are. Each
-    part keeps its best unit.
+    Channels are compared after division by their group's mean, since groups differ in size; single weights as
+    they are. Each part keeps its best unit.
 
     >>> import torch
     >>> scores = {"a": torch.tensor([[1.0, 2.0]]), "b": torch.tensor([[3.0, 4.0]])}
-    >>> global_threshold(scores, 0.25, AllocationContext()), global_threshold(scores, 0.5, AllocationContext())
-    ({'a': 0.5, 'b': 0.0}, {'a': 0.5, 'b': 0.5})
+    >>> [global_threshold(scores, target, AllocationContext()) for target in (0.25, 0.5)]
+    [{'a': 0.5, 'b': 0.0}, {'a': 0.5, 'b': 0.5}]
 
     Raises:
         TargetError: the target leaves less than one unit a part.

@@ -12,8 +12,8 @@ from ..values import Scores
 def lamp(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     """One threshold on each unit's share of what is left of its part once all smaller units are gone.
 
-    Layer-adaptive magnitudes (Lee et al. 2021, arXiv:2010.07611). The share is that of squared scores, so that with l1 it is the
-    paper's. The largest unit of a part has share 1 and stays.
+    Layer-adaptive magnitudes (Lee et al. 2021, arXiv:2010.07611). The share is that of squared scores, so
+    that with l1 it is the paper's. The largest unit of a part has share 1 and stays.
 
     >>> lamp({"a": torch.tensor([1.0, 2.0, 3.0]), "b": torch.tensor([10.0, 10.0])}, 0.4, AllocationContext())
     {'a': 0.6666666666666666, 'b': 0.0}

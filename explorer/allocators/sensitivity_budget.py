@@ -11,34 +11,51 @@ from ..values import Scores
 
 BINS = 2000  # into which savings are rounded down
 ROUNDS = 30
-Options = Mapping[str, Sequence[tuple[float, float, float]]]  # part -> (ratio, what it saves alone, how much the loss grows)
+Options = Mapping[
+    str, Sequence[tuple[float, float, float]]
+]  # part -> (ratio, what it saves alone, how much the loss grows)
 
 
 @ALLOCATORS.register("sensitivity_budget", rank=6, needs_scores=False, needs_scan=True)
-def sensitivity_budget(scores: Scores, target: float, context: AllocationContext, *, saves: What = "params") -> Ratios:
-    """The least predicted loss for a saving of parameters, MACs, bytes or measured latency, from a sensitivity scan (knapsack).
+def sensitivity_budget(
+    scores: Scores, target: float, context: AllocationContext, *, saves: What = "params"
+) -> Ratios:
+    """The least predicted loss for a saving of parameters, MACs, bytes or measured latency, from a
+    sensitivity scan (knapsack).
 
-    Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which joint plans do only roughly: check
-    the result. Solved by dynamic programming on what each part saves alone. Savings of neighbouring channels overlap, so the
-    budget is raised until the count (or the clock) for all parts together meets the target, and what is more than needed is
-    given back.
+    Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which joint plans do
+    only roughly: check the result. Solved by dynamic programming on what each part saves alone. Savings of
+    neighbouring channels overlap, so the budget is raised until the count (or the clock) for all parts
+    together meets the target, and what is more than needed is given back.
 
     Args:
-        target: fraction of the whole model's cost that goes, locked parts included; the other granularity stays as it is.
+        target: fraction of the whole model's cost that goes, locked parts included; the other granularity
+            stays as it is.
     Raises:
         ExplorerError: there is no scan.
         TargetError: the scanned ratios cannot reach the target.
     """
     if context.losses is None or context.cost is None:
-        raise ExplorerError("sensitivity_budget plans with a sensitivity scan, and there is none yet; run the scan first.")
+        raise ExplorerError(
+            "sensitivity_budget plans with a sensitivity scan, and there is none yet; run the scan first."
+        )
     cost, none = context.cost, dict.fromkeys(scores, 0.0)
     dense = cost(saves, dict.fromkeys(context.parts, 0.0))
-    saved = lambda ratios: dense - cost(saves, {**none, **ratios})  # noqa: E731
-    enough = lambda ratios: saved(ratios) >= target * dense  # noqa: E731
-    losses = {part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores}
+
+    def saved(ratios):
+        return dense - cost(saves, {**none, **ratios})
+
+    def enough(ratios):
+        return saved(ratios) >= target * dense
+
+    losses = {
+        part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores
+    }
     low = saved({})
     # a clock may find a narrower part no faster, or slower: then it saves nothing
-    options = {part: [(r, max(0.0, saved({part: r}) - low), g) for r, g in points] for part, points in losses.items()}
+    options = {
+        part: [(r, max(0.0, saved({part: r}) - low), g) for r, g in points] for part, points in losses.items()
+    }
     most = {part: max(points, key=lambda option: option[1])[0] for part, points in options.items()}
     high = saved(most)
     if not low <= target * dense <= high:
@@ -47,7 +64,9 @@ def sensitivity_budget(scores: Scores, target: float, context: AllocationContext
     return _relaxed(plan, losses, unit_counts(scores), enough)
 
 
-def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float, most: Ratios) -> dict[str, float]:
+def _raised(
+    options: Options, enough: Callable[[Ratios], bool], saving: float, most: Ratios
+) -> dict[str, float]:
     """The cheapest plan of those for growing budgets that saves enough; `most` is the last resort."""
     low, high = saving, sum(max(save for _, save, _ in points) for points in options.values())
     best = dict(most)
@@ -67,7 +86,8 @@ def _raised(options: Options, enough: Callable[[Ratios], bool], saving: float, m
 def knapsack(options: Options, saving: float) -> dict[str, float]:
     """One ratio a part so that what they save alone adds up to `saving`, at the least growth of the loss.
 
-    Savings are rounded down to 1/2000 of `saving`, so that a plan never saves less than it says, except where nothing can.
+    Savings are rounded down to 1/2000 of `saving`, so that a plan never saves less than it says, except where
+    nothing can.
 
     >>> parts = {"a": [(0.0, 0, 0.0), (0.5, 10, 1.0)], "b": [(0.0, 0, 0.0), (0.5, 10, 3.0), (0.9, 18, 3.5)]}
     >>> knapsack(parts, 10), knapsack(parts, 18)
@@ -75,11 +95,15 @@ def knapsack(options: Options, saving: float) -> dict[str, float]:
     """
     if saving <= 0:
         return {part: points[0][0] for part, points in options.items()}
-    best = torch.full((BINS + 1,), torch.inf, dtype=torch.float64)  # saved at least so many bins -> least growth
+    best = torch.full(
+        (BINS + 1,), torch.inf, dtype=torch.float64
+    )  # saved at least so many bins -> least growth
     best[0] = 0
     choices = []
     for points in options.values():
-        tried = torch.stack([_shifted(best, int(save / saving * BINS + 1e-9)) + growth for _, save, growth in points])
+        tried = torch.stack(
+            [_shifted(best, int(save / saving * BINS + 1e-9)) + growth for _, save, growth in points]
+        )
         best, choice = tried.min(0)
         choices.append(choice)
     plan, bin_ = {}, int(torch.isfinite(best).nonzero().max())
@@ -100,9 +124,15 @@ def _shifted(best: torch.Tensor, bins: int) -> torch.Tensor:
 def _relaxed(
     plan: dict[str, float], losses: Losses, units: Mapping[str, int], enough: Callable[[Ratios], bool]
 ) -> dict[str, float]:
-    """Give back, part by part and those first whose last step hurts most, what the plan saves more than needed."""
-    steps = {part: [r for r, _ in points if r < plan[part]] for part, points in losses.items() if plan[part] > 0}
-    hurt = {part: dict(losses[part])[plan[part]] - dict(losses[part])[below[-1]] for part, below in steps.items()}
+    """Give back, part by part and those first whose last step hurts most, what the plan saves more than
+    needed.
+    """
+    steps = {
+        part: [r for r, _ in points if r < plan[part]] for part, points in losses.items() if plan[part] > 0
+    }
+    hurt = {
+        part: dict(losses[part])[plan[part]] - dict(losses[part])[below[-1]] for part, below in steps.items()
+    }
     for part in sorted(hurt, key=lambda p: -hurt[p]):
         low, high = round(steps[part][-1] * units[part]), round(plan[part] * units[part])  # units removed
         while low < high:

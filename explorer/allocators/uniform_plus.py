@@ -9,13 +9,15 @@ LAST = 0.8
 
 @ALLOCATORS.register("uniform_plus", rank=3, needs_scores=False, needs_scan=False)
 def uniform_plus(scores: Scores, target: float, context: AllocationContext) -> Ratios:
-    """The same ratio for all parts but the first, which stays dense, and a last linear one, which loses 80 % at most.
+    """The same ratio for all parts but the first, which stays dense, and a last linear one, which loses 80 %
+    at most.
 
     (Gale et al. 2019, arXiv:1902.09574.) First and last are those of the model, even while they are locked.
 
     >>> import torch
     >>> from ..allocation import Part
-    >>> context = AllocationContext({"conv": Part("conv", (4, 1)), "mid": Part("conv", (8, 4)), "fc": Part("linear", (4, 8))})
+    >>> parts = {"conv": Part("conv", (4, 1)), "mid": Part("conv", (8, 4)), "fc": Part("linear", (4, 8))}
+    >>> context = AllocationContext(parts)
     >>> uniform_plus({"conv": torch.ones(10), "mid": torch.ones(50), "fc": torch.ones(40)}, 0.77, context)
     {'conv': 0.0, 'mid': 0.9, 'fc': 0.8}
 

@@ -1,1 +1,3 @@
-"""The parts of an audit: a conditioned state, the masked reference, and the wrong wiring that must be rejected."""
+"""The parts of an audit: a conditioned state, the masked reference, and the wrong wiring that must be
+rejected.
+"""

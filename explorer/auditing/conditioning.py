@@ -1,4 +1,6 @@
-"""A state and inputs under which a wrong wiring shows: with random weights it can hide behind zeros and constants."""
+"""A state and inputs under which a wrong wiring shows: with random weights it can hide behind zeros and
+constants.
+"""
 
 from collections.abc import Generator
 from typing import Any
@@ -16,12 +18,17 @@ from .walking import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 TINY = 1e-3  # of a parameter's largest magnitude
-WEAK = 0.3  # of the size of what goes in: a few such weights in a row, and a norm's epsilon drowns what is left
+WEAK = (
+    0.3  # of the size of what goes in: a few such weights in a row, and a norm's epsilon drowns what is left
+)
 SILENT = 1e-3  # of the mean variance
 
 
-def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Generator[Progress, None, dict[str, Tensor]]:
-    """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the model's own.
+def conditioned_state(
+    subject: Subject, graph: ModelGraph, seed: int = 0
+) -> Generator[Progress, None, dict[str, Tensor]]:
+    """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the
+    model's own.
 
     What stays as it is is not copied, so this costs little memory.
 
@@ -44,27 +51,46 @@ def conditioned_state(subject: Subject, graph: ModelGraph, seed: int = 0) -> Gen
         mean, variance = (seen[str(name)][-1] for name in buffers)
         return functional.batch_norm(args[0], mean, variance, args[1], args[2], False, 0.0, args[7])
 
-    read = lambda name: tensor_of(program, state, name)  # noqa: E731
-    yield from walk(program, read, call, portions(random_inputs(subject, graph, seed + 1), graph)[0], "Collecting statistics")
-    return {**state, **{name: torch.stack(found).mean(0).to(state[name].dtype) for name, found in seen.items()}}
+    def read(name):
+        return tensor_of(program, state, name)
+
+    yield from walk(
+        program,
+        read,
+        call,
+        portions(random_inputs(subject, graph, seed + 1), graph)[0],
+        "Collecting statistics",
+    )
+    return {
+        **state,
+        **{name: torch.stack(found).mean(0).to(state[name].dtype) for name, found in seen.items()},
+    }
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel of (batch, channels, ...); 1 for one that is silent, which would be blown up else."""
+    """Mean and variance of each channel of (batch, channels, ...); 1 for one that is silent, which would be
+    blown up else.
+    """
     variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
     return mean, torch.where(variance > SILENT * variance.mean(), variance, 1.0)
 
 
 def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:
-    """The model's state, parameters that are constant, zero or tiny redrawn; tied names still share one tensor."""
+    """The model's state, parameters that are constant, zero or tiny redrawn; tied names still share one
+    tensor.
+    """
     generator = torch.Generator().manual_seed(seed)
-    drawn = {id(p): redraw(p.detach(), generator, name.endswith("weight")) for name, p in subject.model.named_parameters()}
+    drawn = {
+        id(p): redraw(p.detach(), generator, name.endswith("weight"))
+        for name, p in subject.model.named_parameters()
+    }
     state = subject.model.state_dict(keep_vars=True)
     return {name: drawn.get(id(tensor), tensor.detach()) for name, tensor in state.items()}
 
 
 def redraw(parameter: Tensor, generator: torch.Generator, scales: bool = False) -> Tensor:
-    """The parameter itself, or where it could hide a mistake, random numbers of its shape, or its own enlarged.
+    """The parameter itself, or where it could hide a mistake, random numbers of its shape, or its own
+    enlarged.
 
     Args:
         scales: what goes through is multiplied by it, so a small one makes all that follows small.
@@ -89,7 +115,9 @@ def portions(inputs: Tensor, graph: ModelGraph) -> tuple[Tensor, ...]:
 
 
 def random_inputs(subject: Subject, graph: ModelGraph, seed: int = 7) -> Tensor:
-    """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers of the example."""
+    """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers
+    of the example.
+    """
     example = subject.example
     assert graph.program is not None
     batch, fixed = (LARGE_BATCH if example[0].numel() > 50_000 else BATCH), fixed_batch(graph.program) or 1

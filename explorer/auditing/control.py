@@ -1,4 +1,6 @@
-"""How far apart two outputs are, and the negative control: a smaller model that was wired wrongly on purpose."""
+"""How far apart two outputs are, and the negative control: a smaller model that was wired wrongly
+on purpose.
+"""
 
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -16,8 +18,13 @@ def flat(outputs: Any) -> Tensor:
     """All tensors of an output structure as (batch, values)."""
     leaves = [leaf.double() for leaf in torch.utils._pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
     rows = max((len(leaf) for leaf in leaves if leaf.dim()), default=1)
-    fits = lambda leaf: leaf.dim() > 0 and len(leaf) == rows  # noqa: E731
-    return torch.cat([leaf.reshape(rows, -1) if fits(leaf) else leaf.reshape(1, -1).expand(rows, -1) for leaf in leaves], 1)
+
+    def fits(leaf):
+        return leaf.dim() > 0 and len(leaf) == rows
+
+    return torch.cat(
+        [leaf.reshape(rows, -1) if fits(leaf) else leaf.reshape(1, -1).expand(rows, -1) for leaf in leaves], 1
+    )
 
 
 def wide_outputs(twin: fx.GraphModule, parts: Sequence[Tensor]) -> Tensor:
@@ -26,7 +33,9 @@ def wide_outputs(twin: fx.GraphModule, parts: Sequence[Tensor]) -> Tensor:
 
 
 def relative_difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to how much the outputs vary over inputs: a constant part would hide it."""
+    """Largest difference, relative to how much the outputs vary over inputs: a constant part would
+    hide it.
+    """
     spread = (expected.amax(0) - expected.amin(0)).max().clamp(min=1e-300)
     return float((found - expected).abs().max() / spread)
 
@@ -34,7 +43,9 @@ def relative_difference(found: Tensor, expected: Tensor) -> float:
 def negative_control(
     profile: ModelProfile, masks: Masks, twin: fx.GraphModule, parts: Sequence[Tensor], expected: Tensor
 ) -> Generator[Progress, None, float | None]:
-    """Swap two kept positions on one slot only; the median difference over the first, middle and last such slot."""
+    """Swap two kept positions on one slot only; the median difference over the first, middle and last such
+    slot.
+    """
     candidates = _swappable(profile, masks, twin)
     chosen = sorted({0, len(candidates) // 2, len(candidates) - 1}) if candidates else []
     differences = []
@@ -44,7 +55,9 @@ def negative_control(
     return sorted(differences)[len(differences) // 2] if differences else None
 
 
-def _swappable(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> list[tuple[Tensor, int, int, int]]:
+def _swappable(
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule
+) -> list[tuple[Tensor, int, int, int]]:
     """(tensor, dim, a, b): weights that read a group of which at least two units are kept."""
     tensors = dict(twin.named_parameters(remove_duplicate=False))
     surviving = positions(profile, masks.channels)
@@ -74,7 +87,9 @@ def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
 
 
 @torch.no_grad()
-def _swapped(twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, parts: Sequence[Tensor], expected: Tensor) -> float:
+def _swapped(
+    twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, parts: Sequence[Tensor], expected: Tensor
+) -> float:
     order = torch.arange(tensor.shape[dim])
     order[[a, b]] = order[[b, a]]
     original = tensor.data

@@ -89,15 +89,26 @@ def _spread(name: str) -> Statistic:
     def statistic(args: Any, kwargs: Any, kept: Tensor) -> Any:
         x, dims = args[0], args[1] if len(args) > 1 else kwargs.get("dim")
         flat = not isinstance(dims, int | list | tuple) or isinstance(dims, bool)
-        chosen = list(range(x.dim())) if flat else [dims] if isinstance(dims, int) else list(dims) or list(range(x.dim()))
+        chosen = (
+            list(range(x.dim()))
+            if flat
+            else [dims]
+            if isinstance(dims, int)
+            else list(dims) or list(range(x.dim()))
+        )
         correction = kwargs.get("correction")
-        unbiased = kwargs.get("unbiased", dims if isinstance(dims, bool) else args[2] if len(args) > 2 else True)
+        unbiased = kwargs.get(
+            "unbiased", dims if isinstance(dims, bool) else args[2] if len(args) > 2 else True
+        )
         correction = float(unbiased) if correction is None else float(correction)
         mean, variance = _moments(x, kept, chosen)
         count = kept.expand(x.shape).double().sum(chosen, keepdim=True)
         variance = variance * count / (count - correction).clamp(min=0)
         keep = kwargs.get("keepdim", args[3] if len(args) > 3 else False)
-        shaped = lambda t: t if keep else t.squeeze(chosen)  # noqa: E731
+
+        def shaped(t):
+            return t if keep else t.squeeze(chosen)
+
         spread = shaped(variance.sqrt() if name.startswith("std") else variance)
         return (spread, shaped(mean)) if name.endswith("mean") else spread
 
@@ -124,8 +135,22 @@ def _logsumexp(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
 
 
 STATISTICS: dict[str, Statistic] = {
-    "layer_norm": _layer_norm, "rms_norm": _rms_norm, "group_norm": _group_norm, "mean": _mean, "sum": _summed,
-    "amax": _largest, "amin": _smallest, "max": _found(torch.max), "min": _found(torch.min), "var": _spread("var"),
-    "std": _spread("std"), "var_mean": _spread("var_mean"), "std_mean": _spread("std_mean"), "logsumexp": _logsumexp,
-    "linalg_vector_norm": _vector_norm, "softmax": _softmax, "log_softmax": _log_softmax, "batch_norm": _batch_norm,
-}  # fmt: skip
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "group_norm": _group_norm,
+    "mean": _mean,
+    "sum": _summed,
+    "amax": _largest,
+    "amin": _smallest,
+    "max": _found(torch.max),
+    "min": _found(torch.min),
+    "var": _spread("var"),
+    "std": _spread("std"),
+    "var_mean": _spread("var_mean"),
+    "std_mean": _spread("std_mean"),
+    "logsumexp": _logsumexp,
+    "linalg_vector_norm": _vector_norm,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "batch_norm": _batch_norm,
+}

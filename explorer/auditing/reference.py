@@ -1,4 +1,6 @@
-"""The masked reference: the dense graph with masked tensors, whose statistics are taken over kept positions only."""
+"""The masked reference: the dense graph with masked tensors, whose statistics are taken over kept positions
+only.
+"""
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -25,7 +27,10 @@ def masked_outputs(
     """What the dense model computes while the removed channels are silenced."""
     assert graph.program is not None and graph.coupling is not None
     left = Survivors(graph.coupling, masks.channels)
-    call = lambda node, args, kwargs: _call(node, args, kwargs, left)  # noqa: E731
+
+    def call(node, args, kwargs):
+        return _call(node, args, kwargs, left)
+
     return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))
 
 
@@ -56,7 +61,12 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
         kept = _kept_mask(args[0], left.coupling.values[source.name], left)
         if kept is not None and _takes_statistics(name, args):
             return STATISTICS[name](args, kwargs, kept)
-    if name == "batch_norm" and left.kept(left.coupling.values[source.name]) and len(args) > 4 and args[4] is not None:
+    if (
+        name == "batch_norm"
+        and left.kept(left.coupling.values[source.name])
+        and len(args) > 4
+        and args[4] is not None
+    ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
     return _finite(target(*args, **kwargs), left.coupling.values.get(node.name), left)
 
@@ -79,8 +89,8 @@ def _takes_statistics(name: str, args: Any) -> bool:
 def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
     """A broadcastable bool of the kept positions of a value, or None when all are.
 
-    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads are silent by
-    their weights, and nothing is summed over them.
+    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads
+    are silent by their weights, and nothing is summed over them.
     """
     if not isinstance(value, Labelled) or not left.kept(value):
         return None
@@ -96,5 +106,9 @@ def _zeroed(arguments: Any, nodes: Any, left: Survivors) -> Any:
     """The arguments of a product, zero at removed positions; lists of tensors are looked into."""
     if isinstance(arguments, list | tuple):
         return type(arguments)(_zeroed(a, n, left) for a, n in zip(arguments, nodes, strict=True))
-    mask = _kept_mask(arguments, left.coupling.values.get(nodes.name), left) if isinstance(nodes, fx.Node) else None
+    mask = (
+        _kept_mask(arguments, left.coupling.values.get(nodes.name), left)
+        if isinstance(nodes, fx.Node)
+        else None
+    )
     return arguments if mask is None else arguments * mask

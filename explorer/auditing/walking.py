@@ -1,4 +1,6 @@
-"""The dense graph run node by node in float64. A tensor is widened when it is first read, and freed after its last reader."""
+"""The dense graph run node by node in float64. A tensor is widened when it is first read, and freed after its
+last reader.
+"""
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -14,11 +16,19 @@ Call = Callable[[fx.Node, Any, Any], Any]
 def tensor_names(program: torch.export.ExportedProgram) -> dict[str, str]:
     """Placeholder -> parameter, buffer or constant."""
     signature = program.graph_signature
-    return {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    return {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
 
 
 def walk(
-    program: torch.export.ExportedProgram, read: Callable[[str], Tensor], call: Call, inputs: Tensor, label: str
+    program: torch.export.ExportedProgram,
+    read: Callable[[str], Tensor],
+    call: Call,
+    inputs: Tensor,
+    label: str,
 ) -> Generator[Progress, None, Any]:
     """Progress after each node; returns the outputs.
 
@@ -37,11 +47,16 @@ def walk(
         for source in node.all_input_nodes:
             if source.name in names and source.name not in values:
                 values[source.name] = widened(read(names[source.name]))
-        look_up = lambda item: fx.node.map_arg(item, lambda n: values[n.name])  # noqa: E731
+
+        def look_up(item):
+            return fx.node.map_arg(item, lambda n: values[n.name])
+
         if node.op == "output":
             return look_up(node.args[0])
         with torch.no_grad():  # never over a yield: another job may run there
-            args, kwargs = (fx.node.map_aggregate(look_up(item), double_dtype) for item in (node.args, node.kwargs))
+            args, kwargs = (
+                fx.node.map_aggregate(look_up(item), double_dtype) for item in (node.args, node.kwargs)
+            )
             values[node.name] = widened(call(node, args, kwargs))
         del args, kwargs
         for source in node.all_input_nodes:
@@ -58,7 +73,9 @@ def tensor_of(program: torch.export.ExportedProgram, state: Mapping[str, Tensor]
 
 
 def widened(value: Any) -> Any:
-    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever it stands."""
+    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever
+    it stands.
+    """
     return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 

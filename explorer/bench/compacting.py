@@ -1,4 +1,6 @@
-"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores anew for each."""
+"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores anew
+for each.
+"""
 
 import copy
 import importlib
@@ -23,7 +25,9 @@ RATIO, GOAL = 0.5, 10.0
 
 
 def compaction(size: Size, device: str) -> Iterator[Row]:
-    """Cut and compact, scores known, over copy, find the groups and prune; then both with a first forward. Nothing without it."""
+    """Cut and compact, scores known, over copy, find the groups and prune; then both with a first forward.
+    Nothing without it.
+    """
     if importlib.util.find_spec("torch_pruning") is None:
         return
     for name, stays in size.foreign:
@@ -57,7 +61,11 @@ def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> It
         model = copy.deepcopy(subject.model).to(device)
         importance = pruning.importance.MagnitudeImportance(p=1)
         pruner = pruning.pruner.MagnitudePruner(
-            model, example, importance=importance, pruning_ratio=ratio, ignored_layers=[model.get_submodule(stays)]
+            model,
+            example,
+            importance=importance,
+            pruning_ratio=ratio,
+            ignored_layers=[model.get_submodule(stays)],
         )
         pruner.step()
         return model
@@ -78,7 +86,17 @@ def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> It
         "theirs": seconds(lambda: run(other), device),
     }
     against = f"Torch-Pruning {importlib.metadata.version('torch-pruning')}: copy, dependency graph, step"
-    for label, then, goal, more in (("compact_speedup", id, GOAL, ""), ("compact_and_run_speedup", run, None, ", first forward")):
+    for label, then, goal, more in (
+        ("compact_speedup", id, GOAL, ""),
+        ("compact_and_run_speedup", run, None, ", first forward"),
+    ):
         pairs = interleaved(turns(then), size.pairs, device, long_count=size.long_pairs)
-        yield row(f"{label}_{name.split(':')[-1]}", pairs, against + more, inverse=True, goal=goal, bound_by=stages(took),
-                  details={"model": name, "ratio": RATIO, **pairs.details})  # fmt: skip
+        yield row(
+            f"{label}_{name.split(':')[-1]}",
+            pairs,
+            against + more,
+            inverse=True,
+            goal=goal,
+            bound_by=stages(took),
+            details={"model": name, "ratio": RATIO, **pairs.details},
+        )

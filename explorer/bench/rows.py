@@ -1,4 +1,6 @@
-"""Two pieces of work, timed in turns -> a ratio with its interval -> a row that says whether its goal is met."""
+"""Two pieces of work, timed in turns -> a ratio with its interval -> a row that says whether its
+goal is met.
+"""
 
 import statistics
 import time
@@ -24,7 +26,9 @@ class Pairs:
 
     def plus(self, ours: float, baseline: float, times: float) -> "Pairs":
         """What a longer run would take: so many times each pair, and once the seconds of setting up."""
-        return Pairs(tuple(ours + times * s for s in self.ours), tuple(baseline + times * s for s in self.baseline))
+        return Pairs(
+            tuple(ours + times * s for s in self.ours), tuple(baseline + times * s for s in self.baseline)
+        )
 
     @property
     def medians(self) -> tuple[float, float]:
@@ -65,11 +69,16 @@ class Row:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The goal is met, or missed, only if the whole interval says so; fewer than six pairs resolve nothing."""
+        """The goal is met, or missed, only if the whole interval says so; fewer than six pairs resolve
+        nothing.
+        """
         if self.goal is None:
             return None
-        good, bad = (self.low >= self.goal, self.high < self.goal) if self.at_least else (
-            self.high <= self.goal, self.low > self.goal)  # fmt: skip
+        good, bad = (
+            (self.low >= self.goal, self.high < self.goal)
+            if self.at_least
+            else (self.high <= self.goal, self.low > self.goal)
+        )
         if self.pairs < FEWEST_ROUNDS or not (good or bad):
             return "not resolved"
         return "met" if good else "missed"
@@ -99,7 +108,11 @@ def _finish(device: str) -> None:
 
 
 def interleaved(
-    make: Callable[[int], tuple[Work, Work]], count: int, device: str = "cpu", *, long_count: int | None = None
+    make: Callable[[int], tuple[Work, Work]],
+    count: int,
+    device: str = "cpu",
+    *,
+    long_count: int | None = None,
 ) -> Pairs:
     """Time two pieces of work in turns, every other pair in reverse, after a pair or two that aren't counted.
 
@@ -110,7 +123,9 @@ def interleaved(
     """
     first_pair, warm_pair = count, count + 1  # of their own, so that nothing of them is found again
     uncounted = [seconds(work, device) for work in make(first_pair)]
-    if long_count is not None and max(uncounted) >= LONG_S:  # it may only have been long because it was the first
+    if (
+        long_count is not None and max(uncounted) >= LONG_S
+    ):  # it may only have been long because it was the first
         uncounted = [seconds(work, device) for work in make(warm_pair)]
     if long_count is not None and max(uncounted) >= LONG_S:
         count = long_count
@@ -147,4 +162,3 @@ def stages(named: Mapping[str, float]) -> str:
     'cut and build 31 ms, forward 1,500 ms'
     """
     return ", ".join(f"{name} {1000 * took:,.0f} ms" for name, took in named.items())
-

@@ -4,7 +4,7 @@ import math
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,10 @@ class Loops:
     def differing(self) -> int:
         """How many points the two count differently on the first batch."""
         ours, theirs = self.scan(0), self.plain(0)
-        return sum(tally is not None and not torch.equal(tally.correct, theirs[point].correct) for point, tally in ours.items())
+        return sum(
+            tally is not None and not torch.equal(tally.correct, theirs[point].correct)
+            for point, tally in ours.items()
+        )
 
     def bound(self) -> tuple[int, int]:
         """Multiply-adds of the scan and of the plain loop on one batch, counted by torch."""
@@ -90,38 +93,78 @@ def _loops(subject: Subject, graph: ModelGraph, device: str) -> Loops:
     assert subject.task is not None
     split, normalisation = split_for(subject, Conditions(device=device)), subject.task.normalisation
     size = min(EXACT_BATCH, len(split))
-    batches = [batch_of(split, normalisation, s, s + size, device) for s in range(0, len(split) - size + 1, size)]
+    batches = [
+        batch_of(split, normalisation, s, s + size, device) for s in range(0, len(split) - size + 1, size)
+    ]
     todo = dict.fromkeys(graph.profile.free_groups, EXACT_RATIOS)
     points = [(part, ratio) for part in todo for ratio in EXACT_RATIOS]
-    masks_of = lambda part, ratio: masks_for(subject, graph, Recipe(channels={part: ratio}))  # noqa: E731
+
+    def masks_of(part, ratio):
+        return masks_for(subject, graph, Recipe(channels={part: ratio}))
+
     models: dict[Point, nn.Module] = {}
-    setting_up = seconds(lambda: models.update({p: build(subject, graph, masks_of(*p), device) for p in points}), device)
+    setting_up = seconds(
+        lambda: models.update({p: build(subject, graph, masks_of(*p), device) for p in points}), device
+    )
     started = time.perf_counter()
-    branches = Branches(Workshop(subject, graph, device), touched_tensors(graph, "channel"), masks_of, len(EXACT_RATIOS))
+    branches = Branches(
+        Workshop(subject, graph, device), touched_tensors(graph, "channel"), masks_of, len(EXACT_RATIOS)
+    )
     _walked(branches, *batches[0], todo)
     return Loops(branches, models, todo, batches, setting_up, time.perf_counter() - started)
 
 
 def exact(size: Size, device: str) -> Iterator[Row]:
-    """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the split."""
+    """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the
+    split.
+    """
     subject, graph = opened(size.live)
     loops, total = _loops(subject, graph, device), len(split_for(subject, Conditions(device=device)))
-    works: Callable[[int], tuple[Work, Work]] = lambda index: (lambda: loops.scan(index), lambda: loops.plain(index))  # noqa: E731
+
+    def works(index: int) -> tuple[Work, Work]:
+        return (lambda: loops.scan(index), lambda: loops.plain(index))
+
     pairs = interleaved(works, size.pairs, device, long_count=size.long_pairs)
     building, batch = max(0.0, loops.first - pairs.medians[0]), len(loops.batches[0][0])
     whole = pairs.plus(building, loops.setting_up, total / batch)
     macs, plain_macs = loops.bound()
     bound, points = plain_macs / macs, len(loops.models)
-    went = stages({"a batch of the scan": pairs.medians[0], "of the plain loop": pairs.medians[1], "building branches": building,
-                   "building models": loops.setting_up})  # fmt: skip
-    details = {"model": subject.name, "points": points, "samples": total, "ratios": EXACT_RATIOS, "bound_from_macs": bound,
-               "equal_counts": f"{points - loops.differing()} of {points}", **whole.details}  # fmt: skip
-    against = f"plain loop: build and evaluate each point, batch {batch}, fp32, {total:,} samples from {len(pairs.ours)} batches"
+    went = stages(
+        {
+            "a batch of the scan": pairs.medians[0],
+            "of the plain loop": pairs.medians[1],
+            "building branches": building,
+            "building models": loops.setting_up,
+        }
+    )
+    details = {
+        "model": subject.name,
+        "points": points,
+        "samples": total,
+        "ratios": EXACT_RATIOS,
+        "bound_from_macs": bound,
+        "equal_counts": f"{points - loops.differing()} of {points}",
+        **whole.details,
+    }
+    against = (
+        f"plain loop: build and evaluate each point, batch {batch}, fp32, {total:,} samples from "
+        f"{len(pairs.ours)} batches"
+    )
     speed_up = row("scan_exact_speedup", whole, against, inverse=True, bound_by=went, details=details)
     yield speed_up
     value, low, high = (part / bound for part in (speed_up.value, speed_up.low, speed_up.high))
-    yield Row("scan_exact_over_bound", value, low, high, f"speed-up that counted MACs allow: {bound:.2f}", 0.9, True,
-              len(pairs.ours), bound_by=went, details=details | {"achieved_speedup": speed_up.value})  # fmt: skip
+    yield Row(
+        "scan_exact_over_bound",
+        value,
+        low,
+        high,
+        f"speed-up that counted MACs allow: {bound:.2f}",
+        0.9,
+        True,
+        len(pairs.ours),
+        bound_by=went,
+        details=details | {"achieved_speedup": speed_up.value},
+    )
 
 
 # --------------------------------------------------------------------------- adaptive
@@ -139,7 +182,8 @@ def adaptive_others(size: Size, device: str) -> Iterator[Row]:
 
 
 def _adaptive(name: str, count: int, device: str) -> Row:
-    """The adaptive scan of all points against the plain loop, whose time is estimated from a random part of the points.
+    """The adaptive scan of all points against the plain loop, whose time is estimated from a random part of
+    the points.
 
     The dense model's own answers are known to both.
     """
@@ -151,20 +195,35 @@ def _adaptive(name: str, count: int, device: str) -> Row:
         found, took, plain, dense = _raced(subject, graph, conditions, chosen, Path(folder))
     total = len(split_for(subject, conditions))
     loop = tuple(len(everything) * seconds_each for _, seconds_each in plain.values())
-    # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was timed once
+    # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was
+    # timed once
     value, low, high = _mean_ratio(loop, took)
     inside = sum(_holds(found, point, dense, correct, total) for point, (correct, _) in plain.items())
     seen = sum(point.samples for point in found.points) / (len(found.points) * total)
     held = wilson(inside, len(chosen))
     return Row(
-        f"scan_adaptive_speedup_{name}", value, low, high,
-        f"plain loop of {len(everything)} points on all {total:,} samples, from {len(chosen)} of them drawn at random",
-        10.0, True, len(chosen),
-        bound_by=f"it looked at {seen:.1%} of the plain loop's samples, each {value * seen:.2f} times as fast".replace("%", " %"),
-        details={"model": subject.name, "within_interval": inside / len(chosen), "within_low": held[0], "within_high": held[1],
-                 "within_points": f"{inside} of {len(chosen)}", "samples_seen": seen, "seconds": took,
-                 "baseline_seconds": sum(loop) / len(loop)},
-    )  # fmt: skip
+        f"scan_adaptive_speedup_{name}",
+        value,
+        low,
+        high,
+        f"plain loop of {len(everything)} points on all {total:,} samples, from {len(chosen)} of them drawn "
+        "at random",
+        10.0,
+        True,
+        len(chosen),
+        bound_by=f"it looked at {100 * seen:.1f} % of the plain loop's samples, "
+        f"each {value * seen:.2f} times as fast",
+        details={
+            "model": subject.name,
+            "within_interval": inside / len(chosen),
+            "within_low": held[0],
+            "within_high": held[1],
+            "within_points": f"{inside} of {len(chosen)}",
+            "samples_seen": seen,
+            "seconds": took,
+            "baseline_seconds": sum(loop) / len(loop),
+        },
+    )
 
 
 def _raced(
@@ -218,7 +277,9 @@ def _holds(found: Scan, point: Point, dense: int, correct: int, total: int) -> b
 
 
 def _mean_ratio(loop: Sequence[float], took: float) -> tuple[float, float, float]:
-    """Mean of the loop's estimates over the scan's seconds, with a 95 % interval by the normal of the mean."""
+    """Mean of the loop's estimates over the scan's seconds, with a 95 % interval by the normal of
+    the mean.
+    """
     mean = sum(loop) / len(loop)
     spread = math.sqrt(sum((s - mean) ** 2 for s in loop) / max(1, len(loop) - 1) / len(loop))
     return mean / took, (mean - 1.96 * spread) / took, (mean + 1.96 * spread) / took

@@ -1,4 +1,6 @@
-"""How much the table measures: enough to decide on a quiet machine, or just enough for a test to see that it works."""
+"""How much the table measures: enough to decide on a quiet machine, or just enough for a test to see that it
+works.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +18,8 @@ class Size:
     also_scanned: further ones, in a part of their own that is measured on request.
     judged: whose adaptive scans are held against exact ones, on request.
     foreign: (model, layer that stays) of the comparison with Torch-Pruning.
-    samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh more.
+    samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh
+        more.
     pairs: of work that takes less than a second; of an exact scan, a batch each.
     long_pairs: of work that takes longer; six are the fewest that resolve anything.
     scan_points: of the plain loop that the adaptive scan is compared with.
@@ -26,7 +29,10 @@ class Size:
     live: str = "shapes-resnet"
     small: str = "digits-cnn"
     scanned: str = "shapes-densenet"
-    foreign: tuple[tuple[str, str], ...] = (("torchvision:resnet50", "fc"), ("torchvision:densenet121", "classifier"))
+    foreign: tuple[tuple[str, str], ...] = (
+        ("torchvision:resnet50", "fc"),
+        ("torchvision:densenet121", "classifier"),
+    )
     samples: int = 2560
     pairs: int = 30
     long_pairs: int = 6
@@ -37,7 +43,9 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size("digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",))
+QUICK = Size(
+    "digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",)
+)
 
 
 @cache

@@ -1,4 +1,6 @@
-"""From the command to a page that answers, over the bare imports of torch and Streamlit: both in fresh processes."""
+"""From the command to a page that answers, over the bare imports of torch and Streamlit: both in fresh
+processes.
+"""
 
 import os
 import socket
@@ -29,13 +31,22 @@ def startup(size: Size, device: str) -> Iterator[Row]:
 
     pairs = interleaved(make, size.starts)
     ours, bare = pairs.medians
-    yield row("startup_over_imports", pairs, f"python -c '{IMPORTS}'", goal=1.5,
-              bound_by=f"{bare:.2f} s of imports that are needed in any case, {max(0.0, ours - bare):.2f} s for the rest",
-              details=pairs.details)  # fmt: skip
+    yield row(
+        "startup_over_imports",
+        pairs,
+        f"python -c '{IMPORTS}'",
+        goal=1.5,
+        bound_by=f"{bare:.2f} s of imports that are needed in any case, {max(0.0, ours - bare):.2f} s for "
+        "the rest",
+        details=pairs.details,
+    )
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]),
+    }
 
 
 def _free_port() -> int:

@@ -1,4 +1,6 @@
-"""Do adaptive scans say the truth? Every point of several models, against what an exact scan counts on all samples."""
+"""Do adaptive scans say the truth? Every point of several models, against what an exact scan counts on all
+samples.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +22,18 @@ def within(size: Size, device: str) -> Iterator[Row]:
     inside, points = (sum(counts) for counts in zip(*held.values(), strict=True))
     low, high = wilson(inside, points)
     told = {name: f"{some} of {all_of_it}" for name, (some, all_of_it) in held.items()}
-    yield Row("scan_adaptive_within_interval", inside / points, low, high, "exact scans of the same points on all samples", GOAL,
-              True, points, bound_by="intervals of level 0.99, looked at several times", details=told)  # fmt: skip
+    yield Row(
+        "scan_adaptive_within_interval",
+        inside / points,
+        low,
+        high,
+        "exact scans of the same points on all samples",
+        GOAL,
+        True,
+        points,
+        bound_by="intervals of level 0.99, looked at several times",
+        details=told,
+    )
 
 
 def _held(name: str, device: str) -> tuple[int, int]:

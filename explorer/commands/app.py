@@ -9,18 +9,30 @@ FIRST_PORT, TRIED = 8501, 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)")
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)"
+    )
     parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
-    parser.add_argument("--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named")
-    parser.add_argument("--port", type=int, metavar="N", help=f"default: the first free one from {FIRST_PORT}")
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named"
+    )
+    parser.add_argument(
+        "--port", type=int, metavar="N", help=f"default: the first free one from {FIRST_PORT}"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
+    )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
 def add_lessons(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lessons", metavar="FOLDER", help="lessons of your own (.toml) beside those on the Learn page")
+    parser.add_argument(
+        "--lessons", metavar="FOLDER", help="lessons of your own (.toml) beside those on the Learn page"
+    )
 
 
 def own_lessons(given: str | None) -> Path | None:
@@ -40,7 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is taken.
+        ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is
+            taken.
     """
     from ..loaders import load
     from ..ui.server import serve
@@ -52,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     load_offered = partial(load, data=arguments.data, checkpoint=arguments.checkpoint)
     settings = Settings(
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
-    )  # fmt: skip
+    )
     port = free_port(arguments.host, arguments.port)
     serve(settings, host=arguments.host, port=port, open_browser=not arguments.no_browser)
 
@@ -72,7 +85,8 @@ def free_port(host: str, wanted: int | None) -> int:
     """The wanted port if it is free, else an error; without a wish the first free one.
 
     Raises:
-        ExplorerError: the host is another machine, or the wanted port, or every one that was tried, is taken or not allowed.
+        ExplorerError: the host is another machine, or the wanted port, or every one that was tried, is taken
+            or not allowed.
     """
     from ..errors import ExplorerError
 
@@ -85,4 +99,6 @@ def free_port(host: str, wanted: int | None) -> int:
         if _is_free(host, port):
             return port
     taken = f"{FIRST_PORT} to {FIRST_PORT + TRIED - 1} are" if wanted is None else f"{wanted} is"
-    raise ExplorerError(f"Port {taken} not free on {host!r}; choose another one with --port, or end the program that uses it.")
+    raise ExplorerError(
+        f"Port {taken} not free on {host!r}; choose another one with --port, or end the program that uses it."
+    )

@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line, or a JSON object, for each model; without a recipe every free group loses half of its units.
+    """Print a line, or a JSON object, for each model; without a recipe every free group loses half of its
+    units.
 
     Raises:
         ExplorerError: a model cannot be loaded, or the recipe does not fit it.
@@ -54,11 +55,35 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
 
 def audit_text(reports: list[AuditReport]) -> str:
     """A line a model, then why some were not verified and what stays frozen."""
-    rows = [[r.model, "verified" if r.verified else "not verified", r.groups, len(r.frozen), r.params_before, r.params_after,
-             _small(r.max_rel_diff), _small(r.negative_control), f"{r.analysis_seconds or 0:.1f}", f"{r.seconds:.1f}",
-             f"{r.peak_memory_bytes / 1e9:.2f}"] for r in reports]  # fmt: skip
-    columns = ["model", "verdict", "groups", "frozen", "params", "after", "largest difference", "negative control", "analysis s",
-               "audit s", "peak GB"]  # fmt: skip
+    rows = [
+        [
+            r.model,
+            "verified" if r.verified else "not verified",
+            r.groups,
+            len(r.frozen),
+            r.params_before,
+            r.params_after,
+            _small(r.max_rel_diff),
+            _small(r.negative_control),
+            f"{r.analysis_seconds or 0:.1f}",
+            f"{r.seconds:.1f}",
+            f"{r.peak_memory_bytes / 1e9:.2f}",
+        ]
+        for r in reports
+    ]
+    columns = [
+        "model",
+        "verdict",
+        "groups",
+        "frozen",
+        "params",
+        "after",
+        "largest difference",
+        "negative control",
+        "analysis s",
+        "audit s",
+        "peak GB",
+    ]
     lines = [table(columns, rows)]
     lines += [f"\n{r.model} is not verified: {r.reason}." for r in reports if r.reason]
     for r in reports:

@@ -14,8 +14,14 @@ MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="tiny models and few pairs: shows that it works, resolves little")
-    parser.add_argument("--only", metavar="PART,...", help=f"some of: {', '.join(PARTS)} (else all but {', '.join(ON_REQUEST)})")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny models and few pairs: shows that it works, resolves little"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="PART,...",
+        help=f"some of: {', '.join(PARTS)} (else all but {', '.join(ON_REQUEST)})",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
 
@@ -42,8 +48,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 def bench_text(rows: list[Row], where: dict[str, Any]) -> str:
     """A line a row, then what the time of each goal that is not met goes into."""
-    lines = table(["row", "value", "95 % interval", "goal", "", "pairs", "against"], [_cells(row) for row in rows])
-    why = [f"{row.name} ({MARKS[row.verdict]}): {row.bound_by}" for row in rows if row.verdict in ("missed", "not resolved")]
+    lines = table(
+        ["row", "value", "95 % interval", "goal", "", "pairs", "against"], [_cells(row) for row in rows]
+    )
+    why = [
+        f"{row.name} ({MARKS[row.verdict]}): {row.bound_by}"
+        for row in rows
+        if row.verdict in ("missed", "not resolved")
+    ]
     about = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
     return "\n".join([lines, "", *(["What bounds them:", *why, ""] if why else []), f"Measured on {about}."])
 
@@ -53,4 +65,12 @@ def _cells(row: Row) -> list[Any]:
     digits = 0 if unit else 2
     goal = "" if row.goal is None else f"{'at least' if row.at_least else 'at most'} {row.goal:g}{unit}"
     interval = f"{row.low:,.{digits}f} to {row.high:,.{digits}f}"
-    return [row.name, f"{row.value:,.{digits}f}{unit}", interval, goal, MARKS[row.verdict], row.pairs, row.baseline]
+    return [
+        row.name,
+        f"{row.value:,.{digits}f}{unit}",
+        interval,
+        goal,
+        MARKS[row.verdict],
+        row.pairs,
+        row.baseline,
+    ]

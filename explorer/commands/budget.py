@@ -22,17 +22,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     add_conditions(parser)
     add = parser.add_argument
-    add("--largest-drop", type=float, required=True, metavar="X", help="accuracy that may go, a fraction such as 0.01")
-    add("--granularity", choices=("channel", "weight"), default="channel", help="what goes (default: channel)")
+    add(
+        "--largest-drop",
+        type=float,
+        required=True,
+        metavar="X",
+        help="accuracy that may go, a fraction such as 0.01",
+    )
+    add(
+        "--granularity", choices=("channel", "weight"), default="channel", help="what goes (default: channel)"
+    )
     add("--looks", type=int, default=LOOKS, metavar="N", help=f"models to measure at most (default: {LOOKS})")
     add("--save-recipe", metavar="FILE", help="write the recipe that was found as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print what was tried and the smallest model within the budget; ratios of the searched kind are chosen anew.
+    """Print what was tried and the smallest model within the budget; ratios of the searched kind are chosen
+    anew.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be, or no model could be shown to be within it.
+        ExplorerError: the model, the recipe or the data are not as they must be, or no model could be shown
+            to be within it.
     """
     device = set_up(arguments.device)
     subject, graph = opened(arguments)
@@ -41,10 +51,17 @@ def run(arguments: argparse.Namespace) -> None:
     losses = losses_for(arguments, subject, graph, recipe, name, arguments.granularity)
     found: Budget | None = None
     for step in accuracy_budget(
-        subject, graph, recipe, arguments.largest_drop, allocator=name, granularity=arguments.granularity,
-        conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype), looks=arguments.looks,
-        params=params, losses=losses,
-    ):  # fmt: skip
+        subject,
+        graph,
+        recipe,
+        arguments.largest_drop,
+        allocator=name,
+        granularity=arguments.granularity,
+        conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype),
+        looks=arguments.looks,
+        params=params,
+        losses=losses,
+    ):
         found = step if isinstance(step, Budget) else found
         progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
     progress("")
@@ -68,13 +85,22 @@ def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:
 def as_json(found: Budget) -> dict[str, Any]:
     """For other programs: every look, and the best."""
     tried = [{"target": target, "report": report.to_json()} for target, report in found.tried.items()]
-    return {"largest_drop": found.allowed, "level": found.level, "looks": found.looks, "best": found.best,
-            "summary": found.summary, "tried": tried}  # fmt: skip
+    return {
+        "largest_drop": found.allowed,
+        "level": found.level,
+        "looks": found.looks,
+        "best": found.best,
+        "summary": found.summary,
+        "tried": tried,
+    }
 
 
 def _text(found: Budget) -> str:
     rows = [_row(target, found) for target in sorted(found.tried)]
-    return table(["removed", "accuracy", "change", "loss", "parameters left", "within"], rows) + f"\n\n{found.summary}"
+    return (
+        table(["removed", "accuracy", "change", "loss", "parameters left", "within"], rows)
+        + f"\n\n{found.summary}"
+    )
 
 
 def _row(target: float, found: Budget) -> list[str]:
@@ -84,4 +110,11 @@ def _row(target: float, found: Budget) -> list[str]:
     within = drop is not None and drop.high <= found.allowed
     change = format_drop(drop).split(", ")[0] if drop else "-"
     accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
-    return [percent(target), accuracy, change, loss_text(measured) or "-", percent(left), "yes" if within else "no"]
+    return [
+        percent(target),
+        accuracy,
+        change,
+        loss_text(measured) or "-",
+        percent(left),
+        "yes" if within else "no",
+    ]

@@ -1,4 +1,6 @@
-"""Start the page for a class: an anonymous board that all browsers share, a join link, and a token for the teacher."""
+"""Start the page for a class: an anonymous board that all browsers share, a join link, and a token for the
+teacher.
+"""
 
 import argparse
 from functools import partial
@@ -12,12 +14,18 @@ if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="what the class prunes, such as digits-cnn")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="what the class prunes, such as digits-cnn"
+    )
     parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in"
+    )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
     add_lessons(parser)
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -36,9 +44,12 @@ def run(arguments: argparse.Namespace) -> None:
     set_up(arguments.device)
     room = Classroom()
     settings = Settings(
-        tuple(arguments.models), arguments.device, partial(load, data=arguments.data), classroom=room,
+        tuple(arguments.models),
+        arguments.device,
+        partial(load, data=arguments.data),
+        classroom=room,
         own_lessons=own_lessons(arguments.lessons),
-    )  # fmt: skip
+    )
     port = free_port(arguments.host, arguments.port)
     for line in told(room, arguments.host, port):
         note(line)

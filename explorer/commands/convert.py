@@ -7,7 +7,9 @@ from .output import note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="IN.pt", help="a file that torch.save wrote, with a state dict in it")
+    parser.add_argument(
+        "source", metavar="IN.pt", help="a file that torch.save wrote, with a state dict in it"
+    )
     parser.add_argument("target", metavar="OUT.safetensors", help="the file to write")
 
 

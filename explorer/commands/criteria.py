@@ -18,7 +18,12 @@ def facts(plugin: Plugin) -> dict[str, Any]:
 
 
 def _param(param: Param) -> dict[str, Any]:
-    return {"name": param.name, "type": param.kind.__name__, "default": param.default, "choices": list(param.choices)}
+    return {
+        "name": param.name,
+        "type": param.kind.__name__,
+        "default": param.default,
+        "choices": list(param.choices),
+    }
 
 
 def run(arguments: argparse.Namespace) -> None:

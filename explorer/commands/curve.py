@@ -1,11 +1,23 @@
-"""Accuracy against size along one profile, along an allocator's target, or for channels and single weights side by side."""
+"""Accuracy against size along one profile, along an allocator's target, or for channels and single weights
+side by side.
+"""
 
 import argparse
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
-from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured_and_unstructured, swept, timed
+from ..curves import (
+    QUICK,
+    Family,
+    Lines,
+    by_chance,
+    curves,
+    scaled,
+    structured_and_unstructured,
+    swept,
+    timed,
+)
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
@@ -32,7 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     about = "; ".join(f"{kind}: {words}" for kind, words in KINDS.items())
     add("--along", choices=tuple(KINDS), default="strength", help=f"{about} (default: strength)")
-    add("--points", type=int, default=POINTS, metavar="N", help=f"from dense to full strength (default: {POINTS})")
+    add(
+        "--points",
+        type=int,
+        default=POINTS,
+        metavar="N",
+        help=f"from dense to full strength (default: {POINTS})",
+    )
     add("--control", action="store_true", help="beside each line the same with units chosen at random")
     add("--latency", action="store_true", help="also time each point, in turns with the dense model")
     add_conditions(parser)
@@ -52,7 +70,9 @@ def run(arguments: argparse.Namespace) -> None:
     recipe, families = _families(arguments, subject, graph)
     families += [by_chance(family) for family in families] if arguments.control else []
     lines: Lines = {family.name: () for family in families}
-    for step in curves(subject, graph, families, Conditions(arguments.samples, device=device, dtype=arguments.dtype)):
+    for step in curves(
+        subject, graph, families, Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+    ):
         lines = _told(step, lines)
     if arguments.latency:
         for step in timed(subject, graph, lines, device):
@@ -71,7 +91,9 @@ def _told(step: Lines | Progress, before: Lines) -> Lines:
     return step
 
 
-def _families(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> tuple[Recipe, list[Family]]:
+def _families(
+    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
+) -> tuple[Recipe, list[Family]]:
     """What is measured, and the recipe that it comes from."""
     shares = [i / (arguments.points - 1) for i in range(arguments.points)]
     if arguments.along == "strength":
@@ -85,7 +107,9 @@ def _families(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
     if arguments.along == "granularity":
         targets = [share * (top["channels"] or top["weights"] or FULL) for share in shares]
         return recipe, list(structured_and_unstructured(subject, graph, recipe, allocator, targets))
-    is_weight = arguments.channels is None and (arguments.weights is not None or not graph.profile.free_groups)
+    is_weight = arguments.channels is None and (
+        arguments.weights is not None or not graph.profile.free_groups
+    )
     targets = [share * (top["weights" if is_weight else "channels"] or FULL) for share in shares]
     return recipe, [swept(subject, graph, recipe, allocator, "weight" if is_weight else "channel", targets)]
 
@@ -104,13 +128,26 @@ def _full(recipe: Recipe, graph: ModelGraph) -> Recipe:
 # --------------------------------------------------------------------------- output
 
 
-def _document(subject: Subject, recipe: Recipe, along: str, families: Sequence[Family], lines: Lines) -> Mapping[str, object]:
+def _document(
+    subject: Subject, recipe: Recipe, along: str, families: Sequence[Family], lines: Lines
+) -> Mapping[str, object]:
     step = "strength" if along == "strength" else "target"
     drawn = []
     for family in families:
         points = zip(family.steps, lines[family.name], strict=True)
-        drawn.append({"name": family.name, "points": [{step: value, "report": report.to_json()} for value, report in points]})
-    return {"model": subject.name, "recipe": recipe.to_json(), "along": along, "points": drawn[0]["points"], "lines": drawn}
+        drawn.append(
+            {
+                "name": family.name,
+                "points": [{step: value, "report": report.to_json()} for value, report in points],
+            }
+        )
+    return {
+        "model": subject.name,
+        "recipe": recipe.to_json(),
+        "along": along,
+        "points": drawn[0]["points"],
+        "lines": drawn,
+    }
 
 
 def _text(along: str, family: Family, lines: Lines) -> str:
@@ -120,8 +157,22 @@ def _text(along: str, family: Family, lines: Lines) -> str:
     for step, report in zip(family.steps, reports, strict=True):
         pruned = report.pruned
         size, latency = (pruned.size_bytes or {}).get("deflate"), (pruned.latency_ms or {}).get("median")
-        row = [percent(step), accuracy(pruned, report.total_samples), loss_text(pruned), pruned.nonzero_params, pruned.macs, size]
+        row = [
+            percent(step),
+            accuracy(pruned, report.total_samples),
+            loss_text(pruned),
+            pruned.nonzero_params,
+            pruned.macs,
+            size,
+        ]
         rows.append([*row, f"{latency:.2f}" if latency is not None else None] if times else row)
-    columns = ["strength" if along == "strength" else "target", "accuracy", "loss", "not zero", "MACs", "bytes, compressed"]
+    columns = [
+        "strength" if along == "strength" else "target",
+        "accuracy",
+        "loss",
+        "not zero",
+        "MACs",
+        "bytes, compressed",
+    ]
     heading = "" if len(lines) == 1 and along == "strength" else f"{family.name}\n"
     return heading + table([*columns, *(["latency, ms"] if times else [])], rows)

@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the file; it holds the very model that `prune` measures.
 
     Raises:
-        ExplorerError: the model, recipe, run or format are not as they must be, or the file cannot be written.
+        ExplorerError: the model, recipe, run or format are not as they must be, or the file cannot be
+            written.
     """
     EXPORTERS[arguments.format]
     set_up()
@@ -46,7 +47,12 @@ def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> b
     store = Store(paths.cache())
     run = store.run(store.full_name(name))
     if run is None or run.recovery is None:
-        raise ExplorerError(f"There is no kept run {name!r} of a recovered model; keep one with recover --keep.")
+        raise ExplorerError(
+            f"There is no kept run {name!r} of a recovered model; keep one with recover --keep."
+        )
     if run.report.subject["id"] != subject.id:
-        raise ExplorerError(f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than these.")
+        raise ExplorerError(
+            f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than "
+            "these."
+        )
     return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)

@@ -1,4 +1,6 @@
-"""Latency against the channels of one group that are kept, on this machine: where it gets faster, and where not."""
+"""Latency against the channels of one group that are kept, on this machine: where it gets faster, and where
+not.
+"""
 
 import argparse
 
@@ -12,11 +14,28 @@ from .output import percent, print_json, progress, table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add = parser.add_argument
-    add("--group", metavar="NAME", required=True, help="a coupled group, as 'pruning-explorer profile MODEL' names it")
+    add(
+        "--group",
+        metavar="NAME",
+        required=True,
+        help="a coupled group, as 'pruning-explorer profile MODEL' names it",
+    )
     add("--widths", metavar="N,...", help="channels that stay (default: 12 from 1 to all)")
     add("--batch", type=int, default=BATCH, metavar="N", help=f"samples in one forward (default: {BATCH})")
-    add("--rounds", type=int, default=ROUNDS, metavar="N", help=f"in which each width is timed once (default: {ROUNDS})")
-    add("--seconds", type=float, default=BUDGET_S, metavar="S", help=f"stop after so many (default: {BUDGET_S:g})")
+    add(
+        "--rounds",
+        type=int,
+        default=ROUNDS,
+        metavar="N",
+        help=f"in which each width is timed once (default: {ROUNDS})",
+    )
+    add(
+        "--seconds",
+        type=float,
+        default=BUDGET_S,
+        metavar="S",
+        help=f"stop after so many (default: {BUDGET_S:g})",
+    )
     add("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
 
@@ -34,7 +53,12 @@ def run(arguments: argparse.Namespace) -> None:
     device = set_up(arguments.device)
     subject, graph = opened(arguments)
     found: Staircase | None = None
-    how = {"batch": arguments.batch, "pairs": arguments.rounds, "budget_s": arguments.seconds, "device": device}
+    how = {
+        "batch": arguments.batch,
+        "pairs": arguments.rounds,
+        "budget_s": arguments.seconds,
+        "device": device,
+    }
     for step in staircase(subject, graph, arguments.group, widths=widths, **how):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
@@ -55,12 +79,20 @@ def _widths(text: str | None) -> list[int] | None:
 def staircase_text(found: Staircase) -> str:
     """A line a width, then how it was measured."""
     rows = [
-        [step.kept, percent(step.ratio), f"{step.latency_ms['median']:.3f}",
-         f"{step.latency_ms['p10']:.3f} to {step.latency_ms['p90']:.3f}", f"{step.speed_up.ratio:.2f}",
-         f"{step.speed_up.low:.2f} to {step.speed_up.high:.2f}", step.answer if step.kept < found.units else "the dense model",
-         "edge" if step.is_edge else ""]
+        [
+            step.kept,
+            percent(step.ratio),
+            f"{step.latency_ms['median']:.3f}",
+            f"{step.latency_ms['p10']:.3f} to {step.latency_ms['p90']:.3f}",
+            f"{step.speed_up.ratio:.2f}",
+            f"{step.speed_up.low:.2f} to {step.speed_up.high:.2f}",
+            step.answer if step.kept < found.units else "the dense model",
+            "edge" if step.is_edge else "",
+        ]
         for step in found.steps
-    ]  # fmt: skip
+    ]
     columns = ["kept", "removed", "ms", "10th to 90th", "speed-up", "95 % interval", "faster here?", "step"]
     where = ", ".join(f"{name} {found.environment[name]}" for name in ("device_name", "threads", "torch"))
-    return f"{table(columns, rows)}\n\nBatch {found.batch}, {found.rounds} rounds, all widths in turns; {where}."
+    return (
+        f"{table(columns, rows)}\n\nBatch {found.batch}, {found.rounds} rounds, all widths in turns; {where}."
+    )

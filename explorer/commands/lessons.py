@@ -1,4 +1,6 @@
-"""The claims of the lessons, measured: one row each with the verdict; or one lesson with every comparison behind it."""
+"""The claims of the lessons, measured: one row each with the verdict; or one lesson with every comparison
+behind it.
+"""
 
 import argparse
 import json
@@ -23,10 +25,16 @@ from .output import note, print_json, progress, table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="LESSON", help="lessons by name (default: all)")
     parser.add_argument("--folder", metavar="PATH", help="lessons of your own: a folder of .toml files")
-    parser.add_argument("--new", metavar="FILE", help="write a lesson to begin with, each line explained, and nothing else")
+    parser.add_argument(
+        "--new", metavar="FILE", help="write a lesson to begin with, each line explained, and nothing else"
+    )
     parser.add_argument("--model", metavar="M", help="another sample model than the lesson's own")
     parser.add_argument("--list", action="store_true", help="only list the lessons, measure nothing")
-    parser.add_argument("--keep", metavar="PATH", help="also write what was measured, one JSON file a lesson, into this folder")
+    parser.add_argument(
+        "--keep",
+        metavar="PATH",
+        help="also write what was measured, one JSON file a lesson, into this folder",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 
@@ -41,12 +49,22 @@ def run(arguments: argparse.Namespace) -> None:
         return _write_template(Path(arguments.new))
     folder = Path(arguments.folder) if arguments.folder else CONTENT
     if not folder.is_dir():
-        raise ExplorerError(f"There is no folder {str(folder)!r}; give one that holds lessons as .toml files.")
+        raise ExplorerError(
+            f"There is no folder {str(folder)!r}; give one that holds lessons as .toml files."
+        )
     chosen = [lesson(name, folder) for name in arguments.names] or list(lessons(folder).values())
     if arguments.list:
-        return print(table(["lesson", "name", "title", "minutes"], [[x.number, x.name, x.title, x.minutes] for x in chosen]))
+        return print(
+            table(
+                ["lesson", "name", "title", "minutes"],
+                [[x.number, x.name, x.title, x.minutes] for x in chosen],
+            )
+        )
     device = set_up(arguments.device)
-    found = [(one, *_measured(one, arguments.model or one.experiment.model, device, arguments.keep)) for one in chosen]
+    found = [
+        (one, *_measured(one, arguments.model or one.experiment.model, device, arguments.keep))
+        for one in chosen
+    ]
     if arguments.json:
         return print_json([_as_json(*entry) for entry in found])
     return print(_details(*found[0]) if len(found) == 1 else _overview(found))
@@ -68,7 +86,9 @@ def _measured(one: Lesson, model: str, device: str, keep: str | None) -> tuple[E
     progress("")
     finding = judge(one, evidence) if evidence else None
     if evidence is None or finding is None:
-        raise ExplorerError(f"Lesson {one.name!r} could not measure everything that its claim needs on {model}.")
+        raise ExplorerError(
+            f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
+        )
     if keep:
         _write(Path(keep) / f"{one.name}.json", storing.to_json(evidence))
     return evidence, finding
@@ -93,24 +113,64 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _overview(found: list[tuple[Lesson, Evidence, Finding]]) -> str:
-    rows = [[one.number, one.claim.text, wording.networks(one, evidence), evidence.samples, wording.headline(finding)]
-            for one, evidence, finding in found]  # fmt: skip
+    rows = [
+        [
+            one.number,
+            one.claim.text,
+            wording.networks(one, evidence),
+            evidence.samples,
+            wording.headline(finding),
+        ]
+        for one, evidence, finding in found
+    ]
     return table(["lesson", "claim", "model", "pictures", "verdict"], rows)
 
 
 def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
-    rows = [[found.case.name, f"{found.x * 100:g} %", wording.value(found), wording.wanted(found), wording.says(found.said)]
-            for found in finding.comparisons]  # fmt: skip
-    return "\n".join([
-        f"{one.number}. {one.title}: {wording.networks(one, evidence)}, {evidence.samples:,} pictures", one.claim.text, "",
-        table(["compared", "at", "measured (range)", "claimed", "says"], rows), "",
-        f"{wording.headline(finding)}. {wording.explanation(one, finding)}",
-    ])  # fmt: skip
+    rows = [
+        [
+            found.case.name,
+            f"{found.x * 100:g} %",
+            wording.value(found),
+            wording.wanted(found),
+            wording.says(found.said),
+        ]
+        for found in finding.comparisons
+    ]
+    return "\n".join(
+        [
+            f"{one.number}. {one.title}: {wording.networks(one, evidence)}, {evidence.samples:,} pictures",
+            one.claim.text,
+            "",
+            table(["compared", "at", "measured (range)", "claimed", "says"], rows),
+            "",
+            f"{wording.headline(finding)}. {wording.explanation(one, finding)}",
+        ]
+    )
 
 
 def _as_json(one: Lesson, evidence: Evidence, finding: Finding) -> dict[str, Any]:
-    rows = [{"name": found.case.name, "x": found.x, "quantity": found.case.quantity, "estimate": found.estimate,
-             "low": found.low, "high": found.high, "says": found.said} for found in finding.comparisons]  # fmt: skip
-    return {"lesson": one.name, "number": one.number, "claim": one.claim.text, "model": evidence.model,
-            "samples": evidence.samples, "verdict": finding.verdict, "stability": finding.stability, "level": finding.level,
-            "comparisons": rows, "environment": dict(evidence.environment)}  # fmt: skip
+    rows = [
+        {
+            "name": found.case.name,
+            "x": found.x,
+            "quantity": found.case.quantity,
+            "estimate": found.estimate,
+            "low": found.low,
+            "high": found.high,
+            "says": found.said,
+        }
+        for found in finding.comparisons
+    ]
+    return {
+        "lesson": one.name,
+        "number": one.number,
+        "claim": one.claim.text,
+        "model": evidence.model,
+        "samples": evidence.samples,
+        "verdict": finding.verdict,
+        "stability": finding.stability,
+        "level": finding.level,
+        "comparisons": rows,
+        "environment": dict(evidence.environment),
+    }

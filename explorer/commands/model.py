@@ -20,16 +20,26 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     """MODEL, and where its weights and data come from."""
     help = "a sample's name (see 'pruning-explorer models'), LOADER:NAME or FILE.py:FACTORY"
     parser.add_argument("model", metavar="MODEL", nargs="+" if several else None, help=help)
-    parser.add_argument("--checkpoint", metavar="FILE", help="other weights (.safetensors) for the same architecture")
-    parser.add_argument("--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ...")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="other weights (.safetensors) for the same architecture"
+    )
+    parser.add_argument(
+        "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
+    )
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
-    told = f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect is measured, too"
+    told = (
+        f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect "
+        "is "
+        "measured, too"
+    )
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help=told)
 
 
@@ -55,10 +65,14 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
         loader, name = split_spec(model)
         if loader == "sample" and name not in SAMPLES:
             if name in VERBS:
-                raise ExplorerError(f"{name!r} is a command and must come first: 'pruning-explorer {name} ...'.")
+                raise ExplorerError(
+                    f"{name!r} is a command and must come first: 'pruning-explorer {name} ...'."
+                )
             near = difflib.get_close_matches(name, [*SAMPLES, *VERBS], 1)
             if near:
-                raise ExplorerError(f"{UnknownNameError('sample model', name, SAMPLES)} Did you mean {near[0]!r}?")
+                raise ExplorerError(
+                    f"{UnknownNameError('sample model', name, SAMPLES)} Did you mean {near[0]!r}?"
+                )
             load(model)  # which says what is wrong with it
         LOADERS[loader]
 

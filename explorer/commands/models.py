@@ -19,11 +19,24 @@ def facts(name: str) -> dict[str, Any]:
     known = card(name)
     if not known:
         model, task = untrained(name), DATA[SAMPLES[name].traits["data"]]()
-        known = {"data": task.name, "params": sum(p.numel() for p in model.parameters()), "macs": count_macs(model, task)}
+        known = {
+            "data": task.name,
+            "params": sum(p.numel() for p in model.parameters()),
+            "macs": count_macs(model, task),
+        }
     measured = known.get("held_out") or {}
-    accuracy = {key: measured.get(key) for key in ("accuracy", "accuracy_low", "accuracy_high", "correct", "samples")}
+    accuracy = {
+        key: measured.get(key) for key in ("accuracy", "accuracy_low", "accuracy_high", "correct", "samples")
+    }
     size = {"params": known["params"], "macs": known["macs"]}
-    return {"name": name, "description": SAMPLES[name].tooltip, "task": known["data"], **size, "split": "held_out", **accuracy}
+    return {
+        "name": name,
+        "description": SAMPLES[name].tooltip,
+        "task": known["data"],
+        **size,
+        "split": "held_out",
+        **accuracy,
+    }
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,7 +47,11 @@ def run(arguments: argparse.Namespace) -> None:
     rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
     print(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
     print("\nOther models, by LOADER:NAME")
-    print(table(["loader", "what it loads"], [[p.name, p.tooltip] for p in LOADERS.values() if p.name != "sample"]))
+    print(
+        table(
+            ["loader", "what it loads"], [[p.name, p.tooltip] for p in LOADERS.values() if p.name != "sample"]
+        )
+    )
     print("\nData sets, for --data")
     return print(table(["source", "what it is"], [[_source(p), p.tooltip] for p in DATA.values()]))
 

@@ -37,7 +37,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
     align = [str.rjust if is_numeric else str.ljust for is_numeric in numeric]
-    lines = [[put(cell, width) for cell, width, put in zip(line, widths, align, strict=True)] for line in [columns, *cells]]
+    lines = [
+        [put(cell, width) for cell, width, put in zip(line, widths, align, strict=True)]
+        for line in [columns, *cells]
+    ]
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 

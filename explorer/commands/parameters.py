@@ -9,12 +9,16 @@ FAMILIES: dict[str, Registry] = {"criterion": CRITERIA, "allocator": ALLOCATORS}
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """A flag for each parameter of a plug-in; one that is taken becomes --criterion-NAME or --allocator-NAME."""
+    """A flag for each parameter of a plug-in; one that is taken becomes --criterion-NAME or
+    --allocator-NAME.
+    """
     for family, registry in FAMILIES.items():
         for name, owners in _owners(registry).items():
             flag = f"--{name.replace('_', '-')}"
             flag = f"--{family}-{flag[2:]}" if flag in parser._option_string_actions else flag
-            parser.add_argument(flag, dest=_dest(family, name), metavar="VALUE", help=f"of {family} {', '.join(owners)}")
+            parser.add_argument(
+                flag, dest=_dest(family, name), metavar="VALUE", help=f"of {family} {', '.join(owners)}"
+            )
 
 
 def _owners(registry: Registry) -> dict[str, list[str]]:
@@ -33,7 +37,9 @@ def _dest(family: str, name: str) -> str:
 def given_parameters(arguments: argparse.Namespace, family: str) -> dict[str, str]:
     """Parameter -> text, of those that were given."""
     start = _dest(family, "")
-    own = {name.removeprefix(start): value for name, value in vars(arguments).items() if name.startswith(start)}
+    own = {
+        name.removeprefix(start): value for name, value in vars(arguments).items() if name.startswith(start)
+    }
     return {name: value for name, value in own.items() if value is not None}
 
 
@@ -44,7 +50,9 @@ def checked_parameters(plugin: Plugin, given: dict[str, str]) -> dict[str, Any]:
         UnknownNameError, RecipeError: the plug-in has no such parameter, or its value is not allowed.
     """
     known = plugin.params
-    return plugin.check({name: _parsed(known[name], text) if name in known else text for name, text in given.items()})
+    return plugin.check(
+        {name: _parsed(known[name], text) if name in known else text for name, text in given.items()}
+    )
 
 
 def _parsed(param: Param, text: str) -> Any:

@@ -20,14 +20,23 @@ def facts(subject: Subject, graph: ModelGraph) -> dict[str, Any]:
     profile = graph.profile
     about = {"model": subject.name, "id": subject.id, "task": subject.task.name if subject.task else None}
     return about | {
-        "params": profile.params, "macs": profile.macs, "error": profile.error,
-        "layers": [asdict(layer) for layer in profile.layers], "groups": [_group(group) for group in profile.groups],
-    }  # fmt: skip
+        "params": profile.params,
+        "macs": profile.macs,
+        "error": profile.error,
+        "layers": [asdict(layer) for layer in profile.layers],
+        "groups": [_group(group) for group in profile.groups],
+    }
 
 
 def _group(group: Group) -> dict[str, Any]:
-    return {"name": group.name, "units": group.units, "unit": group.unit, "members": group.members, "tied_by": group.tied_by,
-            "frozen": group.frozen}  # fmt: skip
+    return {
+        "name": group.name,
+        "units": group.units,
+        "unit": group.unit,
+        "members": group.members,
+        "tied_by": group.tied_by,
+        "frozen": group.frozen,
+    }
 
 
 def run(arguments: argparse.Namespace) -> None:

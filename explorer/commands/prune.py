@@ -22,16 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe(parser)
     add_conditions(parser)
-    parser.add_argument("--held-out", action="store_true", help="measure on held-out data; each opening is counted")
-    parser.add_argument("--no-latency", action="store_true", help="leave latency out, which takes some seconds")
-    parser.add_argument("--until-resolved", action="store_true", help="go on until there is a verdict; each look is paid for")
+    parser.add_argument(
+        "--held-out", action="store_true", help="measure on held-out data; each opening is counted"
+    )
+    parser.add_argument(
+        "--no-latency", action="store_true", help="leave latency out, which takes some seconds"
+    )
+    parser.add_argument(
+        "--until-resolved", action="store_true", help="go on until there is a verdict; each look is paid for"
+    )
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
     """--samples, --device, --dtype, --json."""
-    parser.add_argument("--samples", type=int, metavar="N", help="measure on the first N samples (default: all)")
+    parser.add_argument(
+        "--samples", type=int, metavar="N", help="measure on the first N samples (default: all)"
+    )
     add_device(parser)
     add_dtype(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
@@ -48,7 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = recipe_of(arguments, subject, graph)
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
-    conditions = Conditions(arguments.samples, "tuning", device, not arguments.no_latency, dtype=arguments.dtype)
+    conditions = Conditions(
+        arguments.samples, "tuning", device, not arguments.no_latency, dtype=arguments.dtype
+    )
     opening = None
     if arguments.held_out:
         conditions, opening = held_out(subject, conditions, Store(paths.cache()))
@@ -74,5 +84,7 @@ def write(path: str, content: bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
-        raise ExplorerError(f"{path!r} cannot be written ({error.strerror}); choose another place.") from error
+        raise ExplorerError(
+            f"{path!r} cannot be written ({error.strerror}); choose another place."
+        ) from error
     note(f"Wrote {path} ({len(content):,} bytes).")

@@ -28,14 +28,28 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     """The flags of a recipe; those beside --recipe replace what the file says."""
     r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
     add = parser.add_argument
-    add("--recipe", metavar="FILE", help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says")
+    add(
+        "--recipe",
+        metavar="FILE",
+        help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says",
+    )
     add("--channels", metavar="R", help=f"remove channels: {r}; with --allocator the overall target")
     add("--weights", metavar="R", help="set single weights to zero: the same for layers")
-    add("--pattern", metavar="N:M", help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)")
+    add(
+        "--pattern",
+        metavar="N:M",
+        help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)",
+    )
     add("--criterion", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
     add("--allocator", metavar="NAME", help="let this choose the ratios of the parts")
-    add("--reduction", metavar="NAME", help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)")
-    add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible")
+    add(
+        "--reduction",
+        metavar="NAME",
+        help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)",
+    )
+    add(
+        "--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible"
+    )
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
     add("--seed", type=int, metavar="N", help="for every random choice (default: 0)")
     add_parameters(parser)
@@ -50,13 +64,17 @@ def read_recipe(path: str) -> Recipe:
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise ExplorerError(f"Recipe file {path!r} cannot be read ({error.strerror}); give the path of a JSON file.") from error
+        raise ExplorerError(
+            f"Recipe file {path!r} cannot be read ({error.strerror}); give the path of a JSON file."
+        ) from error
     if len(raw) > JSON_LIMIT:
         raise RecipeError(f"Recipe file {path!r} is larger than {JSON_LIMIT:,} bytes, so it is not a recipe.")
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"Recipe file {path!r} is damaged or no JSON; write a new one with --save-recipe.") from error
+        raise RecipeError(
+            f"Recipe file {path!r} is damaged or no JSON; write a new one with --save-recipe."
+        ) from error
     return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
 
 
@@ -75,7 +93,9 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
     for pair in text.split(","):
         name, equals, ratio = pair.strip().rpartition("=")
         if not equals or not name or name in found:
-            raise RecipeError(f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}.")
+            raise RecipeError(
+                f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}."
+            )
         found[name] = one_ratio(ratio, name)
     return found
 
@@ -88,7 +108,9 @@ def one_ratio(text: str, part: str) -> float:
     try:
         return check_ratio(part, float(text))
     except ValueError as error:
-        raise RecipeError(f"Pruning ratio of {part!r} must be a number in [0, 1), got {text[:80]!r}.") from error
+        raise RecipeError(
+            f"Pruning ratio of {part!r} must be a number in [0, 1), got {text[:80]!r}."
+        ) from error
 
 
 def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> Recipe:
@@ -102,14 +124,18 @@ def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
     recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
     if not arguments.allocator and given_parameters(arguments, "allocator"):
-        raise RecipeError(f"Parameter {next(iter(given_parameters(arguments, 'allocator')))!r} needs an --allocator.")
+        raise RecipeError(
+            f"Parameter {next(iter(given_parameters(arguments, 'allocator')))!r} needs an --allocator."
+        )
     if arguments.allocator and arguments.channels is None and arguments.weights is None:
         raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
     for granularity, family in (("channel", "channels"), ("weight", "weights")):
         if getattr(arguments, family) is not None:
             recipe = _with_ratios(arguments, subject, graph, recipe, granularity, family)
     if arguments.pattern and arguments.weights is None and not recipe.weights:
-        recipe = replace(recipe, weights=dict.fromkeys(graph.profile.prunable_layers, _pattern_ratio(recipe.pattern)))
+        recipe = replace(
+            recipe, weights=dict.fromkeys(graph.profile.prunable_layers, _pattern_ratio(recipe.pattern))
+        )
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(graph.profile, recipe)
     return recipe
@@ -123,7 +149,12 @@ def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
 
 
 def _with_ratios(
-    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, family: str
+    arguments: argparse.Namespace,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    granularity: str,
+    family: str,
 ) -> Recipe:
     text, profile = getattr(arguments, family), graph.profile
     parts = profile.free_groups if family == "channels" else profile.prunable_layers
@@ -168,9 +199,15 @@ def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[s
 
 
 def losses_for(
-    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph, recipe: Recipe, allocator: str, granularity: str
+    arguments: argparse.Namespace,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str,
+    granularity: str,
 ) -> Losses | None:
-    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured before.
+    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured
+    before.
 
     Raises:
         ExplorerError: there is no data to scan with.
@@ -179,14 +216,19 @@ def losses_for(
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
     found: Scan | None = None
-    for step in scan(subject, graph, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
+    for step in scan(
+        subject, graph, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))
+    ):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
         else:
             found = step
     progress("")
     assert found is not None
-    note(f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} samples, kept on disk.")
+    note(
+        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
+        "samples, kept on disk."
+    )
     return found.losses()
 
 

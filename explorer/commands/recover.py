@@ -31,14 +31,22 @@ from .recipe import add_recipe, recipe_of
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
-NAMED = {"round_schedule": "how the ratios grow", "rewind": "what is set back", "schedule": "of the learning rate"}
+NAMED = {
+    "round_schedule": "how the ratios grow",
+    "rewind": "what is set back",
+    "schedule": "of the learning rate",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe(parser)
     add = parser.add_argument
-    add("--plan", metavar="FILE", help="a recovery plan as JSON, such as the report holds; the flags below replace what it says")
+    add(
+        "--plan",
+        metavar="FILE",
+        help="a recovery plan as JSON, such as the report holds; the flags below replace what it says",
+    )
     add("--method", choices=list(METHODS), help="how accuracy is won back (default: finetune)")
     for name, allowed in CHOICES.items():
         if name != "method":
@@ -49,9 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(_flag(name), type=float, metavar="X", help=name.replace("_", " "))
     add("--seeds", metavar="N,...", help="one run each; the first one's weights are written (default: 0)")
     add("--samples", type=int, metavar="N", help="measure on the first N of the tuning split (default: all)")
-    add("--controls", action="store_true", help="also dense with the same budget, random pruning, and training from scratch")
-    add("--curve", nargs="?", const=CURVE, metavar="S,...",
-        help=f"the same plan at several strengths of the recipe, each above 0 and at most 1 (without numbers: {CURVE})")
+    add(
+        "--controls",
+        action="store_true",
+        help="also dense with the same budget, random pruning, and training from scratch",
+    )
+    add(
+        "--curve",
+        nargs="?",
+        const=CURVE,
+        metavar="S,...",
+        help="the same plan at several strengths of the recipe, each above 0 and at most 1 (without "
+        f"numbers: {CURVE})",
+    )
     add("--keep", metavar="NOTE", help="keep the result as a run on this machine, for the Compare page")
     add("--dry-run", action="store_true", help="only say what it would cost")
     add("-o", "--output", metavar="PATH", help="the zip to write; the report goes beside it as .json")
@@ -73,11 +91,15 @@ def run(arguments: argparse.Namespace) -> None:
     subject, graph = opened(arguments)
     recipe, plan = recipe_of(arguments, subject, graph), plan_of(arguments, subject)
     if recipe.is_empty:
-        raise RecipeError("Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe.")
+        raise RecipeError(
+            "Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe."
+        )
     conditions = Conditions(arguments.samples, "tuning", device, latency=False)
     strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
     if strengths and (arguments.controls or arguments.keep is not None):
-        raise RecipeError("--curve is about several recipes, so it goes without --controls and --keep; give those for one.")
+        raise RecipeError(
+            "--curve is about several recipes, so it goes without --controls and --keep; give those for one."
+        )
     if arguments.dry_run:
         return _cost(subject, graph, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:
@@ -87,15 +109,22 @@ def run(arguments: argparse.Namespace) -> None:
         (control, _followed(subject, graph, control.recipe, control.plan, conditions))
         for control in (controls(recipe, plan) if arguments.controls else ())
     ]
-    answer = found.to_json() | {"controls": [
-        {"name": control.name, "question": control.question, "recovery": other.to_json()} for control, other in compared
-    ]}  # fmt: skip
+    answer = found.to_json() | {
+        "controls": [
+            {"name": control.name, "question": control.question, "recovery": other.to_json()}
+            for control, other in compared
+        ]
+    }
     if arguments.output:
         _write(arguments.output, subject, graph, found, answer)
     if arguments.keep is not None:
         *_, name = keep(subject, graph, found, conditions, Store(paths.cache()), note=arguments.keep)
         note(f"Kept as run {name}.")
-    return print_json(answer) if arguments.json else print(_text(found, [(c.name, other) for c, other in compared]))
+    return (
+        print_json(answer)
+        if arguments.json
+        else print(_text(found, [(c.name, other) for c, other in compared]))
+    )
 
 
 def plan_of(arguments: argparse.Namespace, subject: Subject) -> RecoveryPlan:
@@ -105,11 +134,15 @@ def plan_of(arguments: argparse.Namespace, subject: Subject) -> RecoveryPlan:
         ExplorerError: the file cannot be read, or a value is not allowed.
     """
     names = [name for name in (*CHOICES, *WHOLE, *REAL) if name != "method"]
-    given: dict[str, Any] = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    given: dict[str, Any] = {
+        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+    }
     if arguments.seeds is not None:
         given["seeds"] = _seeds(arguments.seeds)
     if arguments.plan:
-        return replace(_read(arguments.plan), **given | ({"method": arguments.method} if arguments.method else {}))
+        return replace(
+            _read(arguments.plan), **given | ({"method": arguments.method} if arguments.method else {})
+        )
     return suggested(subject, arguments.method or "finetune", **given)
 
 
@@ -125,22 +158,35 @@ def _read(path: str) -> RecoveryPlan:
         raw = Path(path).read_bytes()
         data = json.loads(raw) if len(raw) <= JSON_LIMIT else None
     except OSError as error:
-        raise ExplorerError(f"Plan file {path!r} cannot be read ({error.strerror}); give the path of a JSON file.") from error
+        raise ExplorerError(
+            f"Plan file {path!r} cannot be read ({error.strerror}); give the path of a JSON file."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"Plan file {path!r} is damaged or no JSON.") from error
     return RecoveryPlan.from_json(data["plan"] if isinstance(data, dict) and "plan" in data else data)
 
 
 def _cost(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions, as_json: bool, points: int
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: RecoveryPlan,
+    conditions: Conditions,
+    as_json: bool,
+    points: int,
 ) -> None:
     *_, one = estimate(subject, graph, recipe, plan, conditions)
     assert not isinstance(one, Progress) and one.seconds is not None
-    cost = replace(one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds)
+    cost = replace(
+        one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds
+    )
     if as_json:
         return print_json({"plan": plan.to_json(), "cost": vars(cost)})
-    return print(f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate from "
-                 f"{cost.batches} batches.")  # fmt: skip
+    return print(
+        f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate "
+        "from "
+        f"{cost.batches} batches."
+    )
 
 
 def _strengths(text: str) -> tuple[float, ...]:
@@ -153,7 +199,9 @@ def _strengths(text: str) -> tuple[float, ...]:
 # --------------------------------------------------------------------------- while it runs
 
 
-def _followed(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
+def _followed(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions
+) -> Recovery:
     """The finished recovery, told on stderr while it runs."""
     found: Recovery | None = None
     shown = time.monotonic()
@@ -178,9 +226,14 @@ def _line(step: Recovery | Progress, found: Recovery | None) -> str:
 
 
 def _curve(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, strengths: tuple[float, ...],
-    conditions: Conditions, arguments: argparse.Namespace,
-) -> None:  # fmt: skip
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: RecoveryPlan,
+    strengths: tuple[float, ...],
+    conditions: Conditions,
+    arguments: argparse.Namespace,
+) -> None:
     """Print the curve, told on stderr while it grows."""
     found: RecoveryCurve | None = None
     for step in recovery_curve(subject, graph, recipe, plan, strengths, conditions):
@@ -193,21 +246,36 @@ def _curve(
     assert found is not None
     answer = {"plan": plan.to_json(), **found.to_json()}
     if arguments.output:
-        write(str(Path(arguments.output).with_suffix(".json")), (json.dumps(finite(answer), indent=1) + "\n").encode())
+        write(
+            str(Path(arguments.output).with_suffix(".json")),
+            (json.dumps(finite(answer), indent=1) + "\n").encode(),
+        )
     return print_json(answer) if arguments.json else print(_curve_text(found))
 
 
 def _curve_text(found: RecoveryCurve) -> str:
     total = found.points[0].recovery.total_samples
-    rows = [[f"{point.strength:g}", name, f"{measured.nonzero_params:,}", f"{measured.macs:,}" if measured.macs else "",
-             _range(measured, total), _loss(measured)]
-            for point in found.points for name, measured in point.lines().items()]  # fmt: skip
+    rows = [
+        [
+            f"{point.strength:g}",
+            name,
+            f"{measured.nonzero_params:,}",
+            f"{measured.macs:,}" if measured.macs else "",
+            _range(measured, total),
+            _loss(measured),
+        ]
+        for point in found.points
+        for name, measured in point.lines().items()
+    ]
     return table(["strength", "", "not zero", "MACs per sample", "accuracy", "loss"], rows)
 
 
 def _range(measured: Measurement, total: int) -> str:
     low, high = measured.accuracy_low or 0.0, measured.accuracy_high or 0.0
-    return f"{percent(measured.accuracy)} ({low * 100:.1f} to {high * 100:.1f}), {measured.samples:,} of {total:,}"
+    return (
+        f"{percent(measured.accuracy)} ({low * 100:.1f} to {high * 100:.1f}), {measured.samples:,} of "
+        f"{total:,}"
+    )
 
 
 # --------------------------------------------------------------------------- when it is done
@@ -221,10 +289,19 @@ def _write(path: str, subject: Subject, graph: ModelGraph, found: Recovery, answ
 
 def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
     base = found.baseline
-    rows = [["dense", format_accuracy(base.correct or 0, base.samples, found.total_samples), "", _loss(base), ""]]
+    rows = [
+        ["dense", format_accuracy(base.correct or 0, base.samples, found.total_samples), "", _loss(base), ""]
+    ]
     rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
-    rows += [_row(f"{name}: {arm.name}", arm, other.total_samples) for name, other in others for arm in other.recovered]
-    head = f"{found.subject['name']}, {found.subject['task']} data, tuning split; method {found.plan.method}, {_budget(found)}"
+    rows += [
+        _row(f"{name}: {arm.name}", arm, other.total_samples)
+        for name, other in others
+        for arm in other.recovered
+    ]
+    head = (
+        f"{found.subject['name']}, {found.subject['task']} data, tuning split; method "
+        f"{found.plan.method}, {_budget(found)}"
+    )
     return "\n".join([head, "", table(["", "accuracy", "change", "loss", "not zero"], rows), *_notes(found)])
 
 
@@ -248,7 +325,14 @@ def _notes(found: Recovery) -> Iterator[str]:
     if len(found.recovered) > 1:
         over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
         yield ""
-        yield f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to {over.high * 100:.1f})."
+        yield (
+            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
+            f"{over.high * 100:.1f})."
+        )
     if found.plan.patience:
-        yield "The best epoch was chosen on these same samples; held-out data would tell how much of that is luck."
+        yield (
+            "The best epoch was chosen on these same samples; held-out data would tell how much of that "
+            "is "
+            "luck."
+        )
     yield from found.notes

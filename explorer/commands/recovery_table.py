@@ -31,14 +31,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add = parser.add_argument
     ratios, seeds = (",".join(map(str, values)) for values in (USUAL.ratios, USUAL.seeds))
-    add("--ratios", default=ratios, metavar="R,...", help=f"of all single weights that go (default: {ratios})")
-    add("--kinds", default=",".join(KINDS), metavar="NAME,...", help="weight, channel (down to as many parameters), or both")
-    add("--criterion", default="l1", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
-    add("--epochs", type=int, metavar="N", help="of every arm (default: half of those that the model was trained for)")
+    add(
+        "--ratios", default=ratios, metavar="R,...", help=f"of all single weights that go (default: {ratios})"
+    )
+    add(
+        "--kinds",
+        default=",".join(KINDS),
+        metavar="NAME,...",
+        help="weight, channel (down to as many parameters), or both",
+    )
+    add(
+        "--criterion",
+        default="l1",
+        metavar="NAME",
+        help=f"what rates them: {', '.join(CRITERIA)} (default: l1)",
+    )
+    add(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="of every arm (default: half of those that the model was trained for)",
+    )
     add("--seeds", default=seeds, metavar="N,...", help=f"of every arm (default: {seeds})")
-    add("--rates", metavar="X,...", help="learning rates that each arm chooses from, on the tuning split (default: four)")
+    add(
+        "--rates",
+        metavar="X,...",
+        help="learning rates that each arm chooses from, on the tuning split (default: four)",
+    )
     add("--samples", type=int, metavar="N", help="measure on the first N (default: all)")
-    add("--held-out", action="store_true", help="measure on held-out data, which no rate was chosen on; the opening is counted")
+    add(
+        "--held-out",
+        action="store_true",
+        help="measure on held-out data, which no rate was chosen on; the opening is counted",
+    )
     add("--dry-run", action="store_true", help="only say how much would be trained")
     add("-o", "--output", metavar="FILE", help="the JSON file to write, anew after each arm")
     add("--json", action="store_true", help="one JSON document instead of text")
@@ -57,13 +82,17 @@ def run(arguments: argparse.Namespace) -> None:
     plan = _plan(arguments, rates_of(subject), epochs)
     each = counted(subject, suggested(subject, epochs=epochs))
     if arguments.dry_run:
-        return print(f"{trainings(plan):,} trainings of {epochs} epochs: {trainings(plan) * each.samples:,} samples.")
+        return print(
+            f"{trainings(plan):,} trainings of {epochs} epochs: {trainings(plan) * each.samples:,} samples."
+        )
     conditions, opening = Conditions(arguments.samples, "tuning", device, latency=False), ""
     if arguments.held_out:
         conditions, opening = held_out(subject, conditions, Store(paths.cache()))
         conditions = replace(conditions, latency=False)
     rows: Sequence[Row] = ()
-    for step in recovery_table(subject, graph, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
+    for step in recovery_table(
+        subject, graph, Recipe(criterion=Choice(arguments.criterion)), plan, conditions
+    ):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
             continue
@@ -71,12 +100,20 @@ def run(arguments: argparse.Namespace) -> None:
             note(" ".join(cells(row)[:4]))
         rows = step
         if arguments.output:
-            write(arguments.output, (json.dumps(_document(subject.name, plan, conditions, rows), indent=1) + "\n").encode())
+            write(
+                arguments.output,
+                (json.dumps(_document(subject.name, plan, conditions, rows), indent=1) + "\n").encode(),
+            )
     progress("")
     if arguments.json:
         return print_json(_document(subject.name, plan, conditions, rows))
-    head = f"{subject.name}, {conditions.split.replace('_', '-')} split; {epochs} epochs for every arm that trains"
-    return print("\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])]))
+    head = (
+        f"{subject.name}, {conditions.split.replace('_', '-')} split; {epochs} epochs for every arm that "
+        "trains"
+    )
+    return print(
+        "\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])])
+    )
 
 
 def _plan(arguments: argparse.Namespace, rates: tuple[float, ...], epochs: int) -> TablePlan:
@@ -84,9 +121,12 @@ def _plan(arguments: argparse.Namespace, rates: tuple[float, ...], epochs: int) 
     if not kinds or not set(kinds) <= set(KINDS):
         raise RecipeError(f"--kinds takes {' and '.join(KINDS)}, got {arguments.kinds[:80]!r}.")
     return TablePlan(
-        tuple(one_ratio(word, "ratios") for word in arguments.ratios.split(",")), epochs, _numbers(arguments.seeds, "seeds", int),
-        _numbers(arguments.rates, "rates", float) if arguments.rates else rates, kinds,
-    )  # fmt: skip
+        tuple(one_ratio(word, "ratios") for word in arguments.ratios.split(",")),
+        epochs,
+        _numbers(arguments.seeds, "seeds", int),
+        _numbers(arguments.rates, "rates", float) if arguments.rates else rates,
+        kinds,
+    )
 
 
 def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...]:
@@ -104,8 +144,24 @@ def cells(row: Row) -> list[Any]:
         measured = f"{percent(over.mean)} ({over.low * 100:.1f} to {over.high * 100:.1f}), {over.seeds} seeds"
     loss = sum(one.loss or 0.0 for one in row.measured) / len(row.measured)
     rate = "" if row.learning_rate is None else f"{row.learning_rate:g}"
-    return [row.kind or "nothing", percent(row.ratio), row.arm, measured, rate, first.nonzero_params, row.macs, f"{loss:.3f}"]
+    return [
+        row.kind or "nothing",
+        percent(row.ratio),
+        row.arm,
+        measured,
+        rate,
+        first.nonzero_params,
+        row.macs,
+        f"{loss:.3f}",
+    ]
 
 
 def _document(name: str, plan: TablePlan, conditions: Conditions, rows: Sequence[Row]) -> Mapping[str, Any]:
-    return plain({"model": name, "split": conditions.split, "plan": asdict(plan), "rows": [row.to_json() for row in rows]})
+    return plain(
+        {
+            "model": name,
+            "split": conditions.split,
+            "plan": asdict(plan),
+            "rows": [row.to_json() for row in rows],
+        }
+    )

@@ -10,7 +10,11 @@ from .output import percent, table
 
 def accuracy(measured: Measurement, total: int) -> str:
     """Accuracy with its range and the samples it was measured on."""
-    return format_accuracy(measured.correct, measured.samples, total) if measured.correct is not None else "not measured"
+    return (
+        format_accuracy(measured.correct, measured.samples, total)
+        if measured.correct is not None
+        else "not measured"
+    )
 
 
 def loss_text(measured: Measurement) -> str | None:
@@ -21,20 +25,34 @@ def loss_text(measured: Measurement) -> str | None:
 def report_text(report: Report) -> str:
     """Everything that a Report says about the whole model and about each part."""
     where = report.environment
-    data = f"{report.subject['task']} data, {report.split.replace('_', '-')} split" if report.subject["task"] else "no data"
+    data = (
+        f"{report.subject['task']} data, {report.split.replace('_', '-')} split"
+        if report.subject["task"]
+        else "no data"
+    )
     lines = [f"{report.subject['name']} on {where['device']}, {data}", ""]
     lines += [table(["", "dense", "pruned", "change"], list(_rows(report)))]
     if report.parts:
         lines += [
             "",
-            table(["part", "unit", "asked for", "removed", "units", "why they differ"], [_part(p) for p in report.parts]),
+            table(
+                ["part", "unit", "asked for", "removed", "units", "why they differ"],
+                [_part(p) for p in report.parts],
+            ),
         ]
     return "\n".join([*lines, *(["", *report.notes] if report.notes else [])])
 
 
 def _part(part: PartOutcome) -> list[str]:
     units = f"{part.removed:,} of {part.units:,}"
-    return [part.name, part.granularity, percent(part.requested), percent(part.achieved), units, part.reason or ""]
+    return [
+        part.name,
+        part.granularity,
+        percent(part.requested),
+        percent(part.achieved),
+        units,
+        part.reason or "",
+    ]
 
 
 def _rows(report: Report) -> Iterator[list[str]]:

@@ -18,16 +18,27 @@ MOST = 99  # ratios of one scan
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
-        "--granularity", choices=("channel", "weight"), default="channel", help="what a part is (default: channel)"
+        "--granularity",
+        choices=("channel", "weight"),
+        default="channel",
+        help="what a part is (default: channel)",
     )
-    parser.add_argument("--ratios", metavar="FROM:TO:STEP", help="or a list such as 0.2,0.5 (default: 0.1:0.9:0.1)")
+    parser.add_argument(
+        "--ratios", metavar="FROM:TO:STEP", help="or a list such as 0.2,0.5 (default: 0.1:0.9:0.1)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="count every sample at every point")
     how.add_argument(
-        "--tolerance", type=float, default=0.01, metavar="T",
-        help="a point is done once what all samples would say is known to within T, or a fifth of the drop (default: 0.01)",
+        "--tolerance",
+        type=float,
+        default=0.01,
+        metavar="T",
+        help="a point is done once what all samples would say is known to within T, or a fifth of the drop "
+        "(default: 0.01)",
     )
-    parser.add_argument("--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)")
+    parser.add_argument(
+        "--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)"
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
@@ -50,7 +61,9 @@ def ratios_of(text: str | None) -> tuple[float, ...]:
         start, stop, step = (float(word) for word in text.split(":"))
         count = round((stop - start) / step) + 1 if step > 0 else 0
     except (ValueError, OverflowError) as error:
-        raise ExplorerError(f"--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got {text!r}.") from error
+        raise ExplorerError(
+            f"--ratios must be FROM:TO:STEP or a list such as 0.2,0.5, got {text!r}."
+        ) from error
     if not 1 <= count <= MOST:
         raise ExplorerError(f"--ratios must name 1 to {MOST} ratios with a step above 0, got {text!r}.")
     return tuple(round(start + i * step, 4) for i in range(count))
@@ -59,7 +72,8 @@ def ratios_of(text: str | None) -> tuple[float, ...]:
 def run(arguments: argparse.Namespace) -> None:
     """Print a line a point, as it stands at the end; what was counted before is not counted again.
 
-    "in the family" judges all points of the scan together (Holm); the words of a change are about its point alone.
+    "in the family" judges all points of the scan together (Holm); the words of a change are about its point
+    alone.
 
     Raises:
         ExplorerError: the model, the criterion or a ratio are not as they must be.
@@ -90,4 +104,12 @@ def run(arguments: argparse.Namespace) -> None:
 def _row(point: SensitivityPoint, finding: Finding) -> list[str]:
     seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
     grown = f"{point.loss_growth:+.3f}"
-    return [point.part, percent(point.ratio), percent(point.achieved), seen, grown, finding.word, format_drop(point.drop)]
+    return [
+        point.part,
+        percent(point.ratio),
+        percent(point.achieved),
+        seen,
+        grown,
+        finding.word,
+        format_drop(point.drop),
+    ]

@@ -21,11 +21,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     add_conditions(parser)
     add = parser.add_argument
-    add("--trials", type=int, default=usual.trials, metavar="N", help=f"in all, of all starts (default: {usual.trials})")
+    add(
+        "--trials",
+        type=int,
+        default=usual.trials,
+        metavar="N",
+        help=f"in all, of all starts (default: {usual.trials})",
+    )
     add("--cost", choices=COSTS, default=usual.cost, help=f"what is to fall (default: {usual.cost})")
-    add("--granularity", choices=("channel", "weight"), default=usual.granularity, help="what goes (default: channel)")
-    add("--largest-drop", type=float, default=usual.largest_drop, metavar="X", help="accuracy that the winner may lose "
-        f"(default: {usual.largest_drop})")  # fmt: skip
+    add(
+        "--granularity",
+        choices=("channel", "weight"),
+        default=usual.granularity,
+        help="what goes (default: channel)",
+    )
+    add(
+        "--largest-drop",
+        type=float,
+        default=usual.largest_drop,
+        metavar="X",
+        help=f"accuracy that the winner may lose (default: {usual.largest_drop})",
+    )
     add("--search-seed", type=int, default=usual.seed, metavar="N", help="of the optimiser (default: 0)")
     add("--no-held-out", action="store_true", help="do not open the held-out data for the winner")
     add("--save-recipe", metavar="FILE", help="write the winner's recipe as JSON")
@@ -38,7 +54,9 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe or the data are not as they must be, or optuna is missing.
     """
     device = set_up(arguments.device)
-    plan = SearchPlan(arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed)
+    plan = SearchPlan(
+        arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed
+    )
     subject, graph = opened(arguments)
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     found = Search(plan, ())
@@ -60,17 +78,24 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def as_json(found: Search, checked: Report | None) -> dict[str, Any]:
-    """For other programs: every trial, which of them are on the front, and the winner, with both of its numbers."""
+    """For other programs: every trial, which of them are on the front, and the winner, with both of its
+    numbers.
+    """
     return {
-        "plan": vars(found.plan), "trials": [trial.to_json() for trial in found.trials],
-        "front": [trial.number for trial in found.front], "winner": found.winner.to_json() if found.winner else None,
+        "plan": vars(found.plan),
+        "trials": [trial.to_json() for trial in found.trials],
+        "front": [trial.number for trial in found.front],
+        "winner": found.winner.to_json() if found.winner else None,
         "held_out": checked.to_json() if checked else None,
-    }  # fmt: skip
+    }
 
 
 def _text(found: Search, checked: Report | None) -> str:
     if found.winner is None:
-        note(f"No trial loses at most {100 * found.plan.largest_drop:.3g} points; allow more, or run more trials.")
+        note(
+            f"No trial loses at most {100 * found.plan.largest_drop:.3g} points; allow more, or run more "
+            "trials."
+        )
     rows = [_row(trial, found.winner) for trial in found.front]
     front = table([f"{found.plan.cost} left", "accuracy, tuning", "change", "proposed by", ""], rows)
     return "\n".join([front, *_winner(found.winner, checked)])
@@ -89,7 +114,8 @@ def _winner(winner: Trial | None, checked: Report | None) -> list[str]:
     measured, total = checked.pruned, cast(int, checked.total_samples)
     after = format_accuracy(measured.correct or 0, measured.samples, total)
     return [
-        "", f"Winner, on the tuning split by which it was chosen: {format_drop(winner.drop)}",
+        "",
+        f"Winner, on the tuning split by which it was chosen: {format_drop(winner.drop)}",
         f"Winner, on held-out data, measured once: {after}; {format_drop(checked.drop)}",
         *(text for text in checked.notes if text.startswith("Held-out")),
-    ]  # fmt: skip
+    ]

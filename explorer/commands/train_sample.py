@@ -23,9 +23,17 @@ EVERY = 10.0  # seconds between lines
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of the sample (see 'pruning-explorer models')")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, order and augmentation (default: 0)")
-    parser.add_argument("--out", metavar="FOLDER", help="write weights/ and cards/ here (default: the program's own folder)")
-    told = "do not train: measure the sensitivity of its channels and weights, which colours its faders from the start"
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of weights, order and augmentation (default: 0)"
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="write weights/ and cards/ here (default: the program's own folder)"
+    )
+    told = (
+        "do not train: measure the sensitivity of its channels and weights, which colours its faders "
+        "from "
+        "the start"
+    )
     parser.add_argument("--sensitivity", action="store_true", help=told)
 
 
@@ -43,7 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
         else:
             _train(arguments.name, arguments.seed, out)
     except OSError as error:
-        raise ExplorerError(f"The result cannot be written ({error.strerror}); choose a folder with --out.") from error
+        raise ExplorerError(
+            f"The result cannot be written ({error.strerror}); choose a folder with --out."
+        ) from error
 
 
 def _train(name: str, seed: int, out: Path | None) -> None:
@@ -57,8 +67,10 @@ def _train(name: str, seed: int, out: Path | None) -> None:
 
 def _line(step: TrainingStep) -> str:
     left = step.seconds / step.step * (step.steps - step.step)
-    return (f"epoch {step.epoch} of {step.epochs}, step {step.step:,} of {step.steps:,}: loss {step.loss:.3f}, "
-            f"accuracy on augmented training samples {step.accuracy:.1%}, {left:.0f} s left")  # fmt: skip
+    return (
+        f"epoch {step.epoch} of {step.epochs}, step {step.step:,} of {step.steps:,}: loss {step.loss:.3f}, "
+        f"accuracy on augmented training samples {step.accuracy:.1%}, {left:.0f} s left"
+    )
 
 
 def _scan(name: str, out: Path | None) -> None:

@@ -20,7 +20,10 @@ def run_in_portions(module: fx.GraphModule, batch: int) -> None:
         if len(inputs) == batch:
             return whole(self, inputs)
         parts = [whole(self, _filled(part, batch)) for part in inputs.split(batch)]
-        join = lambda *found: torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]  # noqa: E731
+
+        def join(*found):
+            return torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]
+
         return tree_map(join, *parts)
 
     own.forward = forward

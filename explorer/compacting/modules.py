@@ -1,4 +1,6 @@
-"""Which operators of the graph become nn modules under their original names, and those modules in any width."""
+"""Which operators of the graph become nn modules under their original names, and those modules in
+any width.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,9 +12,13 @@ from ..graph.coupling import op_name
 
 NORMS = {3: nn.BatchNorm1d, 2: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 CONVS = {
-    "conv1d": nn.Conv1d, "conv2d": nn.Conv2d, "conv3d": nn.Conv3d,
-    "conv_transpose1d": nn.ConvTranspose1d, "conv_transpose2d": nn.ConvTranspose2d, "conv_transpose3d": nn.ConvTranspose3d,
-}  # fmt: skip
+    "conv1d": nn.Conv1d,
+    "conv2d": nn.Conv2d,
+    "conv3d": nn.Conv3d,
+    "conv_transpose1d": nn.ConvTranspose1d,
+    "conv_transpose2d": nn.ConvTranspose2d,
+    "conv_transpose3d": nn.ConvTranspose3d,
+}
 LAYERS = (*CONVS, "linear", "batch_norm", "layer_norm", "group_norm", "embedding")
 DROPOUTS = {"dropout": nn.Dropout, "feature_dropout": nn.Dropout2d, "alpha_dropout": nn.AlphaDropout}
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -27,7 +33,8 @@ def weight_position(name: str) -> int:
 
 
 def module_name(node: fx.Node, names: Mapping[str, str], model: nn.Module) -> str | None:
-    """The module whose weight and bias (and statistics) are the arguments of this node, all under their usual names.
+    """The module whose weight and bias (and statistics) are the arguments of this node, all under their usual
+    names.
 
     Args:
         names: placeholder of the graph -> name of its tensor.
@@ -38,9 +45,14 @@ def module_name(node: fx.Node, names: Mapping[str, str], model: nn.Module) -> st
     weight = weight_position(name)
     leaves = {weight: "weight", **({} if name == "embedding" else {weight + 1: "bias"})}
     leaves |= {3: "running_mean", 4: "running_var"} if name == "batch_norm" else {}
-    prefixes = {_prefix(node.args[position], leaf, names) for position, leaf in leaves.items()
-                if len(node.args) > position and node.args[position] is not None}  # fmt: skip
-    if len(prefixes) != 1 or (name == "batch_norm" and (len(node.args) < 5 or node.args[3] is None or node.args[5])):
+    prefixes = {
+        _prefix(node.args[position], leaf, names)
+        for position, leaf in leaves.items()
+        if len(node.args) > position and node.args[position] is not None
+    }
+    if len(prefixes) != 1 or (
+        name == "batch_norm" and (len(node.args) < 5 or node.args[3] is None or node.args[5])
+    ):
         return None
     prefix = prefixes.pop()
     if prefix is None:
@@ -65,7 +77,9 @@ def _plain(node: fx.Node) -> bool:
 # --------------------------------------------------------------------------- in full width
 
 
-def template(node: fx.Node, prefix: str, shapes: Mapping[str, tuple[int, ...]], rank: int, model: nn.Module) -> nn.Module:
+def template(
+    node: fx.Node, prefix: str, shapes: Mapping[str, tuple[int, ...]], rank: int, model: nn.Module
+) -> nn.Module:
     """The module that does the same as a node, without memory for its tensors.
 
     Args:
@@ -101,18 +115,37 @@ def _linear(args: Any, shape: tuple[int, ...], bias: bool, rank: int, original: 
 
 
 _MAKERS: dict[str, Callable[[Any, tuple[int, ...], bool, int, nn.Module], nn.Module]] = {
-    "batch_norm": _batch_norm, "embedding": _embedding, "group_norm": _group_norm, "layer_norm": _layer_norm, "linear": _linear,
-}  # fmt: skip
+    "batch_norm": _batch_norm,
+    "embedding": _embedding,
+    "group_norm": _group_norm,
+    "layer_norm": _layer_norm,
+    "linear": _linear,
+}
 
 
 def _conv(name: str, values: Any, shape: tuple[int, ...], bias: bool) -> nn.Module:
     spatial = len(shape) - 2
-    at = lambda i, default: _wide(values[i] if len(values) > i else default, spatial)  # noqa: E731
+
+    def at(i, default):
+        return _wide(values[i] if len(values) > i else default, spatial)
+
     if name.startswith("conv_transpose"):
         groups = values[3] if len(values) > 3 else 1
-        return CONVS[name](shape[0], shape[1] * groups, shape[2:], at(0, [1]), at(1, [0]), at(2, [0]), groups, bias, at(4, [1]))
+        return CONVS[name](
+            shape[0],
+            shape[1] * groups,
+            shape[2:],
+            at(0, [1]),
+            at(1, [0]),
+            at(2, [0]),
+            groups,
+            bias,
+            at(4, [1]),
+        )
     groups = values[3] if len(values) > 3 else 1
-    return CONVS[name](shape[1] * groups, shape[0], shape[2:], at(0, [1]), at(1, [0]), at(2, [1]), groups, bias)
+    return CONVS[name](
+        shape[1] * groups, shape[0], shape[2:], at(0, [1]), at(1, [0]), at(2, [1]), groups, bias
+    )
 
 
 def _wide(value: Any, spatial: int) -> Any:
@@ -148,7 +181,9 @@ def _widths(made: Any, groups: int | None) -> dict[str, Any]:
     shape = tuple(made.weight.shape)
     if isinstance(made, nn.modules.conv._ConvNd):
         assert groups is not None
-        first, second = (shape[1] * groups, shape[0]) if not made.transposed else (shape[0], shape[1] * groups)
+        first, second = (
+            (shape[1] * groups, shape[0]) if not made.transposed else (shape[0], shape[1] * groups)
+        )
         return {"in_channels": first, "out_channels": second, "groups": groups}
     if isinstance(made, nn.Linear):
         return {"in_features": shape[1], "out_features": shape[0]}

@@ -1,4 +1,6 @@
-"""What of a compaction is the same for every recipe of a model. Found once, so a recipe costs little more than its tensors."""
+"""What of a compaction is the same for every recipe of a model. Found once, so a recipe costs little more
+than its tensors.
+"""
 
 import weakref
 from collections.abc import Mapping
@@ -18,7 +20,8 @@ class Plan:
 
     Args:
         names: placeholder of the graph -> parameter, buffer or constant.
-        modules: node -> dotted name and full-width module that stands for it; nodes that share one share its template.
+        modules: node -> dotted name and full-width module that stands for it; nodes that share one share its
+            template.
         skipped: nodes that only assert something about the dense sizes.
     """
 
@@ -41,15 +44,25 @@ def plan_of(model: nn.Module, graph: ModelGraph) -> Plan:
 def own_tensors(model: nn.Module, graph: ModelGraph, names: Mapping[str, str]) -> dict[str, Tensor]:
     """Name -> tensor of the model and of its graph's constants; tied names have one tensor."""
     assert graph.program is not None
-    constants = {name: graph.program.constants[name] for name in names.values() if name in graph.program.constants}
-    return constants | dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    constants = {
+        name: graph.program.constants[name] for name in names.values() if name in graph.program.constants
+    }
+    return (
+        constants
+        | dict(model.named_parameters(remove_duplicate=False))
+        | dict(model.named_buffers(remove_duplicate=False))
+    )
 
 
 def _made(model: nn.Module, graph: ModelGraph) -> Plan:
     program, coupling = graph.program, graph.coupling
     assert program is not None and coupling is not None
     signature = program.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    names = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
     shapes = {name: tuple(tensor.shape) for name, tensor in own_tensors(model, graph, names).items()}
     modules: dict[fx.Node, tuple[str, nn.Module]] = {}
     templates: dict[str, nn.Module] = {}

@@ -10,7 +10,8 @@ from ..graph.survivors import Survivors
 class CutTensors(Mapping[str, Tensor]):
     """Every tensor of the model after the cut, made when it is first asked for; tied names share one tensor.
 
-    What the cut leaves as it was is copied too, since the smaller model may be trained and the given one is never written to.
+    What the cut leaves as it was is copied too, since the smaller model may be trained and the given one is
+    never written to.
 
     Args:
         own: name -> tensor of the model and of its graph's constants.
@@ -30,7 +31,13 @@ class CutTensors(Mapping[str, Tensor]):
         *,
         share: bool = False,
     ):
-        self._own, self._weights, self._left, self._state, self._share = own, weights, left, state or {}, share
+        self._own, self._weights, self._left, self._state, self._share = (
+            own,
+            weights,
+            left,
+            state or {},
+            share,
+        )
         self._placeholders = {name: placeholder for placeholder, name in names.items()}
         self._used_name = {id(own[name]): name for name in self._placeholders if name in own}
         self._made: dict[int, Tensor] = {}
@@ -62,10 +69,14 @@ class CutTensors(Mapping[str, Tensor]):
             cut = cut.index_select(dim, self._index(line, data))
         if cut is data and not self._share:
             cut = data.clone()
-        return nn.Parameter(cut, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else cut
+        return (
+            nn.Parameter(cut, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else cut
+        )
 
     def _index(self, line: Tensor, data: Tensor) -> Tensor:
-        """Positions that stay, found once for all tensors that lose the same ones (`left` keeps the line alive)."""
+        """Positions that stay, found once for all tensors that lose the same ones (`left` keeps the line
+        alive).
+        """
         if id(line) not in self._indices:
             self._indices[id(line)] = line.nonzero().flatten().to(data.device)
         return self._indices[id(line)]

@@ -6,14 +6,22 @@ from ..registry import CRITERIA
 from ..signals.values import LayerSignals
 
 
-@CRITERIA.register("fisher", rank=7, level="weight", reduction="sum_abs", scope="part", needs=("gradients",),
-                   trap="Assumes that the gradient is zero and that weights do not act together. Curvature comes from "
-                        "the squared gradients of batches of 16.")  # fmt: skip
+@CRITERIA.register(
+    "fisher",
+    rank=7,
+    level="weight",
+    reduction="sum_abs",
+    scope="part",
+    needs=("gradients",),
+    trap="Assumes that the gradient is zero and that weights do not act together. Curvature comes from "
+    "the squared gradients of batches of 16.",
+)
 def fisher(layer: LayerSignals) -> Tensor:
-    """Half of squared weight times curvature (LeCun et al. 1989, Optimal Brain Damage; Theis et al. 2018, arXiv:1801.05787).
+    """Half of squared weight times curvature (LeCun et al. 1989, Optimal Brain Damage; Theis et al. 2018,
+    arXiv:1801.05787).
 
-    The curvature's diagonal is the mean over samples of the squared gradient, from batches of 16: their mean gradient
-    squared, times 16. A channel's value is the sum over its weights.
+    The curvature's diagonal is the mean over samples of the squared gradient, from batches of 16: their mean
+    gradient squared, times 16. A channel's value is the sum over its weights.
 
     >>> import torch
     >>> signals = {"squared_gradient": torch.tensor([[4.0, 2.0]])}

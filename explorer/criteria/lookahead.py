@@ -6,10 +6,18 @@ from ..registry import CRITERIA
 from ..signals.values import LayerSignals
 
 
-@CRITERIA.register("lookahead", rank=12, level="weight", reduction="sum_abs", scope="part", needs=("neighbours",),
-                   trap="Knows nothing of activation functions; each layer is rated as if the others stayed dense.")  # fmt: skip
+@CRITERIA.register(
+    "lookahead",
+    rank=12,
+    level="weight",
+    reduction="sum_abs",
+    scope="part",
+    needs=("neighbours",),
+    trap="Knows nothing of activation functions; each layer is rated as if the others stayed dense.",
+)
 def lookahead(layer: LayerSignals) -> Tensor:
-    """Absolute weight times the norms of the weights before its input and after its output (Park et al. 2020, arXiv:2002.04809).
+    """Absolute weight times the norms of the weights before its input and after its output (Park et al. 2020,
+    arXiv:2002.04809).
 
     Norms of the model count with the gain that they apply in eval mode.
 
@@ -20,4 +28,6 @@ def lookahead(layer: LayerSignals) -> Tensor:
     tensor([[ 6.,  3.],
             [10.,  5.]])
     """
-    return layer.weight.abs() * layer.signal("own_gain") * layer.signal("upstream") * layer.signal("downstream")
+    return (
+        layer.weight.abs() * layer.signal("own_gain") * layer.signal("upstream") * layer.signal("downstream")
+    )

@@ -7,8 +7,15 @@ from ..registry import CRITERIA
 from ..signals.values import LayerSignals
 
 
-@CRITERIA.register("random", rank=99, level="weight", reduction="sum_abs", scope="part", needs=(),
-                   trap="One seed is one draw: compare with several.")  # fmt: skip
+@CRITERIA.register(
+    "random",
+    rank=99,
+    level="weight",
+    reduction="sum_abs",
+    scope="part",
+    needs=(),
+    trap="One seed is one draw: compare with several.",
+)
 def random(layer: LayerSignals) -> Tensor:
     """A uniform random number for each weight: the control that every criterion must beat.
 

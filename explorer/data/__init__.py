@@ -17,7 +17,9 @@ def split_source(source: str) -> tuple[str, str, dict[str, str]]:
     name, _, rest = source.partition(":")
     place, mark, query = rest.rpartition("?")
     pairs = [pair.partition("=") for pair in query.split("&")]
-    if not mark or not all(option and equals for option, equals, _ in pairs):  # a path may hold a question mark
+    if not mark or not all(
+        option and equals for option, equals, _ in pairs
+    ):  # a path may hold a question mark
         return name, rest, {}
     return name, place, {option: value for option, _, value in pairs}
 

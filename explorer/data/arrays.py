@@ -1,4 +1,6 @@
-"""Arrays of an .npz file, one at a time: no pickles, and no memory before the header agrees with the bytes that are there."""
+"""Arrays of an .npz file, one at a time: no pickles, and no memory before the header agrees with the bytes
+that are there.
+"""
 
 import math
 import zipfile
@@ -33,7 +35,9 @@ class Arrays:
             with zipfile.ZipFile(path) as file:
                 entries = [entry for entry in file.infolist() if entry.filename.endswith(".npy")]
         except DAMAGED as error:
-            raise LoadError(f"{path.name!r} is damaged or not an .npz file; write it again with numpy.savez.") from error
+            raise LoadError(
+                f"{path.name!r} is damaged or not an .npz file; write it again with numpy.savez."
+            ) from error
         self.names = tuple(entry.filename.removesuffix(".npy") for entry in entries)
         self.facts = tuple((entry.filename, entry.file_size, entry.CRC) for entry in entries)
 
@@ -68,8 +72,14 @@ class Arrays:
         if dtype.hasobject:
             raise LoadError(f"{told} holds Python objects, which could run code; store plain numbers.")
         wanted = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or start + wanted != entry.file_size or entry.compress_type not in PACKED:
-            raise LoadError(f"{told} is not as long as its header says; write the file again with numpy.savez.")
+        if (
+            min(shape, default=0) < 0
+            or start + wanted != entry.file_size
+            or entry.compress_type not in PACKED
+        ):
+            raise LoadError(
+                f"{told} is not as long as its header says; write the file again with numpy.savez."
+            )
         if wanted > MAX_BYTES:
             raise LoadError(f"{told} needs {wanted:,} bytes; up to {MAX_BYTES:,} are read.")
 
@@ -85,5 +95,7 @@ def _header(member: IO[bytes]) -> Form:
 
 def _filled(member: IO[bytes], form: Form) -> ndarray:
     shape, is_fortran, dtype = form
-    flat = np.frombuffer(member.read(math.prod(shape) * dtype.itemsize), dtype)  # the zip compares its checksum at the end
+    flat = np.frombuffer(
+        member.read(math.prod(shape) * dtype.itemsize), dtype
+    )  # the zip compares its checksum at the end
     return flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)

@@ -10,8 +10,12 @@ from ..errors import LoadError, UnknownNameError
 from ..registry import DATA
 from ..values import Normalisation, Split, Task
 
-SOURCE = "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), https://doi.org/10.24432/C50P49"
-# The file holds the samples in the order of stratified_order(targets, seed=0), so that a split never depends on a version.
+SOURCE = (
+    "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "
+    "https://doi.org/10.24432/C50P49"
+)
+# The file holds the samples in the order of stratified_order(targets, seed=0), so that a split never depends
+# on a version.
 BOUNDS = {"training": (0, 897), "tuning": (897, 1347), "held_out": (1347, 1797)}
 
 

@@ -9,14 +9,20 @@ from .pictures import SUFFIXES, check_pictures, open_picture, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, match_classes, normalisation
 
-TRAINING, TUNING, HELD_OUT = ("train", "training"), ("val", "valid", "validation", "tuning"), ("test", "held_out")
+TRAINING, TUNING, HELD_OUT = (
+    ("train", "training"),
+    ("val", "valid", "validation", "tuning"),
+    ("test", "held_out"),
+)
 
 
 def _folders(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise LoadError(f"Folder {str(folder)!r} cannot be read ({error.strerror}); give the path of one.") from error
+        raise LoadError(
+            f"Folder {str(folder)!r} cannot be read ({error.strerror}); give the path of one."
+        ) from error
 
 
 def _inside(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -33,9 +39,14 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     for path in _folders(folder):
         pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if pictures and found.setdefault(class_name(path.name), pictures) is not pictures:
-            raise LoadError(f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of them.")
+            raise LoadError(
+                f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
+                "them."
+            )
     if not found:
-        raise LoadError(f"{str(folder)!r} has no subfolders with pictures in them; it takes one subfolder for each class.")
+        raise LoadError(
+            f"{str(folder)!r} has no subfolders with pictures in them; it takes one subfolder for each class."
+        )
     return found
 
 
@@ -45,11 +56,18 @@ def _roles(folder: Path) -> dict[str, Path]:
     Raises:
         LoadError: there are only training pictures.
     """
-    parts = {"training": _inside(folder, TRAINING), "tuning": _inside(folder, TUNING), "held_out": _inside(folder, HELD_OUT)}
+    parts = {
+        "training": _inside(folder, TRAINING),
+        "tuning": _inside(folder, TUNING),
+        "held_out": _inside(folder, HELD_OUT),
+    }
     found = {role: path for role, path in parts.items() if path is not None}
     if set(found) == {"training"}:
         told = "what a model was trained on says little of its accuracy"
-        raise LoadError(f"{str(folder)!r} has {found['training'].name}/ but neither val/ nor test/; add one, since {told}.")
+        raise LoadError(
+            f"{str(folder)!r} has {found['training'].name}/ but neither val/ nor test/; add one, since "
+            f"{told}."
+        )
     if not found:
         return {"both": folder}
     if "tuning" in found and "held_out" in found:
@@ -58,8 +76,11 @@ def _roles(folder: Path) -> dict[str, Path]:
 
 
 @DATA.register("folder", rank=10, place="PATH", local_only=True)
-def image_folder(path: str = "", reader: Reader = ANY, *, samples: int = 2000, mean: str = "", std: str = "") -> Task:
-    """A folder of pictures with a subfolder for each class; or with train/, val/ and test/ that hold such subfolders.
+def image_folder(
+    path: str = "", reader: Reader = ANY, *, samples: int = 2000, mean: str = "", std: str = ""
+) -> Task:
+    """A folder of pictures with a subfolder for each class; or with train/, val/ and test/ that hold such
+    subfolders.
 
     Args:
         path: of the folder.
@@ -84,12 +105,23 @@ def image_folder(path: str = "", reader: Reader = ANY, *, samples: int = 2000, m
     rule = normalisation(reader, mean, std)
     every = (file for found in listed.values() for files in found.values() for file in files)
     facts = [*file_facts(every, folder), reader.shape, reader.preset, rule, class_names, samples]
-    return Task(f"folder:{folder.resolve().name}", reader.shape, class_names, split_reader(pools, samples), rule,
-                note=" ".join(notes), source=str(folder), fingerprint=fingerprint(facts))  # fmt: skip
+    return Task(
+        f"folder:{folder.resolve().name}",
+        reader.shape,
+        class_names,
+        split_reader(pools, samples),
+        rule,
+        note=" ".join(notes),
+        source=str(folder),
+        fingerprint=fingerprint(facts),
+    )
 
 
 def _pool(found: dict[str, list[Path]], number: dict[str, int], reader: Reader) -> Pool:
     files = [file for pictures in found.values() for file in pictures]
     targets = as_targets(number[name] for name, pictures in found.items() for _ in pictures)
-    read = lambda place: open_picture(files[place], files[place].name)  # noqa: E731
+
+    def read(place):
+        return open_picture(files[place], files[place].name)
+
     return Pool(targets, lambda chosen: stacked(chosen.tolist(), read, reader))

@@ -23,14 +23,18 @@ MAX_NAME_BYTES = 4096
 
 
 @DATA.register("npz", rank=11, place="FILE", local_only=True)
-def npz(path: str = "", reader: Reader = ANY, *, samples: int = 10_000, mean: str = "", std: str = "") -> Task:
+def npz(
+    path: str = "", reader: Reader = ANY, *, samples: int = 10_000, mean: str = "", std: str = ""
+) -> Task:
     """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
 
     Args:
-        path: of the file. Inputs are bytes (0 to 255) or floats (as the model reads them), (n, *shape) or channels last.
+        path: of the file. Inputs are bytes (0 to 255) or floats (as the model reads them), (n, *shape) or
+            channels last.
         reader: the model that they are for.
         samples: at most so many a split are used.
-        mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none for floats.
+        mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none
+        for floats.
     Raises:
         LoadError: the file is damaged, or its arrays are not as they must be.
     """
@@ -39,15 +43,25 @@ def npz(path: str = "", reader: Reader = ANY, *, samples: int = 10_000, mean: st
     pair = _pair(arrays, BOTH)
     if pair is None:
         found = ", ".join(class_name(name) for name in arrays.names[:8]) or "nothing"
-        raise LoadError(f"{arrays.path.name!r} holds {found}; it takes two arrays: inputs and targets, or x and y.")
+        raise LoadError(
+            f"{arrays.path.name!r} holds {found}; it takes two arrays: inputs and targets, or x and y."
+        )
     pools, rule = {"both": _pool(arrays, *pair, reader)}, _rule(arrays, pair[0], reader, mean, std)
     if training := _pair(arrays, TRAINING):
         pools["training"] = _pool(arrays, *training, reader)
     names = _class_names(arrays, list(pools.values()), reader)
     pools |= halves(pools.pop("both"))
     facts = [*arrays.facts, reader.shape, rule, names, samples]
-    return Task(f"npz:{arrays.path.name}", reader.shape, names, split_reader(pools, samples), rule,
-                note=HALVES, source=str(path), fingerprint=fingerprint(facts))  # fmt: skip
+    return Task(
+        f"npz:{arrays.path.name}",
+        reader.shape,
+        names,
+        split_reader(pools, samples),
+        rule,
+        note=HALVES,
+        source=str(path),
+        fingerprint=fingerprint(facts),
+    )
 
 
 def _pair(arrays: Arrays, choices: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
@@ -67,7 +81,9 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
     numbers = _numbers(arrays, targets)
     shape, dtype = arrays.form(inputs)
     if not shape or shape[0] != len(numbers):
-        raise LoadError(f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets.")
+        raise LoadError(
+            f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets."
+        )
     if dtype != np.uint8 and dtype.kind != "f":
         raise LoadError(f"{inputs!r} in {arrays.path.name!r} must be bytes (uint8) or floats, got {dtype}.")
     _arrangement(shape[1:], reader, arrays.path.name)
@@ -113,7 +129,9 @@ def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor
     if values.dtype != np.uint8:
         values = values.astype(np.float32)
         if not np.isfinite(values).all():
-            raise LoadError(f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first.")
+            raise LoadError(
+                f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first."
+            )
     tensor = torch.from_numpy(np.ascontiguousarray(values))
     if how == "channels last":
         return tensor.permute(0, 3, 1, 2).contiguous()
@@ -135,13 +153,26 @@ def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple
     else:
         names = tuple(str(number) for number in range(reader.classes or highest + 1))
     if highest >= len(names):
-        raise LoadError(f"{arrays.path.name!r} has targets up to {highest}, but there are {len(names)} classes, numbered from 0.")
+        raise LoadError(
+            f"{arrays.path.name!r} has targets up to {highest}, but there are {len(names)} classes, numbered "
+            "from 0."
+        )
     return names
 
 
 def _texts(arrays: Arrays) -> tuple[str, ...]:
     shape, dtype = arrays.form("class_names")
-    if len(shape) != 1 or dtype.kind not in "US" or not 0 < shape[0] <= MAX_CLASSES or dtype.itemsize > MAX_NAME_BYTES:
-        raise LoadError(f"'class_names' in {arrays.path.name!r} must be a list of short texts, got {dtype} of shape {shape}.")
+    if (
+        len(shape) != 1
+        or dtype.kind not in "US"
+        or not 0 < shape[0] <= MAX_CLASSES
+        or dtype.itemsize > MAX_NAME_BYTES
+    ):
+        raise LoadError(
+            f"'class_names' in {arrays.path.name!r} must be a list of short texts, got {dtype} of shape "
+            f"{shape}."
+        )
     names = arrays.read("class_names").tolist()
-    return tuple(class_name(name.decode(errors="replace") if isinstance(name, bytes) else name) for name in names)
+    return tuple(
+        class_name(name.decode(errors="replace") if isinstance(name, bytes) else name) for name in names
+    )

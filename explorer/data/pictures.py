@@ -1,4 +1,6 @@
-"""Picture files -> bytes of the size that a model reads. Foreign files: known formats only, sized before they are unpacked."""
+"""Picture files -> bytes of the size that a model reads. Foreign files: known formats only, sized before they
+are unpacked.
+"""
 
 import struct
 import zlib
@@ -19,30 +21,54 @@ from .reader import Reader
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # decoders of pixels; PIL knows others that start programs (EPS)
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "BMP",
+    "GIF",
+    "TIFF",
+    "PPM",
+)  # decoders of pixels; PIL knows others that start programs (EPS)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 64_000_000  # of one picture: 256 MB when it is unpacked
 MAX_SPLIT_BYTES = 8 * 1024**3
-DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+)
 
 
 def open_picture(source: Path | BinaryIO, name: str) -> "Image":
     """The first frame of a picture file, unpacked.
 
     Raises:
-        LoadError: it is damaged, not of a known format, or has too many pixels, which its header tells before it is unpacked.
+        LoadError: it is damaged, not of a known format, or has too many pixels, which its header tells before
+            it is unpacked.
     """
     Image = optional("PIL.Image")
     try:
         picture = Image.open(source, formats=FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
-            raise LoadError(f"Picture {name!r} has {picture.width} x {picture.height} pixels; up to {MAX_PIXELS:,} are read.")
+            raise LoadError(
+                f"Picture {name!r} has {picture.width} x {picture.height} pixels; up to {MAX_PIXELS:,} are "
+                "read."
+            )
         picture.load()
     except Image.DecompressionBombError as error:
         raise LoadError(f"Picture {name!r} has too many pixels; up to {MAX_PIXELS:,} are read.") from error
     except DAMAGED as error:
         known = ", ".join(FORMATS)
-        raise LoadError(f"Picture {name!r} is damaged or of no known format ({known}); remove it or replace it.") from error
+        raise LoadError(
+            f"Picture {name!r} is damaged or of no known format ({known}); remove it or replace it."
+        ) from error
     return picture
 
 
@@ -54,13 +80,16 @@ def check_pictures(reader: Reader) -> None:
     """
     optional("PIL.Image")
     if len(reader.shape) != 3 or reader.shape[0] not in (1, 3):
-        raise LoadError(f"The model reads inputs of shape {reader.shape}, not pictures; bring its inputs as npz:FILE.")
+        raise LoadError(
+            f"The model reads inputs of shape {reader.shape}, not pictures; bring its inputs as npz:FILE."
+        )
 
 
 def fitted(picture: "Image", reader: Reader) -> Tensor:
     """A picture as the model reads it, before normalisation.
 
-    One that has the model's size already is taken as it is. Sizes round as in torchvision's Resize and CenterCrop.
+    One that has the model's size already is taken as it is. Sizes round as in torchvision's Resize and
+    CenterCrop.
 
     Returns: (channels, height, width) uint8.
     """
@@ -82,7 +111,9 @@ def fitted(picture: "Image", reader: Reader) -> Tensor:
 
 
 def _covering(size: tuple[int, int], wanted: tuple[int, int], resize: int) -> tuple[int, int]:
-    """Width and height, in proportion, that cover the wanted ones grown to `resize` pixels on their shorter side."""
+    """Width and height, in proportion, that cover the wanted ones grown to `resize` pixels on their shorter
+    side.
+    """
     side = max(resize, min(wanted))
     goal = [side * extent // min(wanted) for extent in wanted]
     tight = 0 if goal[0] * size[1] >= goal[1] * size[0] else 1
@@ -103,7 +134,10 @@ def stacked(numbers: Sequence[int], read: Callable[[int], "Image"], reader: Read
     channels, height, width = reader.shape
     if len(numbers) * channels * height * width > MAX_SPLIT_BYTES:
         fit = MAX_SPLIT_BYTES // (channels * height * width)
-        raise LoadError(f"{len(numbers):,} pictures of {width} x {height} need more than 8 GiB; ask for up to samples={fit}.")
+        raise LoadError(
+            f"{len(numbers):,} pictures of {width} x {height} need more than 8 GiB; ask for up to "
+            f"samples={fit}."
+        )
     made = torch.empty(len(numbers), channels, height, width, dtype=torch.uint8)
     with ThreadPoolExecutor(usable_threads()) as pool:
         for place, picture in enumerate(pool.map(lambda number: fitted(read(number), reader), numbers)):

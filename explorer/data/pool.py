@@ -1,4 +1,6 @@
-"""Samples by number -> tuning, held-out and training splits: seeded, stratified, read when first asked for."""
+"""Samples by number -> tuning, held-out and training splits: seeded, stratified, read when first
+asked for.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -41,7 +43,9 @@ def _part(pool: Pool, numbers: Tensor) -> Pool:
 
 
 def split_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Split | None]:
-    """`Task.load_split`: the first samples of the stratified order of each pool; None where there is no such split."""
+    """`Task.load_split`: the first samples of the stratified order of each pool; None where there is no such
+    split.
+    """
 
     def load_split(name: str) -> Split | None:
         if name not in SPLITS:

@@ -17,11 +17,15 @@ from .shapes_drawing import CLASSES, draw
 SAMPLES = {"training": 20_000, "tuning": 5_000, "held_out": 10_000}
 SEEDS = {"training": 1, "tuning": 2, "held_out": 3}
 CHUNK = 1_000  # samples drawn at once; part of what defines the data
-FINGERPRINT = "bf8ab0191d04a94e"  # of the first 1,000 tuning samples, checked by a test; part of the cache's file names
+FINGERPRINT = (
+    "bf8ab0191d04a94e"  # of the first 1,000 tuning samples, checked by a test; part of the cache's file names
+)
 
 
 def make_split(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first samples of a split: inputs (n, 3, 32, 32) uint8 and targets (n,) uint8; each ten in a row show all classes."""
+    """The first samples of a split: inputs (n, 3, 32, 32) uint8 and targets (n,) uint8; each ten in a row
+    show all classes.
+    """
     drawn = [draw(CHUNK, seed=(SEEDS[name], start)) for start in range(0, samples, CHUNK)]
     inputs, targets = (np.concatenate(parts)[:samples] for parts in zip(*drawn, strict=True))
     return inputs, targets
@@ -39,7 +43,9 @@ def _read(path: Path, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _write(path: Path, inputs: np.ndarray, targets: np.ndarray) -> None:
-    """Keep the arrays; a reader sees all of the file or none of it. A cache that cannot be written is left alone."""
+    """Keep the arrays; a reader sees all of the file or none of it. A cache that cannot be written is left
+    alone.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

@@ -1,4 +1,6 @@
-"""Signed distances to ten shapes of about unit size: negative inside, close to true distances near the edge."""
+"""Signed distances to ten shapes of about unit size: negative inside, close to true distances near
+the edge.
+"""
 
 from collections.abc import Callable
 
@@ -6,7 +8,13 @@ import numpy as np
 from numpy import ndarray
 
 ROOT_3_4 = 0.8660254  # sine of 60 degrees
-PENTAGON = ((0.0, -1.0), (0.9510565, -0.3090170), (-0.9510565, -0.3090170), (0.5877853, 0.8090170), (-0.5877853, 0.8090170))
+PENTAGON = (
+    (0.0, -1.0),
+    (0.9510565, -0.3090170),
+    (-0.9510565, -0.3090170),
+    (0.5877853, 0.8090170),
+    (-0.5877853, 0.8090170),
+)
 
 
 def length(x: ndarray, y: ndarray) -> ndarray:
@@ -63,8 +71,16 @@ def triangle(x: ndarray, y: ndarray) -> ndarray:
 
 
 DISTANCES: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
-    "arrow": arrow, "circle": circle, "crescent": crescent, "cross": cross, "heart": heart,
-    "hexagon": hexagon, "ring": ring, "square": square, "star": star, "triangle": triangle,
-}  # fmt: skip
+    "arrow": arrow,
+    "circle": circle,
+    "crescent": crescent,
+    "cross": cross,
+    "heart": heart,
+    "hexagon": hexagon,
+    "ring": ring,
+    "square": square,
+    "star": star,
+    "triangle": triangle,
+}
 
 CLASSES = tuple(DISTANCES)

@@ -1,7 +1,8 @@
 """Pictures of shapes, from seeds to pixels.
 
-Only additions, products, divisions, square roots and comparisons touch the pixels: IEEE 754 rounds them alike everywhere.
-The random numbers come from RandomState, whose streams NumPy has frozen (NEP 19), unlike those of its newer generators.
+Only additions, products, divisions, square roots and comparisons touch the pixels: IEEE 754 rounds them alike
+everywhere. The random numbers come from RandomState, whose streams NumPy has frozen (NEP 19), unlike those of
+its newer generators.
 """
 
 import numpy as np
@@ -23,7 +24,9 @@ class _Dice:
         return (low + (high - low) * drawn).astype(np.float32)
 
     def direction(self) -> tuple[ndarray, ndarray]:
-        """Cosine and sine of an angle, rounded to 2^-16: libraries may differ in the last bit of a cosine, not in these."""
+        """Cosine and sine of an angle, rounded to 2^-16: libraries may differ in the last bit of a cosine,
+        not in these.
+        """
         angle = self.state.random_sample((self.samples, 1, 1)) * (2 * np.pi)
         cosine, sine = (np.round(f(angle) * 65536) / 65536 for f in (np.cos, np.sin))
         return cosine.astype(np.float32), sine.astype(np.float32)
@@ -36,7 +39,9 @@ class _Dice:
     def noise(self, channels: int) -> ndarray:
         """Two bytes added: a triangular distribution from -1 to 1, (n, channels, 32, 32)."""
         count = self.samples * channels * SIZE * SIZE
-        raw = np.frombuffer(self.state.bytes(2 * count), np.uint8).reshape(2, self.samples, channels, SIZE, SIZE)
+        raw = np.frombuffer(self.state.bytes(2 * count), np.uint8).reshape(
+            2, self.samples, channels, SIZE, SIZE
+        )
         return (raw[0].astype(np.int16) + raw[1] - 255).astype(np.float32) / 255
 
 
@@ -57,7 +62,9 @@ def _wave(position: ndarray) -> ndarray:
 
 
 def _blend(picture: ndarray, colour: ndarray, cover: ndarray) -> None:
-    """Paint a colour (n, 3, 1 or 32, 1 or 32) over a picture (n, 3, 32, 32) where cover (n, 32, 32) is 1, in place."""
+    """Paint a colour (n, 3, 1 or 32, 1 or 32) over a picture (n, 3, 32, 32) where cover (n, 32, 32) is 1, in
+    place.
+    """
     picture += (colour - picture) * cover[:, None]
 
 
@@ -107,7 +114,8 @@ def _occlude(dice: _Dice, picture: ndarray) -> None:
 def draw(samples: int, seed: tuple[int, ...]) -> tuple[ndarray, ndarray]:
     """Pictures and their classes.
 
-    Each shows one shape, turned, squeezed, striped, over a cluttered background, partly hidden by a patch, under noise.
+    Each shows one shape, turned, squeezed, striped, over a cluttered background, partly hidden by a patch,
+    under noise.
 
     Args:
         samples: how many; another number gives other pictures, also where they overlap.

@@ -15,16 +15,30 @@ from .reader import ANY, Reader, check_request, class_name, match_classes, norma
 
 # name -> arguments of the training and of the other pictures
 KNOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    **dict.fromkeys(("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "KMNIST"), ({"train": True}, {"train": False})),
+    **dict.fromkeys(
+        ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "KMNIST"), ({"train": True}, {"train": False})
+    ),
     **dict.fromkeys(("Food101", "STL10", "GTSRB", "DTD"), ({"split": "train"}, {"split": "test"})),
     "OxfordIIITPet": ({"split": "trainval"}, {"split": "test"}),
 }
 TARGETS = ("targets", "labels", "_labels")  # where the classes of torchvision keep class numbers
-UNREADABLE = (RuntimeError, OSError, ValueError, KeyError, IndexError, EOFError, TypeError, ImportError, pickle.UnpicklingError)
+UNREADABLE = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    TypeError,
+    ImportError,
+    pickle.UnpicklingError,
+)
 
 
 @DATA.register("torchvision", rank=12, place="NAME@PATH", local_only=True)
-def torchvision_set(place: str = "", reader: Reader = ANY, *, samples: int = 5000, mean: str = "", std: str = "") -> Task:
+def torchvision_set(
+    place: str = "", reader: Reader = ANY, *, samples: int = 5000, mean: str = "", std: str = ""
+) -> Task:
     """A data set of torchvision that is on disk already, such as CIFAR10@PATH.
 
     Args:
@@ -34,7 +48,8 @@ def torchvision_set(place: str = "", reader: Reader = ANY, *, samples: int = 500
         mean, std: of the channels, from 0 to 1, instead of the model's own.
     Raises:
         UnknownNameError: no such data set.
-        LoadError: it is not there, or damaged (torchvision compares checksums before it opens the pickles of CIFAR).
+        LoadError: it is not there, or damaged (torchvision compares checksums before it opens the pickles of
+            CIFAR).
     """
     name, _, path = place.partition("@")
     check_request("torchvision:CIFAR10@PATH", path, samples)
@@ -48,8 +63,16 @@ def torchvision_set(place: str = "", reader: Reader = ANY, *, samples: int = 500
     folder = Path(path).expanduser()
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     facts = [name, *file_facts(files, folder), reader.shape, reader.preset, rule, names, samples]
-    return Task(name, reader.shape, names, split_reader(pools, samples), rule, note=f"{told} {HALVES}",
-                source=f"torchvision {name}", fingerprint=fingerprint(facts))  # fmt: skip
+    return Task(
+        name,
+        reader.shape,
+        names,
+        split_reader(pools, samples),
+        rule,
+        note=f"{told} {HALVES}",
+        source=f"torchvision {name}",
+        fingerprint=fingerprint(facts),
+    )
 
 
 def _opened(name: str, path: str, arguments: dict[str, Any]) -> Any:
@@ -76,19 +99,29 @@ def _targets(dataset: Any) -> list[int]:
 
 def _classes(dataset: Any, reader: Reader) -> tuple[tuple[str, ...], tuple[int, ...], str]:
     """Names of all classes, the number of each class of the data among them, and how they were matched."""
-    listed = getattr(dataset, "classes", None) or [str(number) for number in range(max(_targets(dataset)) + 1)]
+    listed = getattr(dataset, "classes", None) or [
+        str(number) for number in range(max(_targets(dataset)) + 1)
+    ]
     names = [class_name(entry[0] if isinstance(entry, tuple) else entry) for entry in listed]
     places, all_names, told = match_classes(names, reader)
-    return all_names, places, told if "by their names" in told else "Classes are numbered as torchvision numbers them."
+    return (
+        all_names,
+        places,
+        told if "by their names" in told else "Classes are numbered as torchvision numbers them.",
+    )
 
 
 def _pool(dataset: Any, number: tuple[int, ...], reader: Reader) -> Pool:
     targets = as_targets(number[target] for target in _targets(dataset))
-    return Pool(targets, lambda chosen: stacked(chosen.tolist(), lambda place: _picture(dataset, place), reader))
+    return Pool(
+        targets, lambda chosen: stacked(chosen.tolist(), lambda place: _picture(dataset, place), reader)
+    )
 
 
 def _picture(dataset: Any, place: int) -> Any:
     try:
         return dataset[place][0]
     except UNREADABLE as error:
-        raise LoadError(f"Picture {place} of {type(dataset).__name__!r} cannot be read; get the data set again.") from error
+        raise LoadError(
+            f"Picture {place} of {type(dataset).__name__!r} cannot be read; get the data set again."
+        ) from error

@@ -16,10 +16,12 @@ def about(subject: Subject) -> dict[str, Any]:
     rule = task.normalisation if task else Normalisation()
     return {
         "model": subject.name,
-        "input": {"shape": list(subject.example.shape[1:]),
-                  "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)}},
+        "input": {
+            "shape": list(subject.example.shape[1:]),
+            "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)},
+        },
         "classes": list(task.class_names) if task else None,
-    }  # fmt: skip
+    }
 
 
 def zipped(files: Mapping[str, bytes | str]) -> bytes:

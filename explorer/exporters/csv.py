@@ -7,7 +7,8 @@ from .archive import zipped
 
 @EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip", measures=True)
 def csv(pruned: Export) -> bytes:
-    """A zip with one CSV a table: what was measured, requested and achieved, layers before and after, coupled groups.
+    """A zip with one CSV a table: what was measured, requested and achieved, layers before and after, coupled
+    groups.
 
     Texts that a spreadsheet would run as a formula get an apostrophe in front.
     """
@@ -15,7 +16,10 @@ def csv(pruned: Export) -> bytes:
 
     report, profile = pruned.measured(), pruned.graph.profile
     found = {
-        "measured": tables.quantities(report), "parts": tables.parts(report.parts), "groups": tables.groups(profile),
-        "layers": tables.layer_outcomes(report.layers), "dense_layers": tables.layers(profile),
-    }  # fmt: skip
+        "measured": tables.quantities(report),
+        "parts": tables.parts(report.parts),
+        "groups": tables.groups(profile),
+        "layers": tables.layer_outcomes(report.layers),
+        "dense_layers": tables.layers(profile),
+    }
     return zipped({f"{name}.csv": tables.to_csv(frame) for name, frame in found.items()})

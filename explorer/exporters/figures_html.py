@@ -13,11 +13,15 @@ from .archive import zipped
 
 @EXPORTERS.register("figures_html", rank=7, extension=".zip", media_type="application/zip", measures=True)
 def figures_html(pruned: Export) -> bytes:
-    """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside plotly.min.js."""
+    """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside
+    plotly.min.js.
+    """
     from ..figures import standalone  # with plotly, which the command line does not need for anything else
 
     about = f"{pruned.measured().subject['name']}, pruned"
-    pages = {f"{name}.html": standalone.page(figure, name, about) for name, figure in figures_of(pruned).items()}
+    pages = {
+        f"{name}.html": standalone.page(figure, name, about) for name, figure in figures_of(pruned).items()
+    }
     return zipped(pages | {standalone.LIBRARY: standalone.library()})
 
 
@@ -32,16 +36,25 @@ def figures_of(pruned: Export) -> dict[str, Any]:
     weights = weight_distribution(_weights(pruned))
     found = {}
     if report.pruned.accuracy is not None:
-        found["accuracy"] = accuracy_curve((), report, "params" if pruned.recipe.is_structured else "nonzero_params")
-    return found | {"layers": layer_costs(report.layers), "file_sizes": size_formats(report), "weights": weights}
+        found["accuracy"] = accuracy_curve(
+            (), report, "params" if pruned.recipe.is_structured else "nonzero_params"
+        )
+    return found | {
+        "layers": layer_costs(report.layers),
+        "file_sizes": size_formats(report),
+        "weights": weights,
+    }
 
 
 def _weights(pruned: Export) -> Any:
     """Magnitudes of the dense model's weights, with what the recipe removes."""
     model, layers = pruned.subject.model, pruned.graph.profile.prunable_layers
     tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
-    full = expand(masks_for(pruned.subject, pruned.graph, pruned.recipe), pruned.graph.profile,
-                  {name: tuple(tensor.shape) for name, tensor in tensors})  # fmt: skip
+    full = expand(
+        masks_for(pruned.subject, pruned.graph, pruned.recipe),
+        pruned.graph.profile,
+        {name: tuple(tensor.shape) for name, tensor in tensors},
+    )
     masks = {name: full[layer.weight] for name, layer in layers.items() if layer.weight in full}
     weights = {name: model.get_parameter(layer.weight) for name, layer in layers.items()}
     return weight_histogram(weights, masks=Masks({}, masks), scale="log")

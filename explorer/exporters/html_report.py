@@ -17,32 +17,47 @@ from .figures_html import figures_of
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (
-    "Accuracy stands with its 95 % Wilson interval and the number of samples. Its change is counted on the same samples for "
-    "both models, with the paired interval of Bonett and Price. Parameters, multiply-adds (MACs) and bytes are those of the "
+    "Accuracy stands with its 95 % Wilson interval and the number of samples. Its change is counted on the "
+    "same samples for "
+    "both models, with the paired interval of Bonett and Price. Parameters, multiply-adds (MACs) and bytes "
+    "are those of the "
     "smaller model itself. The tuning split was used to decide, so accuracy on it is a little optimistic."
 )
 AGAIN = (
-    "The same weights and this recipe give the same cut again: save it as recipe.json and run 'pruning-explorer prune {name} "
+    "The same weights and this recipe give the same cut again: save it as recipe.json and run "
+    "'pruning-explorer prune {name} "
     "--recipe recipe.json', or load it on the Prune page (Recipe file)."
 )
 
 
 @EXPORTERS.register("html_report", rank=8, extension=".html", media_type="text/html", measures=True)
 def html_report(pruned: Export) -> bytes:
-    """One web page with what was decided and measured: numbers with their intervals, tables, figures; needs no network."""
+    """One web page with what was decided and measured: numbers with their intervals, tables, figures; needs
+    no network.
+    """
     report = pruned.measured()
     name = str(report.subject["name"])
     body = [
-        f"<h1>{_text(name)}, pruned</h1>", f"<p class=small>{_text(_source(report))}</p>",
-        f"<p class=lead>{_text(verdict(report))}</p>", *_cards(report),
-        "<h2>What was measured</h2>", _table(("", "dense", "pruned", "change"), quantities(report), numbers=(1, 2, 3)),
+        f"<h1>{_text(name)}, pruned</h1>",
+        f"<p class=small>{_text(_source(report))}</p>",
+        f"<p class=lead>{_text(verdict(report))}</p>",
+        *_cards(report),
+        "<h2>What was measured</h2>",
+        _table(("", "dense", "pruned", "change"), quantities(report), numbers=(1, 2, 3)),
         *(f"<p class=small>{_text(note)}</p>" for note in report.notes),
-        "<h2>Who can use it</h2>", *(f"<p>{_text(sentence)}</p>" for sentence in who_gains(report.recipe)),
-        *_parts(report), *_whole(pruned), "<h2>Figures</h2>", *_figures(pruned), *_layers(report),
-        "<h2>How it was made</h2>", f"<p>{_text(AGAIN.format(name=name))}</p>",
+        "<h2>Who can use it</h2>",
+        *(f"<p>{_text(sentence)}</p>" for sentence in who_gains(report.recipe)),
+        *_parts(report),
+        *_whole(pruned),
+        "<h2>Figures</h2>",
+        *_figures(pruned),
+        *_layers(report),
+        "<h2>How it was made</h2>",
+        f"<p>{_text(AGAIN.format(name=name))}</p>",
         f"<pre>{_text(json.dumps(report.recipe.to_json()))}</pre>",
-        f"<p class=small>{_text(HOW)}</p>", f"<p class=small>{_text(_where(report))}</p>",
-    ]  # fmt: skip
+        f"<p class=small>{_text(HOW)}</p>",
+        f"<p class=small>{_text(_where(report))}</p>",
+    ]
     return _page(f"{name}, pruned", body)
 
 
@@ -52,7 +67,10 @@ def _page(title: str, body: Sequence[str]) -> bytes:
     style = standalone.style() + Path(__file__).with_name("html_report.css").read_text(encoding="utf-8")
     head = f'<meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
     head += f'<meta name=viewport content="width=device-width, initial-scale=1"><title>{_text(title)}</title>'
-    return f"<!doctype html><html lang=en><head>{head}<style>{style}</style></head><body>{''.join(body)}</body></html>".encode()
+    return (
+        "<!doctype html><html "
+        f"lang=en><head>{head}<style>{style}</style></head><body>{''.join(body)}</body></html>"
+    ).encode()
 
 
 def verdict(report: Report) -> str:
@@ -63,7 +81,9 @@ def verdict(report: Report) -> str:
         left = f"{now.params / dense.params:.1%} of the parameters are left"
     if now.nonzero_params and dense.params and now.nonzero_params != now.params:
         left += f", {now.nonzero_params / dense.params:.1%} are not zero"
-    change = f"; accuracy changed by {format_drop(report.drop)}" if report.drop else "; accuracy was not measured"
+    change = (
+        f"; accuracy changed by {format_drop(report.drop)}" if report.drop else "; accuracy was not measured"
+    )
     return f"{left}{change}.".replace("%", " %")
 
 
@@ -71,7 +91,12 @@ def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """Name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
     change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
-    yield LABELS["accuracy"], _accuracy(dense, report.total_samples), _accuracy(now, report.total_samples), change
+    yield (
+        LABELS["accuracy"],
+        _accuracy(dense, report.total_samples),
+        _accuracy(now, report.total_samples),
+        change,
+    )
     loss = loss_words(report)
     if loss.pruned:
         predicted = f" (first order predicted {loss.predicted})" if loss.predicted else ""
@@ -96,7 +121,11 @@ def _left(before: float, after: float) -> str:
 
 
 def _accuracy(measured: Measurement, total: int) -> str:
-    return format_accuracy(measured.correct, measured.samples, total) if measured.correct is not None else "not measured"
+    return (
+        format_accuracy(measured.correct, measured.samples, total)
+        if measured.correct is not None
+        else "not measured"
+    )
 
 
 def _speed(report: Report) -> str:
@@ -105,7 +134,11 @@ def _speed(report: Report) -> str:
 
 
 def _source(report: Report) -> str:
-    data = f"{report.subject['task']} data, {report.split.replace('_', '-')} split" if report.subject.get("task") else "no data"
+    data = (
+        f"{report.subject['task']} data, {report.split.replace('_', '-')} split"
+        if report.subject.get("task")
+        else "no data"
+    )
     return f"{data}; recipe {report.recipe.fingerprint[:8]}"
 
 
@@ -124,10 +157,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
     """A table of foreign texts; columns of numbers stand to the right."""
 
     def row(cells: Sequence[object], tag: str) -> str:
-        marked = (f"<{tag}{' class=n' * (at in numbers)}>{_text(cell)}</{tag}>" for at, cell in enumerate(cells))
+        marked = (
+            f"<{tag}{' class=n' * (at in numbers)}>{_text(cell)}</{tag}>" for at, cell in enumerate(cells)
+        )
         return f"<tr>{''.join(marked)}</tr>"
 
-    return f"<div class=wide><table>{row(head, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table></div>"
+    return (
+        f"<div class=wide><table>{row(head, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table></div>"
+    )
 
 
 def _cards(report: Report) -> Iterator[str]:
@@ -137,15 +174,25 @@ def _cards(report: Report) -> Iterator[str]:
     if now.accuracy is not None and dense.accuracy is not None:
         found.append(("Accuracy", f"{now.accuracy * 100:.1f} %", f"dense {dense.accuracy * 100:.1f} %"))
     amounts = [
-        ("Parameters", "", dense.params, now.params), ("MACs", "", dense.macs, now.macs),
+        ("Parameters", "", dense.params, now.params),
+        ("MACs", "", dense.macs, now.macs),
         ("File size", " bytes", (dense.size_bytes or {}).get("dense"), (now.size_bytes or {}).get("dense")),
-    ]  # fmt: skip
+    ]
     for name, unit, before, after in amounts:
         if before and after is not None:
             found.append((name, _left(before, after), f"of the dense model's {before:,}{unit}"))
     if report.speed_up:
-        found.append(("Speed", f"{report.speed_up['ratio']:.2f} times", f"{report.speed_up['verdict']}, measured in turns"))
-    cards = (f"<div class=card>{_text(name)}<b>{_text(value)}</b><span>{_text(told)}</span></div>" for name, value, told in found)
+        found.append(
+            (
+                "Speed",
+                f"{report.speed_up['ratio']:.2f} times",
+                f"{report.speed_up['verdict']}, measured in turns",
+            )
+        )
+    cards = (
+        f"<div class=card>{_text(name)}<b>{_text(value)}</b><span>{_text(told)}</span></div>"
+        for name, value, told in found
+    )
     yield f"<div class=cards>{''.join(cards)}</div>"
 
 
@@ -159,16 +206,41 @@ def _whole(pruned: Export) -> Iterator[str]:
 def _parts(report: Report) -> Iterator[str]:
     if report.parts:
         yield "<h2>Requested and achieved</h2>"
-        parts = ((p.name, p.granularity, f"{p.requested * 100:.1f} %", f"{p.achieved * 100:.1f} %",
-                  f"{p.removed:,} of {p.units:,}", p.reason or "") for p in report.parts)  # fmt: skip
-        yield _table(("part", "unit", "requested", "achieved", "removed", "why they differ"), parts, (2, 3, 4))
+        parts = (
+            (
+                p.name,
+                p.granularity,
+                f"{p.requested * 100:.1f} %",
+                f"{p.achieved * 100:.1f} %",
+                f"{p.removed:,} of {p.units:,}",
+                p.reason or "",
+            )
+            for p in report.parts
+        )
+        yield _table(
+            ("part", "unit", "requested", "achieved", "removed", "why they differ"), parts, (2, 3, 4)
+        )
 
 
 def _layers(report: Report) -> Iterator[str]:
     yield "<h2>Layers</h2>"
-    shapes = ((" x ".join(map(str, shape)) for shape in (layer.shape, layer.pruned_shape)) for layer in report.layers)
-    rows = ((layer.name, layer.kind, *both, f"{layer.params:,}", f"{layer.pruned_params:,}", f"{layer.nonzero_params:,}",
-             f"{layer.macs:,}", f"{layer.pruned_macs:,}") for layer, both in zip(report.layers, shapes, strict=True))  # fmt: skip
+    shapes = (
+        (" x ".join(map(str, shape)) for shape in (layer.shape, layer.pruned_shape))
+        for layer in report.layers
+    )
+    rows = (
+        (
+            layer.name,
+            layer.kind,
+            *both,
+            f"{layer.params:,}",
+            f"{layer.pruned_params:,}",
+            f"{layer.nonzero_params:,}",
+            f"{layer.macs:,}",
+            f"{layer.pruned_macs:,}",
+        )
+        for layer, both in zip(report.layers, shapes, strict=True)
+    )
     head = ("layer", "kind", "shape", "pruned shape", "parameters", "left", "not zero", "MACs", "left")
     yield _table(head, rows, (4, 5, 6, 7, 8))
 

@@ -23,7 +23,8 @@ OTHER_BATCH = 3  # samples; not the batch that the graph was read with
 
 @EXPORTERS.register("onnx", rank=4, extension=".onnx", media_type="application/octet-stream", stages=3)
 def onnx(pruned: Export) -> bytes:
-    """For ONNX Runtime and what reads ONNX (browsers, phones, TensorRT, OpenVINO); its answers are compared with torch's first.
+    """For ONNX Runtime and what reads ONNX (browsers, phones, TensorRT, OpenVINO); its answers are compared
+    with torch's first.
 
     Any batch; the file's metadata says how images become inputs, and by how much the answers differ.
 
@@ -39,7 +40,9 @@ def onnx(pruned: Export) -> bytes:
     pruned.step("Comparing the answers of ONNX Runtime with torch's")
     difference = parity(proto.SerializeToString(), model, _questions(pruned))
     if not difference <= TOLERANCE:
-        raise ExplorerError(f"ONNX Runtime's answers differ by {difference:.1e} of the largest logit; choose another format.")
+        raise ExplorerError(
+            f"ONNX Runtime's answers differ by {difference:.1e} of the largest logit; choose another format."
+        )
     remark = f"ONNX Runtime's answers differ from torch's by at most {difference:.1e} of the largest logit."
     facts = about(pruned.subject) | {"recipe": pruned.recipe.to_json(), "parity": remark}
     for key, value in facts.items():
@@ -59,11 +62,15 @@ def parity(written: bytes, model: nn.Module, questions: Tensor) -> float:
     with torch.inference_mode():
         expected = model(questions)
     if not isinstance(expected, Tensor):
-        raise ExplorerError("A model with more than one output cannot be compared in ONNX; choose another format.")
+        raise ExplorerError(
+            "A model with more than one output cannot be compared in ONNX; choose another format."
+        )
     found = torch.from_numpy(runtime.run(None, {name: questions.numpy()})[0])
     if found.shape != expected.shape:
         return float("inf")
-    return float((found - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny))
+    return float(
+        (found - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
+    )
 
 
 def _questions(pruned: Export) -> Tensor:
@@ -82,15 +89,26 @@ def _proto(model: nn.Module, example: Tensor) -> Any:
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
     try:
         with EXPORT_LOCK, torch.no_grad(), _quiet():
-            program = torch.onnx.export(model, (example,), dynamo=True, dynamic_shapes=({0: batch},), input_names=["inputs"],
-                                        output_names=["logits"], verbose=False)  # fmt: skip
+            program = torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: batch},),
+                input_names=["inputs"],
+                output_names=["logits"],
+                verbose=False,
+            )
     except Exception as error:  # the exporter raises many kinds; each means the same to the user
         first_line = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ExplorerError(f"This model cannot be written as ONNX ({first_line}); choose another format.") from error
+        raise ExplorerError(
+            f"This model cannot be written as ONNX ({first_line}); choose another format."
+        ) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     if program is None:
-        raise LoadError("This version of torch writes ONNX in a way that is not known here; use another format.")
+        raise LoadError(
+            "This version of torch writes ONNX in a way that is not known here; use another format."
+        )
     return program.model_proto
 
 

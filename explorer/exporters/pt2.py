@@ -16,7 +16,8 @@ WARNING = "A .pt2 file can run code when it is loaded: open such files only from
 
 @EXPORTERS.register("pt2", rank=3, extension=".pt2", media_type="application/octet-stream", stages=3)
 def pt2(pruned: Export) -> bytes:
-    """A torch.export program for `torch.export.load`, C++ and ahead-of-time compilers; load such files only from trusted places.
+    """A torch.export program for `torch.export.load`, C++ and ahead-of-time compilers; load such files only
+    from trusted places.
 
     It takes what the model reads, any batch; `about.json` among its extra files says how images become that.
 
@@ -29,7 +30,10 @@ def pt2(pruned: Export) -> bytes:
         program = export_program(model, pruned.subject.example)
     pruned.step("Writing the program")
     written = io.BytesIO()
-    extra = {"about.json": json.dumps(about(pruned.subject)), "recipe.json": json.dumps(pruned.recipe.to_json())}
+    extra = {
+        "about.json": json.dumps(about(pruned.subject)),
+        "recipe.json": json.dumps(pruned.recipe.to_json()),
+    }
     torch.export.save(program, written, extra_files=extra)
     pruned.say(WARNING)
     return written.getvalue()

@@ -31,21 +31,26 @@ SKELETON = Path(__file__).with_name("snippet_skeleton.py.txt")
 
 @EXPORTERS.register("python_snippet", rank=5, extension=".py", media_type="text/x-python", stages=2)
 def python_snippet(pruned: Export) -> bytes:
-    """One Python file with the layers, the forward pass as plain code, and the weights: readable, and needs torch alone.
+    """One Python file with the layers, the forward pass as plain code, and the weights: readable, and needs
+    torch alone.
 
     Raises:
         ExplorerError: the model has no graph, or is too large for a file of text.
     """
     model = pruned.model
     if not isinstance(model, fx.GraphModule):
-        raise ExplorerError("This model has no graph, so its layers cannot be written as code; choose safetensors.")
+        raise ExplorerError(
+            "This model has no graph, so its layers cannot be written as code; choose safetensors."
+        )
     pruned.step("Writing layers, code and weights")
     state = state_of(model)
     dense = sizes(state, deflate=False)["dense"]
     if dense > LARGEST:
         long = f"{dense:,} bytes of weights are too many for a Python file (at most {LARGEST:,})"
         raise ExplorerError(f"{long}; choose safetensors.")
-    return source(describe(model) | about(pruned.subject) | {"recipe": pruned.recipe.to_json()}, state).encode()
+    return source(
+        describe(model) | about(pruned.subject) | {"recipe": pruned.recipe.to_json()}, state
+    ).encode()
 
 
 def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
@@ -58,12 +63,16 @@ def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
     own = {name: tensor for name, tensor in state.items() if name not in described["tied"]}
     packed = base64.b64encode(zlib.compress(b"".join(map(_bytes, own.values())), 6)).decode()
     fields = {
-        "MODEL": repr(described["model"]), "RECIPE": repr(json.dumps(described["recipe"])), "INPUT": repr(described["input"]),
-        "CLASSES": repr(described["classes"]), "TIED": _table(described["tied"]),
-        "MODULES": "\n".join(_modules(described)) or "        pass", "FORWARD": "\n".join(_forward(described)),
+        "MODEL": repr(described["model"]),
+        "RECIPE": repr(json.dumps(described["recipe"])),
+        "INPUT": repr(described["input"]),
+        "CLASSES": repr(described["classes"]),
+        "TIED": _table(described["tied"]),
+        "MODULES": "\n".join(_modules(described)) or "        pass",
+        "FORWARD": "\n".join(_forward(described)),
         "TENSORS": _table({name: _layout(name, tensor, described) for name, tensor in own.items()}),
         "WEIGHTS": "\n".join(packed[at : at + LINE] for at in range(0, len(packed), LINE)),
-    }  # fmt: skip
+    }
     skeleton = SKELETON.read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], skeleton)
 
@@ -88,7 +97,10 @@ def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, 
 
 def _modules(described: dict[str, Any]) -> Iterator[str]:
     for name, module in described["modules"].items():
-        usual = {key: parameter.default for key, parameter in inspect.signature(getattr(nn, module["class"])).parameters.items()}
+        usual = {
+            key: parameter.default
+            for key, parameter in inspect.signature(getattr(nn, module["class"])).parameters.items()
+        }
         given = {key: value for key, value in module["arguments"].items() if not _same(value, usual[key])}
         arguments = ", ".join(f"{_name(key)}={_literal(value, pairs=True)}" for key, value in given.items())
         yield f"        put(self, {name!r}, nn.{_name(module['class'])}({arguments}))"
@@ -107,7 +119,11 @@ def _forward(described: dict[str, Any]) -> Iterator[str]:
         given = [_literal(value) for value in node["args"]]
         given += [f"{_name(key)}={_literal(value)}" for key, value in node["kwargs"].items()]
         gone = ", ".join(map(_name, node["last_use_of"]))
-        yield f"        {_name(node['name'])} = {_call(node)}" + _arguments(node, given) + (f"; del {gone}" if gone else "")
+        yield (
+            f"        {_name(node['name'])} = {_call(node)}"
+            + _arguments(node, given)
+            + (f"; del {gone}" if gone else "")
+        )
     yield f"        return {_literal(described['output'])}"
 
 
@@ -118,7 +134,11 @@ def _arguments(node: dict[str, Any], given: list[str]) -> str:
 def _call(node: dict[str, Any]) -> str:
     kind, target = node["call"], node["target"]
     if kind in ("module", "tensor"):
-        return f"reach(self, {target!r})" if not target.isidentifier() or keyword.iskeyword(target) else f"self.{target}"
+        return (
+            f"reach(self, {target!r})"
+            if not target.isidentifier() or keyword.iskeyword(target)
+            else f"self.{target}"
+        )
     if kind == "operator":
         home = "operator" if target in ARITHMETIC else "math" if hasattr(math, target) else "torch"
         return f"{home}.{_name(target)}"

@@ -16,9 +16,11 @@ from .recipe_json import recipe_json
 
 @EXPORTERS.register("safetensors", rank=1, extension=".zip", media_type="application/zip", stages=2)
 def safetensors(pruned: Export) -> bytes:
-    """A zip with the compact weights, the architecture as data, the recipe, and the file that loads them with torch alone.
+    """A zip with the compact weights, the architecture as data, the recipe, and the file that loads them with
+    torch alone.
 
-    A model without a graph keeps its architecture: then weights and recipe are all there is, and `load_state_dict` takes them.
+    A model without a graph keeps its architecture: then weights and recipe are all there is, and
+    `load_state_dict` takes them.
     """
     model = pruned.model
     pruned.step("Writing weights and architecture")

@@ -1,4 +1,6 @@
-"""Reports -> accuracy against what is left of the model, with intervals, the dense model and the current recipe."""
+"""Reports -> accuracy against what is left of the model, with intervals, the dense model and the current
+recipe.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +36,9 @@ AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
 
 @dataclass(frozen=True)
 class Point:
-    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples, and loss."""
+    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples,
+    and loss.
+    """
 
     left: float
     amount: float
@@ -50,8 +54,18 @@ def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | N
     amount, whole = AXES[axis][2](measured), AXES[axis][2](baseline)
     if not whole or amount is None or measured.accuracy is None:
         return None
-    low, high = (measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high))
-    return Point(amount / whole, amount, 100 * measured.accuracy, 100 * low, 100 * high, measured.samples, measured.loss)
+    low, high = (
+        measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
+    )
+    return Point(
+        amount / whole,
+        amount,
+        100 * measured.accuracy,
+        100 * low,
+        100 * high,
+        measured.samples,
+        measured.loss,
+    )
 
 
 def accuracy_curve(
@@ -66,7 +80,9 @@ def accuracy_curve(
     """
     what, unit, _ = AXES[axis]
     title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
-    drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)")
+    drawn = figure(
+        title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
+    )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
     curve = sorted((p for r in reports if (p := point(r.pruned, r.baseline, axis))), key=lambda p: p.left)
     own = point(current.pruned, current.baseline, axis) if current else None
@@ -74,7 +90,9 @@ def accuracy_curve(
     dense = point(reference, reference, axis) if reference else None
     colour = STALE if stale else KEPT
     if curve:
-        drawn.add_trace(trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers"))
+        drawn.add_trace(
+            trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers")
+        )
     if dense:
         drawn.add_trace(trace([dense], "dense model", unit, DENSE, "diamond", 11))
     if own:
@@ -87,7 +105,14 @@ def _told(loss: float | None) -> str:
 
 
 def trace(
-    points: Sequence[Point], name: str, unit: str, colour: str, symbol: str, size: int, mode: str = "markers", dash: str = "solid"
+    points: Sequence[Point],
+    name: str,
+    unit: str,
+    colour: str,
+    symbol: str,
+    size: int,
+    mode: str = "markers",
+    dash: str = "solid",
 ) -> go.Scatter:
     """Points with their intervals; what the amounts are stands in the words under the pointer."""
     up, down = [p.high - p.accuracy for p in points], [p.accuracy - p.low for p in points]
@@ -97,8 +122,12 @@ def trace(
         error_y={"array": up, "arrayminus": down, "thickness": 1},
         customdata=[[p.amount, p.low, p.high, p.samples, _told(p.loss)] for p in points],
         hovertemplate=(
-            "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>%{customdata[4]}"
+            "%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} "
+            "samples<br>%{customdata[4]}"
             f"%{{x:.1f}} % left: %{{customdata[0]:,}} {unit}"
         ),
-        name=name, mode=mode, marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "dash": dash},
-    )  # fmt: skip
+        name=name,
+        mode=mode,
+        marker={"color": colour, "symbol": symbol, "size": size},
+        line={"color": colour, "dash": dash},
+    )

@@ -14,7 +14,8 @@ FEW = 20  # bars that all get a number under them
 def channel_importance(
     importance: GroupImportance | None, criterion: str, unit: str = "channel", by_hand: Collection[int] = ()
 ) -> go.Figure:
-    """Sorted bars, removed ones coloured, and a line behind the last that would stay if nothing were chosen by hand.
+    """Sorted bars, removed ones coloured, and a line behind the last that would stay if nothing were chosen
+    by hand.
 
     Args:
         importance: of one group; None draws an empty figure.
@@ -24,7 +25,10 @@ def channel_importance(
     """
     group = text(importance.group) if importance else "a group"
     title = f"How much each {text(unit)} of {group} matters"
-    x, y = f"{text(unit).capitalize()}s, most important first (rank)", f"Importance ({text(criterion)}, its own scale)"
+    x, y = (
+        f"{text(unit).capitalize()}s, most important first (rank)",
+        f"Importance ({text(criterion)}, its own scale)",
+    )
     drawn = figure(title, x, y, bargap=0.1)
     if importance is None or not importance.units:
         return nothing(drawn)
@@ -33,14 +37,22 @@ def channel_importance(
     hand = np.isin(numbers, list(by_hand))
     drawn.update_xaxes(**({"dtick": 1} if len(values) <= FEW else {}))
     bands = (
-        ("kept", kept & ~hand, KEPT, ""), ("kept by hand", kept & hand, KEPT, "/"),
-        ("removed", ~kept & ~hand, REMOVED, ""), ("removed by hand", ~kept & hand, REMOVED, "/"),
-    )  # fmt: skip
+        ("kept", kept & ~hand, KEPT, ""),
+        ("kept by hand", kept & hand, KEPT, "/"),
+        ("removed", ~kept & ~hand, REMOVED, ""),
+        ("removed by hand", ~kept & hand, REMOVED, "/"),
+    )
     for name, chosen, colour, shape in bands:
         if chosen.any():
             hover = f"{text(unit)} %{{customdata}}, rank %{{x}}: %{{y:.4g}}, {name}<extra></extra>"
-            bars = go.Bar(x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover)
-            drawn.add_trace(bars.update(marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": shape, "size": 6}}))
+            bars = go.Bar(
+                x=ranks[chosen], y=values[chosen], customdata=numbers[chosen], name=name, hovertemplate=hover
+            )
+            drawn.add_trace(
+                bars.update(
+                    marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": shape, "size": 6}}
+                )
+            )
     if kept.all():
         return drawn if hand.any() else without_legend(drawn)
     return drawn.add_vline(x=int(kept.sum()) + 0.5, line={"color": REMOVED, "dash": "dash"})

@@ -23,32 +23,50 @@ def shown_classes(behaviour: Behaviour, most: int = SHOWN) -> tuple[ClassChange,
 
 
 def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
-    """One row a class: accuracy of both models on the left, the change with its 95 % interval on the right."""
+    """One row a class: accuracy of both models on the left, the change with its 95 % interval on
+    the right.
+    """
     classes = shown_classes(behaviour) if behaviour else ()
     drawn = figure(
-        "Accuracy of each class, before and after", f"{LABELS['accuracy']} (%)", "Class", height=tall(len(classes)),
+        "Accuracy of each class, before and after",
+        f"{LABELS['accuracy']} (%)",
+        "Class",
+        height=tall(len(classes)),
         xaxis={"domain": LEFT, "range": _reach(classes)},
-        xaxis2={"domain": RIGHT, "title": {"text": "Change (points)"}, "anchor": "y", "gridcolor": GRID,
-                "zeroline": True, "zerolinecolor": DENSE, "automargin": True},
-    )  # fmt: skip
+        xaxis2={
+            "domain": RIGHT,
+            "title": {"text": "Change (points)"},
+            "anchor": "y",
+            "gridcolor": GRID,
+            "zeroline": True,
+            "zerolinecolor": DENSE,
+            "automargin": True,
+        },
+    )
     drawn.update_yaxes(autorange="reversed", type="category")
     if behaviour is None or not classes:
         return nothing(drawn)
     if len(classes) < len(behaviour.classes):
-        drawn.update_layout(title_subtitle_text=f"the {len(classes)} of {len(behaviour.classes):,} classes that changed most")
+        drawn.update_layout(
+            title_subtitle_text=f"the {len(classes)} of {len(behaviour.classes):,} classes that changed most"
+        )
     names = [text(behaviour.name(found.number)) for found in classes]
     drawn.add_trace(_links(classes, names))
     drawn.add_trace(_dots(classes, names, "before", DENSE, "circle-open"))
     drawn.add_trace(_dots(classes, names, "after", AFTER, "circle"))
     for differs, name, colour in ((True, "beyond noise", REMOVED), (False, "may be noise", STALE)):
-        chosen = [(found, label) for found, label in zip(classes, names, strict=True) if found.differs is differs]
+        chosen = [
+            (found, label) for found, label in zip(classes, names, strict=True) if found.differs is differs
+        ]
         if chosen:
             drawn.add_trace(_changes(chosen, name, colour))
     return drawn
 
 
 def _reach(classes: Sequence[ClassChange]) -> list[float]:
-    """The whole scale, or its upper half where no class is below it; a finer choice would jump while a fader moves."""
+    """The whole scale, or its upper half where no class is below it; a finer choice would jump while a fader
+    moves.
+    """
     lowest = min((min(found.before, found.after) / found.samples for found in classes), default=0.0)
     return [48.5, 101.5] if lowest >= HALF else [-3, 103]
 
@@ -58,27 +76,44 @@ def _links(classes: Sequence[ClassChange], names: list[str]) -> go.Scatter:
     for found, name in zip(classes, names, strict=True):
         x += [100 * found.before / found.samples, 100 * found.after / found.samples, None]
         y += [name, name, None]
-    return go.Scatter(x=x, y=y, mode="lines", line={"color": STALE, "width": 3}, hoverinfo="skip", showlegend=False)
+    return go.Scatter(
+        x=x, y=y, mode="lines", line={"color": STALE, "width": 3}, hoverinfo="skip", showlegend=False
+    )
 
 
-def _dots(classes: Sequence[ClassChange], names: list[str], name: str, colour: str, symbol: str) -> go.Scatter:
+def _dots(
+    classes: Sequence[ClassChange], names: list[str], name: str, colour: str, symbol: str
+) -> go.Scatter:
     correct = [getattr(found, name) for found in classes]
     return go.Scatter(
-        x=[100 * right / found.samples for right, found in zip(correct, classes, strict=True)], y=names, mode="markers",
-        name=name, marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
+        x=[100 * right / found.samples for right, found in zip(correct, classes, strict=True)],
+        y=names,
+        mode="markers",
+        name=name,
+        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
         customdata=[[right, found.samples] for right, found in zip(correct, classes, strict=True)],
-        hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} %, %{{customdata[0]:,}} of %{{customdata[1]:,}}<extra></extra>",
-    )  # fmt: skip
+        hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} %, %{{customdata[0]:,}} of "
+        f"%{{customdata[1]:,}}<extra></extra>",
+    )
 
 
 def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str) -> go.Scatter:
     drops = [found.drop for found, _ in chosen]
     return go.Scatter(
-        x=[-100 * drop.estimate for drop in drops], y=[label for _, label in chosen], xaxis="x2", mode="markers", name=name,
+        x=[-100 * drop.estimate for drop in drops],
+        y=[label for _, label in chosen],
+        xaxis="x2",
+        mode="markers",
+        name=name,
         marker={"color": colour, "size": 8},
-        error_x={"array": [100 * (d.estimate - d.low) for d in drops], "arrayminus": [100 * (d.high - d.estimate) for d in drops],
-                 "thickness": 1.5},
-        customdata=[[-100 * d.high, -100 * d.low, found.p_value] for (found, _), d in zip(chosen, drops, strict=True)],
+        error_x={
+            "array": [100 * (d.estimate - d.low) for d in drops],
+            "arrayminus": [100 * (d.high - d.estimate) for d in drops],
+            "thickness": 1.5,
+        },
+        customdata=[
+            [-100 * d.high, -100 * d.low, found.p_value] for (found, _), d in zip(chosen, drops, strict=True)
+        ],
         hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<br>"
-                      "p = %{customdata[2]:.3g} among all classes<extra></extra>",
-    )  # fmt: skip
+        "p = %{customdata[2]:.3g} among all classes<extra></extra>",
+    )

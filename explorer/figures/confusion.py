@@ -27,7 +27,9 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
     side = 34 * min(SHOWN, len(behaviour.classes)) + 220 if behaviour else 0
     drawn = figure(TITLES[which], "Predicted class", "True class", height=max(420, min(900, side)))
     # pale cells are see-through, and lines of a grid would run through them
-    drawn.update_yaxes(autorange="reversed", type="category", showgrid=False).update_xaxes(type="category", showgrid=False)
+    drawn.update_yaxes(autorange="reversed", type="category", showgrid=False).update_xaxes(
+        type="category", showgrid=False
+    )
     drawn.update_layout(margin_t=70)
     if behaviour is None or not behaviour.classes:
         return nothing(drawn)
@@ -60,16 +62,31 @@ def _table(confusion: tuple[tuple[int, int, int], ...], numbers: list[int]) -> n
 def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Which) -> go.Heatmap:
     change = which == "difference"
     top = max(1.0, float(np.abs(shares).max())) if change else 100.0
-    scale: Mapping[str, object] = {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
+    scale: Mapping[str, object] = (
+        {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
+    )
     words = "%{customdata:+} samples, %{z:+.1f} points" if change else "%{customdata:,} samples, %{z:.1f} %"
     # pale cells of a difference let the page shine through, on which no colour of letters is safe
     strong = np.abs(shares) >= (PALE * top if change else 0)
-    words_of = lambda count: f"{count:+}" if change else str(count)  # noqa: E731
-    written = [[words_of(count) if count and bold else "" for count, bold in zip(*row, strict=True)]
-               for row in zip(counts.tolist(), strong.tolist(), strict=True)]  # fmt: skip
+
+    def words_of(count):
+        return f"{count:+}" if change else str(count)
+
+    written = [
+        [words_of(count) if count and bold else "" for count, bold in zip(*row, strict=True)]
+        for row in zip(counts.tolist(), strong.tolist(), strict=True)
+    ]
     return go.Heatmap(
-        z=shares.astype(np.float32), x=names, y=names, customdata=counts, zmax=top, **scale, xgap=1, ygap=1,
-        text=written if len(names) <= WRITTEN else None, texttemplate="%{text}" if len(names) <= WRITTEN else None,
+        z=shares.astype(np.float32),
+        x=names,
+        y=names,
+        customdata=counts,
+        zmax=top,
+        **scale,
+        xgap=1,
+        ygap=1,
+        text=written if len(names) <= WRITTEN else None,
+        texttemplate="%{text}" if len(names) <= WRITTEN else None,
         colorbar={"title": {"text": "Points of the class" if change else "% of the class", "side": "right"}},
         hovertemplate=f"%{{y}} taken for %{{x}}: {words} of the class<extra></extra>",
-    )  # fmt: skip
+    )

@@ -6,25 +6,41 @@ from ..agreement import Agreement, Measure, Overall
 from .style import figure, nothing, text
 
 TITLES: dict[Measure, str] = {
-    "spearman": "Rank correlation (Spearman)", "kendall": "Pairs in the same order (Kendall)",
+    "spearman": "Rank correlation (Spearman)",
+    "kendall": "Pairs in the same order (Kendall)",
     "overlap": "Kept channels in common",
-}  # fmt: skip
+}
 SCALE, AROUND_ZERO = "Cividis", "PuOr_r"  # both read without red and green
 
 
 def criteria_agreement(found: Agreement | Overall | None, measure: Measure) -> go.Figure:
-    """One cell for each two criteria: a correlation from -1 to 1, or a share of channels; empty where a ranking is constant."""
+    """One cell for each two criteria: a correlation from -1 to 1, or a share of channels; empty where a
+    ranking is constant.
+    """
     drawn = figure(TITLES[measure], "", "", height=520)
     if found is None or not found.criteria:
         return nothing(drawn)
     names = [text(name) for name in found.criteria]
     cells, is_share = found.matrix(measure), measure == "overlap"
     words = [["" if value is None else _number(value, is_share) for value in row] for row in cells]
-    drawn.add_trace(go.Heatmap(
-        x=names, y=names, z=[list(row) for row in cells], zmin=0 if is_share else -1, zmax=1, xgap=1, ygap=1, text=words,
-        texttemplate="%{text}", textfont={"size": 10}, colorscale=SCALE if is_share else AROUND_ZERO, hoverongaps=False,
-        hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>", colorbar={"thickness": 12},
-    ))  # fmt: skip
+    drawn.add_trace(
+        go.Heatmap(
+            x=names,
+            y=names,
+            z=[list(row) for row in cells],
+            zmin=0 if is_share else -1,
+            zmax=1,
+            xgap=1,
+            ygap=1,
+            text=words,
+            texttemplate="%{text}",
+            textfont={"size": 10},
+            colorscale=SCALE if is_share else AROUND_ZERO,
+            hoverongaps=False,
+            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+            colorbar={"thickness": 12},
+        )
+    )
     drawn.update_xaxes(showgrid=False, tickangle=-45, type="category")
     drawn.update_yaxes(showgrid=False, autorange="reversed", type="category")
     return drawn.update_layout(height=190 + 28 * len(names), margin={"t": 60})

@@ -27,28 +27,42 @@ def curve_comparison(
     Args:
         lines: name -> Reports in any order; those without accuracy or amount are left out.
         current: the user's own recipe, a star.
-        controls: names of lines that are drawn dashed with open symbols; they follow the lines that they control, in order.
+        controls: names of lines that are drawn dashed with open symbols; they follow the lines that they
+            control, in order.
         stale: the lines are of another question and are drawn grey.
     """
     what, unit, _ = AXES[axis]
     title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
-    drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)")
+    drawn = figure(
+        title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
+    )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
     # below, because many lines make many rows
     drawn.update_layout(legend={"y": -0.24, "yanchor": "top"}, margin={"t": 60}, height=HEIGHT)
     own = [name for name in lines if name not in controls]
     for names, is_control in ((own, False), ([name for name in lines if name in controls], True)):
         for place, name in enumerate(names):
-            points = sorted((p for r in lines[name] if (p := point(r.pruned, r.baseline, axis))), key=lambda p: p.left)
+            points = sorted(
+                (p for r in lines[name] if (p := point(r.pruned, r.baseline, axis))), key=lambda p: p.left
+            )
             if points:
                 colour = STALE if stale else COLOURS[place % len(COLOURS)]
                 symbol = SYMBOLS[place % len(SYMBOLS)] + ("-open" if is_control else "")
                 dash = "dot" if is_control else "solid"
                 drawn.add_trace(trace(points, text(name), unit, colour, symbol, 7, "lines+markers", dash))
-    reference = next((r.baseline for reports in ([current] if current else [], *lines.values()) for r in reports), None)
+    reference = next(
+        (r.baseline for reports in ([current] if current else [], *lines.values()) for r in reports), None
+    )
     for measured, base, name, colour, symbol, size in (
         (reference, reference, "dense model", DENSE, "diamond", 11),
-        (current.pruned if current else None, current.baseline if current else None, "your recipe", AFTER, "star", 16),
+        (
+            current.pruned if current else None,
+            current.baseline if current else None,
+            "your recipe",
+            AFTER,
+            "star",
+            16,
+        ),
     ):
         found = point(measured, base, axis) if measured and base else None
         if found:

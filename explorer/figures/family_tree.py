@@ -8,8 +8,11 @@ from ..comparison import Branch
 from .style import CLEAR, DENSE, KEPT, REMOVED, figure, nothing, text
 
 ROW = 30  # pixels
-VERDICTS = {"different": (REMOVED, "worse or better beyond noise"), "equivalent": (KEPT, "as accurate as dense, within a point"),
-            "undecided": (DENSE, "not known yet")}  # fmt: skip
+VERDICTS = {
+    "different": (REMOVED, "worse or better beyond noise"),
+    "equivalent": (KEPT, "as accurate as dense, within a point"),
+    "undecided": (DENSE, "not known yet"),
+}
 ROOM = 6.0  # steps to the right of the deepest run, for its words
 
 
@@ -50,21 +53,36 @@ def _lines(tree: Sequence[Branch]) -> go.Scatter:
             above = tree[branch.parent].depth
             x += [above, above, branch.depth, None]
             y += [branch.parent, row, row, None]
-    return go.Scatter(x=x, y=y, mode="lines", line={"color": DENSE, "width": 1}, hoverinfo="skip", showlegend=False)
+    return go.Scatter(
+        x=x, y=y, mode="lines", line={"color": DENSE, "width": 1}, hoverinfo="skip", showlegend=False
+    )
 
 
-def _dots(tree: Sequence[Branch], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str) -> go.Scatter:
+def _dots(
+    tree: Sequence[Branch], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str
+) -> go.Scatter:
     told = [text(names[tree[row].run.name]) for row in rows]
     notes = [[text(tree[row].run.note) or "no note"] for row in rows]
     return go.Scatter(
-        x=[tree[row].depth for row in rows], y=list(rows), mode="markers+text", text=[f"  {name}" for name in told],
-        textposition="middle right", marker={"color": colour, "size": 11}, name=words, cliponaxis=False,
-        customdata=notes, hovertemplate="%{text}<br>%{customdata[0]}<extra></extra>",
-    )  # fmt: skip
+        x=[tree[row].depth for row in rows],
+        y=list(rows),
+        mode="markers+text",
+        text=[f"  {name}" for name in told],
+        textposition="middle right",
+        marker={"color": colour, "size": 11},
+        name=words,
+        cliponaxis=False,
+        customdata=notes,
+        hovertemplate="%{text}<br>%{customdata[0]}<extra></extra>",
+    )
 
 
 def _rings(tree: Sequence[Branch], rows: Sequence[int]) -> go.Scatter:
     return go.Scatter(
-        x=[tree[row].depth for row in rows], y=list(rows), mode="markers", hoverinfo="skip", name="side by side",
+        x=[tree[row].depth for row in rows],
+        y=list(rows),
+        mode="markers",
+        hoverinfo="skip",
+        name="side by side",
         marker={"symbol": "circle", "size": 19, "color": CLEAR, "line": {"width": 2, "color": DENSE}},
-    )  # fmt: skip
+    )

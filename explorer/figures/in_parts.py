@@ -12,10 +12,16 @@ def empty() -> go.Figure:
 
 
 def in_parts(figure: go.Figure) -> dict[str, Any]:
-    """A figure as the element takes it: layout, number of traces, and each trace, with five digits of every number."""
+    """A figure as the element takes it: layout, number of traces, and each trace, with five digits of every
+    number.
+    """
     plain = _rounded(json.loads(figure.to_json()))
     traces = {f"trace {place}": trace for place, trace in enumerate(plain["data"])}
-    return {"layout": {key: value for key, value in plain["layout"].items() if key != "template"}, "count": len(traces), **traces}
+    return {
+        "layout": {key: value for key, value in plain["layout"].items() if key != "template"},
+        "count": len(traces),
+        **traces,
+    }
 
 
 def _rounded(value: Any) -> Any:

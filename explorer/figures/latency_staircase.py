@@ -1,4 +1,6 @@
-"""A staircase -> milliseconds against the units that are kept, with spread, and the widths on the fast edge of a step."""
+"""A staircase -> milliseconds against the units that are kept, with spread, and the widths on the fast edge
+of a step.
+"""
 
 import plotly.graph_objects as go
 
@@ -33,19 +35,40 @@ def latency_staircase(found: Staircase | None, chosen: float | None = None) -> g
     return drawn
 
 
-def _trace(steps: tuple[Step, ...] | list[Step], name: str, colour: str, symbol: str, mode: str, size: int = 7) -> go.Scatter:
+def _trace(
+    steps: tuple[Step, ...] | list[Step], name: str, colour: str, symbol: str, mode: str, size: int = 7
+) -> go.Scatter:
     times = [step.latency_ms for step in steps]
     bars = {
-        "array": [t["p90"] - t["median"] for t in times], "arrayminus": [t["median"] - t["p10"] for t in times],
-        "thickness": 1, "visible": mode != "markers",
-    }  # fmt: skip
+        "array": [t["p90"] - t["median"] for t in times],
+        "arrayminus": [t["median"] - t["p10"] for t in times],
+        "thickness": 1,
+        "visible": mode != "markers",
+    }
     return go.Scatter(
-        x=[step.kept for step in steps], y=[t["median"] for t in times], error_y=bars, name=name, mode=mode,
-        customdata=[[100 * s.ratio, s.speed_up.ratio, s.speed_up.low, s.speed_up.high, s.answer, s.latency_ms["p10"],
-                     s.latency_ms["p90"]] for s in steps],
+        x=[step.kept for step in steps],
+        y=[t["median"] for t in times],
+        error_y=bars,
+        name=name,
+        mode=mode,
+        customdata=[
+            [
+                100 * s.ratio,
+                s.speed_up.ratio,
+                s.speed_up.low,
+                s.speed_up.high,
+                s.answer,
+                s.latency_ms["p10"],
+                s.latency_ms["p90"],
+            ]
+            for s in steps
+        ],
         hovertemplate=(
-            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms (%{customdata[5]:.2f} to %{customdata[6]:.2f})<br>"
-            "%{customdata[1]:.2f} times as fast (%{customdata[2]:.2f} to %{customdata[3]:.2f})<br>Faster here? %{customdata[4]}"
+            "%{x} kept (%{customdata[0]:.0f} % removed): %{y:.2f} ms (%{customdata[5]:.2f} to "
+            "%{customdata[6]:.2f})<br>"
+            "%{customdata[1]:.2f} times as fast (%{customdata[2]:.2f} to %{customdata[3]:.2f})<br>Faster "
+            "here? %{customdata[4]}"
         ),
-        marker={"color": colour, "symbol": symbol, "size": size}, line={"color": colour, "shape": "vh"},
-    )  # fmt: skip
+        marker={"color": colour, "symbol": symbol, "size": size},
+        line={"color": colour, "shape": "vh"},
+    )

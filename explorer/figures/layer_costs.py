@@ -14,13 +14,25 @@ ROOM = 1.3  # rows of usual height that one of three bars takes
 
 
 def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
-    """Horizontal bars, one row a layer: parameters on the left, MACs on the right; norms, which cost little, are left out."""
+    """Horizontal bars, one row a layer: parameters on the left, MACs on the right; norms, which cost little,
+    are left out.
+    """
     layers, left_out = shown_layers(outcomes)
     drawn = figure(
-        "Where parameters and multiply-adds are, before and after", LABELS["params"], LABELS["layer"],
-        height=tall(ROOM * len(layers)), barmode="group", xaxis={"domain": LEFT},
-        xaxis2={"domain": RIGHT, "title": {"text": LABELS["macs"]}, "anchor": "y", "gridcolor": GRID, "zeroline": False},
-    )  # fmt: skip
+        "Where parameters and multiply-adds are, before and after",
+        LABELS["params"],
+        LABELS["layer"],
+        height=tall(ROOM * len(layers)),
+        barmode="group",
+        xaxis={"domain": LEFT},
+        xaxis2={
+            "domain": RIGHT,
+            "title": {"text": LABELS["macs"]},
+            "anchor": "y",
+            "gridcolor": GRID,
+            "zeroline": False,
+        },
+    )
     drawn.update_xaxes(tickformat="~s")
     drawn.update_yaxes(autorange="reversed", type="category")
     if not layers:
@@ -29,10 +41,12 @@ def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
     names = [text(layer.name) for layer in layers]
     zeros = any(layer.nonzero_params != layer.pruned_params for layer in layers)
     for field, panel, name, colour in (
-        ("params", "x", "before", DENSE), ("pruned_params", "x", "after", KEPT),
+        ("params", "x", "before", DENSE),
+        ("pruned_params", "x", "after", KEPT),
         *([("nonzero_params", "x", "after, not zero", AFTER)] if zeros else []),
-        ("macs", "x2", "before", DENSE), ("pruned_macs", "x2", "after", KEPT),
-    ):  # fmt: skip
+        ("macs", "x2", "before", DENSE),
+        ("pruned_macs", "x2", "after", KEPT),
+    ):
         drawn.add_trace(_bars(names, [getattr(layer, field) for layer in layers], name, colour, panel))
     return drawn
 
@@ -46,12 +60,21 @@ def shown_layers(outcomes: Sequence[LayerOutcome]) -> tuple[list[LayerOutcome], 
     if not layers or len(layers) == sum(1 for outcome in outcomes if outcome.params):
         return layers, ""
     share = f"{100 * sum(layer.params for layer in layers) / whole:.1f} % of the parameters"
-    words = "the norms are left out" if len(layers) == len(costly) else f"the {SHOWN} largest of {len(costly):,}"
+    words = (
+        "the norms are left out" if len(layers) == len(costly) else f"the {SHOWN} largest of {len(costly):,}"
+    )
     return layers, f"{words}; shown: {share}"
 
 
 def _bars(names: list[str], amounts: list[int], name: str, colour: str, panel: str) -> go.Bar:
     return go.Bar(
-        x=amounts, y=names, xaxis=panel, orientation="h", name=name, legendgroup=name, showlegend=panel == "x",
-        marker={"color": colour, "line": {"width": 0}}, hovertemplate=f"%{{y}}, {name}: %{{x:,}}<extra></extra>",
-    )  # fmt: skip
+        x=amounts,
+        y=names,
+        xaxis=panel,
+        orientation="h",
+        name=name,
+        legendgroup=name,
+        showlegend=panel == "x",
+        marker={"color": colour, "line": {"width": 0}},
+        hovertemplate=f"%{{y}}, {name}: %{{x:,}}<extra></extra>",
+    )

@@ -10,7 +10,13 @@ from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
     """Bars of the kept weights with the removed ones on top, in the bins of the histogram."""
-    drawn = figure(f"Weights of {text(layer)} by magnitude", LABELS["magnitude"], "Weights in the bin", barmode="stack", bargap=0)
+    drawn = figure(
+        f"Weights of {text(layer)} by magnitude",
+        LABELS["magnitude"],
+        "Weights in the bin",
+        barmode="stack",
+        bargap=0,
+    )
     found = next((found for found in histogram.layers if found.layer == layer), None)
     if found is None or not sum(found.counts):
         return nothing(drawn)
@@ -21,16 +27,30 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
         if heights.any():
             drawn.add_trace(_bars(edges, heights, name, colour))
     if found.threshold is not None:
-        # a log axis wants shapes in the data's own units, but annotations as powers of ten: the label goes into the legend
+        # a log axis wants shapes in the data's own units, but annotations as powers of ten: the label goes
+        # into the legend
         drawn.add_shape(
-            type="line", x0=found.threshold, x1=found.threshold, y0=0, y1=1, yref="paper", name="largest weight removed",
-            showlegend=True, line={"color": REMOVED, "dash": "dash", "width": 2},
-        )  # fmt: skip
+            type="line",
+            x0=found.threshold,
+            x1=found.threshold,
+            y0=0,
+            y1=1,
+            yref="paper",
+            name="largest weight removed",
+            showlegend=True,
+            line={"color": REMOVED, "dash": "dash", "width": 2},
+        )
     return drawn if found.threshold is not None or removed.any() else without_legend(drawn)
 
 
 def _bars(edges: np.ndarray, heights: np.ndarray, name: str, colour: str) -> go.Bar:
     return go.Bar(
-        x=edges[:-1], width=np.diff(edges), offset=0, y=heights, name=name, marker={"color": colour, "line": {"width": 0}},
-        customdata=edges[1:], hovertemplate=f"%{{y:,}} {name}, |w| from %{{x:.3g}} to %{{customdata:.3g}}<extra></extra>",
-    )  # fmt: skip
+        x=edges[:-1],
+        width=np.diff(edges),
+        offset=0,
+        y=heights,
+        name=name,
+        marker={"color": colour, "line": {"width": 0}},
+        customdata=edges[1:],
+        hovertemplate=f"%{{y:,}} {name}, |w| from %{{x:.3g}} to %{{customdata:.3g}}<extra></extra>",
+    )

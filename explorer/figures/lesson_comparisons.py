@@ -29,9 +29,15 @@ def lesson_agreement(found: Sequence[Found]) -> go.Figure:
 
 def _row(rows: Sequence[Found], said: str) -> go.Scatter:
     return go.Scatter(
-        x=[100 * one.estimate for one in rows], y=[f"{text(one.case.name)}, {100 * one.x:g} %" for one in rows], mode="markers",
-        name=NAMES[said], marker={"color": COLOURS[said], "symbol": SYMBOLS[said], "size": 12},
+        x=[100 * one.estimate for one in rows],
+        y=[f"{text(one.case.name)}, {100 * one.x:g} %" for one in rows],
+        mode="markers",
+        name=NAMES[said],
+        marker={"color": COLOURS[said], "symbol": SYMBOLS[said], "size": 12},
         hovertemplate="%{y}: %{x:.1f} % equal answers",
-        error_x={"array": [100 * (min(one.high, 1.0) - one.estimate) for one in rows],
-                 "arrayminus": [100 * (one.estimate - one.low) for one in rows], "thickness": 1.5},
-    )  # fmt: skip
+        error_x={
+            "array": [100 * (min(one.high, 1.0) - one.estimate) for one in rows],
+            "arrayminus": [100 * (one.estimate - one.low) for one in rows],
+            "thickness": 1.5,
+        },
+    )

@@ -12,7 +12,9 @@ SHOWN = {"params": KEPT, "nonzero_params": REMOVED, "macs": AFTER}
 
 def lesson_costs(experiment: Experiment, evidence: Evidence | None, x: float) -> go.Figure:
     """Bars for each arm at x."""
-    drawn = figure(f"What is left at {100 * x:g} %", "Left (% of the dense model)", "", barmode="group", height=360)
+    drawn = figure(
+        f"What is left at {100 * x:g} %", "Left (% of the dense model)", "", barmode="group", height=360
+    )
     drawn.update_xaxes(ticksuffix=" %", range=[0, 108])
     drawn.update_yaxes(autorange="reversed", type="category")
     arms = [arm for arm in experiment.arms if evidence and evidence.at(arm.name, x)]
@@ -24,9 +26,16 @@ def lesson_costs(experiment: Experiment, evidence: Evidence | None, x: float) ->
             if own is not None and whole:
                 rows.append((text(arm.label), 100 * own / whole, own))
         if rows:
-            drawn.add_trace(go.Bar(
-                y=[label for label, _, _ in rows], x=[share for _, share, _ in rows], customdata=[own for _, _, own in rows],
-                orientation="h", name=LABELS[quantity], marker_color=colour, texttemplate="%{x:.0f} %",
-                hovertemplate="%{y}: %{customdata:,}, %{x:.1f} % of the dense model",
-            ))  # fmt: skip
+            drawn.add_trace(
+                go.Bar(
+                    y=[label for label, _, _ in rows],
+                    x=[share for _, share, _ in rows],
+                    customdata=[own for _, _, own in rows],
+                    orientation="h",
+                    name=LABELS[quantity],
+                    marker_color=colour,
+                    texttemplate="%{x:.0f} %",
+                    hovertemplate="%{y}: %{customdata:,}, %{x:.1f} % of the dense model",
+                )
+            )
     return drawn if drawn.data else nothing(drawn)

@@ -1,4 +1,6 @@
-"""Evidence -> accuracy of each arm at each x with its interval, the learner's prediction, and figures of others."""
+"""Evidence -> accuracy of each arm at each x with its interval, the learner's prediction, and figures of
+others.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +14,10 @@ from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE, "#2f8f8f")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "hexagon")
 GUESS = "#c8641e"
-HOVER = "%{x:.0f} % removed: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} pictures"
+HOVER = (
+    "%{x:.0f} % removed: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} "
+    "pictures"
+)
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "longdashdot")
 
 
@@ -39,42 +44,76 @@ def lesson_curve(
         drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", DENSE, "diamond", "markers"))
     if guess:
         xs = sorted(guess)
-        drawn.add_trace(_line(xs, [guess[x] for x in xs], "your prediction", GUESS, "circle-open", "lines+markers", dash="dash"))
+        drawn.add_trace(
+            _line(
+                xs,
+                [guess[x] for x in xs],
+                "your prediction",
+                GUESS,
+                "circle-open",
+                "lines+markers",
+                dash="dash",
+            )
+        )
     for other in published:
         if other.x:
-            drawn.add_trace(_line(other.x, other.accuracy, other.name, STALE, "x-thin-open", "lines+markers", dash="dot"))
+            drawn.add_trace(
+                _line(other.x, other.accuracy, other.name, STALE, "x-thin-open", "lines+markers", dash="dot")
+            )
     # under the plot, since long names side by side would run into the title where the page is narrow
-    drawn.update_layout(legend={"y": -0.28, "yanchor": "top"}, height=400 + 22 * len(drawn.data), margin={"t": 60})
+    drawn.update_layout(
+        legend={"y": -0.28, "yanchor": "top"}, height=400 + 22 * len(drawn.data), margin={"t": 60}
+    )
     return drawn if drawn.data else nothing(drawn)
 
 
 def _end(experiment: Experiment, published: Sequence[Published]) -> float:
     """A little beyond the last point, so that small cuts are not crowded at the left."""
-    xs = [x for arm in experiment.arms for x in experiment.points_of(arm)] + [x for other in published for x in other.x]
+    xs = [x for arm in experiment.arms for x in experiment.points_of(arm)] + [
+        x for other in published for x in other.x
+    ]
     return min(100.0, 100 * max(xs) + 5)
 
 
 def _measured(points: Sequence[Point], label: str, place: int) -> go.Scatter:
-    rows = [(p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0) for p in points]
+    rows = [
+        (p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0)
+        for p in points
+    ]
     colour = COLOURS[place % len(COLOURS)]
     return go.Scatter(
         x=[100 * p.x for p, *_ in rows],
         y=[100 * accuracy for _, accuracy, _, _ in rows],
-        error_y={"array": [100 * (high - accuracy) for _, accuracy, _, high in rows],
-                 "arrayminus": [100 * (accuracy - low) for _, accuracy, low, _ in rows], "thickness": 1},
+        error_y={
+            "array": [100 * (high - accuracy) for _, accuracy, _, high in rows],
+            "arrayminus": [100 * (accuracy - low) for _, accuracy, low, _ in rows],
+            "thickness": 1,
+        },
         customdata=[[100 * low, 100 * high, p.measured.samples] for p, _, low, high in rows],
         hovertemplate=HOVER,
-        name=f"measured: {text(label)}", mode="lines+markers",
+        name=f"measured: {text(label)}",
+        mode="lines+markers",
         marker={"color": colour, "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 9},
         line={"color": colour, "dash": DASHES[place % len(DASHES)]},
-    )  # fmt: skip
+    )
 
 
 def _line(
-    x: Sequence[float], y: Sequence[float], name: str, colour: str, symbol: str, mode: str, *, dash: str = "solid"
+    x: Sequence[float],
+    y: Sequence[float],
+    name: str,
+    colour: str,
+    symbol: str,
+    mode: str,
+    *,
+    dash: str = "solid",
 ) -> go.Scatter:
     return go.Scatter(
-        x=[100 * value for value in x], y=[100 * value for value in y], name=text(name), mode=mode,
-        hovertemplate="%{x:.1f} %: %{y:.1f} %", marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2}},
+        x=[100 * value for value in x],
+        y=[100 * value for value in y],
+        name=text(name),
+        mode=mode,
+        hovertemplate="%{x:.1f} %: %{y:.1f} %",
+        marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2}},
         line={"color": colour, "dash": dash},
-    )  # fmt: skip
+    )

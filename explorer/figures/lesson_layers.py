@@ -18,8 +18,15 @@ def lesson_layers(weights: Mapping[str, int]) -> go.Figure:
     drawn.update_yaxes(autorange="reversed", type="category", automargin=True)
     if not total:
         return nothing(drawn)
-    return drawn.add_trace(go.Bar(
-        x=list(weights.values()), y=names, orientation="h", marker_color=KEPT, showlegend=False,
-        text=[f"{100 * count / total:.0f} %" for count in weights.values()], textposition="auto",
-        hovertemplate="%{y}: %{x:,} weights, %{text} of all<extra></extra>",
-    ))  # fmt: skip
+    return drawn.add_trace(
+        go.Bar(
+            x=list(weights.values()),
+            y=names,
+            orientation="h",
+            marker_color=KEPT,
+            showlegend=False,
+            text=[f"{100 * count / total:.0f} %" for count in weights.values()],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,} weights, %{text} of all<extra></extra>",
+        )
+    )

@@ -1,4 +1,6 @@
-"""WeightHistogram -> how many weights of the whole network are how large, and where cuts of 10, 50 and 90 % would fall."""
+"""WeightHistogram -> how many weights of the whole network are how large, and where cuts of 10, 50 and 90 %
+would fall.
+"""
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -15,18 +17,28 @@ CUTS = (0.1, 0.5, 0.9)
 def lesson_magnitudes(histogram: WeightHistogram) -> go.Figure:
     """Bars of all layers together, with a line at the largest weight that each cut removes."""
     drawn = figure("How large the weights of this network are", LABELS["magnitude"], "Weights", height=380)
-    counts = [sum(layer.counts[place] for layer in histogram.layers) for place in range(len(histogram.edges) - 1)]
+    counts = [
+        sum(layer.counts[place] for layer in histogram.layers) for place in range(len(histogram.edges) - 1)
+    ]
     if not sum(counts):
         return nothing(drawn)
     edges = histogram.edges
-    drawn.add_trace(go.Bar(
-        x=[(low + high) / 2 for low, high in pairwise(edges)], y=counts, marker_color=KEPT, showlegend=False,
-        width=[high - low for low, high in pairwise(edges)],
-        hovertemplate="%{y:,} weights of about %{x:.2g}<extra></extra>",
-    ))  # fmt: skip
+    drawn.add_trace(
+        go.Bar(
+            x=[(low + high) / 2 for low, high in pairwise(edges)],
+            y=counts,
+            marker_color=KEPT,
+            showlegend=False,
+            width=[high - low for low, high in pairwise(edges)],
+            hovertemplate="%{y:,} weights of about %{x:.2g}<extra></extra>",
+        )
+    )
     for cut in CUTS:
-        drawn.add_vline(x=threshold(counts, edges, cut), line={"color": REMOVED, "dash": "dash", "width": 2},
-                        annotation={"text": f"{100 * cut:g} %", "yref": "paper", "y": 1.06, "showarrow": False})  # fmt: skip
+        drawn.add_vline(
+            x=threshold(counts, edges, cut),
+            line={"color": REMOVED, "dash": "dash", "width": 2},
+            annotation={"text": f"{100 * cut:g} %", "yref": "paper", "y": 1.06, "showarrow": False},
+        )
     return drawn
 
 

@@ -10,11 +10,15 @@ from .style import CLEAR, text
 
 
 def lesson_spread(experiment: Experiment, evidence: Evidence) -> go.Figure:
-    """Columns of shares for each arm that was trained under a penalty, on one scale; weights at zero count in the lowest bin."""
+    """Columns of shares for each arm that was trained under a penalty, on one scale; weights at zero count in
+    the lowest bin.
+    """
     first = {arm.label: evidence.of(arm.name)[0].spread for arm in experiment.arms if evidence.of(arm.name)}
     counted = {label: spread for label, spread in first.items() if spread}
     rows = max(1, len(counted))
-    drawn = make_subplots(rows, 1, subplot_titles=[text(label) for label in counted], vertical_spacing=0.12, shared_xaxes="all")
+    drawn = make_subplots(
+        rows, 1, subplot_titles=[text(label) for label in counted], vertical_spacing=0.12, shared_xaxes="all"
+    )
     for row, spread in enumerate(counted.values(), 1):
         drawn.add_trace(columns(range(len(spread)), spread), row, 1)
         drawn.update_traces(showscale=row == 1, row=row, col=1)
@@ -25,7 +29,11 @@ def lesson_spread(experiment: Experiment, evidence: Evidence) -> go.Figure:
         drawn.update_traces(zmax=highest)
     drawn.update_xaxes(title_text="Epochs trained; what is zero lies in the lowest line", row=rows, col=1)
     drawn.update_layout(
-        template="none", paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, height=120 + 190 * rows, margin={"t": 90, "r": 20},
+        template="none",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        height=120 + 190 * rows,
+        margin={"t": 90, "r": 20},
         title={"text": "How the sizes of all weights part before the cut"},
-    )  # fmt: skip
+    )
     return drawn.update_xaxes(showgrid=False, zeroline=False).update_yaxes(showgrid=False, zeroline=False)

@@ -1,4 +1,6 @@
-"""Evidence -> milliseconds of a batch, dense and pruned measured in turn: medians, and where 8 of 10 runs lie."""
+"""Evidence -> milliseconds of a batch, dense and pruned measured in turn: medians, and where 8 of 10 runs
+lie.
+"""
 
 import plotly.graph_objects as go
 
@@ -16,16 +18,29 @@ def lesson_times(experiment: Experiment, evidence: Evidence | None) -> go.Figure
     drawn.update_xaxes(rangemode="tozero")
     drawn.update_yaxes(autorange="reversed", type="category")
     for place, batch in enumerate(experiment.batches):
-        timed = [(key, summary(times)) for key, times in (evidence.times.items() if evidence else ()) if key[2] == batch]
+        timed = [
+            (key, summary(times))
+            for key, times in (evidence.times.items() if evidence else ())
+            if key[2] == batch
+        ]
         rows = [(_label(experiment, arm, x), found) for (arm, x, _), found in timed]
         if rows:
-            drawn.add_trace(go.Bar(
-                y=[label for label, _ in rows], x=[found["median"] for _, found in rows], orientation="h",
-                name=f"batch of {batch}", marker_color=COLOURS[place], hovertemplate="%{y}: %{x:.3g} ms", error_x={
-                    "array": [found["p90"] - found["median"] for _, found in rows],
-                    "arrayminus": [found["median"] - found["p10"] for _, found in rows], "thickness": 1.5, "color": STALE,
-                },
-            ))  # fmt: skip
+            drawn.add_trace(
+                go.Bar(
+                    y=[label for label, _ in rows],
+                    x=[found["median"] for _, found in rows],
+                    orientation="h",
+                    name=f"batch of {batch}",
+                    marker_color=COLOURS[place],
+                    hovertemplate="%{y}: %{x:.3g} ms",
+                    error_x={
+                        "array": [found["p90"] - found["median"] for _, found in rows],
+                        "arrayminus": [found["median"] - found["p10"] for _, found in rows],
+                        "thickness": 1.5,
+                        "color": STALE,
+                    },
+                )
+            )
     return drawn if drawn.data else nothing(drawn)
 
 

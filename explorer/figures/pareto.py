@@ -40,25 +40,36 @@ def pareto(points: Sequence[Point], cost: Cost, chosen: Sequence[str] = ()) -> g
 
 def _line(front: Sequence[Point]) -> go.Scatter:
     return go.Scatter(
-        x=[p.cost for p in front], y=[100 * p.accuracy for p in front], mode="lines", hoverinfo="skip", showlegend=False,
+        x=[p.cost for p in front],
+        y=[100 * p.accuracy for p in front],
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
         line={"color": KEPT, "width": 1.5, "dash": "dot", "shape": "hv"},
-    )  # fmt: skip
+    )
 
 
 def _dots(points: Sequence[Point], standing: Standing, label: str) -> go.Scatter:
     name, colour, symbol = LOOKS[standing]
     symbols = _symbols(points) if standing == "front" else symbol
     return go.Scatter(
-        x=[p.cost for p in points], y=[100 * p.accuracy for p in points], mode="markers", name=name,
-        error_y={"array": [100 * (p.high - p.accuracy) for p in points],
-                 "arrayminus": [100 * (p.accuracy - p.low) for p in points], "thickness": 1, "width": 3},
+        x=[p.cost for p in points],
+        y=[100 * p.accuracy for p in points],
+        mode="markers",
+        name=name,
+        error_y={
+            "array": [100 * (p.high - p.accuracy) for p in points],
+            "arrayminus": [100 * (p.accuracy - p.low) for p in points],
+            "thickness": 1,
+            "width": 3,
+        },
         marker={"color": colour, "size": 10, "symbol": symbols, "line": {"width": 1.5}},
         customdata=[[text(p.name), 100 * p.low, 100 * p.high, p.samples] for p in points],
         hovertemplate=(
-            "%{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), %{customdata[3]:,} samples<br>"
-            + label + ": %{x:,}<extra></extra>"
+            "%{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
+            "%{customdata[3]:,} samples<br>" + label + ": %{x:,}<extra></extra>"
         ),
-    )  # fmt: skip
+    )
 
 
 def _symbols(points: Sequence[Point]) -> list[str]:
@@ -68,6 +79,10 @@ def _symbols(points: Sequence[Point]) -> list[str]:
 
 def _rings(points: Sequence[Point]) -> go.Scatter:
     return go.Scatter(
-        x=[p.cost for p in points], y=[100 * p.accuracy for p in points], mode="markers", name="side by side", hoverinfo="skip",
+        x=[p.cost for p in points],
+        y=[100 * p.accuracy for p in points],
+        mode="markers",
+        name="side by side",
+        hoverinfo="skip",
         marker={"symbol": "circle-open", "size": 20, "color": DENSE, "line": {"width": 2}},
-    )  # fmt: skip
+    )

@@ -1,4 +1,6 @@
-"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and where pruning made it fall."""
+"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and where pruning made it
+fall.
+"""
 
 import plotly.graph_objects as go
 
@@ -17,7 +19,9 @@ def recovery_accuracy(found: Recovery | None) -> go.Figure:
         return nothing(drawn)
     _dense(drawn, found)
     for number, seed in enumerate(dict.fromkeys(point.seed for point in found.epochs)):
-        points = [point for point in found.epochs if point.seed == seed and point.measurement.accuracy is not None]
+        points = [
+            point for point in found.epochs if point.seed == seed and point.measurement.accuracy is not None
+        ]
         drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)]))
     return drawn
 
@@ -27,12 +31,20 @@ def _dense(drawn: go.Figure, found: Recovery) -> None:
     base = found.baseline
     if base.accuracy is None or base.accuracy_low is None or base.accuracy_high is None:
         return
-    drawn.add_hrect(100 * base.accuracy_low, 100 * base.accuracy_high, fillcolor=DENSE, opacity=0.15, line_width=0)
+    drawn.add_hrect(
+        100 * base.accuracy_low, 100 * base.accuracy_high, fillcolor=DENSE, opacity=0.15, line_width=0
+    )
     ends = [0, max(1, found.plan.trained_epochs)]
-    drawn.add_trace(go.Scatter(
-        x=ends, y=[100 * base.accuracy] * 2, mode="lines", name="dense model", line={"color": DENSE, "dash": "dash"},
-        hovertemplate="dense: %{y:.1f} %<extra></extra>",
-    ))  # fmt: skip
+    drawn.add_trace(
+        go.Scatter(
+            x=ends,
+            y=[100 * base.accuracy] * 2,
+            mode="lines",
+            name="dense model",
+            line={"color": DENSE, "dash": "dash"},
+            hovertemplate="dense: %{y:.1f} %<extra></extra>",
+        )
+    )
 
 
 def _line(points: list[EpochPoint], name: str, colour: str) -> go.Scatter:
@@ -40,12 +52,26 @@ def _line(points: list[EpochPoint], name: str, colour: str) -> go.Scatter:
     values = [100 * (m.accuracy or 0.0) for m in measured]
     reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for m in measured]
     return go.Scatter(
-        x=[point.epoch for point in points], y=values, mode="lines+markers", name=name,
-        error_y={"array": [high - y for (_, high), y in zip(reach, values, strict=True)],
-                 "arrayminus": [y - low for (low, _), y in zip(reach, values, strict=True)], "thickness": 1},
-        customdata=[[text(p.phase), *r, m.samples, 100 * p.kept] for p, r, m in zip(points, reach, measured, strict=True)],
-        hovertemplate="epoch %{x}, %{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
-                      "%{customdata[3]:,} samples<br>%{customdata[4]:.1f} % of the parameters left<extra></extra>",
-        marker={"color": colour, "size": 7, "symbol": ["circle" if p.pruned else "circle-open" for p in points]},
+        x=[point.epoch for point in points],
+        y=values,
+        mode="lines+markers",
+        name=name,
+        error_y={
+            "array": [high - y for (_, high), y in zip(reach, values, strict=True)],
+            "arrayminus": [y - low for (low, _), y in zip(reach, values, strict=True)],
+            "thickness": 1,
+        },
+        customdata=[
+            [text(p.phase), *r, m.samples, 100 * p.kept]
+            for p, r, m in zip(points, reach, measured, strict=True)
+        ],
+        hovertemplate="epoch %{x}, %{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to "
+        "%{customdata[2]:.1f}), "
+        "%{customdata[3]:,} samples<br>%{customdata[4]:.1f} % of the parameters left<extra></extra>",
+        marker={
+            "color": colour,
+            "size": 7,
+            "symbol": ["circle" if p.pruned else "circle-open" for p in points],
+        },
         line={"color": colour},
-    )  # fmt: skip
+    )

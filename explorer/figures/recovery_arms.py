@@ -1,4 +1,6 @@
-"""Recovery -> dense, one-shot, recalibrated and recovered models on one axis of accuracy, each with its interval."""
+"""Recovery -> dense, one-shot, recalibrated and recovered models on one axis of accuracy, each with its
+interval.
+"""
 
 from collections.abc import Sequence
 
@@ -19,8 +21,12 @@ def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]
         fair: controls that were trained as long, by name, at the bottom.
     """
     rows = [*_rows(found), *((name, measured, CONTROL) for name, measured in fair)] if found else []
-    drawn = figure("What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False)
-    drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(autorange="reversed", type="category")
+    drawn = figure(
+        "What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False
+    )
+    drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(
+        autorange="reversed", type="category"
+    )
     if found is None or not rows:
         return nothing(drawn)
     low, high = found.baseline.accuracy_low, found.baseline.accuracy_high
@@ -32,7 +38,10 @@ def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]
 def _rows(found: Recovery) -> list[tuple[str, Measurement, str]]:
     """Name, measurement, colour."""
     colours = {found.one_shot.name: REMOVED} | ({found.recalibrated.name: KEPT} if found.recalibrated else {})
-    rows = [("dense", found.baseline, DENSE), *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in found.arms)]
+    rows = [
+        ("dense", found.baseline, DENSE),
+        *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in found.arms),
+    ]
     return [row for row in rows if row[1].accuracy is not None]
 
 
@@ -40,12 +49,21 @@ def _dots(rows: list[tuple[str, Measurement, str]]) -> go.Scatter:
     values = [100 * (m.accuracy or 0.0) for _, m, _ in rows]
     reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for _, m, _ in rows]
     return go.Scatter(
-        x=values, y=[text(name) for name, _, _ in rows], mode="markers+text", cliponaxis=False,
-        text=[f"{value:.1f}" for value in values], textposition="top center",
-        error_x={"array": [high - x for (_, high), x in zip(reach, values, strict=True)],
-                 "arrayminus": [x - low for (low, _), x in zip(reach, values, strict=True)], "thickness": 2, "color": DENSE},
+        x=values,
+        y=[text(name) for name, _, _ in rows],
+        mode="markers+text",
+        cliponaxis=False,
+        text=[f"{value:.1f}" for value in values],
+        textposition="top center",
+        error_x={
+            "array": [high - x for (_, high), x in zip(reach, values, strict=True)],
+            "arrayminus": [x - low for (low, _), x in zip(reach, values, strict=True)],
+            "thickness": 2,
+            "color": DENSE,
+        },
         marker={"color": [colour for _, _, colour in rows], "size": 12},
         customdata=[[*r, m.samples, m.loss] for r, (_, m, _) in zip(reach, rows, strict=True)],
-        hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples<br>"
-                      "loss %{customdata[3]:.3f}<extra></extra>",
-    )  # fmt: skip
+        hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} "
+        "samples<br>"
+        "loss %{customdata[3]:.3f}<extra></extra>",
+    )

@@ -8,14 +8,24 @@ from .accuracy_curve import AXES, Axis, point, trace
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing
 
 # line -> colour, symbol
-LINES = {"recovered": (AFTER, "triangle-up"), "recalibrated": (KEPT, "square"), "one-shot": (REMOVED, "circle")}
+LINES = {
+    "recovered": (AFTER, "triangle-up"),
+    "recalibrated": (KEPT, "square"),
+    "one-shot": (REMOVED, "circle"),
+}
 
 
 def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
-    """Accuracy against what is left, a line a kind of model, with 95 % intervals; the dense model is the diamond."""
+    """Accuracy against what is left, a line a kind of model, with 95 % intervals; the dense model is the
+    diamond.
+    """
     what, unit, _ = AXES[axis]
-    drawn = figure(f"What recovery gives, against {what} left", f"{what[0].upper()}{what[1:]} left (% of the dense model)",
-                   f"{LABELS['accuracy']} (%)", height=420)  # fmt: skip
+    drawn = figure(
+        f"What recovery gives, against {what} left",
+        f"{what[0].upper()}{what[1:]} left (% of the dense model)",
+        f"{LABELS['accuracy']} (%)",
+        height=420,
+    )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero").update_yaxes(rangemode="tozero")
     base = found.baseline if found else None
     if found is None or base is None:

@@ -22,16 +22,26 @@ def recovery_loss(found: Recovery | None) -> go.Figure:
 def _training(found: Recovery) -> go.Scatter:
     name = "training batches" + (" (with the teacher's share)" if found.plan.distillation_weight else "")
     return go.Scatter(
-        x=[point.epoch for point in found.losses], y=[point.loss for point in found.losses], mode="lines", name=name,
-        line={"color": DENSE, "width": 1.5}, customdata=[[100 * p.accuracy, p.learning_rate] for p in found.losses],
-        hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]:.1f} % right on augmented training samples<br>"
-                      "learning rate %{customdata[1]:.2g}<extra></extra>",
-    )  # fmt: skip
+        x=[point.epoch for point in found.losses],
+        y=[point.loss for point in found.losses],
+        mode="lines",
+        name=name,
+        line={"color": DENSE, "width": 1.5},
+        customdata=[[100 * p.accuracy, p.learning_rate] for p in found.losses],
+        hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]:.1f} % right on augmented training "
+        "samples<br>"
+        "learning rate %{customdata[1]:.2g}<extra></extra>",
+    )
 
 
 def _tuning(found: Recovery) -> go.Scatter:
     own = [point for point in found.epochs if point.seed == found.epochs[-1].seed]
     return go.Scatter(
-        x=[point.epoch for point in own], y=[point.measurement.loss for point in own], mode="lines+markers", name="tuning split",
-        line={"color": AFTER}, marker={"color": AFTER, "size": 7}, hovertemplate="epoch %{x}: %{y:.3f}<extra></extra>",
-    )  # fmt: skip
+        x=[point.epoch for point in own],
+        y=[point.measurement.loss for point in own],
+        mode="lines+markers",
+        name="tuning split",
+        line={"color": AFTER},
+        marker={"color": AFTER, "size": 7},
+        hovertemplate="epoch %{x}: %{y:.3f}<extra></extra>",
+    )

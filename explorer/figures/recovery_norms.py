@@ -1,4 +1,6 @@
-"""Recovery -> how the sizes of weights or channels are spread after each epoch of a penalty: they are seen to split."""
+"""Recovery -> how the sizes of weights or channels are spread after each epoch of a penalty: they are seen to
+split.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +12,31 @@ from ..recovery.regularisation import EDGES
 from ..recovery.values import EpochPoint, Recovery
 from .style import KEPT, figure, nothing
 
-SIZES = {"l1": "|w| of each weight", "l2": "|w| of each weight", "group_lasso": "root mean square of each output channel"}
-SHADES = [[0.0, "rgba(47, 134, 201, 0)"], [0.15, "rgba(47, 134, 201, 0.5)"], [1.0, KEPT]]  # from the page's background on
+SIZES = {
+    "l1": "|w| of each weight",
+    "l2": "|w| of each weight",
+    "group_lasso": "root mean square of each output channel",
+}
+SHADES = [
+    [0.0, "rgba(47, 134, 201, 0)"],
+    [0.15, "rgba(47, 134, 201, 0.5)"],
+    [1.0, KEPT],
+]  # from the page's background on
 
 
 def recovery_norms(found: Recovery | None) -> go.Figure:
     """A column an epoch, a row a bin of sizes on a log scale; the shade is the share of the column."""
     own = _of_one_seed(found.epochs) if found else []
     title = SIZES[found.plan.penalty] if found else "Size"
-    drawn = figure("How the sizes split under the penalty", "Epochs trained", f"{title}, log scale", height=380)
+    drawn = figure(
+        "How the sizes split under the penalty", "Epochs trained", f"{title}, log scale", height=380
+    )
     if not own:
         return nothing(drawn)
     counts = [point.norms for point in own]
-    drawn.update_layout(margin_t=60).update_yaxes(type="log", exponentformat="power", dtick=1, range=filled_range(counts))
+    drawn.update_layout(margin_t=60).update_yaxes(
+        type="log", exponentformat="power", dtick=1, range=filled_range(counts)
+    )
     return drawn.add_trace(columns([point.epoch for point in own], counts))
 
 
@@ -31,10 +45,14 @@ def columns(epochs: Sequence[int], counts: Sequence[Sequence[int]]) -> go.Heatma
     shares = [[100 * count / max(1, sum(row)) for count in row] for row in counts]
     middles = [(low * high) ** 0.5 for low, high in pairwise(EDGES)]
     return go.Heatmap(
-        x=list(epochs), y=middles, z=[list(row) for row in zip(*shares, strict=True)], colorscale=SHADES,
-        colorbar={"title": {"text": "% of all"}}, zmin=0,
+        x=list(epochs),
+        y=middles,
+        z=[list(row) for row in zip(*shares, strict=True)],
+        colorscale=SHADES,
+        colorbar={"title": {"text": "% of all"}},
+        zmin=0,
         hovertemplate="epoch %{x}, about %{y:.2g}: %{z:.1f} % of all<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def filled_range(counts: Sequence[Sequence[int]]) -> list[float]:

@@ -9,13 +9,27 @@ from .style import AFTER, DENSE, figure, nothing
 
 
 def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
-    """A point a bin with its 95 % interval, as large as the bin is full; on the dashed line confidence would be honest."""
-    drawn = figure("Is the model as often right as it is sure?", "Mean confidence in the bin (%)", "Right (%)", height=420)
+    """A point a bin with its 95 % interval, as large as the bin is full; on the dashed line confidence would
+    be honest.
+    """
+    drawn = figure(
+        "Is the model as often right as it is sure?",
+        "Mean confidence in the bin (%)",
+        "Right (%)",
+        height=420,
+    )
     drawn.update_xaxes(range=[0, 103]).update_yaxes(range=[-3, 103])
     if behaviour is None:
         return nothing(drawn)
     drawn.add_trace(
-        go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="honest", line={"color": DENSE, "dash": "dash"}, hoverinfo="skip")
+        go.Scatter(
+            x=[0, 100],
+            y=[0, 100],
+            mode="lines",
+            name="honest",
+            line={"color": DENSE, "dash": "dash"},
+            hoverinfo="skip",
+        )
     )
     sides = (("before", behaviour.before.reliability, DENSE), ("after", behaviour.after.reliability, AFTER))
     for name, found, colour in sides[: 1 if behaviour.before == behaviour.after else 2]:
@@ -28,14 +42,23 @@ def _points(found: Reliability, name: str, colour: str) -> go.Scatter:
     right = [100 * entry.correct / entry.samples for entry in filled]
     reach = [wilson(entry.correct, entry.samples) for entry in filled]
     return go.Scatter(
-        x=[100 * entry.confidence / entry.samples for entry in filled], y=right, mode="lines+markers", name=name,
-        marker={"color": colour, "size": [_size(entry, found.samples) for entry in filled]}, line={"color": colour, "width": 1},
-        error_y={"array": [100 * high - y for (_, high), y in zip(reach, right, strict=True)],
-                 "arrayminus": [y - 100 * low for (low, _), y in zip(reach, right, strict=True)], "thickness": 1},
-        customdata=[[100 * low, 100 * high, entry.samples] for (low, high), entry in zip(reach, filled, strict=True)],
+        x=[100 * entry.confidence / entry.samples for entry in filled],
+        y=right,
+        mode="lines+markers",
+        name=name,
+        marker={"color": colour, "size": [_size(entry, found.samples) for entry in filled]},
+        line={"color": colour, "width": 1},
+        error_y={
+            "array": [100 * high - y for (_, high), y in zip(reach, right, strict=True)],
+            "arrayminus": [y - 100 * low for (low, _), y in zip(reach, right, strict=True)],
+            "thickness": 1,
+        },
+        customdata=[
+            [100 * low, 100 * high, entry.samples] for (low, high), entry in zip(reach, filled, strict=True)
+        ],
         hovertemplate="%{x:.1f} % sure, %{y:.1f} % right (%{customdata[0]:.1f} to %{customdata[1]:.1f}), "
-                      f"%{{customdata[2]:,}} samples<extra>{name}</extra>",
-    )  # fmt: skip
+        f"%{{customdata[2]:,}} samples<extra>{name}</extra>",
+    )
 
 
 def _size(entry: Bin, samples: int) -> float:

@@ -1,4 +1,6 @@
-"""Search -> accuracy against the cost that is left, one point a trial, with the front and what the winner may lose."""
+"""Search -> accuracy against the cost that is left, one point a trial, with the front and what the winner may
+lose.
+"""
 
 from collections.abc import Sequence
 
@@ -38,30 +40,47 @@ def search_front(found: Search | None, chosen: int | None = None) -> go.Figure:
 
 def _line(front: Sequence[Trial]) -> go.Scatter:
     return go.Scatter(
-        x=[100 * trial.cost for trial in front], y=[100 * trial.accuracy for trial in front], mode="lines", hoverinfo="skip",
-        showlegend=False, line={"color": KEPT, "width": 1.5, "dash": "dot", "shape": "hv"},
-    )  # fmt: skip
+        x=[100 * trial.cost for trial in front],
+        y=[100 * trial.accuracy for trial in front],
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        line={"color": KEPT, "width": 1.5, "dash": "dot", "shape": "hv"},
+    )
 
 
-def _dots(trials: Sequence[Trial], name: str, colour: str, symbol: str, *, bars: bool, size: int = 9) -> go.Scatter:
+def _dots(
+    trials: Sequence[Trial], name: str, colour: str, symbol: str, *, bars: bool, size: int = 9
+) -> go.Scatter:
     ranges = [wilson(trial.correct, trial.samples) for trial in trials]
     above = [100 * (high - trial.accuracy) for trial, (_, high) in zip(trials, ranges, strict=True)]
     below = [100 * (trial.accuracy - low) for trial, (low, _) in zip(trials, ranges, strict=True)]
     return go.Scatter(
-        x=[100 * trial.cost for trial in trials], y=[100 * trial.accuracy for trial in trials], mode="markers", name=name,
+        x=[100 * trial.cost for trial in trials],
+        y=[100 * trial.accuracy for trial in trials],
+        mode="markers",
+        name=name,
         error_y={"array": above, "arrayminus": below, "thickness": 1, "width": 3} if bars else None,
         marker={"color": colour, "size": size, "symbol": symbol, "line": {"width": 1.5}},
-        customdata=[[trial.number, text(trial.origin), 100 * low, 100 * high, trial.samples]
-                    for trial, (low, high) in zip(trials, ranges, strict=True)],
-        hovertemplate="trial %{customdata[0]}, %{customdata[1]}<br>%{y:.1f} % (%{customdata[2]:.1f} to %{customdata[3]:.1f}), "
-                      "%{customdata[4]:,} samples<br>%{x:.1f} % left<extra></extra>",
-    )  # fmt: skip
+        customdata=[
+            [trial.number, text(trial.origin), 100 * low, 100 * high, trial.samples]
+            for trial, (low, high) in zip(trials, ranges, strict=True)
+        ],
+        hovertemplate="trial %{customdata[0]}, %{customdata[1]}<br>%{y:.1f} % (%{customdata[2]:.1f} to "
+        "%{customdata[3]:.1f}), "
+        "%{customdata[4]:,} samples<br>%{x:.1f} % left<extra></extra>",
+    )
 
 
 def _bounds(drawn: go.Figure, found: Search) -> go.Figure:
     """The dense model's accuracy on the same samples, and what the winner may fall to."""
     some = found.trials[0]
     dense = some.accuracy + some.drop.estimate
-    for level, name, colour in ((dense, "dense model", DENSE), (dense - found.plan.largest_drop, "winner at least", REMOVED)):
-        drawn.add_hline(y=100 * level, line={"color": colour, "dash": "dash", "width": 1.5}, name=name, showlegend=True)
+    for level, name, colour in (
+        (dense, "dense model", DENSE),
+        (dense - found.plan.largest_drop, "winner at least", REMOVED),
+    ):
+        drawn.add_hline(
+            y=100 * level, line={"color": colour, "dash": "dash", "width": 1.5}, name=name, showlegend=True
+        )
     return drawn

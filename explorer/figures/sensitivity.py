@@ -42,10 +42,18 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     drawn.update_xaxes(title_text=LABELS["ratio"], row=len(known), col=1)
     drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     bar = {"title": {"text": "points lost", "side": "right"}, "thickness": 12}
-    heading = {"text": "Accuracy that each part loses alone", "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}
+    heading = {
+        "text": "Accuracy that each part loses alone",
+        "yref": "container",
+        "y": 1,
+        "yanchor": "top",
+        "pad": {"t": 12},
+    }
     scale = {"colorscale": SCALE, "cmin": 0, "cmax": 100 * highest, "colorbar": bar}
     clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "margin": {"t": 90, "r": 20}}
-    return drawn.update_layout(title=heading, height=tall(sum(heights) + 2 * len(known)), coloraxis=scale, **clear)
+    return drawn.update_layout(
+        title=heading, height=tall(sum(heights) + 2 * len(known)), coloraxis=scale, **clear
+    )
 
 
 def _cells(scan: Scan) -> go.Heatmap:
@@ -54,13 +62,21 @@ def _cells(scan: Scan) -> go.Heatmap:
     grid: list[list[SensitivityPoint | None]] = [[row.get(ratio) for ratio in ratios] for row in found]
     show, judged = len(parts) <= LABELLED, scan.findings()
     return go.Heatmap(
-        x=[f"{100 * ratio:g} %" for ratio in ratios], y=[text(part) for part in parts],
+        x=[f"{100 * ratio:g} %" for ratio in ratios],
+        y=[text(part) for part in parts],
         z=[[None if p is None else 100 * p.drop.estimate for p in row] for row in grid],
         text=[["" if p is None else _cell(p, judged[p.part, p.ratio]) for p in row] for row in grid],
-        texttemplate="%{text}" if show else None, textfont={"size": 10},
-        customdata=[["not measured yet" if p is None else _words(p, judged[p.part, p.ratio]) for p in row] for row in grid],
-        hovertemplate="%{y}, %{x} removed: %{customdata}<extra></extra>", coloraxis="coloraxis", xgap=1, ygap=1,
-    )  # fmt: skip
+        texttemplate="%{text}" if show else None,
+        textfont={"size": 10},
+        customdata=[
+            ["not measured yet" if p is None else _words(p, judged[p.part, p.ratio]) for p in row]
+            for row in grid
+        ],
+        hovertemplate="%{y}, %{x} removed: %{customdata}<extra></extra>",
+        coloraxis="coloraxis",
+        xgap=1,
+        ygap=1,
+    )
 
 
 def _cell(point: SensitivityPoint, finding: Finding) -> str:
@@ -72,4 +88,7 @@ def _cell(point: SensitivityPoint, finding: Finding) -> str:
 def _words(point: SensitivityPoint, finding: Finding) -> str:
     low, high = 100 * point.drop.low, 100 * point.drop.high
     told = REAL[finding.word]
-    return f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} samples<br>{told}"
+    return (
+        f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} "
+        f"samples<br>{told}"
+    )

@@ -12,7 +12,13 @@ from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 # a colour and a symbol each, so that they are told apart without colour
 MOST_ROWS = 40
 TITLE, NAME = 64, 20  # pixels above the plot: for title and subtitle, and for each name of the legend
-SIZES = (15, 12, 10, 8, 6)  # pixels; those drawn later are smaller, so that equal values don't hide each other
+SIZES = (
+    15,
+    12,
+    10,
+    8,
+    6,
+)  # pixels; those drawn later are smaller, so that equal values don't hide each other
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
 
@@ -24,7 +30,10 @@ def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     """
     drawn = _rows("How much of each part is removed", LABELS["achieved"], len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
-    amounts = {name: {_part(p.name, p.granularity): p.achieved for p in report.parts} for name, report in reports.items()}
+    amounts = {
+        name: {_part(p.name, p.granularity): p.achieved for p in report.parts}
+        for name, report in reports.items()
+    }
     fullest = sorted(amounts.values(), key=len, reverse=True)  # its order of parts is the model's
     rows = list(dict.fromkeys(part for found in fullest for part in found))
     return _dotted(drawn, rows, amounts, missing=0.0)
@@ -38,8 +47,10 @@ def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     """Which share of each layer's parameters is left and not zero, one dot a run."""
     drawn = _rows("How much of each layer is left", "Parameters left that are not zero", len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
-    amounts = {name: {text(o.name): o.nonzero_params / o.params for o in report.layers if o.params}
-               for name, report in reports.items()}  # fmt: skip
+    amounts = {
+        name: {text(o.name): o.nonzero_params / o.params for o in report.layers if o.params}
+        for name, report in reports.items()
+    }
     rows = list(dict.fromkeys(layer for found in amounts.values() for layer in found))
     return _dotted(drawn, rows, amounts)
 
@@ -55,11 +66,15 @@ def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
         own = [row for row in found if row.name == name and text(row.label) in rows]
         trace = _dots(name, place, [100 * row.accuracy for row in own], [text(row.label) for row in own])
         trace.update(
-            error_x={"array": [100 * (row.high - row.accuracy) for row in own],
-                     "arrayminus": [100 * (row.accuracy - row.low) for row in own], "thickness": 1, "width": 3},
+            error_x={
+                "array": [100 * (row.high - row.accuracy) for row in own],
+                "arrayminus": [100 * (row.accuracy - row.low) for row in own],
+                "thickness": 1,
+                "width": 3,
+            },
             customdata=[[row.correct, row.samples] for row in own],
             hovertemplate="%{y}: %{x:.1f} %, %{customdata[0]:,} of %{customdata[1]:,}",
-        )  # fmt: skip
+        )
         drawn.add_trace(trace)
     drawn.update_layout(scattermode="group", scattergap=0.3)
     return drawn if rows else nothing(drawn)
@@ -73,7 +88,10 @@ def _rows(title: str, x: str, runs: int) -> go.Figure:
 
 
 def _dotted(
-    drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
+    drawn: go.Figure,
+    rows: Sequence[str],
+    amounts: Mapping[str, Mapping[str, float]],
+    missing: float | None = None,
 ) -> go.Figure:
     rows = _telling(drawn, rows, amounts, missing)
     drawn.update_layout(height=tall(len(rows)) + NAME * len(amounts))
@@ -87,14 +105,25 @@ def _dotted(
 
 
 def _telling(
-    drawn: go.Figure, rows: Sequence[str], amounts: Mapping[str, Mapping[str, float]], missing: float | None = None
+    drawn: go.Figure,
+    rows: Sequence[str],
+    amounts: Mapping[str, Mapping[str, float]],
+    missing: float | None = None,
 ) -> Sequence[str]:
-    """All rows, or of many those in which runs differ most (of a single run the largest), in their order; the figure says so."""
+    """All rows, or of many those in which runs differ most (of a single run the largest), in their order; the
+    figure says so.
+    """
     if len(rows) <= MOST_ROWS:
         return rows
-    found = {row: [value for own in amounts.values() if (value := own.get(row, missing)) is not None] for row in rows}
+    found = {
+        row: [value for own in amounts.values() if (value := own.get(row, missing)) is not None]
+        for row in rows
+    }
     alone = len(amounts) == 1
-    spread = {row: (max(values) if alone else max(values) - min(values)) if values else 0.0 for row, values in found.items()}
+    spread = {
+        row: (max(values) if alone else max(values) - min(values)) if values else 0.0
+        for row, values in found.items()
+    }
     most = set(sorted(rows, key=lambda row: -spread[row])[:MOST_ROWS])
     why = "the largest" if alone else "where the runs differ most"
     drawn.update_layout(title_subtitle_text=f"{MOST_ROWS} of {len(rows):,}: {why}")

@@ -1,4 +1,6 @@
-"""Figure -> a web page of its own, or a piece of one, that needs no network and reads on light, dark and paper."""
+"""Figure -> a web page of its own, or a piece of one, that needs no network and reads on light, dark and
+paper.
+"""
 
 import html
 from functools import cache
@@ -18,9 +20,15 @@ def page(figure: go.Figure, name: str, about: str = "") -> str:
     Args:
         about: what the figure is of; it stands in the title of the window.
     """
-    head = f'<meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1"><title>{_title(figure, about)}'
+    head = (
+        '<meta charset=utf-8><meta name=viewport content="width=device-width, '
+        f'initial-scale=1"><title>{_title(figure, about)}'
+    )
     head += f'</title><style>{style()}</style><script src="{LIBRARY}"></script>'
-    return f"<!doctype html><html lang=en><head>{head}</head><body>{piece(figure, name, library=False)}</body></html>"
+    return (
+        "<!doctype html><html "
+        f"lang=en><head>{head}</head><body>{piece(figure, name, library=False)}</body></html>"
+    )
 
 
 def piece(figure: go.Figure, name: str, *, library: bool) -> str:

@@ -1,4 +1,5 @@
-"""What all figures share: colours that read on light and dark and without red and green, titled axes, empty figures.
+"""What all figures share: colours that read on light and dark and without red and green, titled axes, empty
+figures.
 
 Colours of text are left to the page, which knows its theme.
 """
@@ -25,17 +26,31 @@ def text(foreign: object) -> str:
 def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
     """An empty figure with a title and two titled axes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True}
-    heading = {"text": title, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 12}}  # above the legend
-    found = go.Figure(layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR})
+    heading = {
+        "text": title,
+        "yref": "container",
+        "y": 1,
+        "yanchor": "top",
+        "pad": {"t": 12},
+    }  # above the legend
+    found = go.Figure(
+        layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
+    )
     found.update_xaxes(title_text=x, **axis)
     found.update_yaxes(title_text=y, title_standoff=12, **axis)
-    found.update_layout(modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT})  # else a dark bar on a light page
-    return found.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout)
+    found.update_layout(
+        modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT}
+    )  # else a dark bar on a light page
+    return found.update_layout(
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout
+    )
 
 
 def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
     """The figure with a sentence in place of data, and no numbers on its axes, which would mean nothing."""
-    figure.update_xaxes(showticklabels=False, showgrid=False).update_yaxes(showticklabels=False, showgrid=False)
+    figure.update_xaxes(showticklabels=False, showgrid=False).update_yaxes(
+        showticklabels=False, showgrid=False
+    )
     return figure.add_annotation(text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
 
 

@@ -1,4 +1,6 @@
-"""WeightBands -> the weights of all layers on one scale, before and after, with the thresholds of the recipe."""
+"""WeightBands -> the weights of all layers on one scale, before and after, with the thresholds of
+the recipe.
+"""
 
 from collections.abc import Sequence
 
@@ -13,17 +15,32 @@ WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the room that a layer has
 
 
 def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
-    """Bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two for a layer that changes."""
+    """Bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two for a
+    layer that changes.
+    """
     found = [band for band in bands if band.before]
-    drawn = figure("How large the weights of each layer are", LABELS["layer"], f"{LABELS['magnitude']}, log scale", height=480)
-    drawn.update_layout(title_subtitle_text="strong: the middle half, pale: from 5 to 95 %, line: the median", barmode="overlay")
+    drawn = figure(
+        "How large the weights of each layer are",
+        LABELS["layer"],
+        f"{LABELS['magnitude']}, log scale",
+        height=480,
+    )
+    drawn.update_layout(
+        title_subtitle_text="strong: the middle half, pale: from 5 to 95 %, line: the median",
+        barmode="overlay",
+    )
     drawn.update_yaxes(type="log", exponentformat="power", dtick=1)
     if not found:
         return nothing(drawn)
     names = [text(band.layer) for band in found]
     step = -(-len(found) // NAMED)
-    drawn.update_xaxes(tickvals=list(range(0, len(found), step)), ticktext=[_short(n) for n in names[::step]], tickangle=-55,
-                       showgrid=False, range=[-0.7, len(found) - 0.3])  # fmt: skip
+    drawn.update_xaxes(
+        tickvals=list(range(0, len(found), step)),
+        ticktext=[_short(n) for n in names[::step]],
+        tickangle=-55,
+        showgrid=False,
+        range=[-0.7, len(found) - 0.3],
+    )
     _add_bars(drawn, found, names, "before", DENSE)
     if any(band.after != band.before for band in found):
         _add_bars(drawn, found, names, "after", AFTER)
@@ -39,7 +56,9 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else "…" + ".".join(name.split(".")[-2:])[-23:]
 
 
-def _add_bars(drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], which: str, colour: str) -> None:
+def _add_bars(
+    drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], which: str, colour: str
+) -> None:
     """A layer that nothing happens to has one wide bar, others have two side by side."""
     x, widths, quantiles, labels = [], [], [], []
     for place, band in enumerate(bands):
@@ -50,17 +69,34 @@ def _add_bars(drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], w
             quantiles.append([float(f"{value:.4g}") for value in getattr(band, which)])
             labels.append(names[place])
     for low, high, opacity, words in ((0, 4, 0.35, "nine of ten"), (1, 3, 0.9, "the middle half")):
-        drawn.add_trace(go.Bar(
-            x=x, base=[q[low] for q in quantiles], y=[q[high] - q[low] for q in quantiles], width=widths, opacity=opacity,
-            marker={"color": colour, "line": {"width": 0}}, name=which, legendgroup=which, showlegend=opacity > 0.5,
-            customdata=[[label, q[high]] for label, q in zip(labels, quantiles, strict=True)],
-            hovertemplate=f"%{{customdata[0]}}, {which}: |w| from %{{base:.3g}} to %{{customdata[1]:.3g}}, {words}"
-                          "<extra></extra>",
-        ))  # fmt: skip
-    drawn.add_trace(go.Scatter(
-        x=x, y=[q[2] for q in quantiles], mode="markers", showlegend=False, hoverinfo="skip", legendgroup=which,
-        marker=_dash("#ffffff", 2, 8 if len(bands) <= NAMED else 4),
-    ))  # fmt: skip
+        drawn.add_trace(
+            go.Bar(
+                x=x,
+                base=[q[low] for q in quantiles],
+                y=[q[high] - q[low] for q in quantiles],
+                width=widths,
+                opacity=opacity,
+                marker={"color": colour, "line": {"width": 0}},
+                name=which,
+                legendgroup=which,
+                showlegend=opacity > 0.5,
+                customdata=[[label, q[high]] for label, q in zip(labels, quantiles, strict=True)],
+                hovertemplate=f"%{{customdata[0]}}, {which}: |w| from %{{base:.3g}} to "
+                f"%{{customdata[1]:.3g}}, {words}"
+                "<extra></extra>",
+            )
+        )
+    drawn.add_trace(
+        go.Scatter(
+            x=x,
+            y=[q[2] for q in quantiles],
+            mode="markers",
+            showlegend=False,
+            hoverinfo="skip",
+            legendgroup=which,
+            marker=_dash("#ffffff", 2, 8 if len(bands) <= NAMED else 4),
+        )
+    )
 
 
 def _dash(colour: str, thick: int, size: int) -> dict[str, object]:
@@ -71,9 +107,15 @@ def _with_thresholds(drawn: go.Figure, bands: Sequence[WeightBand], names: list[
     cut = [(place, band) for place, band in enumerate(bands) if band.threshold is not None]
     if not cut:
         return drawn
-    return drawn.add_trace(go.Scatter(
-        x=[place for place, _ in cut], y=[band.threshold for _, band in cut], mode="markers", name="largest weight removed",
-        marker=_dash(REMOVED, 3, 18 if len(bands) <= NAMED else 8),
-        customdata=[[names[place], band.sparsity] for place, band in cut],
-        hovertemplate="%{customdata[0]}: largest removed |w| %{y:.3g}<br>%{customdata[1]:.1%} of it is zero<extra></extra>",
-    ))  # fmt: skip
+    return drawn.add_trace(
+        go.Scatter(
+            x=[place for place, _ in cut],
+            y=[band.threshold for _, band in cut],
+            mode="markers",
+            name="largest weight removed",
+            marker=_dash(REMOVED, 3, 18 if len(bands) <= NAMED else 8),
+            customdata=[[names[place], band.sparsity] for place, band in cut],
+            hovertemplate="%{customdata[0]}: largest removed |w| %{y:.3g}<br>%{customdata[1]:.1%} of it is "
+            "zero<extra></extra>",
+        )
+    )

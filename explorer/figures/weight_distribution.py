@@ -8,10 +8,15 @@ from .style import KEPT, REMOVED, figure, nothing, tall, text
 
 
 def weight_distribution(histogram: WeightHistogram) -> go.Figure:
-    """One box a layer: the middle half of its non-zero magnitudes, whiskers from the 5 % to the 95 % quantile."""
+    """One box a layer: the middle half of its non-zero magnitudes, whiskers from the 5 % to the 95 %
+    quantile.
+    """
     layers = [layer for layer in histogram.layers if layer.quantiles]
     drawn = figure(
-        "How large the weights of each layer are", f"{LABELS['magnitude']}, log scale", LABELS["layer"], height=tall(len(layers))
+        "How large the weights of each layer are",
+        f"{LABELS['magnitude']}, log scale",
+        LABELS["layer"],
+        height=tall(len(layers)),
     )
     drawn.update_layout(title_subtitle_text="box: the middle half and the median, whiskers: from 5 to 95 %")
     drawn.update_xaxes(type="log", dtick="D2", exponentformat="power")
@@ -26,9 +31,18 @@ def weight_distribution(histogram: WeightHistogram) -> go.Figure:
 def _boxes(layers: list[LayerHistogram]) -> go.Box:
     low, q1, median, q3, high = zip(*(layer.quantiles for layer in layers), strict=True)
     return go.Box(
-        y=[text(layer.layer) for layer in layers], lowerfence=low, q1=q1, median=median, q3=q3, upperfence=high,
-        orientation="h", name="weights", marker={"color": KEPT}, line={"width": 1.5}, showlegend=False,
-    )  # fmt: skip
+        y=[text(layer.layer) for layer in layers],
+        lowerfence=low,
+        q1=q1,
+        median=median,
+        q3=q3,
+        upperfence=high,
+        orientation="h",
+        name="weights",
+        marker={"color": KEPT},
+        line={"width": 1.5},
+        showlegend=False,
+    )
 
 
 def _thresholds(layers: list[LayerHistogram]) -> go.Scatter:
@@ -36,7 +50,9 @@ def _thresholds(layers: list[LayerHistogram]) -> go.Scatter:
         x=[layer.threshold for layer in layers],
         y=[text(layer.layer) for layer in layers],
         customdata=[[layer.sparsity] for layer in layers],
-        hovertemplate="largest removed |w|: %{x:.3g}<br>%{customdata[0]:.1%} of the layer is zero<extra></extra>",
-        name="largest weight removed", mode="markers",
+        hovertemplate="largest removed |w|: %{x:.3g}<br>%{customdata[0]:.1%} of the layer is "
+        "zero<extra></extra>",
+        name="largest weight removed",
+        mode="markers",
         marker={"symbol": "line-ns", "size": 16, "color": REMOVED, "line": {"width": 3, "color": REMOVED}},
-    )  # fmt: skip
+    )

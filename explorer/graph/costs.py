@@ -6,13 +6,26 @@ from ..values import Layer
 from .coupling import Walk, layer_of, op_name
 
 KINDS = {
-    "conv": "conv", "linear": "linear", "embedding": "embedding", "batch_norm": "norm", "layer_norm": "norm",
-    "group_norm": "norm", "instance_norm": "norm", "rms_norm": "norm", "addmm": "linear", "matmul": "linear", "mm": "linear",
-}  # fmt: skip
+    "conv": "conv",
+    "linear": "linear",
+    "embedding": "embedding",
+    "batch_norm": "norm",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "instance_norm": "norm",
+    "rms_norm": "norm",
+    "addmm": "linear",
+    "matmul": "linear",
+    "mm": "linear",
+}
 MODULES = {
-    nn.modules.conv._ConvNd: "conv", nn.Linear: "linear", nn.Embedding: "embedding", nn.modules.batchnorm._NormBase: "norm",
-    nn.LayerNorm: "norm", nn.GroupNorm: "norm",
-}  # fmt: skip
+    nn.modules.conv._ConvNd: "conv",
+    nn.Linear: "linear",
+    nn.Embedding: "embedding",
+    nn.modules.batchnorm._NormBase: "norm",
+    nn.LayerNorm: "norm",
+    nn.GroupNorm: "norm",
+}
 
 
 def _kind(target: object) -> str:
@@ -38,20 +51,31 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             entry = found.setdefault(layer_of(tensor), empty)
             entry["tensors"][tensor] = shapes[tensor]
         if names:
-            first = weight.tensor if weight is not None else max(names, key=lambda n: (len(shapes[n]), -names.index(n)))
+            first = (
+                weight.tensor
+                if weight is not None
+                else max(names, key=lambda n: (len(shapes[n]), -names.index(n)))
+            )
             layer = layer_of(first)
-            if weight is None or weight.whole:  # else its share of the multiply-adds does not follow its shape
+            if (
+                weight is None or weight.whole
+            ):  # else its share of the multiply-adds does not follow its shape
                 found[layer]["macs"] += walk.macs.get(node.name, 0)
             if weight is not None and kind in ("conv", "linear", "embedding") and not found[layer]["weight"]:
                 found[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
     return tuple(
         Layer(
-            name=name, kind=entry["kind"], shape=shapes.get(entry["weight"], next(iter(entry["tensors"].values()))),
-            params=sum(parameters[t].numel() for t in entry["tensors"]), macs=entry["macs"], prunable=bool(entry["weight"]),
-            weight=entry["weight"], input_dim=0 if entry["transposed"] or entry["kind"] == "embedding" else 1,
+            name=name,
+            kind=entry["kind"],
+            shape=shapes.get(entry["weight"], next(iter(entry["tensors"].values()))),
+            params=sum(parameters[t].numel() for t in entry["tensors"]),
+            macs=entry["macs"],
+            prunable=bool(entry["weight"]),
+            weight=entry["weight"],
+            input_dim=0 if entry["transposed"] or entry["kind"] == "embedding" else 1,
         )
         for name, entry in found.items()
-    )  # fmt: skip
+    )
 
 
 def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:
@@ -68,7 +92,15 @@ def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:
         turned = kind == "embedding" or isinstance(module, nn.modules.conv._ConvTransposeNd)
         full = f"{name}.weight" if name else "weight"
         layers.append(
-            Layer(name or "model", kind, shape, sum(p.numel() for p in own.values()), 0, prunable, full if prunable else "",
-                  0 if turned else 1)
-        )  # fmt: skip
+            Layer(
+                name or "model",
+                kind,
+                shape,
+                sum(p.numel() for p in own.values()),
+                0,
+                prunable,
+                full if prunable else "",
+                0 if turned else 1,
+            )
+        )
     return tuple(layers)

@@ -1,4 +1,6 @@
-"""Which channels must go together? The model's own data movement answers: labels are propagated through its graph."""
+"""Which channels must go together? The model's own data movement answers: labels are propagated through its
+graph.
+"""
 
 import operator
 import re
@@ -59,10 +61,12 @@ class Weight:
 
 
 def layer_of(tensor: str) -> str:
-    """The layer that a parameter belongs to: the module whose weight or bias it is, also in parts; else the tensor itself.
+    """The layer that a parameter belongs to: the module whose weight or bias it is, also in parts; else the
+    tensor itself.
 
-    >>> layer_of("a.weight"), layer_of("a.parametrizations.weight.original1"), layer_of("a.weight_v"), layer_of("a.scale")
-    ('a', 'a', 'a', 'a.scale')
+    >>> names = "weight", "parametrizations.weight.original1", "weight_v", "scale"
+    >>> [layer_of(f"a.{name}") for name in names]
+    ['a', 'a', 'a', 'a.scale']
     """
     layer, _, rest = PARTS.sub(".weight", tensor).rpartition(".")
     return layer if layer and rest in ("weight", "bias") else tensor
@@ -120,7 +124,9 @@ class Walk:
                     self.ties.freeze(array, "is an output of the model")
             return None
         if node.op != "call_function":
-            raise GraphError(f"The exported graph holds a {node.op} named {node.name!r}, which cannot be analysed.")
+            raise GraphError(
+                f"The exported graph holds a {node.op} named {node.name!r}, which cannot be analysed."
+            )
         return self._call(node)
 
     def _placeholder(self, node: fx.Node) -> Labelled:
@@ -128,7 +134,9 @@ class Walk:
         if node.name not in self.names:
             shape = [1 if not isinstance(s, int) else s for s in value.shape]
             if shape and isinstance(value.shape[0], int):
-                self.batch = self.ties.batch = shape[0]  # the export is static: its literals hold the example's batch
+                self.batch = self.ties.batch = shape[
+                    0
+                ]  # the export is static: its literals hold the example's batch
             return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"))
         full = tuple(value.shape)
         tensor = self.names[node.name]
@@ -150,7 +158,10 @@ class Walk:
         target: Any = node.target
         if target is operator.getitem:
             return args[0][args[1]]
-        strip = lambda v: fx.node.map_aggregate(v, lambda x: x.meta if isinstance(x, Labelled) else x)  # noqa: E731
+
+        def strip(v):
+            return fx.node.map_aggregate(v, lambda x: x.meta if isinstance(x, Labelled) else x)
+
         if op_name(target) in IGNORED:
             return None
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
@@ -163,7 +174,10 @@ class Walk:
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
-        there = lambda item: torch.device("meta") if isinstance(item, torch.device) else item  # noqa: E731
+
+        def there(item):
+            return torch.device("meta") if isinstance(item, torch.device) else item
+
         args, kwargs = (fx.node.map_aggregate(item, there) for item in (args, kwargs))
         if "device" in kwargs:
             kwargs = {**kwargs, "device": torch.device("meta")}
@@ -190,7 +204,8 @@ class Walk:
         if isinstance(call.out, Tensor):
             return Labelled(call.out, tuple(arrays), parameter)
         return tuple(
-            Labelled(o, tuple(a), parameter) if isinstance(o, Tensor) else o for o, a in zip(call.out, arrays, strict=True)
+            Labelled(o, tuple(a), parameter) if isinstance(o, Tensor) else o
+            for o, a in zip(call.out, arrays, strict=True)
         )
 
     def _note_parameters(self, node: fx.Node, call: Call) -> None:
@@ -201,22 +216,35 @@ class Walk:
                 self.produced.setdefault((tensor, 0), (layer_of(tensor), call.where))
 
     def _note_producer(self, node: fx.Node, name: str, call: Call) -> None:
-        """Remember which parameter's dimension makes the outputs of this node: of the weight as it is, or of what made it."""
+        """Remember which parameter's dimension makes the outputs of this node: of the weight as it is, or of
+        what made it.
+        """
         if not name.startswith(PRODUCERS):
             return
         for argument, dim in _weights(node, name, call):
             value = self.values[argument.name]
             if value.parameter and value.meta.dim() >= 2:
-                slot = (self.names[argument.name], dim) if argument.name in self.names else self._maker(value, dim)
+                slot = (
+                    (self.names[argument.name], dim)
+                    if argument.name in self.names
+                    else self._maker(value, dim)
+                )
                 if slot is not None and slot[0] in self.parameters:
                     self.produced.setdefault(slot, (layer_of(slot[0]), call.where))
-                    self.weights[node.name] = Weight(slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel())
+                    self.weights[node.name] = Weight(
+                        slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel()
+                    )
                     return
 
     def _maker(self, value: Labelled, dim: int) -> tuple[str, int] | None:
-        """The largest matrix whose labels a computed weight holds along a dimension (a scale may hold them too)."""
+        """The largest matrix whose labels a computed weight holds along a dimension (a scale may hold them
+        too).
+        """
         lines = [array[array >= 0].unique().tolist() for array in value.arrays if dim in varying(array)]
-        place = lambda label: bisect(self.ranges, label, key=lambda start: start[0]) - 1  # noqa: E731
+
+        def place(label):
+            return bisect(self.ranges, label, key=lambda start: start[0]) - 1
+
         slots = {self.ranges[place(label)][1] for line in lines for label in line}
         matrices = [slot for slot in slots if self.ranks[slot[0]] >= 2]
         return max(matrices, key=lambda slot: (self.sizes[slot[0]], slot), default=None)
@@ -224,10 +252,16 @@ class Walk:
 
 def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
     """The arguments of a node that may be its weight, and the dimension of each along which outputs lie."""
-    rank = lambda position: call.args[position].meta.dim()  # noqa: E731
+
+    def rank(position):
+        return call.args[position].meta.dim()
+
     if name == "einsum":
         inputs, output = spelled(call.args[0], [len(operand.shape) for operand in call.args[1]])
-        own = [[d for d, x in enumerate(word) if x in output and "".join(inputs).count(x) == 1] for word in inputs]
+        own = [
+            [d for d, x in enumerate(word) if x in output and "".join(inputs).count(x) == 1]
+            for word in inputs
+        ]
         found = [(argument, dims[-1]) for argument, dims in zip(node.args[1], own, strict=True) if dims]  # type: ignore[arg-type]
     elif name == "embedding":
         found = [(node.args[0], rank(0) - 1)]

@@ -1,4 +1,6 @@
-"""ModelGraph and what a recipe leaves -> the architecture as DOT text. Names are foreign text and quoted for DOT and HTML."""
+"""ModelGraph and what a recipe leaves -> the architecture as DOT text. Names are foreign text and quoted for
+DOT and HTML.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,23 +9,41 @@ from .export import ModelGraph
 from .folding import Box, fold, suggested, with_surroundings
 from .wiring import Place, wiring
 
-# light fills that dark letters are readable on, whatever the page's colour; for groups of several producers, in turn
-PALETTE = ("#9ecae9", "#ffbf79", "#88d27a", "#d6a5c9", "#e7d25a", "#83bcb6", "#ff9d98", "#bab0ac", "#b5c7f0", "#d8b5a5")
+# light fills that dark letters are readable on, whatever the page's colour; for groups of several producers,
+# in turn
+PALETTE = (
+    "#9ecae9",
+    "#ffbf79",
+    "#88d27a",
+    "#d6a5c9",
+    "#e7d25a",
+    "#83bcb6",
+    "#ff9d98",
+    "#bab0ac",
+    "#b5c7f0",
+    "#d8b5a5",
+)
 SINGLE, FROZEN, FOLDED, JOINED = "#dce6ef", "#f3f0ea", "#eceae6", "#ffffff"
 INK, LINE, CUT = "#1d1c1a", "#808080", "#d55e00"
 WIDEST, NARROWEST = 2.3, 0.7  # inches
 SPELLED_OUT = 2  # groups of one layer
-STRIPES, STRIPE = 4, 0.05  # coupled groups of a folded module: how many are shown at its left, and how wide each
+STRIPES, STRIPE = (
+    4,
+    0.05,
+)  # coupled groups of a folded module: how many are shown at its left, and how wide each
 HEAD = (
     f'  graph [bgcolor="transparent" rankdir=TB ranksep=0.28 nodesep=0.22 fontname="sans-serif" fontsize=11 '
     f'fontcolor="{LINE}" color="{LINE}" style="rounded"];',
-    f'  node [shape=box style="filled,rounded" fontname="sans-serif" fontsize=11 fontcolor="{INK}" color="{LINE}" '
+    f'  node [shape=box style="filled,rounded" fontname="sans-serif" fontsize=11 fontcolor="{INK}" '
+    f'color="{LINE}" '
     'height=0.3 margin="0.08,0.04"];',
     f'  edge [color="{LINE}" arrowsize=0.6];',
 )
 
 
-def draw(graph: ModelGraph, left: Mapping[str, int] | None = None, unfolded: Collection[str] | None = None) -> str:
+def draw(
+    graph: ModelGraph, left: Mapping[str, int] | None = None, unfolded: Collection[str] | None = None
+) -> str:
     """The model as a DOT graph, top to bottom; "" where there is no exported graph.
 
     Args:
@@ -48,7 +68,11 @@ def quoted(foreign: str) -> str:
     "a'b/N"
     """
     plain = "".join(character if character.isprintable() else " " for character in foreign)
-    return '"' + plain.replace("\\", "/").replace('"', "'").replace("<", "‹").replace(">", "›").replace("&", "+") + '"'
+    return (
+        '"'
+        + plain.replace("\\", "/").replace('"', "'").replace("<", "‹").replace(">", "›").replace("&", "+")
+        + '"'
+    )
 
 
 def _cluster(module: str, boxes: Sequence[Box], look: "_Look", depth: int) -> list[str]:
@@ -58,7 +82,10 @@ def _cluster(module: str, boxes: Sequence[Box], look: "_Look", depth: int) -> li
     inner = [box.module for box in boxes if box.module != module and _inside(box.module, module)]
     for name in dict.fromkeys(_child(other, module, inner) for other in inner):
         framed = [box for box in boxes if _inside(box.module, name)]
-        lines += [f"{pad}subgraph {quoted('cluster ' + name)} {{", f"{pad}  label={quoted(name)}; labeljust=l;"]
+        lines += [
+            f"{pad}subgraph {quoted('cluster ' + name)} {{",
+            f"{pad}  label={quoted(name)}; labeljust=l;",
+        ]
         lines += [*_cluster(name, framed, look, depth + 1), pad + "}"]
     return lines
 
@@ -83,7 +110,11 @@ class _Look:
             for slot in group.slots:
                 for found in (self.made, self.passed) if slot.producer else (self.passed,):
                     found.setdefault(slot.tensor, []).append(group)
-        coupled = [g.name for g in profile.groups if g.frozen is None and len({s.tensor for s in g.slots if s.producer}) > 1]
+        coupled = [
+            g.name
+            for g in profile.groups
+            if g.frozen is None and len({s.tensor for s in g.slots if s.producer}) > 1
+        ]
         self.colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coupled)}
 
     def node(self, box: Box) -> str:
@@ -92,7 +123,13 @@ class _Look:
             return self._folded(box)
         (place,) = box.places
         if place.layer is None:
-            shape = "ellipse" if place.label in ("input", "output") else "circle" if len(place.label) == 1 else "box"
+            shape = (
+                "ellipse"
+                if place.label in ("input", "output")
+                else "circle"
+                if len(place.label) == 1
+                else "box"
+            )
             small = f'shape={shape} fillcolor="{JOINED}" height=0.25 margin="0.03,0"'
             return f"{quoted(place.name)} [label={quoted(place.label)} {small}];"
         return self._layer(place, place.layer)
@@ -122,14 +159,20 @@ class _Look:
         widths = self._widths(groups) or " x ".join(map(str, layer.shape))
         norms = "".join(f" + {norm.kind}" for norm in place.also)
         frozen = next((group.frozen for group in groups if group.frozen), None)
-        colour = FROZEN if frozen else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
+        colour = (
+            FROZEN
+            if frozen
+            else next((self.colours[g.name] for g in groups if g.name in self.colours), SINGLE)
+        )
         style = "filled,rounded,dashed" if frozen else "filled,rounded"
         label = quoted(f"{place.label}{norms}")[:-1] + "\\n" + quoted(widths)[1:]
         look = f'{self._body(colour, share)} style="{style}"' + (f' color="{INK}"' if frozen else "")
         return f"{quoted(place.name)} [label={label} {look} tooltip={self._told(layer, groups)}];"
 
     def _told(self, layer: Layer, groups: Collection[Group]) -> str:
-        lines = [f"{layer.name}: {layer.kind}, {' x '.join(map(str, layer.shape))}, {layer.params:,} parameters"]
+        lines = [
+            f"{layer.name}: {layer.kind}, {' x '.join(map(str, layer.shape))}, {layer.params:,} parameters"
+        ]
         for group in groups:
             if group.frozen:
                 lines.append(f"stays whole: {group.frozen}")
@@ -139,17 +182,36 @@ class _Look:
         return quoted(". ".join(lines))
 
     def _folded(self, box: Box) -> str:
-        layers = [layer for place in box.places if place.layer is not None for layer in (place.layer, *place.also)]
-        groups = list({g.name: g for layer in layers for g in self.made.get(layer.weight, ()) if g.frozen is None}.values())
+        layers = [
+            layer for place in box.places if place.layer is not None for layer in (place.layer, *place.also)
+        ]
+        groups = list(
+            {
+                g.name: g for layer in layers for g in self.made.get(layer.weight, ()) if g.frozen is None
+            }.values()
+        )
         share = self._share(groups)
         params = sum(layer.params for layer in layers)
-        words = f"{len(layers)} layers, {params:,} parameters" + (f", {share:.0%} of units left" if share < 1 else "")
-        label = quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
+        words = f"{len(layers)} layers, {params:,} parameters" + (
+            f", {share:.0%} of units left" if share < 1 else ""
+        )
+        label = (
+            quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
+        )
         coupled = [group for group in groups if group.name in self.colours]
         lines = [f"{box.name}: folded, {len(layers)} layers in {len(groups)} groups"]
-        lines += [f"coupled group {group.name}: {self._left(group):,} of {group.units:,} {group.unit}s left" for group in coupled]
-        fill = "".join(f"{colour};{STRIPE}:" for colour in [self.colours[g.name] for g in coupled][:STRIPES]) + FOLDED
-        look = f'{self._body(fill, share)} peripheries=2 margin="0.3,0.04" style="{"striped" if coupled else "filled"}"'
+        lines += [
+            f"coupled group {group.name}: {self._left(group):,} of {group.units:,} {group.unit}s left"
+            for group in coupled
+        ]
+        fill = (
+            "".join(f"{colour};{STRIPE}:" for colour in [self.colours[g.name] for g in coupled][:STRIPES])
+            + FOLDED
+        )
+        look = (
+            f'{self._body(fill, share)} peripheries=2 margin="0.3,0.04" '
+            f'style="{"striped" if coupled else "filled"}"'
+        )
         return f"{quoted(box.name)} [label={label} {look} tooltip={quoted('. '.join(lines))}];"
 
     def _body(self, colour: str, share: float) -> str:

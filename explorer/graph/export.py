@@ -56,11 +56,14 @@ def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.ex
     """
     try:
         return torch.export.export(model, (example,), strict=False, **options)
-    # tracing runs the model's own code on tensors without values: that code is foreign and may raise anything, as may torch's
-    # guards, whose errors have no common class; each of them means that there is no graph, and none may end the program
+    # tracing runs the model's own code on tensors without values: that code is foreign and may raise
+    # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
+    # graph, and none may end the program
     except Exception as error:
         first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
-        raise GraphError(f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible.") from error
+        raise GraphError(
+            f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible."
+        ) from error
 
 
 def analyse(subject: Subject) -> ModelGraph:
@@ -87,11 +90,22 @@ def _analyse(subject: Subject) -> ModelGraph:
         walk = Walk(program).run()
         layers = layers_of_graph(subject.model, walk)
         coupling = solve(walk, {layer.weight for layer in layers})
-    except (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError) as problem:  # of a graph of any kind
+    except (
+        GraphError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+    ) as problem:  # of a graph of any kind
         error = problem if isinstance(problem, GraphError) else _unreadable(problem)
         layers = layers_of_modules(subject.model)
-        return ModelGraph(ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error)))
-    return ModelGraph(ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling)
+        return ModelGraph(
+            ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error))
+        )
+    return ModelGraph(
+        ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling
+    )
 
 
 def _check_names(model: nn.Module) -> None:
@@ -102,16 +116,22 @@ def _check_names(model: nn.Module) -> None:
     """
     for name, _ in model.named_modules():
         if not name.isprintable() or any(letter in name for letter in "\"'\\"):
-            raise GraphError(f"A layer is called {name[:60]!r}; rename it without quotes to prune its channels, weights can be.")
+            raise GraphError(
+                f"A layer is called {name[:60]!r}; rename it without quotes to prune its channels, weights "
+                "can be."
+            )
 
 
 def _unreadable(problem: Exception) -> GraphError:
     first_line = (str(problem).strip().split("\n") or [""])[0][:300]
-    return GraphError(f"The exported graph cannot be followed ({first_line}); only unstructured pruning is possible.")
+    return GraphError(
+        f"The exported graph cannot be followed ({first_line}); only unstructured pruning is possible."
+    )
 
 
 def count_macs(model: nn.Module, example: torch.Tensor) -> int:
-    """Multiply-adds of one sample by torch's flop counter, on the meta device where fused attention cannot hide from it.
+    """Multiply-adds of one sample by torch's flop counter, on the meta device where fused attention cannot
+    hide from it.
 
     A model that does not run there (it makes tensors on a device of its own) is counted where it lies.
 

@@ -64,9 +64,11 @@ def _box(name: str, places: list[Place], foldable: set[str]) -> Box:
 
 
 def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
-    """The modules to unfold so that at most `room` boxes are drawn: all of one depth, so that like looks alike.
+    """The modules to unfold so that at most `room` boxes are drawn: all of one depth, so that like looks
+    alike.
 
-    Where that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as there is room.
+    Where that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as
+    there is room.
     """
     found: frozenset[str] = frozenset()
     by_depth: dict[int, list[str]] = {}
@@ -82,7 +84,9 @@ def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
 
 
 def _as_many(wired: Wiring, found: frozenset[str], waiting: Iterable[str], room: int) -> frozenset[str]:
-    boxes = lambda module: len(fold(wired, found | {module})[0])  # noqa: E731
+    def boxes(module):
+        return len(fold(wired, found | {module})[0])
+
     for module in sorted(waiting, key=boxes):
         if len(fold(wired, found | {module})[0]) <= room:
             found = found | {module}

@@ -69,8 +69,12 @@ class Ties:
     heads: list[Tensor] = field(default_factory=list)
     picked: list[tuple[Tensor, int, str]] = field(default_factory=list)
     missing: list[tuple[Tensor, frozenset[int], str]] = field(default_factory=list)
-    passing: list[Tensor] = field(default_factory=list)  # arrays inside of one operator, rectangular like all others
-    pieces: list[Tensor] = field(default_factory=list)  # labels of each part that is taken out; none may lose all of them
+    passing: list[Tensor] = field(
+        default_factory=list
+    )  # arrays inside of one operator, rectangular like all others
+    pieces: list[Tensor] = field(
+        default_factory=list
+    )  # labels of each part that is taken out; none may lose all of them
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
@@ -94,10 +98,11 @@ class Ties:
             self.reasons.append((int(a[free][0]), why))
 
     def nest(self, wide: Tensor, narrow: Tensor, why: str) -> None:
-        """Meeting labels, of which some vary along fewer dimensions; whether they are tied is seen once all ties are known.
+        """Meeting labels, of which some vary along fewer dimensions; whether they are tied is seen once all
+        ties are known.
 
-        Where the wide ones make units that do not vary along those dimensions (whole heads), the narrow ones are shared by all
-        units and stay; else they are tied, position by position.
+        Where the wide ones make units that do not vary along those dimensions (whole heads), the narrow ones
+        are shared by all units and stay; else they are tied, position by position.
         """
         if bool((wide < 0).any()) or bool((narrow < 0).any()):
             self.tie(wide, narrow, why)

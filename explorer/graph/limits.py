@@ -1,6 +1,8 @@
-"""How large a model may be. It is sized by a run on the meta device, where no tensor has memory and no product is computed.
+"""How large a model may be. It is sized by a run on the meta device, where no tensor has memory and no
+product is computed.
 
-The first limit that is passed ends that run, so a model of absurd size costs no more than one that is just too large.
+The first limit that is passed ends that run, so a model of absurd size costs no more than one that is just
+too large.
 """
 
 import copy
@@ -42,7 +44,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Size:
-    """What a model needs for one sample, in the units of `Limits`; None where it could not run on the meta device."""
+    """What a model needs for one sample, in the units of `Limits`; None where it could not run on the meta
+    device.
+    """
 
     parameters: int
     macs: int | None = None
@@ -59,9 +63,12 @@ class TooLarge(Exception):
 
 
 UNITS = {
-    "parameters": "parameters", "activation_bytes": "bytes in one activation of one sample", "macs": "multiply-adds a sample",
-    "operators": "steps in its graph", "seconds": "seconds on the way through it",
-}  # fmt: skip
+    "parameters": "parameters",
+    "activation_bytes": "bytes in one activation of one sample",
+    "macs": "multiply-adds a sample",
+    "operators": "steps in its graph",
+    "seconds": "seconds on the way through it",
+}
 
 
 def limits_now() -> Limits:
@@ -76,7 +83,9 @@ def limits_now() -> Limits:
         if text is None:
             continue
         if not text.isdecimal() or int(text) < 1:
-            raise ExplorerError(f"{VARIABLE}{limit.name.upper()} must be a whole number from 1, got {text[:40]!r}.")
+            raise ExplorerError(
+                f"{VARIABLE}{limit.name.upper()} must be a whole number from 1, got {text[:40]!r}."
+            )
         own[limit.name] = int(text)
     return Limits(**own)
 
@@ -98,10 +107,14 @@ class _Watch(TorchDispatchMode):
             flops = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=made)
             self.macs += flops // 2 // self.samples
             _bound("macs", self.macs, self.limits)
-        if not any(result.alias_info for result in func._schema.returns):  # a view of a weight is no activation
+        if not any(
+            result.alias_info for result in func._schema.returns
+        ):  # a view of a weight is no activation
             for tensor in tree_leaves(made):
                 if isinstance(tensor, Tensor):
-                    self.activation_bytes = max(self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples)
+                    self.activation_bytes = max(
+                        self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples
+                    )
         _bound("activation_bytes", self.activation_bytes, self.limits)
         _bound("seconds", self.limits.seconds + (time.monotonic() > self.until), self.limits)
         return made
@@ -117,7 +130,9 @@ def shadow(model: nn.Module) -> nn.Module:
     twins: dict[int, Any] = {}
     for tensor in [*model.parameters(), *model.buffers()]:
         twin = torch.empty_like(tensor, device="meta")
-        twins[id(tensor)] = nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
+        twins[id(tensor)] = (
+            nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
+        )
     return copy.deepcopy(model, twins)
 
 
@@ -177,7 +192,8 @@ def check_parameters(model: nn.Module, name: str) -> None:
 
 
 def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
-    """Refuse a model that is too large to run; one that is merely too long to analyse can still lose single weights.
+    """Refuse a model that is too large to run; one that is merely too long to analyse can still lose single
+    weights.
 
     Raises:
         LoadError: the text says what there is too much of, and how to allow more.
@@ -197,7 +213,9 @@ def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
     except Exception as error:  # foreign code
         told = " ".join(str(error).split())[:200]
         shape = tuple(example.shape)
-        raise LoadError(f"{name[:80]!r} does not run on an input of shape {shape} ({type(error).__name__}: {told}).") from error
+        raise LoadError(
+            f"{name[:80]!r} does not run on an input of shape {shape} ({type(error).__name__}: {told})."
+        ) from error
 
 
 def check_analysable(model: nn.Module, example: Tensor) -> None:
@@ -208,7 +226,10 @@ def check_analysable(model: nn.Module, example: Tensor) -> None:
     """
     size = size_of(model, example)
     if isinstance(size, TooLarge):
-        raise GraphError(f"This model is too large to analyse ({size}), so only unstructured pruning is possible; {_way(size)}")
+        raise GraphError(
+            f"This model is too large to analyse ({size}), so only unstructured pruning is possible; "
+            f"{_way(size)}"
+        )
 
 
 def _way(large: TooLarge) -> str:

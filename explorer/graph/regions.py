@@ -1,6 +1,8 @@
-"""Parts of a model that run in a mode of their own (without gradients, at full precision) stand in a graph as graphs inside.
+"""Parts of a model that run in a mode of their own (without gradients, at full precision) stand in a graph as
+graphs inside.
 
-They are written out where they stand: nothing here runs in another precision, and what may have gradients does no harm.
+They are written out where they stand: nothing here runs in another precision, and what may have gradients
+does no harm.
 """
 
 import operator
@@ -9,11 +11,16 @@ from typing import Any
 import torch
 from torch import fx
 
-MODES = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}  # operator -> arguments before the inner graph
+MODES = {
+    "wrap_with_set_grad_enabled": 1,
+    "wrap_with_autocast": 4,
+}  # operator -> arguments before the inner graph
 
 
 def write_out(module: fx.GraphModule) -> None:
-    """Replace the inner graphs of a graph by their nodes; the graph is changed. Lower precision asked for is left as it is."""
+    """Replace the inner graphs of a graph by their nodes; the graph is changed. Lower precision asked for is
+    left as it is.
+    """
     for node in list(module.graph.nodes):
         name = node.target.name() if isinstance(node.target, torch._ops.HigherOrderOperator) else ""
         before = MODES.get(name)
@@ -24,7 +31,9 @@ def write_out(module: fx.GraphModule) -> None:
         write_out(inner)
         places = [n for n in inner.graph.nodes if n.op == "placeholder"]
         with module.graph.inserting_before(node):
-            made: Any = module.graph.graph_copy(inner.graph, dict(zip(places, node.args[before + 1 :], strict=True)))
+            made: Any = module.graph.graph_copy(
+                inner.graph, dict(zip(places, node.args[before + 1 :], strict=True))
+            )
         _hand_over(module.graph, node, made)
         if not held.users:
             module.graph.erase_node(held)
@@ -34,7 +43,7 @@ def _hand_over(graph: fx.Graph, node: fx.Node, made: Any) -> None:
     """Who read the inner graph's results reads what makes them; those keep the names of the results."""
     for user in list(node.users) if isinstance(made, tuple | list) else []:
         if user.target is operator.getitem:
-            _replace(graph, user, made[user.args[1]])  # type: ignore[index]
+            _replace(graph, user, made[user.args[1]])
     if isinstance(made, fx.Node):
         _replace(graph, node, made)
     else:

@@ -1,4 +1,6 @@
-"""Which nodes must run again when one part is pruned: a head that differs from ratio to ratio, and a tail that they share."""
+"""Which nodes must run again when one part is pruned: a head that differs from ratio to ratio, and a tail
+that they share.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +18,15 @@ BatchKind = Literal["batched", "shared", "count"]
 
 @dataclass(frozen=True, eq=False)
 class Detour:
-    """The nodes of the dense graph, in its order, that run again for one part; all others keep their dense values.
+    """The nodes of the dense graph, in its order, that run again for one part; all others keep their dense
+    values.
 
     Args:
         head: those that read a pruned tensor or hold a narrower value, and what lies between them.
         tail: what follows; its tensors and widths are those of the dense model for every ratio.
         joints: values of the head that the tail reads, or the model's output.
-        output: the node that makes the model's output; it may be outside (then nothing that matters was touched).
+        output: the node that makes the model's output; it may be outside (then nothing that matters was
+            touched).
     """
 
     head: tuple[fx.Node, ...]
@@ -75,7 +79,10 @@ def detour(graph: ModelGraph, tensors: Iterable[str], group: str | None = None) 
             head.add(node)
     tail = again - head
     joints = tuple(n for n in nodes if n in head and (n is output or any(user in tail for user in n.users)))
-    in_order = lambda chosen: tuple(n for n in nodes if n in chosen)  # noqa: E731
+
+    def in_order(chosen):
+        return tuple(n for n in nodes if n in chosen)
+
     return Detour(in_order(head), in_order(tail), joints, output)
 
 
@@ -83,7 +90,11 @@ def _placeholders(graph: ModelGraph, tensors: set[str]) -> set[str]:
     """The graph's names of these tensors."""
     assert graph.program is not None
     signature = graph.program.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    names = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
     return {placeholder for placeholder, name in names.items() if name in tensors}
 
 
@@ -94,15 +105,24 @@ def _narrow_values(coupling: Coupling, group: str | None) -> set[str]:
     own = torch.zeros(int(coupling.unit_class.max()) + 1, dtype=torch.bool)
     own[coupling.classes[group]] = True
     labels = own[coupling.unit_class]
-    holds = lambda array: bool((labels[array.clamp(min=0)] & (array >= 0)).any())  # noqa: E731
-    return {name for name, value in coupling.values.items() if any(holds(a) for v in labelled([value]) for a in v.arrays)}
+
+    def holds(array):
+        return bool((labels[array.clamp(min=0)] & (array >= 0)).any())
+
+    return {
+        name
+        for name, value in coupling.values.items()
+        if any(holds(a) for v in labelled([value]) for a in v.arrays)
+    }
 
 
 # --------------------------------------------------------------------------- in place
 
 
 def functional(target: Any) -> Any:
-    """The operator that does the same without writing into its input (relu for relu_), or None; others as they are."""
+    """The operator that does the same without writing into its input (relu for relu_), or None; others as
+    they are.
+    """
     if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
         return target
     packet = getattr(torch.ops.aten, op_name(target).removesuffix("_"), None)
@@ -128,7 +148,9 @@ def _writes_nothing_shared(node: fx.Node) -> bool:
 def _is_view(target: Any) -> bool:
     """Its result may share memory with its input."""
     returns = target._schema.returns if isinstance(target, torch._ops.OpOverload) else ()
-    return not returns or any(value.alias_info is not None and not value.alias_info.is_write for value in returns)
+    return not returns or any(
+        value.alias_info is not None and not value.alias_info.is_write for value in returns
+    )
 
 
 # --------------------------------------------------------------------------- stacking
@@ -137,8 +159,9 @@ def _is_view(target: Any) -> bool:
 def batch_kind(node: fx.Node, graph: ModelGraph) -> BatchKind | None:
     """How a value follows the batch.
 
-    "batched": its first dimension is a multiple of the batch and no other depends on it; "shared": it does not depend on it;
-    "count": it is such a multiple, as a number. None: in another way, so that samples cannot be stacked through it.
+    "batched": its first dimension is a multiple of the batch and no other depends on it; "shared": it does
+    not depend on it; "count": it is such a multiple, as a number. None: in another way, so that samples
+    cannot be stacked through it.
     """
     value = node.meta.get("val")
     if isinstance(value, torch.SymInt):
@@ -163,7 +186,9 @@ def _is_multiple(size: Any, graph: ModelGraph) -> bool:
 
 
 def can_be_stacked(path: Detour, inputs: Iterable[fx.Node], graph: ModelGraph) -> bool:
-    """Several ratios may go through the tail as one larger batch: each value of it belongs to one sample, or to none."""
+    """Several ratios may go through the tail as one larger batch: each value of it belongs to one sample, or
+    to none.
+    """
     if not path.tail or any(batch_kind(joint, graph) != "batched" for joint in path.joints):
         return False
     return all(_kinds(node, graph) for node in (*inputs, *path.tail))

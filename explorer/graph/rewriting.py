@@ -13,13 +13,26 @@ from .coupling import op_name
 from .labels import Labelled
 from .survivors import Survivors
 
-SIZED = ("view", "reshape", "_unsafe_view", "expand", "new_zeros", "new_ones", "new_full", "zeros", "ones", "full",
-         "broadcast_to")  # fmt: skip
+SIZED = (
+    "view",
+    "reshape",
+    "_unsafe_view",
+    "expand",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "zeros",
+    "ones",
+    "full",
+    "broadcast_to",
+)
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default)
 
 
-def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[Any, tuple, dict]:
+def rewrite(
+    node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors
+) -> tuple[Any, tuple, dict]:
     """The target and arguments of a node after the cut.
 
     Args:
@@ -30,7 +43,9 @@ def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Sur
     values = left.coupling.values
     out = values[node.name]
     name = op_name(node.target).rstrip("_")
-    if node.target in VIEWS:  # the traced strides were those of one memory format; the smaller model may run in another
+    if (
+        node.target in VIEWS
+    ):  # the traced strides were those of one memory format; the smaller model may run in another
         return aten.reshape.default, *_resize(name, node, args, kwargs, graph, left)
     source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
     if name in SIZED and isinstance(out, Labelled):
@@ -40,7 +55,9 @@ def rewrite(node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Sur
     return node.target, args, kwargs
 
 
-def _resize(name: str, node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors) -> tuple[tuple, dict]:
+def _resize(
+    name: str, node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors
+) -> tuple[tuple, dict]:
     out = left.coupling.values[node.name]
     position = 0 if name in ("zeros", "ones", "full") else 1
     sizes = list(args[position])
@@ -102,7 +119,9 @@ def _split(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
         return node.target, args, kwargs
     sizes = [left.shape(piece)[dim] for piece in left.coupling.values[node.name]]
     if min(sizes) == 0:
-        raise CompactionError(f"Removing these units would leave nothing of one part of the split in {node.name!r}.")
+        raise CompactionError(
+            f"Removing these units would leave nothing of one part of the split in {node.name!r}."
+        )
     return aten.split_with_sizes.default, (args[0], sizes, dim), {}
 
 
@@ -116,7 +135,11 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
     step = _arg(args, kwargs, 4, "step", 1)
     ends = slice(_arg(args, kwargs, 2, "start", None), _arg(args, kwargs, 3, "end", None))
     start, stop, _ = ends.indices(size)
-    if (start, stop, step) == (0, size, 1):  # everything, also where a batch of any size is folded into the dimension
+    if (start, stop, step) == (
+        0,
+        size,
+        1,
+    ):  # everything, also where a batch of any size is folded into the dimension
         return node.target, args, kwargs
     new = torch.cumsum(kept, 0) - 1  # old position -> new position
     taken = [int(new[i]) for i in range(start, stop, step) if kept[i]]
@@ -127,7 +150,9 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
     strides = {b - a for a, b in pairwise(taken)}
     if len(strides) == 1:
         return node.target, (args[0], dim, taken[0], taken[-1] + 1, strides.pop()), {}
-    raise CompactionError(f"The slice with step {step} in {node.name!r} cannot be renumbered for these units.")
+    raise CompactionError(
+        f"The slice with step {step} in {node.name!r} cannot be renumbered for these units."
+    )
 
 
 @rewrites("narrow")

@@ -44,12 +44,17 @@ def solve(walk: Walk, rated: Collection[str]) -> Coupling:
 
 
 def _settle(ties: Ties, classes: Tensor) -> bool:
-    """Tie the labels that meet others of fewer dimensions, where those tell units apart; returns whether there were any."""
+    """Tie the labels that meet others of fewer dimensions, where those tell units apart; returns whether
+    there were any.
+    """
     for wide, narrow, why in ties.nested:
         held = classes[wide]
         shared = all(bool((held == held.narrow(dim, 0, 1)).all()) for dim in varying(narrow))
         if shared:
-            ties.freeze(narrow, f"shared by all units that go as one: {why}" if why else "shared by all units that go as one")
+            ties.freeze(
+                narrow,
+                f"shared by all units that go as one: {why}" if why else "shared by all units that go as one",
+            )
         else:
             ties.tie(wide, narrow, why)
     return bool(ties.nested)
@@ -92,7 +97,9 @@ def _frozen_reasons(ties: Ties, classes: Tensor) -> dict[int, str]:
 def _groups(
     walk: Walk, classes: Tensor, frozen: dict[int, str], rated: Collection[str]
 ) -> tuple[tuple[Group, ...], dict[str, Tensor]]:
-    """Classes that live on the same set of slots, and of parts taken out, are one group; one without a producer has no fader."""
+    """Classes that live on the same set of slots, and of parts taken out, are one group; one without a
+    producer has no fader.
+    """
     footprint: dict[int, list[tuple[str, int]]] = {}
     for slot, labels in walk.slots.items():
         for unit in classes[labels].unique().tolist():
@@ -100,7 +107,9 @@ def _groups(
     parts = _parts(walk.ties, classes)
     members: dict[tuple, list[int]] = {}
     for unit in sorted(footprint):
-        members.setdefault((tuple(footprint[unit]), frozen.get(unit), tuple(parts.get(unit, ()))), []).append(unit)
+        members.setdefault((tuple(footprint[unit]), frozen.get(unit), tuple(parts.get(unit, ()))), []).append(
+            unit
+        )
     order = {slot: position for position, slot in enumerate(walk.produced)}
     found = []
     for (slots, reason, _), units in members.items():
@@ -129,25 +138,43 @@ def _groups(
 
 
 def _parts(ties: Ties, classes: Tensor) -> dict[int, list[int]]:
-    """Class -> the parts taken out of a value that it lies in: one unit of each group stays, so that no part loses all."""
+    """Class -> the parts taken out of a value that it lies in: one unit of each group stays, so that no part
+    loses all.
+    """
     found: dict[int, list[int]] = {}
-    for number, units in enumerate({tuple(classes[piece[piece >= 0]].unique().tolist()): None for piece in ties.pieces}):
+    for number, units in enumerate(
+        {tuple(classes[piece[piece >= 0]].unique().tolist()): None for piece in ties.pieces}
+    ):
         for unit in units:
             found.setdefault(unit, []).append(number)
     return found
 
 
 def _group(
-    walk: Walk, classes: Tensor, name: str, slots: tuple, reason: str | None, units: list[int], explained: list, heads: set[int]
+    walk: Walk,
+    classes: Tensor,
+    name: str,
+    slots: tuple,
+    reason: str | None,
+    units: list[int],
+    explained: list,
+    heads: set[int],
 ) -> Group:
     number = torch.full((int(classes.max()) + 1,), -1)
     number[torch.tensor(units)] = torch.arange(len(units))
     own = set(units)
     made = tuple(
-        Slot(tensor, dim, tuple(number[classes[walk.slots[tensor, dim]]].tolist()), (tensor, dim) in walk.produced)
+        Slot(
+            tensor,
+            dim,
+            tuple(number[classes[walk.slots[tensor, dim]]].tolist()),
+            (tensor, dim) in walk.produced,
+        )
         for tensor, dim in slots
     )
-    layers = dict.fromkeys(slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in made)
+    layers = dict.fromkeys(
+        slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in made
+    )
     tied_by = tuple(dict.fromkeys(text for unit, text in explained if unit in own))
     unit = "head" if own & heads else "channel"
     return Group(name, len(units), made, tuple(layers), tied_by, reason, unit)

@@ -14,13 +14,16 @@ from .labels import Labelled, varying
 class _Units:
     """The unit class at every position of a label array; arrays that hold the same classes share one tensor.
 
-    It depends on the coupling alone, so it is found once a model. The layers of a block have labels of their own, but few
-    classes between them, and what is left is then looked up once a class array instead of once a label array.
+    It depends on the coupling alone, so it is found once a model. The layers of a block have labels of their
+    own, but few classes between them, and what is left is then looked up once a class array instead of once a
+    label array.
     """
 
     def __init__(self, coupling: Coupling):
         self._class_of = coupling.unit_class
-        self._of: dict[int, tuple[Tensor, Tensor]] = {}  # id of an array -> the array (so that the id stays its own), its classes
+        self._of: dict[
+            int, tuple[Tensor, Tensor]
+        ] = {}  # id of an array -> the array (so that the id stays its own), its classes
         self._shared: dict[tuple[tuple[int, ...], bytes], Tensor] = {}
 
     def __call__(self, array: Tensor) -> Tensor:
@@ -43,7 +46,9 @@ class Survivors:
 
     def __init__(self, coupling: Coupling, kept: Mapping[str, Tensor]):
         self.coupling = coupling
-        self._alive = torch.ones(int(coupling.unit_class.max()) + 2, dtype=torch.bool)  # the last one: positions of no unit
+        self._alive = torch.ones(
+            int(coupling.unit_class.max()) + 2, dtype=torch.bool
+        )  # the last one: positions of no unit
         for group, mask in kept.items():
             self._alive[coupling.classes[group][~mask]] = False
         self._units = _units.setdefault(coupling, _Units(coupling))
@@ -51,7 +56,8 @@ class Survivors:
         self._line: dict[int, tuple[int, Tensor] | None] = {}
 
     def kept(self, value: Labelled) -> dict[int, Tensor]:
-        """dim -> (size,) bool for each dimension that loses positions; equal cuts of two values are one tensor.
+        """dim -> (size,) bool for each dimension that loses positions; equal cuts of two values are one
+        tensor.
 
         Raises:
             CompactionError: what is left is not rectangular.

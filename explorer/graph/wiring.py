@@ -1,4 +1,6 @@
-"""The exported graph as layers and joins with the ways between them: what a drawing needs, and nothing of how it looks."""
+"""The exported graph as layers and joins with the ways between them: what a drawing needs, and nothing of how
+it looks.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,9 +14,19 @@ from .export import ModelGraph
 
 INPUT, OUTPUT = "input", "output"
 JOINS = {
-    "add": "+", "sub": "-", "mul": "×", "div": "÷", "cat": "joined", "stack": "stacked", "matmul": "product", "bmm": "product",
-    "mm": "product", "baddbmm": "product", "einsum": "product", "scaled_dot_product_attention": "attention",
-}  # fmt: skip
+    "add": "+",
+    "sub": "-",
+    "mul": "×",
+    "div": "÷",
+    "cat": "joined",
+    "stack": "stacked",
+    "matmul": "product",
+    "bmm": "product",
+    "mm": "product",
+    "baddbmm": "product",
+    "einsum": "product",
+    "scaled_dot_product_attention": "attention",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,11 @@ class _Tracer:
     def __init__(self, graph: ModelGraph):
         assert graph.program is not None
         signature = graph.program.graph_signature
-        tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+        tensors = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
         self.nodes = graph.program.graph.nodes
         self.layers = {layer.name: layer for layer in graph.profile.layers}
         self.tensors = tensors
@@ -71,7 +87,9 @@ class _Tracer:
                 self._placeholder(node)
             elif node.op == "output":
                 self._arrive(Place(OUTPUT, "", OUTPUT), self._coming(node))
-            elif op_name(node.target) not in IGNORED and isinstance(node.meta.get("val"), Tensor | list | tuple):
+            elif op_name(node.target) not in IGNORED and isinstance(
+                node.meta.get("val"), Tensor | list | tuple
+            ):
                 self._step(node)
         return Wiring(tuple(self.places.values()), tuple(self.ways))
 
@@ -98,14 +116,18 @@ class _Tracer:
                 self.owner[node] = owners[0] if owners else None
         elif owners:
             here = where(node)  # a layer may borrow another's weight
-            self.sources[node] = self._arrive(self._place_of(here if here in self.layers else owners[0]), coming)
+            self.sources[node] = self._arrive(
+                self._place_of(here if here in self.layers else owners[0]), coming
+            )
         elif len(coming) > 1 and op_name(node.target).rstrip("_") in JOINS:
             self.sources[node] = self._arrive(self._join(node), coming)
         else:
             self.sources[node] = coming
 
     def _meets_data(self, node: fx.Node) -> bool:
-        """A parameter that is data itself, such as a class token, once it is joined with what comes from the input."""
+        """A parameter that is data itself, such as a class token, once it is joined with what comes from the
+        input.
+        """
         return any(op_name(user.target) in ("cat", "stack") for user in node.users)
 
     def _place_of(self, layer: Any) -> Place:
@@ -116,7 +138,11 @@ class _Tracer:
 
     def _join(self, node: fx.Node) -> Place:
         module = where(node)
-        return Place(f"{node.name} (join)", "" if module == "the model" else module, JOINS[op_name(node.target).rstrip("_")])
+        return Place(
+            f"{node.name} (join)",
+            "" if module == "the model" else module,
+            JOINS[op_name(node.target).rstrip("_")],
+        )
 
     def _arrive(self, place: Place, coming: Iterable[str]) -> tuple[str, ...]:
         self.places.setdefault(place.name, place)
@@ -137,14 +163,19 @@ def _without_norms(found: Wiring) -> Wiring:
         if before.layer is not None and before.layer.kind in ("conv", "linear") and going == [place.name]:
             into[place.name] = host
     named = {place.name: place for place in found.places}
-    places = tuple(_with(place, [named[n].layer for n, host in into.items() if host == place.name])
-                   for place in found.places if place.name not in into)  # fmt: skip
+    places = tuple(
+        _with(place, [named[n].layer for n, host in into.items() if host == place.name])
+        for place in found.places
+        if place.name not in into
+    )
     ways = dict.fromkeys(_moved(found.ways, into))
     return Wiring(places, tuple(ways))
 
 
 def _with(place: Place, norms: Iterable[Layer | None]) -> Place:
-    return Place(place.name, place.module, place.label, place.layer, tuple(norm for norm in norms if norm is not None))
+    return Place(
+        place.name, place.module, place.label, place.layer, tuple(norm for norm in norms if norm is not None)
+    )
 
 
 def _moved(ways: Iterable[tuple[str, str]], into: dict[str, str]) -> Iterator[tuple[str, str]]:

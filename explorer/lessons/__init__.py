@@ -1,1 +1,3 @@
-"""Lessons: each claim about pruning is predicted by the learner, measured by the engine, and judged by a rule."""
+"""Lessons: each claim about pruning is predicted by the learner, measured by the engine, and judged by a
+rule.
+"""

@@ -1,4 +1,6 @@
-"""A class's board: one point a nickname, in memory, bounded, the same for all browsers. Nothing is written to disk."""
+"""A class's board: one point a nickname, in memory, bounded, the same for all browsers. Nothing is written to
+disk.
+"""
 
 import secrets
 import threading
@@ -62,13 +64,13 @@ def point_of(nickname: str, report: Report) -> BoardPoint:
         BoardError: it is not finished, or there is no accuracy.
     """
     now, dense = report.pruned, report.baseline
-    known = None not in (now.accuracy, now.accuracy_low, now.accuracy_high, now.nonzero_params) and dense.params
-    if report.stage != "final" or not known:
+    accuracy, low, high, size = now.accuracy, now.accuracy_low, now.accuracy_high, now.nonzero_params
+    if report.stage != "final" or not dense.params or None in (accuracy, low, high, size):
         raise BoardError("This recipe is still being measured, or has no accuracy; try again in a moment.")
-    return BoardPoint(
-        clean_name(nickname), str(report.subject["name"]), now.nonzero_params / dense.params, now.accuracy,  # type: ignore[operator, arg-type]
-        now.accuracy_low, now.accuracy_high, now.samples, report.recipe.to_url(),  # type: ignore[arg-type]
-    )  # fmt: skip
+    assert accuracy is not None and low is not None and high is not None and size is not None
+    name, recipe = str(report.subject["name"]), report.recipe.to_url()
+    left = size / dense.params
+    return BoardPoint(clean_name(nickname), name, left, accuracy, low, high, now.samples, recipe)
 
 
 def front(points: Iterable[BoardPoint]) -> list[BoardPoint]:
@@ -121,7 +123,9 @@ class Classroom:
     """
 
     board: Board = field(default_factory=Board)
-    code: str = field(default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)))
+    code: str = field(
+        default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    )
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     measured: Sharing = field(default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes")))
 

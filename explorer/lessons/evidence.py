@@ -1,4 +1,6 @@
-"""What an experiment has measured: which samples each pruned model got right, what it costs, how long it takes."""
+"""What an experiment has measured: which samples each pruned model got right, what it costs, how long it
+takes.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +21,8 @@ class Point:
     Args:
         correct: (samples,) bool; predictions: (samples,) int64; in the order of the split.
         measured: accuracy, parameters, MACs and bytes of the model.
-        spread: of an arm with a penalty, before training and after each epoch until the cut: how many weights lie in each
-            bin of sizes (EDGES).
+        spread: of an arm with a penalty, before training and after each epoch until the cut: how many weights
+            lie in each bin of sizes (EDGES).
     """
 
     arm: str
@@ -39,7 +41,8 @@ class Evidence:
     Args:
         dense: arm -> its dense model on the same samples.
         points: (arm, x) -> what was measured.
-        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured beside each other.
+        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured beside each
+            other.
         samples: of the split in all.
         expected: how many points there will be.
         environment: where it was measured.
@@ -57,7 +60,9 @@ class Evidence:
 
     def of(self, arm: str) -> list[Point]:
         """The points of an arm, x rising."""
-        return sorted((point for (name, _), point in self.points.items() if name == arm), key=lambda point: point.x)
+        return sorted(
+            (point for (name, _), point in self.points.items() if name == arm), key=lambda point: point.x
+        )
 
     def at(self, arm: str, x: float) -> Point | None:
         return self.points.get((arm, x))

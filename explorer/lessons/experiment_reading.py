@@ -14,10 +14,16 @@ RATIO = (0.0, 0.99)
 
 def read_experiment(table: Table) -> Experiment:
     made = Experiment(
-        table.text("model"), table.texts("models"), table.text("axis"), table.numbers("points", *RATIO, ...),
-        tuple(map(_arm, table.tables("arms"))), table.whole("samples", 1, 100_000, None),
-        tuple(int(batch) for batch in table.numbers("batches", 1, 4096)), table.numbers("timed_at", *RATIO), table.texts("views"),
-    )  # fmt: skip
+        table.text("model"),
+        table.texts("models"),
+        table.text("axis"),
+        table.numbers("points", *RATIO, ...),
+        tuple(map(_arm, table.tables("arms"))),
+        table.whole("samples", 1, 100_000, None),
+        tuple(int(batch) for batch in table.numbers("batches", 1, 4096)),
+        table.numbers("timed_at", *RATIO),
+        table.texts("views"),
+    )
     names = [arm.name for arm in made.arms]
     if len(set(names)) < len(names) or DENSE in names:
         raise LessonError(f"{table.where}: arms need different names, and none may be {DENSE!r}.")
@@ -37,14 +43,26 @@ def read_experiment(table: Table) -> Experiment:
 
 def _arm(table: Table) -> Arm:
     made = Arm(
-        table.text("name"), table.text("label"), table.choice("granularity", GRANULARITIES), table.text("allocator", "uniform"),
-        _parts(table), table.choice("match", MATCHES, "units"), table.text("equal_to", ""),
-        table.numbers("points", *RATIO), _settings(table), table.number("base", *RATIO, default=0.0),
-        table.whole("samples", 2, 100_000, None), table.text("model", ""), table.choice("by_hand", BY_HAND, "no"),
+        table.text("name"),
+        table.text("label"),
+        table.choice("granularity", GRANULARITIES),
+        table.text("allocator", "uniform"),
+        _parts(table),
+        table.choice("match", MATCHES, "units"),
+        table.text("equal_to", ""),
+        table.numbers("points", *RATIO),
+        _settings(table),
+        table.number("base", *RATIO, default=0.0),
+        table.whole("samples", 2, 100_000, None),
+        table.text("model", ""),
+        table.choice("by_hand", BY_HAND, "no"),
         _training(table),
-    )  # fmt: skip
+    )
     if made.allocator not in ALLOCATORS or made.recipe.criterion.name not in CRITERIA:
-        raise LessonError(f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} here.")
+        raise LessonError(
+            f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} "
+            "here."
+        )
     table.done()
     return made
 
@@ -53,14 +71,19 @@ def _parts(table: Table) -> str:
     given = table.text("parts", "all")
     unknown = [role for role in given.split("+") if role not in ROLES]
     if given != "all" and unknown:
-        raise LessonError(f"{table.where}: no role named {unknown[0][:40]!r}. Available: all, {', '.join(ROLES)}.")
+        raise LessonError(
+            f"{table.where}: no role named {unknown[0][:40]!r}. Available: all, {', '.join(ROLES)}."
+        )
     return given
 
 
 def _settings(table: Table) -> Recipe:
     given = table.rest("recipe")
     if {"channels", "weights", "keep", "remove"} & set(given):
-        raise LessonError(f"{table.where}: the ratios of a recipe come from the points; give settings such as 'criterion' only.")
+        raise LessonError(
+            f"{table.where}: the ratios of a recipe come from the points; give settings such as 'criterion' "
+            "only."
+        )
     try:
         return Recipe.from_json(given)
     except ExplorerError as error:
@@ -86,5 +109,7 @@ def known_arm(table: Table, experiment: Experiment, name: str, *, dense: bool = 
 def known_point(table: Table, experiment: Experiment, arm: str, x: float) -> float:
     known = experiment.points_of(experiment.arm(arm))
     if x not in known:
-        raise LessonError(f"{table.where}: arm {arm!r} has no point {x:g}. It has {', '.join(f'{p:g}' for p in known)}.")
+        raise LessonError(
+            f"{table.where}: arm {arm!r} has no point {x:g}. It has {', '.join(f'{p:g}' for p in known)}."
+        )
     return x

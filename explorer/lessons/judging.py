@@ -32,7 +32,8 @@ class Found:
     """One comparison: its value with its interval, and what it says.
 
     Args:
-        low, high: at the level that all comparisons of the claim share; equal for counts, which have no noise.
+        low, high: at the level that all comparisons of the claim share; equal for counts, which have no
+        noise.
     """
 
     case: Case
@@ -48,7 +49,8 @@ class Finding:
     """The verdict of a claim on an experiment.
 
     Args:
-        stability: share of resampled experiments with the same verdict before it was withdrawn for being unstable.
+        stability: share of resampled experiments with the same verdict before it was withdrawn for being
+            unstable.
         level: of each interval.
     """
 
@@ -73,8 +75,10 @@ def verdict_of(said: Sequence[Said], cases: Sequence[Hashable] = ()) -> VerdictN
     Args:
         cases: which case each answer belongs to; () = all to one.
 
-    >>> verdict_of(["yes", "yes", "no"]), verdict_of(["yes", "open"]), verdict_of(["yes", "open"], ["speed", "size"])
-    ('conditional', 'holds', 'open')
+    >>> verdict_of(["yes", "yes", "no"]), verdict_of(["yes", "open"])
+    ('conditional', 'holds')
+    >>> verdict_of(["yes", "open"], ["speed", "size"])
+    'open'
     """
     owners = cases or [None] * len(said)
     yes, no = said.count("yes"), said.count("no")
@@ -96,7 +100,9 @@ def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
     known = [found for found in values if found is not None]
     noisy = sum(len(found) > 1 for found in known)
     level = 1 - 0.05 / max(1, noisy)
-    comparisons = tuple(_found(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True))
+    comparisons = tuple(
+        _found(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True)
+    )
     verdict = verdict_of([found.said for found in comparisons], [found.case for found in comparisons])
     stability = _stability(wanted, known, level, verdict)
     return Finding(verdict if stability >= STABLE else "open", comparisons, stability, level)
@@ -127,7 +133,9 @@ def values_of(case: Case, x: float, evidence: Evidence) -> Tensor | None:
 
 
 def _reference_times(case: Case, x: float, evidence: Evidence) -> tuple[float, ...] | None:
-    return evidence.times.get((DENSE, 0.0, case.batch) if case.against == DENSE else (case.against, x, case.batch))
+    return evidence.times.get(
+        (DENSE, 0.0, case.batch) if case.against == DENSE else (case.against, x, case.batch)
+    )
 
 
 def _joint(case: Case, x: float, evidence: Evidence) -> Tensor | None:
@@ -160,8 +168,9 @@ def _found(case: Case, x: float, sample: Tensor, level: float) -> Found:
 def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
     """Interval of each row of (rows, n): exact for counts, of the mean for samples, of the median for times.
 
-    The mean's has one observation of +1 and one of -1 added (0 and 1 for shares), which for two models on the same samples is
-    the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width when nothing flips.
+    The mean's has one observation of +1 and one of -1 added (0 and 1 for shares), which for two models on the
+    same samples is the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width when
+    nothing flips.
     """
     if samples.shape[1] == 1:
         return samples[:, 0], samples[:, 0]
@@ -174,7 +183,9 @@ def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]
 
 
 def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Between two order statistics, whatever the distribution; without bounds where there are too few rounds."""
+    """Between two order statistics, whatever the distribution; without bounds where there are too
+    few rounds.
+    """
     n, chance, rank = samples.shape[1], 0.0, 0
     while rank < n and chance + math.comb(n, rank) / 2**n <= (1 - level) / 2:
         chance += math.comb(n, rank) / 2**n
@@ -185,8 +196,12 @@ def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
     return ordered[:, rank - 1], ordered[:, n - rank]
 
 
-def _stability(wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName) -> float:
-    """Share of bootstrap experiments (samples and rounds drawn anew, the same for all comparisons) with this verdict."""
+def _stability(
+    wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName
+) -> float:
+    """Share of bootstrap experiments (samples and rounds drawn anew, the same for all comparisons) with this
+    verdict.
+    """
     drawn: dict[tuple[int, bool], Tensor] = {}
     columns: list[list[Said]] = []
     for (case, _), sample in zip(wanted, known, strict=True):
@@ -195,6 +210,8 @@ def _stability(wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], le
             generator = torch.Generator().manual_seed(len(sample))
             drawn[key] = torch.randint(len(sample), (RESAMPLES, len(sample)), generator=generator)
         lows, highs = interval(case, sample[drawn[key]], level)
-        columns.append([answer(low, high, case) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)])
+        columns.append(
+            [answer(low, high, case) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
+        )
     cases = [case for case, _ in wanted]
     return sum(verdict_of(row, cases) == verdict for row in zip(*columns, strict=True)) / RESAMPLES

@@ -23,11 +23,15 @@ def layers(graph: ModelGraph) -> dict[str, int]:
     return {name: prod(layer.shape) for name, layer in graph.profile.prunable_layers.items()}
 
 
-def matrices(subject: Subject, graph: ModelGraph, experiment: Experiment, x: float) -> tuple[str, list[tuple[str, WeightImage]]]:
+def matrices(
+    subject: Subject, graph: ModelGraph, experiment: Experiment, x: float
+) -> tuple[str, list[tuple[str, WeightImage]]]:
     """A layer between two others, and its weight in the dense model and in each arm at x."""
     layers = list(graph.profile.prunable_layers.values())
     layer = layers[min(1, len(layers) - 1)]
     recipes = [("the dense model", Recipe())]
     recipes += [(arm.label, recipe_for(subject, graph, experiment, arm, x)) for arm in experiment.arms]
     models = [(title, prepare(subject, graph, recipe).model) for title, recipe in recipes]
-    return layer.name, [(title, weight_image(model.get_parameter(layer.weight), SIDE)) for title, model in models]
+    return layer.name, [
+        (title, weight_image(model.get_parameter(layer.weight), SIDE)) for title, model in models
+    ]

@@ -67,14 +67,18 @@ def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
         raise LessonError(f"This model has no {granularity}s that can be pruned.")
     names, places = list(sized), ("first", "second", "third")
     if role in places and len(names) <= places.index(role):
-        raise LessonError(f"This model has {len(names)} parts that can be pruned, and the lesson needs a {role} one.")
+        raise LessonError(
+            f"This model has {len(names)} parts that can be pruned, and the lesson needs a {role} one."
+        )
     found = dict(zip(places, names, strict=False)) | {"last": names[-1]}
     by_size = {"largest": max(names, key=sized.__getitem__), "thinnest": min(names, key=sized.__getitem__)}
     return (found | by_size)[role]
 
 
 def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
-    """Why this experiment says nothing on a model, or None: two roles that are one part would be compared with themselves."""
+    """Why this experiment says nothing on a model, or None: two roles that are one part would be compared
+    with themselves.
+    """
     try:
         cut = [arm for arm in experiment.arms if arm.parts != "all"]
         roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
@@ -82,5 +86,3 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
     except ExplorerError as error:
         return str(error)
     return "Two of the compared parts are one and the same here." if len(set(parts)) < len(parts) else None
-
-

@@ -1,4 +1,6 @@
-"""A folder of TOML files -> lessons. Everything is checked here, at the border; inside, a lesson is trusted."""
+"""A folder of TOML files -> lessons. Everything is checked here, at the border; inside, a lesson is
+trusted.
+"""
 
 import tomllib
 from collections.abc import Iterable
@@ -27,7 +29,8 @@ def lessons(folder: Path = CONTENT) -> dict[str, Lesson]:
 
 
 def course(own: Path | None = None) -> dict[str, Lesson]:
-    """The lessons that come with the program, and those of a folder of one's own; of two with one name, the own one.
+    """The lessons that come with the program, and those of a folder of one's own; of two with one name, the
+    own one.
 
     Raises:
         LessonError: as of `lessons`, or there is no such folder, or no lesson in it.
@@ -35,7 +38,10 @@ def course(own: Path | None = None) -> dict[str, Lesson]:
     if own is None:
         return lessons()
     if not own.is_dir() or not lessons(own):
-        raise LessonError(f"{str(own)!r} is no folder with lessons as .toml files; 'pruning-explorer lessons --new' writes one.")
+        raise LessonError(
+            f"{str(own)!r} is no folder with lessons as .toml files; 'pruning-explorer lessons --new' writes "
+            "one."
+        )
     return dict(_in_order((lessons() | lessons(own)).values()))
 
 
@@ -88,22 +94,36 @@ def parse(name: str, data: object) -> Lesson:
     top = Table(data, f"Lesson {name!r}")
     experiment = read_experiment(top.table("experiment"))
     found = Lesson(
-        name, top.whole("number", 1, 99), top.text("title"), top.whole("minutes", 1, 60), top.text("summary"),
-        tuple(map(_section, top.tables("sections"))), experiment, read_prediction(top.table("prediction"), experiment),
-        read_claim(top.table("claim"), experiment), _check(top.table("check")), _try_it(top.table("try"), experiment),
-        tuple(map(_published, top.tables("published", 0))), tuple(map(_source, top.tables("sources"))),
-    )  # fmt: skip
+        name,
+        top.whole("number", 1, 99),
+        top.text("title"),
+        top.whole("minutes", 1, 60),
+        top.text("summary"),
+        tuple(map(_section, top.tables("sections"))),
+        experiment,
+        read_prediction(top.table("prediction"), experiment),
+        read_claim(top.table("claim"), experiment),
+        _check(top.table("check")),
+        _try_it(top.table("try"), experiment),
+        tuple(map(_published, top.tables("published", 0))),
+        tuple(map(_source, top.tables("sources"))),
+    )
     top.done()
     return found
 
 
 def _section(table: Table) -> Section:
     made = Section(
-        table.text("title"), table.text("text"), table.texts("terms"), table.choice("picture", ("", *PICTURES), ""),
-    )  # fmt: skip
+        table.text("title"),
+        table.text("text"),
+        table.texts("terms"),
+        table.choice("picture", ("", *PICTURES), ""),
+    )
     for term in made.terms:
         if term not in GLOSSARY:
-            raise LessonError(f"{table.where}: no term named {term!r} in the glossary. It has {', '.join(GLOSSARY)}.")
+            raise LessonError(
+                f"{table.where}: no term named {term!r} in the glossary. It has {', '.join(GLOSSARY)}."
+            )
     table.done()
     return made
 
@@ -125,16 +145,23 @@ def _answer(table: Table) -> Answer:
 def _try_it(table: Table, experiment: Experiment) -> TryIt:
     arm = known_arm(table, experiment, table.text("arm"))
     if experiment.arm(arm).by_hand != "no":
-        raise LessonError(f"{table.where}: arm {arm!r} is masked by hand, which no recipe can say; choose another.")
+        raise LessonError(
+            f"{table.where}: arm {arm!r} is masked by hand, which no recipe can say; choose another."
+        )
     made = TryIt(table.text("text"), arm, known_point(table, experiment, arm, table.number("x", *RATIO)))
     table.done()
     return made
 
 
 def _published(table: Table) -> Published:
-    made = Published(table.text("name"), table.numbers("x", 0, 1), table.numbers("accuracy", 0, 1), table.text("note", ""))
+    made = Published(
+        table.text("name"), table.numbers("x", 0, 1), table.numbers("accuracy", 0, 1), table.text("note", "")
+    )
     if len(made.x) != len(made.accuracy):
-        raise LessonError(f"{table.where}: 'x' and 'accuracy' must be equally long, got {len(made.x)} and {len(made.accuracy)}.")
+        raise LessonError(
+            f"{table.where}: 'x' and 'accuracy' must be equally long, got {len(made.x)} and "
+            f"{len(made.accuracy)}."
+        )
     table.done()
     return made
 

@@ -47,8 +47,12 @@ def run(
         subject, graph = load(arm.model or model)
         samples = arm.samples or experiment.samples
         if arm.name not in found.dense:
-            dense, base = yield from _measured(subject, graph, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device)
-            found = replace(found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct)))
+            dense, base = yield from _measured(
+                subject, graph, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+            )
+            found = replace(
+                found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct))
+            )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
         recipe = recipe_for(subject, graph, experiment, arm, x)
@@ -69,7 +73,9 @@ def _measured(
 ) -> Generator[Progress, None, tuple[nn.Module, Point]]:
     """The model that this arm makes, and what it answers; yields between batches."""
     if subject.task is None:
-        raise ExplorerError(f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model.")
+        raise ExplorerError(
+            f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model."
+        )
     split = split_for(subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
@@ -85,17 +91,26 @@ def _measured(
         if len(tally) < len(split):
             yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
-    full = replace(counted, params=static.params, nonzero_params=static.nonzero_params, macs=static.macs,
-                   size_bytes=_weighed(model, static))  # fmt: skip
+    full = replace(
+        counted,
+        params=static.params,
+        nonzero_params=static.nonzero_params,
+        macs=static.macs,
+        size_bytes=_weighed(model, static),
+    )
     return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
 
 
 def _trained(
     subject: Subject, graph: ModelGraph, arm: Arm, recipe: Recipe, device: str
 ) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
-    """The model after the arm's training, taken from the cache where it was done before, and the spread of a penalty."""
+    """The model after the arm's training, taken from the cache where it was done before, and the spread of a
+    penalty.
+    """
     given = dict(arm.training)
-    plan = suggested(subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()})
+    plan = suggested(
+        subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()}
+    )
     found: Recovery | None = None
     for step in recover(subject, graph, recipe, plan, Conditions(device=device, latency=False)):
         if isinstance(step, Recovery):
@@ -116,9 +131,11 @@ def static_of(model: nn.Module, subject: Subject) -> Measurement:
     """Parameters and MACs of a model; bytes are weighed later."""
     parameters = list(model.parameters())
     return Measurement(
-        params=sum(p.numel() for p in parameters), nonzero_params=sum(int(torch.count_nonzero(p)) for p in parameters),
-        macs=count_macs(model, subject.example[:1].to(parameters[0].device)), size_bytes={"dense": 0},
-    )  # fmt: skip
+        params=sum(p.numel() for p in parameters),
+        nonzero_params=sum(int(torch.count_nonzero(p)) for p in parameters),
+        macs=count_macs(model, subject.example[:1].to(parameters[0].device)),
+        size_bytes={"dense": 0},
+    )
 
 
 def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:
@@ -130,12 +147,14 @@ def masked_by_hand(subject: Subject, graph: ModelGraph, recipe: Recipe, *, every
     """A copy of the model with removed parts set to zero.
 
     Args:
-        everywhere: in every tensor that they touch; else only in the weights of the layers that produce them, as a first try
-            does: biases and norms stay alive.
+        everywhere: in every tensor that they touch; else only in the weights of the layers that produce them,
+            as a first try does: biases and norms stay alive.
     """
     model = copy.deepcopy(subject.model)
     masks = decide(subject, graph, recipe).masks
-    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(
+        model.named_buffers(remove_duplicate=False)
+    )
     keep = expand(masks, graph.profile, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
     producing = _producers(graph, masks)
     with torch.no_grad():
@@ -160,7 +179,9 @@ def _timed(
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
     ready = dict(zip(named, models.values(), strict=True))
     times: dict[Timed, list[float]] = {key: [] for key in named.values()}
-    clock = rounds(ready, subject.example[:1], batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS, device=device)
+    clock = rounds(
+        ready, subject.example[:1], batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS, device=device
+    )
     for turns, turn in enumerate(clock, 1):
         for name, milliseconds in (turn or {}).items():
             times[named[name]].append(milliseconds)

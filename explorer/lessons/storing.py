@@ -1,4 +1,6 @@
-"""Evidence as JSON, so that a measurement that takes minutes can come with the program as a labelled starting point."""
+"""Evidence as JSON, so that a measurement that takes minutes can come with the program as a labelled starting
+point.
+"""
 
 import base64
 import json
@@ -20,11 +22,13 @@ MEASURED = Path(__file__).with_name("measured")
 def to_json(evidence: Evidence) -> dict[str, Any]:
     """Everything that verdicts and figures of accuracies, costs and times need; predictions are left out."""
     return {
-        "model": evidence.model, "samples": evidence.samples, "environment": dict(evidence.environment),
+        "model": evidence.model,
+        "samples": evidence.samples,
+        "environment": dict(evidence.environment),
         "dense": {arm: _point_to_json(point) for arm, point in evidence.dense.items()},
         "points": [_point_to_json(point) for point in evidence.points.values()],
         "times": [[arm, x, batch, list(ms)] for (arm, x, batch), ms in evidence.times.items()],
-    }  # fmt: skip
+    }
 
 
 def from_json(data: dict[str, Any]) -> Evidence:
@@ -36,17 +40,23 @@ def from_json(data: dict[str, Any]) -> Evidence:
     try:
         points = [_point_from_json(entry) for entry in data["points"]]
         return Evidence(
-            data["model"], {arm: _point_from_json(entry) for arm, entry in data["dense"].items()},
+            data["model"],
+            {arm: _point_from_json(entry) for arm, entry in data["dense"].items()},
             {(point.arm, point.x): point for point in points},
-            {(arm, x, batch): tuple(ms) for arm, x, batch, ms in data["times"]}, data["samples"], len(points),
-            data["environment"], True,
-        )  # fmt: skip
+            {(arm, x, batch): tuple(ms) for arm, x, batch, ms in data["times"]},
+            data["samples"],
+            len(points),
+            data["environment"],
+            True,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise LessonError(f"A measured result is damaged ({error}); install the program again.") from error
 
 
 def shipped(lesson: Lesson, model: str) -> Evidence | None:
-    """What was measured of a lesson's experiment before, or None; one that does not fit the lesson any more is not used."""
+    """What was measured of a lesson's experiment before, or None; one that does not fit the lesson any more
+    is not used.
+    """
     found = _read(MEASURED / f"{lesson.name}.json") if model == lesson.experiment.model else None
     if found is None:
         return None
@@ -60,8 +70,13 @@ def _read(path: Path) -> Evidence | None:
 
 
 def _point_to_json(point: Point) -> dict[str, Any]:
-    found = {"arm": point.arm, "x": point.x, "recipe": point.recipe.to_json(), "measured": point.measured.to_json(),
-             "correct": _packed(point.correct)}  # fmt: skip
+    found = {
+        "arm": point.arm,
+        "x": point.x,
+        "recipe": point.recipe.to_json(),
+        "measured": point.measured.to_json(),
+        "correct": _packed(point.correct),
+    }
     return found | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
 
 
@@ -76,7 +91,9 @@ def _point_from_json(data: dict[str, Any]) -> Point:
 def _packed(flags: Tensor) -> str:
     """(n,) bool -> base64 of one bit each, the first in the lowest bit."""
     padded = torch.nn.functional.pad(flags.byte(), (0, -len(flags) % 8)).view(-1, 8)
-    return base64.b64encode(bytes((padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8).tolist())).decode()
+    return base64.b64encode(
+        bytes((padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8).tolist())
+    ).decode()
 
 
 def _unpacked(text: str, samples: int) -> Tensor:

@@ -1,4 +1,6 @@
-"""A TOML table that is read key by key: wrong types, missing and unknown keys become one sentence that names the place."""
+"""A TOML table that is read key by key: wrong types, missing and unknown keys become one sentence that names
+the place.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +80,8 @@ class Table:
     def numbers(self, key: str, low: float, high: float, default: Any = ()) -> tuple[float, ...]:
         value = self._get(key, default)
         fits = isinstance(value, list | tuple) and all(
-            isinstance(item, int | float) and not isinstance(item, bool) and low <= item <= high for item in value
+            isinstance(item, int | float) and not isinstance(item, bool) and low <= item <= high
+            for item in value
         )
         if not fits:
             raise self._wrong(key, f"a list of numbers from {low:g} to {high:g}", value)
@@ -109,4 +112,6 @@ class Table:
         """
         unknown = sorted(set(self._values) - self._read)
         if unknown:
-            raise LessonError(f"{self.where} has no key {unknown[0]!r}. Its keys are {', '.join(sorted(self._read))}.")
+            raise LessonError(
+                f"{self.where} has no key {unknown[0]!r}. Its keys are {', '.join(sorted(self._read))}."
+            )

@@ -1,4 +1,6 @@
-"""The nouns of a lesson: text, experiment, prediction, claim, check question. One lesson is one declarative file."""
+"""The nouns of a lesson: text, experiment, prediction, claim, check question. One lesson is one declarative
+file.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +10,11 @@ from ..values import Recipe
 
 VerdictName = Literal["holds", "conditional", "fails", "open"]
 VERDICTS: dict[VerdictName, str] = {
-    "holds": "Holds", "conditional": "Holds only when", "fails": "Does not hold here", "open": "Not resolved here",
-}  # fmt: skip
+    "holds": "Holds",
+    "conditional": "Holds only when",
+    "fails": "Does not hold here",
+    "open": "Not resolved here",
+}
 GRANULARITIES = ("weight", "channel")
 ROLES = ("first", "second", "third", "last", "largest", "thinnest")
 MATCHES = ("units", "params", "macs")
@@ -27,7 +32,8 @@ class Section:
     """One screen of plain words: a title, Markdown, and the glossary terms that it uses.
 
     Args:
-        picture: what it shows of the model's weights: "layers" = how many each layer holds, "magnitudes" = how large they are.
+        picture: what it shows of the model's weights: "layers" = how many each layer holds, "magnitudes" =
+            how large they are.
     """
 
     title: str
@@ -52,8 +58,8 @@ class Arm:
         base: fraction of every group's channels that goes first, before x (both kinds combined).
         samples: the first so many; None = as the experiment.
         model: another model than the experiment's, "" = the same.
-        by_hand: "no" = the compact model; "producers" = weights of the producing layers set to zero and nothing else;
-            "everywhere" = every slot set to zero.
+        by_hand: "no" = the compact model; "producers" = weights of the producing layers set to zero and
+            nothing else; "everywhere" = every slot set to zero.
         training: what of a recovery plan differs from what suits the model; empty = nothing is trained.
     """
 
@@ -109,9 +115,10 @@ class Experiment:
 class Case:
     """One comparison that a claim rests on: a quantity of an arm, against another arm or the dense model.
 
-    accuracy is a difference (arm - against); told_apart asks whether that difference is beyond noise; agreement is the share
-    of equal answers; joint is the arm's loss minus the sum of the losses of `sum_of`; speed is time of `against` / time of
-    the arm; costs are ratios arm / against. The case says yes where the value lies within (above, below).
+    accuracy is a difference (arm - against); told_apart asks whether that difference is beyond noise;
+    agreement is the share of equal answers; joint is the arm's loss minus the sum of the losses of `sum_of`;
+    speed is time of `against` / time of the arm; costs are ratios arm / against. The case says yes where the
+    value lies within (above, below).
 
     Args:
         name: in a few words, for sentences such as "holds for NAME at 50 %".
@@ -132,7 +139,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, the cases that decide it, and what to say for each verdict ({yes}, {no}, {open} list the cases)."""
+    """A sentence, the cases that decide it, and what to say for each verdict ({yes}, {no}, {open} list the
+    cases).
+    """
 
     text: str
     cases: tuple[Case, ...]
@@ -153,8 +162,8 @@ class Prediction:
     """What the learner says before the measurement.
 
     Args:
-        kind: "curve" (accuracy of `arm` at each x), "number" (a cost of `arm` at x in per cent of the dense model),
-            "verdict", or "arm" (which arm ends lowest or highest in accuracy at x).
+        kind: "curve" (accuracy of `arm` at each x), "number" (a cost of `arm` at x in per cent of the dense
+            model), "verdict", or "arm" (which arm ends lowest or highest in accuracy at x).
         expected: the shape to expect, told after the reveal.
     """
 

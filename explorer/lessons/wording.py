@@ -28,7 +28,9 @@ def explanation(lesson: Lesson, finding: Finding) -> str:
 
 
 def sentences(lesson: Lesson, finding: Finding) -> list[tuple[str, bool]]:
-    """The sentences of an explanation, each with whether it lists comparisons; one that would list none is left out."""
+    """The sentences of an explanation, each with whether it lists comparisons; one that would list none is
+    left out.
+    """
     found = {said: [one for one in finding.comparisons if one.said == said] for said in SAYS}
     told = []
     for sentence in re.split(r"(?<=[.!?])\s+", lesson.claim.explain[finding.verdict]):
@@ -50,10 +52,15 @@ def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
     for one in found:
         places.setdefault(one.case.name, []).append(one.x)
     everywhere = {name: [one.x for one in among if one.case.name == name] for name in places}
-    return "; ".join(
-        name if len(at) == len(everywhere[name]) > 1 else f"{name} (at {', '.join(f'{x * 100:g} %' for x in at)})"
-        for name, at in places.items()
-    ) or "nothing"  # fmt: skip
+    return (
+        "; ".join(
+            name
+            if len(at) == len(everywhere[name]) > 1
+            else f"{name} (at {', '.join(f'{x * 100:g} %' for x in at)})"
+            for name, at in places.items()
+        )
+        or "nothing"
+    )
 
 
 def value(found: Found) -> str:
@@ -65,7 +72,10 @@ def value(found: Found) -> str:
     if case.quantity == "speed":
         return f"{found.estimate:.2f} × as fast ({_end(found.low)} to {_end(found.high)}), batch {case.batch}"
     if case.quantity == "agreement":
-        return f"{found.estimate * scale:.1f} % equal answers ({found.low * scale:.1f} to {min(found.high, 1.0) * scale:.1f})"
+        return (
+            f"{found.estimate * scale:.1f} % equal answers ({found.low * scale:.1f} to "
+            f"{min(found.high, 1.0) * scale:.1f})"
+        )
     return f"{found.estimate * scale:+.1f} points ({found.low * scale:+.1f} to {found.high * scale:+.1f})"
 
 
@@ -78,8 +88,11 @@ def wanted(found: Found) -> str:
     case = found.case
     if case.quantity == "told_apart":
         return "other than 0"
-    ends = [f"{word} {_bound(case.quantity, bound)}" for word, bound in (("above", case.above), ("below", case.below))
-            if abs(bound) != float("inf")]  # fmt: skip
+    ends = [
+        f"{word} {_bound(case.quantity, bound)}"
+        for word, bound in (("above", case.above), ("below", case.below))
+        if abs(bound) != float("inf")
+    ]
     return " and ".join(ends)
 
 

@@ -28,7 +28,9 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def is_local_only(spec: str) -> bool:
-    """Whether a MODEL text reads paths or runs code that it names: then it must come from the command line."""
+    """Whether a MODEL text reads paths or runs code that it names: then it must come from the
+    command line.
+    """
     loader, _ = split_spec(spec)
     return bool(LOADERS[loader].traits.get("local_only", False))
 
@@ -47,13 +49,16 @@ def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -
     loader, name = split_spec(spec)
     if PurePath(spec).suffix.lower() in FILES and loader == "sample":
         way = "name the architecture, and give the weights with --checkpoint FILE.safetensors."
-        raise LoadError(f"{spec[-80:]!r} is a file, and files of models are not opened, since they can hold code; {way}")
+        raise LoadError(
+            f"{spec[-80:]!r} is a file, and files of models are not opened, since they can hold code; {way}"
+        )
     subject = LOADERS[loader](name, checkpoint=checkpoint)
     return subject if data is None else with_data(subject, data)
 
 
 def with_data(subject: Subject, source: str) -> Subject:
-    """The subject on another data set; of its card the description stays, since the rest speaks of the old one.
+    """The subject on another data set; of its card the description stays, since the rest speaks of the old
+    one.
 
     Raises:
         UnknownNameError: no such data set.
@@ -62,12 +67,18 @@ def with_data(subject: Subject, source: str) -> Subject:
     shape, classes = tuple(subject.example.shape[1:]), count_classes(subject)
     task = load_data(source, Reader(shape, classes, subject.preset))
     if task.shape != shape:
-        raise LoadError(f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}.")
+        raise LoadError(
+            f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}."
+        )
     if len(task.class_names) != classes:
-        raise LoadError(f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}.")
+        raise LoadError(
+            f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}."
+        )
     if subject.task and subject.task.fingerprint == task.fingerprint:
         return subject
-    return replace(subject, task=task, card={key: value for key, value in subject.card.items() if key == "description"})
+    return replace(
+        subject, task=task, card={key: value for key, value in subject.card.items() if key == "description"}
+    )
 
 
 def count_classes(subject: Subject) -> int:
@@ -79,7 +90,11 @@ def count_classes(subject: Subject) -> int:
     with torch.inference_mode():
         output = subject.model(subject.example)
     if not isinstance(output, torch.Tensor) or output.dim() != 2 or len(output) != len(subject.example):
-        what = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+        what = (
+            f"a tensor of shape {tuple(output.shape)}"
+            if isinstance(output, torch.Tensor)
+            else f"a {type(output).__name__}"
+        )
         told = f"{subject.name!r} answers with {what} instead of one row of class scores for each input"
         raise LoadError(f"{told}, so accuracy cannot be measured; leave out --data.")
     return output.shape[1]

@@ -1,4 +1,6 @@
-"""What the loaders of foreign architectures share: sized before it is built, built from one seed, made a Subject."""
+"""What the loaders of foreign architectures share: sized before it is built, built from one seed, made a
+Subject.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -11,7 +13,8 @@ from ..graph.export import EXPORT_LOCK
 from ..graph.limits import check_loadable, check_parameters
 from ..values import Preset, Subject, subject_id
 
-BUILDING = EXPORT_LOCK  # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
+# torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
+BUILDING = EXPORT_LOCK
 SEED = 0
 
 
@@ -25,13 +28,16 @@ def check_size(make: Callable[[], nn.Module], name: str) -> None:
         try:
             with torch.device("meta"):
                 shadow = make()
-        except Exception:  # foreign code that computes while it builds, on a device that it was not written for
+        except (
+            Exception
+        ):  # foreign code that computes while it builds, on a device that it was not written for
             return
         check_parameters(shadow, name)
 
 
 def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
-    """A model with weights drawn from one seed; one with too many parameters is refused before it takes memory.
+    """A model with weights drawn from one seed; one with too many parameters is refused before it takes
+    memory.
 
     Raises:
         LoadError: it is too large.
@@ -48,14 +54,24 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def identity(model: nn.Module, shape: tuple[int, ...], code: bytes = b"") -> str:
-    """Hash of a foreign model: architecture and weights, the shape that it is run at, and the code that no weight shows."""
+    """Hash of a foreign model: architecture and weights, the shape that it is run at, and the code that no
+    weight shows.
+    """
     return hashlib.sha256(f"{subject_id(model)} {shape}".encode() + code).hexdigest()[:16]
 
 
 def subject_of(
-    model: nn.Module, name: str, shape: tuple[int, ...], preset: Preset, about: str, *, code: bytes = b"", batch: int = 2
+    model: nn.Module,
+    name: str,
+    shape: tuple[int, ...],
+    preset: Preset,
+    about: str,
+    *,
+    code: bytes = b"",
+    batch: int = 2,
 ) -> Subject:
-    """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for gradients.
+    """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for
+    gradients.
 
     Args:
         shape: of one input.
@@ -75,4 +91,8 @@ def subject_of(
 
 def weights_of(checkpoint: str | None) -> str:
     """Where the weights come from, for `about`."""
-    return f"weights of {Path(checkpoint).name}" if checkpoint else "random weights (add trained ones with --checkpoint)"
+    return (
+        f"weights of {Path(checkpoint).name}"
+        if checkpoint
+        else "random weights (add trained ones with --checkpoint)"
+    )

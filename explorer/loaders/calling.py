@@ -1,4 +1,5 @@
-"""Foreign models are called with one batch of inputs. Where theirs is another way, their own class is led there.
+"""Foreign models are called with one batch of inputs. Where theirs is another way, their own class is led
+there.
 
 A module around the model would do, too, but all of its tensors would change their names.
 """

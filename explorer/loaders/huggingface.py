@@ -1,4 +1,6 @@
-"""Image classifiers of transformers, from a folder or from the hub: weights from safetensors, and none of their code is run."""
+"""Image classifiers of transformers, from a folder or from the hub: weights from safetensors, and none of
+their code is run.
+"""
 
 import math
 import re
@@ -41,7 +43,8 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         name: a folder with config.json and model.safetensors, or an id.
         checkpoint: other weights (.safetensors) for the same architecture.
     Raises:
-        LoadError: the package or the model is missing, not an image classifier, needs code of its own, or is too large.
+        LoadError: the package or the model is missing, not an image classifier, needs code of its own, or is
+            too large.
     """
     source, is_local = _source(name)
     transformers = uses_torchvision("transformers")
@@ -56,10 +59,21 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         raise
     except Exception as error:  # the border of foreign files: transformers fails on them in many ways
         told = " ".join(str(error).split())[:200]
-        way = "it takes an image classifier with config.json and model.safetensors that needs no code of its own."
-        raise LoadError(f"transformers cannot load {name[:80]!r} ({type(error).__name__}: {told}); {way}") from error
-    about = f"{type(model).__name__} of transformers, {weights_of(checkpoint) if checkpoint else 'its own weights'}."
-    return subject_of(led(model, logits), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about)
+        way = (
+            "it takes an image classifier with config.json and model.safetensors that needs no code of "
+            "its "
+            "own."
+        )
+        raise LoadError(
+            f"transformers cannot load {name[:80]!r} ({type(error).__name__}: {told}); {way}"
+        ) from error
+    about = (
+        f"{type(model).__name__} of transformers, "
+        f"{weights_of(checkpoint) if checkpoint else 'its own weights'}."
+    )
+    return subject_of(
+        led(model, logits), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about
+    )
 
 
 def _source(name: str) -> tuple[str, bool]:
@@ -70,7 +84,10 @@ def _source(name: str) -> tuple[str, bool]:
     """
     folder = Path(name).expanduser()
     if not folder.is_dir() and not HUB_ID.match(name):
-        raise LoadError(f"There is no folder {name[:200]!r}; give one with config.json and model.safetensors, or OWNER/NAME.")
+        raise LoadError(
+            f"There is no folder {name[:200]!r}; give one with config.json and model.safetensors, or "
+            "OWNER/NAME."
+        )
     return (str(folder), True) if folder.is_dir() else (name, False)
 
 
@@ -87,7 +104,9 @@ def _check_numbers(value: Any, where: str) -> None:
         _check_numbers(item, f"{where}, {key!r},")
 
 
-def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]) -> nn.Module:
+def _model(
+    transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]
+) -> nn.Module:
     """The classifier with the weights of its files, or of a checkpoint.
 
     Raises:
@@ -95,7 +114,13 @@ def _model(transformers: Any, config: Any, source: str, checkpoint: str | None, 
     """
     classifier = transformers.AutoModelForImageClassification
     check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
-    options = {"config": config, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **how}
+    options = {
+        "config": config,
+        "use_safetensors": True,
+        "dtype": torch.float32,
+        "output_loading_info": True,
+        **how,
+    }
     if checkpoint:
         with _folder_of(config, Path(checkpoint)) as folder:
             model, found = classifier.from_pretrained(folder, **options | {"local_files_only": True})
@@ -130,7 +155,9 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
     """preprocessor_config.json as data; empty where there is none."""
     local = {"local_files_only": how["local_files_only"]}
     try:
-        found, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(source, **local)
+        found, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(
+            source, **local
+        )
     except OSError:
         return {}
     return found
@@ -138,7 +165,10 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
 
 def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
     """Shape of an input and preset, as the model's files say."""
-    size, crop = _sides(rules.get("size")), _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None
+    size, crop = (
+        _sides(rules.get("size")),
+        _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None,
+    )
     seeing = getattr(config, "vision_config", config)  # of models that read words too
     height, width = _sides(getattr(seeing, "image_size", None)) or crop or size or (SIDE, SIDE)
     shape = (int(getattr(seeing, "num_channels", 3)), height, width)
@@ -146,7 +176,9 @@ def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Pres
     mean, std = rules.get("image_mean", (0.5,)), rules.get("image_std", (0.5,))
     if not rules.get("do_normalize", True):
         mean, std = (0.0,), (1.0,)
-    normalisation = Normalisation(float(rules.get("rescale_factor", 1 / 255)), tuple(map(float, mean)), tuple(map(float, std)))
+    normalisation = Normalisation(
+        float(rules.get("rescale_factor", 1 / 255)), tuple(map(float, mean)), tuple(map(float, std))
+    )
     resize, fit = _resizing(rules, min(height, width), crop is not None)
     method = METHODS.get(rules.get("resample", 2), "bicubic")
     return shape, Preset(normalisation, resize, fit, method, () if all(map(NUMBERED.match, named)) else named)  # type: ignore[arg-type]

@@ -28,18 +28,23 @@ DECLARED = "input_shape"  # of the model, or a name of the file
 def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     """A function of your own file that builds the model: path/file.py:factory (its code runs).
 
-    The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model or the file; the
-    model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes: one row holds them side by side.
+    The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model
+    or the file; the model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes: one
+    row holds them side by side.
 
     Args:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
         checkpoint: a safetensors file.
     Raises:
-        LoadError: there is no such file or factory, it fails, or what it gives is no model that runs on such an input.
+        LoadError: there is no such file or factory, it fails, or what it gives is no model that runs on such
+            an input.
     """
     match = SPEC.match(name)
     if match is None:
-        raise LoadError(f"A model of your own is named path/file.py:factory or path/file.py:factory@3x32x32, got {name[:200]!r}.")
+        raise LoadError(
+            "A model of your own is named path/file.py:factory or path/file.py:factory@3x32x32, got "
+            f"{name[:200]!r}."
+        )
     path = Path(match["path"]).expanduser()
     with BUILDING:
         file = _imported(path)
@@ -58,7 +63,9 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     origin = weights_of(checkpoint) if checkpoint else "weights as it makes them"
     factory = match["factory"]
     about = f"{factory} of {path.name}, {origin}.{_told(shapes, batch)}"
-    return subject_of(model, f"{path.name}:{factory}", shape, preset, about, code=path.read_bytes(), batch=batch)
+    return subject_of(
+        model, f"{path.name}:{factory}", shape, preset, about, code=path.read_bytes(), batch=batch
+    )
 
 
 def _imported(path: Path) -> ModuleType:
@@ -83,7 +90,10 @@ def _imported(path: Path) -> ModuleType:
 def _run(action: Callable[[], Any], path: Path) -> Any:
     try:
         return action()
-    except (Exception, SystemExit) as error:  # the border of the user's code: whatever it raises is told, with its line
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the border of the user's code: whatever it raises is told, with its line
         told, line = " ".join(str(error).split())[:200], _line(error, path)
         raise LoadError(f"{path.name}{line} fails with {type(error).__name__}: {told}") from error
 
@@ -102,13 +112,17 @@ def _factory(file: ModuleType, path: Path, name: str | None) -> Any:
     own = [key for key, value in vars(file).items() if not key.startswith("_") and _is_candidate(value, file)]
     if name is None or not hasattr(file, name):
         missing = f"{path.name} has no {name!r}" if name else f"{path.name} needs a factory after it"
-        way = f"name what builds the model, as {path.name}:NAME. It holds: {', '.join(own[:12]) or 'nothing'}."
+        way = (
+            f"name what builds the model, as {path.name}:NAME. It holds: {', '.join(own[:12]) or 'nothing'}."
+        )
         raise LoadError(f"{missing}; {way}")
     return getattr(file, name)
 
 
 def _is_candidate(value: Any, file: ModuleType) -> bool:
-    return isinstance(value, nn.Module) or (callable(value) and getattr(value, "__module__", None) == file.__name__)
+    return isinstance(value, nn.Module) or (
+        callable(value) and getattr(value, "__module__", None) == file.__name__
+    )
 
 
 def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
@@ -117,16 +131,29 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     Raises:
         LoadError: it fails, or gives something else than a model.
     """
-    made = factory if isinstance(factory, nn.Module) else _run(lambda: seeded(factory), path) if callable(factory) else None
+    made = (
+        factory
+        if isinstance(factory, nn.Module)
+        else _run(lambda: seeded(factory), path)
+        if callable(factory)
+        else None
+    )
     if not isinstance(made, nn.Module):
         what = type(made).__name__ if callable(factory) else type(factory).__name__
-        raise LoadError(f"{path.name} gives a {what} instead of a torch.nn.Module; name a function that returns the model.")
+        raise LoadError(
+            f"{path.name} gives a {what} instead of a torch.nn.Module; name a function that returns the "
+            "model."
+        )
     return made
 
 
 def _told(shapes: Shapes, batch: int) -> str:
     """What is unusual about the way in which a model is called."""
-    several = f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side from one row."
+    several = (
+        f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side "
+        "from "
+        "one row."
+    )
     return (several if len(shapes) > 1 else "") + (" It reads one sample at a time." if batch == 1 else "")
 
 
@@ -142,20 +169,32 @@ def _shapes(given: str | None, model: nn.Module, file: ModuleType, name: str) ->
     if declared is None:
         way = f"add it as {name[-80:]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
         raise LoadError(f"Nothing says which shape one input of {name[-80:]!r} has; {way}")
-    several = isinstance(declared, tuple | list) and bool(declared) and all(isinstance(one, tuple | list) for one in declared)
+    several = (
+        isinstance(declared, tuple | list)
+        and bool(declared)
+        and all(isinstance(one, tuple | list) for one in declared)
+    )
     shapes = list(declared) if several else [declared]
     if not all(_is_shape(shape) for shape in shapes):
-        told = f"must hold whole numbers from 1, such as (3, 32, 32), got {str(shapes[0] if len(shapes) == 1 else shapes)[:80]}."
+        told = (
+            "must hold whole numbers from 1, such as (3, 32, 32), got "
+            f"{str(shapes[0] if len(shapes) == 1 else shapes)[:80]}."
+        )
         raise LoadError(f"{DECLARED} of {name[-80:]!r} {told}")
     return [tuple(shape) for shape in shapes]
 
 
 def _is_shape(shape: Any) -> bool:
-    return isinstance(shape, tuple | list) and bool(shape) and all(isinstance(n, int) and 0 < n < 100_000 for n in shape)
+    return (
+        isinstance(shape, tuple | list)
+        and bool(shape)
+        and all(isinstance(n, int) and 0 < n < 100_000 for n in shape)
+    )
 
 
 def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
-    """Run the model once, which also gives lazy layers their sizes; returns 2, or 1 for one that reads no more at once.
+    """Run the model once, which also gives lazy layers their sizes; returns 2, or 1 for one that reads no
+    more at once.
 
     Raises:
         LoadError: it does not run on such an input.
@@ -171,4 +210,6 @@ def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
         except Exception as error:  # the border of the user's code
             failures.append(error)
     told = f"{type(failures[0]).__name__}: {' '.join(str(failures[0]).split())[:200]}"
-    raise LoadError(f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told}).") from failures[0]
+    raise LoadError(
+        f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told})."
+    ) from failures[0]

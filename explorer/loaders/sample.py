@@ -13,7 +13,8 @@ from .weights import load_weights
 
 
 def card(name: str) -> dict[str, Any]:
-    """What is known of a sample: parameters, MACs, accuracies, training; empty for one that was never trained.
+    """What is known of a sample: parameters, MACs, accuracies, training; empty for one that was never
+    trained.
 
     Raises:
         LoadError: the card is damaged.
@@ -33,7 +34,8 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
 
     Args:
         name: of the sample.
-        checkpoint: other weights (.safetensors) for its architecture; the card, which speaks of the shipped ones, is then empty.
+        checkpoint: other weights (.safetensors) for its architecture; the card, which speaks of the shipped
+            ones, is then empty.
     Raises:
         UnknownNameError: no sample of that name.
         LoadError: the weights are missing or damaged, or do not fit.
@@ -42,9 +44,13 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
     with BUILDING:  # its first weights are random, and would disturb a model that is being built from a seed
         model = untrained(name)
     if not checkpoint and not path.is_file():
-        raise LoadError(f"Sample {name!r} has no weights yet; train it with 'pruning-explorer train-sample {name}'.")
+        raise LoadError(
+            f"Sample {name!r} has no weights yet; train it with 'pruning-explorer train-sample {name}'."
+        )
     load_weights(model, path)
     model.eval()
     task = DATA[SAMPLES[name].traits["data"]]()
     preset = Preset(task.normalisation, class_names=task.class_names)
-    return Subject(subject_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset)
+    return Subject(
+        subject_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset
+    )

@@ -17,7 +17,8 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 @LOADERS.register("timm", rank=3)
 def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
-    """A model of timm, such as timm:resnet50 or timm:convnext_tiny.fb_in1k; weights come from --checkpoint alone.
+    """A model of timm, such as timm:resnet50 or timm:convnext_tiny.fb_in1k; weights come from --checkpoint
+    alone.
 
     Args:
         name: with or without the tag of its published weights, which says how pictures are prepared for them.
@@ -28,14 +29,21 @@ def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
     """
     timm = uses_torchvision("timm")
     architecture = name.partition(".")[0]
-    if architecture not in timm.list_models() or (architecture != name and name not in timm.list_pretrained(f"{architecture}.*")):
+    if architecture not in timm.list_models() or (
+        architecture != name and name not in timm.list_pretrained(f"{architecture}.*")
+    ):
         raise UnknownNameError("timm model", name, _near(timm, architecture))
     model = built(lambda: timm.create_model(name, pretrained=False), name)
     if checkpoint:
         load_weights(model, checkpoint)
     config = timm.data.resolve_model_data_config(model)
-    return subject_of(model, f"timm:{name}", tuple(config["input_size"]), _preset(timm, model, config),
-                      f"{name} of timm, {weights_of(checkpoint)}.")  # fmt: skip
+    return subject_of(
+        model,
+        f"timm:{name}",
+        tuple(config["input_size"]),
+        _preset(timm, model, config),
+        f"{name} of timm, {weights_of(checkpoint)}.",
+    )
 
 
 def _near(timm: Any, architecture: str) -> list[str]:
@@ -55,7 +63,9 @@ def _preset(timm: Any, model: nn.Module, config: dict[str, Any]) -> Preset:
 
 
 def _class_names(timm: Any, model: nn.Module) -> tuple[str, ...]:
-    """The first word of each label of ImageNet, where the model has its thousand classes and was not trained on others."""
+    """The first word of each label of ImageNet, where the model has its thousand classes and was not trained
+    on others.
+    """
     if getattr(model, "num_classes", None) != 1000:
         return ()
     info = timm.data.ImageNetInfo()

@@ -12,13 +12,15 @@ from ..values import Normalisation, Preset, Subject
 from .building import built, subject_of, weights_of
 from .weights import load_weights
 
-# their published weights also hold heads that only training uses, and read inputs in the scale of another program
+# their published weights also hold heads that only training uses, and read inputs in the scale of another
+# program
 WITH_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
 @LOADERS.register("torchvision", rank=2)
 def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
-    """A classification model of torchvision, such as torchvision:resnet50; weights come from --checkpoint alone.
+    """A classification model of torchvision, such as torchvision:resnet50; weights come from --checkpoint
+    alone.
 
     Args:
         checkpoint: a safetensors file; those that torchvision publishes fit once they are converted.
@@ -38,7 +40,9 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
         load_weights(model, checkpoint)
         _drop_heads(model, WITH_HEADS.get(name, ()))
     shape, preset = _reads(models, name)
-    return subject_of(model, f"torchvision:{name}", shape, preset, f"{name} of torchvision, {weights_of(checkpoint)}.")
+    return subject_of(
+        model, f"torchvision:{name}", shape, preset, f"{name} of torchvision, {weights_of(checkpoint)}."
+    )
 
 
 def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:
@@ -48,10 +52,14 @@ def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:
 
 
 def _reads(models: ModuleType, name: str) -> tuple[tuple[int, ...], Preset]:
-    """Shape of an input and preset, from what torchvision says of its weights: of those for the smallest input."""
+    """Shape of an input and preset, from what torchvision says of its weights: of those for the smallest
+    input.
+    """
     listed = list(models.get_model_weights(name))
     weights = min(listed, key=lambda entry: entry.transforms().crop_size[0])
     rule, (side,) = weights.transforms(), weights.transforms().crop_size
     normalisation = Normalisation(1 / 255, tuple(rule.mean), tuple(rule.std))
     names = tuple(weights.meta["categories"])
-    return (3, side, side), Preset(normalisation, rule.resize_size[0], "crop", rule.interpolation.value, names)
+    return (3, side, side), Preset(
+        normalisation, rule.resize_size[0], "crop", rule.interpolation.value, names
+    )

@@ -25,10 +25,13 @@ def upload(architecture: Subject, content: bytes, *, limit: int = UPLOAD_LIMIT) 
     """
     if len(content) > limit:
         raise LoadError(
-            f"The uploaded file has {len(content):,} bytes; up to {limit:,} are taken. Start with --checkpoint instead."
+            f"The uploaded file has {len(content):,} bytes; up to {limit:,} are taken. Start with "
+            "--checkpoint instead."
         )
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload.safetensors"  # so that it is read as any other file: header first, tensors from the disk
+        path = (
+            Path(folder) / "upload.safetensors"
+        )  # so that it is read as any other file: header first, tensors from the disk
         path.write_bytes(content)
         weights = read_fitting(path, architecture.model, "uploaded file")
         model = copy.deepcopy(architecture.model)

@@ -1,6 +1,7 @@
 """A weights file into a model whose architecture is known: only from safetensors, which cannot run code.
 
-Names, shapes and types are compared from the header alone, so no file makes the program read more than the model holds.
+Names, shapes and types are compared from the header alone, so no file makes the program read more than the
+model holds.
 """
 
 import json
@@ -18,8 +19,18 @@ from ..errors import LoadError
 MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for some 30,000 tensors
 WITH_CODE = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
-UNREADABLE = (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError, RuntimeError)
-COUNTER = "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
+UNREADABLE = (
+    safetensors.SafetensorError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    RuntimeError,
+)
+COUNTER = (
+    "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,11 @@ def check_file(path: Path, source: str) -> None:
     if not path.is_file():
         raise LoadError(f"There is no weights file {str(path)!r}; give the path of a .safetensors file.")
     if path.suffix.lower() == ".pt2":
-        raise LoadError(f"{source!r} is an exported program, which can run code when it is opened, so it is never loaded; "
-                        "save the weights of its model as .safetensors.")  # fmt: skip
+        raise LoadError(
+            f"{source!r} is an exported program, which can run code when it is opened, so it is never "
+            "loaded; "
+            "save the weights of its model as .safetensors."
+        )
     if path.suffix.lower() in WITH_CODE:
         way = "convert it first with 'pruning-explorer convert IN OUT.safetensors'."
         raise LoadError(f"{source!r} is of a kind that can hold code, so it is not read here; {way}")
@@ -59,7 +73,11 @@ def read_forms(path: Path) -> dict[str, Form]:
         entries = json.loads(file.read(length), object_pairs_hook=_without_doubles)
     if not isinstance(entries, dict):
         raise TypeError("a header that is no object")
-    return {name: Form(tuple(map(int, e["shape"])), str(e["dtype"])) for name, e in entries.items() if name != "__metadata__"}
+    return {
+        name: Form(tuple(map(int, e["shape"])), str(e["dtype"]))
+        for name, e in entries.items()
+        if name != "__metadata__"
+    }
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,17 +92,23 @@ def _damaged(source: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name[:80]) for name in names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+    return ", ".join(repr(name[:80]) for name in names[:3]) + (
+        f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    )
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value for name, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    return {
+        name: value for name, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)
+    }
 
 
 def _missing(expected: Mapping[str, Tensor], found: Mapping[str, Form]) -> list[str]:
     """Names that the file lacks; a tensor that the model holds under two names is needed once."""
     there = {id(tensor) for name, tensor in expected.items() if name in found}
-    return [name for name, tensor in expected.items() if id(tensor) not in there and not name.endswith(COUNTER)]
+    return [
+        name for name, tensor in expected.items() if id(tensor) not in there and not name.endswith(COUNTER)
+    ]
 
 
 def _is_number(form: Form, tensor: Tensor) -> bool:
@@ -97,7 +121,8 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
     """Exactly the tensors of the model, in their shapes, as numbers of the same kind.
 
     Raises:
-        LoadError: tensors are missing, unexpected, of another shape or kind; the text names the first few of each.
+        LoadError: tensors are missing, unexpected, of another shape or kind; the text names the first few of
+            each.
     """
     expected = _tensors(model)
     wrong = []
@@ -106,19 +131,27 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
     if unexpected := [name for name in found if name not in expected]:
         wrong.append(f"{source!r} has {_listed(unexpected)}, which the model has not")
     both = [(name, found[name], expected[name]) for name in expected if name in found]
-    misshapen = [(name, form.shape, tuple(tensor.shape)) for name, form, tensor in both if form.shape != tuple(tensor.shape)]
+    misshapen = [
+        (name, form.shape, tuple(tensor.shape))
+        for name, form, tensor in both
+        if form.shape != tuple(tensor.shape)
+    ]
     if misshapen:
         name, shape, wanted = misshapen[0]
         more = f" (and {len(misshapen) - 1:,} more have other shapes)" if len(misshapen) > 1 else ""
         wrong.append(f"{name!r} in {source!r} has shape {shape} instead of {wanted}{more}")
     if other := [name for name, form, tensor in both if not _is_number(form, tensor)]:
-        wrong.append(f"{source!r} holds {_listed(other)} as {found[other[0]].dtype}, not as numbers of the model's kind")
+        wrong.append(
+            f"{source!r} holds {_listed(other)} as {found[other[0]].dtype}, not as numbers of the model's "
+            "kind"
+        )
     if wrong:
         raise LoadError(f"{'; '.join(wrong)}; {SAME}")
 
 
 def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a file that fits a model, mapped from the disk; names that all begin alike may lack what the model's lack.
+    """The tensors of a file that fits a model, mapped from the disk; names that all begin alike may lack what
+    the model's lack.
 
     Args:
         source: what to call the file in errors (default: its name).

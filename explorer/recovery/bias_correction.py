@@ -1,7 +1,7 @@
 """The other cheap repair: biases moved until every layer's mean output is that of the dense model again.
 
-Removed weights shift the mean of what a layer gives on; its bias can take that back without any training (Nagel et al. 2019,
-arXiv:1906.04721, section 4.2, there for quantisation).
+Removed weights shift the mean of what a layer gives on; its bias can take that back without any training
+(Nagel et al. 2019, arXiv:1906.04721, section 4.2, there for quantisation).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,19 +15,26 @@ from ..masking import positions
 from ..values import Masks, ModelProfile, Normalisation, Split
 
 SAMPLES = 1024
-NUMBERS = 4_000_000  # of the one batch: all samples pass at once, so that later layers see the corrected earlier ones
+# of the one batch: all samples pass at once, so that later layers see the corrected earlier ones
+NUMBERS = 4_000_000
 LEAST_SAMPLES = 32
 
 
 def correct_biases(
-    model: nn.Module, dense: nn.Module, training: Split, normalisation: Normalisation, kept: Mapping[str, Tensor],
-    *, device: str = "cpu",
-) -> int:  # fmt: skip
-    """Move the bias of each layer and norm so that each channel's mean over training samples and positions is the dense one's.
+    model: nn.Module,
+    dense: nn.Module,
+    training: Split,
+    normalisation: Normalisation,
+    kept: Mapping[str, Tensor],
+    *,
+    device: str = "cpu",
+) -> int:
+    """Move the bias of each layer and norm so that each channel's mean over training samples and positions is
+    the dense one's.
 
-    Changes `model`, which is the compact copy; of `dense`, which nobody else may run meanwhile, outputs are looked at. Layers
-    without a bias, and those that run more than once, stay as they are. In the order in which they run, each is corrected on the
-    corrected output of those before.
+    Changes `model`, which is the compact copy; of `dense`, which nobody else may run meanwhile, outputs are
+    looked at. Layers without a bias, and those that run more than once, stay as they are. In the order in
+    which they run, each is corrected on the corrected output of those before.
 
     Args:
         kept: layer -> (out,) bool, which outputs are left; layers that lost none are left out.
@@ -69,8 +76,12 @@ def kept_outputs(profile: ModelProfile, masks: Masks) -> dict[str, Tensor]:
 def _with_bias(model: nn.Module, dense: nn.Module) -> list[str]:
     """Modules of both models that have an own bias under the same name."""
     theirs = dict(dense.named_modules())
-    return [name for name, module in model.named_modules() if name in theirs
-            and all(isinstance(getattr(m, "bias", None), nn.Parameter) for m in (module, theirs[name]))]  # fmt: skip
+    return [
+        name
+        for name, module in model.named_modules()
+        if name in theirs
+        and all(isinstance(getattr(m, "bias", None), nn.Parameter) for m in (module, theirs[name]))
+    ]
 
 
 def _means(model: nn.Module, names: list[str], inputs: Tensor) -> dict[str, Tensor]:
@@ -99,10 +110,15 @@ def _broadcast(module: nn.Module, output: Tensor) -> list[int]:
 
 
 @contextmanager
-def _hooked(model: nn.Module, names: list[str], see: Callable[[str, nn.Module, Tensor], Any]) -> Iterator[None]:
+def _hooked(
+    model: nn.Module, names: list[str], see: Callable[[str, nn.Module, Tensor], Any]
+) -> Iterator[None]:
     """`see` every output of these modules; what it returns takes its place."""
     modules = dict(model.named_modules())
-    seen = lambda name: lambda module, args, output: see(name, module, output)  # noqa: E731
+
+    def seen(name):
+        return lambda module, args, output: see(name, module, output)
+
     handles = [modules[name].register_forward_hook(seen(name)) for name in names]
     try:
         yield

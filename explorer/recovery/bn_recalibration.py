@@ -20,16 +20,20 @@ def recalibrate(
     device: str = "cpu",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Replace running statistics by the cumulative average over the first training samples; only norms are in train mode.
+    """Replace running statistics by the cumulative average over the first training samples; only norms are in
+    train mode.
 
-    Changes `model`, which is the compact copy. All batches count the same, so they are all of one size: an incomplete last one
-    is left out. Returns how many norms were recalibrated (0: the model has none, or there are fewer than two samples).
+    Changes `model`, which is the compact copy. All batches count the same, so they are all of one size: an
+    incomplete last one is left out. Returns how many norms were recalibrated (0: the model has none, or there
+    are fewer than two samples).
     """
     available = min(samples, len(training))
     size = min(batch, available)
     if size < 2:
         return 0
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    norms = [
+        m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats
+    ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -1,6 +1,8 @@
-"""A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says where they belong.
+"""A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says where they
+belong.
 
-A file is written beside its place and moved there, so that a program that is killed leaves the previous one whole.
+A file is written beside its place and moved there, so that a program that is killed leaves the previous one
+whole.
 """
 
 import hashlib
@@ -30,8 +32,14 @@ CHECKPOINT, RESULT = "checkpoint.safetensors", "result.safetensors"
 def key_of(subject: Subject, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> str:
     """Name of the folder: everything that the result depends on."""
     task = subject.task.fingerprint if subject.task else None
-    what = {"subject": subject.id, "task": task, "recipe": recipe.to_json(), "plan": plan.to_json(),
-            "conditions": {k: asdict(conditions)[k] for k in ("samples", "split", "device")}, "version": __version__}  # fmt: skip
+    what = {
+        "subject": subject.id,
+        "task": task,
+        "recipe": recipe.to_json(),
+        "plan": plan.to_json(),
+        "conditions": {k: asdict(conditions)[k] for k in ("samples", "split", "device")},
+        "version": __version__,
+    }
     return hashlib.sha256(canonical_json(what).encode()).hexdigest()[:24]
 
 
@@ -83,9 +91,18 @@ def packed(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
     """One part of what `packed` made."""
-    return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}
+    return {
+        name.removeprefix(f"{part}/"): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"{part}/")
+    }
 
 
 def masks_of(tensors: Mapping[str, Tensor]) -> Masks:
     """The masks among the tensors of a file."""
-    return Masks(*({n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()} for part in ("channels", "weights")))
+    return Masks(
+        *(
+            {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()}
+            for part in ("channels", "weights")
+        )
+    )

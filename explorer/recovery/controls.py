@@ -1,4 +1,6 @@
-"""What a recovered model has to be compared with: fair controls of the same budget, and the spread over seeds."""
+"""What a recovered model has to be compared with: fair controls of the same budget, and the spread over
+seeds.
+"""
 
 import math
 from collections.abc import Sequence
@@ -27,20 +29,35 @@ class Control:
 
 
 def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
-    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own; none that it is itself.
+    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own; none
+    that it is itself.
 
     Random pruning keeps the ratio of each part, so that only the choice within the parts differs.
     """
     simple = replace(plan, method="finetune", distillation_weight=0.0)
     drawn = [
-        Control(f"random pruning, seed {seed}", "Does the criterion matter, or only the ratios?",
-                replace(recipe, criterion=Choice("random"), seed=seed), replace(plan, seeds=(seed,)))
-        for seed in plan.seeds if recipe.criterion.name != "random"
-    ]  # fmt: skip
-    scratch = Control("from scratch", "Are the old weights worth anything, or only the smaller architecture (Liu et al. 2019)?",
-                      recipe, replace(plan, method="scratch", schedule="one_cycle", distillation_weight=0.0))  # fmt: skip
+        Control(
+            f"random pruning, seed {seed}",
+            "Does the criterion matter, or only the ratios?",
+            replace(recipe, criterion=Choice("random"), seed=seed),
+            replace(plan, seeds=(seed,)),
+        )
+        for seed in plan.seeds
+        if recipe.criterion.name != "random"
+    ]
+    scratch = Control(
+        "from scratch",
+        "Are the old weights worth anything, or only the smaller architecture (Liu et al. 2019)?",
+        recipe,
+        replace(plan, method="scratch", schedule="one_cycle", distillation_weight=0.0),
+    )
     return (
-        Control("dense, same budget", "Would the dense model have gained as much from the same training?", Recipe(), simple),
+        Control(
+            "dense, same budget",
+            "Would the dense model have gained as much from the same training?",
+            Recipe(),
+            simple,
+        ),
         *drawn,
         *([scratch] if plan.method != "scratch" else []),
     )
@@ -48,7 +65,9 @@ def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; without width for a single seed, which tells of none."""
+    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; without width for a single seed,
+    which tells of none.
+    """
 
     mean: float
     low: float

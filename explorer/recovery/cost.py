@@ -1,4 +1,6 @@
-"""What a recovery will cost, before it begins: epochs and samples exactly, seconds from a few measured batches."""
+"""What a recovery will cost, before it begins: epochs and samples exactly, seconds from a few measured
+batches.
+"""
 
 import time
 from collections.abc import Iterator
@@ -55,8 +57,9 @@ def estimate(
 ) -> Iterator[Progress | Cost]:
     """Progress at each timed batch, and at last the Cost with its seconds.
 
-    Times the training of the dense model and of the one that the recipe leaves; what lies between, in rounds, counts as their
-    mean. A teacher adds one pass of the dense model a batch. An early stop would make it shorter.
+    Times the training of the dense model and of the one that the recipe leaves; what lies between, in rounds,
+    counts as their mean. A teacher adds one pass of the dense model a batch. An early stop would make it
+    shorter.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit.
@@ -70,7 +73,10 @@ def estimate(
         for done, (trained, looked) in enumerate(_timed(setting, student), 1):
             seconds[pruned], looking[pruned] = trained, looked
             yield Progress(number * BATCHES + done, 2 * BATCHES, "Timing a few batches")
-    mean = lambda times: (times[True] + times[False]) / 2  # noqa: E731
+
+    def mean(times):
+        return (times[True] + times[False]) / 2
+
     total, steps = 0.0, cost.samples // plan.batch_size // max(1, cost.epochs)
     for phase in PHASES[plan.method](setting, plan.seeds[0]):
         between = plan.method in ("iterative", "gradual") and phase.pruned
@@ -95,7 +101,10 @@ def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
         trained = _now(device)
         *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], device=device)
         if index:
-            a_step, a_sample = min(a_step, trained - started), min(a_sample, (_now(device) - trained) / len(tally))
+            a_step, a_sample = (
+                min(a_step, trained - started),
+                min(a_sample, (_now(device) - trained) / len(tally)),
+            )
         yield a_step, a_sample
 
 

@@ -1,6 +1,7 @@
 """The current profile weaker and stronger -> one-shot, recalibrated and recovered models, all trained alike.
 
-Every point is a recovery of its own, kept on disk like any other, so a curve that was stopped goes on where it was.
+Every point is a recovery of its own, kept on disk like any other, so a curve that was stopped goes on where
+it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,9 @@ class CurvePoint:
     recovery: Recovery
 
     def lines(self) -> dict[str, Measurement]:
-        """Name of a line -> what was measured there; the accuracy of several seeds is their mean, with its spread."""
+        """Name of a line -> what was measured there; the accuracy of several seeds is their mean, with its
+        spread.
+        """
         found = self.recovery
         arms: dict[str, tuple[Arm, ...]] = {"one-shot": (found.one_shot,)}
         arms |= {"recalibrated": (found.recalibrated,)} if found.recalibrated else {}
@@ -82,7 +85,11 @@ class RecoveryCurve:
         return replace(self.points[0].recovery.baseline, macs=self.macs) if self.points else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"planned": self.planned, "macs": self.macs, "points": [point.to_json() for point in self.points]}
+        return {
+            "planned": self.planned,
+            "macs": self.macs,
+            "points": [point.to_json() for point in self.points],
+        }
 
 
 def curve_cost(subject: Subject, plan: RecoveryPlan, points: int) -> Cost:
@@ -99,15 +106,25 @@ def checked_strengths(given: Sequence[float]) -> tuple[float, ...]:
     """
     found = tuple(sorted(set(given)))
     if not 1 <= len(found) <= MOST_POINTS or not all(0 < strength <= 1 for strength in found):
-        raise RecipeError(f"A curve needs 1 to {MOST_POINTS} strengths above 0 and at most 1, such as 0.5,0.75,1, got {given!r}.")
+        raise RecipeError(
+            f"A curve needs 1 to {MOST_POINTS} strengths above 0 and at most 1, such as 0.5,0.75,1, got "
+            f"{given!r}."
+        )
     return found
 
 
 def recovery_curve(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, strengths: Sequence[float], conditions: Conditions,
-    *, root: Path | None = None,
-) -> Iterator[Progress | RecoveryCurve]:  # fmt: skip
-    """Recover the profile at each strength, the ends first: the curve so far after each point, Progress at least once a batch.
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: RecoveryPlan,
+    strengths: Sequence[float],
+    conditions: Conditions,
+    *,
+    root: Path | None = None,
+) -> Iterator[Progress | RecoveryCurve]:
+    """Recover the profile at each strength, the ends first: the curve so far after each point, Progress at
+    least once a batch.
 
     Raises:
         ExplorerError: the recipe does not fit, or there is no training data.
@@ -124,7 +141,11 @@ def recovery_curve(
                 last = step
             elif step.label == TRAINING:
                 share = step.done / max(1, step.total)
-            yield Progress(round((count + share) * FINE), len(strengths) * FINE, f"Point {count + 1} of {len(strengths)}")
+            yield Progress(
+                round((count + share) * FINE), len(strengths) * FINE, f"Point {count + 1} of {len(strengths)}"
+            )
         assert last is not None
-        done[strength] = CurvePoint(strength, prepare(subject, graph, own, conditions.device).static.macs, last)
+        done[strength] = CurvePoint(
+            strength, prepare(subject, graph, own, conditions.device).static.macs, last
+        )
         yield RecoveryCurve(len(strengths), dense, tuple(done[s] for s in sorted(done)))

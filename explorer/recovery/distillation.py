@@ -1,4 +1,6 @@
-"""What the student learns from: the true classes, and the dense model's probabilities where there is a teacher."""
+"""What the student learns from: the true classes, and the dense model's probabilities where there is a
+teacher.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +12,20 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 Teacher = Callable[[Tensor], Tensor]  # (n, *shape) inputs -> (n, classes) logits, without gradient
 
 
-def distillation_loss(logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float) -> Tensor:
-    """(1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean over samples.
+def distillation_loss(
+    logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float
+) -> Tensor:
+    """(1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean over
+    samples.
 
     T² keeps the size of the gradient as T grows (Hinton et al. 2015, arXiv:1503.02531, section 2).
 
     Args:
         logits, taught: (n, classes) of student and teacher.
     """
-    softened = kl_div(log_softmax(logits / temperature, 1), softmax(taught / temperature, 1), reduction="batchmean")
+    softened = kl_div(
+        log_softmax(logits / temperature, 1), softmax(taught / temperature, 1), reduction="batchmean"
+    )
     return (1 - weight) * cross_entropy(logits, targets) + weight * temperature**2 * softened
 
 

@@ -1,4 +1,6 @@
-"""The recovered model as a file: every export format writes its weights, and numbers that were measured of them."""
+"""The recovered model as a file: every export format writes its weights, and numbers that were measured of
+them.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +33,9 @@ class RecoveredExport(Export):
 
     def _recovery(self) -> Recovery:
         if self.found is None or not self.found.finished:
-            raise ExplorerError("This recovery is not finished, so there is no model to write; let it end first.")
+            raise ExplorerError(
+                "This recovery is not finished, so there is no model to write; let it end first."
+            )
         return self.found
 
     @cached_property
@@ -43,14 +47,21 @@ class RecoveredExport(Export):
         """The report of the trained model; it is measured now, without latency, where none was given."""
         if self.report is not None:
             return self.report
-        *_, report = recovered_reports(self.subject, self.graph, self._recovery(), Conditions(latency=False), root=self.root)
+        *_, report = recovered_reports(
+            self.subject, self.graph, self._recovery(), Conditions(latency=False), root=self.root
+        )
         return report
 
 
 def export_recovered(
-    subject: Subject, graph: ModelGraph, found: Recovery, format: str = "safetensors",
-    *, report: Report | None = None, root: Path | None = None,
-) -> bytes:  # fmt: skip
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    format: str = "safetensors",
+    *,
+    report: Report | None = None,
+    root: Path | None = None,
+) -> bytes:
     """The model that a finished recovery has kept, as the bytes of a file.
 
     Args:

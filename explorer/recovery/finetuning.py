@@ -1,7 +1,8 @@
-"""Training of a pruned model, step by step: everything removed stays removed, and any step can be repeated to the bit.
+"""Training of a pruned model, step by step: everything removed stays removed, and any step can be repeated to
+the bit.
 
-Order, augmentation and dropout of a step depend on the seed and on the step's place alone, so a training that was cut off goes
-on as if it had not been.
+Order, augmentation and dropout of a step depend on the seed and on the step's place alone, so a training that
+was cut off goes on as if it had not been.
 """
 
 import hashlib
@@ -54,21 +55,40 @@ class Training:
     """One training of one student.
 
     Args:
-        place: what tells this training from others of the same plan, such as (seed, phase): the source of all chance in it.
+        place: what tells this training from others of the same plan, such as (seed, phase): the source of all
+            chance in it.
         layers: whose weights a penalty acts on.
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
     """
 
     def __init__(
-        self, student: Student, task: Task, plan: RecoveryPlan, course: Course, place: Sequence[int],
-        *, objective: Objective = CLASSES, layers: Sequence[Layer] = (), device: str = "cpu",
-    ):  # fmt: skip
-        self.student, self._task, self._plan, self._course, self._place = student, task, plan, course, tuple(place)
+        self,
+        student: Student,
+        task: Task,
+        plan: RecoveryPlan,
+        course: Course,
+        place: Sequence[int],
+        *,
+        objective: Objective = CLASSES,
+        layers: Sequence[Layer] = (),
+        device: str = "cpu",
+    ):
+        self.student, self._task, self._plan, self._course, self._place = (
+            student,
+            task,
+            plan,
+            course,
+            tuple(place),
+        )
         self._objective, self._layers, self._device = objective, layers, device
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
-        settings = TrainingSettings(optimiser=plan.optimiser, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay)  # type: ignore[arg-type]
+        settings = TrainingSettings(
+            optimiser=plan.optimiser,  # type: ignore[arg-type]
+            learning_rate=plan.learning_rate,
+            weight_decay=plan.weight_decay,
+        )
         self.optimiser = make_optimiser(student.model, settings)
         self.parts = 1  # that a batch is cut into; more where memory ran out
         self._order = lru_cache(1)(self._shuffled)
@@ -83,28 +103,38 @@ class Training:
         self.student.hold_gradients()
         self.optimiser.step()
         if self._course.penalty:
-            shrink_all(self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength)
+            shrink_all(
+                self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength
+            )
         self.student.hold()
         return Step(loss, correct, len(targets), rate)
 
     def _rate(self, epoch: int, index: int) -> float:
         done = (self._course.first_epoch + epoch) * self.steps + index
-        return learning_rate(self._course.schedule, done, self._course.total_epochs * self.steps, self._plan.learning_rate)
+        return learning_rate(
+            self._course.schedule, done, self._course.total_epochs * self.steps, self._plan.learning_rate
+        )
 
     def _shuffled(self, epoch: int) -> Tensor:
-        return torch.randperm(len(self._split), generator=torch.Generator().manual_seed(_seed(*self._place, epoch)))
+        return torch.randperm(
+            len(self._split), generator=torch.Generator().manual_seed(_seed(*self._place, epoch))
+        )
 
     def _batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """(n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
-        inputs = AUGMENTATIONS[self._plan.augmentation](self._task.normalisation(self._split.inputs[chosen]), generator)
+        inputs = AUGMENTATIONS[self._plan.augmentation](
+            self._task.normalisation(self._split.inputs[chosen]), generator
+        )
         inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
         return inputs.to(self._device), self._split.targets[chosen].to(self._device)
 
     def _gradients(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
-        """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch is cut in two."""
+        """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch
+        is cut in two.
+        """
         while True:
             try:
                 return self._accumulated(inputs, targets, seed)
@@ -133,7 +163,12 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """What the optimiser remembers, "NUMBER.NAME" -> tensor."""
         state = self.optimiser.state_dict()["state"]
-        return {f"{i}.{name}": value for i, own in state.items() for name, value in own.items() if isinstance(value, Tensor)}
+        return {
+            f"{i}.{name}": value
+            for i, own in state.items()
+            for name, value in own.items()
+            if isinstance(value, Tensor)
+        }
 
     def resume(self, tensors: Mapping[str, Tensor]) -> None:
         """Let the optimiser remember what `tensors` gave."""
@@ -146,7 +181,9 @@ class Training:
 
 
 def sown(seed: int, device: str) -> None:
-    """Set the source of dropout's chance, as `torch.manual_seed` does, which also notes its caller for every kind of device."""
+    """Set the source of dropout's chance, as `torch.manual_seed` does, which also notes its caller for every
+    kind of device.
+    """
     if device == "cpu":
         torch.default_generator.manual_seed(seed)  # a fifth of a small model's step went into those notes
     else:

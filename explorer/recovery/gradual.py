@@ -1,4 +1,6 @@
-"""Prune while training: from new random weights, a little more with each round, along one schedule of the learning rate."""
+"""Prune while training: from new random weights, a little more with each round, along one schedule of the
+learning rate.
+"""
 
 from .finetuning import Course
 from .iterative import cut_further
@@ -8,14 +10,21 @@ from .students import Student, fresh
 
 
 def gradual(setting: Setting, seed: int) -> list[Phase]:
-    """The first round trains the whole model from new weights; each later one begins with a further cut (Zhu and Gupta 2017).
+    """The first round trains the whole model from new weights; each later one begins with a further cut (Zhu
+    and Gupta 2017).
 
     With two rounds and everything cut at once, this is pruning after training, with as many epochs in all.
     """
     plan = setting.plan
     parts = shares(plan.epochs, plan.rounds)
     cuts = strengths(plan.round_schedule, plan.rounds - 1) if plan.rounds > 2 else (1.0,)
-    first = Phase("training from scratch", parts[0], lambda known: _fresh(setting, seed), _course(setting, 0), pruned=False)
+    first = Phase(
+        "training from scratch",
+        parts[0],
+        lambda known: _fresh(setting, seed),
+        _course(setting, 0),
+        pruned=False,
+    )
     begun = [sum(parts[:number]) for number in range(1, plan.rounds)]
     return [first, *(_round(setting, *entry) for entry in zip(cuts, begun, parts[1:], strict=True))]
 

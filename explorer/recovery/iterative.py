@@ -24,9 +24,11 @@ def iterated(setting: Setting, seed: int) -> list[Phase]:
 def _round(setting: Setting, number: int, strength: float, epochs: int) -> Phase:
     plan = setting.plan
     return Phase(
-        f"round {number} of {plan.rounds}", epochs, lambda known: cut_further(setting, known, setting.recipe.scaled(strength)),
+        f"round {number} of {plan.rounds}",
+        epochs,
+        lambda known: cut_further(setting, known, setting.recipe.scaled(strength)),
         Course(plan.schedule, 0, epochs),
-    )  # fmt: skip
+    )
 
 
 def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
@@ -46,10 +48,10 @@ def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str
     """Scores in which what was removed before is lower than everything else."""
     removed = {"channels": gone.channels, "weights": gone.weights}
     return {
-        kind: {name: _lowest(score, removed[kind].get(name)) for name, score in parts.items()} for kind, parts in scores.items()
+        kind: {name: _lowest(score, removed[kind].get(name)) for name, score in parts.items()}
+        for kind, parts in scores.items()
     }
 
 
 def _lowest(score: Tensor, mask: Tensor | None) -> Tensor:
     return score if mask is None else score.masked_fill(~mask, -math.inf)
-

@@ -20,12 +20,21 @@ TAG = "recovered"
 
 
 def keep(
-    subject: Subject, graph: ModelGraph, found: Recovery, conditions: Conditions, store: Store,
-    *, note: str = "", tags: Iterable[str] = (), origin: str | None = None, root: Path | None = None,
-) -> Iterator[Progress | str]:  # fmt: skip
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    conditions: Conditions,
+    store: Store,
+    *,
+    note: str = "",
+    tags: Iterable[str] = (),
+    origin: str | None = None,
+    root: Path | None = None,
+) -> Iterator[Progress | str]:
     """Measure the recovered model as any other is measured, and keep it; at last the run's name.
 
-    The merely pruned model stands above it in the tree; where it is not kept yet, it is measured and kept first.
+    The merely pruned model stands above it in the tree; where it is not kept yet, it is measured and kept
+    first.
 
     Args:
         conditions: under which the recovery was made.
@@ -45,7 +54,12 @@ def keep(
 
 
 def _one_shot(
-    subject: Subject, graph: ModelGraph, found: Recovery, conditions: Conditions, store: Store, origin: str | None
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    conditions: Conditions,
+    store: Store,
+    origin: str | None,
 ) -> Generator[Progress, None, str]:
     """Name of the run of the recipe alone."""
     where = environment(conditions.device) | {"dtype": conditions.dtype}

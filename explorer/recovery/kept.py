@@ -1,4 +1,6 @@
-"""What was done to a model after its cut, as a stored run remembers it: the recovery, and the dense model's equal training."""
+"""What was done to a model after its cut, as a stored run remembers it: the recovery, and the dense model's
+equal training.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +11,15 @@ from .values import Arm, Recovery
 
 # method -> what was done, in a word or two
 DONE = {
-    "finetune": "fine-tuned", "distill": "distilled", "iterative": "pruned in rounds", "gradual": "pruned while training",
-    "rewind": "rewound", "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
-}  # fmt: skip
+    "finetune": "fine-tuned",
+    "distill": "distilled",
+    "iterative": "pruned in rounds",
+    "gradual": "pruned while training",
+    "rewind": "rewound",
+    "regularise": "regularised before",
+    "scratch": "from scratch",
+    "recalibrate": "recalibrated",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,9 @@ class Kept:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Kept":
-        return cls(Recovery.from_json(data["recovery"]), Arm.from_json(data["dense"]) if data["dense"] else None)
+        return cls(
+            Recovery.from_json(data["recovery"]), Arm.from_json(data["dense"]) if data["dense"] else None
+        )
 
     def __str__(self) -> str:
         return done(self.recovery.plan)

@@ -1,4 +1,6 @@
-"""A recovered model beside the dense one: counted on the same samples of the tuning split, after each epoch."""
+"""A recovered model beside the dense one: counted on the same samples of the tuning split, after
+each epoch.
+"""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -44,7 +46,9 @@ class Yardstick:
     def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, Arm]:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
-        for tally in evaluate(model, self._split, self.task.normalisation, [len(self._split)], device=self._device):
+        for tally in evaluate(
+            model, self._split, self.task.normalisation, [len(self._split)], device=self._device
+        ):
             yield Progress(len(tally), len(self._split), f"Measuring {name}")
         return Arm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
@@ -53,13 +57,27 @@ class Yardstick:
         setting, task = self._setting, self.task
         masks = setting.cut(setting.subject, setting.recipe).masks
         model = build(setting.subject, setting.graph, masks, self._device)
-        subject, key = setting.subject, key_of(setting.subject, setting.recipe, setting.plan, setting.conditions)
-        about = {"id": subject.id, "name": subject.name, "task": task.name, "task_fingerprint": task.fingerprint}
+        subject, key = (
+            setting.subject,
+            key_of(setting.subject, setting.recipe, setting.plan, setting.conditions),
+        )
+        about = {
+            "id": subject.id,
+            "name": subject.name,
+            "task": task.name,
+            "task_fingerprint": task.fingerprint,
+        }
         one_shot = yield from self.measure("one-shot", model)
         found = Recovery(
-            about, key, setting.recipe, setting.plan, _with_parameters(self._dense, subject.model), len(self._split), one_shot,
+            about,
+            key,
+            setting.recipe,
+            setting.plan,
+            _with_parameters(self._dense, subject.model),
+            len(self._split),
+            one_shot,
             environment=environment(self._device),
-        )  # fmt: skip
+        )
         yield found
         if recalibrate(model, self.training, task.normalisation, device=self._device):
             found = replace(found, recalibrated=(yield from self.measure("recalibrated", model)))
@@ -69,4 +87,6 @@ class Yardstick:
 def _with_parameters(tally: Tally, model: nn.Module) -> Measurement:
     own = list(model.parameters())
     kept = sum(int(parameter.count_nonzero()) for parameter in own)
-    return replace(tally.measurement(), params=sum(parameter.numel() for parameter in own), nonzero_params=kept)
+    return replace(
+        tally.measurement(), params=sum(parameter.numel() for parameter in own), nonzero_params=kept
+    )

@@ -1,4 +1,6 @@
-"""A recovery as a row of phases: each begins with a decision on what is trained, and trains it for some epochs."""
+"""A recovery as a row of phases: each begins with a decision on what is trained, and trains it for some
+epochs.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +31,9 @@ class Setting:
         return decide(subject, self.graph, recipe, self.conditions.device)
 
     def student(self, subject: Subject | None = None, recipe: Recipe | None = None) -> Student:
-        """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that rates its weights."""
+        """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that
+        rates its weights.
+        """
         chosen = subject or self.subject
         masks = self.cut(chosen, self.recipe if recipe is None else recipe).masks
         return make_student(chosen, self.graph, masks, self.conditions.device)
@@ -78,7 +82,11 @@ class Phase:
 def finetuned(setting: Setting, seed: int) -> list[Phase]:
     """Cut once, then train; with a teacher where the plan has one."""
     plan = setting.plan
-    return [Phase("fine-tuning", plan.epochs, lambda known: setting.student(), Course(plan.schedule, 0, plan.epochs))]
+    return [
+        Phase(
+            "fine-tuning", plan.epochs, lambda known: setting.student(), Course(plan.schedule, 0, plan.epochs)
+        )
+    ]
 
 
 def recalibrated(setting: Setting, seed: int) -> list[Phase]:
@@ -91,17 +99,23 @@ def recalibrated(setting: Setting, seed: int) -> list[Phase]:
     def begin(known: Known) -> Student:
         student, task = setting.student(), setting.subject.task
         training = task.split("training") if task else None
-        if task is None or training is None or not recalibrate(
-            student.model, training, task.normalisation, device=setting.conditions.device
+        if (
+            task is None
+            or training is None
+            or not recalibrate(student.model, training, task.normalisation, device=setting.conditions.device)
         ):
-            raise ExplorerError(f"{setting.subject.name!r} has no batch norms to recalibrate; choose a method that trains.")
+            raise ExplorerError(
+                f"{setting.subject.name!r} has no batch norms to recalibrate; choose a method that trains."
+            )
         return student
 
     return [Phase("recalibration", 0, begin, Course("constant", 0, 1))]
 
 
 def from_scratch(setting: Setting, seed: int) -> list[Phase]:
-    """The same smaller model, or the same masks, with weights drawn anew (Liu et al. 2019, arXiv:1810.05270)."""
+    """The same smaller model, or the same masks, with weights drawn anew (Liu et al. 2019,
+    arXiv:1810.05270).
+    """
     plan = setting.plan
 
     def begin(known: Known) -> Student:
@@ -121,4 +135,7 @@ def regularised(setting: Setting, seed: int) -> list[Phase]:
     name = f"training with {plan.penalty}"
     pulled = Phase(name, plan.penalty_epochs, lambda known: setting.dense_student(), course, pruned=False)
     after = Course(plan.schedule, 0, rest)
-    return [pulled, Phase("fine-tuning", rest, lambda known: setting.student(setting.weighted(known.state)), after)]
+    return [
+        pulled,
+        Phase("fine-tuning", rest, lambda known: setting.student(setting.weighted(known.state)), after),
+    ]

@@ -1,4 +1,6 @@
-"""Where a recovery stands: its place in the plan, and the means of the batches since the last point of the loss curve."""
+"""Where a recovery stands: its place in the plan, and the means of the batches since the last point of the
+loss curve.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ POINTS = 200  # of a loss curve, however long the training is
 
 @dataclass
 class Place:
-    """Which step comes next, and what an early stop has to know; plain numbers, so that they can be written as JSON.
+    """Which step comes next, and what an early stop has to know; plain numbers, so that they can be written
+    as JSON.
 
     Args:
         seed, phase: numbers in the plan's seeds and its phases. epoch, step: within the phase.
@@ -67,12 +70,17 @@ def curve_width(steps: int) -> int:
 
 
 def chosen_epoch(state: Recovery, seed: int, patience: int) -> int:
-    """Which epoch point of this seed's last phase has the kept weights: the last, or the best where training stops early."""
+    """Which epoch point of this seed's last phase has the kept weights: the last, or the best where training
+    stops early.
+    """
     own = [(i, point) for i, point in enumerate(state.epochs) if point.seed == seed]
     phase = own[-1][1].phase
     if not patience:
         return own[-1][0]
-    return min((i for i, point in own if point.phase == phase), key=lambda i: (_comparable(state.epochs[i].measurement.loss), i))
+    return min(
+        (i for i, point in own if point.phase == phase),
+        key=lambda i: (_comparable(state.epochs[i].measurement.loss), i),
+    )
 
 
 def _comparable(loss: float | None) -> float:

@@ -1,4 +1,6 @@
-"""recipe + plan + subject -> the recovered model and what was measured on the way. The subject is never modified."""
+"""recipe + plan + subject -> the recovered model and what was measured on the way. The subject is never
+modified.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +27,19 @@ GONE = "The recovered weights are no longer in the cache; start the recovery aga
 
 
 def recover(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions = ALL,
-    *, root: Path | None = None,
-) -> Iterator[Recovery | Progress]:  # fmt: skip
-    """Prune, then train as planned: Progress at least once a batch, and a Recovery whenever there is something new to see.
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: RecoveryPlan,
+    conditions: Conditions = ALL,
+    *,
+    root: Path | None = None,
+) -> Iterator[Recovery | Progress]:
+    """Prune, then train as planned: Progress at least once a batch, and a Recovery whenever there is
+    something new to see.
 
-    Trained on the training split alone, measured on the tuning split, which also decides an early stop. Close it to stop; the
-    same call goes on where it was, also in another process, and comes to the same result.
+    Trained on the training split alone, measured on the tuning split, which also decides an early stop. Close
+    it to stop; the same call goes on where it was, also in another process, and comes to the same result.
 
     Args:
         recipe: its `after` does not count; recalibration is measured anyway.

@@ -1,7 +1,9 @@
-"""Training that pulls weights towards zero before they are cut; the distribution of their sizes is seen to split.
+"""Training that pulls weights towards zero before they are cut; the distribution of their sizes is seen to
+split.
 
-Penalties act as proximal steps after the optimiser's own (Parikh and Boyd 2014, doi:10.1561/2400000003): they reach exact zeros,
-and an optimiser that rescales gradients, such as Adam, doesn't weaken them where gradients are large.
+Penalties act as proximal steps after the optimiser's own (Parikh and Boyd 2014, doi:10.1561/2400000003): they
+reach exact zeros, and an optimiser that rescales gradients, such as Adam, doesn't weaken them where gradients
+are large.
 """
 
 import math
@@ -22,8 +24,9 @@ def shrink(weight: Tensor, penalty: str, amount: float, output_dim: int = 0) -> 
 
     Args:
         weight: (out, in, *kernel), or (in, out, *kernel) with output_dim 1.
-        penalty: "l1" moves each weight towards 0 by the amount and stops there; "l2" divides it by 1 + amount; "group_lasso"
-            shortens each output channel's vector by amount x sqrt(its length), and stops at 0 (Yuan and Lin 2006).
+        penalty: "l1" moves each weight towards 0 by the amount and stops there; "l2" divides it by 1 +
+            amount; "group_lasso" shortens each output channel's vector by amount x sqrt(its length), and
+            stops at 0 (Yuan and Lin 2006).
         amount: learning rate x strength.
 
     >>> weight = torch.tensor([[3.0, -0.5], [0.3, 0.4]])

@@ -33,17 +33,25 @@ def finished(key: str, root: Path | None = None) -> Recovery | None:
     return state if state.finished else None
 
 
-def dense_control(subject: Subject, plan: RecoveryPlan, conditions: Conditions, root: Path | None = None) -> Arm | None:
+def dense_control(
+    subject: Subject, plan: RecoveryPlan, conditions: Conditions, root: Path | None = None
+) -> Arm | None:
     """The dense model after the same training, if that was brought to its end on this machine."""
     control = controls(Recipe(), plan)[0]
-    found = finished(key_of(subject, control.recipe, control.plan, conditions), root) if plan.trained_epochs else None
+    found = (
+        finished(key_of(subject, control.recipe, control.plan, conditions), root)
+        if plan.trained_epochs
+        else None
+    )
     return found.recovered[0] if found else None
 
 
 def known_controls(
     subject: Subject, found: Recovery, conditions: Conditions, root: Path | None = None
 ) -> tuple[tuple[Control, Recovery | None], ...]:
-    """The fair controls of a recovery, each with what it came to, if it was brought to its end on this machine."""
+    """The fair controls of a recovery, each with what it came to, if it was brought to its end on this
+    machine.
+    """
     fair = controls(found.recipe, found.plan) if found.plan.trained_epochs else ()
     return tuple((c, finished(key_of(subject, c.recipe, c.plan, conditions), root)) for c in fair)
 
@@ -71,7 +79,9 @@ def recovered_candidate(
     model = laid_out(recovered_model(subject, graph, found.key, root=root), device)
     decided = Cut(recovered_masks(found.key, root), decide(subject, graph, found.recipe, device).outcomes)
     seed = found.plan.seeds[0]
-    return described(subject, graph, model, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device)
+    return described(
+        subject, graph, model, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device
+    )
 
 
 def recovered_reports(

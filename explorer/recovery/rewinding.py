@@ -1,4 +1,6 @@
-"""Back to an earlier point of training, then on again: with the weights of then (the lottery ticket), or only the rate."""
+"""Back to an earlier point of training, then on again: with the weights of then (the lottery ticket), or only
+the rate.
+"""
 
 from .finetuning import Course
 from .phases import Known, Phase, Setting
@@ -10,10 +12,10 @@ SCHEDULE = "one_cycle"  # of the training that is rewound to
 def rewound(setting: Setting, seed: int) -> list[Phase]:
     """Retraining from the epoch that is rewound to.
 
-    Weights of an earlier epoch exist only if the training is done again: then the dense model is first trained from new weights
-    by the plan's own settings, its end decides what is cut, and its weights at the earlier epoch are what is retrained (Frankle
-    et al. 2019, arXiv:1903.01611). With the learning rate alone, the model's own weights stay as they are (Renda et al. 2020,
-    arXiv:2003.02389).
+    Weights of an earlier epoch exist only if the training is done again: then the dense model is first
+    trained from new weights by the plan's own settings, its end decides what is cut, and its weights at the
+    earlier epoch are what is retrained (Frankle et al. 2019, arXiv:1903.01611). With the learning rate alone,
+    the model's own weights stay as they are (Renda et al. 2020, arXiv:2003.02389).
     """
     plan = setting.plan
     total = plan.rewind_epoch + plan.epochs
@@ -22,7 +24,11 @@ def rewound(setting: Setting, seed: int) -> list[Phase]:
         return [Phase("retraining", plan.epochs, lambda known: setting.student(), course)]
     rest = Phase("training on", plan.epochs, lambda known: _dense(setting, known), course, pruned=False)
     last = Phase("retraining", plan.epochs, lambda known: _ticket(setting, known, seed), course)
-    name, begin, from_start = "training from scratch", lambda known: _fresh(setting, seed), Course(SCHEDULE, 0, total)
+    name, begin, from_start = (
+        "training from scratch",
+        lambda known: _fresh(setting, seed),
+        Course(SCHEDULE, 0, total),
+    )
     if not plan.rewind_epoch:
         return [Phase(name, plan.epochs, begin, from_start, pruned=False), last]
     return [Phase(name, plan.rewind_epoch, begin, from_start, pruned=False, remember=True), rest, last]

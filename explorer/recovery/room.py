@@ -1,4 +1,6 @@
-"""How much room recoveries take on disk, and which go when it is too much: the longest unused, never those of kept runs."""
+"""How much room recoveries take on disk, and which go when it is too much: the longest unused, never those of
+kept runs.
+"""
 
 import contextlib
 import shutil
@@ -31,7 +33,8 @@ def kept_keys(store: Store) -> set[str]:
 def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Container[str] = ()) -> int:
     """Delete the longest unused recoveries until the rest fits; returns the bytes that this freed.
 
-    What was written or read within the last minutes stays, and so does what a stored run beside the folder holds.
+    What was written or read within the last minutes stays, and so does what a stored run beside the folder
+    holds.
 
     Args:
         max_bytes: of all recoveries (default: MAX_BYTES).

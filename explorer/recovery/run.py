@@ -1,4 +1,6 @@
-"""A recovery while it runs: seed after seed, phase after phase, kept on disk so that it can go on after a kill."""
+"""A recovery while it runs: seed after seed, phase after phase, kept on disk so that it can go on after a
+kill.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,19 +26,33 @@ from .students import DENSE, Student, full_state, make_student, set_state
 from .values import Arm, EpochPoint, Recovery
 
 SAVE_SECONDS = 30.0  # between two checkpoints within an epoch
-TRAINING = "Training"  # one label for the whole, so that the remaining time is known from the first batches on
+TRAINING = (
+    "Training"  # one label for the whole, so that the remaining time is known from the first batches on
+)
 
 # method -> what the model is called afterwards
 NAMES = {
-    "finetune": "fine-tuned", "distill": "distilled", "iterative": "iterative", "gradual": "pruned while training",
-    "rewind": "rewound", "regularise": "regularised before", "scratch": "from scratch", "recalibrate": "recalibrated",
-}  # fmt: skip
+    "finetune": "fine-tuned",
+    "distill": "distilled",
+    "iterative": "iterative",
+    "gradual": "pruned while training",
+    "rewind": "rewound",
+    "regularise": "regularised before",
+    "scratch": "from scratch",
+    "recalibrate": "recalibrated",
+}
 
 Steps = Iterator[Recovery | Progress]
 PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
-    "finetune": finetuned, "distill": finetuned, "iterative": iterated, "gradual": gradual, "rewind": rewound,
-    "regularise": regularised, "scratch": from_scratch, "recalibrate": recalibrated,
-}  # fmt: skip
+    "finetune": finetuned,
+    "distill": finetuned,
+    "iterative": iterated,
+    "gradual": gradual,
+    "rewind": rewound,
+    "regularise": regularised,
+    "scratch": from_scratch,
+    "recalibrate": recalibrated,
+}
 
 
 class Run:
@@ -99,7 +115,11 @@ class Run:
         arm = Arm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
         self._state = replace(self._state, recovered=(*self._state.recovered, arm))
         if self._place.seed == 0:
-            parts = packed(model=student.model.state_dict(), channels=student.masks.channels, weights=student.masks.weights)
+            parts = packed(
+                model=student.model.state_dict(),
+                channels=student.masks.channels,
+                weights=student.masks.weights,
+            )
             self._folder.write(RESULT, parts, {"recovery": self._state.to_json()})
         self._place.next_seed()
         self._remembered = {}
@@ -127,7 +147,9 @@ class Run:
             set_state(student, self._best)
 
     def _may_stop(self) -> bool:
-        """Only the last phase may end early, and keeps its best epoch: the others have to reach what the plan says."""
+        """Only the last phase may end early, and keeps its best epoch: the others have to reach what the plan
+        says.
+        """
         return bool(self._plan.patience) and self._place.phase == len(self._phases) - 1
 
     def _stops(self) -> bool:
@@ -140,7 +162,9 @@ class Run:
         epoch = self._epochs_before() + place.epoch + place.step / self._steps_an_epoch
         point = place.counted(step, epoch, width)
         if training.parts > 1:
-            self._state = self._state.noted(f"Device memory ran out: each batch is trained in {training.parts} parts.")
+            self._state = self._state.noted(
+                f"Device memory ran out: each batch is trained in {training.parts} parts."
+            )
         if point is not None:
             self._state = replace(self._state, losses=(*self._state.losses, point))
             yield self._state
@@ -153,15 +177,28 @@ class Run:
         return sum(earlier.epochs for earlier in self._phases[: self._place.phase])
 
     def _look(self, phase: Phase, student: Student, seed: int, epoch: int) -> Steps:
-        """Measure the student as it is now; only then is the epoch done, so that one that was cut off is measured again."""
+        """Measure the student as it is now; only then is the epoch done, so that one that was cut off is
+        measured again.
+        """
         arm = yield from self._yardstick.measure(phase.name, student.model)
         penalty = self._plan.penalty if self._plan.method == "regularise" else None
         norms = count_norms(student.model, self._layers, penalty) if penalty and not phase.pruned else ()
         kept = student.kept_parameters() / self._setting.graph.profile.params
-        point = EpochPoint(seed, phase.name, self._epochs_before() + epoch, phase.pruned, arm.measurement, arm.drop, kept, norms)
+        point = EpochPoint(
+            seed,
+            phase.name,
+            self._epochs_before() + epoch,
+            phase.pruned,
+            arm.measurement,
+            arm.drop,
+            kept,
+            norms,
+        )
         self._state = replace(self._state, epochs=(*self._state.epochs, point))
         if self._place.judged(arm.measurement.loss) and self._may_stop():
-            self._best = {name: tensor.detach().clone() for name, tensor in student.model.state_dict().items()}
+            self._best = {
+                name: tensor.detach().clone() for name, tensor in student.model.state_dict().items()
+            }
         self._place.epoch, self._place.step = epoch, 0
         yield self._state
 
@@ -170,8 +207,16 @@ class Run:
         if plan.distillation_weight and phase.pruned:
             teacher = build(self._setting.subject, self._setting.graph, DENSE, self._device)
             objective = Objective(teacher_of(teacher), plan.distillation_weight, plan.temperature)
-        return Training(student, self._yardstick.task, plan, phase.course, (seed, self._place.phase), objective=objective,
-                        layers=self._layers, device=self._device)  # fmt: skip
+        return Training(
+            student,
+            self._yardstick.task,
+            plan,
+            phase.course,
+            (seed, self._place.phase),
+            objective=objective,
+            layers=self._layers,
+            device=self._device,
+        )
 
     # ------------------------------------------------------------------ on disk
 
@@ -181,9 +226,13 @@ class Run:
     def _save(self, student: Student, training: Training) -> None:
         """All that is needed to go on from here."""
         parts = packed(
-            model=student.model.state_dict(), channels=student.masks.channels, weights=student.masks.weights,
-            optimiser=training.tensors(), best=self._best, remembered=self._remembered,
-        )  # fmt: skip
+            model=student.model.state_dict(),
+            channels=student.masks.channels,
+            weights=student.masks.weights,
+            optimiser=training.tensors(),
+            best=self._best,
+            remembered=self._remembered,
+        )
         self._folder.write(CHECKPOINT, parts, self._about())
         self._saved = time.monotonic()
 

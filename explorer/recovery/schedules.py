@@ -1,18 +1,24 @@
-"""How a quantity moves over a recovery: strength of the pruning over rounds, learning rate over steps. Pure functions."""
+"""How a quantity moves over a recovery: strength of the pruning over rounds, learning rate over steps. Pure
+functions.
+"""
 
 import math
 from collections.abc import Callable
 
 PRUNING = ("one_shot", "linear", "cubic")
 LEARNING_RATES = ("constant", "linear", "cosine", "one_cycle")
-WARM, START, END = 0.25, 25.0, 1e4  # of one_cycle: share of steps that warms up, peak / first rate, first / last rate
+WARM, START, END = (
+    0.25,
+    25.0,
+    1e4,
+)  # of one_cycle: share of steps that warms up, peak / first rate, first / last rate
 
 
 def strengths(schedule: str, rounds: int) -> tuple[float, ...]:
     """Fraction of the final ratios that is removed after each round; the last is exactly 1.
 
-    "linear" removes as much in each round; "cubic" most in the first, 1 - (1 - t)^3 (Zhu and Gupta 2017, arXiv:1710.01878,
-    "automated gradual pruning", from nothing); "one_shot" everything in the first.
+    "linear" removes as much in each round; "cubic" most in the first, 1 - (1 - t)^3 (Zhu and Gupta 2017,
+    arXiv:1710.01878, "automated gradual pruning", from nothing); "one_shot" everything in the first.
 
     >>> strengths("linear", 4)
     (0.25, 0.5, 0.75, 1.0)
@@ -22,8 +28,10 @@ def strengths(schedule: str, rounds: int) -> tuple[float, ...]:
     (1.0, 1.0)
     """
     at: Callable[[float], float] = {
-        "one_shot": lambda t: 1.0, "linear": lambda t: t, "cubic": lambda t: 1 - (1 - t) ** 3,
-    }[schedule]  # fmt: skip
+        "one_shot": lambda t: 1.0,
+        "linear": lambda t: t,
+        "cubic": lambda t: 1 - (1 - t) ** 3,
+    }[schedule]
     return (*(at(done / rounds) for done in range(1, rounds)), 1.0)
 
 
@@ -40,9 +48,9 @@ def shares(epochs: int, rounds: int) -> tuple[int, ...]:
 def learning_rate(schedule: str, step: int, steps: int, highest: float) -> float:
     """The rate of a step, from 0 to steps - 1.
 
-    "constant" stays at the highest; "linear" and "cosine" fall from it towards 0, which they would reach one step after the end;
-    "one_cycle" rises by a cosine to the highest over the first quarter and falls by a cosine to almost 0 (Smith and Topin 2018,
-    arXiv:1708.07120, as in torch's OneCycleLR).
+    "constant" stays at the highest; "linear" and "cosine" fall from it towards 0, which they would reach one
+    step after the end; "one_cycle" rises by a cosine to the highest over the first quarter and falls by a
+    cosine to almost 0 (Smith and Topin 2018, arXiv:1708.07120, as in torch's OneCycleLR).
 
     >>> [learning_rate("linear", step, 4, 0.1) for step in range(4)]
     [0.1, 0.07500000000000001, 0.05, 0.025]

@@ -1,4 +1,6 @@
-"""What is trained: a compact copy with its masks, on the device; and the way back to the shapes of the dense model."""
+"""What is trained: a compact copy with its masks, on the device; and the way back to the shapes of the dense
+model.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -68,7 +70,10 @@ def _held(subject: Subject, graph: ModelGraph, masks: Masks, device: str) -> dic
         return {}
     ones = {name: torch.ones_like(p) for name, p in subject.model.named_parameters(remove_duplicate=False)}
     twin = compact(subject, graph, masks, state=ones)
-    return {layers[name].weight: (twin.get_parameter(layers[name].weight) != 0).to(device) for name in masks.weights}
+    return {
+        layers[name].weight: (twin.get_parameter(layers[name].weight) != 0).to(device)
+        for name in masks.weights
+    }
 
 
 # --------------------------------------------------------------------------- the way back
@@ -77,10 +82,14 @@ def _held(subject: Subject, graph: ModelGraph, masks: Masks, device: str) -> dic
 def full_state(student: Student, subject: Subject, profile: ModelProfile) -> dict[str, Tensor]:
     """The student's tensors in the dense model's shapes, on the processor.
 
-    Removed positions are zero in parameters; in buffers, such as a norm's statistics, they are what the dense model has there.
+    Removed positions are zero in parameters; in buffers, such as a norm's statistics, they are what the dense
+    model has there.
     """
     cut, small = positions(profile, student.masks.channels), student.model.state_dict()
-    return {name: _scattered(name, dense, small, cut.get(name, {})) for name, dense in _dense_tensors(subject).items()}
+    return {
+        name: _scattered(name, dense, small, cut.get(name, {}))
+        for name, dense in _dense_tensors(subject).items()
+    }
 
 
 def _dense_tensors(subject: Subject) -> dict[str, Tensor]:
@@ -91,9 +100,15 @@ def _scattered(name: str, dense: Tensor, small: State, cut: Mapping[int, Tensor]
     given = small[name].detach().cpu()
     if not cut:
         return given.clone()
-    lines = [cut[d].nonzero().flatten() if d in cut else torch.arange(extent) for d, extent in enumerate(dense.shape)]
+    lines = [
+        cut[d].nonzero().flatten() if d in cut else torch.arange(extent)
+        for d, extent in enumerate(dense.shape)
+    ]
     if given.shape != tuple(len(line) for line in lines):
-        raise ExplorerError(f"Tensor {name!r} of the pruned model has an unexpected shape, so it cannot be pruned step by step.")
+        raise ExplorerError(
+            f"Tensor {name!r} of the pruned model has an unexpected shape, so it cannot be pruned step by "
+            "step."
+        )
     is_statistic = name.rpartition(".")[2].startswith("running_")
     full = dense.clone() if is_statistic else torch.zeros_like(dense)
     full[torch.meshgrid(*lines, indexing="ij")] = given
@@ -114,10 +129,11 @@ def set_state(student: Student, state: State) -> None:
 
 
 def fresh(model: nn.Module, seed: int) -> None:
-    """Draw the model's weights anew, as its modules do; what no module draws, from a normal distribution of the same spread.
+    """Draw the model's weights anew, as its modules do; what no module draws, from a normal distribution of
+    the same spread.
 
-    Changes the given model; the global random state is left as it was. Drawn on the processor, so that a seed means the same
-    on every device.
+    Changes the given model; the global random state is left as it was. Drawn on the processor, so that a seed
+    means the same on every device.
     """
     device = next(model.parameters()).device
     model.cpu()

@@ -1,8 +1,9 @@
 """Every way back side by side, trained alike: the table behind what a paper would claim about recovery.
 
-Each arm trains for the same number of epochs and chooses its highest learning rate among the same ones, by the loss on the tuning
-split after a training whose seed is not counted. Channels are cut to the parameters that single weights leave, so both kinds of
-pruning have equally many. Every training is a recovery of its own on disk, so a table that was stopped goes on where it was.
+Each arm trains for the same number of epochs and chooses its highest learning rate among the same ones, by
+the loss on the tuning split after a training whose seed is not counted. Channels are cut to the parameters
+that single weights leave, so both kinds of pruning have equally many. Every training is a recovery of its own
+on disk, so a table that was stopped goes on where it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,8 @@ class Row:
     """One way to have one pruned model.
 
     Args:
-        kind, ratio: what was cut, and how much of the single weights (or of as many parameters); "" and 0 of the dense model.
+        kind, ratio: what was cut, and how much of the single weights (or of as many parameters); "" and 0 of
+        the dense model.
         arm: "one-shot", "recalibrated", "retrained" ...
         measured: one a seed; arms without chance have one.
         learning_rate: chosen for this arm; None where nothing is trained.
@@ -72,14 +74,19 @@ class Row:
         return spread([one.accuracy or 0.0 for one in self.measured])
 
     def to_json(self) -> dict[str, Any]:
-        return vars(self) | {"measured": [one.to_json() for one in self.measured], "mean": vars(self.accuracy)}
+        return vars(self) | {
+            "measured": [one.to_json() for one in self.measured],
+            "mean": vars(self.accuracy),
+        }
 
 
 Found = Iterator[Progress | tuple[Row, ...]]
 
 
 def rates_of(subject: Subject) -> tuple[float, ...]:
-    """Around the highest rate that the model itself was trained with; small models often like a higher one."""
+    """Around the highest rate that the model itself was trained with; small models often like a
+    higher one.
+    """
     highest = suggested(subject, "rewind").learning_rate
     return tuple(float(f"{highest * factor:.1g}") for factor in (10.0, 3.0, 1.0, 0.3))
 
@@ -91,7 +98,13 @@ def trainings(plan: TablePlan) -> int:
 
 
 def recovery_table(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: TablePlan, conditions: Conditions, *, root: Path | None = None
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: TablePlan,
+    conditions: Conditions,
+    *,
+    root: Path | None = None,
 ) -> Found:
     """The rows so far after each arm, Progress at least once a batch.
 
@@ -99,7 +112,8 @@ def recovery_table(
         recipe: its criterion and reduction count; ratios are chosen by one threshold over all parts.
         conditions: what is measured; rates are chosen on the tuning split whatever they say.
     Raises:
-        ExplorerError: the criterion cannot rate this model, a ratio cannot be reached, or there is no training data.
+        ExplorerError: the criterion cannot rate this model, a ratio cannot be reached, or there is no
+            training data.
     """
     yield from calibrate(subject, graph, recipe, conditions.device)
     bench = _Bench(subject, graph, plan, conditions, root)
@@ -125,7 +139,10 @@ def _rows(bench: "_Bench", recipe: Recipe) -> Found:
             macs = prepare(subject, graph, cut, bench.conditions.device).static.macs
             for arm, how, own in _arms(cut, simple):
                 found, rate = yield from bench.trained(own, how)
-                yield *_untrained(kind, ratio, arm, found, macs), Row(kind, ratio, arm, _ends(found), rate, macs)
+                yield (
+                    *_untrained(kind, ratio, arm, found, macs),
+                    Row(kind, ratio, arm, _ends(found), rate, macs),
+                )
 
 
 def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan, Recipe]]:
@@ -136,7 +153,9 @@ def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan
     yield SCRATCH, controls(cut, simple)[-1].plan, cut
 
 
-def _untrained(kind: str, ratio: float, arm: str, found: Sequence[Recovery], macs: int | None) -> Iterator[Row]:
+def _untrained(
+    kind: str, ratio: float, arm: str, found: Sequence[Recovery], macs: int | None
+) -> Iterator[Row]:
     if arm not in (RETRAINED, RANDOM):
         return
     before, seeds = ("random, ", found) if arm == RANDOM else ("", found[:1])
@@ -153,8 +172,11 @@ def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:
 # --------------------------------------------------------------------------- what is cut
 
 
-def recipe_at(subject: Subject, graph: ModelGraph, recipe: Recipe, kind: str, ratio: float, device: str = "cpu") -> Recipe:
-    """The recipe with one threshold over all parts: so many single weights, or channels down to as many parameters.
+def recipe_at(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, kind: str, ratio: float, device: str = "cpu"
+) -> Recipe:
+    """The recipe with one threshold over all parts: so many single weights, or channels down to as many
+    parameters.
 
     Raises:
         TargetError: the ratio leaves less than one unit a part.
@@ -206,7 +228,9 @@ class _Bench:
     def _once(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Any:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
         found: Recovery | None = None
-        for step in recover(self.subject, self.graph, own, replace(how, seeds=(seed,)), conditions, root=self.root):
+        for step in recover(
+            self.subject, self.graph, own, replace(how, seeds=(seed,)), conditions, root=self.root
+        ):
             if isinstance(step, Recovery):
                 found = step
             else:

@@ -15,18 +15,25 @@ from .schedules import LEARNING_RATES, PRUNING
 
 # method -> what it does, in one sentence
 METHODS = {
-    "finetune": "Trains what is left of the model; everything removed stays removed (Han et al. 2015, arXiv:1506.02626).",
-    "distill": "Fine-tunes with the dense model as a teacher, whose probabilities are the target (Hinton et al. 2015, "
+    "finetune": "Trains what is left of the model; everything removed stays removed (Han et al. 2015, "
+    "arXiv:1506.02626).",
+    "distill": "Fine-tunes with the dense model as a teacher, whose probabilities are the target (Hinton et "
+    "al. 2015, "
     "arXiv:1503.02531).",
-    "iterative": "Prunes a little, trains, rates anew, prunes more, up to the ratios of the recipe (Han et al. 2015; Zhu and "
+    "iterative": "Prunes a little, trains, rates anew, prunes more, up to the ratios of the recipe (Han et "
+    "al. 2015; Zhu and "
     "Gupta 2017, arXiv:1710.01878).",
-    "gradual": "Trains from new random weights and prunes a little more in each round: pruning during training (Zhu and Gupta "
+    "gradual": "Trains from new random weights and prunes a little more in each round: pruning during "
+    "training (Zhu and Gupta "
     "2017, arXiv:1710.01878).",
-    "rewind": "Sets back weights (the lottery ticket, Frankle et al. 2019, arXiv:1903.01611) or only the learning rate (Renda et "
+    "rewind": "Sets back weights (the lottery ticket, Frankle et al. 2019, arXiv:1903.01611) or only the "
+    "learning rate (Renda et "
     "al. 2020, arXiv:2003.02389) to an earlier point of training, then trains again.",
-    "regularise": "First trains the dense model with a penalty that pulls weights towards zero, then prunes and fine-tunes (Liu "
+    "regularise": "First trains the dense model with a penalty that pulls weights towards zero, then prunes "
+    "and fine-tunes (Liu "
     "et al. 2017, arXiv:1708.06519; Wen et al. 2016, arXiv:1608.03665).",
-    "scratch": "Trains the same smaller model from new random weights: the control that says what the old weights are worth (Liu "
+    "scratch": "Trains the same smaller model from new random weights: the control that says what the old "
+    "weights are worth (Liu "
     "et al. 2019, arXiv:1810.05270).",
     "recalibrate": "Trains nothing: measures the statistics of batch norms anew on training data.",
 }
@@ -36,14 +43,30 @@ PENALTIES = ("l1", "l2", "group_lasso")
 MOST_SEEDS = 10
 PULL = 0.8  # of the way to zero, for a weight of median size
 CHOICES: dict[str, tuple[str, ...]] = {
-    "method": tuple(METHODS), "optimiser": OPTIMISERS, "schedule": LEARNING_RATES, "augmentation": tuple(AUGMENTATIONS),
-    "round_schedule": PRUNING, "rewind": REWINDS, "penalty": PENALTIES,
-}  # fmt: skip
-WHOLE = {"epochs": (1, 10_000), "batch_size": (2, 65_536), "patience": (0, 10_000), "rounds": (2, 100),
-         "rewind_epoch": (0, 10_000), "penalty_epochs": (1, 10_000)}  # fmt: skip
+    "method": tuple(METHODS),
+    "optimiser": OPTIMISERS,
+    "schedule": LEARNING_RATES,
+    "augmentation": tuple(AUGMENTATIONS),
+    "round_schedule": PRUNING,
+    "rewind": REWINDS,
+    "penalty": PENALTIES,
+}
+WHOLE = {
+    "epochs": (1, 10_000),
+    "batch_size": (2, 65_536),
+    "patience": (0, 10_000),
+    "rounds": (2, 100),
+    "rewind_epoch": (0, 10_000),
+    "penalty_epochs": (1, 10_000),
+}
 # name -> lowest, highest, whether the lowest itself is allowed
-REAL = {"learning_rate": (0.0, 100.0, False), "weight_decay": (0.0, 10.0, True), "distillation_weight": (0.0, 1.0, True),
-        "temperature": (0.0, 1000.0, False), "penalty_strength": (0.0, 100.0, False)}  # fmt: skip
+REAL = {
+    "learning_rate": (0.0, 100.0, False),
+    "weight_decay": (0.0, 10.0, True),
+    "distillation_weight": (0.0, 1.0, True),
+    "temperature": (0.0, 1000.0, False),
+    "penalty_strength": (0.0, 100.0, False),
+}
 
 
 @dataclass(frozen=True)
@@ -52,19 +75,21 @@ class RecoveryPlan:
 
     Args:
         method: a name of METHODS.
-        epochs: passes over the training split, all rounds together; of "rewind" those after the rewinding, of "regularise"
-            those with the penalty included.
+        epochs: passes over the training split, all rounds together; of "rewind" those after the rewinding, of
+            "regularise" those with the penalty included.
         optimiser: "adamw" or "sgd" (Nesterov momentum 0.9).
         learning_rate: the highest of the schedule.
         weight_decay: on parameters of two or more dimensions.
-        schedule: of the learning rate, anew in each round; "rewind" always runs one_cycle, the schedule of the samples.
+        schedule: of the learning rate, anew in each round; "rewind" always runs one_cycle, the schedule of
+            the samples.
         batch_size: samples a step; a smaller last batch is left out.
         augmentation: a name of AUGMENTATIONS.
-        patience: of the last phase (after the last cut): stop after so many epochs in which the loss on the tuning split did
-            not improve, and keep the best epoch; 0 trains to the end and keeps the last.
+        patience: of the last phase (after the last cut): stop after so many epochs in which the loss on the
+            tuning split did not improve, and keep the best epoch; 0 trains to the end and keeps the last.
         distillation_weight: share of the teacher in the loss, in [0, 1].
         temperature: that softens the probabilities of teacher and student.
-        rounds: of "iterative" and "gradual", each with its share of the epochs; the first one of "gradual" cuts nothing yet.
+        rounds: of "iterative" and "gradual", each with its share of the epochs; the first one of "gradual"
+            cuts nothing yet.
         round_schedule: how the ratios grow over the rounds.
         rewind: what is set back.
         rewind_epoch: to where; the training that it belongs to has rewind_epoch + epochs epochs.
@@ -105,7 +130,9 @@ class RecoveryPlan:
         for name, (least, most) in WHOLE.items():
             value = getattr(self, name)
             if not _is_whole(value) or not least <= value <= most:
-                raise RecipeError(f"{name!r} must be a whole number from {least} to {most:,}, got {str(value)[:40]}.")
+                raise RecipeError(
+                    f"{name!r} must be a whole number from {least} to {most:,}, got {str(value)[:40]}."
+                )
         for name, (low, high, closed) in REAL.items():
             object.__setattr__(self, name, _real(name, getattr(self, name), low, high, closed))
         object.__setattr__(self, "seeds", _seeds(self.seeds))
@@ -113,21 +140,31 @@ class RecoveryPlan:
 
     def _check_together(self) -> None:
         if self.method in ("iterative", "gradual") and self.rounds > self.epochs:
-            raise RecipeError(f"Each of {self.rounds} rounds needs an epoch; give at least {self.rounds} epochs or fewer rounds.")
+            raise RecipeError(
+                f"Each of {self.rounds} rounds needs an epoch; give at least {self.rounds} epochs or fewer "
+                "rounds."
+            )
         if self.method == "regularise" and self.penalty_epochs >= self.epochs:
-            raise RecipeError(f"'penalty_epochs' must be below 'epochs' ({self.epochs}), so that some come after the cut, got "
-                              f"{self.penalty_epochs}.")  # fmt: skip
+            raise RecipeError(
+                f"'penalty_epochs' must be below 'epochs' ({self.epochs}), so that some come after the cut, "
+                "got "
+                f"{self.penalty_epochs}."
+            )
         if self.method == "distill" and not self.distillation_weight:
             raise RecipeError("Method 'distill' needs a 'distillation_weight' above 0, such as 0.5.")
         if self.method == "finetune" and self.distillation_weight:
-            raise RecipeError("Method 'finetune' has no teacher; use 'distill', or set 'distillation_weight' to 0.")
+            raise RecipeError(
+                "Method 'finetune' has no teacher; use 'distill', or set 'distillation_weight' to 0."
+            )
 
     @property
     def trained_epochs(self) -> int:
         """Epochs that one seed trains in all, those before the cut included."""
         if self.method == "recalibrate":
             return 0
-        return self.epochs + (self.rewind_epoch + self.epochs if self.method == "rewind" and self.rewind == "weights" else 0)
+        return self.epochs + (
+            self.rewind_epoch + self.epochs if self.method == "rewind" and self.rewind == "weights" else 0
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -149,15 +186,18 @@ class RecoveryPlan:
         known = [f.name for f in fields(cls)]
         unknown = sorted(str(key) for key in set(data) - set(known))
         if unknown:
-            raise RecipeError(f"A recovery plan has no key {unknown[0][:80]!r}. Its keys are {', '.join(known)}.")
+            raise RecipeError(
+                f"A recovery plan has no key {unknown[0][:80]!r}. Its keys are {', '.join(known)}."
+            )
         return cls(**data)
 
 
 def suggested(subject: Subject, method: str = "finetune", **given: Any) -> RecoveryPlan:
-    """A plan in the way that the model was trained, as far as its card tells: its optimiser, batches and augmentation.
+    """A plan in the way that the model was trained, as far as its card tells: its optimiser, batches and
+    augmentation.
 
-    Fine-tuning begins at a fifth of the highest learning rate of training and takes a quarter of its epochs; rewinding keeps its
-    rate and repeats its last three quarters.
+    Fine-tuning begins at a fifth of the highest learning rate of training and takes a quarter of its epochs;
+    rewinding keeps its rate and repeats its last three quarters.
 
     Args:
         given: fields that are known already.
@@ -166,7 +206,11 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
     """
     _check_choice("method", method, CHOICES["method"])
     card = subject.card.get("training", {})
-    known = {name: card[name] for name in ("optimiser", "batch_size", "weight_decay", "augmentation") if name in card}
+    known = {
+        name: card[name]
+        for name in ("optimiser", "batch_size", "weight_decay", "augmentation")
+        if name in card
+    }
     rate, epochs = card.get("learning_rate", 5e-3), card.get("epochs", 20)
     usual = known | {"learning_rate": rate / 5, "epochs": max(2, round(epochs / 4)), "method": method}
     if method == "rewind":
@@ -184,18 +228,24 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
 
 
 def _strength(subject: Subject, plan: RecoveryPlan) -> float:
-    """So strong that a weight of median size would be pulled 80 % of its way to zero, if nothing pulled it back."""
+    """So strong that a weight of median size would be pulled 80 % of its way to zero, if nothing pulled it
+    back.
+    """
     split = subject.task.split("training") if subject.task else None
     sizes = [weight.detach().abs().flatten() for weight in subject.model.parameters() if weight.dim() > 1]
     steps = max(1, len(split) // plan.batch_size * plan.penalty_epochs) if split is not None else 1
-    rates = plan.learning_rate * steps * (1 if plan.schedule == "constant" else 0.5)  # their sum over the penalised steps
+    rates = (
+        plan.learning_rate * steps * (1 if plan.schedule == "constant" else 0.5)
+    )  # their sum over the penalised steps
     found = PULL * float(torch.cat(sizes).median()) / rates if sizes else 0.0
     return min(max(float(f"{found:.1g}"), 1e-6), REAL["penalty_strength"][1])
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise RecipeError(f"{name!r} of a recovery must be one of {', '.join(allowed)}, got {str(value)[:80]!r}.")
+        raise RecipeError(
+            f"{name!r} of a recovery must be one of {', '.join(allowed)}, got {str(value)[:80]!r}."
+        )
 
 
 def _is_whole(value: object) -> bool:
@@ -214,5 +264,7 @@ def _seeds(given: object) -> tuple[int, ...]:
     seeds = tuple(given) if isinstance(given, list | tuple) else ()
     sound = all(_is_whole(seed) and 0 <= seed < 2**31 for seed in seeds)
     if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) != len(seeds) or not sound:
-        raise RecipeError(f"'seeds' must list 1 to {MOST_SEEDS} different whole numbers from 0, got {str(given)[:80]}.")
+        raise RecipeError(
+            f"'seeds' must list 1 to {MOST_SEEDS} different whole numbers from 0, got {str(given)[:80]}."
+        )
     return seeds

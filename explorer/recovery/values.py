@@ -15,7 +15,8 @@ class LossPoint:
 
     Args:
         epoch: trained so far, of this seed, with the part of the current one.
-        loss, accuracy: means over the samples of these batches, before each step; the accuracy on augmented training samples.
+        loss, accuracy: means over the samples of these batches, before each step; the accuracy on augmented
+        training samples.
         learning_rate: of the last step.
     """
 
@@ -47,7 +48,11 @@ class EpochPoint:
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return plain | {"measurement": self.measurement.to_json(), "drop": self.drop.to_json(), "norms": list(self.norms)}
+        return plain | {
+            "measurement": self.measurement.to_json(),
+            "drop": self.drop.to_json(),
+            "norms": list(self.norms),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "EpochPoint":
@@ -113,19 +118,33 @@ class Recovery:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "subject": dict(self.subject), "key": self.key, "recipe": self.recipe.to_json(), "plan": self.plan.to_json(),
-            "baseline": self.baseline.to_json(), "total_samples": self.total_samples, "one_shot": self.one_shot.to_json(),
+            "subject": dict(self.subject),
+            "key": self.key,
+            "recipe": self.recipe.to_json(),
+            "plan": self.plan.to_json(),
+            "baseline": self.baseline.to_json(),
+            "total_samples": self.total_samples,
+            "one_shot": self.one_shot.to_json(),
             "recalibrated": self.recalibrated.to_json() if self.recalibrated else None,
-            "recovered": [arm.to_json() for arm in self.recovered], "losses": [asdict(point) for point in self.losses],
-            "epochs": [point.to_json() for point in self.epochs], "environment": dict(self.environment or {}),
-            "notes": list(self.notes), "finished": self.finished,
-        }  # fmt: skip
+            "recovered": [arm.to_json() for arm in self.recovered],
+            "losses": [asdict(point) for point in self.losses],
+            "epochs": [point.to_json() for point in self.epochs],
+            "environment": dict(self.environment or {}),
+            "notes": list(self.notes),
+            "finished": self.finished,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Recovery":
         values = dict(data)
-        values["recipe"], values["plan"] = Recipe.from_json(data["recipe"]), RecoveryPlan.from_json(data["plan"])
-        values["baseline"], values["one_shot"] = Measurement.from_json(data["baseline"]), Arm.from_json(data["one_shot"])
+        values["recipe"], values["plan"] = (
+            Recipe.from_json(data["recipe"]),
+            RecoveryPlan.from_json(data["plan"]),
+        )
+        values["baseline"], values["one_shot"] = (
+            Measurement.from_json(data["baseline"]),
+            Arm.from_json(data["one_shot"]),
+        )
         values["recalibrated"] = Arm.from_json(data["recalibrated"]) if data["recalibrated"] else None
         values["recovered"] = tuple(Arm.from_json(arm) for arm in data["recovered"])
         values["losses"] = tuple(LossPoint(**point) for point in data["losses"])

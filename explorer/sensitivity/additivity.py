@@ -1,4 +1,6 @@
-"""Do the drops of single parts add up to the drop of the whole plan? Often not, so a plan is measured as a whole."""
+"""Do the drops of single parts add up to the drop of the whole plan? Often not, so a plan is measured as a
+whole.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +21,8 @@ class Additivity:
     Args:
         parts: how many parts the sum is over.
         expected, measured: drops, fractions; positive is worse.
-        gap: measured - expected, with its 95 % interval: positive means that together it is worse than one by one.
+        gap: measured - expected, with its 95 % interval: positive means that together it is worse than one by
+            one.
         verdict: "different" (they do not add up), "equivalent" (within one point), "undecided".
     """
 
@@ -38,8 +41,8 @@ class Additivity:
 def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
     """Compare the measured drop of a recipe with the sum of its parts' drops in a scan.
 
-    Between two scanned ratios the drop is interpolated. All points were measured on the same samples, so their errors may go
-    together; half-widths are therefore added as they are, which is never too narrow.
+    Between two scanned ratios the drop is interpolated. All points were measured on the same samples, so
+    their errors may go together; half-widths are therefore added as they are, which is never too narrow.
 
     Raises:
         ExplorerError: the report has no drop, or the scan does not cover the recipe.
@@ -48,12 +51,22 @@ def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
         raise ExplorerError("Without data there is no measured drop to compare with.")
     other = "weight" if scan.plan.granularity == "channel" else "channel"
     if recipe.ratios(other) or recipe.remove:
-        raise ExplorerError(f"The scan covers {scan.plan.granularity}s alone, and the recipe removes others too.")
+        raise ExplorerError(
+            f"The scan covers {scan.plan.granularity}s alone, and the recipe removes others too."
+        )
     singles = [_single(scan, part, ratio) for part, ratio in recipe.ratios(scan.plan.granularity).items()]
     expected = sum(estimate for estimate, _ in singles)
     error = sum(error for _, error in singles) + _standard_error(report.drop)
     gap, half = report.drop.estimate - expected, NormalDist().inv_cdf(0.975) * error
-    return Additivity(len(singles), expected, report.drop.estimate, gap, gap - half, gap + half, _verdict(gap - half, gap + half))
+    return Additivity(
+        len(singles),
+        expected,
+        report.drop.estimate,
+        gap,
+        gap - half,
+        gap + half,
+        _verdict(gap - half, gap + half),
+    )
 
 
 def _verdict(low: float, high: float) -> Verdict:
@@ -71,9 +84,13 @@ def _single(scan: Scan, part: str, ratio: float) -> tuple[float, float]:
     points = scan.by_part.get(part, ())
     above = next((point for point in points if point.ratio >= ratio), None)
     if above is None:
-        raise ExplorerError(f"The scan does not reach ratio {ratio:g} of {part[:80]!r}; scan a larger ratio too.")
+        raise ExplorerError(
+            f"The scan does not reach ratio {ratio:g} of {part[:80]!r}; scan a larger ratio too."
+        )
     below = _last_below(points, ratio)
-    low, low_error, start = (below.drop.estimate, _standard_error(below.drop), below.ratio) if below else (0.0, 0.0, 0.0)
+    low, low_error, start = (
+        (below.drop.estimate, _standard_error(below.drop), below.ratio) if below else (0.0, 0.0, 0.0)
+    )
     share = (ratio - start) / (above.ratio - start)
     error = (1 - share) * low_error + share * _standard_error(above.drop)
     return (1 - share) * low + share * above.drop.estimate, error

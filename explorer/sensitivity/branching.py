@@ -1,4 +1,6 @@
-"""One walk over the dense graph a batch, from which each part's ratios branch off: only what lies downstream runs again."""
+"""One walk over the dense graph a batch, from which each part's ratios branch off: only what lies downstream
+runs again.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,10 +14,13 @@ from ..masking import positions
 from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop
 
-# seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A GPU does far more
+# seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A
+# GPU does far more
 PORTION_S = {"cpu": 0.08, "cuda": 8.0}
 LEAST_BATCH = 4  # samples: below, what a walk costs beside its forwards would weigh too much
-KEPT_BYTES = 2**30  # pruned tensors that may be kept between batches; beyond it they are made again for each batch
+KEPT_BYTES = (
+    2**30
+)  # pruned tensors that may be kept between batches; beyond it they are made again for each batch
 
 Found = list[tuple[float, Tensor | None]]  # (ratio, its logits)
 
@@ -37,7 +42,10 @@ class Branches:
         most: int,
     ):
         graph = workshop.graph
-        paths = {part: detour(graph, *how) if workshop.can_start_anywhere else whole(graph) for part, how in touched.items()}
+        paths = {
+            part: detour(graph, *how) if workshop.can_start_anywhere else whole(graph)
+            for part, how in touched.items()
+        }
         self._branches = {part: Branch(workshop, path) for part, path in paths.items()}
         self._workshop, self._masks_of = workshop, masks_of
         self._heads: dict[tuple[str, float], Piece] = {}
@@ -51,20 +59,31 @@ class Branches:
         """Samples of one walk, so few that the longest branch is one portion."""
         longest = max((branch.seconds for branch in self._branches.values()), default=0.0)
         fitting = int(self._portion_s / max(1e-9, longest))
-        return min(batch_size(self._workshop.device), fitting // 16 * 16 if fitting >= 16 else max(LEAST_BATCH, fitting))
+        return min(
+            batch_size(self._workshop.device),
+            fitting // 16 * 16 if fitting >= 16 else max(LEAST_BATCH, fitting),
+        )
 
     def _plan(self) -> None:
         """Where each branch leaves the dense graph, and the stretches of the dense graph in between."""
         nodes = working_nodes(self._workshop.graph)
         place = {node: i for i, node in enumerate(nodes)}
-        stops = {part: max((place.get(n, -1) for n in b.inputs), default=-1) for part, b in self._branches.items()}
-        self.stations = [(stop, [p for p in stops if stops[p] == stop]) for stop in sorted(set(stops.values()))]
+        stops = {
+            part: max((place.get(n, -1) for n in b.inputs), default=-1) for part, b in self._branches.items()
+        }
+        self.stations = [
+            (stop, [p for p in stops if stops[p] == stop]) for stop in sorted(set(stops.values()))
+        ]
         self._stretches: dict[int, Piece] = {}
         needed_later = _needed(self.stations, self._branches)
         before = -1
         for index, (stop, _) in enumerate(self.stations):
             stretch = nodes[before + 1 : stop + 1]
-            beyond = {n for node in nodes[stop + 1 :] for n in node.all_input_nodes} if index + 1 < len(self.stations) else set()
+            beyond = (
+                {n for node in nodes[stop + 1 :] for n in node.all_input_nodes}
+                if index + 1 < len(self.stations)
+                else set()
+            )
             outputs = [n for n in stretch if n in beyond or n in needed_later[index]]
             if stretch:
                 self._stretches[stop] = self._workshop.piece(stretch, outputs)
@@ -73,7 +92,8 @@ class Branches:
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:
         """Run some ratios of some parts on one batch; (part, [(ratio, logits)]) as they come.
 
-        Logits are None where pruning the part cannot change the output. Nothing, [], comes after each head that had to be
+        Logits are None where pruning the part cannot change the output. Nothing, [], comes after each head
+        that had to be
         built: places to be stopped at.
         """
         graph = self._workshop.graph
@@ -102,7 +122,9 @@ class Branches:
         """Names that this station's branches, later ones and later stretches read."""
         later = [self._stretches[stop] for stop, _ in self.stations[index + 1 :] if stop in self._stretches]
         branches = [self._branches[part] for _, parts in self.stations[index:] for part in parts]
-        return {name for piece in later for name in piece.inputs} | {n.name for branch in branches for n in branch.inputs}
+        return {name for piece in later for name in piece.inputs} | {
+            n.name for branch in branches for n in branch.inputs
+        }
 
     def _portions(self, part: str, ratios: Sequence[float], samples: int) -> Iterator[Sequence[float]]:
         size = max(1, int(self._portion_s / (samples * self._branches[part].seconds)))
@@ -133,7 +155,9 @@ class Branches:
         return found
 
 
-def _needed(stations: Sequence[tuple[int, Sequence[str]]], branches: Mapping[str, Branch]) -> list[set[fx.Node]]:
+def _needed(
+    stations: Sequence[tuple[int, Sequence[str]]], branches: Mapping[str, Branch]
+) -> list[set[fx.Node]]:
     """For each station the values that its branches and later ones read."""
     needed: set[fx.Node] = set()
     result = []
@@ -148,7 +172,7 @@ def touched_tensors(graph: ModelGraph, granularity: str) -> dict[str, tuple[set[
     profile = graph.profile
     if granularity == "weight":
         return {name: ({layer.weight}, None) for name, layer in profile.prunable_layers.items()}
-    none_kept = {name: torch.zeros(group.units, dtype=torch.bool) for name, group in profile.free_groups.items()}
+    none_kept = {
+        name: torch.zeros(group.units, dtype=torch.bool) for name, group in profile.free_groups.items()
+    }
     return {name: (set(positions(profile, {name: mask})), name) for name, mask in none_kept.items()}
-
-

@@ -1,7 +1,7 @@
 """Scans that came with the sample models, so that their faders show at once how far each of them can go.
 
-They are logs like those in the user's cache, counted on the machine that made the samples. Another model, other weights, other
-data or another way of ranking has another key, and so is never coloured by them.
+They are logs like those in the user's cache, counted on the machine that made the samples. Another model,
+other weights, other data or another way of ranking has another key, and so is never coloured by them.
 """
 
 from pathlib import Path
@@ -24,7 +24,9 @@ def delivered_log(subject: Subject, plan: ScanPlan, folder: Path | None = None) 
         ExplorerError: there is no data.
     """
     name = "".join(letter if letter.isalnum() else "-" for letter in subject.name)
-    return ScanLog((folder or paths.sample_models()) / FOLDER, key_of(subject, plan), f"{name}-{plan.granularity}-")
+    return ScanLog(
+        (folder or paths.sample_models()) / FOLDER, key_of(subject, plan), f"{name}-{plan.granularity}-"
+    )
 
 
 def delivered(

@@ -1,4 +1,6 @@
-"""Which drops of a scan are real? All its points are one family, so Holm's correction pays for having asked so often."""
+"""Which drops of a scan are real? All its points are one family, so Holm's correction pays for having asked
+so often.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ class Finding:
     """One point among all others of its scan.
 
     Args:
-        p_value: of the paired test, before the correction; for points that could have stopped earlier it has paid for that.
+        p_value: of the paired test, before the correction; for points that could have stopped earlier it has
+            paid for that.
         p_adjusted: after Holm's correction over the scan.
         word: "worse" or "better" where p_adjusted is at most 0.05.
     """
@@ -38,7 +41,9 @@ def findings(points: Iterable[tuple[str, float, float, int, int, float]]) -> dic
         points: (part, ratio, achieved, worse, better, level of the interval).
     """
     rows = list(points)
-    asked = {(part, achieved): _paid(worse, better, level) for part, _, achieved, worse, better, level in rows}
+    asked = {
+        (part, achieved): _paid(worse, better, level) for part, _, achieved, worse, better, level in rows
+    }
     adjusted = dict(zip(asked, holm(list(asked.values())), strict=True))
     return {
         (part, ratio): _finding(asked[part, achieved], adjusted[part, achieved], worse - better)

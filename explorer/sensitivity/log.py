@@ -1,4 +1,6 @@
-"""What a sensitivity scan has counted, in memory and on disk: one JSON line a point and look, so that it can go on."""
+"""What a sensitivity scan has counted, in memory and on disk: one JSON line a point and look, so that it can
+go on.
+"""
 
 import contextlib
 import hashlib
@@ -16,7 +18,8 @@ from .stopping import Reach, reach
 
 @dataclass(frozen=True)
 class Count:
-    """What was counted of one point on the first `samples` samples; the dense model's is the point of the part "".
+    """What was counted of one point on the first `samples` samples; the dense model's is the point of the
+    part "".
 
     Args:
         achieved: fraction of the part's units that really went.
@@ -66,7 +69,15 @@ class Point:
         self.loss, self.dense_loss = count.loss, count.dense_loss
 
     def counts(self) -> list[Count]:
-        known = (self.achieved or 0.0, self.samples, self.correct, self.worse, self.better, self.loss, self.dense_loss)
+        known = (
+            self.achieved or 0.0,
+            self.samples,
+            self.correct,
+            self.worse,
+            self.better,
+            self.loss,
+            self.dense_loss,
+        )
         return [Count(self.part, ratio, *known) for ratio in self.twins]
 
     def drop(self, level: float) -> Drop:

@@ -1,4 +1,6 @@
-"""Stretches of a model's graph that run by themselves, dense or pruned, and one part's branch that is made of them."""
+"""Stretches of a model's graph that run by themselves, dense or pruned, and one part's branch that is made of
+them.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,11 @@ from ..memory_order import laid_out
 from ..values import Masks, Subject
 
 DENSE = Masks({}, {})
-MAC_S, ELEMENT_S, NODE_S = 3e-11, 1.5e-9, 1e-7  # fitted to three small networks on one slow core, within a factor of 1.5
+MAC_S, ELEMENT_S, NODE_S = (
+    3e-11,
+    1.5e-9,
+    1e-7,
+)  # fitted to three small networks on one slow core, within a factor of 1.5
 NEAR_TIE = 1e-4  # of the largest logit; stacked and single runs differ by some 1e-6
 
 Values = dict[str, Any]
@@ -40,8 +46,15 @@ class Workshop:
     def __init__(self, subject: Subject, graph: ModelGraph, device: str):
         assert graph.program is not None
         self.subject, self.graph, self.device = subject, graph, device
-        own: dict[str, Tensor] = {**subject.model.state_dict(keep_vars=True), **dict(subject.model.named_buffers())}
-        own |= {name: t for name, t in graph.program.constants.items() if isinstance(t, Tensor) and name not in own}
+        own: dict[str, Tensor] = {
+            **subject.model.state_dict(keep_vars=True),
+            **dict(subject.model.named_buffers()),
+        }
+        own |= {
+            name: t
+            for name, t in graph.program.constants.items()
+            if isinstance(t, Tensor) and name not in own
+        }
         images = any(p.dim() == 4 for p in subject.model.parameters())
         self._state = {name: _placed(tensor.detach(), device, images) for name, tensor in own.items()}
         self.tensor_names = Builder(subject, graph, DENSE).names
@@ -52,7 +65,9 @@ class Workshop:
         inputs = boundary(nodes, self.tensor_names)
         with torch.inference_mode(False):
             builder = Builder(self.subject, self.graph, masks, self._state, share=True)
-            module = laid_out(builder.build_part(nodes, outputs, in_place=not self.can_start_anywhere), self.device)
+            module = laid_out(
+                builder.build_part(nodes, outputs, in_place=not self.can_start_anywhere), self.device
+            )
         return Piece(module, tuple(n.name for n in inputs), tuple(n.name for n in outputs))
 
 
@@ -87,7 +102,9 @@ class Branch:
 
     @cached_property
     def seconds(self) -> float:
-        """About what one sample takes on this detour, dense, on one slow core: fixed, so that portions are always the same."""
+        """About what one sample takes on this detour, dense, on one slow core: fixed, so that portions are
+        always the same.
+        """
         assert self._workshop.graph.coupling is not None
         macs, nodes = self._workshop.graph.coupling.macs, (*self.path.head, *self.path.tail)
         return sum(macs.get(node.name, 0) * MAC_S + _elements(node) * ELEMENT_S for node in nodes) + NODE_S
@@ -103,7 +120,10 @@ class Branch:
             self._stackable = _alike(logits[0], self._single(joints[0], values))
             if not self._stackable:
                 return [self._single(own, values) for own in joints]
-        return [self._single(own, values) if _near_tie(found) else found for own, found in zip(joints, logits, strict=True)]
+        return [
+            self._single(own, values) if _near_tie(found) else found
+            for own, found in zip(joints, logits, strict=True)
+        ]
 
     def _given(self, values: Values) -> Values:
         """What a head may read; copies where operators write into their inputs."""
@@ -117,7 +137,10 @@ class Branch:
 
     def _stacked(self, joints: Sequence[Values], values: Values) -> Sequence[Tensor]:
         times = len(joints)
-        beside = {n.name: _repeated(values[n.name], batch_kind(n, self._workshop.graph), times) for n in self._tail_inputs}
+        beside = {
+            n.name: _repeated(values[n.name], batch_kind(n, self._workshop.graph), times)
+            for n in self._tail_inputs
+        }
         together = {name: torch.cat([own[name] for own in joints]) for name in joints[0]}
         return self._tail.run({**beside, **together})[self.path.output.name].chunk(times)
 

@@ -1,4 +1,6 @@
-"""A sensitivity scan while it runs: which points need which samples next, and when a point is known well enough."""
+"""A sensitivity scan while it runs: which points need which samples next, and when a point is known well
+enough.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -36,8 +38,12 @@ def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
     """
     if subject.task is None:
         raise ExplorerError(NO_DATA)
-    return {"subject": subject.id, "task": [subject.task.name, subject.task.fingerprint], "granularity": plan.granularity,
-            "recipe": plan.recipe.to_json()}  # fmt: skip
+    return {
+        "subject": subject.id,
+        "task": [subject.task.name, subject.task.fingerprint],
+        "granularity": plan.granularity,
+        "recipe": plan.recipe.to_json(),
+    }
 
 
 def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
@@ -46,7 +52,9 @@ def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -
     Raises:
         ExplorerError: there is no data.
     """
-    return ScanLog(folder or paths.cache() / "scans", {"version": __version__, "device": device, **key_of(subject, plan)})
+    return ScanLog(
+        folder or paths.cache() / "scans", {"version": __version__, "device": device, **key_of(subject, plan)}
+    )
 
 
 class ScanRun:
@@ -58,7 +66,9 @@ class ScanRun:
         ExplorerError: there is no data, nothing of this kind to prune, or the criterion does not rate it.
     """
 
-    def __init__(self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, log: ScanLog):
+    def __init__(
+        self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, log: ScanLog
+    ):
         if subject.task is None:
             raise ExplorerError(NO_DATA)
         self._subject, self._graph, self._plan, self._task = subject, graph, plan, subject.task
@@ -90,10 +100,15 @@ class ScanRun:
         return [Point(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
 
     def _kind_of_cut(self, part: str, ratio: float) -> float | str:
-        """Equal for two ratios that come to the same cut: the share of units, which no score changes, or the n:m pattern."""
+        """Equal for two ratios that come to the same cut: the share of units, which no score changes, or the
+        n:m pattern.
+        """
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
-        unscored = {"channels": {part: torch.zeros(self._graph.profile.free_groups[part].units)}, "weights": {}}
+        unscored = {
+            "channels": {part: torch.zeros(self._graph.profile.free_groups[part].units)},
+            "weights": {},
+        }
         return cut(unscored, self._graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
@@ -129,7 +144,9 @@ class ScanRun:
         return best.get((DENSE, 0.0))
 
     def _judge(self, point: Point) -> None:
-        """At a look: is the point finished? What an exact scan left between two looks is judged at the next one."""
+        """At a look: is the point finished? What an exact scan left between two looks is judged at the next
+        one.
+        """
         total, estimate = len(self._split), (point.worse - point.better) / point.samples
         enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
         point.finished = point.samples == total or enough
@@ -155,7 +172,9 @@ class ScanRun:
         return Branches(Workshop(subject, graph, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[Point]]]:
-        """First every part at its middle ratio, then all ratios, on the first look's samples; then the later looks."""
+        """First every part at its middle ratio, then all ratios, on the first look's samples; then the later
+        looks.
+        """
         first, *later = self._looks
         yield first, [min(points, key=lambda p: abs(p.ratio - 0.5)) for points in self._points.values()]
         for look in (first, *later):
@@ -188,11 +207,17 @@ class ScanRun:
             self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
             self._log.append([self._dense])
 
-    def _run_batch(self, runner: Runner, points: Sequence[Point], stop: int, goal: int) -> Iterator[Scan | Progress]:
+    def _run_batch(
+        self, runner: Runner, points: Sequence[Point], stop: int, goal: int
+    ) -> Iterator[Scan | Progress]:
         """Samples up to `stop` for points that are all equally far."""
         start = points[0].samples
-        base = Tally(self._base.correct[start:stop], self._base.predictions[start:stop], self._base.losses[start:stop])
-        inputs, targets = batch_of(self._split, self._task.normalisation, start, stop, self._conditions.device)
+        base = Tally(
+            self._base.correct[start:stop], self._base.predictions[start:stop], self._base.losses[start:stop]
+        )
+        inputs, targets = batch_of(
+            self._split, self._task.normalisation, start, stop, self._conditions.device
+        )
         todo: dict[str, list[float]] = {}
         for point in points:
             if point.achieved == 0:  # nothing goes, so it is the dense model
@@ -238,14 +263,26 @@ class ScanRun:
     def _shown(self, point: Point, ratio: float) -> SensitivityPoint:
         n = point.samples
         return SensitivityPoint(
-            point.part, self._plan.granularity, ratio, point.achieved or 0.0, point.correct, n, point.drop(self._level(point)),
-            point.reach(len(self._split)), point.worse, point.better, point.loss / n, (point.loss - point.dense_loss) / n,
+            point.part,
+            self._plan.granularity,
+            ratio,
+            point.achieved or 0.0,
+            point.correct,
+            n,
+            point.drop(self._level(point)),
+            point.reach(len(self._split)),
+            point.worse,
+            point.better,
+            point.loss / n,
+            (point.loss - point.dense_loss) / n,
             point.finished,
-        )  # fmt: skip
+        )
 
     def _measured(self) -> Measurement:
         dense = self._dense
         if dense is None:
             return Measurement()
         low, high = wilson(dense.correct, dense.samples)
-        return Measurement(dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct)
+        return Measurement(
+            dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct
+        )

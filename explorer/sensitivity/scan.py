@@ -1,7 +1,9 @@
-"""The scan: accuracy as one part's ratio varies, the others untouched, without recovery. Each batch walks the graph once.
+"""The scan: accuracy as one part's ratio varies, the others untouched, without recovery. Each batch walks the
+graph once.
 
-Exact scans have the correct-counts of pruning and evaluating each point by itself. Adaptive ones stop a point as soon as its
-drop is known well enough; that is paid for by a higher level at looks that are fixed in advance.
+Exact scans have the correct-counts of pruning and evaluating each point by itself. Adaptive ones stop a point
+as soon as its drop is known well enough; that is paid for by a higher level at looks that are fixed in
+advance.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,12 @@ EVERYTHING = Conditions()
 
 
 def known(
-    subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions = EVERYTHING, *, folder: Path | None = None
+    subject: Subject,
+    graph: ModelGraph,
+    plan: ScanPlan,
+    conditions: Conditions = EVERYTHING,
+    *,
+    folder: Path | None = None,
 ) -> Scan | None:
     """What a scan has left on disk, without measuring anything; None if that is nothing.
 
@@ -44,11 +51,12 @@ def scan(
     *,
     folder: Path | None = None,
 ) -> Iterator[Scan | Progress]:
-    """Measure every part at every ratio: Progress after each portion of a batch, a Scan whenever points have reached a look.
+    """Measure every part at every ratio: Progress after each portion of a batch, a Scan whenever points have
+    reached a look.
 
-    All parts come at the middle ratio and few samples first, then at the other ratios, then on more samples. What was counted
-    before is read from disk and never counted again; a scan that was stopped goes on where it was. The last value is the
-    finished Scan.
+    All parts come at the middle ratio and few samples first, then at the other ratios, then on more samples.
+    What was counted before is read from disk and never counted again; a scan that was stopped goes on where
+    it was. The last value is the finished Scan.
 
     Args:
         conditions: samples and device; it is always the tuning split.

@@ -1,12 +1,13 @@
 """When is a point of an adaptive scan known well enough, and what does looking again and again cost?
 
-A scan wants to know what *all* samples of the split would say, so what it has not seen yet is all that it can be wrong about:
-after n of N samples the variance is that of n samples times (1 - n / N). It looks often, so that no point runs on for long after
-it is known, and stops on the width of the interval alone, never on its sign. Such a rule is far cheaper than one that stops at a
-verdict (there each of 29 looks would pay for itself, level 0.998): the level 0.99 instead of 0.95 pays for all of them together.
-The tests simulate it: for flip rates from 0.2 to 30 %, all one-sided to balanced, and 450 to 5,000 samples the interval at which
-a point stops holds what all samples say at least 95 % of the time, and the usual interval at that level the true drop 94 %.
-(Fixed-width intervals: Chow and Robbins 1965, doi:10.1214/aoms/1177700156.)
+A scan wants to know what *all* samples of the split would say, so what it has not seen yet is all that it can
+be wrong about: after n of N samples the variance is that of n samples times (1 - n / N). It looks often, so
+that no point runs on for long after it is known, and stops on the width of the interval alone, never on its
+sign. Such a rule is far cheaper than one that stops at a verdict (there each of 29 looks would pay for
+itself, level 0.998): the level 0.99 instead of 0.95 pays for all of them together. The tests simulate it: for
+flip rates from 0.2 to 30 %, all one-sided to balanced, and 450 to 5,000 samples the interval at which a point
+stops holds what all samples say at least 95 % of the time, and the usual interval at that level the true drop
+94 %. (Fixed-width intervals: Chow and Robbins 1965, doi:10.1214/aoms/1177700156.)
 """
 
 import math
@@ -18,9 +19,11 @@ FIRST_LOOK, STEP = 64, 128
 
 
 def looks(total: int) -> tuple[int, ...]:
-    """Samples seen at each look, fixed in advance: 64, 128, then about a tenth more each time, in whole batches of 128.
+    """Samples seen at each look, fixed in advance: 64, 128, then about a tenth more each time, in whole
+    batches of 128.
 
-    None comes so late that hardly anything is left to see: a flip among the last few would outweigh any interval.
+    None comes so late that hardly anything is left to see: a flip among the last few would outweigh any
+    interval.
 
     >>> looks(450)
     (64, 128, 256, 384, 450)
@@ -49,7 +52,8 @@ class Reach:
 
 
 def reach(b: int, c: int, samples: int, total: int, level: float = LEVEL) -> Reach:
-    """What the first `samples` of `total` say about all of them: the paired interval for samples that are not put back.
+    """What the first `samples` of `total` say about all of them: the paired interval for samples that are not
+    put back.
 
     Args: b: right before and wrong after. c: wrong before and right after.
 

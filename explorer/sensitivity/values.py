@@ -24,9 +24,10 @@ class ScanPlan:
     Args:
         granularity: "channel" (each coupled group) or "weight" (each layer).
         ratios: fractions removed, one point each for every part.
-        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that says what all
-            samples would give; None = exact.
-        recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices by hand play no part.
+        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that
+            says what all samples would give; None = exact.
+        recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices
+            by hand play no part.
     Raises:
         RecipeError: a value is outside of what is allowed.
     """
@@ -62,7 +63,8 @@ class SensitivityPoint:
     Args:
         achieved: fraction of its units that really went.
         correct: of `samples`.
-        drop: of the accuracy against the dense model on the same samples; its interval and verdict are about new samples.
+        drop: of the accuracy against the dense model on the same samples; its interval and verdict are about
+            new samples.
         reach: where the drop on all samples of the split lies, which is what an adaptive scan stops on.
         worse, better: right before and wrong after, and the other way round.
         loss: mean cross-entropy.
@@ -127,19 +129,30 @@ class Scan:
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Part -> (ratio, estimated drop of the accuracy) pairs."""
-        return {part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()}
+        return {
+            part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()
+        }
 
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Part -> (ratio, growth of the loss) pairs."""
-        return {part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()}
+        return {
+            part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         plan, judged = self.plan, self.findings()
         points = [point.to_json() | judged[point.part, point.ratio].to_json() for point in self.points]
         return {
-            "subject": dict(self.subject), "granularity": plan.granularity, "ratios": list(plan.ratios),
-            "tolerance": plan.tolerance, "mode": "exact" if plan.tolerance is None else "adaptive",
+            "subject": dict(self.subject),
+            "granularity": plan.granularity,
+            "ratios": list(plan.ratios),
+            "tolerance": plan.tolerance,
+            "mode": "exact" if plan.tolerance is None else "adaptive",
             "recipe": plan.recipe.to_json(),
-            "baseline": self.baseline.to_json(), "points": points, "finished": self.finished,
-            "total_samples": self.total_samples, "expected_points": self.expected, "notes": list(self.notes),
-        }  # fmt: skip
+            "baseline": self.baseline.to_json(),
+            "points": points,
+            "finished": self.finished,
+            "total_samples": self.total_samples,
+            "expected_points": self.expected,
+            "notes": list(self.notes),
+        }

@@ -1,4 +1,6 @@
-"""The scan of a model without a graph: nothing can be reused, so every point runs the whole model with masked weights."""
+"""The scan of a model without a graph: nothing can be reused, so every point runs the whole model with masked
+weights.
+"""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +22,9 @@ class WholeModel:
         masks_of: (layer, ratio) -> its masks.
     """
 
-    def __init__(self, subject: Subject, graph: ModelGraph, device: str, masks_of: Callable[[str, float], Masks]):
+    def __init__(
+        self, subject: Subject, graph: ModelGraph, device: str, masks_of: Callable[[str, float], Masks]
+    ):
         self._model = laid_out(in_usual_order(copy.deepcopy(subject.model)), device)
         self.batch = batch_size(device)
         self._layers, self._masks_of = graph.profile.prunable_layers, masks_of

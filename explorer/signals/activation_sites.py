@@ -1,4 +1,6 @@
-"""Where in a graph the activation of a layer is: after the norm and the activation function that follow it."""
+"""Where in a graph the activation of a layer is: after the norm and the activation function that
+follow it.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +12,17 @@ from ..graph.coupling import _is_pointwise, op_name
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 # in eval mode these hand on what they get
-UNCHANGED = ("dropout", "feature_dropout", "alpha_dropout", "contiguous", "clone", "to", "_to_copy", "detach", "alias")
+UNCHANGED = (
+    "dropout",
+    "feature_dropout",
+    "alpha_dropout",
+    "contiguous",
+    "clone",
+    "to",
+    "_to_copy",
+    "detach",
+    "alias",
+)
 UNTAGGED = ("hardswish", "prelu", "log_sigmoid")  # activation functions that torch doesn't tag as pointwise
 
 

@@ -1,4 +1,6 @@
-"""Passes over training data that only collect: gradients, activations, feature maps. Tuning and held-out data stay closed."""
+"""Passes over training data that only collect: gradients, activations, feature maps. Tuning and held-out data
+stay closed.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -89,22 +91,29 @@ def _swept(
         "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
         "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }
-    yield from _sweep(subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}")
+    yield from _sweep(
+        subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}"
+    )
 
 
 def gradients(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
-    """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates on its outputs."""
+    """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates
+    on its outputs.
+    """
     for step in _swept(subject, graph, how, "gradients", GRADIENT_BATCH, how.samples):
         if isinstance(step, Progress):
             yield step
             continue
         means = {key: (values / step["", "samples"]).cpu() for key, values in step.items()}
         yield {
-            name: {"gradient": means[name, "gradient"], "squared_gradient": means[name, "square"],
-                   "gate_gradient": _on_outputs(graph.profile, layer, means, "gate"),
-                   "squared_gate_gradient": _on_outputs(graph.profile, layer, means, "gate square")}
+            name: {
+                "gradient": means[name, "gradient"],
+                "squared_gradient": means[name, "square"],
+                "gate_gradient": _on_outputs(graph.profile, layer, means, "gate"),
+                "squared_gate_gradient": _on_outputs(graph.profile, layer, means, "gate square"),
+            }
             for name, layer in graph.profile.prunable_layers.items()
-        }  # fmt: skip
+        }
 
 
 def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> Tensor:
@@ -128,25 +137,38 @@ def activations(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterat
 
 def _activity(layer: Layer, sums: Sums) -> dict[str, Tensor]:
     count = sums[layer.name, "count"]
-    mean = lambda what: _folded(layer, sums[layer.name, what].cpu() / count.cpu()).float()  # noqa: E731
+
+    def mean(what):
+        return _folded(layer, sums[layer.name, what].cpu() / count.cpu()).float()
+
     norms = sums[layer.name, "input"].cpu().sqrt().float()
-    return {"positive_share": mean("positive"), "mean_magnitude": mean("magnitude"), "input_norm": _onto_weight(layer, norms)}
+    return {
+        "positive_share": mean("positive"),
+        "mean_magnitude": mean("magnitude"),
+        "input_norm": _onto_weight(layer, norms),
+    }
 
 
 def _folded(layer: Layer, per_output: Tensor) -> Tensor:
-    """(out,) as the weight counts outputs: a grouped transposed convolution holds one group's, so groups are averaged."""
+    """(out,) as the weight counts outputs: a grouped transposed convolution holds one group's, so groups are
+    averaged.
+    """
     outputs = layer.shape[layer.output_dim]
     return per_output if len(per_output) == outputs else per_output.view(-1, outputs).mean(0)
 
 
 def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
-    """(in,) in a shape that multiplies the weight; of a grouped convolution each output has its own inputs."""
+    """(in,) in a shape that multiplies the weight; of a grouped convolution each output has its own
+    inputs.
+    """
     inputs, kernel = layer.shape[layer.input_dim], (1,) * (len(layer.shape) - 2)
     if layer.input_dim == 0:
         return per_input.view(-1, 1, *kernel)
     groups = len(per_input) // inputs
     rows = per_input.view(groups, inputs)
-    return (rows if groups == 1 else rows.repeat_interleave(layer.shape[0] // groups, 0)).view(-1, inputs, *kernel)
+    return (rows if groups == 1 else rows.repeat_interleave(layer.shape[0] // groups, 0)).view(
+        -1, inputs, *kernel
+    )
 
 
 def feature_maps(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
@@ -159,10 +181,15 @@ def feature_maps(subject: Subject, graph: ModelGraph, how: Calibration) -> Itera
         if isinstance(step, Progress):
             yield step
             continue
-        layers = {name: layer for name, layer in graph.profile.prunable_layers.items() if (name, "maps") in step}
+        layers = {
+            name: layer for name, layer in graph.profile.prunable_layers.items() if (name, "maps") in step
+        }
         if not layers:
             raise ExplorerError(
-                "No layer of this model makes feature maps that could be ranked; choose activation_mean or the like."
+                "No layer of this model makes feature maps that could be ranked; choose activation_mean or "
+                "the like."
             )
-        yield {name: {"map_rank": _folded(layer, step[name, "ranks"].cpu() / step[name, "maps"].cpu()).float()}
-               for name, layer in layers.items()}  # fmt: skip
+        yield {
+            name: {"map_rank": _folded(layer, step[name, "ranks"].cpu() / step[name, "maps"].cpu()).float()}
+            for name, layer in layers.items()
+        }

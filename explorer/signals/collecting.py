@@ -1,4 +1,6 @@
-"""What criteria need, collected once for a subject and kept: passes over training data, and what the graph alone can tell."""
+"""What criteria need, collected once for a subject and kept: passes over training data, and what the graph
+alone can tell.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -43,7 +45,9 @@ def _key(subject: Subject, need: str, how: Calibration) -> tuple:
     return (subject.id, task, need, how if need in WITH_DATA else how.device)
 
 
-def _steps(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> Iterator[Progress | Collected]:
+def _steps(
+    subject: Subject, graph: ModelGraph, need: str, how: Calibration
+) -> Iterator[Progress | Collected]:
     if need in WITH_DATA:
         yield from WITH_DATA[need](subject, graph, how)
     elif need == "flow":
@@ -52,8 +56,11 @@ def _steps(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> 
         yield WITHOUT_DATA[need](subject, graph)
 
 
-def collect(subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL) -> Iterator[Progress]:
-    """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to cancel it.
+def collect(
+    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
+) -> Iterator[Progress]:
+    """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to
+    cancel it.
 
     Raises:
         ExplorerError: the model lacks what is to be collected.

@@ -29,18 +29,26 @@ class GraphRun(fx.Interpreter):
             tensors: parameter, buffer or constant -> what stands in for it.
         """
         placeholders = [n for n in self.graph.nodes if n.op == "placeholder"]
-        outputs = self.run(*(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders))
+        outputs = self.run(
+            *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
+        )
         made = [n.name for n in next(n for n in self.graph.nodes if n.op == "output").args[0]]
         return outputs[made.index(self.program.graph_signature.user_outputs[0])]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         # a graph traced on the cpu names that device where it makes tensors
-        here = lambda value: self.device if isinstance(value, torch.device) else value  # noqa: E731
-        return super().call_function(target, fx.node.map_aggregate(args, here), fx.node.map_aggregate(kwargs, here))
+        def here(value):
+            return self.device if isinstance(value, torch.device) else value
+
+        return super().call_function(
+            target, fx.node.map_aggregate(args, here), fx.node.map_aggregate(kwargs, here)
+        )
 
 
 def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: str) -> dict[str, Tensor]:
-    """Parameter, buffer or constant -> the same values detached, on the device; tied names share one tensor."""
+    """Parameter, buffer or constant -> the same values detached, on the device; tied names share
+    one tensor.
+    """
     own = {
         **dict(subject.model.named_parameters(remove_duplicate=False)),
         **dict(subject.model.named_buffers(remove_duplicate=False)),

@@ -1,4 +1,6 @@
-"""What stands before and after a layer, read off the coupled groups: norms, the layers that feed it, the layers that read it."""
+"""What stands before and after a layer, read off the coupled groups: norms, the layers that feed it, the
+layers that read it.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,7 +15,8 @@ Found = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor
 
 
 def norms(subject: Subject, graph: ModelGraph) -> Found:
-    """norm_scale of each prunable layer, (out,): the size of the scale of the norm that follows, NaN where there is none.
+    """norm_scale of each prunable layer, (out,): the size of the scale of the norm that follows, NaN where
+    there is none.
 
     Raises:
         ExplorerError: no norm lies on any layer's outputs.
@@ -21,24 +24,32 @@ def norms(subject: Subject, graph: ModelGraph) -> Found:
     profile = _with_groups(graph)
     scales = {name: norm_scale(subject, profile, layer) for name, layer in profile.prunable_layers.items()}
     if all(bool(scale.isnan().all()) for scale in scales.values()):
-        raise ExplorerError("bn_scale reads the scales of norms behind layers, and this model has none; choose one such as l1.")
+        raise ExplorerError(
+            "bn_scale reads the scales of norms behind layers, and this model has none; choose one such as "
+            "l1."
+        )
     return {name: {"norm_scale": scale} for name, scale in scales.items()}
 
 
 def neighbours(subject: Subject, graph: ModelGraph) -> Found:
-    """own_gain, upstream and downstream of each prunable layer, in shapes that multiply its weight; 1 where nobody stands.
+    """own_gain, upstream and downstream of each prunable layer, in shapes that multiply its weight; 1 where
+    nobody stands.
 
-    A weight counts together with the gain of the norm that follows it in eval mode. Where several layers feed or read a
-    channel, their norms add as squares.
+    A weight counts together with the gain of the norm that follows it in eval mode. Where several layers feed
+    or read a channel, their norms add as squares.
     """
     profile = _with_groups(graph)
     fed, read = _energies(subject, profile)
-    return {name: _around(subject, profile, layer, fed, read) for name, layer in profile.prunable_layers.items()}
+    return {
+        name: _around(subject, profile, layer, fed, read) for name, layer in profile.prunable_layers.items()
+    }
 
 
 def _with_groups(graph: ModelGraph) -> ModelProfile:
     if graph.program is None:
-        raise ExplorerError("Which layers are neighbours is unknown without a graph; choose a criterion such as l1.")
+        raise ExplorerError(
+            "Which layers are neighbours is unknown without a graph; choose a criterion such as l1."
+        )
     return graph.profile
 
 
@@ -67,9 +78,11 @@ def _next_norm(profile: ModelProfile, group: Group, layer: Layer) -> tuple[Layer
     """The first norm of the group after the layer in the order of the graph, else its first."""
     order = {other.name: place for place, other in enumerate(profile.layers)}
     found = [
-        (other, slot) for other in profile.layers for slot in group.slots
+        (other, slot)
+        for other in profile.layers
+        for slot in group.slots
         if other.kind == "norm" and slot.tensor in (other.name, f"{other.name}.weight") and slot.dim == 0
-    ]  # fmt: skip
+    ]
     after = [pair for pair in found if order[pair[0].name] > order[layer.name]]
     return next(iter([*after, *found]), None)
 
@@ -114,7 +127,9 @@ def _onto(line: Tensor, layer: Layer, dim: int) -> Tensor:
     return line.view([-1 if d == dim else 1 for d in range(len(layer.shape))])
 
 
-Energies = dict[tuple[str, str], Tensor]  # (group, layer) -> (units,) sum of squares of the layer's weights on each unit
+Energies = dict[
+    tuple[str, str], Tensor
+]  # (group, layer) -> (units,) sum of squares of the layer's weights on each unit
 
 
 def _energies(subject: Subject, profile: ModelProfile) -> tuple[Energies, Energies]:
@@ -132,7 +147,9 @@ def _energies(subject: Subject, profile: ModelProfile) -> tuple[Energies, Energi
 
 def _others(energies: Energies, group: Group, layer: Layer) -> Tensor | None:
     """(units,) norm of what all other layers put on the units of a group, or None where there is no other."""
-    found = [values for (name, other), values in energies.items() if name == group.name and other != layer.name]
+    found = [
+        values for (name, other), values in energies.items() if name == group.name and other != layer.name
+    ]
     return torch.stack(found).sum(0).sqrt() if found else None
 
 
@@ -144,7 +161,9 @@ def _line(profile: ModelProfile, layer: Layer, dim: int, energies: Energies) -> 
     return line
 
 
-def _around(subject: Subject, profile: ModelProfile, layer: Layer, fed: Energies, read: Energies) -> dict[str, Tensor]:
+def _around(
+    subject: Subject, profile: ModelProfile, layer: Layer, fed: Energies, read: Energies
+) -> dict[str, Tensor]:
     out = layer.output_dim
     # a depthwise convolution reads the very channels that it makes, so what feeds it lies along its outputs
     source = out if is_depthwise(subject, layer) else layer.input_dim

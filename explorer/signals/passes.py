@@ -15,8 +15,8 @@ Sums = dict[tuple[str, str], Tensor]  # (layer or group, what) -> sum over sampl
 def gradient_sums(watched: Watched, inputs: Tensor, targets: Tensor, profile: ModelProfile) -> Sums:
     """Sums over samples of each weight's and each gate's gradient, and of its square.
 
-    The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what per-sample gradients
-    that scatter around zero give, at a fraction of the time.
+    The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what
+    per-sample gradients that scatter around zero give, at a fraction of the time.
     """
     with torch.enable_grad():
         logits = watched.run(inputs, silent, silent)
@@ -34,7 +34,8 @@ def gradient_sums(watched: Watched, inputs: Tensor, targets: Tensor, profile: Mo
 
 
 def _gate(group: Group, changes: Mapping[str, Tensor]) -> Tensor:
-    """(units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times gradient there.
+    """(units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times gradient
+    there.
 
     Where no layer reads the units, as with queries and keys, the layers that make them are summed.
 
@@ -72,7 +73,9 @@ def activation_sums(watched: Watched, inputs: Tensor, layers: Mapping[str, Layer
 
 
 def _input_squares(layer: Layer, values: Tensor) -> Tensor:
-    """(in,) sum of squares of each input feature over samples and positions; of a token, how often it came."""
+    """(in,) sum of squares of each input feature over samples and positions; of a token, how often
+    it came.
+    """
     if layer.kind == "embedding":
         return torch.bincount(values.flatten(), minlength=layer.shape[0]).double()
     dim = 1 if layer.kind == "conv" else values.dim() - 1

@@ -1,7 +1,8 @@
-"""SynFlow: send ones through the absolute weights, remove a little of what carries least, and again (arXiv:2006.05467).
+"""SynFlow: send ones through the absolute weights, remove a little of what carries least, and again
+(arXiv:2006.05467).
 
-Data-free, in float64. Norms count as the scale that they apply in eval mode; shifts, biases and free parameters as zero, so
-that everything which arrives has come through weights.
+Data-free, in float64. Norms count as the scale that they apply in eval mode; shifts, biases and free
+parameters as zero, so that everything which arrives has come through weights.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,8 @@ LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least o
 def flow_orders(
     subject: Subject, graph: ModelGraph, device: str = "cpu"
 ) -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
-    """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then its place there.
+    """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then
+    its place there.
 
     One order for the whole model, so that its lowest part is what SynFlow removes at that sparsity.
 
@@ -34,7 +36,10 @@ def flow_orders(
         ExplorerError: the model has no graph, or the flow leaves the range of float64.
     """
     if graph.program is None:
-        raise ExplorerError("synflow follows the model's graph, which this model does not have; choose a criterion such as l1.")
+        raise ExplorerError(
+            "synflow follows the model's graph, which this model does not have; choose a criterion such as "
+            "l1."
+        )
     flow = _Flow(subject, graph, device)
     alive = torch.ones(sum(flow.sizes), dtype=torch.bool, device=device)
     order = torch.zeros(len(alive), dtype=torch.float64, device=device)
@@ -49,7 +54,10 @@ def flow_orders(
     rest = _lowest(flow.scores(alive), alive, int(alive.sum()))
     order[rest] = ROUNDS + torch.arange(len(rest), device=device).double() / len(rest)
     pieces = order.cpu().split(flow.sizes)
-    yield {name: {"flow_order": piece.view(w.shape)} for (name, w), piece in zip(flow.weights.items(), pieces, strict=True)}
+    yield {
+        name: {"flow_order": piece.view(w.shape)}
+        for (name, w), piece in zip(flow.weights.items(), pieces, strict=True)
+    }
 
 
 def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:
@@ -67,33 +75,53 @@ class _Flow:
         self.run = _FlowRun(graph.program, device)
         own = tensors_of(subject, graph.program, device)
         layers = graph.profile.prunable_layers
-        scales = {t for la in graph.profile.layers if la.kind == "norm" for t in (la.name, f"{la.name}.weight")}
+        scales = {
+            t for la in graph.profile.layers if la.kind == "norm" for t in (la.name, f"{la.name}.weight")
+        }
         parameters = {name for name, _ in subject.model.named_parameters(remove_duplicate=False)}
-        self.tensors = {name: _stand_in(tensor, name in scales, name in parameters) for name, tensor in own.items()}
+        self.tensors = {
+            name: _stand_in(tensor, name in scales, name in parameters) for name, tensor in own.items()
+        }
         self.weights = {name: own[layer.weight].double().abs() for name, layer in layers.items()}
         self.names = {name: layer.weight for name, layer in layers.items()}
         self.sizes = [w.numel() for w in self.weights.values()]
         example = subject.example[: fixed_batch(graph.program) or 1].to(device)
-        self.inputs = torch.ones_like(example, dtype=torch.float64) if example.is_floating_point() else example
+        self.inputs = (
+            torch.ones_like(example, dtype=torch.float64) if example.is_floating_point() else example
+        )
 
     def scores(self, alive: Tensor) -> Tensor:
         """(all weights,) weight times derivative of everything that arrives."""
         masks = alive.split(self.sizes)
-        leaves = {n: (w * m.view(w.shape)).requires_grad_() for (n, w), m in zip(self.weights.items(), masks, strict=True)}
+        leaves = {
+            n: (w * m.view(w.shape)).requires_grad_()
+            for (n, w), m in zip(self.weights.items(), masks, strict=True)
+        }
         tied = {self.names[name]: leaf for name, leaf in leaves.items()}
         with torch.enable_grad():
             arriving = self.run.logits({**self.tensors, **tied}, self.inputs).sum()
             found = torch.autograd.grad(arriving, list(leaves.values()), allow_unused=True)
         if not bool(torch.isfinite(arriving)):
-            raise ExplorerError("The synaptic flow of this model leaves the range of float64; choose another criterion.")
-        flows = [(leaf.detach() * (0 if g is None else g)).flatten() for leaf, g in zip(leaves.values(), found, strict=True)]
+            raise ExplorerError(
+                "The synaptic flow of this model leaves the range of float64; choose another criterion."
+            )
+        flows = [
+            (leaf.detach() * (0 if g is None else g)).flatten()
+            for leaf, g in zip(leaves.values(), found, strict=True)
+        ]
         return torch.cat(flows).abs()
 
 
 def _stand_in(tensor: Tensor, scale: bool, parameter: bool) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
-    return tensor.double().abs() if scale else torch.zeros_like(tensor, dtype=torch.float64) if parameter else tensor.double()
+    return (
+        tensor.double().abs()
+        if scale
+        else torch.zeros_like(tensor, dtype=torch.float64)
+        if parameter
+        else tensor.double()
+    )
 
 
 class _FlowRun(GraphRun):
@@ -102,8 +130,13 @@ class _FlowRun(GraphRun):
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         if op_name(target) in NORMS:
             return _scaled(op_name(target), args)
-        wide = lambda value: torch.float64 if isinstance(value, torch.dtype) and value.is_floating_point else value  # noqa: E731
-        found = super().call_function(target, fx.node.map_aggregate(args, wide), fx.node.map_aggregate(kwargs, wide))
+
+        def wide(value):
+            return torch.float64 if isinstance(value, torch.dtype) and value.is_floating_point else value
+
+        found = super().call_function(
+            target, fx.node.map_aggregate(args, wide), fx.node.map_aggregate(kwargs, wide)
+        )
         return found.double() if isinstance(found, Tensor) and found.dtype == torch.float32 else found
 
 

@@ -1,4 +1,6 @@
-"""What a criterion may look at: the weights of one layer, and what was collected about it (see `collecting`)."""
+"""What a criterion may look at: the weights of one layer, and what was collected about it (see
+`collecting`).
+"""
 
 import zlib
 from collections.abc import Mapping
@@ -16,15 +18,17 @@ from ..values import Layer, Subject
 class LayerSignals:
     """One layer as criteria see it.
 
-    What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's own shape:
+    What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's
+    own shape:
 
     * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN where there is none.
     * "neighbours": own_gain, upstream, downstream, each of a shape that multiplies the weight.
     * "flow": flow_order (weight), the place at which synaptic flow would remove each weight.
-    * "gradients": gradient (weight), the mean over samples; squared_gradient (weight), the mean of squares; the same of a gate
-      on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
-    * "activations": input_norm, of a shape that multiplies the weight; positive_share and mean_magnitude, both (out,).
-    * "feature_maps": map_rank (out,), NaN where outputs are single numbers; mean_magnitude (out,).
+    * "gradients": gradient (weight), the mean over samples; squared_gradient (weight), the mean of squares;
+      the same of a gate on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
+    * "activations": input_norm, of a shape that multiplies the weight; positive_share and mean_magnitude,
+    both (out,). * "feature_maps": map_rank (out,), NaN where outputs are single numbers; mean_magnitude
+    (out,).
 
     Args:
         name, kind: of the layer.
@@ -45,7 +49,9 @@ class LayerSignals:
 
     def generator(self) -> torch.Generator:
         """A generator that differs between layers and repeats between runs."""
-        return torch.Generator().manual_seed(zlib.crc32(self.name.encode(), self.seed))  # torch reads the lower 32 bits only
+        return torch.Generator().manual_seed(
+            zlib.crc32(self.name.encode(), self.seed)
+        )  # torch reads the lower 32 bits only
 
     @property
     def rows(self) -> Tensor:
@@ -64,7 +70,9 @@ class LayerSignals:
         return self.collected[name]
 
 
-def layer_signals(subject: Subject, layer: Layer, seed: int = 0, collected: Mapping[str, Tensor] | None = None) -> LayerSignals:
+def layer_signals(
+    subject: Subject, layer: Layer, seed: int = 0, collected: Mapping[str, Tensor] | None = None
+) -> LayerSignals:
     """The signals of one layer.
 
     Raises:

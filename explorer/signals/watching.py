@@ -1,4 +1,6 @@
-"""Run a model and see what each layer reads and what becomes of what it makes. The model itself is never touched."""
+"""Run a model and see what each layer reads and what becomes of what it makes. The model itself is never
+touched.
+"""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
@@ -28,11 +30,12 @@ class Watched:
     """A runnable stand-in of a model.
 
     Args:
-        weights: layer -> its weight on the device, a leaf that can take gradients; the model's own stays out of it.
+        weights: layer -> its weight on the device, a leaf that can take gradients; the model's own stays out
+            of it.
         batch: the only batch size that it accepts, or None.
-        run: (inputs, on_input, on_activation) -> logits. Listeners are told a layer's name and, each time that it is
-            called, what it reads (as it comes), or its activation as (samples, out, ...): after the norm and the activation
-            function that follow it, where they do.
+        run: (inputs, on_input, on_activation) -> logits. Listeners are told a layer's name and, each time
+            that it is called, what it reads (as it comes), or its activation as (samples, out, ...): after
+            the norm and the activation function that follow it, where they do.
     """
 
     weights: Mapping[str, Tensor]
@@ -42,14 +45,24 @@ class Watched:
 
 def watch(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Watched:
     """The exported graph with the model's tensors, or a copy of the model where there is no graph."""
-    return _watch_graph(subject, graph, device) if graph.program is not None else _watch_modules(subject, graph.profile, device)
+    return (
+        _watch_graph(subject, graph, device)
+        if graph.program is not None
+        else _watch_modules(subject, graph.profile, device)
+    )
 
 
 # --------------------------------------------------------------------------- the exported graph
 
 
 class _ListeningRun(GraphRun):
-    def __init__(self, program: torch.export.ExportedProgram, coupling: Coupling, device: str, layers: Mapping[str, Layer]):
+    def __init__(
+        self,
+        program: torch.export.ExportedProgram,
+        coupling: Coupling,
+        device: str,
+        layers: Mapping[str, Layer],
+    ):
         super().__init__(program, device)
         self.coupling = coupling
         self.readers: dict[fx.Node, tuple[str, fx.Node]] = {}
@@ -81,7 +94,9 @@ class _ListeningRun(GraphRun):
             self.on_input(layer, self.env[data])
         result = super().run_node(node)
         for site in self.sites.get(node, ()):
-            self.on_activation(site.layer, result.narrow(site.dim, site.start, site.count).movedim(site.dim, 1))
+            self.on_activation(
+                site.layer, result.narrow(site.dim, site.start, site.count).movedim(site.dim, 1)
+            )
         return result
 
 
@@ -115,7 +130,9 @@ def _watch_modules(subject: Subject, profile: ModelProfile, device: str) -> Watc
 
 
 @contextmanager
-def _hooked(model: nn.Module, layers: Mapping[str, Layer], on_input: Listener, on_activation: Listener) -> Iterator[None]:
+def _hooked(
+    model: nn.Module, layers: Mapping[str, Layer], on_input: Listener, on_activation: Listener
+) -> Iterator[None]:
     def hook(name: str, dim: int) -> Callable[[nn.Module, Any, Tensor], None]:
         def told(module: nn.Module, args: Any, output: Tensor) -> None:
             on_input(name, args[0])

@@ -1,1 +1,3 @@
-"""The web page: entry, session, console and what draws values. The only part, beside the pages, that knows Streamlit."""
+"""The web page: entry, session, console and what draws values. The only part, beside the pages, that knows
+Streamlit.
+"""

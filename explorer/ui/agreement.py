@@ -1,4 +1,6 @@
-"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right when measured."""
+"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right
+when measured.
+"""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -24,16 +26,20 @@ USUAL = 30  # per cent of the channels
 PLAIN = {"displayModeBar": False}
 MEASURES: dict[Measure, str] = {"spearman": "Ranking", "kendall": "Pairs", "overlap": "Kept channels"}
 MEANINGS: dict[Measure, str] = {
-    "spearman": "1: both rank the channels alike; 0: no relation, as random has with all others; -1: opposite.",
-    "kendall": "The share of pairs of channels that both put in the same order, minus the share of those in opposite order.",
+    "spearman": "1: both rank the channels alike; 0: no relation, as random has with all others; -1: "
+    "opposite.",
+    "kendall": "The share of pairs of channels that both put in the same order, minus the share of those in "
+    "opposite order.",
     "overlap": "Per cent of the kept channels that both keep. Chance alone gives the fraction that is kept.",
 }
 INTRODUCTION = (
-    "A criterion is an opinion about which channels matter. Where all agree, the choice is free; where they don't, only "
+    "A criterion is an opinion about which channels matter. Where all agree, the choice is free; where they "
+    "don't, only "
     "measuring tells. **Random** stands among them as the control: whoever is no better has told nothing."
 )
 MEASURE_HELP = (
-    f"Prunes this alone by each criterion and measures, with {SEEDS} random choices as the control. All other faders are taken "
+    f"Prunes this alone by each criterion and measures, with {SEEDS} random choices as the control. All "
+    "other faders are taken "
     "as 0 %, and the recipe stays as it is."
 )
 
@@ -83,7 +89,12 @@ def _duel() -> Duel | None:
 
 
 def _begin() -> None:
-    subject, graph, recipe, device = session.subject(), session.graph(), session.recipe(), session.conditions().device
+    subject, graph, recipe, device = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions().device,
+    )
     session.job(LANE, _key(), lambda: rate(subject, graph, recipe, device=device))
 
 
@@ -108,25 +119,46 @@ def draw() -> None:
         st.subheader("Who is right?", anchor=False)
         watched.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
     st.subheader("Disputed channels", anchor=False)
-    watched.watched("criteria disputes", lambda: disputed.draw(_found(), _key()), LANE, disputed.LANE, facet=_disputed_facet,
-                    progress=True)  # fmt: skip
+    watched.watched(
+        "criteria disputes",
+        lambda: disputed.draw(_found(), _key()),
+        LANE,
+        disputed.LANE,
+        facet=_disputed_facet,
+        progress=True,
+    )
 
 
 def _draw_question() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.selectbox(LABELS["group"], [ALL, *session.profile().free_groups], key=GROUP, help=GLOSSARY["coupled group"], width=300)
-        st.slider("Channels that go", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260)
+        st.selectbox(
+            LABELS["group"],
+            [ALL, *session.profile().free_groups],
+            key=GROUP,
+            help=GLOSSARY["coupled group"],
+            width=300,
+        )
+        st.slider(
+            "Channels that go", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260
+        )
         names, now = list(CRITERIA), session.recipe().criterion.name
         st.selectbox("Criterion", names, index=names.index(now), key=CHOSEN, width=190)
-        st.button("Use this criterion", "use criterion", on_click=_use, icon=":material/check:",
-                  help="Your recipe then ranks by it; can be undone on the Prune page.")  # fmt: skip
+        st.button(
+            "Use this criterion",
+            "use criterion",
+            on_click=_use,
+            icon=":material/check:",
+            help="Your recipe then ranks by it; can be undone on the Prune page.",
+        )
     st.caption(f"Your recipe ranks by **{layout.plain(session.recipe().criterion.name)}**.")
 
 
 def _use() -> None:
     name = session.shown(CHOSEN)
     if name != session.recipe().criterion.name:
-        session.attempt(session.set_recipe, replace(session.recipe(), criterion=Choice(name)), f"criterion {name}")
+        session.attempt(
+            session.set_recipe, replace(session.recipe(), criterion=Choice(name)), f"criterion {name}"
+        )
 
 
 # --------------------------------------------------------------------------- do they agree?
@@ -158,9 +190,20 @@ def _share(state: JobState, first: str) -> tuple[float, str]:
 
 
 def _matrix() -> None:
-    measure = st.segmented_control("Compared by", list(MEASURES), default="spearman", format_func=MEASURES.__getitem__,
-                                   key=MEASURE, label_visibility="collapsed") or "spearman"  # fmt: skip
-    st.plotly_chart(criteria_agreement(_found(), measure), width="stretch", key="criteria chart", config=PLAIN)
+    measure = (
+        st.segmented_control(
+            "Compared by",
+            list(MEASURES),
+            default="spearman",
+            format_func=MEASURES.__getitem__,
+            key=MEASURE,
+            label_visibility="collapsed",
+        )
+        or "spearman"
+    )
+    st.plotly_chart(
+        criteria_agreement(_found(), measure), width="stretch", key="criteria chart", config=PLAIN
+    )
     mean = " The mean over all groups." if _group() == ALL else ""
     st.caption(f"{TITLES[measure]}. {MEANINGS[measure]}{mean}")
 
@@ -175,7 +218,13 @@ def _disputed_facet() -> Hashable:
 
 def _duel_facet() -> Hashable:
     state, found = session.lane_state(DUEL_LANE), _duel()
-    return _duel_key(), session.recalled(ASKED), state.busy, state.error, found and sum(map(len, found.reports.values()))
+    return (
+        _duel_key(),
+        session.recalled(ASKED),
+        state.busy,
+        state.error,
+        found and sum(map(len, found.reports.values())),
+    )
 
 
 def _start() -> None:
@@ -194,7 +243,13 @@ def _run() -> JobState:
     """The measurement, begun if it was asked for."""
     if session.recalled(ASKED) != _duel_key():
         return session.lane_state(DUEL_LANE)
-    subject, graph, recipe, group, ratio = session.subject(), session.graph(), session.recipe(), _group(), _ratio()
+    subject, graph, recipe, group, ratio = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _group(),
+        _ratio(),
+    )
     how = session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
     return session.job(DUEL_LANE, _duel_key(), lambda: duel(subject, graph, recipe, group, ratio, how))
@@ -202,7 +257,9 @@ def _run() -> JobState:
 
 def _draw_duel() -> None:
     if session.subject().task is None:
-        st.caption("This model came without data, so nothing can be measured; add some with --data when starting.")
+        st.caption(
+            "This model came without data, so nothing can be measured; add some with --data when starting."
+        )
         return
     state, found = _run(), _duel()
     own = state.key == _duel_key() or session.recalled(ASKED) == _duel_key()
@@ -211,12 +268,16 @@ def _draw_duel() -> None:
             layout.draw_share(*_share(state, "Waiting for its turn"))
             st.button("Stop", "stop duel", on_click=_stop, type="tertiary")
         elif found is None or not found.finished:
-            st.button("Measure it", "start duel", MEASURE_HELP, _start, type="primary", icon=":material/balance:")
+            st.button(
+                "Measure it", "start duel", MEASURE_HELP, _start, type="primary", icon=":material/balance:"
+            )
     if state.error and own:
         layout.draw_notice(state.error)
     if found is None:
-        st.caption(f"What is left of the accuracy if {'every group' if _group() == ALL else 'this group'} loses "
-                   f"{100 * _ratio():.0f} % of its channels by each criterion.")  # fmt: skip
+        st.caption(
+            f"What is left of the accuracy if {'every group' if _group() == ALL else 'this group'} loses "
+            f"{100 * _ratio():.0f} % of its channels by each criterion."
+        )
         return
     st.plotly_chart(criteria_duel(found), width="stretch", key="duel chart", config=PLAIN)
     st.caption(layout.plain(verdict(found)))
@@ -227,8 +288,11 @@ def verdict(found: Duel) -> str:
     named = [name for name in found.order if name != CONTROL]
     some = next(iter(found.reports.values()))[0]
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"
-    how = (f"First {some.pruned.samples:,} samples of the tuning split, one-shot{repair}, no other fader; intervals at level "
-           f"{100 * found.level:.2f} % each, so that together they hold at 95 %.")  # fmt: skip
+    how = (
+        f"First {some.pruned.samples:,} samples of the tuning split, one-shot{repair}, no other fader; "
+        "intervals at level "
+        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+    )
     if not named:
         return how
     drop, better = found.reports[named[0]][0].drop, found.beats_chance

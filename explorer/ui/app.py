@@ -10,18 +10,27 @@ from explorer.ui import elements, layout, session, settings, sidebar, watched
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
-    "prune": ":material/tune:", "explore": ":material/query_stats:", "channels": ":material/view_column:",
+    "prune": ":material/tune:",
+    "explore": ":material/query_stats:",
+    "channels": ":material/view_column:",
     "criteria": ":material/balance:",
-    "structure": ":material/account_tree:", "behaviour": ":material/rule:", "recover": ":material/healing:",
-    "compare": ":material/compare_arrows:", "learn": ":material/school:",
-}  # fmt: skip
+    "structure": ":material/account_tree:",
+    "behaviour": ":material/rule:",
+    "recover": ":material/healing:",
+    "compare": ":material/compare_arrows:",
+    "learn": ":material/school:",
+}
 OTHER_ICON = ":material/article:"
 
-st.set_page_config("Pruning Explorer", Path(__file__).with_name("icon.svg").read_text(encoding="utf-8"), layout="wide")
+st.set_page_config(
+    "Pruning Explorer", Path(__file__).with_name("icon.svg").read_text(encoding="utf-8"), layout="wide"
+)
 layout.style()
 
 order = {name: place for place, name in enumerate(ICONS)}
-found = sorted(paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (order.get(path.stem, len(order)), path.stem))
+found = sorted(
+    paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (order.get(path.stem, len(order)), path.stem)
+)
 pages = [
     st.Page(
         path,

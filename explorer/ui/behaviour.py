@@ -1,4 +1,6 @@
-"""Whom a cut hurts, drawn from the session: classes, confusions, flipped samples, reliability. Measured in the background."""
+"""Whom a cut hurts, drawn from the session: classes, confusions, flipped samples, reliability. Measured in
+the background.
+"""
 
 from collections.abc import Hashable
 from typing import Any
@@ -21,19 +23,23 @@ from .watched import watched
 LANE = "behaviour"
 SHOWN_FLIPS = 24
 KINDS: dict[FlipKind, str] = {
-    "lost": "Right before, wrong now", "gained": "Wrong before, right now", "moved": "Wrong before, wrong in another way",
-}  # fmt: skip
+    "lost": "Right before, wrong now",
+    "gained": "Wrong before, right now",
+    "moved": "Wrong before, wrong in another way",
+}
 SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "after": "After"}
 EMPTY = (
     "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
     "and this page shows which classes and which samples pay for it."
 )
 CLASSES_WORDS = (
-    "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays beyond noise when all "
+    "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays "
+    "beyond noise when all "
     "classes are judged together (Holm); few samples a class make wide bars."
 )
 CONFUSION_WORDS = (
-    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count samples; colours "
+    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count "
+    "samples; colours "
     "are shares of the true class."
 )
 
@@ -44,7 +50,12 @@ def _key() -> Hashable:
 
 def begin() -> None:
     """Measure the answers of the current recipe, unless they are known."""
-    subject, graph, recipe, conditions = session.subject(), session.graph(), session.recipe(), session.conditions()
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
     session.job(LANE, _key(), lambda: compare(subject, graph, recipe, conditions))
 
 
@@ -61,7 +72,10 @@ def _news() -> Hashable:
 def draw() -> None:
     """The whole page, in regions that follow the measurement."""
     if session.subject().task is None:
-        st.info("This model came without data, so there are no answers to compare; add some with --data when starting.")
+        st.info(
+            "This model came without data, so there are no answers to compare; add some with --data when "
+            "starting."
+        )
         return
     begin()
     bring_plotly()
@@ -85,18 +99,27 @@ def draw() -> None:
 def _status() -> None:
     state, found = session.lane_state(LANE), _found()
     if session.is_cancelled(LANE, _key()):
-        st.caption("Stopped." if found is None else f"Stopped after {found.samples:,} of {found.total:,} samples.")
+        st.caption(
+            "Stopped." if found is None else f"Stopped after {found.samples:,} of {found.total:,} samples."
+        )
         st.button("Go on", "resume behaviour", on_click=session.resume, args=(LANE,), type="tertiary")
     elif state.error and state.key == _key():
         layout.draw_notice(state.error)
     elif state.busy:
         with st.container(horizontal=True, vertical_alignment="center"):
             done, total = (state.progress.done, state.progress.total) if state.progress else (0, 0)
-            words = f"{state.progress.label}: {done:,} of {total:,}" if state.progress else "Cutting, then the first samples"
+            words = (
+                f"{state.progress.label}: {done:,} of {total:,}"
+                if state.progress
+                else "Cutting, then the first samples"
+            )
             layout.draw_share(done / max(1, total), words)
             st.button("Stop", "stop behaviour", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
     elif found is not None:
-        st.caption(f"All {found.total:,} samples asked for were answered by both models: the tuning split, which you decide on.")
+        st.caption(
+            f"All {found.total:,} samples asked for were answered by both models: the tuning split, which "
+            "you decide on."
+        )
 
 
 def _cards() -> None:
@@ -118,17 +141,44 @@ def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
     now = format_accuracy(found.after.correct, found.samples, found.total)
     hurt = [change for change in found.classes if change.differs and change.drop.estimate > 0]
     return [
-        ("Same answer", f"{share * 100:.1f} %", [f"{low * 100:.1f} to {high * 100:.1f} %, {found.samples:,} of "
-         f"{found.total:,}"], "How often both models predict the same class, right or wrong, with a 95 % interval."),
-        ("Answers that flip", f"{sum(counts.values()):,}", [f"{counts['lost']:,} right to wrong", f"{counts['gained']:,} wrong "
-         f"to right", f"{counts['moved']:,} wrong to wrong"], "Equal accuracy can hide many flips in both directions."),
-        ("Accuracy", f"{found.after.correct / found.samples * 100:.1f} %", [now.partition(" (")[2].replace(")", ""),
-         f"change {format_drop(found.drop)}"], "Of the pruned model. The range is a 95 % interval; the change is paired."),
-        ("Classes hurt", f"{len(hurt):,} of {len(found.classes):,}", ["beyond noise, judged together" if found.finished else
-         "so far; more samples may add some"], "Holm's correction: with so many classes some differ by chance alone."),
-        ("Calibration error", f"{after.ece * 100:.1f} points", [f"dense {before.ece * 100:.1f} points", f"an honest model would "
-         f"show about {after.chance * 100:.1f}"], GLOSSARY["reliability"]),
-    ]  # fmt: skip
+        (
+            "Same answer",
+            f"{share * 100:.1f} %",
+            [f"{low * 100:.1f} to {high * 100:.1f} %, {found.samples:,} of {found.total:,}"],
+            "How often both models predict the same class, right or wrong, with a 95 % interval.",
+        ),
+        (
+            "Answers that flip",
+            f"{sum(counts.values()):,}",
+            [
+                f"{counts['lost']:,} right to wrong",
+                f"{counts['gained']:,} wrong to right",
+                f"{counts['moved']:,} wrong to wrong",
+            ],
+            "Equal accuracy can hide many flips in both directions.",
+        ),
+        (
+            "Accuracy",
+            f"{found.after.correct / found.samples * 100:.1f} %",
+            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(found.drop)}"],
+            "Of the pruned model. The range is a 95 % interval; the change is paired.",
+        ),
+        (
+            "Classes hurt",
+            f"{len(hurt):,} of {len(found.classes):,}",
+            ["beyond noise, judged together" if found.finished else "so far; more samples may add some"],
+            "Holm's correction: with so many classes some differ by chance alone.",
+        ),
+        (
+            "Calibration error",
+            f"{after.ece * 100:.1f} points",
+            [
+                f"dense {before.ece * 100:.1f} points",
+                f"an honest model would show about {after.chance * 100:.1f}",
+            ],
+            GLOSSARY["reliability"],
+        ),
+    ]
 
 
 def _classes() -> dict[str, Any]:
@@ -140,14 +190,22 @@ def _chosen_side() -> Which:
 
 
 def _draw_confusion() -> None:
-    st.segmented_control("Shown", list(SIDES), default="difference", format_func=SIDES.__getitem__, key="confusion side",
-                         label_visibility="collapsed")  # fmt: skip
+    st.segmented_control(
+        "Shown",
+        list(SIDES),
+        default="difference",
+        format_func=SIDES.__getitem__,
+        key="confusion side",
+        label_visibility="collapsed",
+    )
     pushed("behaviour confusion", "figure", _confusion, LANE, facet=lambda: (_news(), _chosen_side()))
 
 
 def _confusion() -> dict[str, Any]:
     which = _chosen_side()
-    return in_place(confusion(_found(), which), session.subject().id, CONFUSION_WORDS if which == "difference" else "")
+    return in_place(
+        confusion(_found(), which), session.subject().id, CONFUSION_WORDS if which == "difference" else ""
+    )
 
 
 def _flips_facet() -> Hashable:
@@ -162,19 +220,33 @@ def _flips() -> None:
         st.caption("Waiting for the first samples …")
         return
     counts = {kind: found.flip_counts[kind] for kind in FLIP_KINDS}
-    kind = st.segmented_control("Kind", list(KINDS), default="lost", format_func=lambda kind: f"{KINDS[kind]} ({counts[kind]:,})",
-                                key="flip kind", label_visibility="collapsed") or "lost"  # fmt: skip
+    kind = (
+        st.segmented_control(
+            "Kind",
+            list(KINDS),
+            default="lost",
+            format_func=lambda kind: f"{KINDS[kind]} ({counts[kind]:,})",
+            key="flip kind",
+            label_visibility="collapsed",
+        )
+        or "lost"
+    )
     flips = [flip for flip in found.flips if flip.kind == kind]
     if not flips:
         st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")
         return
     split = task.split("tuning")
     shown = flips[:SHOWN_FLIPS]
-    pictures = [split.inputs[flip.sample] for flip in shown] if split is not None and is_picture(task.shape) else None
+    pictures = (
+        [split.inputs[flip.sample] for flip in shown]
+        if split is not None and is_picture(task.shape)
+        else None
+    )
     st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
     so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
     st.caption(
-        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. Percentages are how "
+        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. "
+        "Percentages are how "
         f"sure each model was of its own answer.{so_far}"
     )
 
@@ -184,7 +256,9 @@ def _reliability() -> dict[str, Any]:
     if found is not None:
         before, after = (100 * side.reliability.ece for side in (found.before, found.after))
         words = (
-            f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points before, {after:.1f} after. "
-            "Below the dashed line the model is surer than it is right. Larger dots hold more samples; bars cover 95 %."
+            f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points "
+            f"before, {after:.1f} after. "
+            "Below the dashed line the model is surer than it is right. Larger dots hold more samples; bars "
+            "cover 95 %."
         )
     return in_place(reliability_diagram(found), session.subject().id, words)

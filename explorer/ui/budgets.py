@@ -17,7 +17,8 @@ from .presets import GRANULARITY
 LANE, ASKED = "budget", "budget asked for"
 POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
 HELP = (
-    f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model counts as within the "
+    f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
+    "counts as within the "
     "budget only if even the upper end of its interval is; so few samples find less, never too much."
 )
 
@@ -47,21 +48,39 @@ def _allowed() -> float:
 
 
 def _key() -> Hashable:
-    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are locked."""
+    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are
+    locked.
+    """
     bank, recipe = _bank(), session.recipe()
     kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
     others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
     losses = scanning.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
-    return (session.subject().id, others, bank, _allocator(), tuple(_params().items()), _allowed(), _locked(), losses,
-            session.conditions())  # fmt: skip
+    return (
+        session.subject().id,
+        others,
+        bank,
+        _allocator(),
+        tuple(_params().items()),
+        _allowed(),
+        _locked(),
+        losses,
+        session.conditions(),
+    )
 
 
 def draw() -> None:
     """Below the choice of an allocator: how much accuracy may go, the button, and what was found."""
     if session.subject().task is None:
         return
-    st.number_input("Or: accuracy that may go (points)", 0.1, 50.0, key=session.start_from(POINTS, 5.0), step=0.5, format="%g",
-                    help=HELP)  # fmt: skip
+    st.number_input(
+        "Or: accuracy that may go (points)",
+        0.1,
+        50.0,
+        key=session.start_from(POINTS, 5.0),
+        step=0.5,
+        format="%g",
+        help=HELP,
+    )
     if len(MODES[session.mode()]) > 1:
         st.selectbox("What goes", MODES[session.mode()], key=BANK)
     watched.watched("budget", _draw, LANE, facet=_facet, progress=True)
@@ -77,13 +96,33 @@ def _run() -> JobState:
     if session.recalled(ASKED) != _key():
         return session.lane_state(LANE)
     subject, graph, recipe, conditions, bank = (
-        session.subject(), session.graph(), session.recipe(), session.conditions(), _bank(),
-    )  # fmt: skip
-    name, params, allowed, locked, losses = _allocator(), _params(), _allowed(), _locked(), scanning.losses().get(bank)
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+        _bank(),
+    )
+    name, params, allowed, locked, losses = (
+        _allocator(),
+        _params(),
+        _allowed(),
+        _locked(),
+        scanning.losses().get(bank),
+    )
 
     def find() -> Iterator[Any]:
-        return accuracy_budget(subject, graph, recipe, allowed, allocator=name, granularity=GRANULARITY[bank],
-                               conditions=conditions, locked=locked, params=params, losses=losses)  # fmt: skip
+        return accuracy_budget(
+            subject,
+            graph,
+            recipe,
+            allowed,
+            allocator=name,
+            granularity=GRANULARITY[bank],
+            conditions=conditions,
+            locked=locked,
+            params=params,
+            losses=losses,
+        )
 
     return session.job(LANE, _key(), find)
 
@@ -127,9 +166,17 @@ def _draw_found(found: Budget) -> None:
     accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
     left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
     change = format_drop(report.drop)
-    st.caption(layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero."))
-    st.button("Set the faders like this", "take budget", "One step that can be undone.", _take, (found,),
-              icon=":material/equalizer:")  # fmt: skip
+    st.caption(
+        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero.")
+    )
+    st.button(
+        "Set the faders like this",
+        "take budget",
+        "One step that can be undone.",
+        _take,
+        (found,),
+        icon=":material/equalizer:",
+    )
 
 
 def _take(found: Budget) -> None:

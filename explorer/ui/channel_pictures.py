@@ -1,4 +1,6 @@
-"""The channels of a group as pictures: filters, what they answer to a sample, where heads look; removed ones crossed out."""
+"""The channels of a group as pictures: filters, what they answer to a sample, where heads look; removed ones
+crossed out.
+"""
 
 import streamlit as st
 from torch import Tensor
@@ -31,10 +33,18 @@ def draw(group: Group, found: GroupImportance) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
         names = [layer.name for layer, _ in made]
-        name = st.selectbox("Layer", names, key=f"shown layer {group.name}") if len(names) > 1 else "".join(names)
+        name = (
+            st.selectbox("Layer", names, key=f"shown layer {group.name}")
+            if len(names) > 1
+            else "".join(names)
+        )
     target = int(split.targets[number])
     shown = task.class_names[target] if target < len(task.class_names) else f"class {target}"
-    st.html(gallery.gallery([gallery.tile(pixels_of(split.inputs[number], task.normalisation.scale), [shown, "the sample"])]))
+    st.html(
+        gallery.gallery(
+            [gallery.tile(pixels_of(split.inputs[number], task.normalisation.scale), [shown, "the sample"])]
+        )
+    )
     if group.unit == "head":
         _draw_heads(group, found, number)
     elif name:
@@ -49,7 +59,10 @@ def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> Non
             st.subheader("Filters", anchor=False)
             scaled = (images * 255).round().byte()
             st.html(_tiles(scaled, slot, found, 4.0))
-            told = f"The weights of {layer.name} as pictures, each on a scale of its own: grey is zero. {_more(found)}"
+            told = (
+                f"The weights of {layer.name} as pictures, each on a scale of its own: grey is zero. "
+                f"{_more(found)}"
+            )
             st.caption(layout.plain(told))
 
 
@@ -57,11 +70,24 @@ def _tiles(pictures: Tensor, slot: Slot, found: GroupImportance, rem: float) -> 
     """The most important units first, the first of each unit's positions."""
     place = {unit: position for position, unit in reversed(list(enumerate(slot.unit_of))) if unit >= 0}
     shown = list(zip(found.units, found.kept, strict=True))[:SHOWN]
-    rows = [(unit, kept, pictures[place[unit]]) for unit, kept in shown if place.get(unit, len(pictures)) < len(pictures)]
+    rows = [
+        (unit, kept, pictures[place[unit]])
+        for unit, kept in shown
+        if place.get(unit, len(pictures)) < len(pictures)
+    ]
     return gallery.gallery(
-        (gallery.tile(picture, [f"{unit}"], crossed=not kept, title=f"channel {unit}, {'kept' if kept else 'removed'}")
-         for unit, kept, picture in rows), tile_rem=rem, picture_rem=rem,
-    )  # fmt: skip
+        (
+            gallery.tile(
+                picture,
+                [f"{unit}"],
+                crossed=not kept,
+                title=f"channel {unit}, {'kept' if kept else 'removed'}",
+            )
+            for unit, kept, picture in rows
+        ),
+        tile_rem=rem,
+        picture_rem=rem,
+    )
 
 
 def _more(found: GroupImportance) -> str:
@@ -96,10 +122,13 @@ def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) ->
         return
     st.html(_tiles(_grey(maps), slot, found, 5.0))
     size = f"{maps.shape[1]} x {maps.shape[2]}"
-    st.caption(layout.plain(
-        f"Activations of {layer.name} in the dense model, {size}, after the norm and activation function that follow; white is "
-        f"the strongest of each channel, black its weakest. {_more(found)}"
-    ))  # fmt: skip
+    st.caption(
+        layout.plain(
+            f"Activations of {layer.name} in the dense model, {size}, after the norm and activation function "
+            "that follow; white is "
+            f"the strongest of each channel, black its weakest. {_more(found)}"
+        )
+    )
 
 
 def _grey(maps: Tensor) -> Tensor:
@@ -111,11 +140,26 @@ def _grey(maps: Tensor) -> Tensor:
 def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
     maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
     if maps is None:
-        st.caption("Where these heads look cannot be seen: it has a mask, goes by windows, or is not torch's operator.")
+        st.caption(
+            "Where these heads look cannot be seen: it has a mask, goes by windows, or is not torch's "
+            "operator."
+        )
         return
     grey = _grey(maps)
     each = [(unit, kept, grey[unit]) for unit, kept in zip(found.units, found.kept, strict=True)]
-    st.html(gallery.gallery(gallery.tile(picture, [f"head {unit}", "kept" if kept else "removed"], crossed=not kept,
-                                         title=f"head {unit}") for unit, kept, picture in each))  # fmt: skip
+    st.html(
+        gallery.gallery(
+            gallery.tile(
+                picture,
+                [f"head {unit}", "kept" if kept else "removed"],
+                crossed=not kept,
+                title=f"head {unit}",
+            )
+            for unit, kept, picture in each
+        )
+    )
     size = f"{maps.shape[1]} x {maps.shape[2]}"
-    st.caption(f"White patches get most attention, averaged over all {size} patches (and tokens) that ask. {_more(found)}")
+    st.caption(
+        f"White patches get most attention, averaged over all {size} patches (and tokens) that ask. "
+        f"{_more(found)}"
+    )

@@ -24,7 +24,9 @@ DECISIONS = {
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Rating the channels ...")
-def _importances(key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> dict[str, GroupImportance]:
+def _importances(
+    key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
+) -> dict[str, GroupImportance]:
     """Group -> its units, rated by the recipe's criterion."""
     scores, masks = scores_for(_subject, _graph, _recipe)["channels"], masks_for(_subject, _graph, _recipe)
     return {found.group: found for found in channel_importance(scores, masks.channels)}
@@ -37,15 +39,21 @@ def choose_group() -> Group | None:
         why = f": {profile.error}" if profile.error else "."
         st.info(layout.plain(f"This model has no channels that can be pruned{why}"), icon=":material/info:")
         return None
-    name = st.selectbox(LABELS["group"], list(profile.free_groups), key="explore_group", help=GLOSSARY["coupled group"])
+    name = st.selectbox(
+        LABELS["group"], list(profile.free_groups), key="explore_group", help=GLOSSARY["coupled group"]
+    )
     return profile.free_groups[name]
 
 
 def importance(group: Group) -> GroupImportance | None:
-    """The units of a group, most important first; None, with a notice, where the criterion cannot rate them."""
+    """The units of a group, most important first; None, with a notice, where the criterion cannot
+    rate them.
+    """
     try:
         return _importances(*asked())[group.name]
-    except ExplorerError as error:  # a criterion that needs data, or gradients, which this model does not give
+    except (
+        ExplorerError
+    ) as error:  # a criterion that needs data, or gradients, which this model does not give
         layout.draw_notice(str(error))
         return None
 
@@ -54,12 +62,18 @@ def draw_importance(group: Group, found: GroupImportance) -> None:
     """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
     recipe = session.recipe()
     hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
-    st.caption(f"One bar is one {group.unit} of this group, the most important first. Click a bar (with Shift: more of them), or "
-               "take *Box Select* at the figure's corner and drag over some, to keep or remove them by hand.")  # fmt: skip
+    st.caption(
+        f"One bar is one {group.unit} of this group, the most important first. Click a bar (with Shift: more "
+        "of them), or "
+        "take *Box Select* at the figure's corner and drag over some, to keep or remove them by hand."
+    )
     event = st.plotly_chart(
-        importance_figure(found, recipe.criterion.name, group.unit, hand), width="stretch", key=f"importance {group.name}",
-        on_select="rerun", selection_mode=("points", "box"),
-    )  # fmt: skip
+        importance_figure(found, recipe.criterion.name, group.unit, hand),
+        width="stretch",
+        key=f"importance {group.name}",
+        on_select="rerun",
+        selection_mode=("points", "box"),
+    )
     tied = f" Why they go together: {'; '.join(group.tied_by)}." if group.tied_by else ""
     st.caption(layout.plain(f"Touches {', '.join(group.members)}.{tied}"))
     _draw_hand(group, found, clicked(event))
@@ -80,17 +94,32 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     """Pin or remove the chosen channels, each a step that can be undone."""
     st.markdown("**By hand**")
     recipe = session.recipe()
-    named = st.multiselect(f"Chosen {group.unit}s", sorted(found.units), key=f"chosen {group.name}",
-                           placeholder="or choose numbers here")  # fmt: skip
+    named = st.multiselect(
+        f"Chosen {group.unit}s",
+        sorted(found.units),
+        key=f"chosen {group.name}",
+        placeholder="or choose numbers here",
+    )
     chosen = tuple(sorted({*picked, *named}))
     with st.container(horizontal=True):
         for name, (label, icon, help) in DECISIONS.items():
-            st.button(label, f"{name} channels", help, session.attempt, (decide, group.name, chosen, name), icon=icon,
-                      disabled=not chosen)  # fmt: skip
+            st.button(
+                label,
+                f"{name} channels",
+                help,
+                session.attempt,
+                (decide, group.name, chosen, name),
+                icon=icon,
+                disabled=not chosen,
+            )
     controls.draw_undo()
     also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
-    cut = " The dashed line is where the cut would lie without them." if (kept or removed) and not all(found.kept) else ""
+    cut = (
+        " The dashed line is where the cut would lie without them."
+        if (kept or removed) and not all(found.kept)
+        else ""
+    )
     st.caption(f"{also}Kept by hand: {listed(kept)}. Removed by hand: {listed(removed)}.{cut}")
 
 
@@ -115,10 +144,14 @@ def by_hand(recipe: Recipe, group: str, units: Iterable[int], decision: str) -> 
     keep, remove = (set(hand.get(group, ())) - chosen for hand in (recipe.keep, recipe.remove))
     keep |= chosen if decision == "keep" else set()
     remove |= chosen if decision == "remove" else set()
-    return replace(recipe, keep={**recipe.keep, group: tuple(keep)}, remove={**recipe.remove, group: tuple(remove)})
+    return replace(
+        recipe, keep={**recipe.keep, group: tuple(keep)}, remove={**recipe.remove, group: tuple(remove)}
+    )
 
 
 def decide(group: str, units: tuple[int, ...], decision: str) -> None:
     """Change the recipe by hand."""
     words = {"keep": "keep", "remove": "remove", "free": "free"}[decision]
-    session.set_recipe(by_hand(session.recipe(), group, units, decision), f"{words} {len(units)} of {group} by hand")
+    session.set_recipe(
+        by_hand(session.recipe(), group, units, decision), f"{words} {len(units)} of {group} by hand"
+    )

@@ -1,4 +1,6 @@
-"""The class's board on the Learn page: put your recipe on it, see everybody's; the teacher's table opens with a token."""
+"""The class's board on the Learn page: put your recipe on it, see everybody's; the teacher's table opens with
+a token.
+"""
 
 import csv
 import io
@@ -18,7 +20,8 @@ NAME, CODE = "board nickname", "board code"
 JOINED, PRESSED = "joined the class", "what went wrong with the board"
 
 ABOUT = (
-    "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point replaces your old one. "
+    "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point "
+    "replaces your old one. "
     "Nicknames only: nothing else is asked or kept, and the board goes when the program ends."
 )
 
@@ -60,8 +63,14 @@ def _draw_form(room: Classroom) -> None:
     report = session.report()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Nickname", key=NAME, max_chars=LONGEST_NAME, width=240)
-        st.button("Put my recipe on the board", "put on board", on_click=_press, args=(room,), type="primary",
-                  disabled=report is None or report.stage != "final")  # fmt: skip
+        st.button(
+            "Put my recipe on the board",
+            "put on board",
+            on_click=_press,
+            args=(room,),
+            type="primary",
+            disabled=report is None or report.stage != "final",
+        )
     if report is None or report.stage != "final":
         st.caption("Your recipe is being measured.")
     layout.draw_notice(session.recalled(PRESSED))
@@ -87,14 +96,25 @@ def _draw_board(room: Classroom) -> None:
     points = [point for point in room.board.points() if point.model == session.subject().name]
     st.plotly_chart(class_front(points), width="stretch", key="class front", config={"displayModeBar": False})
     others = len(room.board.points()) - len(points)
-    st.caption(layout.plain(f"{len(points)} point{'s' * (len(points) != 1)} of {session.subject().name}; bars cover 95 %." + (
-        f" {others} more of other models." if others else "")))  # fmt: skip
+    st.caption(
+        layout.plain(
+            f"{len(points)} point{'s' * (len(points) != 1)} of {session.subject().name}; bars cover 95 %."
+            + (f" {others} more of other models." if others else "")
+        )
+    )
 
 
 def _draw_teacher(room: Classroom) -> None:
     if room.trusts(st.query_params.get("teacher", "")):
-        st.download_button("Save the results as CSV", as_csv(room.board.points()), "class.csv", "text/csv", key="class csv",
-                           on_click="ignore", icon=":material/download:")  # fmt: skip
+        st.download_button(
+            "Save the results as CSV",
+            as_csv(room.board.points()),
+            "class.csv",
+            "text/csv",
+            key="class csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 def as_csv(points: Sequence[BoardPoint]) -> str:

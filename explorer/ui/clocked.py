@@ -1,4 +1,6 @@
-"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below its target."""
+"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below
+its target.
+"""
 
 from collections.abc import Hashable, Iterator
 from typing import Any
@@ -17,7 +19,8 @@ from .presets import GRANULARITY
 LANE, ASKED = "clock", "latency plan asked for"
 BANK: BankName = "channels"  # zeros make nothing faster
 HELP = (
-    "Times the model with each part pruned alone, then with all together, in turns with the dense one, until the target is met. "
+    "Times the model with each part pruned alone, then with all together, in turns with the dense one, until "
+    "the target is met. "
     "What was timed is kept, so another target takes less."
 )
 FOUND = "A plan is found. Its latency is measured anew once the faders are set."
@@ -34,15 +37,25 @@ def draw(allocator: str, params: dict[str, Any], target: float) -> None:
         st.caption(NO_FASTER)
         return
     key = _key(allocator, params, target)
-    watched.watched("clocked", lambda: _draw(allocator, params, target), LANE, facet=lambda: _facet(key), progress=True)
+    watched.watched(
+        "clocked", lambda: _draw(allocator, params, target), LANE, facet=lambda: _facet(key), progress=True
+    )
 
 
 def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
     """What the plan depends on: of the recipe all but the ratios that are chosen, unless they are locked."""
     recipe, granularity = session.recipe(), GRANULARITY[BANK]
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in _locked()}
-    return (session.subject().id, recipe.with_ratios(granularity, kept).fingerprint, allocator, tuple(params.items()), target,
-            _locked(), scanning.known(), session.conditions())  # fmt: skip
+    return (
+        session.subject().id,
+        recipe.with_ratios(granularity, kept).fingerprint,
+        allocator,
+        tuple(params.items()),
+        target,
+        _locked(),
+        scanning.known(),
+        session.conditions(),
+    )
 
 
 def _locked() -> frozenset[str]:
@@ -60,13 +73,29 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
     if session.recalled(ASKED) != key:
         return session.lane_state(LANE)
     subject, graph, recipe, locked, device = (
-        session.subject(), session.graph(), session.recipe(), _locked(), session.conditions().device,
-    )  # fmt: skip
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _locked(),
+        session.conditions().device,
+    )
     losses = scanning.losses().get(BANK)
 
     def plan() -> Iterator[Progress | Recipe]:
-        yield (yield from allocated(subject, graph, recipe, allocator, target, GRANULARITY[BANK], locked, params=params,
-                                    losses=losses, device=device))  # fmt: skip
+        yield (
+            yield from allocated(
+                subject,
+                graph,
+                recipe,
+                allocator,
+                target,
+                GRANULARITY[BANK],
+                locked,
+                params=params,
+                losses=losses,
+                device=device,
+            )
+        )
 
     return session.job(LANE, key, plan)
 
@@ -91,14 +120,25 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
     if own and state.busy:
         now = state.progress
         share = now.done / now.total if now and now.total else 0.0
-        layout.draw_share(share, f"{now.label}: {now.done:,} of about {now.total:,}" if now else "Waiting for its turn")
+        layout.draw_share(
+            share, f"{now.label}: {now.done:,} of about {now.total:,}" if now else "Waiting for its turn"
+        )
         st.button("Stop", "stop clock", on_click=_stop, args=(key,), type="tertiary")
     elif own and isinstance(state.value, Recipe):
         st.caption(FOUND)
-        st.button("Set the faders like this", "take clocked", "One step that can be undone.", _take,
-                  (state.value, allocator, target), icon=":material/equalizer:", type="primary")  # fmt: skip
+        st.button(
+            "Set the faders like this",
+            "take clocked",
+            "One step that can be undone.",
+            _take,
+            (state.value, allocator, target),
+            icon=":material/equalizer:",
+            type="primary",
+        )
     else:
-        st.button("Measure and plan", "start clock", HELP, _start, (key,), icon=":material/timer:", type="primary")
+        st.button(
+            "Measure and plan", "start clock", HELP, _start, (key,), icon=":material/timer:", type="primary"
+        )
 
 
 def _take(found: Recipe, allocator: str, target: float) -> None:

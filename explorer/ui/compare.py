@@ -1,4 +1,6 @@
-"""The Compare page, drawn from the store: which runs there are, which are worth their cost, where each came from."""
+"""The Compare page, drawn from the store: which runs there are, which are worth their cost, where each came
+from.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,25 +20,38 @@ from .runs import store
 MOST = 4  # runs side by side
 HERE, ALL = "this model", "all models"
 COST_WORDS: dict[Cost, str] = {
-    "params": "parameters", "nonzero_params": "not zero", "macs": "MACs", "size": "file size", "compressed": "compressed size",
+    "params": "parameters",
+    "nonzero_params": "not zero",
+    "macs": "MACs",
+    "size": "file size",
+    "compressed": "compressed size",
     "latency": "latency",
-}  # fmt: skip
+}
 EMPTY = (
-    "No run is kept yet. On the **Prune** page, drag a few faders, wait for the final number, then press **Keep this run**. "
+    "No run is kept yet. On the **Prune** page, drag a few faders, wait for the final number, then press "
+    "**Keep this run**. "
     "With two or more, this page shows which of them are worth what they cost, and how they differ."
 )
 VERDICTS = "Different: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
 FRONT = (
-    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: one that costs no "
+    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
+    "one that costs no "
     "more has its whole bar above."
 )
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
-    "called": TEXT("Run", width="medium", pinned=True, help="Its first four letters, and your note or what the recipe does."),
+    "called": TEXT(
+        "Run",
+        width="medium",
+        pinned=True,
+        help="Its first four letters, and your note or what the recipe does.",
+    ),
     "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
     "range": TEXT("95 % range", width=105),
     "ground": TEXT("Samples", width=95, help="How many, of which split."),
-    "drop": NUMBER("Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."),
+    "drop": NUMBER(
+        "Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."
+    ),
     "verdict": TEXT("Verdict", width=95, help=VERDICTS),
     "params": NUMBER("Parameters", format="compact", width=90),
     "nonzero_params": NUMBER("Not zero", format="compact", width=80),
@@ -75,8 +90,15 @@ def draw() -> None:
 def _nothing_fits(everything: Sequence[Run]) -> str:
     if any(run.report.subject["id"] == session.subject().id for run in everything):
         return "No kept run fits. Clear the text or the tags."
-    counted = "1 run of another model is" if len(everything) == 1 else f"{len(everything):,} runs of other models are"
-    return f"No run of this model fits; {counted} kept. Choose **{ALL}** to see them, or keep one on the **Prune** page."
+    counted = (
+        "1 run of another model is"
+        if len(everything) == 1
+        else f"{len(everything):,} runs of other models are"
+    )
+    return (
+        f"No run of this model fits; {counted} kept. Choose **{ALL}** to see them, or keep one on the "
+        "**Prune** page."
+    )
 
 
 # --------------------------------------------------------------------------- which runs
@@ -87,7 +109,9 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         scope = st.segmented_control("Runs of", [HERE, ALL], default=HERE, key="compare_scope", required=True)
         with st.container(width=260):
-            words = st.text_input("Containing", key="compare_words", placeholder="words of note, recipe, part ...")
+            words = st.text_input(
+                "Containing", key="compare_words", placeholder="words of note, recipe, part ..."
+            )
         tags = sorted({tag for run in everything for tag in run.tags})
         if tags:
             with st.container(width=260):
@@ -101,9 +125,15 @@ def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
     st.subheader("Side by side", anchor=False)
     names = {run.name: called(run) for run in shown}
     st.multiselect(
-        "Runs", list(names), format_func=names.__getitem__, key=session.show("compared list", chosen), max_selections=MOST,
-        on_change=_listed, placeholder="choose one to four runs, here or in the table", label_visibility="collapsed",
-    )  # fmt: skip
+        "Runs",
+        list(names),
+        format_func=names.__getitem__,
+        key=session.show("compared list", chosen),
+        max_selections=MOST,
+        on_change=_listed,
+        placeholder="choose one to four runs, here or in the table",
+        label_visibility="collapsed",
+    )
 
 
 def _listed() -> None:
@@ -124,12 +154,28 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         session.remember("compared", tuple(names[row] for row in rows if row < len(names))[:MOST])
 
     st.dataframe(
-        frame, hide_index=True, column_order=order, column_config=COLUMNS, height=min(38 + 35 * len(frame), 388), key=key,
-        on_select=ticked, selection_mode="multi-row",
-        selection_default={"selection": {"rows": [names.index(name) for name in chosen], "columns": [], "cells": []}},
-    )  # fmt: skip
-    st.download_button("Save as CSV", tables.to_csv(tables.labelled(tables.runs(shown))), "runs.csv", "text/csv", key="csv runs",
-                       on_click="ignore", type="tertiary", icon=":material/download:")  # fmt: skip
+        frame,
+        hide_index=True,
+        column_order=order,
+        column_config=COLUMNS,
+        height=min(38 + 35 * len(frame), 388),
+        key=key,
+        on_select=ticked,
+        selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [names.index(name) for name in chosen], "columns": [], "cells": []}
+        },
+    )
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(tables.labelled(tables.runs(shown))),
+        "runs.csv",
+        "text/csv",
+        key="csv runs",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
 
 
 def _frame(shown: Sequence[Run]) -> Any:
@@ -151,7 +197,9 @@ def _range(measured: Measurement) -> str:
 
 def _measured_on(run: Run) -> str:
     report = run.report
-    return f"{report.pruned.samples:,} {report.split.replace('_', '-')}" if report.pruned.samples else "no data"
+    return (
+        f"{report.pruned.samples:,} {report.split.replace('_', '-')}" if report.pruned.samples else "no data"
+    )
 
 
 # --------------------------------------------------------------------------- worth their cost
@@ -165,13 +213,21 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         with st.container(width=150):
-            cost: Cost = st.selectbox("Cost", list(COSTS), format_func=COST_WORDS.__getitem__, key="compare_cost")
+            cost: Cost = st.selectbox(
+                "Cost", list(COSTS), format_func=COST_WORDS.__getitem__, key="compare_cost"
+            )
         ground = _ground(usual)
-    machine = next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None) if cost == "latency" else None
+    machine = (
+        next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None)
+        if cost == "latency"
+        else None
+    )
     reasons = {run.name: left_out(run, ground, cost, machine) for run in shown}
     fitting = [run for run in shown if reasons[run.name] is None]
     placed = points(fitting, cost, {run.name: called(run) for run in fitting})
-    st.plotly_chart(pareto(placed, cost, chosen), width="stretch", key="pareto", config={"displayModeBar": False})
+    st.plotly_chart(
+        pareto(placed, cost, chosen), width="stretch", key="pareto", config={"displayModeBar": False}
+    )
     st.caption(f"{FRONT} {layout.plain(str(ground))}.")
     missing = [(called(run), why) for run in shown if (why := reasons[run.name])]
     if missing:
@@ -183,13 +239,23 @@ def _ground(usual: Sequence[Ground]) -> Ground:
     if len(usual) == 1:
         return usual[0]
     with st.container(width=275):
-        return st.selectbox("Measured on", usual, format_func=str, key="compare_ground",
-                            help="Only runs on the same data, split and samples stand in one figure.")  # fmt: skip
+        return st.selectbox(
+            "Measured on",
+            usual,
+            format_func=str,
+            key="compare_ground",
+            help="Only runs on the same data, split and samples stand in one figure.",
+        )
 
 
 def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     """The tree of runs."""
     tree = family(shown)
     names = {run.name: called(run) for run in shown}
-    st.plotly_chart(family_tree(tree, names, chosen), width="stretch", key="family", config={"displayModeBar": False})
-    st.caption("A run stands below the one that was kept or opened before it. One whose origin was deleted begins anew.")
+    st.plotly_chart(
+        family_tree(tree, names, chosen), width="stretch", key="family", config={"displayModeBar": False}
+    )
+    st.caption(
+        "A run stands below the one that was kept or opened before it. One whose origin was deleted begins "
+        "anew."
+    )

@@ -19,14 +19,19 @@ MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
 LARGEST_TARGET = 95  # per cent
 HELP = {
-    "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become zero. "
+    "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become "
+    "zero. "
     "Combined: channels first, then weights of what is left.",
-    "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs stay, which special hardware can use; "
+    "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs stay, which special "
+    "hardware can use; "
     "the faders become switches.",
-    "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers that read it.",
+    "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers "
+    "that read it.",
     "round_to": "Hardware often likes multiples of 8 or 16; small layers then can't follow every wish.",
-    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and often enough. "
-    "bias_correction moves biases until each channel's mean is the dense model's again, also where there are no batch norms.",
+    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and "
+    "often enough. "
+    "bias_correction moves biases until each channel's mean is the dense model's again, also where there are "
+    "no batch norms.",
     "reset": "Every fader to 0 %, every option to its default; can be undone.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much goes.",
@@ -74,24 +79,40 @@ def _mode() -> None:
 
 def _criteria(mode: Mode) -> list[str]:
     """Those that can rate what the mode removes."""
-    return [name for name, plugin in CRITERIA.items() if "weights" not in MODES[mode] or plugin.traits["level"] == "weight"]
+    return [
+        name
+        for name, plugin in CRITERIA.items()
+        if "weights" not in MODES[mode] or plugin.traits["level"] == "weight"
+    ]
 
 
 def _criterion() -> None:
     now = session.recipe().criterion.name
     names = _criteria(session.mode())
-    take = lambda name: session.set_recipe(replace(session.recipe(), criterion=Choice(name)), f"criterion {name}")  # noqa: E731
+
+    def take(name):
+        return session.set_recipe(replace(session.recipe(), criterion=Choice(name)), f"criterion {name}")
+
     with st.container(width=210):
-        widgets.choose_plugin("Criterion", CRITERIA, names if now in names else [*names, now], now, take, key="criterion")
+        widgets.choose_plugin(
+            "Criterion", CRITERIA, names if now in names else [*names, now], now, take, key="criterion"
+        )
 
 
 def _pattern() -> None:
     if "weights" not in MODES[session.mode()]:
         return
     now = session.recipe().pattern
-    take = lambda pattern: session.set_recipe(with_pattern(session.recipe(), session.profile(), pattern), f"pattern {pattern}")  # noqa: E731
+
+    def take(pattern):
+        return session.set_recipe(
+            with_pattern(session.recipe(), session.profile(), pattern), f"pattern {pattern}"
+        )
+
     with st.container(width=120):
-        widgets.choose("Pattern", list(dict.fromkeys([*PATTERNS, now])), now, take, key="pattern", help=HELP["pattern"])
+        widgets.choose(
+            "Pattern", list(dict.fromkeys([*PATTERNS, now])), now, take, key="pattern", help=HELP["pattern"]
+        )
 
 
 def _options() -> None:
@@ -99,7 +120,9 @@ def _options() -> None:
     plugin = CRITERIA[recipe.criterion.name]
 
     def tune(params: dict[str, Any]) -> None:
-        session.set_recipe(replace(session.recipe(), criterion=Choice(plugin.name, params)), f"options of {plugin.name}")
+        session.set_recipe(
+            replace(session.recipe(), criterion=Choice(plugin.name, params)), f"options of {plugin.name}"
+        )
 
     with st.popover("More options", icon=":material/tune:"), st.container(width=POPOVER_WIDTH):
         widgets.plugin_form(plugin, recipe.criterion.params, tune, key=f"criterion {plugin.name}")
@@ -120,8 +143,17 @@ def _options() -> None:
             key="round_to",
             help=HELP["round_to"],
         )
-        choose("Repair after the cut", list(AFTER), recipe.after, _put("after", "repair:"), key="after", help=HELP["after"])
-        widgets.whole_number("Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed")
+        choose(
+            "Repair after the cut",
+            list(AFTER),
+            recipe.after,
+            _put("after", "repair:"),
+            key="after",
+            help=HELP["after"],
+        )
+        widgets.whole_number(
+            "Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed"
+        )
 
 
 def _then(action: Callable[[], None]) -> Callable[[], None]:
@@ -145,8 +177,24 @@ def _undo_buttons() -> None:
     back = f"Undo: {line.present.why}" if line.past else "Nothing to undo"
     again = f"Redo: {line.future[0].why}" if line.future else "Nothing to redo"
     button = st.button
-    button("Undo", "undo", back, _then(session.undo), disabled=not line.past, icon=":material/undo:", shortcut="Ctrl+Z")
-    button("Redo", "redo", again, _then(session.redo), disabled=not line.future, icon=":material/redo:", shortcut="Ctrl+Y")
+    button(
+        "Undo",
+        "undo",
+        back,
+        _then(session.undo),
+        disabled=not line.past,
+        icon=":material/undo:",
+        shortcut="Ctrl+Z",
+    )
+    button(
+        "Redo",
+        "redo",
+        again,
+        _then(session.redo),
+        disabled=not line.future,
+        icon=":material/redo:",
+        shortcut="Ctrl+Y",
+    )
     dense = session.recipe() == Recipe()
     reset = _then(lambda: session.set_recipe(Recipe(), "reset"))
     button("Reset", "reset", HELP["reset"], reset, disabled=dense, icon=":material/restart_alt:")
@@ -156,34 +204,66 @@ def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
     def take(preset: Preset) -> None:
-        found = follow(session.subject(), session.graph(), session.recipe(), preset, session.locks(), session.conditions().device)
+        found = follow(
+            session.subject(),
+            session.graph(),
+            session.recipe(),
+            preset,
+            session.locks(),
+            session.conditions().device,
+        )
         session.set_recipe(found, preset.name)
         if preset.targets:
             session.set_mode(preset.mode)
 
     told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
-    st.menu_button("Presets", list(presets), key="preset", help=told, icon=":material/bolt:",
-                   on_click=lambda: session.attempt(take, presets[session.shown("preset")]))  # fmt: skip
+    st.menu_button(
+        "Presets",
+        list(presets),
+        key="preset",
+        help=told,
+        icon=":material/bolt:",
+        on_click=lambda: session.attempt(take, presets[session.shown("preset")]),
+    )
 
 
 def _allocator() -> None:
     def take() -> None:
-        name, per_cent, device = session.shown("allocator"), session.shown("target"), session.conditions().device
-        how = Allotment(name, per_cent / 100, widgets.filled_in(ALLOCATORS[name], key=name), scanning.losses(), device)
-        found = fill(session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks())
+        name, per_cent, device = (
+            session.shown("allocator"),
+            session.shown("target"),
+            session.conditions().device,
+        )
+        how = Allotment(
+            name, per_cent / 100, widgets.filled_in(ALLOCATORS[name], key=name), scanning.losses(), device
+        )
+        found = fill(
+            session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks()
+        )
         session.set_recipe(found, f"{name} at {per_cent} %")
 
-    with st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]), st.container(width=POPOVER_WIDTH):
+    with (
+        st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.container(width=POPOVER_WIDTH),
+    ):
         name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
         st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
         widgets.free_form(ALLOCATORS[name], key=name)
         st.caption(layout.plain(_reach(name)))
-        target = st.slider("Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"])
+        target = st.slider(
+            "Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"]
+        )
         params = widgets.filled_in(ALLOCATORS[name], key=name)
         if clocked.is_wanted(params):
             clocked.draw(name, params, target / 100)
         else:
-            st.button("Apply", "apply", "Locked faders stay where they are.", lambda: session.attempt(take), type="primary")
+            st.button(
+                "Apply",
+                "apply",
+                "Locked faders stay where they are.",
+                lambda: session.attempt(take),
+                type="primary",
+            )
         budgets.draw()
 
 
@@ -195,7 +275,9 @@ def _reach(name: str) -> str:
         how: dict[str, Any] = {"params": params, "losses": scanning.losses().get(bank)}
         locked = frozenset(part for other, part in session.locks() if other == bank)
         try:
-            low, high = reach(session.subject(), session.graph(), session.recipe(), name, GRANULARITY[bank], locked, **how)
+            low, high = reach(
+                session.subject(), session.graph(), session.recipe(), name, GRANULARITY[bank], locked, **how
+            )
         except ExplorerError as error:
             return str(error)
         ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")

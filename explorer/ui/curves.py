@@ -1,4 +1,6 @@
-"""Accuracy against what is left, from the session: along the recipe, along a target, or channels beside single weights."""
+"""Accuracy against what is left, from the session: along the recipe, along a target, or channels beside
+single weights.
+"""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -6,7 +8,17 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ..curves import QUICK, Family, Lines, by_chance, curves, scaled, structured_and_unstructured, swept, timed
+from ..curves import (
+    QUICK,
+    Family,
+    Lines,
+    by_chance,
+    curves,
+    scaled,
+    structured_and_unstructured,
+    swept,
+    timed,
+)
 from ..engine import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
@@ -27,16 +39,23 @@ ALONGS: dict[Along, str] = {
     "weight": "single weights: an allocator's target",
 }
 AXES: dict[Axis, str] = {
-    "params": "parameters", "nonzero_params": "not zero", "macs": "MACs", "size": "file size", "latency": "latency",
-}  # fmt: skip
+    "params": "parameters",
+    "nonzero_params": "not zero",
+    "macs": "MACs",
+    "size": "file size",
+    "latency": "latency",
+}
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
 PAUSE_S = 1.0  # between two drawings of the figure
-POINTLESS = "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+POINTLESS = (
+    "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+)
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
-    "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an allocator's curve your own "
+    "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
+    "allocator's curve your own "
     "ratios play no part; your recipe is the star."
 )
 
@@ -55,7 +74,8 @@ class Question:
     """What the user asks the curve, beside the recipe.
 
     Args:
-        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is counted.
+        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is
+            counted.
     """
 
     along: Along
@@ -67,7 +87,11 @@ class Question:
     def recipe(self) -> Recipe:
         """What is varied."""
         recipe = session.recipe()
-        return recipe if self.along == "strength" else replace(recipe, channels={}, weights={}, keep={}, remove={})
+        return (
+            recipe
+            if self.along == "strength"
+            else replace(recipe, channels={}, weights={}, keep={}, remove={})
+        )
 
     @property
     def is_pointless(self) -> bool:
@@ -78,8 +102,15 @@ class Question:
     def key(self) -> Hashable:
         """Everything that the lines depend on."""
         allocator = None if self.along == "strength" else self.allocator
-        return (session.subject().id, self.recipe.fingerprint, self.along, allocator, self.control, self.axis == "latency",
-                session.conditions().device)  # fmt: skip
+        return (
+            session.subject().id,
+            self.recipe.fingerprint,
+            self.along,
+            allocator,
+            self.control,
+            self.axis == "latency",
+            session.conditions().device,
+        )
 
 
 def _families(subject: Subject, graph: ModelGraph, asked: Question, recipe: Recipe) -> list[Family]:
@@ -116,8 +147,12 @@ def _asked() -> Question:
     """The question that the widgets show."""
     along: Along = session.shown("curve_along") or "strength"
     usual = usual_axis(along)
-    return Question(along, session.shown("curve_allocator") or "uniform", bool(session.shown("curve_control", False)),
-                    session.shown(_axis_key(usual)) or usual)  # fmt: skip
+    return Question(
+        along,
+        session.shown("curve_allocator") or "uniform",
+        bool(session.shown("curve_control", False)),
+        session.shown(_axis_key(usual)) or usual,
+    )
 
 
 # --------------------------------------------------------------------------- drawing
@@ -126,7 +161,10 @@ def _asked() -> Question:
 def draw() -> None:
     """What is asked in a row of widgets, and the figure, which grows in place while it is measured."""
     if session.subject().task is None:
-        st.caption("This model came without data, so there is no accuracy to measure; add some with --data when starting.")
+        st.caption(
+            "This model came without data, so there is no accuracy to measure; add some with --data when "
+            "starting."
+        )
         return
     bring_plotly()
     watched.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
@@ -134,7 +172,9 @@ def draw() -> None:
 
 
 def _facet() -> Hashable:
-    """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move of a fader."""
+    """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move
+    of a fader.
+    """
     asked, state, report = _asked(), session.lane_state("curve"), session.report()
     points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
     drawn = points if points < FIRST_POINTS or state.finished else points // EVERY * EVERY
@@ -159,24 +199,51 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
     if state.error and own:
         return {"words": state.error, "wrong": True}
     if state.finished and own:
-        return {"words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; bars cover 95 %."}
+        return {
+            "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; "
+            "bars cover 95 %."
+        }
     points = sum(map(len, (state.value or {}).values())) if own else 0
-    return {"words": f"The curve is measured when nothing else waits: {points} points so far." if points else WAITING}
+    return {
+        "words": f"The curve is measured when nothing else waits: {points} points so far."
+        if points
+        else WAITING
+    }
 
 
 def _draw_question() -> None:
     possible = [along for along in ALONGS if along in ("strength", "weight") or session.profile().free_groups]
     with st.container(horizontal=True, vertical_alignment="bottom", key="curve_question"):
-        along = st.selectbox("Curve", possible, format_func=ALONGS.__getitem__, key="curve_along", help=ALONG_HELP,
-                             width=270, on_change=_asked_anew)  # fmt: skip
+        along = st.selectbox(
+            "Curve",
+            possible,
+            format_func=ALONGS.__getitem__,
+            key="curve_along",
+            help=ALONG_HELP,
+            width=270,
+            on_change=_asked_anew,
+        )
         if along != "strength":
             names = [name for name, allocator in ALLOCATORS.items() if not allocator.traits["needs_scan"]]
-            st.selectbox("Allocator", names, key="curve_allocator", help=GLOSSARY["allocator"], width=170,
-                         on_change=_asked_anew)  # fmt: skip
+            st.selectbox(
+                "Allocator",
+                names,
+                key="curve_allocator",
+                help=GLOSSARY["allocator"],
+                width=170,
+                on_change=_asked_anew,
+            )
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
     usual = usual_axis(along)
-    st.segmented_control("Against", list(AXES), default=usual, format_func=AXES.__getitem__, key=_axis_key(usual),
-                         label_visibility="collapsed", on_change=_asked_anew)  # fmt: skip
+    st.segmented_control(
+        "Against",
+        list(AXES),
+        default=usual,
+        format_func=AXES.__getitem__,
+        key=_axis_key(usual),
+        label_visibility="collapsed",
+        on_change=_asked_anew,
+    )
 
 
 def _asked_anew() -> None:

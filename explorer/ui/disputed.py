@@ -1,4 +1,6 @@
-"""The disputed channels of a group, drawn from the session: who votes how, and what is lost if they go when it is measured."""
+"""The disputed channels of a group, drawn from the session: who votes how, and what is lost if they go when
+it is measured.
+"""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
@@ -18,7 +20,8 @@ LANE, ASKED = "disputes", "disputes asked for"
 SHOWN = 24  # channels
 SAMPLES = 2_048  # of a measurement, at most
 HELP = (
-    f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times without as many that are "
+    f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times "
+    "without as many that are "
     "drawn by chance. All other faders are taken as 0 %, and the recipe stays as it is."
 )
 CHANGE = "If it alone goes (points)"
@@ -33,7 +36,9 @@ def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
     if found is None:
         st.caption("Waiting for the ratings …")
     elif not isinstance(found, Agreement) or found.group == ALL:
-        st.caption("Choose one group above: these are the channels on which the vote of the criteria is closest.")
+        st.caption(
+            "Choose one group above: these are the channels on which the vote of the criteria is closest."
+        )
     elif not found.disputed:
         st.caption("None: at this ratio every criterion keeps the same channels.")
     else:
@@ -83,7 +88,11 @@ def _points(drop: Drop | None) -> str:
     >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
     ('-2.0 (-3.0 to -1.0)', '')
     """
-    return "" if drop is None else f"{-100 * drop.estimate:+.1f} ({-100 * drop.high:+.1f} to {-100 * drop.low:+.1f})"
+    return (
+        ""
+        if drop is None
+        else f"{-100 * drop.estimate:+.1f} ({-100 * drop.high:+.1f} to {-100 * drop.low:+.1f})"
+    )
 
 
 def verdict(found: Settled) -> str:
@@ -94,8 +103,10 @@ def verdict(found: Settled) -> str:
     if len(found.chance) == SEEDS:
         ends = sorted(-100 * drop.estimate for drop in found.chance)
         words.append(f"Without as many by chance, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points.")
-    words.append(f"First {found.samples:,} samples of the tuning split, one-shot, no other fader; intervals at level "
-                 f"{100 * found.level:.2f} % each, so that together they hold at 95 %.")  # fmt: skip
+    words.append(
+        f"First {found.samples:,} samples of the tuning split, one-shot, no other fader; intervals at level "
+        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+    )
     return " ".join(words)
 
 

@@ -1,7 +1,7 @@
 """A page that is opened by its own address, as a link or a reload does.
 
-Streamlit's browser part asks below that address for the server first, is refused, and writes an error into the console. Here
-such an address is answered with the same first page, which says where the server is.
+Streamlit's browser part asks below that address for the server first, is refused, and writes an error into
+the console. Here such an address is answered with the same first page, which says where the server is.
 """
 
 from pathlib import Path

@@ -23,9 +23,15 @@ def draw(group: Group, found: GroupImportance) -> None:
         silent, double = st.columns(2, gap="large")
     with silent:
         st.markdown("**Never active**")
-        st.button("Look for idle channels", "look for idle", on_click=_begin, icon=":material/search:",
-                  help="Training samples run through the dense model; a channel that is zero at every position of each of them "
-                       "can go without a loss on such data.")  # fmt: skip
+        st.button(
+            "Look for idle channels",
+            "look for idle",
+            on_click=_begin,
+            icon=":material/search:",
+            help="Training samples run through the dense model; a channel that is zero at every position of "
+            "each of them "
+            "can go without a loss on such data.",
+        )
         watched("idle channels", lambda: _draw_idle(group), LANE, progress=True)
     with double:
         st.markdown("**Made twice**")
@@ -62,7 +68,10 @@ def _draw_idle(group: Group) -> None:
 
 def _draw_found(group: Group, found: Idle) -> None:
     here, everywhere = found.units.get(group.name, ()), sum(map(len, found.units.values()))
-    told = f"On the first {found.samples:,} training samples, never active in {group.name}: {channels.listed(here)}."
+    told = (
+        f"On the first {found.samples:,} training samples, never active in {group.name}: "
+        f"{channels.listed(here)}."
+    )
     st.caption(layout.plain(f"{told} In the whole model: {everywhere:,}."))
     if everywhere and st.button(f"Remove all {everywhere:,} by hand", "remove idle"):
         session.attempt(_remove, found)
@@ -80,23 +89,38 @@ def _remove(found: Idle) -> None:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _twins(subject: str, group: str, threshold: float, _subject: Subject, _graph: ModelGraph) -> tuple[Twins, ...]:
+def _twins(
+    subject: str, group: str, threshold: float, _subject: Subject, _graph: ModelGraph
+) -> tuple[Twins, ...]:
     profile = _graph.profile
     return twins(unit_weights(_subject, profile, profile.free_groups[group]), threshold)
 
 
 def _draw_twins(group: Group, found: GroupImportance) -> None:
-    threshold = st.slider("Cosine similarity of the weights at least", 0.5, 1.0, ALIKE, 0.01, key="alike",
-                          help="1 means the same direction: one channel is a multiple of the other.")  # fmt: skip
+    threshold = st.slider(
+        "Cosine similarity of the weights at least",
+        0.5,
+        1.0,
+        ALIKE,
+        0.01,
+        key="alike",
+        help="1 means the same direction: one channel is a multiple of the other.",
+    )
     pairs = _twins(session.subject().id, group.name, threshold, session.subject(), session.graph())
     if not pairs:
         st.caption(f"No two {group.unit}s of this group are made by weights so similar.")
         return
-    shown = "; ".join(f"{pair.first} and {pair.second} ({pair.similarity:.2f})" for pair in pairs[:PAIRS_SHOWN])
+    shown = "; ".join(
+        f"{pair.first} and {pair.second} ({pair.similarity:.2f})" for pair in pairs[:PAIRS_SHOWN]
+    )
     st.caption(f"{len(pairs):,} pairs: {shown}" + (" ..." if len(pairs) > PAIRS_SHOWN else ""))
     weaker = _weaker(pairs, found)
-    st.button(f"Remove the less important of each pair ({len(weaker):,})", "remove twins", on_click=session.attempt,
-              args=(channels.decide, group.name, weaker, "remove"))  # fmt: skip
+    st.button(
+        f"Remove the less important of each pair ({len(weaker):,})",
+        "remove twins",
+        on_click=session.attempt,
+        args=(channels.decide, group.name, weaker, "remove"),
+    )
 
 
 def _weaker(pairs: tuple[Twins, ...], found: GroupImportance) -> tuple[int, ...]:

@@ -9,11 +9,15 @@ from ..behaviour import Flip
 from ..pictures import data_uri, pixels_of
 
 STYLE = """<style>
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--tile, 8.5rem), 1fr)); gap: 0.75rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--tile, 8.5rem), 1fr));
+  gap: 0.75rem; }
 .gallery figure { margin: 0; min-width: 0; font-size: 0.78rem; line-height: 1.4; }
-.gallery .frame { position: relative; width: var(--picture, 6rem); aspect-ratio: 1; background: #8883; border-radius: 4px; }
-.gallery .frame img { width: 100%; height: 100%; object-fit: contain; image-rendering: pixelated; border-radius: 4px; }
-.gallery .crossed::after { content: ""; position: absolute; inset: 0; border-radius: 4px; outline: 2px solid #d55e00;
+.gallery .frame { position: relative; width: var(--picture, 6rem); aspect-ratio: 1;
+  background: #8883; border-radius: 4px; }
+.gallery .frame img { width: 100%; height: 100%; object-fit: contain;
+  image-rendering: pixelated; border-radius: 4px; }
+.gallery .crossed::after { content: ""; position: absolute; inset: 0; border-radius: 4px;
+  outline: 2px solid #d55e00;
   background: linear-gradient(to top right, #0000 48%, #d55e00 48% 52%, #0000 52%),
     linear-gradient(to bottom right, #0000 48%, #d55e00 48% 52%, #0000 52%); }
 .gallery b, .gallery span { display: block; overflow-wrap: anywhere; }
@@ -31,15 +35,23 @@ def tile(picture: Tensor | None, lines: Iterable[str], *, crossed: bool = False,
     if picture is None:
         return f"<figure>{words}</figure>"
     frame = f'<div class="frame{" crossed" if crossed else ""}" title="{html.escape(title)}">'
-    return f'<figure>{frame}<img alt="{html.escape(title or first)}" src="{data_uri(picture)}"></div>{words}</figure>'
+    return (
+        f'<figure>{frame}<img alt="{html.escape(title or first)}" '
+        f'src="{data_uri(picture)}"></div>{words}</figure>'
+    )
 
 
 def gallery(tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float = 6.0) -> str:
     """Tiles that wrap."""
-    return f'{STYLE}<div class="gallery" style="--tile: {tile_rem}rem; --picture: {picture_rem}rem">{"".join(tiles)}</div>'
+    return (
+        f'{STYLE}<div class="gallery" style="--tile: {tile_rem}rem; --picture: '
+        f'{picture_rem}rem">{"".join(tiles)}</div>'
+    )
 
 
-def flips(found: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]) -> str:
+def flips(
+    found: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]
+) -> str:
     """Samples with their true class, and what both models took them for.
 
     Args:

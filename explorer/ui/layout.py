@@ -18,13 +18,20 @@ STYLE = """
 }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
 .st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
-.st-key-plotly, .st-key-shelf, .st-key-ticker, [class*="st-key-value-"], [data-testid="stElementContainer"]:has(> .st-key-shelf) {
+.st-key-plotly, .st-key-shelf, .st-key-ticker, [class*="st-key-value-"],
+[data-testid="stElementContainer"]:has(> .st-key-shelf) {
   position: absolute; height: 0; overflow: hidden;
 }
-[data-testid="stLayoutWrapper"]:has(> [data-testid="stVerticalBlock"] > [data-testid="stLayoutWrapper"] > .st-key-undo-row),
-[data-testid="stVerticalBlock"]:has(> [data-testid="stLayoutWrapper"] > .st-key-undo-row) { flex: none; width: max-content; }
+[data-testid="stLayoutWrapper"]:has(
+  > [data-testid="stVerticalBlock"] > [data-testid="stLayoutWrapper"] > .st-key-undo-row
+),
+[data-testid="stVerticalBlock"]:has(> [data-testid="stLayoutWrapper"] > .st-key-undo-row) {
+  flex: none; width: max-content;
+}
 [data-testid="stCaptionContainer"] { color: light-dark(#62636c, #a3a19c); opacity: 1; }
-[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] > * { color: light-dark(#ffffff, #0c1a2e); }
+[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] > * {
+  color: light-dark(#ffffff, #0c1a2e);
+}
 [data-older-numbers] [class*="st-key-below"] { opacity: 0.5; }
 [class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
 [class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }

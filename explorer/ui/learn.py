@@ -4,12 +4,24 @@ import streamlit as st
 
 from ..labels import GLOSSARY
 from ..lessons.values import Lesson, Section
-from . import class_board, layout, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict, session, settings
+from . import (
+    class_board,
+    layout,
+    learner,
+    lesson_ending,
+    lesson_predict,
+    lesson_steps,
+    lesson_verdict,
+    session,
+    settings,
+)
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
 INTRO = (
-    "Short lessons on what pruning does to a neural network. In each you first **predict**, then the program **measures** on a "
-    "real network, here and now, and then says what the measurement shows: *holds*, *holds only when*, or *does not hold here*."
+    "Short lessons on what pruning does to a neural network. In each you first **predict**, then the program "
+    "**measures** on a "
+    "real network, here and now, and then says what the measurement shows: *holds*, *holds only when*, or "
+    "*does not hold here*."
 )
 
 
@@ -31,7 +43,9 @@ def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
     st.header("Learn by predicting and measuring", anchor=False)
     with st.container(width=COLUMN):
         st.markdown(INTRO)
-        st.caption("Lessons bring their own small networks; the model at the side is that of the other pages.")
+        st.caption(
+            "Lessons bring their own small networks; the model at the side is that of the other pages."
+        )
         st.progress(len(now.done) / len(known), f"{len(now.done)} of {len(known)} lessons done")
     with st.container(horizontal=True, gap="medium"):
         for lesson in known:
@@ -43,8 +57,13 @@ def _draw_card(lesson: Lesson, done: bool, begun: bool) -> None:
     st.markdown(f"**{lesson.number}. {lesson.title}**")
     st.caption(f"{lesson.summary}  \n{lesson.minutes} minutes" + (" · done" if done else ""))
     word = "Read lesson {} again" if done else "Go on with lesson {}" if begun else "Start lesson {}"
-    st.button(word.format(lesson.number), f"open {lesson.name}", on_click=_open, args=(lesson.name,),
-              icon=":material/check:" if done else ":material/play_arrow:")  # fmt: skip
+    st.button(
+        word.format(lesson.number),
+        f"open {lesson.name}",
+        on_click=_open,
+        args=(lesson.name,),
+        icon=":material/check:" if done else ":material/play_arrow:",
+    )
 
 
 def _open(name: str) -> None:
@@ -55,11 +74,25 @@ def _open(name: str) -> None:
 
 
 def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
-    st.button("All lessons", "all lessons", on_click=_open, args=("",), type="tertiary", icon=":material/arrow_back:")
+    st.button(
+        "All lessons",
+        "all lessons",
+        on_click=_open,
+        args=("",),
+        type="tertiary",
+        icon=":material/arrow_back:",
+    )
     st.header(f"{lesson.number}. {lesson.title}", anchor=False)
     names = learner.steps(lesson)
     step = names[now.step]
-    st.pills("Step", names, key=session.show("lesson_step", step), on_change=_jump, args=(names,), label_visibility="collapsed")
+    st.pills(
+        "Step",
+        names,
+        key=session.show("lesson_step", step),
+        on_change=_jump,
+        args=(names,),
+        label_visibility="collapsed",
+    )
     with st.container(width=COLUMN, key="lesson"):
         _draw_step(lesson, step, now.step)
         _draw_turns(names, now.step)
@@ -102,8 +135,13 @@ def _draw_turns(names: tuple[str, ...], place: int) -> None:
         st.button("Back", "step back", on_click=_go, args=(place - 1,), disabled=place == 0)
         if place + 1 < len(names):
             is_waiting = names[place] == learner.PREDICT
-            st.button("Skip" if is_waiting else "Next", "step on", on_click=_skip if is_waiting else _go, args=(place + 1,),
-                      type="secondary" if is_waiting else "primary")  # fmt: skip
+            st.button(
+                "Skip" if is_waiting else "Next",
+                "step on",
+                on_click=_skip if is_waiting else _go,
+                args=(place + 1,),
+                type="secondary" if is_waiting else "primary",
+            )
         else:
             st.button("All lessons", "end of lesson", on_click=_open, args=("",), type="primary")
 

@@ -1,4 +1,6 @@
-"""Where a learner stands: the open lesson and step, predictions, answers, lessons done. Kept for the session and in the URL."""
+"""Where a learner stands: the open lesson and step, predictions, answers, lessons done. Kept for the session
+and in the URL.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -37,7 +39,11 @@ class Learner:
 
 def steps(lesson: Lesson) -> tuple[str, ...]:
     """The screens of a lesson by name."""
-    read = ["Read"] if len(lesson.sections) == 1 else [f"Read {place}" for place in range(1, len(lesson.sections) + 1)]
+    read = (
+        ["Read"]
+        if len(lesson.sections) == 1
+        else [f"Read {place}" for place in range(1, len(lesson.sections) + 1)]
+    )
     return (*read, PREDICT, MEASURE, VERDICT, CHECK, TRY)
 
 
@@ -74,7 +80,9 @@ def _from_url(query: Mapping[str, str]) -> Learner:
 
 def to_url(learner: Learner) -> dict[str, str]:
     """The keys of the URL that this learner needs."""
-    numbers = sorted(lesson.number for name, lesson in settings.current().lessons.items() if name in learner.done)
+    numbers = sorted(
+        lesson.number for name, lesson in settings.current().lessons.items() if name in learner.done
+    )
     found = {"done": ".".join(map(str, numbers))} if numbers else {}
     return found | ({"lesson": learner.lesson, "step": str(learner.step + 1)} if learner.lesson else {})
 

@@ -1,4 +1,6 @@
-"""How a lesson ends: one question with a reason for each answer, then the recipe on the Prune page and the sources."""
+"""How a lesson ends: one question with a reason for each answer, then the recipe on the Prune page and the
+sources.
+"""
 
 import streamlit as st
 
@@ -14,17 +16,27 @@ def draw_check(lesson: Lesson) -> None:
     st.subheader("Check yourself", anchor=False)
     answers = lesson.check.answers
     texts, given = [answer.text for answer in answers], learner.current().answers.get(lesson.name)
-    st.radio(lesson.check.question, texts, key=session.show(f"check {lesson.name}", None if given is None else texts[given]),
-             index=None, on_change=_take_answer, args=(lesson, texts))  # fmt: skip
+    st.radio(
+        lesson.check.question,
+        texts,
+        key=session.show(f"check {lesson.name}", None if given is None else texts[given]),
+        index=None,
+        on_change=_take_answer,
+        args=(lesson, texts),
+    )
     if given is not None:
         _draw_reason(answers[given])
         if answers[given].right:
             with st.expander("And the other answers?"):
-                st.markdown("\n".join(f"- *{other.text}* {other.reason}" for other in answers if not other.right))
+                st.markdown(
+                    "\n".join(f"- *{other.text}* {other.reason}" for other in answers if not other.right)
+                )
 
 
 def _draw_reason(answer: Answer) -> None:
-    (st.success if answer.right else st.warning)(answer.reason, icon=":material/check:" if answer.right else ":material/replay:")
+    (st.success if answer.right else st.warning)(
+        answer.reason, icon=":material/check:" if answer.right else ":material/replay:"
+    )
 
 
 def _take_answer(lesson: Lesson, texts: list[str]) -> None:
@@ -58,6 +70,8 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
         ExplorerError: the recipe does not fit.
     """
     experiment = lesson.experiment
-    found = recipe_for(*lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x)
+    found = recipe_for(
+        *lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x
+    )
     session.set_model(model)
     session.set_recipe(found, f"lesson {lesson.number}")

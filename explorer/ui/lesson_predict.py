@@ -1,4 +1,6 @@
-"""The learner's prediction: a drawn curve, a number, or one of some answers; locked in before anything is measured."""
+"""The learner's prediction: a drawn curve, a number, or one of some answers; locked in before anything is
+measured.
+"""
 
 from functools import partial
 
@@ -40,9 +42,18 @@ def _lock(lesson: Lesson, guess: Guess) -> None:
 def _curve(lesson: Lesson) -> None:
     axis, up = lesson.experiment.axis, LABELS["accuracy"]
     drawn = _drawn(lesson)
-    st.caption("Draw with the pointer from left to right, or move one point: Tab chooses it, the arrow keys shift it.")
-    data = {"name": lesson.name, "points": [100 * x for x in drawn], "values": [round(100 * y) for y in drawn.values()],
-            "label": up, "across": f"{axis} (%)", "up": f"{up} (%)"}  # fmt: skip
+    st.caption(
+        "Draw with the pointer from left to right, or move one point: Tab chooses it, the arrow keys shift "
+        "it."
+    )
+    data = {
+        "name": lesson.name,
+        "points": [100 * x for x in drawn],
+        "values": [round(100 * y) for y in drawn.values()],
+        "label": up,
+        "across": f"{axis} (%)",
+        "up": f"{up} (%)",
+    }
     elements.draw("sketch", data, key=_key(lesson, "sketch"), on_drawn_change=partial(take, lesson))
     if st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:"):
         _lock(lesson, _drawn(lesson))
@@ -53,16 +64,24 @@ def _drawn(lesson: Lesson) -> dict[float, float]:
     """The curve as it stands: drawn, locked before, or a straight fall."""
     points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
     known = session.recalled(_key(lesson, "curve")) or _known(lesson)
-    return dict(known) if isinstance(known, dict) and set(known) == set(points) else {x: 1 - START * x for x in points}
+    return (
+        dict(known)
+        if isinstance(known, dict) and set(known) == set(points)
+        else {x: 1 - START * x for x in points}
+    )
 
 
 def take(lesson: Lesson) -> None:
-    """Keep what the browser says was drawn: a number from 0 to 100 for each point; anything else is left out."""
+    """Keep what the browser says was drawn: a number from 0 to 100 for each point; anything else is
+    left out.
+    """
     message = session.event(_key(lesson, "sketch"), "drawn")
     told = message.get("values") if isinstance(message, dict) else None
     points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
     if isinstance(told, list) and len(told) == len(points) and all(map(_is_per_cent, told)):
-        session.remember(_key(lesson, "curve"), {x: value / 100 for x, value in zip(points, told, strict=True)})
+        session.remember(
+            _key(lesson, "curve"), {x: value / 100 for x, value in zip(points, told, strict=True)}
+        )
 
 
 def _is_per_cent(value: object) -> bool:
@@ -76,8 +95,14 @@ def _number(lesson: Lesson) -> None:
     known = _known(lesson)
     key = session.start_from(_key(lesson), round(100 * known) if isinstance(known, float) else 50)
     st.slider("Your estimate", 0, 120, key=key, format="%d %%")
-    st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:", on_click=_lock_number,
-              args=(lesson,))  # fmt: skip
+    st.button(
+        "Lock it in and measure",
+        _key(lesson, "lock"),
+        type="primary",
+        icon=":material/lock:",
+        on_click=_lock_number,
+        args=(lesson,),
+    )
 
 
 def _lock_number(lesson: Lesson) -> None:
@@ -88,8 +113,15 @@ def _options(lesson: Lesson) -> None:
     known, texts = _known(lesson), [option.text for option in lesson.prediction.options]
     key = session.start_from(_key(lesson), texts[known] if isinstance(known, int) else None)
     chosen = st.radio("Your answer", texts, key=key, label_visibility="collapsed")
-    st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:", disabled=chosen is None,
-              on_click=_lock_option, args=(lesson, texts))  # fmt: skip
+    st.button(
+        "Lock it in and measure",
+        _key(lesson, "lock"),
+        type="primary",
+        icon=":material/lock:",
+        disabled=chosen is None,
+        on_click=_lock_option,
+        args=(lesson, texts),
+    )
 
 
 def _lock_option(lesson: Lesson, texts: list[str]) -> None:

@@ -1,4 +1,6 @@
-"""Experiments of lessons in the background: each is measured once and shared by all sessions of the process."""
+"""Experiments of lessons in the background: each is measured once and shared by all sessions of the
+process.
+"""
 
 import threading
 from collections.abc import Hashable
@@ -40,4 +42,6 @@ def finished(lesson: Lesson, model: str) -> Evidence | None:
 def begin(lesson: Lesson, model: str) -> JobState:
     """Measure, unless it is known or runs already."""
     key, device = key_of(lesson, model), session.conditions().device
-    return session.job(LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device)))
+    return session.job(
+        LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device))
+    )

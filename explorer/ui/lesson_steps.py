@@ -1,4 +1,6 @@
-"""What a lesson measures: the experiment, begun here or shipped, its figures, and how the prediction came out."""
+"""What a lesson measures: the experiment, begun here or shipped, its figures, and how the prediction came
+out.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,8 +38,15 @@ def choose_model(lesson: Lesson) -> None:
     """Which network the experiment is made on, where there is a choice."""
     models = list(lesson.experiment.models)
     if len(models) > 1:
-        st.selectbox("Sample model", models, key=session.show(f"model of {lesson.name}", model_of(lesson)), width=300,
-                     on_change=_take_model, args=(lesson,), help="The same experiment on another network.")  # fmt: skip
+        st.selectbox(
+            "Sample model",
+            models,
+            key=session.show(f"model of {lesson.name}", model_of(lesson)),
+            width=300,
+            on_change=_take_model,
+            args=(lesson,),
+            help="The same experiment on another network.",
+        )
 
 
 def _take_model(lesson: Lesson) -> None:
@@ -61,7 +70,10 @@ def draw_measured(lesson: Lesson) -> None:
     """The experiment, run now, with the prediction beside it."""
     st.subheader("Measured", anchor=False)
     if lesson.name not in learner.current().guesses:
-        st.info("Predict first: a guess that can be wrong is what makes the measurement interesting.", icon=":material/lock:")
+        st.info(
+            "Predict first: a guess that can be wrong is what makes the measurement interesting.",
+            icon=":material/lock:",
+        )
         return
     choose_model(lesson)
     when_measured(lesson, _draw_evidence)
@@ -79,15 +91,30 @@ def when_measured(lesson: Lesson, draw: Callable[[Lesson, Evidence], None]) -> N
         _draw_shipped(lesson, model, before, draw)
         return
     lesson_results.begin(lesson, model)
-    watched(f"lesson {lesson.name}", partial(_draw_running, lesson, model, draw), lesson_results.LANE, progress=True)
+    watched(
+        f"lesson {lesson.name}",
+        partial(_draw_running, lesson, model, draw),
+        lesson_results.LANE,
+        progress=True,
+    )
 
 
-def _draw_shipped(lesson: Lesson, model: str, before: Evidence, draw: Callable[[Lesson, Evidence], None]) -> None:
+def _draw_shipped(
+    lesson: Lesson, model: str, before: Evidence, draw: Callable[[Lesson, Evidence], None]
+) -> None:
     """What came with the program, labelled as such, until it is measured here."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("This one takes a while, so here is what was measured when the program was made. ", width="content")
-        st.button("Measure it here", f"here {lesson.name}", on_click=session.remember, args=(HERE, (lesson.name, model)),
-                  icon=":material/timer:")  # fmt: skip
+        st.caption(
+            "This one takes a while, so here is what was measured when the program was made. ",
+            width="content",
+        )
+        st.button(
+            "Measure it here",
+            f"here {lesson.name}",
+            on_click=session.remember,
+            args=(HERE, (lesson.name, model)),
+            icon=":material/timer:",
+        )
     draw(lesson, before)
 
 
@@ -101,7 +128,11 @@ def _draw_running(lesson: Lesson, model: str, draw: Callable[[Lesson, Evidence],
     else:
         progress = state.progress
         share = progress.done / progress.total if progress and progress.total else 0.0
-        label = f"{progress.done} of {progress.total} {progress.label}" if progress and state.running else "waiting for its turn"
+        label = (
+            f"{progress.done} of {progress.total} {progress.label}"
+            if progress and state.running
+            else "waiting for its turn"
+        )
         layout.draw_share(share, f"Measuring on {model}: {label}")
 
 
@@ -124,7 +155,9 @@ def _draw_score(lesson: Lesson, evidence: Evidence, finding: Finding | None) -> 
 def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding | None) -> None:
     experiment, guess = lesson.experiment, learner.current().guesses.get(lesson.name)
     if view == "curve":
-        drawn = lesson_curve(experiment, evidence, guess if isinstance(guess, dict) else None, lesson.published)
+        drawn = lesson_curve(
+            experiment, evidence, guess if isinstance(guess, dict) else None, lesson.published
+        )
     elif view == "sizes":
         drawn = lesson_sizes(experiment, evidence)
     elif view == "times":
@@ -134,7 +167,9 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
     elif view == "spread":
         drawn = lesson_spread(experiment, evidence)
     elif view == "matrices":
-        layer, shown = pictures.matrices(*lesson_results.opened(evidence.model), experiment, experiment.points[0])
+        layer, shown = pictures.matrices(
+            *lesson_results.opened(evidence.model), experiment, experiment.points[0]
+        )
         drawn = lesson_matrices(shown, layer)
     else:
         drawn = lesson_costs(experiment, evidence, (experiment.timed_at or experiment.points)[0])
@@ -150,7 +185,8 @@ def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     trained = chance if any(arm.training for arm in lesson.experiment.arms) else ""
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (
-        f"Measured on {wording.networks(lesson, evidence)}: {evidence.samples:,} pictures of the tuning split. "
+        f"Measured on {wording.networks(lesson, evidence)}: {evidence.samples:,} pictures of the tuning "
+        "split. "
         f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {threads} "
         f"thread{'s' * (threads != 1)}, torch {where['torch']}.{clock} Bars on accuracies cover 95 %"
         f"{', those on times 8 of 10 rounds' if evidence.times else ''}.{trained}"

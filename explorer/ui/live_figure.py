@@ -1,4 +1,6 @@
-"""Figures that follow a job and are redrawn in place: their node, their zoom and what is under the pointer stay."""
+"""Figures that follow a job and are redrawn in place: their node, their zoom and what is under the pointer
+stay.
+"""
 
 from collections.abc import Hashable
 from typing import Any

@@ -1,4 +1,6 @@
-"""What is kept in memory and on disk, in the sidebar, with buttons to free it; for the machine's owner, not for a class."""
+"""What is kept in memory and on disk, in the sidebar, with buttons to free it; for the machine's owner, not
+for a class.
+"""
 
 from collections.abc import Sequence
 
@@ -71,11 +73,19 @@ def _disk() -> None:
     for kind in chosen:
         st.caption(layout.plain(f"{kind}: {disk.KINDS[kind].told}."))
     sure = st.checkbox("Yes, delete them from this machine", key=SURE, disabled=not chosen)
-    delete = lambda: session.attempt(disk.delete, chosen)  # noqa: E731
+
+    def delete():
+        return session.attempt(disk.delete, chosen)
+
     st.button("Delete from disk", "memory delete", on_click=delete, disabled=not (chosen and sure))
     st.caption(NEVER)
 
 
 def _table(rows: Sequence[tuple[str, int, int]]) -> str:
     lines = ["| what | entries | size |", "| --- | ---: | ---: |"]
-    return "\n".join([*lines, *(f"| {layout.plain(name)} | {count:,} | {in_megabytes(size)} |" for name, count, size in rows)])
+    return "\n".join(
+        [
+            *lines,
+            *(f"| {layout.plain(name)} | {count:,} | {in_megabytes(size)} |" for name, count, size in rows),
+        ]
+    )

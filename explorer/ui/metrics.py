@@ -14,17 +14,25 @@ FORMAT_NAMES = {"csr": "as CSR", "bitmask": "as bitmask and values", "deflate": 
 
 
 TRAPS = {
-    "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right after pruning a model "
-    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % interval. "
-    "First order: the change of the loss that the dense model's gradients predict; after training they are near zero, so it is "
+    "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right "
+    "after pruning a model "
+    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % "
+    "interval. "
+    "First order: the change of the loss that the dense model's gradients predict; after training they are "
+    "near zero, so it is "
     "too small for all but gentle cuts.",
-    "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of the parameters, since "
+    "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
+    "the parameters, since "
     "inputs and outputs both shrink. Zeros stay parameters.",
-    "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few runtimes read.",
-    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower them, and fewer MACs "
+    "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
+    "runtimes read.",
+    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower them, "
+    "and fewer MACs "
     "don't promise the same gain in time.",
-    "Latency": "Time of one forward pass, measured on this machine, dense and pruned in turn: the median, and where 8 of 10 runs "
-    "lie. The change is that of runs beside each other. Small models often don't become faster; zeros alone never help.",
+    "Latency": "Time of one forward pass, measured on this machine, dense and pruned in turn: the median, "
+    "and where 8 of 10 runs "
+    "lie. The change is that of runs beside each other. Small models often don't become faster; zeros alone "
+    "never help.",
 }
 
 
@@ -65,7 +73,9 @@ def change(after: float, before: float) -> str | None:
     ('-75.0 %', None)
     """
     share = after / before - 1 if before else 0.0
-    return None if abs(share) < 0.0005 else f"{share * 100:+.1f} %"  # an ASCII minus, by which Streamlit finds the direction
+    return (
+        None if abs(share) < 0.0005 else f"{share * 100:+.1f} %"
+    )  # an ASCII minus, by which Streamlit finds the direction
 
 
 def factor(after: float, before: float, more: str, less: str) -> str:
@@ -90,7 +100,11 @@ def cards(report: Report) -> tuple[Card, ...]:
 
 
 def _card(
-    label: str, value: str = WAITING, change: str | None = None, notes: Iterable[str] = (), colour: Colour = "inverse"
+    label: str,
+    value: str = WAITING,
+    change: str | None = None,
+    notes: Iterable[str] = (),
+    colour: Colour = "inverse",
 ) -> Card:
     return Card(label, value, change, tuple(notes), TRAPS[label], colour)
 
@@ -100,7 +114,10 @@ def _accuracy(report: Report) -> Card:
     if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
         return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
     accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
-    notes = [f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of {report.total_samples:,}"]
+    notes = [
+        f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of "
+        f"{report.total_samples:,}"
+    ]
     if report.recipe.is_empty or report.drop is None:
         told = [f"loss {loss.pruned}"] if loss.pruned else []
         return _card("Accuracy", accuracy, None, [*notes, "this is the dense model", *told], "normal")
@@ -125,7 +142,9 @@ def _params(report: Report) -> Card:
     notes = [factor(now.params, dense.params, "more", "fewer")]
     # zeros that the model came with, such as fresh biases, are no news
     if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
-        notes.append(f"{short(now.nonzero_params)} of them not zero ({change(now.nonzero_params, dense.params)})")
+        notes.append(
+            f"{short(now.nonzero_params)} of them not zero ({change(now.nonzero_params, dense.params)})"
+        )
     return _card("Parameters", short(now.params), change(now.params, dense.params), notes)
 
 
@@ -146,7 +165,9 @@ def _smallest(sizes: Mapping[str, int]) -> list[str]:
 def _macs(dense: Measurement, now: Measurement) -> Card:
     if now.macs is None or dense.macs is None:
         return _card("MACs")
-    return _card("MACs", short(now.macs), change(now.macs, dense.macs), [factor(now.macs, dense.macs, "more", "fewer")])
+    return _card(
+        "MACs", short(now.macs), change(now.macs, dense.macs), [factor(now.macs, dense.macs, "more", "fewer")]
+    )
 
 
 def _latency(report: Report) -> Card:

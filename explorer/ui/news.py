@@ -1,8 +1,9 @@
 """The way by which a page in a browser asks for news: a question that is answered once there are some.
 
-A run of a Streamlit page costs kilobytes and a tenth of a second even if it draws nothing, so looks at a running job don't take
-one. A question names its page by the secret that only this page was given, so no other site can ask. Where the server was
-started without this way (`streamlit run`), the browser notices and lets the page run now and then.
+A run of a Streamlit page costs kilobytes and a tenth of a second even if it draws nothing, so looks at a
+running job don't take one. A question names its page by the secret that only this page was given, so no other
+site can ask. Where the server was started without this way (`streamlit run`), the browser notices and lets
+the page run now and then.
 """
 
 import asyncio
@@ -24,9 +25,15 @@ from . import resources, session
 
 WAY = "/explorer-news"
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
-LOOK_S, LOOK_AGAIN_S = 0.01, 0.2  # pauses between looks for a change, and between looks at what only time changes
-FIRST_S = 0.25  # so long the answer to a move waits for its first number, which would else need a question of its own
-MOVE = "x-explorer-move"  # header: the page has let go of a fader, and waits for a state after so many changes
+LOOK_S, LOOK_AGAIN_S = (
+    0.01,
+    0.2,
+)  # pauses between looks for a change, and between looks at what only time changes
+# so long the answer to a move waits for its first number, which would else need a question of its own
+FIRST_S = 0.25
+MOVE = (
+    "x-explorer-move"  # header: the page has let go of a fader, and waits for a state after so many changes
+)
 LONGEST = 20_000  # bytes of a question
 _pages: dict[str, Any] = {}  # secret of a page -> the context of its last run, in which its session is found
 
@@ -112,7 +119,8 @@ def _stamp(context: Any) -> tuple[int, ...]:
 async def _look(context: Any, known: dict[str, int], moved: int) -> tuple[dict[str, Any], bool | None]:
     """What is new, found in a thread that stands in the session as a run of its page does.
 
-    Returns: the answer; and whether the moves until then have a number (or an error), None where they have not arrived.
+    Returns: the answer; and whether the moves until then have a number (or an error), None where they have
+        not arrived.
     """
     from . import pushed
 
@@ -121,7 +129,9 @@ async def _look(context: Any, known: dict[str, int], moved: int) -> tuple[dict[s
     def work() -> None:
         try:
             with session.still():
-                future.set_result((pushed.answer(known), session.is_answered() if session.stamp()[1] >= moved else None))
+                future.set_result(
+                    (pushed.answer(known), session.is_answered() if session.stamp()[1] >= moved else None)
+                )
         except ExplorerError:  # the page itself says what is wrong
             future.set_result(({"told": {}, "draw": False, "busy": False}, True))
         except BaseException as error:  # handed to the one who waits

@@ -15,7 +15,9 @@ from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, rea
 from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
-_costs = Cache(8, "cost tables")  # subject -> its cost table: no fader changes it, and each draws the console anew
+_costs = Cache(
+    8, "cost tables"
+)  # subject -> its cost table: no fader changes it, and each draws the console anew
 
 
 def draw() -> None:
@@ -35,8 +37,14 @@ def _facet() -> Hashable:
 def shown_banks() -> tuple[Bank, ...]:
     """The banks of the current recipe, with what its cut achieved."""
     report = session.report()
-    return banks(session.profile(), session.recipe(), session.mode(), outcomes=report.parts if report else (),
-                 locks=session.locks(), sensitivity=scanning.sensitivity())  # fmt: skip
+    return banks(
+        session.profile(),
+        session.recipe(),
+        session.mode(),
+        outcomes=report.parts if report else (),
+        locks=session.locks(),
+        sensitivity=scanning.sensitivity(),
+    )
 
 
 def _data() -> ConsoleData:
@@ -71,7 +79,9 @@ def _ways() -> tuple[bool, bool]:
 def _exact(report: Report | None) -> dict[str, int] | None:
     if report is None or report.pruned.params is None or report.pruned.macs is None:
         return None
-    nonzero = report.pruned.nonzero_params if report.recipe.weights else None  # zeros that the model came with are no news
+    nonzero = (
+        report.pruned.nonzero_params if report.recipe.weights else None
+    )  # zeros that the model came with are no news
     return {
         "params": report.pruned.params,
         "macs": report.pruned.macs,

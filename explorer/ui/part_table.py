@@ -1,4 +1,6 @@
-"""The faders as a table: every part in one row, ratios typed, pasted or filled down for many parts at once."""
+"""The faders as a table: every part in one row, ratios typed, pasted or filled down for many parts
+at once.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +19,9 @@ HELP = "Type or paste many ratios at once; drag a cell's corner to fill down."
 COLUMNS = {
     "part": st.column_config.TextColumn("Part", disabled=True),
     "bank": st.column_config.TextColumn("Bank", disabled=True, width=90),
-    "removed": st.column_config.NumberColumn("Removed, %", min_value=0.0, max_value=99.99, step=0.01, width=100),
+    "removed": st.column_config.NumberColumn(
+        "Removed, %", min_value=0.0, max_value=99.99, step=0.01, width=100
+    ),
     "units": st.column_config.NumberColumn("Units", format="localized", disabled=True, width=80),
     "params": st.column_config.NumberColumn("Parameters", format="localized", disabled=True, width=100),
     "note": st.column_config.TextColumn("Note", disabled=True, width="large"),
@@ -34,17 +38,27 @@ def _draw() -> None:
     # a table whose values were set from elsewhere is another table, or its old edits would be applied again
     key = f"{KEY} {session.stamp()}"
     st.data_editor(
-        tables.faders(_rows()), key=key, hide_index=True, column_config=COLUMNS, num_rows="fixed",
+        tables.faders(_rows()),
+        key=key,
+        hide_index=True,
+        column_config=COLUMNS,
+        num_rows="fixed",
         on_change=lambda: _edited(key),
-    )  # fmt: skip
+    )
 
 
 def _rows() -> Iterator[dict[str, Any]]:
     for bank in shown_banks():
         for strip in bank.strips:
             note = f"fixed: {strip.frozen}" if strip.frozen else strip.reason or ""
-            yield {"part": strip.id, "bank": bank.title, "removed": strip.ratio * 100, "units": strip.units,
-                   "params": strip.params, "note": note}  # fmt: skip
+            yield {
+                "part": strip.id,
+                "bank": bank.title,
+                "removed": strip.ratio * 100,
+                "units": strip.units,
+                "params": strip.params,
+                "note": note,
+            }
 
 
 def _edited(key: str) -> None:

@@ -34,17 +34,39 @@ class Preset:
 
 PRESETS = (
     Preset("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
-    Preset("Gentle 30 %", "Structured", {"channels": ("uniform", 0.3)},
-           "30 % of the channels of every group: about half of the parameters between two of them."),
-    Preset("Half the channels", "Structured", {"channels": ("uniform", 0.5)},
-           "Half of the channels of every group: about a quarter of the parameters stays."),
-    Preset("90 % sparse", "Unstructured", {"weights": ("global_threshold", 0.9)},
-           "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly change."),
-    Preset("2:4 pattern", "Unstructured", {"weights": ("uniform", 0.5)},
-           "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.", "2:4"),
-    Preset("Both", "Combined", {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
-           "First 30 % of the channels, then 60 % of the weights that are left."),
-)  # fmt: skip
+    Preset(
+        "Gentle 30 %",
+        "Structured",
+        {"channels": ("uniform", 0.3)},
+        "30 % of the channels of every group: about half of the parameters between two of them.",
+    ),
+    Preset(
+        "Half the channels",
+        "Structured",
+        {"channels": ("uniform", 0.5)},
+        "Half of the channels of every group: about a quarter of the parameters stays.",
+    ),
+    Preset(
+        "90 % sparse",
+        "Unstructured",
+        {"weights": ("global_threshold", 0.9)},
+        "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly "
+        "change.",
+    ),
+    Preset(
+        "2:4 pattern",
+        "Unstructured",
+        {"weights": ("uniform", 0.5)},
+        "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
+        "2:4",
+    ),
+    Preset(
+        "Both",
+        "Combined",
+        {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
+        "First 30 % of the channels, then 60 % of the weights that are left.",
+    ),
+)
 
 
 def available(graph: ModelGraph) -> tuple[Preset, ...]:
@@ -70,15 +92,25 @@ class Allotment:
 
 
 def follow(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, preset: Preset, locks: Collection[Lock], device: str = "cpu"
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    preset: Preset,
+    locks: Collection[Lock],
+    device: str = "cpu",
 ) -> Recipe:
     """The recipe of a preset; criterion and the like stay, and so do the ratios of locked parts.
 
     Raises:
         ExplorerError: the criterion can't rate what the preset removes.
     """
-    emptied = replace(recipe, pattern=preset.pattern, remove={}, channels=_locked(recipe, "channels", locks),
-                      weights=_locked(recipe, "weights", locks))  # fmt: skip
+    emptied = replace(
+        recipe,
+        pattern=preset.pattern,
+        remove={},
+        channels=_locked(recipe, "channels", locks),
+        weights=_locked(recipe, "weights", locks),
+    )
     for bank, (allocator, target) in preset.targets.items():
         emptied = allotted(subject, graph, emptied, bank, Allotment(allocator, target, device=device), locks)
     return emptied
@@ -89,7 +121,12 @@ def _locked(recipe: Recipe, bank: BankName, locks: Collection[Lock]) -> dict[str
 
 
 def allotted(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, bank: BankName, how: Allotment, locks: Collection[Lock]
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    bank: BankName,
+    how: Allotment,
+    locks: Collection[Lock],
 ) -> Recipe:
     """The recipe with the ratios of one bank chosen anew; under an n:m pattern they become on or off.
 
@@ -98,13 +135,23 @@ def allotted(
     """
     locked = frozenset(part for name, part in locks if name == bank)
     chosen = allocate(
-        subject, graph, recipe, how.allocator, how.target, GRANULARITY[bank], locked,
-        params=how.params, losses=how.losses.get(bank), device=how.device,
-    )  # fmt: skip
+        subject,
+        graph,
+        recipe,
+        how.allocator,
+        how.target,
+        GRANULARITY[bank],
+        locked,
+        params=how.params,
+        losses=how.losses.get(bank),
+        device=how.device,
+    )
     return with_pattern(chosen, graph.profile, recipe.pattern) if bank == "weights" else chosen
 
 
-def fill(subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:
+def fill(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]
+) -> Recipe:
     """Every bank of a mode, at one overall target."""
     for bank in MODES[mode]:
         recipe = allotted(subject, graph, recipe, bank, how, locks)

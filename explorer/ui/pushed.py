@@ -1,4 +1,6 @@
-"""Elements of ours that follow a job without a run of the page: what they show travels in the answer to a question for news."""
+"""Elements of ours that follow a job without a run of the page: what they show travels in the answer to a
+question for news.
+"""
 
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -17,7 +19,8 @@ class Told:
         facet: tells cheaply whether that may have changed.
         pause: seconds at least between two values.
         patient: it waits until the hand rests, because to make it costs time that the first number needs.
-        seen: the facet at the last look; value: what was made then; turns: key of the value -> when it changed last.
+        seen: the facet at the last look; value: what was made then; turns: key of the value -> when it
+            changed last.
         at: time.monotonic() of the last change.
     """
 
@@ -100,7 +103,8 @@ def answer(known: Mapping[str, int]) -> dict[str, Any]:
     Args:
         known: element -> the turn of what it shows.
     Returns:
-        told: element -> turn and the parts of the value that changed; draw: something takes a run of the page; busy: ask again.
+        told: element -> turn and the parts of the value that changed; draw: something takes a run of the
+            page; busy: ask again.
     """
     found = dict(watched.watch().told)
     waiting = [name for name, told in found.items() if told.refresh()]

@@ -14,13 +14,22 @@ def draw() -> None:
     """The popover with both; a class shares recipes by their address."""
     if settings.current().classroom:
         return
-    with st.popover("Recipe file", icon=":material/description:", help="Take the recipe with you, or bring one."):
+    with st.popover(
+        "Recipe file", icon=":material/description:", help="Take the recipe with you, or bring one."
+    ):
         text = json.dumps(session.recipe().to_json(), indent=1)
         st.download_button(
-            "Save recipe (JSON)", text, "recipe.json", "application/json", on_click="ignore", icon=":material/download:"
+            "Save recipe (JSON)",
+            text,
+            "recipe.json",
+            "application/json",
+            on_click="ignore",
+            icon=":material/download:",
         )
         st.caption("The address of this page holds the recipe too: copy it to share.")
-        st.file_uploader("Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open))
+        st.file_uploader(
+            "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
+        )
 
 
 def _open() -> None:

@@ -1,4 +1,6 @@
-"""Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what came of it."""
+"""Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what
+came of it.
+"""
 
 import json
 from collections.abc import Callable, Hashable, Iterator
@@ -31,13 +33,23 @@ EMPTY = (
     "This is the dense model, so there is nothing to win back. Remove something on the **Prune** page, "
     "and train here what is left of it."
 )
-NO_DATA = "This model came without training data, so it cannot be trained here; add some with --data when starting."
-BEST_EPOCH = "The best epoch was chosen on these same samples, so a little of it is luck; held-out data would tell how much."
+NO_DATA = (
+    "This model came without training data, so it cannot be trained here; add some with --data when starting."
+)
+BEST_EPOCH = (
+    "The best epoch was chosen on these same samples, so a little of it is luck; held-out data "
+    "would tell how much."
+)
 LOSSES_A_DRAWING = 8  # points of the loss curve between two drawings
 
 
 def _key() -> Hashable:
-    return (session.subject().id, session.recipe().fingerprint, recovery_plan.plan().fingerprint, session.conditions())
+    return (
+        session.subject().id,
+        session.recipe().fingerprint,
+        recovery_plan.plan().fingerprint,
+        session.conditions(),
+    )
 
 
 def draw() -> None:
@@ -58,18 +70,31 @@ def draw() -> None:
     watched("recovery status", _status, LANE, facet=_status_facet, progress=True)
     _draw_figures()
     watched("recovery outcome", _outcome, LANE, recovered_runs.CONTROL, facet=_outcome_facet)
-    watched("recovery kept", lambda: recovered_runs.draw(_shown()), *recovered_runs.LANES, LANE,
-            facet=lambda: recovered_runs.facet(_shown()), progress=True)  # fmt: skip
+    watched(
+        "recovery kept",
+        lambda: recovered_runs.draw(_shown()),
+        *recovered_runs.LANES,
+        LANE,
+        facet=lambda: recovered_runs.facet(_shown()),
+        progress=True,
+    )
     if not session.recipe().is_empty:
         recovery_curve.draw(recovery_plan.plan())
 
 
 def _what() -> str:
     recipe = session.recipe()
-    parts = [(len(recipe.channels), "coupled group"), (len(recipe.weights), "layer"), (len(recipe.remove), "group by hand")]
+    parts = [
+        (len(recipe.channels), "coupled group"),
+        (len(recipe.weights), "layer"),
+        (len(recipe.remove), "group by hand"),
+    ]
     said = [f"{count} {name}{'s' * (count != 1)}" for count, name in parts if count]
-    return (f"What your recipe leaves of {session.subject().name} is trained further: {', '.join(said)} pruned, rated by "
-            f"{recipe.criterion.name}. Trained on the training split, measured on the tuning split.")  # fmt: skip
+    return (
+        f"What your recipe leaves of {session.subject().name} is trained further: {', '.join(said)} pruned, "
+        "rated by "
+        f"{recipe.criterion.name}. Trained on the training split, measured on the tuning split."
+    )
 
 
 def _shown() -> Recovery | None:
@@ -91,18 +116,32 @@ def _cost() -> None:
         if not known.epochs:
             words = "Cost: one pass over 1,024 training samples at most; nothing is trained"
         elif found is not None and found.seconds is not None:
-            words += f"; about {recovery_plan.duration(found.seconds)} on this machine, an estimate from {found.batches} batches"
+            words += (
+                f"; about {recovery_plan.duration(found.seconds)} on this machine, an estimate from "
+                f"{found.batches} batches"
+            )
         st.caption(layout.plain(f"{words}."))
         if state.error and state.key == _key():
             layout.draw_notice(state.error)
         elif state.busy:
             st.caption("Timing a few batches …")
         elif known.epochs and found is None:
-            st.button("Estimate the time", "estimate recovery", on_click=_ask_cost, type="tertiary", icon=":material/timer:")
+            st.button(
+                "Estimate the time",
+                "estimate recovery",
+                on_click=_ask_cost,
+                type="tertiary",
+                icon=":material/timer:",
+            )
 
 
 def _ask_cost() -> None:
-    subject, graph, recipe, conditions = session.subject(), session.graph(), session.recipe(), session.conditions()
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
     plan = recovery_plan.plan()
     session.job(COST_LANE, _key(), lambda: estimate(subject, graph, recipe, plan, conditions))
     hurry()
@@ -116,7 +155,12 @@ def _begin() -> JobState | None:
     asked = session.recalled(ASKED)
     if asked is None or asked != _key():
         return None
-    subject, graph, recipe, conditions = session.subject(), session.graph(), session.recipe(), session.conditions()
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
     plan = recovery_plan.plan()
 
     def run() -> Iterator[Any]:
@@ -177,7 +221,10 @@ def _draw_figures() -> None:
     with st.container(key="below"):  # whose columns wrap where the page is narrow
         left, right = st.columns(2, gap="large")
     with left:
-        facet = lambda: (found := _shown()) and (found.key, len(found.epochs))  # noqa: E731
+
+        def facet():
+            return (found := _shown()) and (found.key, len(found.epochs))
+
         pushed("recovery accuracy", "figure", partial(_live, recovery_accuracy), LANE, facet=facet)
     with right:
         pushed("recovery loss", "figure", partial(_live, recovery_loss), LANE, facet=_loss_facet)
@@ -198,7 +245,12 @@ def _live(figure: Callable[[Recovery], Any]) -> dict[str, Any]:
 
 def _outcome_facet() -> Hashable:
     found = _shown()
-    return found and (found.key, len(found.arms), found.finished, *session.versions([recovered_runs.CONTROL]).values())
+    return found and (
+        found.key,
+        len(found.arms),
+        found.finished,
+        *session.versions([recovered_runs.CONTROL]).values(),
+    )
 
 
 def _outcome() -> None:
@@ -222,7 +274,10 @@ def _sentences(found: Recovery) -> Iterator[str]:
         yield recovered_runs.sentence(arm.name, arm, found)
     if len(found.recovered) > 1:
         over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
-        yield f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to {over.high * 100:.1f})."
+        yield (
+            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
+            f"{over.high * 100:.1f})."
+        )
     if found.plan.patience and found.recovered:
         yield BEST_EPOCH
     yield from found.notes
@@ -233,14 +288,25 @@ def _download(found: Recovery) -> None:
     name = f"{subject.name.split(':')[-1]}-recovered"
     with st.container(horizontal=True):
         st.download_button(
-            "Recovered model", partial(export_recovered, subject, graph, found), f"{name}.zip", "application/zip",
-            key="download recovered", on_click="ignore", icon=":material/download:",
+            "Recovered model",
+            partial(export_recovered, subject, graph, found),
+            f"{name}.zip",
+            "application/zip",
+            key="download recovered",
+            on_click="ignore",
+            icon=":material/download:",
             help="Weights of the first seed, architecture, recipe, and a loader that needs torch alone.",
-        )  # fmt: skip
+        )
         st.download_button(
-            "Report", partial(_report, found), f"{name}.json", "application/json", key="download recovery report",
-            on_click="ignore", icon=":material/download:", help="The plan, every epoch and every arm as JSON.",
-        )  # fmt: skip
+            "Report",
+            partial(_report, found),
+            f"{name}.json",
+            "application/json",
+            key="download recovery report",
+            on_click="ignore",
+            icon=":material/download:",
+            help="The plan, every epoch and every arm as JSON.",
+        )
 
 
 def _report(found: Recovery) -> bytes:

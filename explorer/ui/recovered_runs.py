@@ -1,4 +1,6 @@
-"""What a finished recovery still lacks, drawn from the session: fair controls, trained as long, and a place among the runs."""
+"""What a finished recovery still lacks, drawn from the session: fair controls, trained as long, and a place
+among the runs.
+"""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
@@ -18,7 +20,8 @@ from . import layout, runs, session
 KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)
 FAIR = (
-    "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without them, a gain might come "
+    "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "
+    "them, a gain might come "
     "from more training, from the ratios or from the architecture alone."
 )
 WHERE = "It stands on the **Compare** page, below the run of its recipe."
@@ -64,17 +67,27 @@ def sentence(name: str, arm: Arm, found: Recovery) -> str:
 
 
 def _draw_controls(found: Recovery) -> None:
-    missing = [c for c, other in known_controls(session.subject(), found, session.conditions()) if other is None]
+    missing = [
+        c for c, other in known_controls(session.subject(), found, session.conditions()) if other is None
+    ]
     state = session.lane_state(CONTROL)
     if state.busy and state.key == found.key:
         _draw_progress(state, state.progress.label if state.progress else "Training the controls")
-        st.button("Stop", "stop control", on_click=lambda: session.cancel(CONTROL, found.key), type="tertiary")
+        st.button(
+            "Stop", "stop control", on_click=lambda: session.cancel(CONTROL, found.key), type="tertiary"
+        )
         return
     if not missing:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Train the fair controls", "train control", FAIR, on_click=runs.begin, args=(_train, found),
-                  icon=":material/balance:")  # fmt: skip
+        st.button(
+            "Train the fair controls",
+            "train control",
+            FAIR,
+            on_click=runs.begin,
+            args=(_train, found),
+            icon=":material/balance:",
+        )
         epochs = sum(len(c.plan.seeds) * c.plan.trained_epochs for c in missing)
         st.caption(layout.plain(f"{', '.join(c.name for c in missing)}: {epochs:,} epochs in all."))
     if state.error and state.key == found.key:
@@ -84,7 +97,10 @@ def _draw_controls(found: Recovery) -> None:
 def _draw_progress(state: JobState, words: str) -> None:
     progress = state.progress
     share = progress.done / progress.total if progress and progress.total else 0.0
-    layout.draw_share(share, f"{words}: {progress.done:,} of {progress.total:,}" if progress and progress.total else f"{words} …")
+    layout.draw_share(
+        share,
+        f"{words}: {progress.done:,} of {progress.total:,}" if progress and progress.total else f"{words} …",
+    )
 
 
 def _train(found: Recovery) -> None:
@@ -94,7 +110,11 @@ def _train(found: Recovery) -> None:
     def run() -> Iterator[Any]:
         for control in controls(found.recipe, found.plan):
             for step in recover(subject, graph, control.recipe, control.plan, how):
-                yield replace(step, label=f"{control.name}: {step.label.lower()}") if isinstance(step, Progress) else step
+                yield (
+                    replace(step, label=f"{control.name}: {step.label.lower()}")
+                    if isinstance(step, Progress)
+                    else step
+                )
 
     session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
     session.resume(CONTROL)
@@ -116,8 +136,14 @@ def _draw_keep(found: Recovery) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=runs.POPOVER_WIDTH):
             st.text_input("Note", key="recovered note", placeholder="what you tried, and why", max_chars=200)
-        st.button("Keep the result as a run", "keep recovery", WHERE, on_click=runs.begin, args=(_keep, found),
-                  icon=":material/bookmark_add:")  # fmt: skip
+        st.button(
+            "Keep the result as a run",
+            "keep recovery",
+            WHERE,
+            on_click=runs.begin,
+            args=(_keep, found),
+            icon=":material/bookmark_add:",
+        )
     if own and state.error:
         layout.draw_notice(state.error)
 

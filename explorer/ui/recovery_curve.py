@@ -1,4 +1,6 @@
-"""One-shot, recalibrated and recovered models over strengths, drawn from the session: cost, button, and the growing figure."""
+"""One-shot, recalibrated and recovered models over strengths, drawn from the session: cost, button, and the
+growing figure.
+"""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
@@ -19,7 +21,8 @@ from .watched import watched
 LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
 AXES: dict[Axis, str] = {"nonzero_params": "not zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
-    "The same plan at several strengths of this recipe (every ratio times the strength): where does accuracy break, "
+    "The same plan at several strengths of this recipe (every ratio times the strength): where does accuracy "
+    "break, "
     "and how far does training move that?"
 )
 
@@ -29,7 +32,13 @@ def _points() -> int:
 
 
 def _key(plan: RecoveryPlan) -> Hashable:
-    return (session.subject().id, session.recipe().fingerprint, plan.fingerprint, session.conditions(), _points())
+    return (
+        session.subject().id,
+        session.recipe().fingerprint,
+        plan.fingerprint,
+        session.conditions(),
+        _points(),
+    )
 
 
 def draw(plan: RecoveryPlan) -> None:
@@ -38,7 +47,9 @@ def draw(plan: RecoveryPlan) -> None:
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control("Points", list(STEPS), default=3, key=POINTS, required=True)
-        st.segmented_control("Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True)
+        st.segmented_control(
+            "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
+        )
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
     pushed("recovery curve", "figure", _figure, LANE, facet=_facet)
 
@@ -60,20 +71,34 @@ def _status(plan: RecoveryPlan) -> None:
             share = progress.done / progress.total if progress and progress.total else 0.0
             left = f", about {duration(state.seconds_left)} left" if state.seconds_left else ""
             layout.draw_share(share, f"{progress.label if progress else 'Cutting'}{left}")
-            st.button("Stop", "stop recovery curve", on_click=lambda: session.cancel(LANE, state.key), type="tertiary")
+            st.button(
+                "Stop",
+                "stop recovery curve",
+                on_click=lambda: session.cancel(LANE, state.key),
+                type="tertiary",
+            )
         elif not (state.finished and state.key == key and not state.error):
-            st.button("Draw the curve", "draw recovery curve", on_click=runs.begin, args=(_begin, plan),
-                      icon=":material/show_chart:")  # fmt: skip
+            st.button(
+                "Draw the curve",
+                "draw recovery curve",
+                on_click=runs.begin,
+                args=(_begin, plan),
+                icon=":material/show_chart:",
+            )
             st.caption(_cost(plan))
         else:
-            st.caption("Done: each point is a recovery of its own, measured on the same samples; bars cover 95 %.")
+            st.caption(
+                "Done: each point is a recovery of its own, measured on the same samples; bars cover 95 %."
+            )
     if state.error and state.key == key:
         layout.draw_notice(state.error)
 
 
 def _cost(plan: RecoveryPlan) -> str:
     cost = curve_cost(session.subject(), plan, _points())
-    trained = f"{cost.epochs:,} epochs, {cost.samples:,} samples in all" if cost.epochs else "nothing is trained"
+    trained = (
+        f"{cost.epochs:,} epochs, {cost.samples:,} samples in all" if cost.epochs else "nothing is trained"
+    )
     return f"Cost of {_points()} points: {trained}. Points that were trained before are not trained again."
 
 
@@ -91,7 +116,11 @@ def _begin(plan: RecoveryPlan) -> None:
 
 def _figure() -> dict[str, Any]:
     found = session.lane_state(LANE).value
-    if not isinstance(found, RecoveryCurve) or not found.points or found.points[0].recovery.subject["id"] != session.subject().id:
+    if (
+        not isinstance(found, RecoveryCurve)
+        or not found.points
+        or found.points[0].recovery.subject["id"] != session.subject().id
+    ):
         return {}
     axis: Axis = session.shown(AGAINST) or _usual()
     return in_place(drawn_curve(found, axis), (session.subject().id, axis))

@@ -1,4 +1,6 @@
-"""The form of a recovery plan: the method first, then what it needs; the plan is the truth, and the widgets show it."""
+"""The form of a recovery plan: the method first, then what it needs; the plan is the truth, and the widgets
+show it.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,35 +14,68 @@ from . import session, widgets
 REMEMBERED = "recovery plans"
 SEEDS = (1, 2, 3, 5)
 NAMES = {
-    "finetune": "Fine-tune", "distill": "Distil from the dense model", "iterative": "Iterative: prune, train, repeat",
-    "gradual": "Prune while training anew", "rewind": "Rewind", "regularise": "Penalty first, then prune",
-    "scratch": "From scratch (a control)", "recalibrate": "Recalibrate only",
-}  # fmt: skip
+    "finetune": "Fine-tune",
+    "distill": "Distil from the dense model",
+    "iterative": "Iterative: prune, train, repeat",
+    "gradual": "Prune while training anew",
+    "rewind": "Rewind",
+    "regularise": "Penalty first, then prune",
+    "scratch": "From scratch (a control)",
+    "recalibrate": "Recalibrate only",
+}
 # field -> label, help
 FIELDS: dict[str, tuple[str, str | None]] = {
-    "epochs": ("Epochs", "Passes over the training split, all rounds together. More epochs win back more, and cost more."),
-    "learning_rate": ("Learning rate", "The highest of the schedule. Too high destroys what is left, too low wins back little."),
+    "epochs": (
+        "Epochs",
+        "Passes over the training split, all rounds together. More epochs win back more, and cost more.",
+    ),
+    "learning_rate": (
+        "Learning rate",
+        "The highest of the schedule. Too high destroys what is left, too low wins back little.",
+    ),
     "rounds": ("Rounds", "The ratios grow from round to round; the epochs are shared among them."),
-    "round_schedule": ("How ratios grow", "Cubic removes most in the first round, where there is plenty; linear the same each."),
+    "round_schedule": (
+        "How ratios grow",
+        "Cubic removes most in the first round, where there is plenty; linear the same each.",
+    ),
     "rewind": ("What is set back", "Weights: trains the dense model anew first, which costs as much again."),
     "rewind_epoch": ("Back to epoch", "Of a training that is this many epochs longer than the retraining."),
-    "distillation_weight": ("Share of the teacher", "0 learns from the true classes alone, 1 from the dense model alone."),
-    "temperature": ("Temperature", "Softens the probabilities, so that the student also sees which wrong classes come close."),
-    "penalty": ("Penalty", "L1 makes many weights tiny, group lasso whole channels, L2 all of them a little."),
+    "distillation_weight": (
+        "Share of the teacher",
+        "0 learns from the true classes alone, 1 from the dense model alone.",
+    ),
+    "temperature": (
+        "Temperature",
+        "Softens the probabilities, so that the student also sees which wrong classes come close.",
+    ),
+    "penalty": (
+        "Penalty",
+        "L1 makes many weights tiny, group lasso whole channels, L2 all of them a little.",
+    ),
     "penalty_strength": ("Strength of the penalty", None),
     "penalty_epochs": ("Epochs with the penalty", "Before the cut; the rest of the epochs come after it."),
     "optimiser": ("Optimiser", None),
     "schedule": ("Learning rate over time", None),
     "batch_size": ("Samples a step", None),
     "weight_decay": ("Weight decay", None),
-    "augmentation": ("Augmentation", "Changes that leave the class as it is; the one that the model was trained with, if known."),
-    "patience": ("Stop early after", "Epochs without a better loss on the tuning split; the best epoch is kept. 0: never."),
+    "augmentation": (
+        "Augmentation",
+        "Changes that leave the class as it is; the one that the model was trained with, if known.",
+    ),
+    "patience": (
+        "Stop early after",
+        "Epochs without a better loss on the tuning split; the best epoch is kept. 0: never.",
+    ),
 }
 OWN = {
-    "finetune": (), "distill": ("distillation_weight", "temperature"), "iterative": ("rounds", "round_schedule"),
-    "gradual": ("rounds", "round_schedule"), "rewind": ("rewind", "rewind_epoch"),
-    "regularise": ("penalty", "penalty_strength", "penalty_epochs"), "scratch": (),
-}  # fmt: skip
+    "finetune": (),
+    "distill": ("distillation_weight", "temperature"),
+    "iterative": ("rounds", "round_schedule"),
+    "gradual": ("rounds", "round_schedule"),
+    "rewind": ("rewind", "rewind_epoch"),
+    "regularise": ("penalty", "penalty_strength", "penalty_epochs"),
+    "scratch": (),
+}
 MORE = ("optimiser", "schedule", "batch_size", "weight_decay", "augmentation", "patience")
 
 
@@ -83,8 +118,14 @@ def draw() -> None:
     if now.method == "recalibrate":
         return
     with right:
-        take = lambda count: _keep(replace(plan(), seeds=tuple(range(count))))  # noqa: E731
-        told = "The same training with other chance; the spread says how far one number can be trusted. The first one is kept."
+
+        def take(count):
+            return _keep(replace(plan(), seeds=tuple(range(count))))
+
+        told = (
+            "The same training with other chance; the spread says how far one number can be trusted. The "
+            "first one is kept."
+        )
         counts = sorted({*SEEDS, len(now.seeds)})
         widgets.choose("Seeds", counts, len(now.seeds), take, key="recovery_seeds", help=told)
     _row(("epochs", "learning_rate", *OWN[now.method]), now)

@@ -1,4 +1,6 @@
-"""What all sessions of the process share: subjects, their graphs, and the worker. Bounded, since closed sessions linger."""
+"""What all sessions of the process share: subjects, their graphs, and the worker. Bounded, since closed
+sessions linger.
+"""
 
 import atexit
 import threading
@@ -43,7 +45,8 @@ def _load(name: str) -> Subject:
 
 
 def look_ahead() -> None:
-    """Load the first model and read its graph while the browser still opens: the first page is there some seconds earlier.
+    """Load the first model and read its graph while the browser still opens: the first page is there some
+    seconds earlier.
 
     What goes wrong is told when somebody asks for the model.
     """
@@ -61,7 +64,9 @@ def look_ahead() -> None:
 
 
 def keep_upload(subject: Subject) -> str:
-    """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask for it by."""
+    """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask
+    for it by.
+    """
     name = UPLOADED + subject.id
     _uploads.put(name, subject)
     return name

@@ -1,4 +1,6 @@
-"""What was measured of the current recipe, drawn from the session: cards, progress, requested and achieved."""
+"""What was measured of the current recipe, drawn from the session: cards, progress, requested and
+achieved.
+"""
 
 from collections.abc import Hashable
 from typing import Any
@@ -17,7 +19,8 @@ STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
 STATUS_PAUSE_S = 0.4
 
 EMPTY_TEXT = (
-    "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above answer, "
+    "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
+    "answer, "
     "or start from a **preset**. Nothing is ever changed in the model itself."
 )
 
@@ -51,11 +54,19 @@ def _welcome() -> None:
 
 
 def _cards() -> dict[str, Any]:
-    """What the cards show: the numbers of the recipe, or those of the one before until the first are there."""
+    """What the cards show: the numbers of the recipe, or those of the one before until the first
+    are there.
+    """
     state, generation = session.live(), session.stamp()[1]
     if state.value is None:
-        return {"generation": generation, "words": "Measuring the first samples …" if state.busy else "Not measured yet."}
-    shown = {card.label: {key: value for key, value in vars(card).items() if key != "trap"} for card in cards(state.value)}
+        return {
+            "generation": generation,
+            "words": "Measuring the first samples …" if state.busy else "Not measured yet.",
+        }
+    shown = {
+        card.label: {key: value for key, value in vars(card).items() if key != "trap"}
+        for card in cards(state.value)
+    }
     return {"generation": generation, "older": state.key != session.live_key(), "order": list(shown), **shown}
 
 
@@ -68,7 +79,11 @@ def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
     if session.is_cancelled("live", key):
-        told = f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples." if report else "Stopped."
+        told = (
+            f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
+            if report
+            else "Stopped."
+        )
         return {"kind": "note", "words": told, "action": GO_ON}
     if state.error and state.key == key:
         return {"kind": "error", "words": state.error}
@@ -90,12 +105,18 @@ def _act() -> None:
 
 def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:
     if report is None and progress is not None and progress.total:
-        return progress.done / progress.total, f"{progress.label or 'Rating'}: {progress.done:,} of {progress.total:,}"
+        return (
+            progress.done / progress.total,
+            f"{progress.label or 'Rating'}: {progress.done:,} of {progress.total:,}",
+        )
     if report is None or not report.total_samples:
         return 0.0, "Live: cutting, then the first samples …"
     if report.stage == "final":
         return 1.0, "Accuracy is final; measuring the latency …"
-    return report.pruned.samples / report.total_samples, f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples"
+    return (
+        report.pruned.samples / report.total_samples,
+        f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples",
+    )
 
 
 def near_chance(report: Report, subject: Subject) -> list[str]:
@@ -103,7 +124,10 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
     classes = len(subject.task.class_names) if subject.task else 0
     if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
         return []
-    return [f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning often helps."]
+    return [
+        f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning "
+        "often helps."
+    ]
 
 
 def draw_parts() -> None:

@@ -18,9 +18,13 @@ from .runs import begin, offered
 
 LANE, DENSE = "answers", "dense model"
 SMALLEST_P = 0.001
-WHY = "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts where they differ."
+WHY = (
+    "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts "
+    "where they differ."
+)
 READING = (
-    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the number of pairs "
+    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the "
+    "number of pairs "
     "(Holm): below 0.05, the difference is more than noise."
 )
 TEXT, NUMBER = st.column_config.TextColumn, st.column_config.NumberColumn
@@ -28,10 +32,16 @@ FLIP_COLUMNS = {
     "first": TEXT("First", width=150),
     "second": TEXT("Second", width=150),
     "both_right": NUMBER("Both right", format="localized", width=85),
-    "only_first": NUMBER("Only first", format="localized", width=80, help="Samples that only the first model answers rightly."),
-    "only_second": NUMBER("Only second", format="localized", width=95, help="Samples that only the second answers rightly."),
+    "only_first": NUMBER(
+        "Only first", format="localized", width=80, help="Samples that only the first model answers rightly."
+    ),
+    "only_second": NUMBER(
+        "Only second", format="localized", width=95, help="Samples that only the second answers rightly."
+    ),
     "both_wrong": NUMBER("Both wrong", format="localized", width=90),
-    "agreement": NUMBER("Same answer", format="%.1f %%", width=95, help="Right or wrong, how often both say the same."),
+    "agreement": NUMBER(
+        "Same answer", format="%.1f %%", width=95, help="Right or wrong, how often both say the same."
+    ),
     "change": TEXT("Change", width=150),
     "p_value": TEXT("p", width=60, help="Adjusted for the number of pairs (Holm)."),
 }
@@ -60,24 +70,41 @@ def _answers(chosen: Sequence[Run]) -> None:
         st.caption(WHY)
         if state.error and state.key == _question(chosen):
             layout.draw_notice(state.error)
-        st.button("Compare their answers", "ask", on_click=begin, args=(_ask, chosen), icon=":material/compare_arrows:")
+        st.button(
+            "Compare their answers",
+            "ask",
+            on_click=begin,
+            args=(_ask, chosen),
+            icon=":material/compare_arrows:",
+        )
 
 
 def _draw_progress(progress: Progress | None) -> None:
     if progress is None or not progress.total:
         layout.draw_share(0.0, "Cutting …")
     else:
-        layout.draw_share(progress.done / progress.total, f"{progress.label}: {progress.done:,} of {progress.total:,}")
+        layout.draw_share(
+            progress.done / progress.total, f"{progress.label}: {progress.done:,} of {progress.total:,}"
+        )
 
 
 def _ask(chosen: Sequence[Run]) -> None:
     homes = {run.name: offered(run) for run in chosen}
     first = homes[chosen[0].name]
-    asked = [Candidate(called(run), resources.load_subject(home), resources.load_graph(home), run.report.recipe,
-                       run.recovery.recovery if run.recovery else None)
-             for run, home in ((run, homes[run.name]) for run in chosen)]  # fmt: skip
+    asked = [
+        Candidate(
+            called(run),
+            resources.load_subject(home),
+            resources.load_graph(home),
+            run.report.recipe,
+            run.recovery.recovery if run.recovery else None,
+        )
+        for run, home in ((run, homes[run.name]) for run in chosen)
+    ]
     if len(set(homes.values())) == 1:
-        asked.insert(0, Candidate(DENSE, resources.load_subject(first), resources.load_graph(first), Recipe()))
+        asked.insert(
+            0, Candidate(DENSE, resources.load_subject(first), resources.load_graph(first), Recipe())
+        )
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)
     session.job(LANE, _question(chosen), lambda: ask(asked, how))

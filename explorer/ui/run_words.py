@@ -16,7 +16,9 @@ NOT_MEASURED = "not measured"
 
 
 def called(run: Run) -> str:
-    """A name that fits beside a dot: a few letters that tell runs apart, and the note, or what the recipe does."""
+    """A name that fits beside a dot: a few letters that tell runs apart, and the note, or what the recipe
+    does.
+    """
     words = " ".join(run.note.split()) or told(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
 
@@ -61,7 +63,11 @@ def accuracy(report: Report, which: str = "pruned") -> str:
 
 def accuracy_of(measured: Measurement, total: int) -> str:
     """An accuracy with its range and samples, of so many."""
-    return NOT_MEASURED if measured.correct is None else format_accuracy(measured.correct, measured.samples, total)
+    return (
+        NOT_MEASURED
+        if measured.correct is None
+        else format_accuracy(measured.correct, measured.samples, total)
+    )
 
 
 def facts(run: Run) -> dict[str, str]:
@@ -71,15 +77,26 @@ def facts(run: Run) -> dict[str, str]:
     change, _, verdict = format_drop(report.drop).partition("), ") if report.drop else (NOT_MEASURED, "", "")
     sizes, before = now.size_bytes or {}, dense.size_bytes or {}
     return {
-        "Model": str(report.subject.get("name")), "Data": _data(report), "Recipe": summary(recipe),
+        "Model": str(report.subject.get("name")),
+        "Data": _data(report),
+        "Recipe": summary(recipe),
         **_after(run),
-        "Accuracy": accuracy(report), "Dense accuracy": accuracy(report, "baseline"),
-        "Change": f"{change})" if report.drop else NOT_MEASURED, "Verdict": verdict,
-        "Loss": _loss(report), "Parameters": _left(now.params, dense.params), "Not zero": _left(now.nonzero_params, dense.params),
-        "MACs": _left(now.macs, dense.macs), "File": _left(sizes.get("dense"), before.get("dense"), "B"),
-        "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"), "Latency": _latency(report),
-        "Measured with": _where(report), "Made": when(run), "Tags": ", ".join(run.tags), "Note": run.note,
-    }  # fmt: skip
+        "Accuracy": accuracy(report),
+        "Dense accuracy": accuracy(report, "baseline"),
+        "Change": f"{change})" if report.drop else NOT_MEASURED,
+        "Verdict": verdict,
+        "Loss": _loss(report),
+        "Parameters": _left(now.params, dense.params),
+        "Not zero": _left(now.nonzero_params, dense.params),
+        "MACs": _left(now.macs, dense.macs),
+        "File": _left(sizes.get("dense"), before.get("dense"), "B"),
+        "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"),
+        "Latency": _latency(report),
+        "Measured with": _where(report),
+        "Made": when(run),
+        "Tags": ", ".join(run.tags),
+        "Note": run.note,
+    }
 
 
 def _after(run: Run) -> dict[str, str]:
@@ -88,15 +105,22 @@ def _after(run: Run) -> dict[str, str]:
     if kept is None:
         return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
     found, total = kept.recovery, kept.recovery.total_samples
-    said = lambda arm: accuracy_of(arm.measurement, total) if arm else NOT_MEASURED  # noqa: E731
+
+    def said(arm):
+        return accuracy_of(arm.measurement, total) if arm else NOT_MEASURED
+
     return {
-        "After the cut": f"{kept}, seed {found.plan.seeds[0]}", "One-shot": said(found.one_shot),
-        "Recalibrated": said(found.recalibrated), "Dense, as much training": said(kept.dense),
-    }  # fmt: skip
+        "After the cut": f"{kept}, seed {found.plan.seeds[0]}",
+        "One-shot": said(found.one_shot),
+        "Recalibrated": said(found.recalibrated),
+        "Dense, as much training": said(kept.dense),
+    }
 
 
 def _loss(report: Report) -> str:
-    """Measured, against the dense model's, and what gradients had predicted of the change; of a recovered model of its cut."""
+    """Measured, against the dense model's, and what gradients had predicted of the change; of a recovered
+    model of its cut.
+    """
     loss = loss_words(report)
     if not loss.pruned:
         return NOT_MEASURED
@@ -106,7 +130,9 @@ def _loss(report: Report) -> str:
 
 def _where(report: Report) -> str:
     where = report.environment
-    return f"{where.get('device_name', where.get('device', 'unknown'))}, torch {where.get('torch', 'unknown')}"
+    return (
+        f"{where.get('device_name', where.get('device', 'unknown'))}, torch {where.get('torch', 'unknown')}"
+    )
 
 
 def _data(report: Report) -> str:
@@ -125,5 +151,9 @@ def _latency(report: Report) -> str:
     now: Mapping[str, float] | None = report.pruned.latency_ms
     if not now:
         return NOT_MEASURED
-    ratio = ", {ratio:.2f} × as fast ({low:.2f} to {high:.2f})".format(**report.speed_up) if report.speed_up else ""
+    ratio = (
+        ", {ratio:.2f} × as fast ({low:.2f} to {high:.2f})".format(**report.speed_up)
+        if report.speed_up
+        else ""
+    )
     return f"{now['median']:.2f} ms ({now['p10']:.2f} to {now['p90']:.2f}){ratio}"

@@ -25,8 +25,10 @@ LANE, TAG = "held_out", "held-out"
 POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (
-    "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, check on data that "
-    "no decision was made on. Looking often would make it tuning data too, so each look is counted and judged more strictly."
+    "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, "
+    "check on data that "
+    "no decision was made on. Looking often would make it tuning data too, so each look is counted and "
+    "judged more strictly."
 )
 
 
@@ -43,7 +45,10 @@ def draw_keep() -> None:
     if settings.current().classroom:
         return
     told = "Keep recipe and numbers on this machine's disk, to compare them with others on the Compare page."
-    with st.popover("Keep this run", icon=":material/bookmark_add:", help=told), st.container(width=POPOVER_WIDTH):
+    with (
+        st.popover("Keep this run", icon=":material/bookmark_add:", help=told),
+        st.container(width=POPOVER_WIDTH),
+    ):
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
         st.text_input("Tags", key="keep tags", placeholder="separated by commas")
         st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
@@ -92,16 +97,22 @@ def offered(run: Run) -> str:
             return name
     if session.subject().id == about["id"]:
         return session.model_name()
-    raise ExplorerError(f"This server was started without {str(about.get('name'))[:80]!r}, or with other weights of it.")
+    raise ExplorerError(
+        f"This server was started without {str(about.get('name'))[:80]!r}, or with other weights of it."
+    )
 
 
 # --------------------------------------------------------------------------- held-out data
 
 
 def draw_held_out() -> None:
-    """The check on data that no decision was made on: why, how often it was opened, the button, the result."""
+    """The check on data that no decision was made on: why, how often it was opened, the button, the
+    result.
+    """
     if settings.current().classroom:
-        st.caption("The held-out data stay closed in a class: thirty looks at them would leave nothing held out.")
+        st.caption(
+            "The held-out data stay closed in a class: thirty looks at them would leave nothing held out."
+        )
         return
     watched.watched("held out", _held_out, LANE, facet=_facet, progress=True)
 
@@ -138,8 +149,14 @@ def _offer(subject: Subject, busy: bool) -> None:
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
     if times >= STRICT_OPENINGS:
         counted += " After so many openings it can no longer be called held out."
-    st.button("Check on held-out data", "check held out", on_click=lambda: begin(_check), disabled=busy,
-              icon=":material/lock_open:", help="Opens the held-out split once, and counts it.")  # fmt: skip
+    st.button(
+        "Check on held-out data",
+        "check held out",
+        on_click=lambda: begin(_check),
+        disabled=busy,
+        icon=":material/lock_open:",
+        help="Opens the held-out split once, and counts it.",
+    )
     st.caption(counted)
 
 
@@ -152,13 +169,19 @@ def _progress(state: JobState) -> str:
 
 def _result(report: Report) -> None:
     change = format_drop(report.drop) if report.drop else ""
-    lines = [f"**Held-out accuracy {layout.plain(accuracy(report))}**", f"dense {accuracy(report, 'baseline')}", change]
+    lines = [
+        f"**Held-out accuracy {layout.plain(accuracy(report))}**",
+        f"dense {accuracy(report, 'baseline')}",
+        change,
+    ]
     st.markdown("  \n".join(line for line in lines if line))
     st.caption(layout.plain(" ".join(note for note in report.notes if note.startswith("Held-out"))))
 
 
 def _known() -> Report | None:
-    """What was counted for this recipe before: the same numbers would come out, so the data is not opened again."""
+    """What was counted for this recipe before: the same numbers would come out, so the data is not opened
+    again.
+    """
     subject, device = session.subject(), session.conditions().device
     split = subject.task.split("held_out") if subject.task else None
     samples, where = len(split) if split else 0, environment(device) | {"dtype": session.conditions().dtype}
@@ -180,9 +203,15 @@ def begin(action: Callable[..., None], *args: Any) -> None:
 
 
 def check(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, kept: Store, parent: str | None = None
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions,
+    kept: Store,
+    parent: str | None = None,
 ) -> Iterator[Any]:
-    """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else can fail.
+    """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else
+    can fail.
 
     Raises:
         ExplorerError: the recipe does not fit, there is no such data, or the opening cannot be recorded.
@@ -195,5 +224,3 @@ def check(
         if told.stage == "final":
             kept.put(told, tags=[TAG], parent=parent, masks=masks)
         yield told
-
-

@@ -1,4 +1,6 @@
-"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed allocators."""
+"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed
+allocators.
+"""
 
 from collections.abc import Hashable
 
@@ -19,7 +21,8 @@ from .presets import GRANULARITY
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
-    "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green ones are not. "
+    "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green ones "
+    "are not. "
     "Costs of single parts don't add up; the measured accuracy above is what counts."
 )
 
@@ -34,7 +37,9 @@ def _key(bank: BankName) -> Hashable:
 
 
 def _found(bank: BankName) -> Scan | None:
-    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the sample model."""
+    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the
+    sample model.
+    """
     key, looked = _key(bank), session.recalled(LOOKED, frozenset())
     if key not in looked:
         session.remember(LOOKED, looked | {key})
@@ -72,7 +77,11 @@ def sensitivity() -> dict[BankName, Sensitivity]:
 
 def losses() -> dict[BankName, Losses]:
     """Bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
-    return {bank: known.losses() for bank in MODES["Combined"] if (known := _found(bank)) is not None and known.finished}
+    return {
+        bank: known.losses()
+        for bank in MODES["Combined"]
+        if (known := _found(bank)) is not None and known.finished
+    }
 
 
 def _run(bank: BankName) -> JobState:
@@ -96,7 +105,11 @@ def _stop(bank: BankName) -> None:
 
 def known() -> Hashable:
     """What colours the faders: changes whenever a scan has found more."""
-    return tuple((bank, len(found.points), found.finished) for bank in MODES["Combined"] if (found := _found(bank)) is not None)
+    return tuple(
+        (bank, len(found.points), found.finished)
+        for bank in MODES["Combined"]
+        if (found := _found(bank)) is not None
+    )
 
 
 def draw() -> None:
@@ -106,7 +119,9 @@ def draw() -> None:
     asked = _asked()
     if asked is not None:
         _run(asked)
-    watched.watched("scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True)
+    watched.watched(
+        "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
+    )
 
 
 def _asked() -> BankName | None:

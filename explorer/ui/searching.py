@@ -1,4 +1,6 @@
-"""A search over the ratios of all parts, drawn from the session: its plan, the trials with their front, the winner's check."""
+"""A search over the ratios of all parts, drawn from the session: its plan, the trials with their front, the
+winner's check.
+"""
 
 import importlib.util
 from collections.abc import Hashable
@@ -21,12 +23,20 @@ LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
 COST_WORDS: dict[Cost, str] = {"params": "parameters that are not zero", "macs": "MACs"}
 WHAT = (
-    "An optimiser sets the faders of all parts at once, measures, and learns from what it saw; it begins with what the "
-    "allocators propose. Locks and hand-set ratios of this bank are not looked at. Each trial is a run like any other, tagged "
+    "An optimiser sets the faders of all parts at once, measures, and learns from what it saw; it begins "
+    "with what the "
+    "allocators propose. Locks and hand-set ratios of this bank are not looked at. Each trial is a run like "
+    "any other, tagged "
     "*search* on the **Compare** page, so a search that was stopped goes on where it was."
 )
-MISSING = "The optimiser is not installed. Install it with `pip install 'pruning-explorer[search]'`, then start anew."
-LUCK = "The best of many trials was lucky too. So the winner is measured once more, on data that no trial has seen."
+MISSING = (
+    "The optimiser is not installed. Install it with `pip install 'pruning-explorer[search]'`, then "
+    "start anew."
+)
+LUCK = (
+    "The best of many trials was lucky too. So the winner is measured once more, on data that no trial "
+    "has seen."
+)
 PLAIN = {"displayModeBar": False}
 
 
@@ -44,7 +54,9 @@ def _cost() -> Cost:
 
 
 def _plan() -> SearchPlan:
-    return SearchPlan(int(session.shown(TRIALS, 50)), _cost(), GRANULARITY[_bank()], session.shown(POINTS, 1.0) / 100)
+    return SearchPlan(
+        int(session.shown(TRIALS, 50)), _cost(), GRANULARITY[_bank()], session.shown(POINTS, 1.0) / 100
+    )
 
 
 def _question() -> Hashable:
@@ -86,12 +98,27 @@ def _draw_plan() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if len(banks) > 1:
             st.selectbox("What goes", banks, key=BANK, width=130)
-        st.number_input("Trials in all", 5, 2000, key=session.start_from(TRIALS, 50), step=10, width=140,
-                        help="Earlier trials of the same question count; each is measured like a move of a fader.")  # fmt: skip
+        st.number_input(
+            "Trials in all",
+            5,
+            2000,
+            key=session.start_from(TRIALS, 50),
+            step=10,
+            width=140,
+            help="Earlier trials of the same question count; each is measured like a move of a fader.",
+        )
         if _bank() == "channels":
             st.selectbox("What is to fall", COSTS, key=COST, format_func=COST_WORDS.__getitem__, width=250)
-        st.number_input("Winner may lose (points)", 0.0, 50.0, key=session.start_from(POINTS, 1.0), step=0.5, format="%g",
-                        width=190, help="The winner is the cheapest trial that loses no more accuracy than this.")  # fmt: skip
+        st.number_input(
+            "Winner may lose (points)",
+            0.0,
+            50.0,
+            key=session.start_from(POINTS, 1.0),
+            step=0.5,
+            format="%g",
+            width=190,
+            help="The winner is the cheapest trial that loses no more accuracy than this.",
+        )
 
 
 def _facet() -> Hashable:
@@ -101,8 +128,12 @@ def _facet() -> Hashable:
 
 def _start() -> None:
     subject, graph, recipe, plan, how = (
-        session.subject(), session.graph(), session.recipe(), _plan(), session.conditions(),
-    )  # fmt: skip
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _plan(),
+        session.conditions(),
+    )
     session.resume(LANE)
     session.job(LANE, _key(), lambda: search(subject, graph, recipe, plan, how))
 
@@ -116,7 +147,9 @@ def _draw() -> None:
             st.button("Stop", "stop search", on_click=session.cancel, args=(LANE, state.key), type="tertiary")
         elif found is None or len(found.trials) < found.plan.trials:
             word = "Search" if found is None else "Go on"
-            st.button(word, "start search", on_click=runs.begin, args=(_start,), icon=":material/travel_explore:")
+            st.button(
+                word, "start search", on_click=runs.begin, args=(_start,), icon=":material/travel_explore:"
+            )
     if own and state.error:
         layout.draw_notice(state.error)
     for told in found.notes if found else ():
@@ -128,9 +161,15 @@ def _draw() -> None:
 def _share(found: Search | None) -> tuple[float, str]:
     state = session.lane_state(LANE)
     done, total = (state.progress.done, state.progress.total) if state.progress else (0, 1)
-    left = f", about {state.seconds_left / 60:.0f} minutes left" if state.seconds_left and state.seconds_left > 90 else ""
+    left = (
+        f", about {state.seconds_left / 60:.0f} minutes left"
+        if state.seconds_left and state.seconds_left > 90
+        else ""
+    )
     front = f", {len(found.front)} on the front" if found else ""
-    return done / max(1, total), f"{done:,} of {total:,} trials{front}{left}" if state.progress else "Waiting for its turn …"
+    return done / max(
+        1, total
+    ), f"{done:,} of {total:,} trials{front}{left}" if state.progress else "Waiting for its turn …"
 
 
 # --------------------------------------------------------------------------- what came of it
@@ -142,17 +181,37 @@ def _draw_found(found: Search) -> None:
         seen, listed = st.columns(2, gap="large")
     with seen:
         key = f"search front {len(found.trials)}"
-        st.plotly_chart(search_front(found, chosen.number), width="stretch", key=key, config=PLAIN, selection_mode="points",
-                        on_select=lambda: _click(session.shown(key)))  # fmt: skip
-        st.caption("Bars cover 95 %. Click a trial to choose it. Grey crosses: another trial costs no more and is as accurate.")
+        st.plotly_chart(
+            search_front(found, chosen.number),
+            width="stretch",
+            key=key,
+            config=PLAIN,
+            selection_mode="points",
+            on_select=lambda: _click(session.shown(key)),
+        )
+        st.caption(
+            "Bars cover 95 %. Click a trial to choose it. Grey crosses: another trial costs no more and is "
+            "as accurate."
+        )
     with listed:
         names = {trial.number: _called(trial) for trial in _offered(found, chosen)}
-        st.selectbox("Trial", list(names), format_func=names.__getitem__, key=session.show("search trial", chosen.number),
-                     on_change=lambda: session.remember(CHOSEN, session.picked("search trial")))  # fmt: skip
+        st.selectbox(
+            "Trial",
+            list(names),
+            format_func=names.__getitem__,
+            key=session.show("search trial", chosen.number),
+            on_change=lambda: session.remember(CHOSEN, session.picked("search trial")),
+        )
         for line in _lines(chosen):
             st.caption(layout.plain(line))
-        st.button("Set the faders like this trial", "take trial", "One step that can be undone.", _take, (chosen,),
-                  icon=":material/equalizer:")  # fmt: skip
+        st.button(
+            "Set the faders like this trial",
+            "take trial",
+            "One step that can be undone.",
+            _take,
+            (chosen,),
+            icon=":material/equalizer:",
+        )
 
 
 def _chosen(found: Search) -> Trial:
@@ -173,20 +232,26 @@ def _called(trial: Trial) -> str:
     >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
     'trial 7: 42.0 % left, 90.0 % right, by optimiser'
     """
-    return f"trial {trial.number}: {100 * trial.cost:.1f} % left, {100 * trial.accuracy:.1f} % right, by {trial.origin}"
+    return (
+        f"trial {trial.number}: {100 * trial.cost:.1f} % left, {100 * trial.accuracy:.1f} % right, by "
+        f"{trial.origin}"
+    )
 
 
 def _lines(trial: Trial) -> list[str]:
     measured = format_accuracy(trial.correct, trial.samples, trial.total)
-    return [f"Accuracy on the tuning split: {measured}.", f"Against the dense model: {format_drop(trial.drop)}.",
-            f"{100 * trial.cost:.1f} % of the {COST_WORDS[_cost()]} left. Proposed by: {trial.origin}."]  # fmt: skip
+    return [
+        f"Accuracy on the tuning split: {measured}.",
+        f"Against the dense model: {format_drop(trial.drop)}.",
+        f"{100 * trial.cost:.1f} % of the {COST_WORDS[_cost()]} left. Proposed by: {trial.origin}.",
+    ]
 
 
 def clicked(event: Any) -> int | None:
     """Number of the trial that was clicked in the figure.
 
-    >>> clicked({"selection": {"points": [{"customdata": [3, "optimiser"]}]}}), clicked({"selection": {"points": []}})
-    (3, None)
+    >>> [clicked({"selection": {"points": points}}) for points in ([{"customdata": [3, "optimiser"]}], [])]
+    [3, None]
     """
     points = event["selection"]["points"] if event and "selection" in event else []
     given = next((point["customdata"] for point in points if "customdata" in point), None)
@@ -227,7 +292,9 @@ def _draw_winner() -> None:
     winner = found.winner
     if winner is None:
         points = f"{100 * found.plan.largest_drop:.3g} points"
-        st.caption(f"No trial loses at most {points}, so there is no winner yet; allow more, or run more trials.")
+        st.caption(
+            f"No trial loses at most {points}, so there is no winner yet; allow more, or run more trials."
+        )
         return
     st.markdown("**The winner, on data that no trial has seen**")
     if not has_held_out(session.subject()):
@@ -242,8 +309,14 @@ def _draw_winner() -> None:
         st.caption("Counting on held-out data …")
     else:
         st.caption(LUCK)
-        st.button("Check the winner", "check winner", on_click=runs.begin, args=(_check,), icon=":material/lock_open:",
-                  help="Opens the held-out split once, and counts it.")  # fmt: skip
+        st.button(
+            "Check the winner",
+            "check winner",
+            on_click=runs.begin,
+            args=(_check,),
+            icon=":material/lock_open:",
+            help="Opens the held-out split once, and counts it.",
+        )
 
 
 def _draw_both(winner: Trial, report: Report) -> None:
@@ -251,7 +324,10 @@ def _draw_both(winner: Trial, report: Report) -> None:
     measured, so_far = report.pruned, "" if report.stage == "final" else " so far"
     after = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
     before = format_accuracy(winner.correct, winner.samples, winner.total)
-    rows = {"Tuning split, by which it was chosen": f"{before}; {format_drop(winner.drop)}",
-            f"Held-out data, measured once{so_far}": f"{after}; {format_drop(report.drop) if report.drop else ''}"}  # fmt: skip
+    change = format_drop(report.drop) if report.drop else ""
+    rows = {
+        "Tuning split, by which it was chosen": f"{before}; {format_drop(winner.drop)}",
+        f"Held-out data, measured once{so_far}": f"{after}; {change}",
+    }
     st.table({layout.plain(name): layout.plain(value) for name, value in rows.items()}, border="horizontal")
     st.caption(layout.plain(" ".join(note for note in report.notes if note.startswith("Held-out"))))

@@ -1,4 +1,6 @@
-"""What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the session."""
+"""What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the
+session.
+"""
 
 from collections.abc import Hashable, Sequence
 
@@ -13,10 +15,14 @@ from ..sensitivity.values import Scan
 from ..values import Recipe, Report
 from . import layout, scanning, session, settings, watched
 
-EMPTY = "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a while, and is kept."
+EMPTY = (
+    "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "
+    "while, and is kept."
+)
 
 BRACKETS = (
-    "Numbers in brackets may be chance: with so many points some would look real by luck alone, so all points of a scan are "
+    "Numbers in brackets may be chance: with so many points some would look real by luck alone, so all "
+    "points of a scan are "
     "judged as one family (Holm's correction)."
 )
 PERCENT = ("achieved", "drop", "drop_low", "drop_high", "exact_low", "exact_high")
@@ -26,7 +32,12 @@ def draw() -> None:
     """The figure in a fold, since the faders show its short form already."""
     if session.subject().task is None:
         return
-    fold = st.expander("Sensitivity of every part", icon=":material/network_check:", key="sensitivity fold", on_change="rerun")
+    fold = st.expander(
+        "Sensitivity of every part",
+        icon=":material/network_check:",
+        key="sensitivity fold",
+        on_change="rerun",
+    )
     if fold.open:  # the figure is heavy, and most visits do without
         with fold:
             watched.watched("sensitivities", _draw, "scan", facet=_facet)
@@ -40,7 +51,9 @@ def _facet() -> Hashable:
 
 def _tenths(scan: Scan) -> tuple[int, int]:
     """How many points are there, and how many are finished."""
-    return 10 * len(scan.points) // scan.expected, 10 * sum(point.finished for point in scan.points) // scan.expected
+    return 10 * len(scan.points) // scan.expected, 10 * sum(
+        point.finished for point in scan.points
+    ) // scan.expected
 
 
 def _words_facet() -> Hashable:
@@ -56,7 +69,10 @@ def _draw() -> None:
     st.plotly_chart(sensitivity(scans), width="stretch", key="sensitivity", config={"displayModeBar": False})
     first = scans[0]
     words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
-    st.caption(f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer. {BRACKETS}")
+    st.caption(
+        f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer. "
+        f"{BRACKETS}"
+    )
     _draw_table(scans)
 
 
@@ -67,8 +83,16 @@ def _draw_table(scans: Sequence[Scan]) -> None:
     st.dataframe(frame, hide_index=True, column_config=numbers, height=240, key="scan table")
     if settings.current().classroom:
         return
-    st.download_button("Save as CSV", tables.to_csv(frame), "scan.csv", "text/csv", key="csv of scans", on_click="ignore",
-                       type="tertiary", icon=":material/download:")  # fmt: skip
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(frame),
+        "scan.csv",
+        "text/csv",
+        key="csv of scans",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
 
 
 def _draw_words() -> None:
@@ -92,14 +116,24 @@ def _added_up(recipe: Recipe, report: Report | None) -> str | None:
 
 
 def words(found: Additivity) -> str:
-    """
-    >>> words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different"))
-    'One by one, the 2 parts of your recipe would lose 4.0 points; together they lose 30.0: 26.0 more (22.0 to 30.0).'
+    r"""
+    >>> print(words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different")).replace("; ", ";\n"))
+    One by one, the 2 parts of your recipe would lose 4.0 points;
+    together they lose 30.0: 26.0 more (22.0 to 30.0).
     """
     alone, together = 100 * found.expected, 100 * found.measured
     gap, low, high = (100 * value for value in (found.gap, found.low, found.high))
-    said = f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; together they lose {together:.1f}"
+    said = (
+        f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; "
+        f"together they lose {together:.1f}"
+    )
     if found.verdict == "different":
-        far = f"{gap:.1f} more ({low:.1f} to {high:.1f})" if gap > 0 else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f})"
+        far = (
+            f"{gap:.1f} more ({low:.1f} to {high:.1f})"
+            if gap > 0
+            else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f})"
+        )
         return f"{said}: {far}."
-    return f"{said}: that adds up " + ("within a point." if found.verdict == "equivalent" else "as far as one can tell.")
+    return f"{said}: that adds up " + (
+        "within a point." if found.verdict == "equivalent" else "as far as one can tell."
+    )

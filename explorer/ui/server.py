@@ -15,7 +15,9 @@ SCRIPT = Path(__file__).with_name("app.py")
 BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier waits for it
 
 
-def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open_browser: bool = True) -> None:
+def serve(
+    settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open_browser: bool = True
+) -> None:
     """Serve the page until it is interrupted.
 
     Args:
@@ -29,10 +31,13 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open
         opener.daemon = True
         opener.start()
     threading.Thread(target=resources.look_ahead, name="explorer-look-ahead").start()
-    # Streamlit looks for its config.toml beside the program that was started, which for an installed command is bin/
+    # Streamlit looks for its config.toml beside the program that was started, which for an installed command
+    # is bin/
     sys.argv = [str(SCRIPT)]
     # of the options that are set here Streamlit says that they changed, and asks for a restart
-    logging.getLogger("streamlit.config").addFilter(lambda record: "An update to the" not in record.getMessage())
+    logging.getLogger("streamlit.config").addFilter(
+        lambda record: "An update to the" not in record.getMessage()
+    )
     # headless, because otherwise Streamlit covers the page with advertisements of its own
     app = st.App(SCRIPT, routes=[news.route(), *doors.routes()])
     app.run(config={"server.address": host, "server.port": port, "server.headless": True})

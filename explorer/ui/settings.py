@@ -1,4 +1,6 @@
-"""What the operator of the server offers: set once by the command line before the page starts, read by the page."""
+"""What the operator of the server offers: set once by the command line before the page starts, read by the
+page.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -17,7 +17,10 @@ from .take_away import NAMES
 
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
-AGAIN = "Decide and measure it again, and say whether the masks are the same bit for bit. Not for runs on held-out data."
+AGAIN = (
+    "Decide and measure it again, and say whether the masks are the same bit for bit. Not for runs on "
+    "held-out data."
+)
 
 
 def draw(chosen: Sequence[Run]) -> None:
@@ -44,7 +47,9 @@ def _facts(chosen: Sequence[Run]) -> None:
     """One column a run, one row a fact; rows that say the same of all stay, since that is an answer too."""
     columns = {called(run): facts(run) for run in chosen}
     rows = [fact for fact in facts(chosen[0]) if any(found[fact] for found in columns.values())]
-    table = {"": rows} | {layout.plain(name): [layout.plain(found[fact]) for fact in rows] for name, found in columns.items()}
+    table = {"": rows} | {
+        layout.plain(name): [layout.plain(found[fact]) for fact in rows] for name, found in columns.items()
+    }
     st.table(table, border="horizontal", hide_index=True)
 
 
@@ -58,25 +63,48 @@ def _actions(run: Run) -> None:
         with st.container(width=NAME_WIDTH):
             st.markdown(f"**{layout.plain(called(run))}**")
         act("Open", f"open {name}", OPEN, lambda: session.attempt(_open, run), icon=":material/open_in_new:")
-        act("Replay", f"replay {name}", AGAIN, lambda: runs.begin(_replay, run), icon=":material/replay:",
-            disabled=run.report.split == "held_out")  # fmt: skip
+        act(
+            "Replay",
+            f"replay {name}",
+            AGAIN,
+            lambda: runs.begin(_replay, run),
+            icon=":material/replay:",
+            disabled=run.report.split == "held_out",
+        )
         _take(run)
         _edit(run)
         with st.popover("", icon=":material/delete:", help="Delete this run"):
             st.caption("The run goes for good; its recipe and numbers with it.")
-            act("Delete", f"delete {name}", None, lambda: session.attempt(runs.store().delete, name), type="primary")
+            act(
+                "Delete",
+                f"delete {name}",
+                None,
+                lambda: session.attempt(runs.store().delete, name),
+                type="primary",
+            )
 
 
 def _take(run: Run) -> None:
-    """The weights of a recovered model; those of a merely pruned one are made from its recipe, on the Prune page."""
+    """The weights of a recovered model; those of a merely pruned one are made from its recipe, on the Prune
+    page.
+    """
     if run.recovery is None:
         return
     with st.popover("Take away", icon=":material/download:"), st.container(width=runs.POPOVER_WIDTH):
         formats = [name for name in EXPORTERS if name != "recipe_json"]
-        chosen = st.selectbox("Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}")
+        chosen = st.selectbox(
+            "Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}"
+        )
         ending, media = (EXPORTERS[chosen].traits[trait] for trait in ("extension", "media_type"))
-        st.download_button("Write and download", partial(_written, run, chosen), f"recovered-{run.name[:4]}{ending}", media,
-                           key=f"take {run.name}", on_click="ignore", type="primary")  # fmt: skip
+        st.download_button(
+            "Write and download",
+            partial(_written, run, chosen),
+            f"recovered-{run.name[:4]}{ending}",
+            media,
+            key=f"take {run.name}",
+            on_click="ignore",
+            type="primary",
+        )
         st.caption("The weights that the training left, of the first seed.")
 
 
@@ -93,7 +121,12 @@ def _edit(run: Run) -> None:
         tags = session.start_from(f"tags {run.name}", ", ".join(run.tags))
         st.text_area("Note", key=note, max_chars=2000)
         st.text_input("Tags", key=tags, placeholder="separated by commas")
-        st.button("Save", f"save {run.name}", on_click=lambda: session.attempt(_describe, run.name, note, tags), type="primary")
+        st.button(
+            "Save",
+            f"save {run.name}",
+            on_click=lambda: session.attempt(_describe, run.name, note, tags),
+            type="primary",
+        )
 
 
 def _describe(name: str, note: str, tags: str) -> None:
@@ -120,10 +153,16 @@ def _go() -> None:
 
 def _replay(run: Run) -> None:
     name = runs.offered(run)
-    subject, graph, device = resources.load_subject(name), resources.load_graph(name), session.conditions().device
+    subject, graph, device = (
+        resources.load_subject(name),
+        resources.load_graph(name),
+        session.conditions().device,
+    )
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
     session.resume("replay")
-    session.job("replay", (run.name, session.recalled("replays")), lambda: replay(subject, graph, run, device))
+    session.job(
+        "replay", (run.name, session.recalled("replays")), lambda: replay(subject, graph, run, device)
+    )
 
 
 def _replayed(chosen: Sequence[Run]) -> None:
@@ -141,11 +180,18 @@ def _replayed(chosen: Sequence[Run]) -> None:
 
 def said(found: Replay) -> str:
     """What a replay found, in words."""
-    same = {True: "the masks are the same, bit for bit", False: "the masks differ", None: "the run has no record of its masks"}
+    same = {
+        True: "the masks are the same, bit for bit",
+        False: "the masks differ",
+        None: "the run has no record of its masks",
+    }
     masks = same[found.same_masks]
     if found.report is None or found.report.stage != "final":
         return f"{masks}; counting samples …"
     if found.same_count is None:
         return f"{masks}."
     counted = f"{found.report.pruned.correct:,} of {found.report.pruned.samples:,} samples are right"
-    return f"{masks}; {counted}, {'as in the run' if found.same_count else f'not {found.correct_before:,} as in the run'}."
+    return (
+        f"{masks}; {counted}, "
+        f"{'as in the run' if found.same_count else f'not {found.correct_before:,} as in the run'}."
+    )

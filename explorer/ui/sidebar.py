@@ -15,7 +15,9 @@ def draw() -> None:
     """Model, what is known of it, number of samples, device, and what is kept in memory."""
     with st.sidebar:
         names = session.models()
-        widgets.choose("Model", list(names), session.model_name(), session.set_model, key="model", names=names)
+        widgets.choose(
+            "Model", list(names), session.model_name(), session.set_model, key="model", names=names
+        )
         _about()
         if settings.current().classroom is None:
             _upload()
@@ -43,8 +45,12 @@ def _about() -> None:
 
 def _upload() -> None:
     with st.popover("Own weights", icon=":material/upload:", help="Your weights in this architecture."):
-        st.caption("A .safetensors file whose names and shapes are those of this model. It stays on this machine.")
-        st.file_uploader("Weights", ["safetensors"], key="upload", on_change=lambda: session.attempt(_take_upload))
+        st.caption(
+            "A .safetensors file whose names and shapes are those of this model. It stays on this machine."
+        )
+        st.file_uploader(
+            "Weights", ["safetensors"], key="upload", on_change=lambda: session.attempt(_take_upload)
+        )
 
 
 def _take_upload() -> None:
@@ -60,15 +66,24 @@ def _samples() -> None:
         return
     choices: dict[str, int | None] = {f"all {len(split):,} samples": None}
     choices |= {f"first {samples:,}": samples for samples in SAMPLES if samples < len(split)}
-    now = next((words for words, samples in choices.items() if samples == session.conditions().samples), next(iter(choices)))
-    take = lambda words: session.set_conditions(samples=choices[words], device=session.device())  # noqa: E731
+    now = next(
+        (words for words, samples in choices.items() if samples == session.conditions().samples),
+        next(iter(choices)),
+    )
+
+    def take(words):
+        return session.set_conditions(samples=choices[words], device=session.device())
+
     told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
     widgets.choose("Measured on", list(choices), now, take, key="samples", help=told)
 
 
 def _device() -> None:
     found = [device for device in DEVICES if _usable(device)]
-    take = lambda device: session.set_conditions(samples=session.conditions().samples, device=device)  # noqa: E731
+
+    def take(device):
+        return session.set_conditions(samples=session.conditions().samples, device=device)
+
     if len(found) > len(ALWAYS_THERE):
         widgets.choose("Device", found, session.device(), take, key="device")
     else:
@@ -77,10 +92,14 @@ def _device() -> None:
 
 def _dtype() -> None:
     told = (
-        "The number format that models compute in. bfloat16 keeps two to three digits; some processors are faster with it, "
-        "others slower. What it alone does to the accuracy is measured and said. Files, scans and flips stay float32."
+        "The number format that models compute in. bfloat16 keeps two to three digits; some processors are "
+        "faster with it, "
+        "others slower. What it alone does to the accuracy is measured and said. Files, scans and flips stay "
+        "float32."
     )
-    widgets.choose("Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told)
+    widgets.choose(
+        "Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told
+    )
 
 
 def _usable(device: str) -> bool:

@@ -1,4 +1,6 @@
-"""Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session, one set a model."""
+"""Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session,
+one set a model.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -11,7 +13,10 @@ from . import layout, session
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
-HELP_AB = "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B begins as a copy of A."
+HELP_AB = (
+    "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B "
+    "begins as a copy of A."
+)
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,33 @@ def _shelf() -> Shelf:
 
 def draw() -> None:
     """The switch between A and B, and the snapshots."""
-    st.segmented_control("A/B", ["A", "B"], key=session.show("slot", _shelf().slot), on_change=lambda: session.attempt(_switch),
-                         label_visibility="collapsed")  # fmt: skip
-    with st.popover("Snapshots", icon=":material/bookmark:", help=f"Name a recipe to come back to it.\n\nA and B: {HELP_AB}"):
+    st.segmented_control(
+        "A/B",
+        ["A", "B"],
+        key=session.show("slot", _shelf().slot),
+        on_change=lambda: session.attempt(_switch),
+        label_visibility="collapsed",
+    )
+    with st.popover(
+        "Snapshots",
+        icon=":material/bookmark:",
+        help=f"Name a recipe to come back to it.\n\nA and B: {HELP_AB}",
+    ):
         st.text_input("Name", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
         st.button("Save a snapshot", "snapshot save", on_click=lambda: session.attempt(_save), type="primary")
         for index, name in enumerate(_shelf().named):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.button(layout.plain(name), f"snapshot {index}", on_click=lambda n=name: session.attempt(_open, n))
-                st.button("", f"forget {index}", f"Delete {layout.plain(name)}", lambda n=name: session.attempt(_forget, n),
-                          icon=":material/delete:", type="tertiary")  # fmt: skip
+                st.button(
+                    layout.plain(name), f"snapshot {index}", on_click=lambda n=name: session.attempt(_open, n)
+                )
+                st.button(
+                    "",
+                    f"forget {index}",
+                    f"Delete {layout.plain(name)}",
+                    lambda n=name: session.attempt(_forget, n),
+                    icon=":material/delete:",
+                    type="tertiary",
+                )
         if not _shelf().named:
             st.caption("None yet. They last as long as this tab; *Recipe file* and the address last longer.")
 

@@ -1,4 +1,6 @@
-"""Latency against the channels of one group on this device, from the session: begun on request, kept for the faders."""
+"""Latency against the channels of one group on this device, from the session: begun on request, kept for the
+faders.
+"""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -16,14 +18,18 @@ from .console.model import Edit
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"
 SNAPS_HELP = (
-    "A fader that you let go moves on to the closest width that is worth it on this device: the widest of its step. Only groups "
-    "whose staircase was measured snap, since the steps differ from machine to machine; all others stay where you put them."
+    "A fader that you let go moves on to the closest width that is worth it on this device: the widest of "
+    "its step. Only groups "
+    "whose staircase was measured snap, since the steps differ from machine to machine; all others stay "
+    "where you put them."
 )
 KEPT = 24  # staircases, the last ones
 ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn anew
 HELP = (
-    "Builds the model at several widths of this group and times them in turns with the dense model, on this device. Kernels "
-    "work in blocks of channels, so latency falls in steps: between two steps, channels are lost for no time at all."
+    "Builds the model at several widths of this group and times them in turns with the dense model, on this "
+    "device. Kernels "
+    "work in blocks of channels, so latency falls in steps: between two steps, channels are lost for no time "
+    "at all."
 )
 
 
@@ -48,7 +54,9 @@ def measured() -> tuple[str, ...]:
 
 
 def snapped(edit: Edit) -> Edit:
-    """The edit with its channels at fast widths, where the user has asked for that and the group's staircase is known."""
+    """The edit with its channels at fast widths, where the user has asked for that and the group's staircase
+    is known.
+    """
     asked = edit.ratios.get("channels", {})
     if not asked or not session.shown(SNAPS):
         return edit
@@ -115,14 +123,26 @@ def _facet() -> Hashable:
     known = found(group)
     busy = _is_asked(group) and session.lane_state("latency").busy
     drawn = known and known.rounds // ROUNDS_DRAWN
-    return group, busy, drawn, session.recipe().channels.get(group), session.recipe().pattern, session.shown(SNAPS), measured()
+    return (
+        group,
+        busy,
+        drawn,
+        session.recipe().channels.get(group),
+        session.recipe().pattern,
+        session.shown(SNAPS),
+        measured(),
+    )
 
 
 def _draw_snapping() -> None:
     """Which faders snap."""
     if session.shown(SNAPS):
         names = ", ".join(measured())
-        st.caption(layout.plain(f"Snapping: {names}." if names else "No fader snaps yet: measure a group's staircase first."))
+        st.caption(
+            layout.plain(
+                f"Snapping: {names}." if names else "No fader snaps yet: measure a group's staircase first."
+            )
+        )
 
 
 def _draw_found() -> None:
@@ -130,16 +150,33 @@ def _draw_found() -> None:
     group, groups = _group(), list(session.profile().free_groups)
     state = _run(group) if _is_asked(group) else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(LABELS["group"], groups, key=GROUP, help=GLOSSARY["coupled group"], width=260, on_change=watched.refresh)
+        st.selectbox(
+            LABELS["group"],
+            groups,
+            key=GROUP,
+            help=GLOSSARY["coupled group"],
+            width=260,
+            on_change=watched.refresh,
+        )
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")
         elif found(group) is None:
-            st.button("Measure the staircase", "start staircase", HELP, _start, (group,), icon=":material/timer:")
+            st.button(
+                "Measure the staircase", "start staircase", HELP, _start, (group,), icon=":material/timer:"
+            )
     known, chosen = found(group), session.recipe().channels.get(group)
     if known is None:
-        st.caption("Fewer channels are not always faster: latency falls in steps, and they differ from machine to machine.")
+        st.caption(
+            "Fewer channels are not always faster: latency falls in steps, and they differ from machine to "
+            "machine."
+        )
         return
-    st.plotly_chart(latency_staircase(known, chosen), width="stretch", key="staircase chart", config={"displayModeBar": False})
+    st.plotly_chart(
+        latency_staircase(known, chosen),
+        width="stretch",
+        key="staircase chart",
+        config={"displayModeBar": False},
+    )
     _draw_words(known, chosen)
 
 
@@ -162,9 +199,19 @@ def _draw_words(known: Staircase, chosen: float | None) -> None:
     st.markdown(layout.plain(verdict(known, chosen)))
     if chosen and nearest_fast(chosen, known.fast_ratios) != chosen:
         words = f"Snap {layout.plain(known.group)} to its closest fast width"
-        st.button(words, "snap to fast", on_click=_snap, args=(known.group,), type="tertiary", icon=":material/bolt:")
+        st.button(
+            words,
+            "snap to fast",
+            on_click=_snap,
+            args=(known.group,),
+            type="tertiary",
+            icon=":material/bolt:",
+        )
     where = known.environment
-    how = f"Batch {known.batch}, {known.rounds} rounds, all widths in turns. {where['device_name']}, threads: {where['threads']}."
+    how = (
+        f"Batch {known.batch}, {known.rounds} rounds, all widths in turns. {where['device_name']}, "
+        f"threads: {where['threads']}."
+    )
     why = why_not(session.recipe(), session.conditions().device) if session.recipe().weights else None
     st.caption(layout.plain(" ".join([how, *([why] if why else [])])))
 
@@ -179,4 +226,7 @@ def verdict(known: Staircase, chosen: float | None) -> str:
         step = max(known.steps, key=lambda s: s.speed_up.ratio)
         about = f"At its best, with {step.kept} of {known.units} {known.unit}s"
     found = step.speed_up
-    return f"Faster here? {about}: {step.answer}, {found.ratio:.2f} times as fast ({found.low:.2f} to {found.high:.2f})."
+    return (
+        f"Faster here? {about}: {step.answer}, {found.ratio:.2f} times as fast ({found.low:.2f} to "
+        f"{found.high:.2f})."
+    )

@@ -1,4 +1,6 @@
-"""The architecture as a picture, what is tied to what and why, and the proof of the smaller model's wiring."""
+"""The architecture as a picture, what is tied to what and why, and the proof of the smaller model's
+wiring.
+"""
 
 from collections.abc import Hashable
 
@@ -18,19 +20,27 @@ from .watched import hurry, watched
 LANE, ASKED = "check", "audit asked for"
 KEPT = 8
 WHY = "Why they go together, or stay"
-COLUMNS = {LABELS["group"]: st.column_config.TextColumn(width=250), LABELS["unit"]: st.column_config.TextColumn(width=70),
-           LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
-           WHY: st.column_config.TextColumn(width=400)}  # fmt: skip
+COLUMNS = {
+    LABELS["group"]: st.column_config.TextColumn(width=250),
+    LABELS["unit"]: st.column_config.TextColumn(width=70),
+    LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
+    WHY: st.column_config.TextColumn(width=400),
+}
 HALF = 0.5  # of each group, where the recipe removes no channels
 LEGEND = (
-    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled group**: their "
-    "channels are added or read side by side, so they go together (colours repeat in large models). Pale boxes have a group of "
-    "their own; a folded module shows stripes of the coupled groups in it. A **dashed** box stays whole, an **orange** frame "
+    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
+    "group**: their "
+    "channels are added or read side by side, so they go together (colours repeat in large models). Pale "
+    "boxes have a group of "
+    "their own; a folded module shows stripes of the coupled groups in it. A **dashed** box stays whole, an "
+    "**orange** frame "
     "loses channels; hover over a box for the reason."
 )
 PROOF = (
-    "The smaller model is compared with the full-size one whose removed channels are silenced, in double precision, on a copy "
-    "with redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on purpose, which "
+    "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
+    "precision, on a copy "
+    "with redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on "
+    "purpose, which "
     "must show."
 )
 
@@ -74,9 +84,14 @@ def _draw_graph() -> None:
     every, at_first = _foldable(session.subject().id)
     chosen = at_first
     if every:
-        names = st.multiselect("Modules shown from the inside", every, default=at_first, key=f"unfolded {session.subject().id}",
-                               help="Modules that are not listed are drawn as one box each. Unfolding a module unfolds those "
-                                    "around it. A large model starts folded, so that it can be read.")  # fmt: skip
+        names = st.multiselect(
+            "Modules shown from the inside",
+            every,
+            default=at_first,
+            key=f"unfolded {session.subject().id}",
+            help="Modules that are not listed are drawn as one box each. Unfolding a module unfolds those "
+            "around it. A large model starts folded, so that it can be read.",
+        )
         chosen = tuple(names)
     recipe = session.recipe()
     left = units_left(session.profile(), recipe)
@@ -128,14 +143,17 @@ def _proof() -> None:
 
 def _verdict(found: AuditReport) -> None:
     if found.verified:
-        st.success("Verified: the smaller model computes what the silenced one does.", icon=":material/verified:")
+        st.success(
+            "Verified: the smaller model computes what the silenced one does.", icon=":material/verified:"
+        )
     else:
         st.warning(layout.plain(f"Not verified: {found.reason}."), icon=":material/warning:")
     small = "below" if found.max_rel_diff is not None and found.max_rel_diff <= TOLERANCE else "above"
     moved = "above" if found.negative_control is not None and found.negative_control > REJECTED else "below"
     rows = {
         "Largest relative difference": f"{_number(found.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
-        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the {REJECTED:.0e} needed",
+        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the "
+        f"{REJECTED:.0e} needed",
         LABELS["params"]: f"{found.params_before:,} before, {found.params_after or 0:,} after",
         LABELS["macs"]: f"{found.macs_before:,} before, {found.macs_after or 0:,} after",
         "Time": f"{found.seconds:.1f} s",
@@ -156,7 +174,9 @@ def _draw_group(profile: ModelProfile) -> None:
     named = {group.name: group for group in profile.groups}
     if named:
         frozen = sum(group.frozen is not None for group in profile.groups)
-        name = st.selectbox(f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group")
+        name = st.selectbox(
+            f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group"
+        )
         _explain(named[name])
 
 
@@ -165,9 +185,23 @@ def _draw_groups(profile: ModelProfile) -> None:
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
     shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
     order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
-    st.dataframe(shown, hide_index=True, column_config=COLUMNS, column_order=order, height=min(420, 38 + 35 * max(1, len(frame))))
-    st.download_button("Save as CSV", tables.to_csv(frame), "groups.csv", "text/csv", key="csv of groups", on_click="ignore",
-                       type="tertiary", icon=":material/download:")  # fmt: skip
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=COLUMNS,
+        column_order=order,
+        height=min(420, 38 + 35 * max(1, len(frame))),
+    )
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(frame),
+        "groups.csv",
+        "text/csv",
+        key="csv of groups",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
 
 
 def _layers(count: int) -> str:
@@ -177,7 +211,10 @@ def _layers(count: int) -> str:
 def _explain(group: Group) -> None:
     """All that is known of one group, in words."""
     made = {slot.tensor for slot in group.slots if slot.producer}
-    lines = [f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by {_layers(len(made))}."]
+    lines = [
+        f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by "
+        f"{_layers(len(made))}."
+    ]
     if group.frozen:
         lines.append(f"**Stays whole:** {layout.plain(group.frozen)}.")
     elif group.tied_by:

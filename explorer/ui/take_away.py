@@ -1,4 +1,6 @@
-"""The pruned model as a file: choose a format, let it be written in the background, take it; and who can use it."""
+"""The pruned model as a file: choose a format, let it be written in the background, take it; and who can use
+it.
+"""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -19,10 +21,15 @@ from .metrics import short
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)
 NAMES = {
-    "safetensors": "safetensors and loader (zip)", "recipe_json": "recipe (JSON)", "pt2": "torch.export program (pt2)",
-    "onnx": "ONNX", "python_snippet": "one Python file", "csv": "tables (CSV)", "figures_html": "figures (web pages)",
+    "safetensors": "safetensors and loader (zip)",
+    "recipe_json": "recipe (JSON)",
+    "pt2": "torch.export program (pt2)",
+    "onnx": "ONNX",
+    "python_snippet": "one Python file",
+    "csv": "tables (CSV)",
+    "figures_html": "figures (web pages)",
     "html_report": "report (web page)",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,15 @@ def _write() -> None:
 
 
 def written(
-    name: str, subject: Subject, graph: ModelGraph, recipe: Recipe, report: Report | None, conditions: Conditions = MEASURED
+    name: str,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    report: Report | None,
+    conditions: Conditions = MEASURED,
 ) -> Iterator[Progress | Made]:
-    """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are measured first.
+    """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are
+    measured first.
 
     Raises:
         ExplorerError: the format cannot hold this model, or a package is missing.
@@ -106,15 +119,27 @@ def _draw_running(state: JobState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         words = f"{progress.label} …" if progress else "Waiting for its turn …"
         layout.draw_share(progress.done / max(1, progress.total) if progress else 0.0, words)
-        st.button("Stop", "stop export", on_click=session.cancel, args=(LANE, _key()), type="tertiary",
-                  help="It ends where the next stage begins; nothing is kept.")  # fmt: skip
+        st.button(
+            "Stop",
+            "stop export",
+            on_click=session.cancel,
+            args=(LANE, _key()),
+            type="tertiary",
+            help="It ends where the next stage begins; nothing is kept.",
+        )
 
 
 def _offer(made: Made) -> None:
     plugin, stem = EXPORTERS[made.format], session.subject().name.split(":")[-1].split("/")[-1]
     st.download_button(
-        f"Download ({short(len(made.content))}B)", made.content, f"{stem}-pruned{plugin.traits['extension']}",
-        plugin.traits["media_type"], key="download", on_click="ignore", icon=":material/download:", type="primary",
-    )  # fmt: skip
+        f"Download ({short(len(made.content))}B)",
+        made.content,
+        f"{stem}-pruned{plugin.traits['extension']}",
+        plugin.traits["media_type"],
+        key="download",
+        on_click="ignore",
+        icon=":material/download:",
+        type="primary",
+    )
     for remark in made.remarks:
         st.caption(layout.plain(remark))

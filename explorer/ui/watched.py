@@ -1,8 +1,10 @@
-"""Regions of a page that are drawn anew when a background job has news, while everything that stayed the same is left alone.
+"""Regions of a page that are drawn anew when a background job has news, while everything that stayed the same
+is left alone.
 
-A page draws its regions, then the entry script calls `follow`, which puts a small element into the page. While a job runs the
-browser asks for news (`news.py`). What our own elements show comes with the answer (`pushed.py`); regions of Streamlit's
-elements take a run of their own, so they wait until the hand rests. At rest nothing is sent.
+A page draws its regions, then the entry script calls `follow`, which puts a small element into the page.
+While a job runs the browser asks for news (`news.py`). What our own elements show comes with the answer
+(`pushed.py`); regions of Streamlit's elements take a run of their own, so they wait until the hand rests. At
+rest nothing is sent.
 """
 
 import itertools
@@ -77,7 +79,8 @@ def watched(
     Args:
         name: of the region, once a page.
         draw: takes nothing.
-        facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of the lanes.
+        facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of
+            the lanes.
         progress: draw it now and then while a lane works, news or not; for small regions.
         pushed: the region is an element that is told what it shows by itself.
     """
@@ -109,7 +112,9 @@ def _ticker() -> None:
 
 
 def _answer() -> None:
-    """The browser says that something is to be drawn; it asks for all where a page has no news without a run."""
+    """The browser says that something is to be drawn; it asks for all where a page has no news
+    without a run.
+    """
     names = _stale(pushed=session.event(TICKER, "tick") == ALL)
     if is_time_for_progress():
         names += _moving()
@@ -157,7 +162,9 @@ def rests() -> bool:
 
 def busy() -> bool:
     """There are or will be news."""
-    return any(session.lane_state(lane).busy for region in _regions().values() for lane in region.lanes) or bool(_stale())
+    return any(
+        session.lane_state(lane).busy for region in _regions().values() for lane in region.lanes
+    ) or bool(_stale())
 
 
 def _regions() -> dict[str, Region]:
@@ -167,7 +174,9 @@ def _regions() -> dict[str, Region]:
 def _stale(*, pushed: bool = False) -> list[str]:
     """What is out of date; elements that are told by themselves are left out unless they are asked for."""
     found = _regions().items()
-    return [name for name, region in found if (pushed or not region.pushed) and region.facet() != region.shown]
+    return [
+        name for name, region in found if (pushed or not region.pushed) and region.facet() != region.shown
+    ]
 
 
 def _moving() -> list[str]:

@@ -1,4 +1,6 @@
-"""The weights before and after the recipe, drawn from the session: all layers on one scale, and one layer from near."""
+"""The weights before and after the recipe, drawn from the session: all layers on one scale, and one layer
+from near.
+"""
 
 import itertools
 from collections.abc import Mapping
@@ -44,10 +46,24 @@ def _masks(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
     if recipe.is_empty:
         return Masks({}, {})
     tensors = itertools.chain(
-        *(named(remove_duplicate=False) for named in (subject.model.named_parameters, subject.model.named_buffers))
+        *(
+            named(remove_duplicate=False)
+            for named in (subject.model.named_parameters, subject.model.named_buffers)
+        )
     )
-    full = expand(masks_for(subject, graph, recipe), graph.profile, {name: tuple(tensor.shape) for name, tensor in tensors})
-    return Masks({}, {name: full[layer.weight] for name, layer in graph.profile.prunable_layers.items() if layer.weight in full})
+    full = expand(
+        masks_for(subject, graph, recipe),
+        graph.profile,
+        {name: tuple(tensor.shape) for name, tensor in tensors},
+    )
+    return Masks(
+        {},
+        {
+            name: full[layer.weight]
+            for name, layer in graph.profile.prunable_layers.items()
+            if layer.weight in full
+        },
+    )
 
 
 def _mask(subject: Subject, graph: ModelGraph, recipe: Recipe, layer: Layer) -> Tensor | None:
@@ -64,7 +80,10 @@ def _mask(subject: Subject, graph: ModelGraph, recipe: Recipe, layer: Layer) -> 
 
 
 def _weights(subject: Subject, graph: ModelGraph) -> Mapping[str, Tensor]:
-    return {name: subject.model.get_parameter(layer.weight) for name, layer in graph.profile.prunable_layers.items()}
+    return {
+        name: subject.model.get_parameter(layer.weight)
+        for name, layer in graph.profile.prunable_layers.items()
+    }
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
@@ -73,7 +92,9 @@ def _bands(key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> 
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _histogram(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> WeightHistogram:
+def _histogram(
+    key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
+) -> WeightHistogram:
     found = _graph.profile.prunable_layers[layer]
     mask = _mask(_subject, _graph, _recipe, found)
     masks = None if mask is None else Masks({}, {layer: mask})
@@ -93,7 +114,9 @@ def _picture(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recip
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _patterns(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> tuple[Pattern, Pattern]:
+def _patterns(
+    key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
+) -> tuple[Pattern, Pattern]:
     """The whole, and its corner weight by weight."""
     found = _graph.profile.prunable_layers[layer]
     left = _left(_subject, _graph, _recipe, found)
@@ -114,12 +137,17 @@ def draw_distribution() -> None:
     """The weights of all layers on one scale, before and after, with the largest that the recipe removes."""
     try:
         found = _bands(*asked())
-    except ExplorerError as error:  # a criterion that needs data, or gradients, which this model does not give
+    except (
+        ExplorerError
+    ) as error:  # a criterion that needs data, or gradients, which this model does not give
         layout.draw_notice(str(error))
         return
     st.plotly_chart(bands_figure(found), width="stretch", key="distribution")
-    removes = "Orange: the largest single weight that the recipe removes." if session.recipe().weights else (
-        "Give a layer an unstructured ratio on the Prune page, and its threshold appears here.")  # fmt: skip
+    removes = (
+        "Orange: the largest single weight that the recipe removes."
+        if session.recipe().weights
+        else ("Give a layer an unstructured ratio on the Prune page, and its threshold appears here.")
+    )
     large = any(band.weights > READ for band in found)
     part = f" Of layers with more than {READ:,} weights, evenly spaced ones are read." if large else ""
     st.caption(f"Weights that are zero already are left out.{part} {removes}")
@@ -133,8 +161,17 @@ def draw_layer() -> None:
         st.caption("This model has no weights that can be pruned.")
         return
     name = st.selectbox(LABELS["layer"], list(layers), key="explore_layer")
-    view = st.segmented_control("Seen as", list(VIEWS), default="magnitudes", format_func=VIEWS.__getitem__, key="layer view",
-                                label_visibility="collapsed") or "magnitudes"  # fmt: skip
+    view = (
+        st.segmented_control(
+            "Seen as",
+            list(VIEWS),
+            default="magnitudes",
+            format_func=VIEWS.__getitem__,
+            key="layer view",
+            label_visibility="collapsed",
+        )
+        or "magnitudes"
+    )
     try:
         {"magnitudes": _draw_magnitudes, "zeros": _draw_zeros, "norms": _draw_norms}[view](name)
     except ExplorerError as error:
@@ -146,7 +183,9 @@ def _draw_magnitudes(name: str) -> None:
     pruned = st.toggle("As the recipe leaves it", key="explore_pruned", disabled=recipe.is_empty)
     with st.container(key="below"):
         counted, seen = st.columns(2, gap="large")
-    counted.plotly_chart(layer_histogram(_histogram(key, name, subject, graph, recipe), name), width="stretch", key="counted")
+    counted.plotly_chart(
+        layer_histogram(_histogram(key, name, subject, graph, recipe), name), width="stretch", key="counted"
+    )
     left = recipe if pruned else Recipe()
     picture = _picture((subject.id, left.fingerprint), name, subject, graph, left)
     seen.plotly_chart(weight_heatmap(picture, name), width="stretch", key="seen")
@@ -158,16 +197,25 @@ def _draw_zeros(name: str) -> None:
     shown = f"{whole.sparsity * 100:.1f} % of this layer is zero, removed channels included."
     refused = pattern_refusal(session.profile().prunable_layers[name], recipe.pattern)
     if whole.sparsity == 0:
-        shown += (f" It stays dense under {recipe.pattern}: {refused}." if refused
-                  else " Remove weights or channels on the Prune page, and their pattern appears here.")  # fmt: skip
+        shown += (
+            f" It stays dense under {recipe.pattern}: {refused}."
+            if refused
+            else " Remove weights or channels on the Prune page, and their pattern appears here."
+        )
     st.plotly_chart(weight_pattern(whole, name), width="stretch", key="pattern")
     st.caption(shown)
     if whole.block != (1, 1):
         rows, columns = near.density.shape
         st.plotly_chart(weight_pattern(near, name), width="stretch", key="corner")
-        st.caption(f"The first {rows} outputs and {columns} columns, weight by weight: here an n:m pattern can be seen.")
+        st.caption(
+            f"The first {rows} outputs and {columns} columns, weight by weight: here an n:m pattern can be "
+            "seen."
+        )
 
 
 def _draw_norms(name: str) -> None:
     st.plotly_chart(norms_figure(_norms(asked()[0], name, *asked()[1:]), name), width="stretch", key="norms")
-    st.caption("A filter is all that makes one output. Those that go whole are marked; others may lose inputs or single weights.")
+    st.caption(
+        "A filter is all that makes one output. Those that go whole are marked; others may lose inputs or "
+        "single weights."
+    )

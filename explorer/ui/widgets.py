@@ -1,4 +1,6 @@
-"""Widgets that show a value of the session and change it through it: the signature of a plug-in is its form."""
+"""Widgets that show a value of the session and change it through it: the signature of a plug-in is
+its form.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,27 +21,53 @@ def choose(
     help: str | None = None,
     names: Mapping[Any, str] | None = None,
 ) -> None:
-    """A selectbox that shows a value; `take` is told of another choice. `names` tells how an option is shown."""
+    """A selectbox that shows a value; `take` is told of another choice. `names` tells how an option
+    is shown.
+    """
     shown = (lambda option: names[option]) if names else str
-    st.selectbox(label, options, key=session.show(key, value), on_change=told(key, take), help=help, format_func=shown)
+    st.selectbox(
+        label, options, key=session.show(key, value), on_change=told(key, take), help=help, format_func=shown
+    )
 
 
 def switch(
-    label: str, options: Sequence[Any], value: Any, take: Callable[[Any], None], *, key: str, help: str | None = None
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
 ) -> None:
     """A segmented control that shows a value; a click on the chosen one changes nothing."""
     st.segmented_control(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
 
 
 def whole_number(
-    label: str, low: int, high: int, value: int, take: Callable[[Any], None], *, key: str, help: str | None = None
+    label: str,
+    low: int,
+    high: int,
+    value: int,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
 ) -> None:
     """A number field that shows a value."""
-    st.number_input(label, low, high, key=session.show(key, value), on_change=told(key, take), step=1, help=help)
+    st.number_input(
+        label, low, high, key=session.show(key, value), on_change=told(key, take), step=1, help=help
+    )
 
 
 def real_number(
-    label: str, low: float, high: float, value: float, take: Callable[[Any], None], *, key: str, help: str | None = None
+    label: str,
+    low: float,
+    high: float,
+    value: float,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
 ) -> None:
     """A number field with decimals that shows a value; a step is a fifth of it."""
     shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
@@ -57,7 +85,9 @@ def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
     return changed
 
 
-def choose_plugin(label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str) -> None:
+def choose_plugin(
+    label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str
+) -> None:
     """A selectbox over plug-ins; the chosen one's sentence is its help."""
     choose(label, names, value, take, key=key, help=described(registry[value]))
 
@@ -68,13 +98,17 @@ def described(plugin: Plugin) -> str:
     return f"{plugin.tooltip}\n\n{trap}" if trap else plugin.tooltip
 
 
-def plugin_form(plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, key: str) -> None:
+def plugin_form(
+    plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, key: str
+) -> None:
     """One widget for each keyword-only parameter; `take` gets those that differ from their defaults."""
     params = plugin.params
 
     def changed() -> None:
         given = {name: session.picked(f"{key}.{name}") for name in params}
-        session.attempt(take, {name: value for name, value in given.items() if value not in (None, params[name].default)})
+        session.attempt(
+            take, {name: value for name, value in given.items() if value not in (None, params[name].default)}
+        )
 
     for name, param in params.items():
         _field(param, session.show(f"{key}.{name}", values.get(name, param.default)), changed)

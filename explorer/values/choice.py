@@ -19,11 +19,15 @@ class Choice:
         if not isinstance(self.name, str) or not self.name:
             raise RecipeError(f"A criterion must be a name such as 'l1', got {self.name!r}.")
         if not isinstance(self.params, Mapping) or not all(isinstance(name, str) for name in self.params):
-            raise RecipeError(f"Parameters of {self.name!r} must map names to values, got {str(self.params)[:80]}.")
+            raise RecipeError(
+                f"Parameters of {self.name!r} must map names to values, got {str(self.params)[:80]}."
+            )
         try:
             canonical_json(dict(self.params))
         except (TypeError, ValueError, RecursionError) as error:
-            raise RecipeError(f"Parameters of {self.name!r} must be plain numbers, texts or lists ({error}).") from error
+            raise RecipeError(
+                f"Parameters of {self.name!r} must be plain numbers, texts or lists ({error})."
+            ) from error
         object.__setattr__(self, "params", frozen(self.params))
 
     def __hash__(self) -> int:

@@ -1,4 +1,6 @@
-"""A recipe's data as text for an address: base64url of the deflated canonical JSON, and back with every limit checked."""
+"""A recipe's data as text for an address: base64url of the deflated canonical JSON, and back with every limit
+checked.
+"""
 
 import base64
 import binascii
@@ -12,12 +14,16 @@ from .plain import canonical_json
 
 URL_LIMIT = 60_000  # characters; a recipe for 200 layers needs about 2,000
 JSON_LIMIT = 1_000_000  # bytes after inflation: a crafted URL must not fill the memory
-BROKEN = "The recipe in this link is damaged or cut off; ask for the link again, or start from the dense model."
+BROKEN = (
+    "The recipe in this link is damaged or cut off; ask for the link again, or start from the dense model."
+)
 
 
 def packed(data: Mapping[str, Any]) -> str:
     """Plain data as text of letters, digits, "-" and "_"."""
-    return base64.urlsafe_b64encode(zlib.compress(canonical_json(dict(data)).encode(), 9)).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(zlib.compress(canonical_json(dict(data)).encode(), 9)).decode().rstrip("=")
+    )
 
 
 def unpacked(text: str) -> Any:

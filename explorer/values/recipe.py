@@ -32,12 +32,16 @@ def _ratios(what: str, given: object) -> Mapping[str, float]:
 
 def _indices(what: str, given: object) -> Mapping[str, tuple[int, ...]]:
     if not isinstance(given, Mapping):
-        raise RecipeError(f"{what!r} must map group names to lists of channel numbers, got {type(given).__name__}.")
+        raise RecipeError(
+            f"{what!r} must map group names to lists of channel numbers, got {type(given).__name__}."
+        )
     checked = {}
     for group, indices in given.items():
         listed = isinstance(indices, list | tuple | set | frozenset)
         if not listed or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in indices):
-            raise RecipeError(f"{what!r} of {str(group)[:80]!r} must list channel numbers from 0, got {str(indices)[:80]}.")
+            raise RecipeError(
+                f"{what!r} of {str(group)[:80]!r} must list channel numbers from 0, got {str(indices)[:80]}."
+            )
         if indices:
             checked[str(group)] = tuple(sorted(set(indices)))
     return frozen(checked)
@@ -54,7 +58,8 @@ class Recipe:
         keep: group -> units that stay whatever their score.
         remove: group -> units that go whatever their score.
         criterion: what rates weights and channels.
-        reduction: which members rate a channel: "sum" over all its producers, the "first" only, or "all" slots.
+        reduction: which members rate a channel: "sum" over all its producers, the "first" only, or "all"
+            slots.
         round_to: channel counts become multiples of this where a group allows it.
         after: a cheap repair after the cut: "none", "bn_recalibration" or "bias_correction".
         seed: for every random choice.
@@ -85,7 +90,9 @@ class Recipe:
         if self.pattern != "free":
             match = PATTERN.match(self.pattern) if isinstance(self.pattern, str) else None
             if not match or int(match[1]) >= int(match[2]):
-                raise RecipeError(f"Pattern must be 'free' or n:m with n < m, such as '2:4', got {self.pattern!r}.")
+                raise RecipeError(
+                    f"Pattern must be 'free' or n:m with n < m, such as '2:4', got {self.pattern!r}."
+                )
         if not isinstance(self.criterion, Choice):
             raise RecipeError(f"'criterion' must be a name with parameters, got {self.criterion!r}.")
         if self.reduction not in REDUCTIONS:
@@ -99,7 +106,9 @@ class Recipe:
         for group in self.keep:
             both = set(self.keep[group]) & set(self.remove.get(group, ()))
             if both:
-                raise RecipeError(f"Channel {min(both)} of {group!r} is both kept and removed by hand; choose one.")
+                raise RecipeError(
+                    f"Channel {min(both)} of {group!r} is both kept and removed by hand; choose one."
+                )
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -133,17 +142,26 @@ class Recipe:
 
         Channels removed by hand go all at full strength and not at all below it.
         """
-        scale = lambda ratios: {part: ratio * strength for part, ratio in ratios.items()}  # noqa: E731
+
+        def scale(ratios):
+            return {part: ratio * strength for part, ratio in ratios.items()}
+
         remove = self.remove if strength >= 1 else {}
         return replace(self, channels=scale(self.channels), weights=scale(self.weights), remove=remove)
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "channels": dict(self.channels), "weights": dict(self.weights), "pattern": self.pattern,
-            "keep": {k: list(v) for k, v in self.keep.items()}, "remove": {k: list(v) for k, v in self.remove.items()},
-            "criterion": self.criterion.to_json(), "reduction": self.reduction, "round_to": self.round_to,
-            "after": self.after, "seed": self.seed,
-        }  # fmt: skip
+            "channels": dict(self.channels),
+            "weights": dict(self.weights),
+            "pattern": self.pattern,
+            "keep": {k: list(v) for k, v in self.keep.items()},
+            "remove": {k: list(v) for k, v in self.remove.items()},
+            "criterion": self.criterion.to_json(),
+            "reduction": self.reduction,
+            "round_to": self.round_to,
+            "after": self.after,
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_json(cls, data: object) -> "Recipe":
@@ -157,14 +175,23 @@ class Recipe:
         known = {f.name for f in fields(cls)}
         unknown = sorted(str(key) for key in set(data) - known)
         if unknown:
-            raise RecipeError(f"A recipe has no key {unknown[0][:80]!r}. Its keys are {', '.join(sorted(known))}.")
+            raise RecipeError(
+                f"A recipe has no key {unknown[0][:80]!r}. Its keys are {', '.join(sorted(known))}."
+            )
         values = dict(data)
         if "criterion" in values:
             choice = values["criterion"]
             if isinstance(choice, str):
                 choice = {"name": choice}
-            if not isinstance(choice, Mapping) or not set(choice) <= {"name", "params"} or "name" not in choice:
-                raise RecipeError(f"'criterion' must be a name, or an object with name and params, got {str(choice)[:80]!r}.")
+            if (
+                not isinstance(choice, Mapping)
+                or not set(choice) <= {"name", "params"}
+                or "name" not in choice
+            ):
+                raise RecipeError(
+                    "'criterion' must be a name, or an object with name and params, got "
+                    f"{str(choice)[:80]!r}."
+                )
             values["criterion"] = Choice(choice["name"], choice.get("params", {}))
         try:
             return cls(**values)

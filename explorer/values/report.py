@@ -102,10 +102,11 @@ class LayerOutcome:
 class Report:
     """Everything that was measured for one recipe on one subject.
 
-    `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all asked for.
-    `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high, verdict), None = not measured.
-    `dtype_effect` is the pruned model's accuracy in float32 minus that in the dtype that it was measured in (None = float32).
-    `predicted_loss_change` is what the dense model's gradients on training samples predict for this cut to first order, in nats.
+    `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all
+    asked for. `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high,
+    verdict), None = not measured. `dtype_effect` is the pruned model's accuracy in float32 minus that in the
+    dtype that it was measured in (None = float32). `predicted_loss_change` is what the dense model's
+    gradients on training samples predict for this cut to first order, in nats.
     """
 
     subject: Mapping[str, Any]
@@ -126,19 +127,30 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "subject": dict(self.subject), "recipe": self.recipe.to_json(), "split": self.split, "stage": self.stage,
-            "total_samples": self.total_samples, "baseline": self.baseline.to_json(), "pruned": self.pruned.to_json(),
-            "drop": self.drop.to_json() if self.drop else None, "layers": [layer.to_json() for layer in self.layers],
-            "parts": [part.to_json() for part in self.parts], "environment": dict(self.environment), "notes": list(self.notes),
-            "speed_up": dict(self.speed_up) if self.speed_up else None, "predicted_loss_change": self.predicted_loss_change,
+            "subject": dict(self.subject),
+            "recipe": self.recipe.to_json(),
+            "split": self.split,
+            "stage": self.stage,
+            "total_samples": self.total_samples,
+            "baseline": self.baseline.to_json(),
+            "pruned": self.pruned.to_json(),
+            "drop": self.drop.to_json() if self.drop else None,
+            "layers": [layer.to_json() for layer in self.layers],
+            "parts": [part.to_json() for part in self.parts],
+            "environment": dict(self.environment),
+            "notes": list(self.notes),
+            "speed_up": dict(self.speed_up) if self.speed_up else None,
+            "predicted_loss_change": self.predicted_loss_change,
             "dtype_effect": self.dtype_effect.to_json() if self.dtype_effect else None,
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Report":
         values = dict(data)
         values["recipe"] = Recipe.from_json(data["recipe"])
-        values["baseline"], values["pruned"] = (Measurement.from_json(data[key]) for key in ("baseline", "pruned"))
+        values["baseline"], values["pruned"] = (
+            Measurement.from_json(data[key]) for key in ("baseline", "pruned")
+        )
         values |= {key: Drop(**data[key]) if data.get(key) else None for key in ("drop", "dtype_effect")}
         values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
         values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])

@@ -51,7 +51,8 @@ class Preset:
 
     Args:
         normalisation: from bytes, 0 to 255.
-        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model reads.
+        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model
+            reads.
         fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
         interpolation: a name of PIL's.
         class_names: () where the model does not say.

@@ -76,7 +76,9 @@ def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool]
 
 
 def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
-    """The array that varies along one dimension alone, with those that vary beside it tied to go as one; others are frozen."""
+    """The array that varies along one dimension alone, with those that vary beside it tied to go as one;
+    others are frozen.
+    """
     kept: list[Tensor] = []
     for array in source.arrays:
         if dim not in varying(array) and varying(array):
@@ -84,7 +86,9 @@ def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
         elif dim in varying(array) and any(dim in varying(other) for other in kept):
             call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
         else:
-            kept.append(call.ties.tie_along(array, varying(array) - {dim}) if {dim} < varying(array) else array)
+            kept.append(
+                call.ties.tie_along(array, varying(array) - {dim}) if {dim} < varying(array) else array
+            )
     return tuple(kept)
 
 

@@ -34,8 +34,12 @@ def _along(value: Labelled, dim: int) -> Tensor | None:
     return None
 
 
-def _convolve(call: Call, source: Labelled, weight: Labelled, bias: Any, groups: int, transposed: bool) -> Arrays:
-    """Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise: outputs follow inputs."""
+def _convolve(
+    call: Call, source: Labelled, weight: Labelled, bias: Any, groups: int, transposed: bool
+) -> Arrays:
+    """Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise: outputs follow
+    inputs.
+    """
     ties, rank = call.ties, len(source.shape)
     channel = 1 if rank == weight.meta.dim() else 0
     kept = channels(call, source, channel, f"convolved along a labelled dimension in {call.where}")
@@ -63,12 +67,20 @@ def _convolve(call: Call, source: Labelled, weight: Labelled, bias: Any, groups:
 
 
 def _entering(call: Call, labels: Tensor | None, size: int) -> Tensor:
-    """Labels that enter a contraction; FIXED where no layer produces them (tie() then freezes what meets them)."""
+    """Labels that enter a contraction; FIXED where no layer produces them (tie() then freezes what meets
+    them).
+    """
     return torch.full((size,), FIXED) if labels is None else labels
 
 
 def _depthwise(
-    ties: Ties, entering: Tensor, w_in: Tensor | None, w_out: Tensor | None, groups: int, outputs: int, transposed: bool
+    ties: Ties,
+    entering: Tensor,
+    w_in: Tensor | None,
+    w_out: Tensor | None,
+    groups: int,
+    outputs: int,
+    transposed: bool,
 ) -> Tensor | None:
     """Output channel c * m + i belongs to input channel c."""
     multiple = outputs // groups
@@ -130,7 +142,9 @@ def addmm(call: Call) -> Arrays:
 
 
 def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
-    """(..., m, k) @ (..., k, n): the inner dimensions are tied; labels on batch dimensions tie whole heads."""
+    """(..., m, k) @ (..., k, n): the inner dimensions are tied; labels on batch dimensions tie
+    whole heads.
+    """
     ties = call.ties
     if len(a.shape) < 2 or len(b.shape) < 2:
         freeze_all(call, f"multiplied with a vector in {call.where}")
@@ -140,7 +154,9 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
     m, k = rank - 2, rank - 1
     inner_a, inner_b = left.matrix.get(k), right.matrix.get(m)
     if inner_a is not None or inner_b is not None:
-        entering = [_entering(call, x.flatten() if x is not None else None, a.shape[-1]) for x in (inner_a, inner_b)]
+        entering = [
+            _entering(call, x.flatten() if x is not None else None, a.shape[-1]) for x in (inner_a, inner_b)
+        ]
         ties.tie(entering[0], entering[1])
     heads: Arrays = ()
     if left.batch or right.batch:
@@ -151,7 +167,9 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """The arrays of one factor of a product: by matrix dimension, and those of batch dimensions (whole heads)."""
+    """The arrays of one factor of a product: by matrix dimension, and those of batch dimensions (whole
+    heads).
+    """
 
     matrix: dict[int, Tensor]
     batch: Arrays
@@ -174,7 +192,9 @@ def _sides(call: Call, value: Labelled, rank: int) -> Sides:
 
 @rule("scaled_dot_product_attention")
 def attention(call: Call) -> Arrays:
-    """(..., heads, tokens, width): heads of query, key and value go as one; without heads, query and key share widths."""
+    """(..., heads, tokens, width): heads of query, key and value go as one; without heads, query and key
+    share widths.
+    """
     query, key, value = call.args[:3]
     mask = call.arg(3, "attn_mask")
     repeats = query.shape[-3] // key.shape[-3] if len(query.shape) > 2 else 1
@@ -183,9 +203,13 @@ def attention(call: Call) -> Arrays:
     turned = Labelled(key.meta.transpose(-1, -2), tuple(a.transpose(-1, -2) for a in key.arrays))
     weights = contract(call, query, turned)
     shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
-    scores = Labelled(torch.empty(shape, device="meta"), weights)  # no product: its multiply-adds would be counted
+    scores = Labelled(
+        torch.empty(shape, device="meta"), weights
+    )  # no product: its multiply-adds would be counted
     if isinstance(mask, Labelled):
-        scores = Labelled(scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}"))
+        scores = Labelled(
+            scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}")
+        )
     contract(call, scores, value)
     rank = len(value.shape)
     return tuple(a for a in value.arrays if rank - 2 not in varying(a))
@@ -197,16 +221,25 @@ def _repeated(value: Labelled, repeats: int) -> Labelled:
 
 
 def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the output, with what an equation leaves unsaid: dots, and the output itself.
+    """The letters of each operand and of the output, with what an equation leaves unsaid: dots, and the
+    output itself.
 
     >>> spelled("...i, ...ij", [3, 4]), spelled("b i, o i -> b o", [2, 2])
     ((['BAi', 'BAij'], 'BAj'), (['bi', 'oi'], 'bo'))
     """
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     spare = [letter for letter in ascii_uppercase + ascii_lowercase if letter not in equation]
-    dots = lambda letters, rank: "".join(reversed(spare[: rank - len(letters) + 3])) if "..." in letters else ""  # noqa: E731
-    whole = [letters.replace("...", dots(letters, rank)) for letters, rank in zip(inputs.split(","), ranks, strict=True)]
-    longest = max((dots(letters, rank) for letters, rank in zip(inputs.split(","), ranks, strict=True)), key=len)
+
+    def dots(letters, rank):
+        return "".join(reversed(spare[: rank - len(letters) + 3])) if "..." in letters else ""
+
+    whole = [
+        letters.replace("...", dots(letters, rank))
+        for letters, rank in zip(inputs.split(","), ranks, strict=True)
+    ]
+    longest = max(
+        (dots(letters, rank) for letters, rank in zip(inputs.split(","), ranks, strict=True)), key=len
+    )
     if not arrow:
         written = inputs.replace(",", "").replace(".", "")
         output = longest + "".join(sorted(letter for letter in set(written) if written.count(letter) == 1))
@@ -238,7 +271,10 @@ def einsum(call: Call) -> Arrays:
     for letter, labels in by_letter.items():
         if seen[letter] > 0:
             call.ties.freeze(labels, f"multiplied with values that no layer produces in {call.where}")
-    shape = lambda letter: tuple(sizes[letter] if x == letter else 1 for x in output)  # noqa: E731
+
+    def shape(letter):
+        return tuple(sizes[letter] if x == letter else 1 for x in output)
+
     return tuple(labels.reshape(shape(x)) for x, labels in by_letter.items() if x in output)
 
 

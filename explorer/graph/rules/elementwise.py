@@ -24,13 +24,17 @@ def meet(ties: Ties, operands: Sequence[Labelled], why: str) -> Arrays:
                 if j != i and needed:
                     owned = set().union(*(varying(other) for other in others)) if others else set()
                     if needed - owned:
-                        ties.missing.append((array, frozenset(needed - owned), f"{why} with values that no layer produces"))
+                        ties.missing.append(
+                            (array, frozenset(needed - owned), f"{why} with values that no layer produces")
+                        )
             _join(ties, result, array, why)
     return tuple(result)
 
 
 def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
-    """Tie an array with those of the result that vary along a dimension of its own; the result keeps what says most."""
+    """Tie an array with those of the result that vary along a dimension of its own; the result keeps what
+    says most.
+    """
     for position, present in enumerate(result):
         ours, theirs = varying(array), varying(present)
         if not ours & theirs:
@@ -57,7 +61,8 @@ def pointwise(call: Call) -> Arrays:
 
 
 UNTAGGED = (
-    "hardswish hardsigmoid hardtanh relu6 leaky_relu elu selu celu silu mish gelu softplus log_sigmoid rrelu threshold copy"
+    "hardswish hardsigmoid hardtanh relu6 leaky_relu elu selu celu silu mish gelu softplus log_sigmoid rrelu "
+    "threshold copy"
 ).split()
 RULES.update(dict.fromkeys(UNTAGGED, pointwise))
 
@@ -79,6 +84,11 @@ def glu(call: Call) -> Arrays:
     source, dim = call.args[0], call.arg(1, "dim", -1) % len(call.args[0].shape)
     size = source.shape[dim] // 2
     arrays = [source.expanded(a) for a in source.arrays]
-    cut = lambda x, start: x.narrow(dim, start, size)  # noqa: E731
-    halves = [Labelled(cut(source.meta, start), compressed([cut(a, start) for a in arrays])) for start in (0, size)]
+
+    def cut(x, start):
+        return x.narrow(dim, start, size)
+
+    halves = [
+        Labelled(cut(source.meta, start), compressed([cut(a, start) for a in arrays])) for start in (0, size)
+    ]
     return meet(call.ties, halves, f"gated in {call.where}")

@@ -11,13 +11,15 @@ from .elementwise import meet
 
 MOVES = (
     "view reshape _unsafe_view flatten unflatten permute transpose t unsqueeze squeeze slice chunk split "
-    "split_with_sizes unsafe_split unsafe_chunk tensor_split expand repeat tile repeat_interleave flip movedim moveaxis "
+    "split_with_sizes unsafe_split unsafe_chunk tensor_split expand repeat tile repeat_interleave flip "
+    "movedim moveaxis "
     "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle numpy_T mT "
     "adjoint diagonal view_as reshape_as expand_as broadcast_to"
 ).split()
 PIECES = "slice narrow chunk split split_with_sizes unsafe_split unsafe_chunk tensor_split".split()
 SAME = (
-    "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout lift_fresh "
+    "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout "
+    "lift_fresh "
     "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill"
 ).split()
 
@@ -42,7 +44,9 @@ def move(call: Call) -> Any:
     moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
     if name_of(call) in PIECES:
         parts = [part for array in moved for part in ([array] if isinstance(array, Tensor) else array)]
-        call.ties.pieces.extend(piece.unique() for piece in compressed(parts) if piece.numel() > 1 or int(piece) >= 0)
+        call.ties.pieces.extend(
+            piece.unique() for piece in compressed(parts) if piece.numel() > 1 or int(piece) >= 0
+        )
     if isinstance(call.out, Labelled | Tensor):
         return _one_a_dimension(call, compressed(moved))
     return [compressed(pieces) for pieces in zip(*moved, strict=True)] if moved else [() for _ in call.out]
@@ -62,11 +66,16 @@ def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
     rank = len(other.shape)
     own = (1,) * (rank - len(source.shape)) + source.shape
     copied = {dim for dim, size in enumerate(other.shape) if size > 1 and own[dim] == 1}
-    return (*(lifted(a, rank) for a in source.arrays), *(a for a in other.arrays if varying(a) and varying(a) <= copied))
+    return (
+        *(lifted(a, rank) for a in source.arrays),
+        *(a for a in other.arrays if varying(a) and varying(a) <= copied),
+    )
 
 
 def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
-    """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first can be cut."""
+    """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first
+    can be cut.
+    """
     kept: list[Tensor] = []
     for array in arrays:
         if len(varying(array)) == 1 and any(varying(other) & varying(array) for other in kept):
@@ -123,7 +132,10 @@ def cat(call: Call) -> Arrays:
             own = single[0] if single else own
         across.append(own.expand(part.shape))
     beside = [
-        Labelled(p.meta.narrow(dim, 0, 1), tuple(a for a in p.arrays if dim not in varying(a) and a.numel() > 1)) for p in parts
+        Labelled(
+            p.meta.narrow(dim, 0, 1), tuple(a for a in p.arrays if dim not in varying(a) and a.numel() > 1)
+        )
+        for p in parts
     ]
     kept = meet(call.ties, beside, f"concatenated in {call.where}")
     whole = torch.cat(across, dim)
@@ -143,7 +155,9 @@ def pad(call: Call) -> Arrays:
     source, widths = call.args[0], call.args[1]
     rank = len(source.shape)
     padded = {rank - 1 - i // 2 for i, width in enumerate(widths) if width}
-    if call.arg(2, "mode", "constant") not in ("constant", 0) and isinstance(call.arg(2, "mode", "constant"), str):
+    if call.arg(2, "mode", "constant") not in ("constant", 0) and isinstance(
+        call.arg(2, "mode", "constant"), str
+    ):
         return only(call, source, lambda dims: not dims & padded, f"padded by copies in {call.where}")
     arrays = []
     for array in source.arrays:

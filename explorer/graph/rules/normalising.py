@@ -13,7 +13,10 @@ from .elementwise import meet
 def batch_norm(call: Call) -> Arrays:
     source = call.args[0]
     shape = tuple(source.shape[1] if d == 1 else 1 for d in range(len(source.shape)))
-    vectors = [Labelled(v.meta.reshape(shape), tuple(a.reshape(shape) for a in v.arrays)) for v in labelled(call.args[1:5])]
+    vectors = [
+        Labelled(v.meta.reshape(shape), tuple(a.reshape(shape) for a in v.arrays))
+        for v in labelled(call.args[1:5])
+    ]
     if name_of(call) == "instance_norm":
         source = Labelled(source.meta, channels(call, source, 1, f"normalised in {call.where}"))
     return meet(call.ties, [source, *vectors], "") if vectors else source.arrays
@@ -28,7 +31,9 @@ def layer_norm(call: Call) -> Arrays:
 def group_norm(call: Call) -> Arrays:
     """Equal positions of all groups are tied, so that groups stay equal."""
     source, groups = call.args[0], call.args[1]
-    arrays: Any = batch_norm(Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where))
+    arrays: Any = batch_norm(
+        Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where)
+    )
     for array in arrays:
         if varying(array) == {1}:
             blocks = array.reshape(groups, -1)
@@ -36,7 +41,20 @@ def group_norm(call: Call) -> Arrays:
     return arrays
 
 
-@rule("mean", "sum", "amax", "amin", "max", "min", "var", "std", "var_mean", "std_mean", "logsumexp", "linalg_vector_norm")
+@rule(
+    "mean",
+    "sum",
+    "amax",
+    "amin",
+    "max",
+    "min",
+    "var",
+    "std",
+    "var_mean",
+    "std_mean",
+    "logsumexp",
+    "linalg_vector_norm",
+)
 def reduce(call: Call) -> Any:
     """Statistics over labelled positions are taken over those that are left."""
     if len(labelled(call.args)) > 1:  # the larger of two
@@ -49,7 +67,9 @@ def _reduced(call: Call) -> Arrays:
     source = call.args[0]
     rank = len(source.shape)
     dims = call.arg(2 if name_of(call) == "linalg_vector_norm" else 1, "dim", None)
-    dims = [dims] if isinstance(dims, int) and not isinstance(dims, bool) else dims  # std(x, True) takes all dimensions
+    dims = (
+        [dims] if isinstance(dims, int) and not isinstance(dims, bool) else dims
+    )  # std(x, True) takes all dimensions
     reduced = {d % rank for d in dims} if isinstance(dims, list | tuple) and dims else set(range(rank))
     made = call.out if isinstance(call.out, Tensor) else call.out[0]
     keep = made.dim() == rank
@@ -72,15 +92,19 @@ def weight_norm(call: Call) -> Arrays:
 
 @rule("softmax", "log_softmax", "_softmax", "_log_softmax")
 def softmax(call: Call) -> Arrays:
-    """Over one dimension alone: of the positions that are left; over several kinds: whole, for each of the others."""
+    """Over one dimension alone: of the positions that are left; over several kinds: whole, for each of the
+    others.
+    """
     source = call.args[0]
     dim = call.args[1] % len(source.shape)
     return tuple(call.ties.tie_along(a, frozenset({dim})) if {dim} < varying(a) else a for a in source.arrays)
 
 
 POOLS = (
-    "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
-    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d lp_pool2d upsample_nearest2d upsample_bilinear2d "
+    "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
+    "adaptive_avg_pool2d "
+    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d lp_pool2d upsample_nearest2d "
+    "upsample_bilinear2d "
     "upsample_bicubic2d upsample_nearest1d _adaptive_avg_pool2d max_pool2d_with_indices"
 ).split()
 

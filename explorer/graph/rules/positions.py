@@ -1,4 +1,6 @@
-"""Operators that work along some dimensions, position by position: channels along the others pass, those along these stay."""
+"""Operators that work along some dimensions, position by position: channels along the others pass, those
+along these stay.
+"""
 
 from math import prod
 from typing import Any
@@ -10,7 +12,8 @@ from .call import Arrays, Call, beside, channels, name_of, only, rule
 from .elementwise import meet
 
 ORDERED = (
-    "cumsum cumprod logcumsumexp cummax cummin sort argsort topk argmax argmin prod median mode kthvalue any all nanmean nansum"
+    "cumsum cumprod logcumsumexp cummax cummin sort argsort topk argmax argmin prod median mode kthvalue any "
+    "all nanmean nansum"
 ).split()
 FOURIER = [f"fft_{kind}{dims}" for kind in ("fft", "ifft", "rfft", "irfft") for dims in ("", "2", "n")]
 
@@ -24,7 +27,12 @@ def along(call: Call) -> Any:
     dim = call.arg(2 if name in ("topk", "kthvalue") else 1, "dim", default)
     made = call.out if isinstance(call.out, Tensor) else call.out[0]
     worked = set(range(rank)) if dim is None else {d % rank for d in ([dim] if isinstance(dim, int) else dim)}
-    kept = only(call, source, lambda dims: not dims & worked, f"goes through {name} along its channels in {call.where}")
+    kept = only(
+        call,
+        source,
+        lambda dims: not dims & worked,
+        f"goes through {name} along its channels in {call.where}",
+    )
     if made.dim() < rank:
         kept = tuple(a.reshape([n for d, n in enumerate(a.shape) if d not in worked]) for a in kept)
     return kept if isinstance(call.out, Tensor) else [kept for _ in call.out]
@@ -67,7 +75,9 @@ def windows(call: Call) -> Arrays:
     """Windows along one dimension, whose positions come last."""
     source: Labelled = call.args[0]
     dim = call.args[1] % len(source.shape)
-    kept = only(call, source, lambda dims: dim not in dims, f"unfolded along a labelled dimension in {call.where}")
+    kept = only(
+        call, source, lambda dims: dim not in dims, f"unfolded along a labelled dimension in {call.where}"
+    )
     return tuple(a.unsqueeze(-1) for a in kept)
 
 
@@ -75,7 +85,10 @@ def windows(call: Call) -> Arrays:
 def unfolded(call: Call) -> Arrays:
     """(n, channels, h, w) -> (n, channels * window, places)."""
     kept = channels(call, call.args[0], 1, f"unfolded along a labelled dimension in {call.where}")
-    return tuple(a.flatten(2).repeat_interleave(prod(call.args[1]), 1) if 1 in varying(a) else a.flatten(2) for a in kept)
+    return tuple(
+        a.flatten(2).repeat_interleave(prod(call.args[1]), 1) if 1 in varying(a) else a.flatten(2)
+        for a in kept
+    )
 
 
 @rule("col2im")
@@ -88,9 +101,13 @@ def folded(call: Call) -> Arrays:
 
 @rule("grid_sampler", "max_unpool2d", "max_unpool3d")
 def sampled(call: Call) -> Arrays:
-    """Places are moved within each channel; one grid serves all channels, a table of places holds one a channel."""
+    """Places are moved within each channel; one grid serves all channels, a table of places holds one a
+    channel.
+    """
     source, places = call.args[0], call.args[1]
-    kept = Labelled(source.meta, channels(call, source, 1, f"sampled along a labelled dimension in {call.where}"))
+    kept = Labelled(
+        source.meta, channels(call, source, 1, f"sampled along a labelled dimension in {call.where}")
+    )
     if name_of(call) == "grid_sampler":
         only(call, places, lambda dims: not dims, f"tells where to sample in {call.where}")
         return kept.arrays

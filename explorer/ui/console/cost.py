@@ -1,7 +1,8 @@
-"""Parameters and MACs of a recipe by a closed form: the browser's estimate while a fader moves, and its Python twin.
+"""Parameters and MACs of a recipe by a closed form: the browser's estimate while a fader moves, and its
+Python twin.
 
-A layer with the fraction a of its outputs and b of its inputs left keeps about a b of its weights, a of its bias. The real
-count comes from the smaller model; this one stands in while dragging and is labelled "about".
+A layer with the fraction a of its outputs and b of its inputs left keeps about a b of its weights, a of its
+bias. The real count comes from the smaller model; this one stands in while dragging and is labelled "about".
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,7 +39,9 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """About what is left: all parameters, those that aren't zero, multiply-adds of one sample on dense hardware."""
+    """About what is left: all parameters, those that aren't zero, multiply-adds of one sample on dense
+    hardware.
+    """
 
     params: float
     nonzero_params: float
@@ -46,7 +49,9 @@ class Estimate:
 
 
 def cost_table(profile: ModelProfile) -> tuple[LayerCost, ...]:
-    """One entry a layer, and one named "" for what belongs to no layer: the products inside attention follow its heads."""
+    """One entry a layer, and one named "" for what belongs to no layer: the products inside attention follow
+    its heads.
+    """
     layers = tuple(_cost(layer, profile.groups) for layer in profile.layers)
     params = profile.params - sum(layer.params for layer in profile.layers)
     macs = profile.macs - sum(layer.macs for layer in profile.layers)
@@ -63,7 +68,9 @@ def _cost(layer: Layer, groups: Iterable[Group]) -> LayerCost:
         for slot in group.slots if group.frozen is None else ():
             if slot.tensor in tensors and slot.unit_of:
                 side = sides[0 if slot.dim == 1 - layer.input_dim else 1]
-                side[group.name] = side.get(group.name, 0.0) + sum(unit >= 0 for unit in slot.unit_of) / len(slot.unit_of)
+                side[group.name] = side.get(group.name, 0.0) + sum(unit >= 0 for unit in slot.unit_of) / len(
+                    slot.unit_of
+                )
     return LayerCost(layer.name, weight, layer.params - weight, layer.macs, *sides)
 
 
@@ -77,7 +84,10 @@ def removed_fraction(ratio: float, units: int) -> float:
 
 
 def estimate(
-    costs: Iterable[LayerCost], units: Mapping[str, int], channels: Mapping[str, float], weights: Mapping[str, float]
+    costs: Iterable[LayerCost],
+    units: Mapping[str, int],
+    channels: Mapping[str, float],
+    weights: Mapping[str, float],
 ) -> Estimate:
     """About what a recipe leaves.
 
@@ -85,11 +95,14 @@ def estimate(
         units: group -> how many units it has.
         channels, weights: the maps of the recipe.
     """
-    removed = {group: removed_fraction(ratio, units[group]) for group, ratio in channels.items() if group in units}
+    removed = {
+        group: removed_fraction(ratio, units[group]) for group, ratio in channels.items() if group in units
+    }
     params = nonzero = macs = 0.0
     for cost in costs:
         out, into = (
-            1 - sum(share * removed.get(group, 0.0) for group, share in side.items()) for side in (cost.outputs, cost.inputs)
+            1 - sum(share * removed.get(group, 0.0) for group, share in side.items())
+            for side in (cost.outputs, cost.inputs)
         )
         params += cost.weight * out * into + cost.other * out
         nonzero += cost.weight * out * into * (1 - weights.get(cost.layer, 0.0)) + cost.other * out

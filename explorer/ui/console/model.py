@@ -26,8 +26,8 @@ class Strip:
         params: parameters of the part, for sorting by size.
         details: what a tooltip tells of it, one sentence each.
         frozen: why it can't be moved, or None.
-        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, of how many (fewer than
-            `units` if channels went first); reason: why that differs from the request.
+        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, of how
+            many (fewer than `units` if channels went first); reason: why that differs from the request.
         switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
         locked: allocators, presets and linked moves leave it alone.
         sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
@@ -71,7 +71,8 @@ class Bank:
         raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
 
 
-# of a strip: what changes with the recipe is sent at each move, what a scan finds while it runs, all else once
+# of a strip: what changes with the recipe is sent at each move, what a scan finds while it runs, all else
+# once
 MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
 
 
@@ -96,26 +97,41 @@ class ConsoleData:
 
     def facts(self) -> dict[str, Any]:
         """What no fader changes, under a name of its own."""
-        plain = {"banks": [_facts(bank) for bank in self.banks], "costs": [cost.to_json() for cost in self.costs]}
+        plain = {
+            "banks": [_facts(bank) for bank in self.banks],
+            "costs": [cost.to_json() for cost in self.costs],
+        }
         return {"id": hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:12], **plain}
 
     def findings(self) -> dict[str, Any]:
-        """Bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and what the banks say of it."""
-        found = {bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
-                 for bank in self.banks}  # fmt: skip
+        """Bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and what the
+        banks say of it.
+        """
+        found = {
+            bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
+            for bank in self.banks
+        }
         return {"sensitivity": found, "notes": {bank.name: bank.note for bank in self.banks}}
 
     def state(self) -> dict[str, Any]:
         """Where every fader stands and what the last cut did, without what is as usual."""
         return {
-            "epoch": self.epoch, "generation": self.generation, "acknowledged": self.acknowledged, "facts": self.facts()["id"],
-            "banks": {bank.name: _state(bank) for bank in self.banks}, "exact": dict(self.exact) if self.exact else None,
-        }  # fmt: skip
+            "epoch": self.epoch,
+            "generation": self.generation,
+            "acknowledged": self.acknowledged,
+            "facts": self.facts()["id"],
+            "banks": {bank.name: _state(bank) for bank in self.banks},
+            "exact": dict(self.exact) if self.exact else None,
+        }
 
 
 def _facts(bank: Bank) -> dict[str, Any]:
     strips = [
-        {key: value for key, value in vars(strip).items() if key not in (*MOVING, "sensitivity") and value not in (None, ())}
+        {
+            key: value
+            for key, value in vars(strip).items()
+            if key not in (*MOVING, "sensitivity") and value not in (None, ())
+        }
         for strip in bank.strips
     ]
     return {"name": bank.name, "title": bank.title, "strips": strips}
@@ -123,7 +139,10 @@ def _facts(bank: Bank) -> dict[str, Any]:
 
 def _state(bank: Bank) -> dict[str, dict[str, Any]]:
     usual = {"ratio": 0.0, "locked": False}
-    told = {s.id: {key: value for key in MOVING if (value := getattr(s, key)) != usual.get(key)} for s in bank.strips}
+    told = {
+        s.id: {key: value for key in MOVING if (value := getattr(s, key)) != usual.get(key)}
+        for s in bank.strips
+    }
     return {name: strip for name, strip in told.items() if strip}
 
 
@@ -155,9 +174,14 @@ def read_edit(banks: Iterable[Bank], message: object) -> Edit:
     by_name = {bank.name: bank for bank in banks}
     values, locks = (_by_bank(by_name, key, message.get(key, {})) for key in ("values", "locks"))
     ratios = {
-        name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()} for name, row in values.items()
+        name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()}
+        for name, row in values.items()
     }
-    return Edit(sequence, ratios, {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()})
+    return Edit(
+        sequence,
+        ratios,
+        {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()},
+    )
 
 
 def _by_bank(banks: Mapping[BankName, Bank], key: str, given: object) -> dict[BankName, dict[str, Any]]:
@@ -195,7 +219,8 @@ def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
 def apply_locks(locks: frozenset[Lock], edit: Edit) -> frozenset[Lock]:
     """The locks after an edit.
 
-    >>> sorted(apply_locks(frozenset({("channels", "conv1")}), Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})))
+    >>> edit = Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})
+    >>> sorted(apply_locks(frozenset({("channels", "conv1")}), edit))
     [('channels', 'conv2')]
     """
     changed = {(bank, part): locked for bank, row in edit.locks.items() for part, locked in row.items()}

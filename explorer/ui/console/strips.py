@@ -1,4 +1,6 @@
-"""A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut achieved."""
+"""A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut
+achieved.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -11,8 +13,10 @@ from .model import Bank, BankName, Lock, Strip
 
 Mode = Literal["Structured", "Unstructured", "Combined"]
 MODES: Mapping[Mode, tuple[BankName, ...]] = {
-    "Structured": ("channels",), "Unstructured": ("weights",), "Combined": ("channels", "weights"),
-}  # fmt: skip
+    "Structured": ("channels",),
+    "Unstructured": ("weights",),
+    "Combined": ("channels", "weights"),
+}
 LABEL_LENGTH = 11  # characters that fit under a fader
 SHOWN_MEMBERS = 8
 COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
@@ -42,7 +46,13 @@ def banks(
         strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
         measured = (sensitivity or {}).get(name, {})
         made.append(
-            _bank(name, tuple(_with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id)) for s in strips))
+            _bank(
+                name,
+                tuple(
+                    _with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id))
+                    for s in strips
+                ),
+            )
         )
     return tuple(made)
 
@@ -51,17 +61,27 @@ def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
     if name == "channels":
         title, note = "Channels", "Structured: whole channels go, and the model becomes smaller and faster."
     else:
-        title, note = "Weights", "Unstructured: single weights become zero; shapes stay, only sparse formats shrink."
+        title, note = (
+            "Weights",
+            "Unstructured: single weights become zero; shapes stay, only sparse formats shrink.",
+        )
     scanned = any(strip.sensitivity for strip in strips)
     return Bank(name, title, f"{note} {COLOURS}" if scanned else note, strips)
 
 
-def _with(strip: Strip, outcome: PartOutcome | None, locked: bool, sensitivity: tuple[tuple[float, float], ...] | None) -> Strip:
+def _with(
+    strip: Strip,
+    outcome: PartOutcome | None,
+    locked: bool,
+    sensitivity: tuple[tuple[float, float], ...] | None,
+) -> Strip:
     strip = replace(strip, locked=locked, sensitivity=sensitivity)
     if outcome is None or strip.frozen is not None:
         return strip
     kept = outcome.units - outcome.removed
-    return replace(strip, achieved=round(outcome.achieved, 4), kept=kept, of=outcome.units, reason=outcome.reason)
+    return replace(
+        strip, achieved=round(outcome.achieved, 4), kept=kept, of=outcome.units, reason=outcome.reason
+    )
 
 
 def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
@@ -69,30 +89,46 @@ def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
     params = {layer.name: layer.params for layer in profile.layers}
     return tuple(
         Strip(
-            group.name, label(group.name), recipe.channels.get(group.name, 0.0), group.units, group.unit,
-            sum(params.get(member, 0) for member in group.members), _group_details(group), group.frozen,
+            group.name,
+            label(group.name),
+            recipe.channels.get(group.name, 0.0),
+            group.units,
+            group.unit,
+            sum(params.get(member, 0) for member in group.members),
+            _group_details(group),
+            group.frozen,
         )
         for group in profile.groups
-    )  # fmt: skip
+    )
 
 
 def _group_details(group: Group) -> tuple[str, ...]:
     shown = ", ".join(group.members[:SHOWN_MEMBERS])
     more = f" and {len(group.members) - SHOWN_MEMBERS} more" if len(group.members) > SHOWN_MEMBERS else ""
-    reached = f"{group.units} {group.unit}s, in {shown}{more}" if group.members else f"{group.units} {group.unit}s"
-    return (reached, f"go together because they are {'; '.join(group.tied_by)}") if group.tied_by else (reached,)
+    reached = (
+        f"{group.units} {group.unit}s, in {shown}{more}" if group.members else f"{group.units} {group.unit}s"
+    )
+    return (
+        (reached, f"go together because they are {'; '.join(group.tied_by)}") if group.tied_by else (reached,)
+    )
 
 
 def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
     """One strip a prunable layer; under an n:m pattern it is a switch."""
     return tuple(
         Strip(
-            layer.name, label(layer.name), recipe.weights.get(layer.name, 0.0), prod(layer.shape), "weight", layer.params,
+            layer.name,
+            label(layer.name),
+            recipe.weights.get(layer.name, 0.0),
+            prod(layer.shape),
+            "weight",
+            layer.params,
             (f"{layer.kind}, weight {' × '.join(map(str, layer.shape))}",),
-            pattern_refusal(layer, recipe.pattern), switch=pattern_ratio(recipe.pattern),
+            pattern_refusal(layer, recipe.pattern),
+            switch=pattern_ratio(recipe.pattern),
         )
         for layer in profile.prunable_layers.values()
-    )  # fmt: skip
+    )
 
 
 def pattern_ratio(pattern: str) -> float | None:
@@ -115,16 +151,22 @@ def pattern_refusal(layer: Layer, pattern: str) -> str | None:
 
 
 def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
-    """The recipe under another pattern: its weights are switched on where they had a ratio and the pattern fits."""
+    """The recipe under another pattern: its weights are switched on where they had a ratio and the pattern
+    fits.
+    """
     ratio, layers = pattern_ratio(pattern), profile.prunable_layers
     if ratio is None:
         return replace(recipe, pattern=pattern)
-    fits = [name for name in recipe.weights if name in layers and pattern_refusal(layers[name], pattern) is None]
+    fits = [
+        name for name in recipe.weights if name in layers and pattern_refusal(layers[name], pattern) is None
+    ]
     return replace(recipe, pattern=pattern, weights=dict.fromkeys(fits, ratio))
 
 
 def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
-    """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must not act."""
+    """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must
+    not act.
+    """
     needed = {"channels"} if recipe.is_structured else set()
     needed |= {"weights"} if recipe.weights else set()
     return next(mode for mode in (chosen, *MODES) if needed <= set(MODES[mode]))
@@ -140,7 +182,8 @@ def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
 def label(name: str) -> tuple[str, str]:
     """Two short lines for a dotted name.
 
-    >>> label("layer1.0.conv2"), label("encoder.encoder_layer_3.self_attention.out_proj"), label("layer2.0.shortcut.0")
+    >>> names = "layer1.0.conv2", "encoder.encoder_layer_3.self_attention.out_proj", "layer2.0.shortcut.0"
+    >>> tuple(label(name) for name in names)
     (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
     >>> label("features.denseblock3.denselayer12.conv1")
     ('f.d3.d12', 'conv1')
@@ -149,7 +192,10 @@ def label(name: str) -> tuple[str, str]:
     if last.isdigit():  # says nothing without the name before it
         path, _, before = path.rpartition(".")
         last = f"{before}.{last}".lstrip(".")
-    return (path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")), last)
+    return (
+        path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")),
+        last,
+    )
 
 
 def _initials(part: str) -> str:

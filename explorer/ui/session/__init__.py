@@ -1,7 +1,9 @@
-"""The one door to a browser session's state: model, recipe and its history, locks, the URL, and background jobs.
+"""The one door to a browser session's state: model, recipe and its history, locks, the URL, and background
+jobs.
 
-The recipe is the truth and widgets show it: draw a widget under the key that `show` returns, change the recipe in its
-callback. Nothing but names, recipes and small values is kept here; models and tensors are in `resources`.
+The recipe is the truth and widgets show it: draw a widget under the key that `show` returns, change the
+recipe in its callback. Nothing but names, recipes and small values is kept here; models and tensors are in
+`resources`.
 """
 
 from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
@@ -25,9 +27,52 @@ from .widgets import (
 from .work import cancel, is_answered, is_cancelled, job, lane_state, live, live_key, report, resume, versions
 
 __all__ = [
-    "KEY", "START", "acknowledge", "attempt", "cancel", "checked", "conditions", "device", "dismiss", "event", "graph", "history",
-    "identity", "is_answered", "is_cancelled", "job", "lane_state", "live", "live_key", "locks", "mode", "model_name", "models",
-    "notice", "picked", "profile", "recalled", "recipe", "redo", "remember", "report", "resume", "set_conditions", "set_dtype",
-    "set_locks", "set_mode", "set_model", "set_recipe", "show", "shown", "stamp", "start_from", "still", "subject", "undo",
-    "upload_weights", "versions", "write_url",
-]  # fmt: skip
+    "KEY",
+    "START",
+    "acknowledge",
+    "attempt",
+    "cancel",
+    "checked",
+    "conditions",
+    "device",
+    "dismiss",
+    "event",
+    "graph",
+    "history",
+    "identity",
+    "is_answered",
+    "is_cancelled",
+    "job",
+    "lane_state",
+    "live",
+    "live_key",
+    "locks",
+    "mode",
+    "model_name",
+    "models",
+    "notice",
+    "picked",
+    "profile",
+    "recalled",
+    "recipe",
+    "redo",
+    "remember",
+    "report",
+    "resume",
+    "set_conditions",
+    "set_dtype",
+    "set_locks",
+    "set_mode",
+    "set_model",
+    "set_recipe",
+    "show",
+    "shown",
+    "stamp",
+    "start_from",
+    "still",
+    "subject",
+    "undo",
+    "upload_weights",
+    "versions",
+    "write_url",
+]

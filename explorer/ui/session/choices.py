@@ -11,7 +11,9 @@ from .state import state
 
 def conditions() -> Conditions:
     """How much is measured, and where."""
-    return Conditions(samples=state().samples, split="tuning", device=pick_device(state().device).type, dtype=state().dtype)
+    return Conditions(
+        samples=state().samples, split="tuning", device=pick_device(state().device).type, dtype=state().dtype
+    )
 
 
 def set_conditions(*, samples: int | None, device: str) -> None:

@@ -1,4 +1,6 @@
-"""The state of one browser session: names, recipes and small values; models and tensors are in `resources`."""
+"""The state of one browser session: names, recipes and small values; models and tensors are in
+`resources`.
+"""
 
 import threading
 import uuid
@@ -39,14 +41,21 @@ class State:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0
-    told: dict[str, tuple[Any, int]] = field(default_factory=dict)  # widget -> the value that it shows, version of its key
+    told: dict[str, tuple[Any, int]] = field(
+        default_factory=dict
+    )  # widget -> the value that it shows, version of its key
     notice: str | None = None
-    uploads: dict[str, str] = field(default_factory=dict)  # name of a model with uploaded weights -> how it is shown
+    uploads: dict[str, str] = field(
+        default_factory=dict
+    )  # name of a model with uploaded weights -> how it is shown
     remembered: dict[str, Any] = field(default_factory=dict)
-    lock: Any = field(default_factory=threading.RLock)  # held by an action, so that other threads see it whole or not at all
+    lock: Any = field(
+        default_factory=threading.RLock
+    )  # held by an action, so that other threads see it whole or not at all
 
 
-# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action fetches the state just once
+# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action fetches the
+# state just once
 held: ContextVar[State | None] = ContextVar("the state of the action that is going on", default=None)
 
 
@@ -64,7 +73,9 @@ def opened() -> State:
     """The state of a new session: what the URL asks for, or the first model, dense."""
     offered = settings.current().offered
     if not offered:
-        raise ExplorerError("There is no model to show; name one on the command line, such as torchvision:resnet18.")
+        raise ExplorerError(
+            "There is no model to show; name one on the command line, such as torchvision:resnet18."
+        )
     made = State(offered[0], settings.current().device)
     model, recipe = st.query_params.get("model"), st.query_params.get("recipe")
     try:

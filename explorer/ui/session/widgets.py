@@ -12,8 +12,9 @@ from .state import held, state
 def show(key: str, value: Any) -> str:
     """The key of a widget that is to show a value; draw it under this key.
 
-    The key changes whenever the value was changed by something else than the widget. Under one and the same key, a rerun
-    that the browser asked for a moment before (a poll) would bring the old value along, and undo an undo.
+    The key changes whenever the value was changed by something else than the widget. Under one and the same
+    key, a rerun that the browser asked for a moment before (a poll) would bring the old value along, and undo
+    an undo.
     """
     told = state().told
     known, version = told.get(key, (value, 0))

@@ -52,7 +52,13 @@ def live() -> JobState:
         if not wanted.is_empty:
             yield from calibrate(model, its_graph, wanted, how.device)
         data = model.task.fingerprint if model.task else None
-        yield from stream(model, its_graph, wanted, how, trail=trail_for((model.id, data, how.split, how.device), how.device))
+        yield from stream(
+            model,
+            its_graph,
+            wanted,
+            how,
+            trail=trail_for((model.id, data, how.split, how.device), how.device),
+        )
 
     return job("live", key, measure if room is None else lambda: room.measured.steps(key, measure))
 
@@ -66,7 +72,9 @@ def report() -> Report | None:
 def is_answered() -> bool:
     """The current recipe has a first number, or will not get one."""
     found = lane_state("live")
-    return (found.key == live_key() and (found.value is not None or found.error is not None)) or not found.busy
+    return (
+        found.key == live_key() and (found.value is not None or found.error is not None)
+    ) or not found.busy
 
 
 def versions(lanes: Iterable[str]) -> dict[str, int]:
