@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .background.jobs import Progress
 from .engine import calibrate, scores_for
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .masking import removal_count
 from .registry import CRITERIA
 from .values import Choice, Recipe, Subject, check_ratio

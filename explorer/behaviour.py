@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from .answers import NONE, Answers, answer, dense_answers
+from .background.jobs import Progress
 from .engine import Conditions, calibrate, prepare, split_for
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .reliability import Reliability, reliability
 from .statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from .values import Drop, Recipe, Subject

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .allocation import Losses
+from .allocators.context import Losses
+from .background.jobs import Progress
 from .deciding import reach
 from .engine import Conditions, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .latency_costs import allocated, timed
 from .statistics import looks_level
 from .values import Recipe, Report, Subject

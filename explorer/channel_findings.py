@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .background.jobs import Progress
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .signals.calibration import SAMPLES, Calibration, training_data
 from .signals.collecting import collect, collected
 from .values import Group, Layer, ModelProfile, Slot, Subject

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from .allocation import TargetError
+from .allocators.context import TargetError
+from .background.jobs import Progress
 from .cache import Cache
 from .engine import Conditions, allocate, build, masks_for, stream
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .latency import rounds, summary
 from .precision import in_dtype
 from .registry import CRITERIA

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .allocation import Losses, TargetError
+from .allocators.context import Losses, TargetError
+from .background.jobs import Progress
 from .cache import Cache
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .masking import Cut, check_parts, check_rates_weights, cut, score
 from .planning import context_for
 from .registry import ALLOCATORS, CRITERIA

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from .background.jobs import Progress
 from .engine import Conditions, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .statistics import looks_level
 from .values import Drop, Recipe, Subject
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .agreement import ALL
+from .background.jobs import Progress
 from .engine import Conditions, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .registry import CRITERIA
 from .statistics import looks_level
 from .values import Choice, Recipe, Report, Subject, check_ratio

@@ -6,11 +6,11 @@ from itertools import combinations
 
 from torch import Tensor
 
+from .background.jobs import Progress
 from .engine import Conditions, baseline, calibrate, drop_between, prepare, split_for
 from .errors import ExplorerError
 from .evaluation import Tally, evaluate
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .recovery.results import recovered_candidate
 from .recovery.values import Recovery
 from .statistics import holm, paired_p_value, wilson

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from .beside import until_quiet
+from .background.side_thread import until_quiet
 from .environment import environment
 from .errors import CancelledError
 from .memory_order import laid_out

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .allocation import Losses
+from .allocators.context import Losses
+from .background.jobs import Progress
 from .building import build
 from .deciding import allocate
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .latency import rounds
 from .timed_widths import UnmeasuredError, timed_widths
 from .values import Masks, Recipe, Subject

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from .background.jobs import Progress
 from .engine import build
 from .environment import environment
 from .errors import ExplorerError, UnknownNameError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
 from .values import Group, Masks, Subject
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .background.jobs import Progress
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .masking import positions
 from .signals.calibration import Calibration, training_data
 from .signals.collecting import collect, collected

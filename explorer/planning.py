@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from .allocation import AllocationContext, Losses, Part, Ratios, What
+from .allocators.context import AllocationContext, Losses, Part, Ratios, What
 from .errors import RecipeError
 from .recipe_costs import CostModel
 from .timed_widths import timed_widths, widths_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
 
-from .allocation import Counted
+from .allocators.context import Counted
 from .masking import removal_count
 from .values import Group, ModelProfile, Recipe, Subject
 

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from .background.jobs import Progress
 from .engine import Conditions, calibrate, masks_for, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from .stored_run import Run
 from .values import Masks, Report, Subject

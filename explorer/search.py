@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 from . import __version__, paths
-from .allocation import Losses, TargetError, all_but_one
+from .allocators.context import Losses, TargetError, all_but_one
+from .background.jobs import Progress
 from .engine import Conditions, allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .held_out import held_out
-from .job_state import Progress
 from .masking import check_rates_weights
 from .optional_packages import optional
 from .registry import ALLOCATORS, CRITERIA

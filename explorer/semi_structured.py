@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
+from .background.jobs import Progress
 from .engine import build, masks_for
 from .environment import environment
 from .graph.export import ModelGraph
-from .job_state import Progress
 from .latency import SpeedUp, faster, forward_ms
 from .values import Recipe, Subject
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.jobs import LANES
+from explorer.background.lanes import LANES
 from explorer.ui import resources, server, settings
 from explorer.values import Recipe
 

@@ -20,9 +20,9 @@ from explorer.agreement import (
     rate,
     spearman,
 )
+from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.registry import CRITERIA
 from explorer.values import Recipe
 

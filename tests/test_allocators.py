@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zoo import ZOO, odd
 
-from explorer.allocation import AllocationContext, Part, TargetError, all_but_one, lowest, spread
+from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
 from explorer.allocators.sensitivity_budget import knapsack
 from explorer.deciding import HIGHEST, reach
 from explorer.engine import Conditions, allocate, decide, prepare

@@ -8,11 +8,11 @@ import torch
 
 from explorer import behaviour as counted
 from explorer.answers import Answers, answers_of
+from explorer.background.jobs import Progress
 from explorer.behaviour import Behaviour, Flip, behaviour, compare
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.reliability import BINS, mean_deviation, reliability
 from explorer.statistics import holm, paired_drop, paired_p_value

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from explorer.bench.live import forward_all, recipe_at, resident
-from explorer.bench.rows import Pairs, Row, interleaved, milliseconds_row, row, stages
+from explorer.bench.effort import QUICK, opened
+from explorer.bench.live_moves import forward_all, recipe_at, resident
 from explorer.bench.scans import _loops
-from explorer.bench.size import QUICK, opened
 from explorer.bench.table import PARTS, bench, surroundings
+from explorer.bench.timed_rows import Pairs, Row, interleaved, milliseconds_row, row, stages
 from explorer.cli import main
 from explorer.commands.bench import bench_text
 from explorer.engine import Conditions
@@ -83,7 +83,7 @@ def test_work_takes_turns_in_alternating_order_after_a_pair_that_is_not_counted(
 
 
 def test_long_work_is_timed_less_often(monkeypatch):
-    monkeypatch.setattr("explorer.bench.rows.LONG_S", 0.01)
+    monkeypatch.setattr("explorer.bench.timed_rows.LONG_S", 0.01)
     quick, long = (lambda: None), (lambda: time.sleep(0.01))
     assert len(interleaved(lambda index: (quick, quick), 7, long_count=2).ours) == 7
     assert len(interleaved(lambda index: (quick, long), 7, long_count=2).ours) == 2

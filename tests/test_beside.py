@@ -8,10 +8,10 @@ import time
 import pytest
 import torch
 
-from explorer.beside import beside, is_quiet
+from explorer.background.jobs import Progress
+from explorer.background.lanes import Lanes
+from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
-from explorer.job_state import Progress
-from explorer.jobs import Lanes
 from explorer.latency import rounds
 
 PATIENCE = 20  # seconds

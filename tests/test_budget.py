@@ -5,12 +5,12 @@ import json
 import pytest
 from zoo import odd
 
+from explorer.background.jobs import Progress
 from explorer.budget import LOOKS, Budget, accuracy_budget
 from explorer.cli import main
 from explorer.engine import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.statistics import looks_level
 from explorer.values import Recipe

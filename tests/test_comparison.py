@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from explorer import paths, tables
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
 from explorer.engine import Conditions, masks_for, prune
@@ -18,7 +19,6 @@ from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
 from explorer.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.replay import Replay, masks_fingerprint, replay
 from explorer.store import Store

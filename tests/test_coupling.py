@@ -7,7 +7,7 @@ from torch import nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.audit import audit
-from explorer.auditing.control import flat
+from explorer.audit.negative_control import flat
 from explorer.building import prepare
 from explorer.graph.export import analyse
 from explorer.values import Recipe, Subject, subject_id

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer import curves as module
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.curves import (
     STRENGTHS,
@@ -23,7 +24,6 @@ from explorer.curves import (
 )
 from explorer.engine import Conditions, prune
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.values import Choice, Recipe, Report
 

@@ -8,11 +8,11 @@ import pytest
 from apps import keys, offering, opened, until, words
 
 from explorer.agreement import ALL
+from explorer.background.jobs import Progress
 from explorer.disputes import SEEDS, Settled, settle
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.statistics import looks_level
 from explorer.ui.disputed import CHANGE

@@ -6,11 +6,11 @@ import pytest
 from zoo import odd
 
 from explorer.agreement import ALL
+from explorer.background.jobs import Progress
 from explorer.duel import CONTROL, Duel, duel
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.statistics import looks_level
 from explorer.values import Recipe

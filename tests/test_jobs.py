@@ -6,8 +6,8 @@ import time
 import pytest
 import torch
 
+from explorer.background.lanes import LANES, JobState, Lanes, Progress
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.jobs import LANES, JobState, Lanes, Progress
 
 TIMEOUT = 10.0
 

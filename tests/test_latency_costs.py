@@ -6,14 +6,14 @@ import pytest
 from apps import keys, offering, opened, until, words
 
 from explorer import latency_costs, paths, timed_widths
-from explorer.allocation import TargetError
+from explorer.allocators.context import TargetError
+from explorer.background.jobs import Progress
 from explorer.budget import Budget, accuracy_budget
 from explorer.cli import main
 from explorer.engine import Conditions, allocate, build, decide, prepare
 from explorer.environment import environment
 from explorer.errors import RecipeError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.latency_costs import allocated
 from explorer.loaders import load
 from explorer.planning import NO_FASTER

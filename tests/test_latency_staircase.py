@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.engine import build, masks_for
 from explorer.errors import ExplorerError, UnknownNameError
@@ -13,7 +14,6 @@ from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.latency import faster, summary
 from explorer.latency_staircase import (
     Staircase,

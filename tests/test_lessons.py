@@ -25,7 +25,6 @@ from explorer.figures.lesson_sizes import lesson_sizes
 from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
-from explorer.labels import GLOSSARY
 from explorer.lessons import pictures, storing, wording
 from explorer.lessons.board import (
     MOST_POINTS,
@@ -64,6 +63,7 @@ from explorer.recovery.regularisation import EDGES
 from explorer.statistics import paired_drop
 from explorer.ui.class_board import as_csv
 from explorer.values import Measurement, Recipe
+from explorer.words import GLOSSARY
 
 LESSONS = lessons()
 TRAINED = {name for name, one in LESSONS.items() if any(arm.training for arm in one.experiment.arms)}

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from explorer.background.jobs import Progress
 from explorer.commands.report_text import report_text
 from explorer.compaction import compact
 from explorer.engine import Conditions, masks_for, prune, stream
 from explorer.exporters.html_report import quantities
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.loss_change import gradient_samples, loss_words, predicted_change
 from explorer.signals.calibration import training_data

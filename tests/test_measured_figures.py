@@ -9,7 +9,6 @@ import pytest
 from explorer.figures.curve_comparison import COLOURS, curve_comparison
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
-from explorer.labels import LABELS
 from explorer.sensitivity.additivity import Additivity
 from explorer.sensitivity.stopping import reach
 from explorer.sensitivity.values import Scan, ScanPlan, SensitivityPoint
@@ -17,6 +16,7 @@ from explorer.statistics import paired_drop
 from explorer.tables import labelled, scans, to_csv
 from explorer.ui.sensitivities import words
 from explorer.values import Measurement, Recipe, Report
+from explorer.words import LABELS
 
 DENSE = Measurement(0.92, 0.90, 0.94, 0.3, 500, 460, 1000, 1000, 4000, {"bitmask": 4000}, {"median": 2.0})
 HALF = Measurement(0.80, 0.76, 0.83, 0.7, 500, 400, 600, 500, 1000, {"bitmask": 2200}, {"median": 1.0})

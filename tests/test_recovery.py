@@ -11,11 +11,11 @@ import torch
 from zoo import odd
 
 from explorer import paths
+from explorer.background.jobs import Progress
 from explorer.engine import Conditions, allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.recovery import run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from explorer import paths
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.engine import Conditions, prune
 from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.recovery.curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
 from explorer.recovery.training_plan import RecoveryPlan

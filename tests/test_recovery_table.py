@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from explorer import paths
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.commands.recovery_table import cells
 from explorer.engine import Conditions, prepare
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.recovery import table
 from explorer.recovery.table import (

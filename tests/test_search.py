@@ -7,11 +7,11 @@ import json
 import pytest
 
 from explorer import paths
+from explorer.background.jobs import Progress
 from explorer.cli import main
 from explorer.engine import Conditions, allocate, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.search import TAG, WITH_SCAN, WITHOUT_SCAN, Search, SearchPlan, Trial, check_winner, search
 from explorer.sensitivity.run import ScanRun

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from zoo import odd
 
+from explorer.background.jobs import Progress
 from explorer.engine import Conditions, build, decide, prune
 from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.loaders import load
 from explorer.loaders.sample import card
 from explorer.sensitivity.branching import Branches

@@ -2,14 +2,14 @@
 
 import pytest
 
+from explorer.background.lanes import Lanes
+from explorer.background.shared_measurements import Sharing
 from explorer.cache import Cache
 from explorer.engine import Conditions, stream
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.jobs import Lanes
 from explorer.lessons.board import Classroom
 from explorer.loaders import load
-from explorer.sharing import Sharing
 from explorer.values import Recipe
 
 CLASS = 30

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 from zoo import ZOO, Chain, odd
 
+from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.job_state import Progress
 from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collecting import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch

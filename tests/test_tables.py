@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from explorer import tables
-from explorer.labels import GLOSSARY, LABELS
 from explorer.store import Run
 from explorer.values import (
     Choice,
@@ -24,6 +23,7 @@ from explorer.values import (
     Report,
     Slot,
 )
+from explorer.words import GLOSSARY, LABELS
 
 LAYERS = (Layer("conv1", "conv", (8, 3, 3, 3), 224, 1000, True), Layer("bn1", "norm", (8,), 16, 0, False))
 GROUPS = (

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.requests import Request
 
-from explorer.job_state import JobState
+from explorer.background.jobs import JobState
 from explorer.ui import elements, news, pushed, session, watched
 from explorer.ui.elements import ELEMENTS, HERE
 

@@ -18,8 +18,8 @@ from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collecting import signals_of
 from ..values import Recipe
-from .rows import Row, Work, interleaved, row, seconds, stages
-from .size import Size, opened
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, row, seconds, stages
 
 RATIO, GOAL = 0.5, 10.0
 

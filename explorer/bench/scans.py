@@ -21,8 +21,8 @@ from ..sensitivity.scan import scan
 from ..sensitivity.values import RATIOS, Scan, ScanPlan
 from ..statistics import wilson
 from ..values import Recipe, Subject
-from .rows import Row, Work, interleaved, row, seconds, stages
-from .size import Size, opened
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, row, seconds, stages
 
 EXACT_RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 EXACT_BATCH = 64  # samples of one pair

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from ..errors import ExplorerError
 from ..paths import PACKAGE
-from .rows import Row, Work, interleaved, row
-from .size import Size
+from .effort import Size
+from .timed_rows import Row, Work, interleaved, row
 
 IMPORTS = "import torch, streamlit"
 SERVE = "import sys; from explorer.cli import main; main(sys.argv[1:])"

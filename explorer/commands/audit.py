@@ -5,7 +5,8 @@ import time
 from dataclasses import replace
 
 from .. import cache
-from ..audit import AuditReport, audit
+from ..audit import audit
+from ..audit.audit import AuditReport
 from ..graph.export import analyse
 from ..loaders import load
 from ..peak_memory import PeakMemory

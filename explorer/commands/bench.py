@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from ..bench.rows import Row
-from ..bench.size import FULL, QUICK
+from ..background.jobs import Progress
+from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
-from ..job_state import Progress
+from ..bench.timed_rows import Row
 from .model import add_device, set_up
 from .output import note, print_json, table
 

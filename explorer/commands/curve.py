@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
+from ..background.jobs import Progress
 from ..curves import (
     QUICK,
     Family,
@@ -21,7 +22,6 @@ from ..curves import (
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..values import Recipe, Subject
 from .model import add_model, opened, set_up
 from .output import percent, print_json, progress, table

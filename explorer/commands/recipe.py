@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..allocation import Losses
+from ..allocators.context import Losses
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..environment import pick_device
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..latency_costs import allocated
 from ..masking import check_brought, check_parts
 from ..registry import ALLOCATORS, CRITERIA

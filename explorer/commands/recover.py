@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve

@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .. import paths
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..errors import RecipeError
 from ..held_out import held_out
-from ..job_state import Progress
 from ..recovery.cost import counted
 from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested

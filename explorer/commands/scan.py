@@ -2,9 +2,9 @@
 
 import argparse
 
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..errors import ExplorerError
-from ..job_state import Progress
 from ..sensitivity.family import Finding
 from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
 from ..statistics import format_drop

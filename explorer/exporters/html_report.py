@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..labels import LABELS
 from ..loss_change import loss_words
 from ..registry import EXPORTERS
 from ..runtimes import who_gains
 from ..statistics import format_accuracy, format_drop
 from ..values import Measurement, Report
+from ..words import LABELS
 from . import Export
 from .figures_html import figures_of
 

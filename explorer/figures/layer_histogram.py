@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..distributions import WeightHistogram
-from ..labels import LABELS
+from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 

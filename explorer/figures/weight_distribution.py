@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from ..distributions import LayerHistogram, WeightHistogram
-from ..labels import LABELS
+from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, tall, text
 
 

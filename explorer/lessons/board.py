@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..background.shared_measurements import Sharing
 from ..cache import Cache
 from ..errors import ExplorerError
-from ..sharing import Sharing
 from ..values import Report
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import UnknownNameError
-from ..labels import GLOSSARY
+from ..words import GLOSSARY
 from .claim_reading import read_claim, read_prediction
 from .experiment_reading import RATIO, known_arm, known_point, read_experiment
 from .tables import LessonError, Table

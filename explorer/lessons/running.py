@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..background.jobs import Progress
 from ..engine import Conditions, decide, prepare, split_for
 from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import evaluate
 from ..graph.export import ModelGraph, count_macs
-from ..job_state import Progress
 from ..latency import WARM_UP_ROUNDS, rounds
 from ..masking import expand
 from ..recovery.recover import recover, recovered_model

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ..labels import LABELS
+from ..words import LABELS
 from .evidence import Evidence
 from .judging import Finding, Found, Said
 from .values import COSTS, VERDICTS, Lesson

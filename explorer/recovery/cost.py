@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..background.jobs import Progress
 from ..engine import Conditions, split_for
 from ..evaluation import evaluate
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..training import training_split
 from ..values import Recipe, Subject
 from .finetuning import Training

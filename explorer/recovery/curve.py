@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from ..background.jobs import Progress
 from ..building import prepare
 from ..curves import spread_order
 from ..engine import Conditions
 from ..errors import RecipeError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..values import Measurement, Recipe, Subject
 from .controls import spread
 from .cost import Cost, counted

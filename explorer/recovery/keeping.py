@@ -4,10 +4,10 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ..background.jobs import Progress
 from ..engine import Conditions, calibrate, masks_for, stream
 from ..environment import environment
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..replay import masks_fingerprint
 from ..store import Store
 from ..stored_run import RunKey

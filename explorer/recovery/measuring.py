@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from torch import nn
 
+from ..background.jobs import Progress
 from ..engine import baseline, build, drop_between, split_for
 from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, evaluate
-from ..job_state import Progress
 from ..values import Measurement
 from .bn_recalibration import recalibrate
 from .checkpoints import key_of

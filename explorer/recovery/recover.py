@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torch import nn
 
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..masking import check_parts
 from ..registry import CRITERIA
 from ..values import Recipe, Subject

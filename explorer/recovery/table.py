@@ -12,10 +12,10 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from ..background.jobs import Progress
 from ..building import prepare
 from ..engine import Conditions, allocate, calibrate
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..recipe_costs import CostModel
 from ..values import Choice, Measurement, Recipe, Subject
 from .controls import Spread, controls, spread

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from .. import __version__, paths
+from ..background.jobs import Progress
 from ..engine import Conditions, baseline, decide, split_for
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, batch_of, judged
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..masking import check_parts, cut
 from ..statistics import look_schedule, wilson
 from ..values import Masks, Measurement, Recipe, Subject

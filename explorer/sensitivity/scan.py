@@ -9,9 +9,9 @@ advance.
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..background.jobs import Progress
 from ..engine import Conditions, calibrate
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..values import Subject
 from .additivity import Additivity, additivity
 from .run import ScanRun, log_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..values import Layer, ModelProfile, Split, Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums

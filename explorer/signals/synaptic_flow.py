@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..selection import lowest_of
 from ..values import Subject
 from .activation_sites import NORMS

@@ -8,14 +8,14 @@ from dataclasses import replace
 import streamlit as st
 
 from ..agreement import ALL, Agreement, Measure, Overall, Ratings, rate
+from ..background.jobs import JobState
 from ..duel import CONTROL, SEEDS, Duel, duel
 from ..figures.criteria_agreement import TITLES, criteria_agreement
 from ..figures.criteria_duel import criteria_duel
-from ..job_state import JobState
-from ..labels import GLOSSARY, LABELS
 from ..registry import CRITERIA
 from ..statistics import format_drop
 from ..values import Choice
+from ..words import GLOSSARY, LABELS
 from . import disputed, layout, session, watched
 
 LANE, DUEL_LANE = "criteria", "duel"

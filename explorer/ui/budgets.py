@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from ..background.jobs import JobState
 from ..budget import LOOKS, Budget, accuracy_budget
-from ..job_state import JobState
 from ..registry import ALLOCATORS
 from ..statistics import format_accuracy, format_drop
 from . import layout, scanning, session, watched, widgets

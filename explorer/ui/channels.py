@@ -11,8 +11,8 @@ from ..engine import masks_for, scores_for
 from ..errors import ExplorerError
 from ..figures.channel_importance import channel_importance as importance_figure
 from ..graph.export import ModelGraph
-from ..labels import GLOSSARY, LABELS
 from ..values import Group, Recipe, Subject
+from ..words import GLOSSARY, LABELS
 from . import controls, layout, session
 from .weights import KEPT, Key, asked
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..job_state import JobState, Progress
+from ..background.jobs import JobState, Progress
 from ..latency_costs import allocated
 from ..planning import NO_FASTER
 from ..values import Recipe

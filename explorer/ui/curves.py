@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from ..background.jobs import JobState, Progress
 from ..curves import (
     QUICK,
     Family,
@@ -23,10 +24,9 @@ from ..engine import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
 from ..graph.export import ModelGraph
-from ..job_state import JobState, Progress
-from ..labels import GLOSSARY
 from ..registry import ALLOCATORS
 from ..values import Choice, Recipe, Subject
+from ..words import GLOSSARY
 from . import session, watched
 from .live_figure import bring_plotly, in_place
 from .pushed import pushed

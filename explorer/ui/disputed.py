@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 
 from ..agreement import ALL, Agreement, Dispute, Overall
+from ..background.jobs import JobState
 from ..disputes import SEEDS, Settled, settle
-from ..job_state import JobState
-from ..labels import LABELS
 from ..statistics import format_drop
 from ..values import Drop
+from ..words import LABELS
 from . import layout, session, watched
 
 LANE, ASKED = "disputes", "disputes asked for"

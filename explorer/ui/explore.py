@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from .. import tables
-from ..labels import GLOSSARY, LABELS
+from ..words import GLOSSARY, LABELS
 from . import layout, session
 from .metrics import short
 

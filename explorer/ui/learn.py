@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ..labels import GLOSSARY
 from ..lessons.values import Lesson, Section
+from ..words import GLOSSARY
 from . import (
     class_board,
     layout,

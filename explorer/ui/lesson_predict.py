@@ -6,9 +6,9 @@ from functools import partial
 
 import streamlit as st
 
-from ..labels import LABELS
 from ..lessons.scoring import Guess
 from ..lessons.values import Lesson
+from ..words import LABELS
 from . import elements, learner, session
 
 START = 0.9  # a straight fall from full to guessing is nobody's hint

@@ -5,14 +5,14 @@ process.
 import threading
 from collections.abc import Hashable
 
+from ..background.lanes import JobState
+from ..background.shared_measurements import Sharing
 from ..cache import Cache
 from ..graph.export import analyse
-from ..jobs import JobState
 from ..lessons.evidence import Evidence
 from ..lessons.running import Opened, run
 from ..lessons.values import Lesson
 from ..loaders import load
-from ..sharing import Sharing
 from . import session
 
 LANE = "lesson"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..allocation import Losses
+from ..allocators.context import Losses
 from ..engine import allocate
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..job_state import JobState, Progress
+from ..background.jobs import JobState, Progress
 from ..recovery.controls import Control, controls
 from ..recovery.keeping import keep
 from ..recovery.recover import recover

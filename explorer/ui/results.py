@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..jobs import Progress
+from ..background.lanes import Progress
 from ..values import Report, Subject
 from . import elements, session, watched
 from .metrics import TRAPS, cards

@@ -6,10 +6,10 @@ from dataclasses import replace
 import streamlit as st
 
 from .. import tables
+from ..background.jobs import Progress
 from ..engine import Conditions
 from ..figures.side_by_side import classes_side_by_side
 from ..flips import Candidate, Poll, ask, class_accuracies, flips
-from ..job_state import Progress
 from ..stored_run import Run
 from ..values import Recipe
 from . import layout, resources, session, watched

@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from .. import paths
+from ..background.jobs import JobState
 from ..engine import Conditions, calibrate, decide, masks_for, stream
 from ..environment import environment
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..held_out import STRICT_OPENINGS, has_held_out, held_out
-from ..job_state import JobState
 from ..replay import masks_fingerprint
 from ..statistics import format_drop, looks_level
 from ..store import Store

@@ -6,9 +6,9 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from ..allocation import Losses
+from ..allocators.context import Losses
+from ..background.lanes import JobState
 from ..errors import ExplorerError
-from ..jobs import JobState
 from ..sensitivity.delivered import delivered
 from ..sensitivity.scan import known as left_on_disk
 from ..sensitivity.scan import scan

@@ -9,10 +9,10 @@ import streamlit as st
 from .. import tables
 from ..errors import ExplorerError
 from ..figures.sensitivity import sensitivity
-from ..labels import LABELS
 from ..sensitivity.additivity import Additivity, additivity
 from ..sensitivity.values import Scan
 from ..values import Recipe, Report
+from ..words import LABELS
 from . import layout, scanning, session, settings, watched
 
 EMPTY = (

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from ..background.jobs import JobState
 from ..figures.latency_staircase import latency_staircase
-from ..job_state import JobState
-from ..labels import GLOSSARY, LABELS
 from ..latency_staircase import Staircase, nearest_fast, staircase
 from ..semi_structured import why_not
+from ..words import GLOSSARY, LABELS
 from . import layout, session, watched
 from .console.model import Edit
 

@@ -7,13 +7,13 @@ from collections.abc import Hashable
 import streamlit as st
 
 from .. import tables
-from ..audit import REJECTED, TOLERANCE, AuditReport, audit_steps
+from ..audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
 from ..graph.drawing import draw as dot_of
 from ..graph.folding import modules, suggested
 from ..graph.wiring import wiring
-from ..labels import GLOSSARY, LABELS
 from ..values import Group, ModelProfile, Recipe
 from ..widths import units_left
+from ..words import GLOSSARY, LABELS
 from . import layout, session
 from .watched import hurry, watched
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ..beside import beside
+from ..background.jobs import JobState, Progress
+from ..background.side_thread import beside
 from ..engine import Conditions, calibrate, stream
 from ..exporters import export
 from ..graph.export import ModelGraph
-from ..job_state import JobState, Progress
 from ..registry import EXPORTERS
 from ..runtimes import who_gains
 from ..values import Recipe, Report, Subject

@@ -18,10 +18,10 @@ from ..figures.weight_heatmap import weight_heatmap
 from ..figures.weight_pattern import filter_norms as norms_figure
 from ..figures.weight_pattern import weight_pattern
 from ..graph.export import ModelGraph
-from ..labels import LABELS
 from ..masking import expand, positions
 from ..patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ..values import Layer, Masks, Recipe, Subject
+from ..words import LABELS
 from . import layout, session
 from .console.strips import pattern_refusal
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from ...background.jobs import JobState
 from ...engine import calibrate, stream
-from ...job_state import JobState
 from ...resuming import trail_for
 from ...values import Report
 from .. import resources, settings

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .errors import RecipeError
-from .selection import lowest_of
-from .values import Scores
+from ..errors import RecipeError
+from ..selection import lowest_of
+from ..values import Scores
 
 Counted = Literal["params", "macs", "bytes"]
 What = Literal["params", "macs", "bytes", "latency"]

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .auditing.conditioning import conditioned_state, portions, random_inputs
-from .auditing.control import flat, negative_control, relative_difference, wide_outputs
-from .auditing.reference import masked_outputs
-from .compaction import compact
-from .deciding import allocate, masks_once
-from .errors import ExplorerError
-from .graph.export import ModelGraph, count_macs
-from .job_state import Progress
-from .peak_memory import peak_of_process
-from .signals.graph_run import fixed_batch
-from .values import Masks, Recipe, Subject
+from ..background.jobs import Progress
+from ..compaction import compact
+from ..deciding import allocate, masks_once
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph, count_macs
+from ..peak_memory import peak_of_process
+from ..signals.graph_run import fixed_batch
+from ..values import Masks, Recipe, Subject
+from .conditioned_model import conditioned_state, portions, random_inputs
+from .masked_reference import masked_outputs
+from .negative_control import flat, negative_control, relative_difference, wide_outputs
 
 TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much

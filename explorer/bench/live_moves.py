@@ -10,17 +10,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..background.lanes import Lanes
 from ..engine import Conditions, build, masks_for, prepare, split_for, stream
 from ..evaluation import batch_of, batch_size, evaluate
 from ..graph.export import ModelGraph
-from ..jobs import Lanes
 from ..resuming import KEPT_BYTES, Trail
 from ..sensitivity.scan import scan
 from ..sensitivity.values import ScanPlan
 from ..storage_size import sizes
 from ..values import Recipe, Report, Subject
-from .rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages
-from .size import Size, opened
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages
 
 GOALS_MS = {
     "digits-cnn": 300.0,

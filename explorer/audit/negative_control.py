@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..job_state import Progress
+from ..background.jobs import Progress
 from ..masking import positions
 from ..values import Masks, ModelProfile, Slot
-from .walking import WideRun
+from .float64_run import WideRun
 
 
 def flat(outputs: Any) -> Tensor:

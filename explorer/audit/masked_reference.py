@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..background.jobs import Progress
 from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.survivors import Survivors
-from ..job_state import Progress
 from ..masking import positions
 from ..values import Masks
+from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS
-from .walking import tensor_of, walk
 
 PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
+from ..background.jobs import Progress
 from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
-from ..job_state import Progress
 from ..signals.graph_run import fixed_batch
 from ..values import Subject
-from .walking import tensor_names, tensor_of, walk
+from .float64_run import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 TINY = 1e-3  # of a parameter's largest magnitude

@@ -10,8 +10,8 @@ from ..engine import Conditions
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
 from ..statistics import wilson
-from .rows import Row
-from .size import Size, opened
+from .effort import Size, opened
+from .timed_rows import Row
 
 GOAL = 0.95
 

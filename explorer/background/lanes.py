@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
 
-from .errors import ExplorerError, UnknownNameError
-from .job_state import Job, JobState, Progress, Slot
+from ..errors import ExplorerError, UnknownNameError
+from .jobs import Job, JobState, Progress, Slot
 
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 

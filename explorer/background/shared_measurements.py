@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .cache import Cache
-from .errors import ExplorerError
+from ..cache import Cache
+from ..errors import ExplorerError
 
 
 @dataclass(eq=False)
