@@ -14,7 +14,7 @@ from explorer.commands.app import free_port
 from explorer.values import Recipe
 
 TARGET = Path(__file__).with_name("screenshot.png")
-COMMAND = "import sys; from explorer.cli import main; sys.exit(main())"
+COMMAND = "import sys; from explorer.commands.main import main; sys.exit(main())"
 RATIOS = {
     "layer1.0.conv1": 0.1,
     "layer1.1.conv1": 0.2,

@@ -13,8 +13,8 @@ from explorer.bench.live_moves import forward_all, recipe_at, resident
 from explorer.bench.scans import _loops
 from explorer.bench.table import PARTS, bench, surroundings
 from explorer.bench.timed_rows import Pairs, Row, interleaved, milliseconds_row, row, stages
-from explorer.cli import main
 from explorer.commands.bench import bench_text
+from explorer.commands.main import main
 from explorer.engine import Conditions
 from explorer.errors import UnknownNameError
 from explorer.evaluation import batch_size

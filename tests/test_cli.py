@@ -16,9 +16,10 @@ import safetensors.torch
 import torch
 
 from explorer import paths
-from explorer.cli import VERBS, main
 from explorer.commands import app, model, models, output, parameters, recipe, train_sample
+from explorer.commands.main import main
 from explorer.commands.report_text import report_text
+from explorer.commands.verbs import VERBS
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
@@ -30,7 +31,7 @@ from explorer.training import TrainingStep
 from explorer.values import Recipe, Report
 
 MLP = "digits-mlp"
-RUN = [sys.executable, "-c", "import sys; from explorer.cli import main; sys.exit(main())"]
+RUN = [sys.executable, "-c", "import sys; from explorer.commands.main import main; sys.exit(main())"]
 
 
 @pytest.fixture(autouse=True)
@@ -354,7 +355,7 @@ from streamlit.web.server.starlette import starlette_server
 names = "browser.gatherUsageStats runner.magicEnabled runner.postScriptGC server.fileWatcherType"
 names = [*names.split(), "server.address"]
 starlette_server.UvicornRunner.run = lambda self: print(*(config.get_option(name) for name in names))
-from explorer.cli import main
+from explorer.commands.main import main
 sys.exit(main())
 """
 
@@ -514,7 +515,7 @@ def test_progress_is_only_for_terminals(monkeypatch):
 
 def test_help_needs_neither_torch_nor_streamlit():
     check = (
-        "import sys; from explorer.cli import main; main(['--help']); sys.exit(bool({'torch', "
+        "import sys; from explorer.commands.main import main; main(['--help']); sys.exit(bool({'torch', "
         "'streamlit'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, timeout=60).returncode == 0
@@ -531,7 +532,7 @@ def test_a_process_writes_json_alone_to_stdout():
 
 def test_ctrl_c_ends_a_process_with_130():
     code = (
-        "import sys, explorer.commands.curve; from explorer.cli import main; print('ready', flush=True); "
+        "import sys, explorer.commands.curve; from explorer.commands.main import main; print('ready', flush=True); "
         "sys.exit(main())"
     )
     words = [sys.executable, "-c", code, "curve", "shapes-resnet", "--points", "101"]  # minutes of work

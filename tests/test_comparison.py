@@ -9,7 +9,7 @@ import torch
 
 from explorer import paths, tables
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
 from explorer.engine import Conditions, masks_for, prune
 from explorer.errors import ExplorerError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from explorer import curves as module
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.curves import (
     STRENGTHS,
     Family,

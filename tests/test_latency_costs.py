@@ -9,7 +9,7 @@ from explorer import latency_costs, paths, timed_widths
 from explorer.allocators.context import TargetError
 from explorer.background.jobs import Progress
 from explorer.budget import Budget, accuracy_budget
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.engine import Conditions, allocate, build, decide, prepare
 from explorer.environment import environment
 from explorer.errors import RecipeError

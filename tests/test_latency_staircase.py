@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.engine import build, masks_for
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.figures.latency_staircase import EDGE_WORDS

@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 import torch
 
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.figures.class_front import class_front
 from explorer.figures.lesson_comparisons import lesson_agreement
 from explorer.figures.lesson_costs import lesson_costs

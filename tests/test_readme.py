@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.cli import VERBS, main
+from explorer.commands.main import main
 from explorer.commands.models import facts
+from explorer.commands.verbs import VERBS
 from explorer.loaders import load
 from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
 from explorer.statistics import format_accuracy

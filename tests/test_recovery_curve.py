@@ -8,7 +8,7 @@ import pytest
 
 from explorer import paths
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.engine import Conditions, prune
 from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn

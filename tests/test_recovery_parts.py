@@ -14,7 +14,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
 from explorer import paths
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.engine import Conditions, build, decide, prepare
 from explorer.errors import RecipeError
 from explorer.figures.recovery_accuracy import recovery_accuracy

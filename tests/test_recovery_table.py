@@ -9,7 +9,7 @@ import pytest
 
 from explorer import paths
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
 from explorer.engine import Conditions, prepare
 from explorer.graph.export import analyse

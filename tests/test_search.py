@@ -8,7 +8,7 @@ import pytest
 
 from explorer import paths
 from explorer.background.jobs import Progress
-from explorer.cli import main
+from explorer.commands.main import main
 from explorer.engine import Conditions, allocate, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse

@@ -17,7 +17,7 @@ from .effort import Size
 from .timed_rows import Row, Work, interleaved, row
 
 IMPORTS = "import torch, streamlit"
-SERVE = "import sys; from explorer.cli import main; main(sys.argv[1:])"
+SERVE = "import sys; from explorer.commands.main import main; main(sys.argv[1:])"
 WAIT_S = 90.0
 
 

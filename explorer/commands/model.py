@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 
-from ..cli import VERBS
 from ..environment import pick_device, usable_threads
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph, analyse
@@ -14,6 +13,7 @@ from ..loaders import load, split_spec
 from ..precision import DTYPES
 from ..registry import LOADERS, SAMPLES
 from ..values import Subject
+from .verbs import VERBS
 
 
 def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
