@@ -16,7 +16,8 @@ import safetensors.torch
 import torch
 
 from explorer import paths
-from explorer.commands import app, model, models, output, parameters, recipe, train_sample
+from explorer.commands import app, models, output, train_sample
+from explorer.commands.arguments import model, plugin_parameters, recipe
 from explorer.commands.main import main
 from explorer.commands.report_text import report_text
 from explorer.commands.verbs import VERBS
@@ -208,14 +209,14 @@ def test_a_plug_ins_parameters_are_flags(weighed):
     parser = argparse.ArgumentParser()
     recipe.add_recipe(parser)
     words = parser.parse_args(["--order", "2", "--criterion-seed", "7", "--signed", "true", "--seed", "3"])
-    given = parameters.given_parameters(words, "criterion")
-    assert parameters.checked_parameters(weighed, given) == {"order": 2, "seed": 7, "signed": True}
+    given = plugin_parameters.given_parameters(words, "criterion")
+    assert plugin_parameters.checked_parameters(weighed, given) == {"order": 2, "seed": 7, "signed": True}
     with pytest.raises(RecipeError, match="'order' must be one of 1, 2, got 3"):
-        parameters.checked_parameters(weighed, {"order": "3"})
+        plugin_parameters.checked_parameters(weighed, {"order": "3"})
     with pytest.raises(RecipeError, match="'seed' must be of type int, got 'x'"):
-        parameters.checked_parameters(weighed, {"seed": "x"})
+        plugin_parameters.checked_parameters(weighed, {"seed": "x"})
     with pytest.raises(UnknownNameError, match="No parameter of 'l1' named 'order'"):
-        parameters.checked_parameters(CRITERIA["l1"], {"order": "2"})
+        plugin_parameters.checked_parameters(CRITERIA["l1"], {"order": "2"})
 
 
 def test_a_parameter_reaches_the_recipe(run_json):

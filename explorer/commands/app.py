@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..loaders import load
     from ..ui.server import serve
     from ..ui.settings import Settings
-    from .model import check_names, set_up
+    from .arguments.model import check_names, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)

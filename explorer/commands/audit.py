@@ -10,9 +10,9 @@ from ..audit.audit import AuditReport
 from ..graph.export import analyse
 from ..loaders import load
 from ..peak_memory import PeakMemory
-from .model import add_model, set_up
+from .arguments.model import add_model, set_up
+from .arguments.recipe import add_recipe, recipe_of
 from .output import print_json, progress, table
-from .recipe import add_recipe, recipe_of
 
 RATIO = 0.5
 

@@ -7,7 +7,7 @@ from ..background.jobs import Progress
 from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import Row
-from .model import add_device, set_up
+from .arguments.model import add_device, set_up
 from .output import note, print_json, table
 
 MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None: ""}

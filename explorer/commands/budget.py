@@ -8,10 +8,11 @@ from ..budget import LOOKS, Budget, accuracy_budget
 from ..engine import Conditions
 from ..errors import ExplorerError
 from ..statistics import format_accuracy, format_drop
-from .model import add_model, opened, set_up
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
 from .output import percent, print_json, progress, table
-from .prune import add_conditions, write
-from .recipe import add_recipe, allocator_of, losses_for, recipe_of
+from .prune import write
 from .report_text import loss_text
 
 USUAL = "global_threshold"

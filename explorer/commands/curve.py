@@ -23,10 +23,10 @@ from ..engine import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject
-from .model import add_model, opened, set_up
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, one_ratio, recipe_of
 from .output import percent, print_json, progress, table
-from .prune import add_conditions
-from .recipe import add_recipe, one_ratio, recipe_of
 from .report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe

@@ -10,10 +10,10 @@ from ..recovery.exporting import export_recovered
 from ..registry import EXPORTERS
 from ..store import Store
 from ..values import Subject
-from .model import add_model, opened, set_up
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
 from .output import note
 from .prune import write
-from .recipe import add_recipe, recipe_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import argparse
 from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
-from .model import add_device, add_model, opened, set_up
+from .arguments.model import add_device, add_model, opened, set_up
 from .output import percent, print_json, progress, table
 
 

@@ -18,7 +18,7 @@ from ..lessons.running import Opened
 from ..lessons.running import run as measure
 from ..lessons.values import Lesson
 from ..loaders import load
-from .model import add_device, set_up
+from .arguments.model import add_device, set_up
 from .output import note, print_json, progress, table
 
 

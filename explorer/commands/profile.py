@@ -6,7 +6,7 @@ from typing import Any
 
 from ..graph.export import ModelGraph
 from ..values import Group, Subject
-from .model import add_model, opened, set_up
+from .arguments.model import add_model, opened, set_up
 from .output import note, print_json, table
 
 

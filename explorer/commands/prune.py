@@ -12,9 +12,10 @@ from ..replay import masks_fingerprint
 from ..resolving import resolve
 from ..store import Store
 from ..whole_file import write_whole
-from .model import add_device, add_dtype, add_model, opened, set_up
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
 from .output import note, print_json, progress
-from .recipe import add_recipe, recipe_of
 from .report_text import accuracy, report_text
 
 
@@ -33,16 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
-
-
-def add_conditions(parser: argparse.ArgumentParser) -> None:
-    """--samples, --device, --dtype, --json."""
-    parser.add_argument(
-        "--samples", type=int, metavar="N", help="measure on the first N samples (default: all)"
-    )
-    add_device(parser)
-    add_dtype(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -24,10 +24,10 @@ from ..recovery.values import Arm, Recovery, finite
 from ..statistics import format_accuracy, format_drop
 from ..store import Store
 from ..values import JSON_LIMIT, Measurement, Recipe, Subject
-from .model import add_device, add_model, opened, set_up
+from .arguments.model import add_device, add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
 from .output import note, percent, print_json, progress, table
 from .prune import write
-from .recipe import add_recipe, recipe_of
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal

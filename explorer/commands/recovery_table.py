@@ -18,10 +18,10 @@ from ..registry import CRITERIA
 from ..statistics import format_accuracy
 from ..store import Store
 from ..values import Choice, Recipe
-from .model import add_device, add_model, opened, set_up
+from .arguments.model import add_device, add_model, opened, set_up
+from .arguments.recipe import one_ratio
 from .output import note, percent, plain, print_json, progress, table
 from .prune import write
-from .recipe import one_ratio
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]

@@ -9,10 +9,11 @@ from ..held_out import has_held_out
 from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
 from ..statistics import format_accuracy, format_drop
 from ..values import Report
-from .model import add_model, opened, set_up
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
 from .output import note, percent, print_json, progress, table
-from .prune import add_conditions, write
-from .recipe import add_recipe, recipe_of
+from .prune import write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

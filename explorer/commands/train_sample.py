@@ -15,7 +15,7 @@ from ..sensitivity.run import log_of
 from ..sensitivity.scan import scan
 from ..sensitivity.values import ScanPlan
 from ..training import TrainingStep
-from .model import set_up
+from .arguments.model import set_up
 from .output import note
 
 EVERY = 10.0  # seconds between lines

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..allocators.context import Losses
-from ..background.jobs import Progress
-from ..engine import Conditions
-from ..environment import pick_device
-from ..errors import ExplorerError, RecipeError
-from ..graph.export import ModelGraph
-from ..latency_costs import allocated
-from ..masking import check_brought, check_parts
-from ..registry import ALLOCATORS, CRITERIA
-from ..sensitivity.scan import Scan, ScanPlan, scan
-from ..values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
-from .output import note, progress
-from .parameters import add_parameters, checked_parameters, given_parameters
+from ...allocators.context import Losses
+from ...background.jobs import Progress
+from ...engine import Conditions
+from ...environment import pick_device
+from ...errors import ExplorerError, RecipeError
+from ...graph.export import ModelGraph
+from ...latency_costs import allocated
+from ...masking import check_brought, check_parts
+from ...registry import ALLOCATORS, CRITERIA
+from ...sensitivity.scan import Scan, ScanPlan, scan
+from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
+from ..output import note, progress
+from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 

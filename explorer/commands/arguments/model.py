@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from ..environment import pick_device, usable_threads
-from ..errors import ExplorerError, UnknownNameError
-from ..graph.export import ModelGraph, analyse
-from ..loaders import load, split_spec
-from ..precision import DTYPES
-from ..registry import LOADERS, SAMPLES
-from ..values import Subject
-from .verbs import VERBS
+from ...environment import pick_device, usable_threads
+from ...errors import ExplorerError, UnknownNameError
+from ...graph.export import ModelGraph, analyse
+from ...loaders import load, split_spec
+from ...precision import DTYPES
+from ...registry import LOADERS, SAMPLES
+from ...values import Subject
+from ..verbs import VERBS
 
 
 def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..registry import ALLOCATORS, CRITERIA, Param, Plugin, Registry
+from ...registry import ALLOCATORS, CRITERIA, Param, Plugin, Registry
 
 FAMILIES: dict[str, Registry] = {"criterion": CRITERIA, "allocator": ALLOCATORS}
 
