@@ -16,10 +16,11 @@ import safetensors.torch
 import torch
 
 from explorer import paths
-from explorer.commands import app, models, output, train_sample
+from explorer.commands import app, models, train_sample
 from explorer.commands.arguments import model, plugin_parameters, recipe
 from explorer.commands.main import main
-from explorer.commands.report_text import report_text
+from explorer.commands.printing import output
+from explorer.commands.printing.report_text import report_text
 from explorer.commands.verbs import VERBS
 from explorer.engine import Conditions, prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from explorer.background.jobs import Progress
-from explorer.commands.report_text import report_text
+from explorer.commands.printing.report_text import report_text
 from explorer.compaction import compact
 from explorer.engine import Conditions, masks_for, prune, stream
 from explorer.exporters.html_report import quantities

@@ -12,7 +12,7 @@ from ..loaders import load
 from ..peak_memory import PeakMemory
 from .arguments.model import add_model, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .output import print_json, progress, table
+from .printing.output import print_json, progress, table
 
 RATIO = 0.5
 

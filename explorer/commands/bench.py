@@ -8,7 +8,7 @@ from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import Row
 from .arguments.model import add_device, set_up
-from .output import note, print_json, table
+from .printing.output import note, print_json, table
 
 MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None: ""}
 

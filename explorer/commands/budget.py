@@ -11,9 +11,9 @@ from ..statistics import format_accuracy, format_drop
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
-from .output import percent, print_json, progress, table
-from .prune import write
-from .report_text import loss_text
+from .printing.files import write
+from .printing.output import percent, print_json, progress, table
+from .printing.report_text import loss_text
 
 USUAL = "global_threshold"
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .app import add_lessons, free_port, own_lessons
-from .output import note
+from .printing.output import note
 
 if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
     from ..lessons.board import Classroom

@@ -3,7 +3,7 @@
 import argparse
 
 from ..conversion import convert
-from .output import note
+from .printing.output import note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

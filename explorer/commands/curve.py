@@ -26,8 +26,8 @@ from ..values import Recipe, Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
-from .output import percent, print_json, progress, table
-from .report_text import accuracy, loss_text
+from .printing.output import percent, print_json, progress, table
+from .printing.report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
 POINTS = 9

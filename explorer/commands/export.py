@@ -12,8 +12,8 @@ from ..store import Store
 from ..values import Subject
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .output import note
-from .prune import write
+from .printing.files import write
+from .printing.output import note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

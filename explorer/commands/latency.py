@@ -8,7 +8,7 @@ from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from .arguments.model import add_device, add_model, opened, set_up
-from .output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

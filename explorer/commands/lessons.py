@@ -19,7 +19,7 @@ from ..lessons.running import run as measure
 from ..lessons.values import Lesson
 from ..loaders import load
 from .arguments.model import add_device, set_up
-from .output import note, print_json, progress, table
+from .printing.output import note, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from ..loaders.sample import card
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..sample_training import count_macs, untrained
 from ..statistics import format_accuracy
-from .output import print_json, table
+from .printing.output import print_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..graph.export import ModelGraph
 from ..values import Group, Subject
 from .arguments.model import add_model, opened, set_up
-from .output import note, print_json, table
+from .printing.output import note, print_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,17 +6,16 @@ from dataclasses import replace
 
 from .. import paths
 from ..engine import Conditions, calibrate, masks_for, stream
-from ..errors import ExplorerError
 from ..held_out import held_out
 from ..replay import masks_fingerprint
 from ..resolving import resolve
 from ..store import Store
-from ..whole_file import write_whole
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .output import note, print_json, progress
-from .report_text import accuracy, report_text
+from .printing.files import write
+from .printing.output import note, print_json, progress
+from .printing.report_text import accuracy, report_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,18 +63,3 @@ def run(arguments: argparse.Namespace) -> None:
         masks = masks_fingerprint(masks_for(subject, graph, recipe))
         note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
     return print_json(report.to_json()) if arguments.json else print(report_text(report))
-
-
-def write(path: str, content: bytes) -> None:
-    """Write a file.
-
-    Raises:
-        ExplorerError: it cannot be written.
-    """
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise ExplorerError(
-            f"{path!r} cannot be written ({error.strerror}); choose another place."
-        ) from error
-    note(f"Wrote {path} ({len(content):,} bytes).")

@@ -26,8 +26,8 @@ from ..store import Store
 from ..values import JSON_LIMIT, Measurement, Recipe, Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .output import note, percent, print_json, progress, table
-from .prune import write
+from .printing.files import write
+from .printing.output import note, percent, print_json, progress, table
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal

@@ -20,8 +20,8 @@ from ..store import Store
 from ..values import Choice, Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
-from .output import note, percent, plain, print_json, progress, table
-from .prune import write
+from .printing.files import write
+from .printing.output import note, percent, plain, print_json, progress, table
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]

@@ -10,7 +10,7 @@ from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
 from ..statistics import format_drop
 from ..values import Choice, Recipe
 from .arguments.model import add_device, add_model, opened, set_up
-from .output import note, percent, print_json, progress, table
+from .printing.output import note, percent, print_json, progress, table
 
 MOST = 99  # ratios of one scan
 

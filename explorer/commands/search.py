@@ -12,8 +12,8 @@ from ..values import Report
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .output import note, percent, print_json, progress, table
-from .prune import write
+from .printing.files import write
+from .printing.output import note, percent, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

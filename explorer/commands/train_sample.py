@@ -16,7 +16,7 @@ from ..sensitivity.scan import scan
 from ..sensitivity.values import ScanPlan
 from ..training import TrainingStep
 from .arguments.model import set_up
-from .output import note
+from .printing.output import note
 
 EVERY = 10.0  # seconds between lines
 

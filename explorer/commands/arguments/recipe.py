@@ -18,7 +18,7 @@ from ...masking import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...sensitivity.scan import Scan, ScanPlan, scan
 from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
-from ..output import note, progress
+from ..printing.output import note, progress
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
