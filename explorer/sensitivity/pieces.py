@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..compaction import Builder, boundary
+from ..compaction.compact import Builder, boundary
 from ..graph.export import ModelGraph
 from ..graph.reuse import Detour, batch_kind, can_be_stacked, can_start_anywhere
 from ..memory_order import laid_out

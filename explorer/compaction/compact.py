@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .compacting.fixed_batch import run_in_portions
-from .compacting.modules import filled
-from .compacting.placing import has, hide, put
-from .compacting.plan import own_tensors, plan_of
-from .compacting.tensors import CutTensors
-from .errors import CompactionError
-from .graph.coupling import op_name
-from .graph.export import ModelGraph
-from .graph.reuse import functional
-from .graph.rewriting import conv_groups, rewrite
-from .graph.survivors import Survivors
-from .signals.graph_run import fixed_batch
-from .values import Masks, Subject
+from ..errors import CompactionError
+from ..graph.coupling import op_name
+from ..graph.export import ModelGraph
+from ..graph.reuse import functional
+from ..graph.rewriting import conv_groups, rewrite
+from ..graph.survivors import Survivors
+from ..signals.graph_run import fixed_batch
+from ..values import Masks, Subject
+from .cut_tensors import CutTensors
+from .dotted_names import has, hide, put
+from .fixed_batch import run_in_portions
+from .modules import filled
+from .plan import own_tensors, plan_of
 
 
 def compact(
