@@ -12,7 +12,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .compaction import compact
     from .curves import strength_curve
-    from .engine import Conditions, allocate, masks_for, prune, stream
+    from .engine.conditions import Conditions
+    from .engine.measure import allocate, masks_for, prune, stream
     from .errors import ExplorerError
     from .exporters import export
     from .graph.export import analyse

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .background.jobs import Progress
-from .engine import calibrate, scores_for
+from .engine.measure import calibrate, scores_for
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .masking import removal_count

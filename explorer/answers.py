@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from .cache import Cache
-from .engine import Conditions, prepare
+from .engine.conditions import Conditions
+from .engine.measure import prepare
 from .evaluation import batch_of, batch_size
 from .graph.export import ModelGraph
 from .values import Normalisation, Recipe, Split, Subject

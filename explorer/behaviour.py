@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .answers import NONE, Answers, answer, dense_answers
 from .background.jobs import Progress
-from .engine import Conditions, calibrate, prepare, split_for
+from .engine.conditions import Conditions, split_for
+from .engine.measure import calibrate, prepare
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .reliability import Reliability, reliability

@@ -9,7 +9,8 @@ from typing import Any
 from .allocators.context import Losses
 from .background.jobs import Progress
 from .deciding import reach
-from .engine import Conditions, calibrate, stream
+from .engine.conditions import Conditions
+from .engine.measure import calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .latency_costs import allocated, timed

@@ -9,7 +9,9 @@ from itertools import zip_longest
 from .allocators.context import TargetError
 from .background.jobs import Progress
 from .cache import Cache
-from .engine import Conditions, allocate, build, masks_for, stream
+from .engine.conditions import Conditions
+from .engine.measure import allocate, build, masks_for, stream
+from .engine.point_order import spread_order
 from .graph.export import ModelGraph
 from .latency import rounds, summary
 from .precision import in_dtype
@@ -107,21 +109,6 @@ def by_chance(family: Family) -> Family:
 
 
 # --------------------------------------------------------------------------- measuring
-
-
-def spread_order(strengths: Sequence[float]) -> list[float]:
-    """Ends first, then the middles of the widest gaps: each further point tells most.
-
-    >>> spread_order([0, 0.25, 0.5, 0.75, 1])
-    [0, 1, 0.5, 0.25, 0.75]
-    """
-    left = sorted(strengths)
-    order = [left.pop(0), *([left.pop()] if left else [])]
-    while left:
-        widest = max(left, key=lambda s: (min(abs(s - done) for done in order), -s))
-        left.remove(widest)
-        order.append(widest)
-    return order
 
 
 def measured(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from .background.jobs import Progress
-from .engine import Conditions, stream
+from .engine.conditions import Conditions
+from .engine.measure import stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .statistics import looks_level

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from .agreement import ALL
 from .background.jobs import Progress
-from .engine import Conditions, calibrate, stream
+from .engine.conditions import Conditions
+from .engine.measure import calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .registry import CRITERIA

@@ -7,7 +7,9 @@ from itertools import combinations
 from torch import Tensor
 
 from .background.jobs import Progress
-from .engine import Conditions, baseline, calibrate, drop_between, prepare, split_for
+from .engine.conditions import Conditions, split_for
+from .engine.dense_model import baseline, drop_between
+from .engine.measure import calibrate, prepare
 from .errors import ExplorerError
 from .evaluation import Tally, evaluate
 from .graph.export import ModelGraph

@@ -4,7 +4,7 @@ level.
 
 from dataclasses import replace
 
-from .engine import Conditions
+from .engine.conditions import Conditions
 from .errors import ExplorerError
 from .statistics import looks_level
 from .store import Store

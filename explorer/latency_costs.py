@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from .allocators.context import Losses
 from .background.jobs import Progress
-from .building import build
 from .deciding import allocate
+from .engine.candidate import build
 from .graph.export import ModelGraph
 from .latency import rounds
 from .timed_widths import UnmeasuredError, timed_widths

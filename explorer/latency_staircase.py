@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from .background.jobs import Progress
-from .engine import build
+from .engine.measure import build
 from .environment import environment
 from .errors import ExplorerError, UnknownNameError
 from .graph.export import ModelGraph

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .background.jobs import Progress
-from .engine import Conditions, calibrate, masks_for, stream
+from .engine.conditions import Conditions
+from .engine.measure import calibrate, masks_for, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .recovery.results import CUT_FIRST, recovered_masks, recovered_reports

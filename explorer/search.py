@@ -17,7 +17,8 @@ from typing import Any, Literal
 from . import __version__, paths
 from .allocators.context import Losses, TargetError, all_but_one
 from .background.jobs import Progress
-from .engine import Conditions, allocate, calibrate, stream
+from .engine.conditions import Conditions
+from .engine.measure import allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .held_out import held_out

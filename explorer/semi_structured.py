@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
 from .background.jobs import Progress
-from .engine import build, masks_for
+from .engine.measure import build, masks_for
 from .environment import environment
 from .graph.export import ModelGraph
 from .latency import SpeedUp, faster, forward_ms

@@ -16,7 +16,8 @@ from zoo import ZOO, odd
 from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
 from explorer.allocators.sensitivity_budget import knapsack
 from explorer.deciding import HIGHEST, reach
-from explorer.engine import Conditions, allocate, decide, prepare
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
 from explorer.planning import context_for

@@ -10,7 +10,8 @@ from explorer import behaviour as counted
 from explorer.answers import Answers, answers_of
 from explorer.background.jobs import Progress
 from explorer.behaviour import Behaviour, Flip, behaviour, compare
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load

@@ -15,7 +15,7 @@ from explorer.bench.table import PARTS, bench, surroundings
 from explorer.bench.timed_rows import Pairs, Row, interleaved, milliseconds_row, row, stages
 from explorer.commands.bench import bench_text
 from explorer.commands.main import main
-from explorer.engine import Conditions
+from explorer.engine.conditions import Conditions
 from explorer.errors import UnknownNameError
 from explorer.evaluation import batch_size
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.recovery.bn_recalibration import recalibrate
+from explorer.engine.bn_recalibration import recalibrate
 from explorer.values import Normalisation, Split
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.compaction import compact
-from explorer.engine import decide
+from explorer.engine.measure import decide
 from explorer.graph.export import analyse
 from explorer.graph.reuse import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.memory_order import laid_out

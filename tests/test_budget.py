@@ -8,7 +8,7 @@ from zoo import odd
 from explorer.background.jobs import Progress
 from explorer.budget import LOOKS, Budget, accuracy_budget
 from explorer.commands.main import main
-from explorer.engine import Conditions
+from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load

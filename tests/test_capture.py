@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.capture import WORTH, captured
-from explorer.engine import prepare
+from explorer.engine.measure import prepare
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load

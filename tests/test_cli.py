@@ -22,7 +22,8 @@ from explorer.commands.main import main
 from explorer.commands.printing import output
 from explorer.commands.printing.report_text import report_text
 from explorer.commands.verbs import VERBS
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load

@@ -7,7 +7,8 @@ from apps import fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer import paths
-from explorer.engine import Conditions, masks_for, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import masks_for, prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.replay import masks_fingerprint

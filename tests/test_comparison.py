@@ -11,7 +11,8 @@ from explorer import paths, tables
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
-from explorer.engine import Conditions, masks_for, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import masks_for, prune
 from explorer.errors import ExplorerError
 from explorer.evaluation import Tally
 from explorer.figures.family_tree import family_tree

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.engine import Conditions, prepare, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load

@@ -8,7 +8,7 @@ from zoo import IMAGE, ZOO, odd
 
 from explorer.audit import audit
 from explorer.audit.negative_control import flat
-from explorer.building import prepare
+from explorer.engine.candidate import prepare
 from explorer.graph.export import analyse
 from explorer.values import Recipe, Subject, subject_id
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from zoo import ZOO
 
-from explorer.engine import allocate, decide, scores_for
+from explorer.engine.measure import allocate, decide, scores_for
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load

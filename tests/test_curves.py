@@ -16,13 +16,14 @@ from explorer.curves import (
     curves,
     measured,
     scaled,
-    spread_order,
     strength_curve,
     structured_and_unstructured,
     swept,
     timed,
 )
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.engine.point_order import spread_order
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.values import Choice, Recipe, Report

@@ -16,7 +16,8 @@ from explorer import optional_packages
 from explorer.data import load_data, pictures, split_source
 from explorer.data.pictures import fitted
 from explorer.data.reader import IMAGENET, Reader, match_classes
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load, with_data

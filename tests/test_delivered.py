@@ -5,7 +5,8 @@ from functools import cache
 
 import pytest
 
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.registry import SAMPLES

@@ -10,7 +10,8 @@ from apps import keys, offering, opened, until, words
 from explorer.agreement import ALL
 from explorer.background.jobs import Progress
 from explorer.disputes import SEEDS, Settled, settle
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load

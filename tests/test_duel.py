@@ -8,7 +8,8 @@ from zoo import odd
 from explorer.agreement import ALL
 from explorer.background.jobs import Progress
 from explorer.duel import CONTROL, Duel, duel
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load

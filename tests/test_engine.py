@@ -11,8 +11,10 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 from zoo import odd
 
-from explorer import engine
-from explorer.engine import Conditions, allocate, baseline, decide, prepare, prune, stream
+from explorer.engine import conditions, measure
+from explorer.engine.conditions import Conditions
+from explorer.engine.dense_model import baseline
+from explorer.engine.measure import allocate, decide, prepare, prune, stream
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.evaluation import evaluate
 from explorer.graph.export import ModelGraph, analyse
@@ -189,7 +191,7 @@ def test_latency_is_known_by_widths_and_zeros_alone_are_the_dense_model(monkeypa
     quick = replace(QUICK, latency=True, samples=32)
     first = prune(subject, graph, Recipe(channels={"hidden2": 0.5}), quick)
     prune(subject, graph, Recipe(), quick)
-    monkeypatch.setattr(engine, "rounds", lambda *args, **kwargs: pytest.fail("was measured again"))
+    monkeypatch.setattr(measure, "rounds", lambda *args, **kwargs: pytest.fail("was measured again"))
     again = prune(subject, graph, Recipe(channels={"hidden2": 0.5}, weights={"hidden1": 0.5}), quick)
     assert again.pruned.latency_ms == first.pruned.latency_ms and again.speed_up == first.speed_up
     zeros = prune(subject, graph, Recipe(weights={"hidden1": 0.5}), quick)
@@ -207,9 +209,9 @@ def test_the_dense_model_is_evaluated_once(monkeypatch):
     def counted(model, *args, **kwargs):
         return seen.append(model) or evaluate(model, *args, **kwargs)
 
-    monkeypatch.setattr(engine, "evaluate", counted)
+    monkeypatch.setattr(measure, "evaluate", counted)
     assert torch.equal(list(baseline(subject, graph, QUICK, 200))[-1].correct, dense.correct[:200])
-    monkeypatch.setattr(engine, "prepare", lambda *args: pytest.fail("the dense model was built again"))
+    monkeypatch.setattr(measure, "prepare", lambda *args: pytest.fail("the dense model was built again"))
     assert len(list(baseline(subject, graph, QUICK, 450))[-1]) == 450
 
 
@@ -233,10 +235,10 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
     ],
 )
 def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatch):
-    monkeypatch.setattr(engine, "size_of", lambda model, example: size)
+    monkeypatch.setattr(measure, "size_of", lambda model, example: size)
     subject = SUBJECTS["digits-mlp"]
-    assert (engine.fitting_batch(subject, "cpu"), engine.first_look(subject, "cpu")) == (batch, first)
-    assert batch <= engine.fitting_batch(subject, "cuda") <= 1024
+    assert (conditions.fitting_batch(subject, "cpu"), conditions.first_look(subject, "cpu")) == (batch, first)
+    assert batch <= conditions.fitting_batch(subject, "cuda") <= 1024
 
 
 # --------------------------------------------------------------------------- what is refused, and what is

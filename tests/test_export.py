@@ -13,7 +13,8 @@ import torch
 from torch import fx, nn
 
 from explorer.architecture import describe
-from explorer.engine import Conditions, prepare, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.exporters import Export, export
 from explorer.graph.export import ModelGraph, analyse

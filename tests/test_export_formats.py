@@ -18,7 +18,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.exporters import Export, export, python_snippet
 from explorer.exporters import onnx as onnx_format

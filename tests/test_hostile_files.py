@@ -26,7 +26,8 @@ from torch import nn
 from explorer import conversion, optional_packages, tables
 from explorer.data import load_data, pictures
 from explorer.data.reader import Reader
-from explorer.engine import Conditions, decide, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import decide, prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.figures.style import text
 from explorer.graph.export import analyse

@@ -10,7 +10,8 @@ from explorer.allocators.context import TargetError
 from explorer.background.jobs import Progress
 from explorer.budget import Budget, accuracy_budget
 from explorer.commands.main import main
-from explorer.engine import Conditions, allocate, build, decide, prepare
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import allocate, build, decide, prepare
 from explorer.environment import environment
 from explorer.errors import RecipeError
 from explorer.graph.export import analyse

@@ -8,7 +8,7 @@ from torch import nn
 
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
-from explorer.engine import build, masks_for
+from explorer.engine.measure import build, masks_for
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of

@@ -672,7 +672,8 @@ def test_codes_are_checked_and_differ():
 
 
 def test_only_finished_measurements_go_on_the_board():
-    from explorer.engine import Conditions, prune, stream
+    from explorer.engine.conditions import Conditions
+    from explorer.engine.measure import prune, stream
 
     subject, graph = opened("digits-mlp")
     recipe = Recipe(weights={"hidden1": 0.5})

@@ -12,7 +12,8 @@ from torch import nn
 
 from explorer import conversion, optional_packages
 from explorer.audit import audit
-from explorer.engine import Conditions, decide, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import decide, prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import limits
 from explorer.graph.export import analyse

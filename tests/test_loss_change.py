@@ -12,7 +12,8 @@ from torch.nn import functional
 from explorer.background.jobs import Progress
 from explorer.commands.printing.report_text import report_text
 from explorer.compaction import compact
-from explorer.engine import Conditions, masks_for, prune, stream
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import masks_for, prune, stream
 from explorer.exporters.html_report import quantities
 from explorer.graph.export import analyse
 from explorer.loaders import load

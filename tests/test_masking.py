@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
-from explorer.engine import allocate, decide, scores_for
+from explorer.engine.measure import allocate, decide, scores_for
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.masking import _cut_free, _cut_pattern, _cut_rows, positions, reduce_units, removal_count

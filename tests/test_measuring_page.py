@@ -6,7 +6,7 @@ import pytest
 from apps import fine, offering, opened, told, until, words
 from streamlit.testing.v1 import AppTest
 
-from explorer.engine import Conditions
+from explorer.engine.conditions import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.sensitivity.scan import ScanPlan, known, scan

@@ -12,7 +12,8 @@ from torch._subclasses.functional_tensor import FunctionalTensor, FunctionalTens
 
 from explorer import cache, disk
 from explorer.cache import Cache
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import UnknownNameError
 from explorer.graph.export import analyse
 from explorer.lessons.board import Classroom

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.memory_order import in_usual_order, is_usual, laid_out

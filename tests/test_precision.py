@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer import engine
-from explorer.engine import Conditions, baseline, drop_between, prepare, prune
+from explorer.engine import measure
+from explorer.engine.conditions import Conditions
+from explorer.engine.dense_model import baseline, drop_between
+from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
@@ -71,7 +73,7 @@ def test_latency_follows_the_choice(monkeypatch):
     def rounds(models, *args, **how):
         return seen.append(models) or iter([dict.fromkeys(models, 1.0)] * 6)
 
-    monkeypatch.setattr(engine, "rounds", rounds)
+    monkeypatch.setattr(measure, "rounds", rounds)
     subject, graph = opened()
     for how in (EXACT, LOW):
         prune(subject, graph, Recipe(channels={"conv2": 0.375}), replace(how, samples=32, latency=True))

@@ -12,7 +12,8 @@ from zoo import odd
 
 from explorer import paths
 from explorer.background.jobs import Progress
-from explorer.engine import Conditions, allocate, decide, prepare
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse

@@ -9,7 +9,8 @@ import pytest
 from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn
 from explorer.graph.export import analyse

@@ -11,7 +11,8 @@ import torch
 
 from explorer import paths
 from explorer.comparison import family, matching
-from explorer.engine import Conditions, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.flips import Candidate, Poll, ask
 from explorer.graph.export import analyse

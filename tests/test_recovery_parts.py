@@ -15,7 +15,9 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from explorer import paths
 from explorer.commands.main import main
-from explorer.engine import Conditions, build, decide, prepare
+from explorer.engine.bias_correction import correct_biases, kept_outputs
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import build, decide, prepare
 from explorer.errors import RecipeError
 from explorer.figures.recovery_accuracy import recovery_accuracy
 from explorer.figures.recovery_arms import recovery_arms
@@ -24,7 +26,6 @@ from explorer.figures.recovery_norms import recovery_norms
 from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.recovery.bias_correction import correct_biases, kept_outputs
 from explorer.recovery.controls import controls, spread
 from explorer.recovery.cost import Cost, counted, estimate
 from explorer.recovery.distillation import Objective, distillation_loss

@@ -11,7 +11,8 @@ from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
-from explorer.engine import Conditions, prepare
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prepare
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.recovery import table

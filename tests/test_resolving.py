@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from explorer import resolving
-from explorer.engine import Conditions, prune
+from explorer.engine import until_resolved
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.engine.until_resolved import resolve
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.resolving import resolve
 from explorer.statistics import look_schedule, looks_level, paired_drop
 from explorer.values import Measurement, Recipe, Report
 
@@ -55,7 +56,7 @@ def test_it_stops_at_the_first_verdict_and_runs_no_further(digits, monkeypatch):
                 {}, recipe, Measurement(), Measurement(samples=samples), drop, (), (), {}, total_samples=450
             )
 
-    monkeypatch.setattr(resolving, "stream", streamed)
+    monkeypatch.setattr(until_resolved, "stream", streamed)
     found = list(resolve(*digits, Recipe()))
     assert taken == [256, 400] and [r.drop.verdict for r in found] == ["undecided", "different"]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from explorer import resuming
-from explorer.engine import Conditions, allocate, prepare, prune, stream
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import allocate, prepare, prune, stream
 from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders import load
 from explorer.resuming import Trail, first_difference, resumed

@@ -9,7 +9,8 @@ import pytest
 from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
-from explorer.engine import Conditions, allocate, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import allocate, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load

@@ -9,7 +9,8 @@ from torch import nn
 from zoo import odd
 
 from explorer.background.jobs import Progress
-from explorer.engine import Conditions, build, decide, prune
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import build, decide, prune
 from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse

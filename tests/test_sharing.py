@@ -5,7 +5,8 @@ import pytest
 from explorer.background.lanes import Lanes
 from explorer.background.shared_measurements import Sharing
 from explorer.cache import Cache
-from explorer.engine import Conditions, stream
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import stream
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.lessons.board import Classroom

@@ -151,7 +151,7 @@ def test_a_model_with_a_fixed_batch_reads_whole_batches():
 
 
 def test_without_data_the_sentence_names_criteria_that_need_none():
-    from explorer.engine import scores_for
+    from explorer.engine.measure import scores_for
     from explorer.values import Choice, Recipe
 
     subject = odd("chain")

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.allocators.lamp import shares
-from explorer.engine import scores_for
+from explorer.engine.measure import scores_for
 from explorer.graph.export import analyse
 from explorer.registry import CRITERIA
 from explorer.signals.calibration import Calibration

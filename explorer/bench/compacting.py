@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from ..engine import build, masks_for
+from ..engine.measure import build, masks_for
 from ..errors import ExplorerError
 from ..masking import score
 from ..registry import CRITERIA

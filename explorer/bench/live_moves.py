@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..background.lanes import Lanes
-from ..engine import Conditions, build, masks_for, prepare, split_for, stream
+from ..engine.conditions import Conditions, split_for
+from ..engine.measure import build, masks_for, prepare, stream
 from ..evaluation import batch_of, batch_size, evaluate
 from ..graph.export import ModelGraph
 from ..resuming import KEPT_BYTES, Trail

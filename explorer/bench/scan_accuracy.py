@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
 from ..statistics import wilson

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..engine import Conditions, baseline, build, masks_for, split_for
+from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import baseline
+from ..engine.measure import build, masks_for
 from ..evaluation import Tally, batch_of, evaluate, judged
 from ..graph.export import ModelGraph
 from ..sensitivity.branching import Branches, touched_tensors

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from ..budget import LOOKS, Budget, accuracy_budget
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..statistics import format_accuracy, format_drop
 from .arguments.conditions import add_conditions

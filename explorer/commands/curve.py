@@ -19,7 +19,7 @@ from ..curves import (
     swept,
     timed,
 )
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject

@@ -5,10 +5,11 @@ import json
 from dataclasses import replace
 
 from .. import paths
-from ..engine import Conditions, calibrate, masks_for, stream
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, masks_for, stream
+from ..engine.until_resolved import resolve
 from ..held_out import held_out
 from ..replay import masks_fingerprint
-from ..resolving import resolve
 from ..store import Store
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import paths
 from ..background.jobs import Progress
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError, RecipeError
 from ..graph.export import ModelGraph
 from ..recovery.controls import controls, spread

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import paths
 from ..background.jobs import Progress
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..held_out import held_out
 from ..recovery.cost import counted

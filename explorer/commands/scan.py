@@ -3,7 +3,7 @@
 import argparse
 
 from ..background.jobs import Progress
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..sensitivity.family import Finding
 from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any, cast
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..held_out import has_held_out
 from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
 from ..statistics import format_accuracy, format_drop

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import analyse
 from ..loaders.sample import sample

@@ -6,7 +6,8 @@ from functools import cached_property
 
 from torch import nn
 
-from ..engine import Conditions, prepare, prune
+from ..engine.conditions import Conditions
+from ..engine.measure import prepare, prune
 from ..graph.export import ModelGraph
 from ..masking import check_parts
 from ..registry import EXPORTERS

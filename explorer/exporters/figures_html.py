@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..distributions import weight_histogram
-from ..engine import masks_for
+from ..engine.measure import masks_for
 from ..masking import expand
 from ..registry import EXPORTERS
 from ..values import Masks

@@ -3,7 +3,7 @@
 from math import prod
 
 from ..distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
-from ..engine import prepare
+from ..engine.measure import prepare
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject
 from .planning import recipe_for

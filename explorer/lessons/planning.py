@@ -1,6 +1,6 @@
 """arm + x -> recipe on a model: which parts, which ratios, so that what x asks for is met."""
 
-from ..engine import allocate
+from ..engine.measure import allocate
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..recipe_costs import CostModel

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ..background.jobs import Progress
-from ..engine import Conditions, decide, prepare, split_for
+from ..engine.conditions import Conditions, split_for
+from ..engine.measure import decide, prepare
 from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import evaluate

@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .. import __version__, paths
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..values import Masks, Recipe, Subject, canonical_json
 from .training_plan import RecoveryPlan

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..background.jobs import Progress
-from ..engine import Conditions, split_for
+from ..engine.conditions import Conditions, split_for
 from ..evaluation import evaluate
 from ..graph.export import ModelGraph
 from ..training import training_split

@@ -11,9 +11,9 @@ from statistics import mean
 from typing import Any
 
 from ..background.jobs import Progress
-from ..building import prepare
-from ..curves import spread_order
-from ..engine import Conditions
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions
+from ..engine.point_order import spread_order
 from ..errors import RecipeError
 from ..graph.export import ModelGraph
 from ..values import Measurement, Recipe, Subject

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..exporters import Export
 from ..graph.export import ModelGraph

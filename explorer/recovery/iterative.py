@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..engine import scores_for
+from ..engine.measure import scores_for
 from ..masking import cut
 from ..values import Masks, Recipe, Scores
 from .finetuning import Course

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..background.jobs import Progress
-from ..engine import Conditions, calibrate, masks_for, stream
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, masks_for, stream
 from ..environment import environment
 from ..graph.export import ModelGraph
 from ..replay import masks_fingerprint

@@ -8,12 +8,14 @@ from dataclasses import replace
 from torch import nn
 
 from ..background.jobs import Progress
-from ..engine import baseline, build, drop_between, split_for
+from ..engine.bn_recalibration import recalibrate
+from ..engine.conditions import split_for
+from ..engine.dense_model import baseline, drop_between
+from ..engine.measure import build
 from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, evaluate
 from ..values import Measurement
-from .bn_recalibration import recalibrate
 from .checkpoints import key_of
 from .phases import Setting
 from .values import Arm, Recovery

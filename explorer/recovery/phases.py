@@ -5,12 +5,13 @@ epochs.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine import Conditions, decide
+from ..engine.bn_recalibration import recalibrate
+from ..engine.conditions import Conditions
+from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import Cut
 from ..values import Recipe, Subject
-from .bn_recalibration import recalibrate
 from .finetuning import Course
 from .students import DENSE, State, Student, fresh, make_student, with_state
 from .training_plan import RecoveryPlan

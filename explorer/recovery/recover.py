@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from ..background.jobs import Progress
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import check_parts

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..engine import Candidate, Conditions, decide, described, measure
+from ..engine import measure
+from ..engine.conditions import Conditions
+from ..engine.measure import Candidate, decide, described
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import Cut

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..background.jobs import Progress
-from ..engine import build, calibrate
+from ..engine.measure import build, calibrate
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
 from .finetuning import Training

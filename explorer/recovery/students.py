@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..compaction import compact
-from ..engine import build
+from ..engine.measure import build
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import positions

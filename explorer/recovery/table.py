@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..background.jobs import Progress
-from ..building import prepare
-from ..engine import Conditions, allocate, calibrate
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions
+from ..engine.measure import allocate, calibrate
 from ..graph.export import ModelGraph
 from ..recipe_costs import CostModel
 from ..values import Choice, Measurement, Recipe, Subject

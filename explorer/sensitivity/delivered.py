@@ -7,7 +7,7 @@ other weights, other data or another way of ranking has another key, and so is n
 from pathlib import Path
 
 from .. import paths
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..graph.export import ModelGraph
 from ..values import Subject
 from .log import Count, ScanLog

@@ -11,7 +11,9 @@ import torch
 
 from .. import __version__, paths
 from ..background.jobs import Progress
-from ..engine import Conditions, baseline, decide, split_for
+from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import baseline
+from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, batch_of, judged
 from ..graph.export import ModelGraph

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..background.jobs import Progress
-from ..engine import Conditions, calibrate
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate
 from ..graph.export import ModelGraph
 from ..values import Subject
 from .additivity import Additivity, additivity

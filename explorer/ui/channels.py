@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ..distributions import GroupImportance, channel_importance
-from ..engine import masks_for, scores_for
+from ..engine.measure import masks_for, scores_for
 from ..errors import ExplorerError
 from ..figures.channel_importance import channel_importance as importance_figure
 from ..graph.export import ModelGraph

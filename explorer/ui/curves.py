@@ -20,7 +20,7 @@ from ..curves import (
     swept,
     timed,
 )
-from ..engine import calibrate
+from ..engine.measure import calibrate
 from ..figures.accuracy_curve import Axis
 from ..figures.curve_comparison import curve_comparison
 from ..graph.export import ModelGraph

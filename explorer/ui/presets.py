@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..allocators.context import Losses
-from ..engine import allocate
+from ..engine.measure import allocate
 from ..graph.export import ModelGraph
 from ..values import Recipe, Subject
 from .console.model import BankName, Lock

@@ -7,7 +7,7 @@ import streamlit as st
 
 from .. import tables
 from ..background.jobs import Progress
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..figures.side_by_side import classes_side_by_side
 from ..flips import Candidate, Poll, ask, class_accuracies, flips
 from ..stored_run import Run

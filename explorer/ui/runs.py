@@ -8,7 +8,8 @@ import streamlit as st
 
 from .. import paths
 from ..background.jobs import JobState
-from ..engine import Conditions, calibrate, decide, masks_for, stream
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, decide, masks_for, stream
 from ..environment import environment
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph

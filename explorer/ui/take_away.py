@@ -9,7 +9,8 @@ import streamlit as st
 
 from ..background.jobs import JobState, Progress
 from ..background.side_thread import beside
-from ..engine import Conditions, calibrate, stream
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, stream
 from ..exporters import export
 from ..graph.export import ModelGraph
 from ..registry import EXPORTERS

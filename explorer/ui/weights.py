@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..bands import READ, WeightBand, weight_bands
 from ..distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
-from ..engine import masks_for
+from ..engine.measure import masks_for
 from ..errors import ExplorerError
 from ..figures.layer_histogram import layer_histogram
 from ..figures.weight_bands import weight_bands as bands_figure

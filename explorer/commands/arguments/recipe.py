@@ -9,7 +9,7 @@ from typing import Any
 
 from ...allocators.context import Losses
 from ...background.jobs import Progress
-from ...engine import Conditions
+from ...engine.conditions import Conditions
 from ...environment import pick_device
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph

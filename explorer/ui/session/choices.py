@@ -1,6 +1,6 @@
 """How the recipe is measured and shown: samples, device, mode, locks."""
 
-from ...engine import Conditions
+from ...engine.conditions import Conditions
 from ...environment import pick_device
 from ..console.model import Lock
 from ..console.strips import Mode, mode_of

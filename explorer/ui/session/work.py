@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from ...background.jobs import JobState
-from ...engine import calibrate, stream
+from ...engine.measure import calibrate, stream
 from ...resuming import trail_for
 from ...values import Report
 from .. import resources, settings

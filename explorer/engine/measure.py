@@ -4,30 +4,29 @@ What a recipe removes is decided in `deciding`, the model that is measured is ma
 offered here, too.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
-from .architecture import state_of
-from .building import Candidate, build, described, prepare
-from .cache import Cache
-from .capture import captured
-from .deciding import allocate, calibrate, decide, masks_for, scores_for
-from .environment import environment
-from .errors import ExplorerError, UnknownNameError
-from .evaluation import EMPTY, Forward, Tally, batch_size, evaluate
-from .graph.export import ModelGraph
-from .graph.limits import Size, size_of
-from .latency import Timing, faster, rounds
-from .loss_change import predicted_change
-from .precision import DTYPES, in_dtype
-from .resuming import Trail, resumed
-from .statistics import format_drop, look_schedule, looks_level, paired_drop
-from .storage_size import sizes
-from .values import Drop, Measurement, Recipe, Report, Split, Subject
+from ..architecture import state_of
+from ..cache import Cache
+from ..capture import captured
+from ..deciding import allocate, calibrate, decide, masks_for, scores_for
+from ..environment import environment
+from ..evaluation import EMPTY, Forward, Tally, evaluate
+from ..graph.export import ModelGraph
+from ..latency import Timing, faster, rounds
+from ..loss_change import predicted_change
+from ..precision import in_dtype
+from ..resuming import Trail, resumed
+from ..statistics import format_drop, look_schedule, looks_level
+from ..storage_size import sizes
+from ..values import Measurement, Recipe, Report, Split, Subject
+from .candidate import Candidate, build, described, prepare
+from .conditions import Conditions, first_look, fitting_batch, split_for
+from .dense_model import _baseline, _dense_candidate, drop_between
 
 __all__ = [
     "Candidate",
@@ -50,44 +49,7 @@ __all__ = [
     "stream",
 ]
 
-# a forward holds about three of its largest activations at a time, and should take no more than this
-ALIVE, BATCH_BYTES = 3, 2 * 1024**3
-# multiply-adds of one forward, about a second: so long a fader's move may have to wait for the batch before
-# it
-BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
-LEAST_LOOK = 16  # samples without which a first number would say nothing
 
-
-@dataclass(frozen=True)
-class Conditions:
-    """Under which conditions a recipe is measured.
-
-    Args:
-        samples: the first so many of the split; None = all.
-        split: "tuning", or "held_out".
-        device: "cpu" or "cuda".
-        latency: also measure latency, and what gradients predict for the loss, after everything else.
-        level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
-        dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
-            What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
-            do scans and lists of flips.
-    Raises:
-        UnknownNameError: there is no such dtype.
-    """
-
-    samples: int | None = None
-    split: str = "tuning"
-    device: str = "cpu"
-    latency: bool = True
-    level: float = 0.95
-    dtype: str = "float32"
-
-    def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise UnknownNameError("dtype", self.dtype, DTYPES)
-
-
-_dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
 _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
 
 
@@ -164,11 +126,6 @@ def prune(
     """The last Report of `stream`."""
     *_, report = stream(subject, graph, recipe, conditions)
     return report
-
-
-def _dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
-    key = (subject.id, graph.program is not None, device)
-    return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
 
 
 def _report(
@@ -272,89 +229,6 @@ def _rounded(
         f"{format_drop(effect)}."
     )
     yield replace(report, dtype_effect=effect, notes=(*report.notes, told))
-
-
-def _baseline(
-    model: nn.Module,
-    subject: Subject,
-    split: Split,
-    conditions: Conditions,
-    look: int,
-    notes: Callable[[str], None],
-) -> Iterator[Tally]:
-    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last
-    has just them.
-    """
-    task = subject.task
-    assert task is not None
-    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
-    base: Tally = _dense.get(key) or EMPTY
-    how: dict[str, Any] = {
-        "device": conditions.device,
-        "batch": fitting_batch(subject, conditions.device),
-        "notes": notes,
-    }
-    for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
-        base = _dense.put(key, grown)
-        if len(base) < look:
-            yield base
-    yield base.first(look)
-
-
-def fitting_batch(subject: Subject, device: str) -> int:
-    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long
-    over them.
-    """
-    most, size = batch_size(device), size_of(subject.model, subject.example)
-    if not isinstance(size, Size):
-        return most
-    room = BATCH_BYTES // (ALIVE * size.activation_bytes) if size.activation_bytes else most
-    swift = (
-        int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
-    )
-    return max(1, min(most, room, swift))
-
-
-def first_look(subject: Subject, device: str) -> int:
-    """Samples until the first number: those of one batch."""
-    return max(LEAST_LOOK, fitting_batch(subject, device))
-
-
-def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
-    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`;
-    kept for later.
-    """
-    conditions = replace(conditions, dtype="float32")
-    dense = _dense_candidate(subject, graph, conditions.device)
-    yield from _baseline(
-        dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None
-    )
-
-
-def split_for(subject: Subject, conditions: Conditions) -> Split:
-    """The samples that these conditions ask for.
-
-    Raises:
-        ExplorerError: the data has no such split, or the number of samples is not allowed.
-    """
-    assert subject.task is not None
-    split = subject.task.split(conditions.split)  # type: ignore[arg-type]
-    if split is None or not len(split):
-        raise ExplorerError(
-            f"Data set {subject.task.name!r} has no {conditions.split.replace('_', '-')} split; use tuning."
-        )
-    if conditions.samples is not None and conditions.samples < 1:
-        raise ExplorerError(
-            f"The number of samples must be from 1 to {len(split)}, got {conditions.samples}."
-        )
-    return split if conditions.samples is None else split.first(conditions.samples)
-
-
-def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
-    """Paired comparison on the same samples."""
-    b = int((base.correct & ~pruned.correct).sum())
-    c = int((~base.correct & pruned.correct).sum())
-    return paired_drop(b, c, len(base), level=level)
 
 
 def _merged(static: Measurement, counted: Measurement) -> Measurement:

@@ -8,18 +8,18 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from .architecture import state_of
-from .compaction import compact
-from .deciding import decide
-from .graph.coupling import layer_of
-from .graph.export import ModelGraph, count_macs
-from .masking import Cut, expand, positions
-from .memory_order import in_usual_order, laid_out
-from .recovery.bias_correction import correct_biases, kept_outputs
-from .recovery.bn_recalibration import recalibrate
-from .signals.graph_run import fixed_batch
-from .storage_size import sizes
-from .values import LayerOutcome, Masks, Measurement, Recipe, Subject
+from ..architecture import state_of
+from ..compaction import compact
+from ..deciding import decide
+from ..graph.coupling import layer_of
+from ..graph.export import ModelGraph, count_macs
+from ..masking import Cut, expand, positions
+from ..memory_order import in_usual_order, laid_out
+from ..signals.graph_run import fixed_batch
+from ..storage_size import sizes
+from ..values import LayerOutcome, Masks, Measurement, Recipe, Subject
+from .bias_correction import correct_biases, kept_outputs
+from .bn_recalibration import recalibrate
 
 
 def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> nn.Module:

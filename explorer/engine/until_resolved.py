@@ -9,11 +9,12 @@ truth at least 95 % of the time.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .engine import Conditions, first_look, split_for, stream
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .statistics import look_schedule, looks_level
-from .values import Recipe, Report, Subject
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..statistics import look_schedule, looks_level
+from ..values import Recipe, Report, Subject
+from .conditions import Conditions, first_look, split_for
+from .measure import stream
 
 EVERYTHING = Conditions()
 
