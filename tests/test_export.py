@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import fx, nn
 
-from explorer.architecture import describe
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.exporters import Export, export
+from explorer.exporters.architecture import describe
+from explorer.exporters.load_pruned import PrunedModel, load_pruned, normalise
 from explorer.graph.export import ModelGraph, analyse
-from explorer.load_pruned import PrunedModel, load_pruned, normalise
 from explorer.loaders import load
 from explorer.registry import EXPORTERS, SAMPLES
 from explorer.sample_training import weights_path

@@ -25,9 +25,9 @@ from explorer.exporters import Export, export, python_snippet
 from explorer.exporters import onnx as onnx_format
 from explorer.exporters.html_report import verdict
 from explorer.exporters.pt2 import WARNING
+from explorer.exporters.who_gains import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
 from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders import load
-from explorer.runtimes import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
 from explorer.values import ModelProfile, Recipe, Subject, subject_id
 
 MODELS = {"digits-cnn": 450, "shapes-vit": 50}  # samples counted

@@ -12,11 +12,11 @@ from .. import paths
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError, RecipeError
+from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve
-from ..recovery.exporting import export_recovered
 from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested

@@ -8,9 +8,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ..architecture import state_of
 from ..compaction import compact
 from ..deciding import decide
+from ..exporters.architecture import state_of
 from ..graph.coupling import layer_of
 from ..graph.export import ModelGraph, count_macs
 from ..masking import Cut, expand, positions

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from ..architecture import state_of
 from ..cache import Cache
 from ..capture import captured
 from ..deciding import allocate, calibrate, decide, masks_for, scores_for
 from ..environment import environment
 from ..evaluation import EMPTY, Forward, Tally, evaluate
+from ..exporters.architecture import state_of
 from ..graph.export import ModelGraph
 from ..latency import Timing, faster, rounds
 from ..loss_change import predicted_change

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..loss_change import loss_words
 from ..registry import EXPORTERS
-from ..runtimes import who_gains
 from ..statistics import format_accuracy, format_drop
 from ..values import Measurement, Report
 from ..words import LABELS
 from . import Export
 from .figures_html import figures_of
+from .who_gains import who_gains
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from torch import fx
 
-from .. import load_pruned
-from ..architecture import describe, state_of
 from ..registry import EXPORTERS
 from ..storage_size import to_bytes
-from . import Export
+from . import Export, load_pruned
+from .architecture import describe, state_of
 from .archive import about, zipped
 from .recipe_json import recipe_json
 

@@ -11,13 +11,13 @@ from typing import Any
 import streamlit as st
 
 from ..background.lanes import JobState
+from ..exporters.recovered_model import export_recovered
 from ..figures.recovery_accuracy import recovery_accuracy
 from ..figures.recovery_arms import recovery_arms
 from ..figures.recovery_loss import recovery_loss
 from ..figures.recovery_norms import recovery_norms
 from ..recovery.controls import spread
 from ..recovery.cost import Cost, counted, estimate
-from ..recovery.exporting import export_recovered
 from ..recovery.recover import recover
 from ..recovery.run import TRAINING
 from ..recovery.values import Recovery, finite

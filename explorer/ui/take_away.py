@@ -12,9 +12,9 @@ from ..background.side_thread import beside
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, stream
 from ..exporters import export
+from ..exporters.who_gains import who_gains
 from ..graph.export import ModelGraph
 from ..registry import EXPORTERS
-from ..runtimes import who_gains
 from ..values import Recipe, Report, Subject
 from . import layout, runs, session, settings, watched
 from .metrics import short

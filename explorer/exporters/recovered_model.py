@@ -10,13 +10,13 @@ from torch import nn
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..exporters import Export
 from ..graph.export import ModelGraph
+from ..recovery.recover import recovered_model
+from ..recovery.results import recovered_reports
+from ..recovery.values import Recovery
 from ..registry import EXPORTERS
 from ..values import Report, Subject
-from .recover import recovered_model
-from .results import recovered_reports
-from .values import Recovery
+from . import Export
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .errors import ExplorerError
+from ..errors import ExplorerError
 from .load_pruned import OPERATORS
 
 VERSION = 1
