@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from .graph.coupling import op_name, where
 from .graph.export import ModelGraph
-from .signals.graph_run import GraphRun, fixed_batch, tensors_of
+from .graph.nodes import op_name, where
+from .graph.running import GraphRun, fixed_batch, tensors_of
 from .signals.watching import silent, watch
 from .values import Group, Layer, Subject
 

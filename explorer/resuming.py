@@ -14,9 +14,9 @@ from torch import Tensor, fx, nn
 
 from .cache import Cache
 from .evaluation import Forward
+from .graph.detours import can_start_anywhere, functional
 from .graph.export import ModelGraph
-from .graph.reuse import can_start_anywhere, functional
-from .signals.graph_run import fixed_batch
+from .graph.running import fixed_batch
 
 KEPT_BYTES = {"cpu": 256 * 2**20, "cuda": 2 * 2**30}
 Values = tuple[Any, ...]

@@ -9,8 +9,8 @@ from zoo import IMAGE, ZOO, odd
 
 from explorer.compaction import compact
 from explorer.engine.measure import decide
+from explorer.graph.detours import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.graph.export import analyse
-from explorer.graph.reuse import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.memory_order import laid_out
 from explorer.sensitivity.branching import Branches, touched_tensors
 from explorer.sensitivity.pieces import Workshop

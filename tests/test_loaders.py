@@ -15,7 +15,7 @@ from explorer.audit import audit
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import decide, prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
-from explorer.graph import limits
+from explorer.graph import size_limits
 from explorer.graph.export import analyse
 from explorer.loaders import is_local_only, load, split_spec
 from explorer.loaders.uploads import upload
@@ -726,25 +726,25 @@ def subject_of(model, *shape):
 
 def test_a_model_is_sized_without_memory():
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 5))
-    size = limits.measure(model, torch.zeros(2, 3, 8, 8), limits.Limits())
+    size = size_limits.measure(model, torch.zeros(2, 3, 8, 8), size_limits.Limits())
     assert (size.parameters, size.macs) == (8 * 27 + 8 + 8 * 36 * 5 + 5, 8 * 27 * 36 + 8 * 36 * 5)
     assert size.activation_bytes == 8 * 36 * 4 and size.operators >= 3
     with torch.device("meta"):
         huge = nn.Linear(400_000, 400_000)
-    with pytest.raises(limits.TooLarge, match="160,000,400,000 parameters"):
-        limits.measure(huge, torch.zeros(1, 1), limits.Limits())
+    with pytest.raises(size_limits.TooLarge, match="160,000,400,000 parameters"):
+        size_limits.measure(huge, torch.zeros(1, 1), size_limits.Limits())
 
 
 def test_the_sized_model_stays_as_it_was():
     model = Tied().eval()
     before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in model.state_dict().items()}
-    limits.measure(model, torch.zeros(2, 3), limits.Limits())
+    size_limits.measure(model, torch.zeros(2, 3), size_limits.Limits())
     after = model.state_dict()
     assert all(
         after[name].data_ptr() == place and torch.equal(after[name], kept)
         for name, (place, kept) in before.items()
     )
-    twin = limits.shadow(model)
+    twin = size_limits.shadow(model)
     assert twin.second.weight is twin.first.weight and twin.first.weight.is_meta
 
 
@@ -759,7 +759,7 @@ def test_attention_is_counted_as_what_it_multiplies():
         def forward(self, x):
             return self.inner(x, x, x, need_weights=False)[0]
 
-    size = limits.measure(Attention().eval(), torch.zeros(2, 5, 8), limits.Limits())
+    size = size_limits.measure(Attention().eval(), torch.zeros(2, 5, 8), size_limits.Limits())
     assert size.macs == 5 * 8 * 24 + 2 * 5 * 5 * 8 + 5 * 8 * 8
 
 
@@ -777,7 +777,7 @@ def test_attention_is_counted_as_what_it_multiplies():
 )
 def test_what_could_not_run_is_refused_when_it_is_loaded(model, shape, sentence):
     def check():
-        return limits.check_loadable(model.eval(), torch.zeros(2, *shape), "odd")
+        return size_limits.check_loadable(model.eval(), torch.zeros(2, *shape), "odd")
 
     if sentence is None:
         return check()
@@ -790,13 +790,13 @@ def test_what_could_not_run_is_refused_when_it_is_loaded(model, shape, sentence)
 def test_a_graph_of_too_many_steps_is_not_analysed_but_the_model_loads(monkeypatch):
     subject = subject_of(Loop(300), 4)
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_OPERATORS", "200")
-    limits.check_loadable(subject.model, subject.example, "loop")
+    size_limits.check_loadable(subject.model, subject.example, "loop")
     with pytest.raises(
         GraphError,
         match=r"too large to analyse \(201 steps in its graph are more than the 200 .*unstructured",
     ):
-        limits.check_analysable(subject.model, subject.example)
-    limits.check_analysable(Loop(100).eval(), subject.example)
+        size_limits.check_analysable(subject.model, subject.example)
+    size_limits.check_analysable(Loop(100).eval(), subject.example)
 
 
 def test_the_operator_sets_other_limits(monkeypatch, file):
@@ -825,7 +825,9 @@ def test_a_large_architecture_is_refused_before_it_is_built(monkeypatch):
 
 def test_a_model_that_is_foreign_to_the_meta_device_is_sized_by_its_parameters(file):
     subject = load(f"{file}:Branching")
-    assert limits.size_of(subject.model, subject.example) == limits.Size(6 * 27 + 6 + 4 * 6 + 1 + 28)
+    assert size_limits.size_of(subject.model, subject.example) == size_limits.Size(
+        6 * 27 + 6 + 4 * 6 + 1 + 28
+    )
 
 
 # --------------------------------------------------------------------------- threads

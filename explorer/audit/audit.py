@@ -15,8 +15,8 @@ from ..compaction import compact
 from ..deciding import allocate, masks_once
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
+from ..graph.running import fixed_batch
 from ..peak_memory import peak_of_process
-from ..signals.graph_run import fixed_batch
 from ..values import Masks, Recipe, Subject
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs

@@ -10,9 +10,9 @@ from torch import Tensor, fx
 from torch.nn import functional
 
 from ..background.jobs import Progress
-from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
-from ..signals.graph_run import fixed_batch
+from ..graph.nodes import op_name
+from ..graph.running import fixed_batch
 from ..values import Subject
 from .float64_run import tensor_names, tensor_of, walk
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, fx
 
 from ..background.jobs import Progress
-from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
+from ..graph.nodes import op_name
 from ..graph.survivors import Survivors
 from ..masking import positions
 from ..values import Masks

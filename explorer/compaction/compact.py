@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import CompactionError
-from ..graph.coupling import op_name
+from ..graph.detours import functional
 from ..graph.export import ModelGraph
-from ..graph.reuse import functional
+from ..graph.nodes import op_name
 from ..graph.rewriting import conv_groups, rewrite
+from ..graph.running import fixed_batch
 from ..graph.survivors import Survivors
-from ..signals.graph_run import fixed_batch
 from ..values import Masks, Subject
 from .cut_tensors import CutTensors
 from .dotted_names import has, hide, put

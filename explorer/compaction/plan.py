@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from ..graph.coupling import IGNORED, op_name, where
 from ..graph.export import ModelGraph
+from ..graph.nodes import IGNORED, op_name, where
 from .modules import DROPOUTS, module_name, template
 
 

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import ExplorerError, UnknownNameError
 from ..evaluation import batch_size
-from ..graph.limits import Size, size_of
+from ..graph.size_limits import Size, size_of
 from ..precision import DTYPES
 from ..values import Split, Subject
 

@@ -3,7 +3,8 @@
 from torch import nn
 
 from ..values import Layer
-from .coupling import Walk, layer_of, op_name
+from .coupling import Walk
+from .nodes import layer_of, op_name
 
 KINDS = {
     "conv": "conv",

@@ -13,9 +13,9 @@ from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
-from .limits import check_analysable
-from .regions import write_out
-from .solving import solve
+from .groups import solve
+from .nested_graphs import write_out
+from .size_limits import check_analysable
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 _graphs = Cache(8, "analysed graphs", 2 * 2**30)

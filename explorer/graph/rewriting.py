@@ -9,8 +9,8 @@ import torch
 from torch import fx
 
 from ..errors import CompactionError
-from .coupling import op_name
 from .labels import Labelled
+from .nodes import op_name
 from .survivors import Survivors
 
 SIZED = (

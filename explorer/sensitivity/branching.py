@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, fx
 
 from ..evaluation import batch_size
+from ..graph.detours import detour, whole, working_nodes
 from ..graph.export import ModelGraph
-from ..graph.reuse import detour, whole, working_nodes
 from ..masking import positions
 from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..compaction.compact import Builder, boundary
+from ..graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
 from ..graph.export import ModelGraph
-from ..graph.reuse import Detour, batch_kind, can_be_stacked, can_start_anywhere
 from ..memory_order import laid_out
 from ..values import Masks, Subject
 

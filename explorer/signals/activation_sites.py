@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..graph.coupling import _is_pointwise, op_name
+from ..graph.coupling import _is_pointwise
+from ..graph.nodes import op_name
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 # in eval mode these hand on what they get

@@ -14,9 +14,9 @@ from torch import Tensor, fx, nn
 from ..graph.coupling import Coupling
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
+from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values import Layer, ModelProfile, Subject
 from .activation_sites import Site, site_of
-from .graph_run import GraphRun, fixed_batch, tensors_of
 
 Listener = Callable[[str, Tensor], None]
 

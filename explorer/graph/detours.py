@@ -9,8 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, fx
 
-from .coupling import IGNORED, Coupling, op_name
+from .coupling import Coupling
 from .export import ModelGraph
+from .nodes import IGNORED, op_name
 from .rules import labelled
 
 BatchKind = Literal["batched", "shared", "count"]
