@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from explorer.background.jobs import Progress
-from explorer.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
+from explorer.inspection.activation_maps import activation_maps, filter_images, head_maps
+from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.loaders import load
-from explorer.maps import activation_maps, filter_images, head_maps
 from explorer.values import Normalisation, Split, Subject, Task
 
 

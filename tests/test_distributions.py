@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from explorer.distributions import channel_importance, layer_sparsity, weight_histogram, weight_image
+from explorer.inspection.distributions import (
+    channel_importance,
+    layer_sparsity,
+    weight_histogram,
+    weight_image,
+)
 from explorer.values import Masks
 
 WEIGHTS = {"a": torch.tensor([[0.0, -0.1, 0.3], [0.9, -1.0, 0.0]]), "b": torch.tensor([0.05, 0.5])}

@@ -8,13 +8,6 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from explorer.distributions import (
-    GroupImportance,
-    WeightHistogram,
-    channel_importance,
-    weight_histogram,
-    weight_image,
-)
 from explorer.figures import standalone
 from explorer.figures.accuracy_curve import AXES, accuracy_curve
 from explorer.figures.channel_importance import channel_importance as importance_figure
@@ -24,6 +17,13 @@ from explorer.figures.size_formats import size_formats
 from explorer.figures.style import AFTER, DENSE, KEPT, NOTHING, REMOVED, STALE
 from explorer.figures.weight_distribution import weight_distribution
 from explorer.figures.weight_heatmap import weight_heatmap
+from explorer.inspection.distributions import (
+    GroupImportance,
+    WeightHistogram,
+    channel_importance,
+    weight_histogram,
+    weight_image,
+)
 from explorer.values import LayerOutcome, Masks, Measurement, Recipe, Report
 
 SIZES = {"dense": 4000, "csr": 4000, "bitmask": 4000, "deflate": 3600}

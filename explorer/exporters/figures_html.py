@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..distributions import weight_histogram
 from ..engine.measure import masks_for
+from ..inspection.distributions import weight_histogram
 from ..masking import expand
 from ..registry import EXPORTERS
 from ..values import Masks

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from ..distributions import WeightHistogram
+from ..inspection.distributions import WeightHistogram
 from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 import plotly.graph_objects as go
 
-from ..distributions import WeightHistogram
+from ..inspection.distributions import WeightHistogram
 from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..bands import WeightBand
+from ..inspection.weight_bands import WeightBand
 from ..words import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 

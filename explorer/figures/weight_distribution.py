@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from ..distributions import LayerHistogram, WeightHistogram
+from ..inspection.distributions import LayerHistogram, WeightHistogram
 from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, tall, text
 

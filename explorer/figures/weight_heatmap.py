@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from ..distributions import WeightImage
+from ..inspection.distributions import WeightImage
 from ..words import LABELS
 from .style import figure, nothing, text, without_legend
 

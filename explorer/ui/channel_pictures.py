@@ -5,11 +5,11 @@ crossed out.
 import streamlit as st
 from torch import Tensor
 
-from ..channel_findings import makers
-from ..distributions import GroupImportance
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..maps import activation_maps, filter_images, head_maps
+from ..inspection.activation_maps import activation_maps, filter_images, head_maps
+from ..inspection.channel_findings import makers
+from ..inspection.distributions import GroupImportance
 from ..pictures import is_picture, pixels_of
 from ..values import Group, Layer, Slot, Subject
 from . import gallery, layout, session

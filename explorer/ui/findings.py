@@ -4,9 +4,9 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from ..channel_findings import Idle, Twins, idle, twins, unit_weights
-from ..distributions import GroupImportance
 from ..graph.export import ModelGraph
+from ..inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
+from ..inspection.distributions import GroupImportance
 from ..values import Group, Subject
 from . import channels, layout, session
 from .watched import hurry, watched

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 import streamlit as st
 from torch import Tensor
 
-from ..bands import READ, WeightBand, weight_bands
-from ..distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ..engine.measure import masks_for
 from ..errors import ExplorerError
 from ..figures.layer_histogram import layer_histogram
@@ -18,8 +16,10 @@ from ..figures.weight_heatmap import weight_heatmap
 from ..figures.weight_pattern import filter_norms as norms_figure
 from ..figures.weight_pattern import weight_pattern
 from ..graph.export import ModelGraph
+from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
+from ..inspection.weight_bands import READ, WeightBand, weight_bands
+from ..inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ..masking import expand, positions
-from ..patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ..values import Layer, Masks, Recipe, Subject
 from ..words import LABELS
 from . import layout, session

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..values import Masks
 from .distributions import largest_single
-from .values import Masks
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 READ = 1 << 17  # weights of a layer whose quantiles are taken; of more, evenly spaced ones

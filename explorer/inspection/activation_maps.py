@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from .graph.export import ModelGraph
-from .graph.nodes import op_name, where
-from .graph.running import GraphRun, fixed_batch, tensors_of
-from .signals.watching import silent, watch
-from .values import Group, Layer, Subject
+from ..graph.export import ModelGraph
+from ..graph.nodes import op_name, where
+from ..graph.running import GraphRun, fixed_batch, tensors_of
+from ..signals.watching import silent, watch
+from ..values import Group, Layer, Subject
 
 
 def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: Tensor) -> Tensor | None:
