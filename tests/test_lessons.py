@@ -25,8 +25,9 @@ from explorer.figures.lesson_sizes import lesson_sizes
 from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
 from explorer.graph.export import analyse
-from explorer.lessons import pictures, storing, wording
-from explorer.lessons.board import (
+from explorer.lessons import evidence_files, weights_shown, wording
+from explorer.lessons.claim_tables import possible, xs_of
+from explorer.lessons.class_board import (
     MOST_POINTS,
     Board,
     BoardError,
@@ -36,14 +37,12 @@ from explorer.lessons.board import (
     front,
     point_of,
 )
-from explorer.lessons.claim_reading import possible, xs_of
 from explorer.lessons.evidence import Evidence, Point
-from explorer.lessons.judging import Found, answer, interval, judge, verdict_of
-from explorer.lessons.planning import fits, recipe_for
-from explorer.lessons.reading import CONTENT, TEMPLATE, course, lessons, parse
-from explorer.lessons.running import masked_by_hand, run
-from explorer.lessons.scoring import score
-from explorer.lessons.tables import LessonError, Table
+from explorer.lessons.experiment import masked_by_hand, run
+from explorer.lessons.lesson_files import CONTENT, TEMPLATE, course, lessons, parse
+from explorer.lessons.prediction_scores import score
+from explorer.lessons.recipes import fits, recipe_for
+from explorer.lessons.toml_table import LessonError, Table
 from explorer.lessons.values import (
     BY_HAND,
     COSTS,
@@ -58,6 +57,7 @@ from explorer.lessons.values import (
     Case,
     Experiment,
 )
+from explorer.lessons.verdicts import Found, answer, interval, judge, verdict_of
 from explorer.loaders import load
 from explorer.recovery.regularisation import EDGES
 from explorer.statistics import paired_drop
@@ -170,13 +170,13 @@ def hand_made(case: Case) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("name", sorted(TRAINED | SLOW))
 def test_long_lessons_come_with_a_measured_result_whose_verdict_is_its_own(name):
     lesson = LESSONS[name]
-    found = storing.shipped(lesson, lesson.experiment.model)
+    found = evidence_files.shipped(lesson, lesson.experiment.model)
     assert found is not None, (
         f"measure it with: pruning-explorer lessons {name} --keep explorer/lessons/measured"
     )
     assert judge(lesson, found) is not None
     assert found.environment["torch"]
-    assert storing.shipped(lesson, "another model") is None
+    assert evidence_files.shipped(lesson, "another model") is None
 
 
 GENERAL = {"part", "norm"}  # also words of every day, and a piece of "batch norm"
@@ -229,11 +229,11 @@ def test_comparisons_are_listed_with_their_places_unless_they_came_out_alike():
 
 def test_evidence_survives_its_file():
     evidence = measured("speed_or_accuracy")
-    back = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
+    back = evidence_files.from_json(json.loads(json.dumps(evidence_files.to_json(evidence))))
     one, other = judge(LESSONS["speed_or_accuracy"], evidence), judge(LESSONS["speed_or_accuracy"], back)
     assert one == other
     with pytest.raises(LessonError, match="damaged"):
-        storing.from_json({"points": []})
+        evidence_files.from_json({"points": []})
 
 
 # --------------------------------------------------------------------------- facts that lessons rest on
@@ -592,7 +592,7 @@ def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
         and second.z[0][1] == 0.0
     )
     assert list(first.x) == [0, 1] and len(first.y) == bins
-    again = storing.from_json(json.loads(json.dumps(storing.to_json(evidence))))
+    again = evidence_files.from_json(json.loads(json.dumps(evidence_files.to_json(evidence))))
     assert again.points["l1", 0.8].spread == spread["l1"] and again.points["plain", 0.8].spread == ()
     assert not lesson_spread(experiment, Evidence("digits-mlp")).data
 
@@ -600,12 +600,12 @@ def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
 def test_pictures_of_the_weights():
     lesson = LESSONS["weights_and_channels"]
     subject, graph = opened("digits-cnn")
-    layer, shown = pictures.matrices(subject, graph, lesson.experiment, 0.5)
+    layer, shown = weights_shown.matrices(subject, graph, lesson.experiment, 0.5)
     assert [image.shape for _, image in shown] == [(32, 16, 3, 3), (32, 16, 3, 3), (16, 8, 3, 3)]
     assert len(lesson_matrices(shown, layer).data) == 3
-    assert pictures.layers(graph) == {"conv1": 144, "conv2": 4608, "conv3": 9216, "fc": 320}
-    assert list(lesson_layers(pictures.layers(graph)).data[0].text) == ["1 %", "32 %", "65 %", "2 %"]
-    histogram = pictures.magnitudes(subject, graph)
+    assert weights_shown.layers(graph) == {"conv1": 144, "conv2": 4608, "conv3": 9216, "fc": 320}
+    assert list(lesson_layers(weights_shown.layers(graph)).data[0].text) == ["1 %", "32 %", "65 %", "2 %"]
+    histogram = weights_shown.magnitudes(subject, graph)
     assert sum(lesson_magnitudes(histogram).data[0].y) == sum(
         layer.weights - layer.zeros for layer in histogram.layers
     )

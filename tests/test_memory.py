@@ -16,7 +16,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import UnknownNameError
 from explorer.graph.export import analyse
-from explorer.lessons.board import Classroom
+from explorer.lessons.class_board import Classroom
 from explorer.loaders import load
 from explorer.memory import together, weighed
 from explorer.ui import memory, server, settings

@@ -9,7 +9,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import stream
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
-from explorer.lessons.board import Classroom
+from explorer.lessons.class_board import Classroom
 from explorer.loaders import load
 from explorer.values import Recipe
 

@@ -41,7 +41,7 @@ def own_lessons(given: str | None) -> Path | None:
     Raises:
         ExplorerError: there is none, or a lesson is not as it must be.
     """
-    from ..lessons.reading import course
+    from ..lessons.lesson_files import course
 
     folder = Path(given) if given is not None else None
     course(folder)

@@ -10,7 +10,7 @@ from .app import add_lessons, free_port, own_lessons
 from .printing.output import note
 
 if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
-    from ..lessons.board import Classroom
+    from ..lessons.class_board import Classroom
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: an unknown model or device, or a port that is taken.
     """
-    from ..lessons.board import Classroom
+    from ..lessons.class_board import Classroom
     from ..loaders import load
     from ..ui.server import serve
     from ..ui.settings import Settings

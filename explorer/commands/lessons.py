@@ -10,13 +10,13 @@ from typing import Any
 
 from ..errors import ExplorerError
 from ..graph.export import analyse
-from ..lessons import storing, wording
+from ..lessons import evidence_files, wording
 from ..lessons.evidence import Evidence
-from ..lessons.judging import Finding, judge
-from ..lessons.reading import CONTENT, TEMPLATE, lesson, lessons
-from ..lessons.running import Opened
-from ..lessons.running import run as measure
+from ..lessons.experiment import Opened
+from ..lessons.experiment import run as measure
+from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
+from ..lessons.verdicts import Finding, judge
 from ..loaders import load
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, progress, table
@@ -90,7 +90,7 @@ def _measured(one: Lesson, model: str, device: str, keep: str | None) -> tuple[E
             f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
         )
     if keep:
-        _write(Path(keep) / f"{one.name}.json", storing.to_json(evidence))
+        _write(Path(keep) / f"{one.name}.json", evidence_files.to_json(evidence))
     return evidence, finding
 
 

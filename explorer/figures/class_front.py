@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..lessons.board import BoardPoint, front
+from ..lessons.class_board import BoardPoint, front
 from ..words import LABELS
 from .style import AFTER, KEPT, figure, nothing, text
 

@@ -10,7 +10,7 @@ from functools import partial
 import streamlit as st
 
 from ..figures.class_front import class_front
-from ..lessons.board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
+from ..lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
 from ..tables import harmless
 from . import layout, session, settings
 from .watched import watched

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from ..lessons.scoring import Guess
+from ..lessons.prediction_scores import Guess
 from ..lessons.values import Lesson
 from . import session, settings
 

@@ -5,7 +5,7 @@ sources.
 import streamlit as st
 
 from .. import paths
-from ..lessons.planning import recipe_for
+from ..lessons.recipes import recipe_for
 from ..lessons.values import Answer, Lesson
 from . import layout, learner, lesson_results, session, settings
 from .lesson_steps import model_of

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from ..lessons.scoring import Guess
+from ..lessons.prediction_scores import Guess
 from ..lessons.values import Lesson
 from ..words import LABELS
 from . import elements, learner, session

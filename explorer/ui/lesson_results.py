@@ -10,7 +10,7 @@ from ..background.shared_measurements import Sharing
 from ..cache import Cache
 from ..graph.export import analyse
 from ..lessons.evidence import Evidence
-from ..lessons.running import Opened, run
+from ..lessons.experiment import Opened, run
 from ..lessons.values import Lesson
 from ..loaders import load
 from . import session

@@ -16,11 +16,11 @@ from ..figures.lesson_matrices import lesson_matrices
 from ..figures.lesson_sizes import lesson_sizes
 from ..figures.lesson_spread import lesson_spread
 from ..figures.lesson_times import lesson_times
-from ..lessons import pictures, storing, wording
+from ..lessons import evidence_files, weights_shown, wording
 from ..lessons.evidence import Evidence
-from ..lessons.judging import Finding, judge
-from ..lessons.scoring import score
+from ..lessons.prediction_scores import score
 from ..lessons.values import Lesson
+from ..lessons.verdicts import Finding, judge
 from . import layout, learner, lesson_results, session
 from .watched import watched
 
@@ -57,9 +57,9 @@ def draw_picture(lesson: Lesson, picture: str) -> None:
     """What a screen shows of the model's weights before anything is cut."""
     subject, graph = lesson_results.opened(model_of(lesson))
     if picture == "layers":
-        drawn = lesson_layers(pictures.layers(graph))
+        drawn = lesson_layers(weights_shown.layers(graph))
     else:
-        drawn = lesson_magnitudes(pictures.magnitudes(subject, graph))
+        drawn = lesson_magnitudes(weights_shown.magnitudes(subject, graph))
     st.plotly_chart(drawn, width="stretch", key=f"{picture} {lesson.name}", config=PLAIN_BAR)
 
 
@@ -86,7 +86,7 @@ def when_measured(lesson: Lesson, draw: Callable[[Lesson, Evidence], None]) -> N
     if found is not None:
         draw(lesson, found)
         return
-    before = storing.shipped(lesson, model)
+    before = evidence_files.shipped(lesson, model)
     if before is not None and session.recalled(HERE) != (lesson.name, model):
         _draw_shipped(lesson, model, before, draw)
         return
@@ -167,7 +167,7 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
     elif view == "spread":
         drawn = lesson_spread(experiment, evidence)
     elif view == "matrices":
-        layer, shown = pictures.matrices(
+        layer, shown = weights_shown.matrices(
             *lesson_results.opened(evidence.model), experiment, experiment.points[0]
         )
         drawn = lesson_matrices(shown, layer)

@@ -6,8 +6,8 @@ import streamlit as st
 
 from ..lessons import wording
 from ..lessons.evidence import Evidence
-from ..lessons.judging import Finding, judge
 from ..lessons.values import Lesson, Published
+from ..lessons.verdicts import Finding, judge
 from . import layout
 from .lesson_steps import choose_model, when_measured
 

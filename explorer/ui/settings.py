@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..lessons.board import Classroom
-from ..lessons.reading import course
+from ..lessons.class_board import Classroom
+from ..lessons.lesson_files import course
 from ..lessons.values import Lesson
 from ..loaders import DEFAULT_MODEL, load
 from ..registry import SAMPLES

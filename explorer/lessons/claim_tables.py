@@ -1,7 +1,7 @@
 """A lesson's claim and what is asked of the learner, read and checked against its experiment."""
 
-from .experiment_reading import RATIO, known_arm, known_point
-from .tables import LessonError, Table
+from .experiment_tables import RATIO, known_arm, known_point
+from .toml_table import LessonError, Table
 from .values import (
     COSTS,
     DENSE,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..errors import UnknownNameError
 from ..words import GLOSSARY
-from .claim_reading import read_claim, read_prediction
-from .experiment_reading import RATIO, known_arm, known_point, read_experiment
-from .tables import LessonError, Table
+from .claim_tables import read_claim, read_prediction
+from .experiment_tables import RATIO, known_arm, known_point, read_experiment
+from .toml_table import LessonError, Table
 from .values import PICTURES, Answer, Check, Experiment, Lesson, Published, Section, Source, TryIt
 
 CONTENT, TEMPLATE = Path(__file__).with_name("content"), Path(__file__).with_name("template.toml")

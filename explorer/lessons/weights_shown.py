@@ -6,7 +6,7 @@ from ..engine.measure import prepare
 from ..graph.export import ModelGraph
 from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ..values import Recipe, Subject
-from .planning import recipe_for
+from .recipes import recipe_for
 from .values import Experiment
 
 SIDE = 160

@@ -23,7 +23,7 @@ from ..recovery.values import Recovery
 from ..storage_size import sizes
 from ..values import Masks, Measurement, Recipe, Subject
 from .evidence import Evidence, Point, Timed
-from .planning import recipe_for
+from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
 Opened = tuple[Subject, ModelGraph]

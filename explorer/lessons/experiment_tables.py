@@ -6,7 +6,7 @@ from ..errors import ExplorerError
 from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import Recipe
-from .tables import LessonError, Table
+from .toml_table import LessonError, Table
 from .values import BY_HAND, DENSE, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
 
 RATIO = (0.0, 0.99)

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .claim_reading import xs_of
+from .claim_tables import xs_of
 from .evidence import Evidence
 from .values import COSTS, DENSE, Case, Lesson, VerdictName
 

@@ -5,7 +5,7 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..recipe_costs import CostModel
 from ..values import Recipe, Subject
-from .tables import LessonError
+from .toml_table import LessonError
 from .values import Arm, Experiment
 
 HALVINGS = 14  # of the interval in which the target lies: to 1/16,000

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..values import Measurement, Recipe
 from .evidence import Evidence, Point
-from .tables import LessonError
+from .toml_table import LessonError
 from .values import Lesson
 
 MEASURED = Path(__file__).with_name("measured")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..statistics import paired_drop
 from .evidence import Evidence, Point
-from .judging import Finding, cost_of
 from .values import VERDICTS, Lesson
+from .verdicts import Finding, cost_of
 
 NEAR = 0.05  # five points count as near
 Guess = Mapping[float, float] | float | int  # x -> accuracy; a fraction; the place of an option
