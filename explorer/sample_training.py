@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import platform
 import tempfile
 import time
@@ -15,23 +14,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from . import paths
 from .evaluation import evaluate
+from .loaders.sample_files import _folder, card_path, untrained, weights_path
 from .registry import DATA, SAMPLES
 from .training import TrainingSettings, TrainingStep, train
 from .values import Measurement, Split, Task
-
-
-def untrained(name: str, seed: int = 0) -> nn.Module:
-    """The sample's architecture with weights drawn from the seed; the global random state is left as it was.
-
-    Raises:
-        UnknownNameError: no sample of that name.
-    """
-    sample = SAMPLES[name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return sample()
 
 
 def count_macs(model: nn.Module, task: Task) -> int:
@@ -77,16 +64,6 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
     }
 
 
-def _folder(out: Path | None) -> Path:
-    """Where the result goes: as asked, else the program's own folder, else (installed read-only)
-    the cache.
-    """
-    if out is not None:
-        return out
-    own = paths.sample_models()
-    return own if os.access(own, os.W_OK) else paths.cache() / "sample_models"
-
-
 def _write(path: Path, content: bytes) -> None:
     """All or nothing: a reader never meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,16 +71,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
-
-
-def weights_path(name: str, folder: Path | None = None) -> Path:
-    """The weights of a sample in a folder (default: those that came with the program)."""
-    return (folder or paths.sample_models()) / "weights" / f"{name}.safetensors"
-
-
-def card_path(name: str, folder: Path | None = None) -> Path:
-    """The card of a sample, beside its weights."""
-    return (folder or paths.sample_models()) / "cards" / f"{name}.json"
 
 
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:

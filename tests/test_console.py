@@ -12,8 +12,8 @@ from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
-from explorer.sample_training import untrained
 from explorer.ui.console.cost import cost_table, estimate
 from explorer.ui.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
 from explorer.ui.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern

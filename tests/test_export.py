@@ -20,8 +20,8 @@ from explorer.exporters.architecture import describe
 from explorer.exporters.load_pruned import PrunedModel, load_pruned, normalise
 from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders import load
+from explorer.loaders.sample_files import weights_path
 from explorer.registry import EXPORTERS, SAMPLES
-from explorer.sample_training import weights_path
 from explorer.values import ModelProfile, Normalisation, Recipe, Subject, subject_id
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]

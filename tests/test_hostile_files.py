@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from explorer import conversion, optional_packages, tables
+from explorer import optional_packages, tables
 from explorer.data import load_data, pictures
 from explorer.data.reader import Reader
 from explorer.engine.conditions import Conditions
@@ -31,7 +31,7 @@ from explorer.engine.measure import decide, prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.figures.style import text
 from explorer.graph.export import analyse
-from explorer.loaders import load
+from explorer.loaders import load, pt_weights
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import read_fitting
 from explorer.ui.layout import plain
@@ -167,7 +167,7 @@ def test_a_crafted_exported_program_is_refused_by_its_name(tmp_path, canary, mon
         in one_sentence(load, MLP, checkpoint=str(path))
     )
     assert "files of models are not opened" in one_sentence(load, str(path))
-    assert "is damaged or holds more than tensors" in one_sentence(conversion.read_pt, path)
+    assert "is damaged or holds more than tensors" in one_sentence(pt_weights.read_pt, path)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_crafted_exported_program_is_refused_by_its_name(tmp_path, canary, mon
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_pickle_with_code_is_not_converted(content, is_zip, tmp_path, canary):
     torch.save(content(Crafted(canary)), tmp_path / "w.pt", _use_new_zipfile_serialization=is_zip)
-    said = one_sentence(conversion.read_pt, tmp_path / "w.pt")
+    said = one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
     assert said == (
         "'w.pt' is damaged or holds more than tensors, which could run code; "
         "save model.state_dict() alone and convert that."
@@ -190,9 +190,9 @@ def test_the_crafted_object_would_run_elsewhere(tmp_path):
 
 def test_whole_models_and_plain_pickles_are_not_converted(tmp_path, canary):
     torch.save(nn.Linear(2, 2), tmp_path / "w.pt")
-    assert "holds more than tensors" in one_sentence(conversion.read_pt, tmp_path / "w.pt")
+    assert "holds more than tensors" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Crafted(canary)))
-    assert "holds more than tensors" in one_sentence(conversion.read_pt, tmp_path / "w.pt")
+    assert "holds more than tensors" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin", ".pt", ".pt2", ""])
@@ -212,24 +212,24 @@ def test_a_packed_archive_is_not_unpacked(tmp_path):
         for name in whole.namelist():
             bomb.writestr(name, bytes(50_000_000) if name.endswith("data/0") else whole.read(name))
     assert (tmp_path / "w.pt").stat().st_size < 100_000
-    assert "is damaged or holds more than tensors" in one_sentence(conversion.read_pt, tmp_path / "w.pt")
+    assert "is damaged or holds more than tensors" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
 
 
 def test_a_shape_that_repeats_one_number_is_counted_before_it_is_written_out(tmp_path):
     torch.save({"a": torch.zeros(1).expand(10**12)}, tmp_path / "w.pt")
     assert (tmp_path / "w.pt").stat().st_size < 2000
-    said = one_sentence(conversion.read_pt, tmp_path / "w.pt")
+    said = one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
     assert said == "The tensors of 'w.pt' need 4,000,000,000,000 bytes; up to 17,179,869,184 are converted."
     torch.save({"a": torch.zeros(30)}, tmp_path / "w.pt")
     assert "need 120 bytes; up to 100 are converted" in one_sentence(
-        conversion.read_pt, tmp_path / "w.pt", limit=100
+        pt_weights.read_pt, tmp_path / "w.pt", limit=100
     )
 
 
 def test_names_of_tensors_choose_no_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"../../outside": torch.zeros(1), "/etc/passwd": torch.ones(1)}, "w.pt")
-    conversion.convert("w.pt", "w.safetensors")
+    pt_weights.convert("w.pt", "w.safetensors")
     assert inside(tmp_path) == ["w.pt", "w.safetensors"]
     said = one_sentence(load, MLP, checkpoint="w.safetensors")
     assert "'../../outside'" in said and inside(tmp_path) == ["w.pt", "w.safetensors"]
@@ -655,7 +655,7 @@ def test_bombs_stay_within_a_limit_on_memory(tmp_path):
         lines.append(f"attempt(lambda place: {call}, {str(bomb(what, folder))!r})")
     program = f"""
 import resource
-from explorer.conversion import read_pt
+from explorer.loaders.pt_weights import read_pt
 from explorer.data import load_data
 from explorer.data.reader import Reader
 from explorer.errors import ExplorerError

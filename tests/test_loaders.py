@@ -10,14 +10,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from explorer import conversion, optional_packages
+from explorer import optional_packages
 from explorer.audit import audit
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import decide, prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import size_limits
 from explorer.graph.export import analyse
-from explorer.loaders import is_local_only, load, split_spec
+from explorer.loaders import is_local_only, load, pt_weights, split_spec
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import load_weights
 from explorer.registry import LOADERS
@@ -653,7 +653,7 @@ def test_containers_and_prefixes_are_taken_off(tmp_path):
         {"model_state_dict": {f"_orig_mod.module.{name}": tensor for name, tensor in weights.items()}},
     ):
         torch.save(content, path)
-        found = conversion.read_pt(path)
+        found = pt_weights.read_pt(path)
         assert found.keys() == weights.keys() and all(
             torch.equal(found[name], weights[name]) for name in weights
         )
@@ -661,16 +661,16 @@ def test_containers_and_prefixes_are_taken_off(tmp_path):
 
 def test_the_words_of_a_training_program_beside_the_weights_do_no_harm(tmp_path):
     torch.save(
-        {"model": Tied().state_dict(), "args": conversion.argparse.Namespace(lr=0.1)}, tmp_path / "w.pt"
+        {"model": Tied().state_dict(), "args": pt_weights.argparse.Namespace(lr=0.1)}, tmp_path / "w.pt"
     )
-    assert "enter.weight" in conversion.read_pt(tmp_path / "w.pt")
+    assert "enter.weight" in pt_weights.read_pt(tmp_path / "w.pt")
 
 
 def test_tied_and_turned_tensors_are_stored_each_on_its_own(tmp_path):
     whole = torch.arange(12.0).view(3, 4)
     torch.save({"a": whole, "b": whole, "c": whole.T, "d": whole[1]}, tmp_path / "w.pt")
     assert (
-        conversion.convert(tmp_path / "w.pt", tmp_path / "w.safetensors")
+        pt_weights.convert(tmp_path / "w.pt", tmp_path / "w.safetensors")
         == (tmp_path / "w.safetensors").stat().st_size
     )
     found = safetensors.torch.load_file(tmp_path / "w.safetensors")
@@ -684,13 +684,13 @@ def test_tied_and_turned_tensors_are_stored_each_on_its_own(tmp_path):
 def test_odd_tensors_and_odd_targets_are_one_sentence(tmp_path):
     torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"'a' in 'w\.pt' is sparse, quantised, complex or without values"):
-        conversion.read_pt(tmp_path / "w.pt")
+        pt_weights.read_pt(tmp_path / "w.pt")
     torch.save({"a": torch.eye(3)}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"'.*none/w' cannot be written \(No such file or directory\)"):
-        conversion.convert(tmp_path / "w.pt", tmp_path / "none" / "w")
+        pt_weights.convert(tmp_path / "w.pt", tmp_path / "none" / "w")
     torch.save([1], tmp_path / "w.pt")
     with pytest.raises(LoadError, match="holds no tensors by name"):
-        conversion.read_pt(tmp_path / "w.pt")
+        pt_weights.read_pt(tmp_path / "w.pt")
 
 
 # --------------------------------------------------------------------------- limits
@@ -816,7 +816,7 @@ def test_the_operator_sets_other_limits(monkeypatch, file):
 @needs("torchvision")
 def test_a_large_architecture_is_refused_before_it_is_built(monkeypatch):
     monkeypatch.setenv("PRUNING_EXPLORER_MAX_PARAMETERS", "1000000")
-    monkeypatch.setattr("explorer.loaders.building.seeded", lambda make: pytest.fail("built"))
+    monkeypatch.setattr("explorer.loaders.foreign_model.seeded", lambda make: pytest.fail("built"))
     with pytest.raises(
         LoadError, match=r"'vit_h_14' is too large: 632,045,800 parameters are more than the 1,000,000"
     ):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..conversion import convert
+from ..loaders.pt_weights import convert
 from .printing.output import note
 
 

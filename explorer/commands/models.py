@@ -4,8 +4,9 @@ import argparse
 from typing import Any
 
 from ..loaders.sample import card
+from ..loaders.sample_files import untrained
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
-from ..sample_training import count_macs, untrained
+from ..sample_training import count_macs
 from ..statistics import format_accuracy
 from .printing.output import print_json, table
 

@@ -19,8 +19,8 @@ from ..errors import LoadError
 from ..optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
-from .building import check_size, subject_of, weights_of
-from .calling import Forward, led
+from .foreign_forward import Forward, led
+from .foreign_model import check_size, subject_of, weights_of
 from .weights import check_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")

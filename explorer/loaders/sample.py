@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
-from ..sample_training import card_path, untrained, weights_path
 from ..values import Preset, Subject, subject_id
-from .building import BUILDING
+from .foreign_model import BUILDING
+from .sample_files import card_path, untrained, weights_path
 from .weights import load_weights
 
 

@@ -9,7 +9,7 @@ from ..errors import UnknownNameError
 from ..optional_packages import torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
-from .building import built, subject_of, weights_of
+from .foreign_model import built, subject_of, weights_of
 from .weights import load_weights
 
 # their published weights also hold heads that only training uses, and read inputs in the scale of another

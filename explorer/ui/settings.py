@@ -10,8 +10,8 @@ from ..lessons.class_board import Classroom
 from ..lessons.lesson_files import course
 from ..lessons.values import Lesson
 from ..loaders import DEFAULT_MODEL, load
+from ..loaders.sample_files import weights_path
 from ..registry import SAMPLES
-from ..sample_training import weights_path
 from ..values import Subject
 
 CLOSED_TO_CLASSES = ("compare", "recover")
