@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .cache import Cache
 from .engine.conditions import Conditions
 from .engine.measure import prepare
 from .evaluation import batch_of, batch_size
 from .graph.export import ModelGraph
+from .machine.cache import Cache
 from .values import Normalisation, Recipe, Split, Subject
 
 

@@ -8,12 +8,12 @@ from itertools import zip_longest
 
 from .allocators.context import TargetError
 from .background.jobs import Progress
-from .cache import Cache
 from .engine.conditions import Conditions
 from .engine.measure import allocate, build, masks_for, stream
 from .engine.point_order import spread_order
 from .graph.export import ModelGraph
 from .latency import rounds, summary
+from .machine.cache import Cache
 from .precision import in_dtype
 from .registry import CRITERIA
 from .values import Choice, Recipe, Report, Subject

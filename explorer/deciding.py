@@ -8,8 +8,8 @@ from torch import Tensor
 
 from .allocators.context import Losses, TargetError
 from .background.jobs import Progress
-from .cache import Cache
 from .graph.export import ModelGraph
+from .machine.cache import Cache
 from .masking import Cut, check_parts, check_rates_weights, cut, score
 from .planning import context_for
 from .registry import ALLOCATORS, CRITERIA

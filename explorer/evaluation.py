@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from .cache import Cache
+from .machine.cache import Cache
 from .statistics import wilson
 from .values import Measurement, Normalisation, Split
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from .background.side_thread import until_quiet
-from .environment import environment
 from .errors import CancelledError
+from .machine.environment import environment
 from .memory_order import laid_out
 
 WARM_UP_ROUNDS = 3

@@ -15,10 +15,10 @@ from torch import nn
 
 from .background.jobs import Progress
 from .engine.measure import build
-from .environment import environment
 from .errors import ExplorerError, UnknownNameError
 from .graph.export import ModelGraph
 from .latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
+from .machine.environment import environment
 from .values import Group, Masks, Subject
 
 WIDTHS = 12  # measured of one group, the dense one included

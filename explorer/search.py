@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from . import __version__, paths
+from . import __version__
 from .allocators.context import Losses, TargetError, all_but_one
 from .background.jobs import Progress
 from .engine.conditions import Conditions
@@ -22,8 +22,9 @@ from .engine.measure import allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .held_out import held_out
+from .machine import paths
+from .machine.optional_packages import optional
 from .masking import check_rates_weights
-from .optional_packages import optional
 from .registry import ALLOCATORS, CRITERIA
 from .sensitivity.scan import ScanPlan
 from .sensitivity.scan import known as known_scan

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import ExplorerError
-from .paths import CACHE_VARIABLE
+from .machine.paths import CACHE_VARIABLE
 from .recovery.kept import Kept
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
 from .values import Report

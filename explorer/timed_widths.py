@@ -11,9 +11,10 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import __version__, paths
-from .environment import environment
+from . import __version__
 from .errors import ExplorerError
+from .machine import paths
+from .machine.environment import environment
 from .values import ModelProfile, Recipe, Subject, canonical_json
 from .widths import units_left
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
 from explorer.background.lanes import LANES
+from explorer.machine import paths
 from explorer.ui import resources, server, settings
 from explorer.values import Recipe
 

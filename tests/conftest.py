@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer import paths
+from explorer.machine import paths
 
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 START_SECONDS = 90

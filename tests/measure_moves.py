@@ -24,8 +24,8 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from take_screenshot import COMMAND, wait_for
 
-from explorer import paths
 from explorer.commands.app import free_port
+from explorer.machine import paths
 from explorer.values import Choice, Recipe
 
 PATIENCE = 300_000  # ms

@@ -15,7 +15,6 @@ import pytest
 import safetensors.torch
 import torch
 
-from explorer import paths
 from explorer.commands import app, models, train_sample
 from explorer.commands.arguments import model, plugin_parameters, recipe
 from explorer.commands.main import main
@@ -27,6 +26,7 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
 from explorer.statistics import looks_level
 from explorer.store import Store

@@ -6,11 +6,11 @@ import pytest
 from apps import fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import masks_for, prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.replay import masks_fingerprint
 from explorer.store import Store
 from explorer.ui import settings

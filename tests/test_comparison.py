@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer import paths, tables
+from explorer import tables
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
@@ -21,6 +21,7 @@ from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_s
 from explorer.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.replay import Replay, masks_fingerprint, replay
 from explorer.store import Store
 from explorer.stored_run import Run

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import paths
 from explorer.data import shapes
 from explorer.data.ordering import stratified_order
 from explorer.data.shapes_distances import CLASSES, DISTANCES
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
+from explorer.machine import paths
 from explorer.registry import DATA
 
 

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from explorer import optional_packages
 from explorer.data import load_data, pictures, split_source
 from explorer.data.pictures import fitted
 from explorer.data.reader import IMAGENET, Reader, match_classes
@@ -21,6 +20,7 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load, with_data
+from explorer.machine import optional_packages
 from explorer.values import Normalisation, Preset, Recipe, Subject, subject_id
 
 SMALL = Reader((3, 8, 8), 3, Preset())

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import explorer
-from explorer import environment as module
-from explorer.environment import environment, pick_device, quota_cores, usable_cores, usable_threads
 from explorer.errors import ExplorerError, UnknownNameError
+from explorer.machine import environment as module
+from explorer.machine.environment import environment, pick_device, quota_cores, usable_cores, usable_threads
 
 
 def _files(root: Path, texts: dict[str, str]) -> None:

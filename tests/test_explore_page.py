@@ -7,7 +7,7 @@ import pytest
 from apps import charts, offering, opened
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
+from explorer.machine import paths
 from explorer.ui import settings
 from explorer.values import Recipe
 

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from explorer import optional_packages, tables
+from explorer import tables
 from explorer.data import load_data, pictures
 from explorer.data.reader import Reader
 from explorer.engine.conditions import Conditions
@@ -34,6 +34,7 @@ from explorer.graph.export import analyse
 from explorer.loaders import load, pt_weights
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import read_fitting
+from explorer.machine import optional_packages
 from explorer.ui.layout import plain
 from explorer.values import Preset, Recipe
 

@@ -60,7 +60,7 @@ def inner(path: Path) -> set[str]:
         ("from ..values import Recipe", {"explorer.values.Recipe"}),
         ("from . import laws", {"explorer.figures.laws"}),
         ("def f():\n    import plotly.graph_objects as go", {"plotly.graph_objects"}),
-        ("from .. import paths", {"explorer.paths"}),
+        ("from .. import paths", {"explorer.machine.paths"}),
     ],
 )
 def test_imports_are_seen_wherever_they_stand(source, expected):

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from explorer import latency
-from explorer.environment import environment
 from explorer.errors import CancelledError
 from explorer.latency import FEWEST_ROUNDS, WARM_UP_ROUNDS, Timing, faster, measure, rounds, summary
+from explorer.machine.environment import environment
 
 EXAMPLE = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
 

@@ -5,18 +5,19 @@ disk.
 import pytest
 from apps import keys, offering, opened, until, words
 
-from explorer import latency_costs, paths, timed_widths
+from explorer import latency_costs, timed_widths
 from explorer.allocators.context import TargetError
 from explorer.background.jobs import Progress
 from explorer.budget import Budget, accuracy_budget
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, build, decide, prepare
-from explorer.environment import environment
 from explorer.errors import RecipeError
 from explorer.graph.export import analyse
 from explorer.latency_costs import allocated
 from explorer.loaders import load
+from explorer.machine import paths
+from explorer.machine.environment import environment
 from explorer.planning import NO_FASTER
 from explorer.timed_widths import TimedWidths, UnmeasuredError, widths_of
 from explorer.values import Recipe

@@ -7,9 +7,9 @@ import pytest
 from apps import fine, offering, opened, until, words
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
 from explorer.lessons.class_board import Classroom
 from explorer.lessons.lesson_files import TEMPLATE, lessons
+from explorer.machine import paths
 from explorer.ui import learner, lesson_predict, server, session, settings
 from explorer.values import Recipe
 

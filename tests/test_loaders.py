@@ -10,7 +10,6 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from explorer import optional_packages
 from explorer.audit import audit
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import decide, prune
@@ -20,6 +19,7 @@ from explorer.graph.export import analyse
 from explorer.loaders import is_local_only, load, pt_weights, split_spec
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import load_weights
+from explorer.machine import optional_packages
 from explorer.registry import LOADERS
 from explorer.values import Normalisation, Recipe, Subject, subject_id
 

@@ -10,15 +10,15 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch._subclasses.functional_tensor import FunctionalTensor, FunctionalTensorMode
 
-from explorer import cache, disk
-from explorer.cache import Cache
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import UnknownNameError
 from explorer.graph.export import analyse
 from explorer.lessons.class_board import Classroom
 from explorer.loaders import load
-from explorer.memory import together, weighed
+from explorer.machine import cache, cache_folder
+from explorer.machine.cache import Cache
+from explorer.machine.memory_held import together, weighed
 from explorer.ui import memory, server, settings
 from explorer.values import Recipe
 
@@ -127,13 +127,13 @@ def test_only_chosen_kinds_are_deleted_and_never_the_record_or_foreign_files(tmp
     for name in ("scans/a.jsonl", "recoveries/x/last.pt", "runs/y/z.json", "shapes-1-t.npz", *foreign):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
-    found = {one.kind: (one.files, one.bytes) for one in disk.stored(tmp_path)}
+    found = {one.kind: (one.files, one.bytes) for one in cache_folder.stored(tmp_path)}
     assert found == {"scans": (1, 5), "pictures": (1, 5), "recoveries": (1, 5), "runs": (1, 5)}
-    disk.delete(["scans", "recoveries", "pictures"], tmp_path)
-    assert [one.kind for one in disk.stored(tmp_path)] == ["runs"]
+    cache_folder.delete(["scans", "recoveries", "pictures"], tmp_path)
+    assert [one.kind for one in cache_folder.stored(tmp_path)] == ["runs"]
     assert all((tmp_path / name).exists() for name in foreign)
     with pytest.raises(UnknownNameError, match="recoveries"):
-        disk.delete(["held_out"], tmp_path)
+        cache_folder.delete(["held_out"], tmp_path)
 
 
 def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
@@ -142,7 +142,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
     root = tmp_path / "cache"
     root.mkdir()
     (root / "scans").symlink_to(tmp_path / "elsewhere")
-    disk.delete(["scans"], root)
+    cache_folder.delete(["scans"], root)
     assert (tmp_path / "elsewhere/a.txt").exists() and not (root / "scans").exists()
 
 
@@ -194,7 +194,7 @@ def test_the_disk_is_cleared_only_when_one_is_sure(folder):
 
 
 def test_a_closed_popover_looks_nothing_up(folder, monkeypatch):
-    monkeypatch.setattr(disk, "stored", lambda: pytest.fail("the disk was read"))
+    monkeypatch.setattr(cache_folder, "stored", lambda: pytest.fail("the disk was read"))
     assert not listed(opened())
 
 

@@ -10,8 +10,8 @@ from apps import told
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
-from explorer import paths
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.ui import server, settings
 from explorer.values import Choice, Recipe
 

@@ -6,7 +6,7 @@ import pytest
 from apps import charts, fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
+from explorer.machine import paths
 from explorer.ui import recover, recovery_plan, runs
 from explorer.ui.run_words import called, facts
 from explorer.values import Recipe

@@ -10,7 +10,6 @@ import pytest
 import torch
 from zoo import odd
 
-from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, decide, prepare
@@ -18,6 +17,7 @@ from explorer.errors import ExplorerError, RecipeError
 from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.recovery import run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
 from explorer.recovery.finetuning import Course, Training

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
@@ -15,6 +14,7 @@ from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.recovery.curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.store import Store

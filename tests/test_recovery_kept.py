@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer import paths
 from explorer.comparison import family, matching
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -17,6 +16,7 @@ from explorer.errors import ExplorerError
 from explorer.flips import Candidate, Poll, ask
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.recovery import room
 from explorer.recovery.checkpoints import RESULT, Folder
 from explorer.recovery.controls import controls

@@ -13,7 +13,6 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
-from explorer import paths
 from explorer.commands.main import main
 from explorer.engine.bias_correction import correct_biases, kept_outputs
 from explorer.engine.conditions import Conditions
@@ -26,6 +25,7 @@ from explorer.figures.recovery_norms import recovery_norms
 from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.recovery.controls import controls, spread
 from explorer.recovery.cost import Cost, counted, estimate
 from explorer.recovery.distillation import Objective, distillation_loss

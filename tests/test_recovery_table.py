@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
@@ -15,6 +14,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prepare
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.recovery import table
 from explorer.recovery.table import (
     KINDS,

@@ -6,11 +6,11 @@ import pytest
 import safetensors.torch
 import torch
 
-from explorer import paths
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
 from explorer.loaders import DEFAULT_MODEL, load, split_spec
 from explorer.loaders.sample import card
 from explorer.loaders.sample_files import untrained, weights_path
+from explorer.machine import paths
 from explorer.registry import DATA, SAMPLES
 from explorer.sample_training import accuracy, count_macs, train_sample
 from explorer.statistics import wilson

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from explorer import paths
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
@@ -14,6 +13,7 @@ from explorer.engine.measure import allocate, prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.machine import paths
 from explorer.search import TAG, WITH_SCAN, WITHOUT_SCAN, Search, SearchPlan, Trial, check_winner, search
 from explorer.sensitivity.run import ScanRun
 from explorer.sensitivity.scan import Scan, ScanPlan, scan

@@ -4,13 +4,13 @@ import pytest
 
 from explorer.background.lanes import Lanes
 from explorer.background.shared_measurements import Sharing
-from explorer.cache import Cache
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import stream
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.lessons.class_board import Classroom
 from explorer.loaders import load
+from explorer.machine.cache import Cache
 from explorer.values import Recipe
 
 CLASS = 30

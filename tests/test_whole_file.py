@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.whole_file import write_whole
+from explorer.machine.whole_file import write_whole
 
 
 def names(folder):

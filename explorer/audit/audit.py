@@ -16,7 +16,7 @@ from ..deciding import allocate, masks_once
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
 from ..graph.running import fixed_batch
-from ..peak_memory import peak_of_process
+from ..machine.peak_memory import peak_of_process
 from ..values import Masks, Recipe, Subject
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs

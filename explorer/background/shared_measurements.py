@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..cache import Cache
 from ..errors import ExplorerError
+from ..machine.cache import Cache
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 
 from ..errors import ExplorerError
-from ..paths import PACKAGE
+from ..machine.paths import PACKAGE
 from .effort import Size
 from .timed_rows import Row, Work, interleaved, row
 

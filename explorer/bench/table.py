@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..background.jobs import Progress
-from ..environment import environment, usable_cores
 from ..errors import UnknownNameError
+from ..machine.environment import environment, usable_cores
 from .compacting import compaction
 from .effort import FULL, Size
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead

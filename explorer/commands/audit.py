@@ -4,12 +4,12 @@ import argparse
 import time
 from dataclasses import replace
 
-from .. import cache
 from ..audit import audit
 from ..audit.audit import AuditReport
 from ..graph.export import analyse
 from ..loaders import load
-from ..peak_memory import PeakMemory
+from ..machine import cache
+from ..machine.peak_memory import PeakMemory
 from .arguments.model import add_model, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.output import print_json, progress, table

@@ -2,11 +2,11 @@
 
 import argparse
 
-from .. import paths
 from ..errors import ExplorerError
 from ..exporters import export
 from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
+from ..machine import paths
 from ..registry import EXPORTERS
 from ..store import Store
 from ..values import Subject

@@ -4,11 +4,11 @@ import argparse
 import json
 from dataclasses import replace
 
-from .. import paths
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
 from ..engine.until_resolved import resolve
 from ..held_out import held_out
+from ..machine import paths
 from ..replay import masks_fingerprint
 from ..store import Store
 from .arguments.conditions import add_conditions

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import paths
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError, RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
+from ..machine import paths
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import paths
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..held_out import held_out
+from ..machine import paths
 from ..recovery.cost import counted
 from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import torch
 
-from .. import paths
 from ..errors import LoadError, UnknownNameError
+from ..machine import paths
 from ..registry import DATA
 from ..values import Normalisation, Split, Task
 

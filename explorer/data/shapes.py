@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import paths
 from ..errors import UnknownNameError
+from ..machine import paths
 from ..registry import DATA
 from ..values import Normalisation, Split, Task
 from .shapes_drawing import CLASSES, draw

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LoadError, UnknownNameError
-from ..optional_packages import torchvision
+from ..machine.optional_packages import torchvision
 from ..registry import DATA
 from ..values import Task
 from .pictures import check_pictures, stacked

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from ..cache import Cache
 from ..evaluation import EMPTY, Tally, evaluate
 from ..graph.export import ModelGraph
+from ..machine.cache import Cache
 from ..statistics import paired_drop
 from ..values import Drop, Recipe, Split, Subject
 from .candidate import Candidate, prepare

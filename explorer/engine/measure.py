@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 
-from ..cache import Cache
 from ..capture import captured
 from ..deciding import allocate, calibrate, decide, masks_for, scores_for
-from ..environment import environment
 from ..evaluation import EMPTY, Forward, Tally, evaluate
 from ..exporters.architecture import state_of
 from ..graph.export import ModelGraph
 from ..latency import Timing, faster, rounds
 from ..loss_change import predicted_change
+from ..machine.cache import Cache
+from ..machine.environment import environment
 from ..precision import in_dtype
 from ..resuming import Trail, resumed
 from ..statistics import format_drop, look_schedule, looks_level

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import ExplorerError, LoadError
 from ..graph.export import EXPORT_LOCK
-from ..optional_packages import optional
+from ..machine.optional_packages import optional
 from ..registry import EXPORTERS
 from . import Export
 from .archive import about

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..cache import Cache
 from ..errors import GraphError
+from ..machine.cache import Cache
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk

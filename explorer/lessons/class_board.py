@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..background.shared_measurements import Sharing
-from ..cache import Cache
 from ..errors import ExplorerError
+from ..machine.cache import Cache
 from ..values import Report
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256

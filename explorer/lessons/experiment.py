@@ -11,11 +11,11 @@ from torch import nn
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import decide, prepare
-from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import evaluate
 from ..graph.export import ModelGraph, count_macs
 from ..latency import WARM_UP_ROUNDS, rounds
+from ..machine.environment import environment
 from ..masking import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..data.reader import class_name
 from ..errors import LoadError
-from ..optional_packages import uses_torchvision
+from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..errors import LoadError
-from ..whole_file import write_whole
+from ..machine.whole_file import write_whole
 
 LIMIT = 16 * 1024**3  # bytes of all tensors together
 NESTED = ("state_dict", "model_state_dict", "model", "module", "net")  # where training programs put weights

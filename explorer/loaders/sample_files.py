@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .. import paths
+from ..machine import paths
 from ..registry import SAMPLES
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import UnknownNameError
-from ..optional_packages import torchvision
+from ..machine.optional_packages import torchvision
 from ..registry import LOADERS
 from ..values import Normalisation, Preset, Subject
 from .foreign_model import built, subject_of, weights_of

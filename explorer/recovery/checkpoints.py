@@ -19,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .. import __version__, paths
+from .. import __version__
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..machine import paths
 from ..values import Masks, Recipe, Subject, canonical_json
 from .training_plan import RecoveryPlan
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
-from ..environment import environment
 from ..graph.export import ModelGraph
+from ..machine.environment import environment
 from ..replay import masks_fingerprint
 from ..store import Store
 from ..stored_run import RunKey

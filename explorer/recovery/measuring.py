@@ -12,9 +12,9 @@ from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
 from ..engine.measure import build
-from ..environment import environment
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, evaluate
+from ..machine.environment import environment
 from ..values import Measurement
 from .checkpoints import key_of
 from .phases import Setting

@@ -8,7 +8,7 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from .. import paths
+from ..machine import paths
 from ..store import Store
 
 MAX_BYTES = 2_000_000_000

@@ -6,9 +6,9 @@ other weights, other data or another way of ranking has another key, and so is n
 
 from pathlib import Path
 
-from .. import paths
 from ..engine.conditions import Conditions
 from ..graph.export import ModelGraph
+from ..machine import paths
 from ..values import Subject
 from .log import Count, ScanLog
 from .run import ScanRun, key_of

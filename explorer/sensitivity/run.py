@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .. import __version__, paths
+from .. import __version__
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
@@ -17,6 +17,7 @@ from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..evaluation import EMPTY, Tally, batch_of, judged
 from ..graph.export import ModelGraph
+from ..machine import paths
 from ..masking import check_parts, cut
 from ..statistics import look_schedule, wilson
 from ..values import Masks, Measurement, Recipe, Subject

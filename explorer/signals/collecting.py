@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from torch import Tensor
 
 from ..background.jobs import Progress
-from ..cache import Cache
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
+from ..machine.cache import Cache
 from ..registry import CRITERIA, Plugin
 from ..values import Layer, Subject
 from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import paths
 from explorer.errors import ExplorerError
 from explorer.ui import elements, layout, session, settings, sidebar, watched
+
+from ..machine import paths
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from .. import paths
+from ..machine import paths
 
 WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin};</script>"
 HEAD = "<head>"

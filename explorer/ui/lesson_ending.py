@@ -4,9 +4,9 @@ sources.
 
 import streamlit as st
 
-from .. import paths
 from ..lessons.recipes import recipe_for
 from ..lessons.values import Answer, Lesson
+from ..machine import paths
 from . import layout, learner, lesson_results, session, settings
 from .lesson_steps import model_of
 

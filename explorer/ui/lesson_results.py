@@ -7,12 +7,12 @@ from collections.abc import Hashable
 
 from ..background.lanes import JobState
 from ..background.shared_measurements import Sharing
-from ..cache import Cache
 from ..graph.export import analyse
 from ..lessons.evidence import Evidence
 from ..lessons.experiment import Opened, run
 from ..lessons.values import Lesson
 from ..loaders import load
+from ..machine.cache import Cache
 from . import session
 
 LANE = "lesson"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from .. import cache, disk
+from ..machine import cache, cache_folder
 from . import layout, session, settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
@@ -60,22 +60,22 @@ def _free() -> None:
 
 
 def _disk() -> None:
-    found = disk.stored()
+    found = cache_folder.stored()
     st.markdown("**On disk**")
     if not found:
         st.markdown("Nothing.")
         return
     st.markdown(_table([(one.kind, one.files, one.bytes) for one in found]))
     there = [one.kind for one in found]
-    usual = [kind for kind in there if disk.KINDS[kind].comes_back]
+    usual = [kind for kind in there if cache_folder.KINDS[kind].comes_back]
     session.start_from(CHOSEN, usual)
     chosen = st.multiselect("Delete", there, key=CHOSEN)
     for kind in chosen:
-        st.caption(layout.plain(f"{kind}: {disk.KINDS[kind].told}."))
+        st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].told}."))
     sure = st.checkbox("Yes, delete them from this machine", key=SURE, disabled=not chosen)
 
     def delete():
-        return session.attempt(disk.delete, chosen)
+        return session.attempt(cache_folder.delete, chosen)
 
     st.button("Delete from disk", "memory delete", on_click=delete, disabled=not (chosen and sure))
     st.caption(NEVER)

@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from ..cache import Cache
 from ..errors import RecipeError
+from ..machine.cache import Cache
 from ..values import Report
 from . import scanning, session, staircase, watched
 from .console.cost import cost_table

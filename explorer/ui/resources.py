@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.runtime import exists, get_instance
 
 from ..background.lanes import Lanes
-from ..cache import Cache
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, analyse, analysed
+from ..machine.cache import Cache
 from ..values import Subject
 from .settings import current
 

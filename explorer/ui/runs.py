@@ -6,14 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from .. import paths
 from ..background.jobs import JobState
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, decide, masks_for, stream
-from ..environment import environment
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..held_out import STRICT_OPENINGS, has_held_out, held_out
+from ..machine import paths
+from ..machine.environment import environment
 from ..replay import masks_fingerprint
 from ..statistics import format_drop, looks_level
 from ..store import Store

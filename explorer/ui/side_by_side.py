@@ -5,9 +5,9 @@ from functools import partial
 
 import streamlit as st
 
-from .. import paths
 from ..exporters.recovered_model import export_recovered
 from ..figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ..machine import paths
 from ..registry import EXPORTERS
 from ..replay import Replay, replay
 from ..stored_run import Run

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ..environment import DEVICES, pick_device
 from ..errors import ExplorerError
+from ..machine.environment import DEVICES, pick_device
 from ..precision import DTYPES
 from . import layout, memory, session, settings, widgets
 

@@ -10,10 +10,10 @@ from typing import Any
 from ...allocators.context import Losses
 from ...background.jobs import Progress
 from ...engine.conditions import Conditions
-from ...environment import pick_device
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph
 from ...latency_costs import allocated
+from ...machine.environment import pick_device
 from ...masking import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...sensitivity.scan import Scan, ScanPlan, scan

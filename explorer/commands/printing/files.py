@@ -1,7 +1,7 @@
 """Files that a verb writes."""
 
 from ...errors import ExplorerError
-from ...whole_file import write_whole
+from ...machine.whole_file import write_whole
 from .output import note
 
 

@@ -1,7 +1,7 @@
 """How the recipe is measured and shown: samples, device, mode, locks."""
 
 from ...engine.conditions import Conditions
-from ...environment import pick_device
+from ...machine.environment import pick_device
 from ..console.model import Lock
 from ..console.strips import Mode, mode_of
 from .models import model_name

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ExplorerError, UnknownNameError
 from . import paths
-from .errors import ExplorerError, UnknownNameError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .memory import Weight, together, weighed
+from .memory_held import Weight, together, weighed
 
 USUAL_BYTES = 256 * 2**20
 

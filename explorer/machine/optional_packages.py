@@ -10,7 +10,7 @@ from types import ModuleType
 
 import torch
 
-from .errors import LoadError
+from ..errors import LoadError
 
 EXTRAS = {
     "torchvision": "zoo",
