@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from .engine.conditions import Conditions
 from .engine.measure import prepare
-from .evaluation import batch_of, batch_size
 from .graph.export import ModelGraph
 from .machine.cache import Cache
+from .measuring.evaluation import batch_of, batch_size
 from .values import Normalisation, Recipe, Split, Subject
 
 

@@ -16,8 +16,8 @@ from .engine.conditions import Conditions, split_for
 from .engine.measure import calibrate, prepare
 from .errors import ExplorerError
 from .graph.export import ModelGraph
+from .measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from .reliability import Reliability, reliability
-from .statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from .values import Drop, Recipe, Subject
 
 KEPT_FLIPS = 60  # of each kind: a gallery shows no more

@@ -14,7 +14,7 @@ from .engine.measure import calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
 from .latency_costs import allocated, timed
-from .statistics import looks_level
+from .measuring.statistics import looks_level
 from .values import Recipe, Report, Subject
 
 LOOKS = 7

@@ -12,9 +12,9 @@ from .engine.conditions import Conditions
 from .engine.measure import allocate, build, masks_for, stream
 from .engine.point_order import spread_order
 from .graph.export import ModelGraph
-from .latency import rounds, summary
 from .machine.cache import Cache
-from .precision import in_dtype
+from .measuring.latency import rounds, summary
+from .measuring.precision import in_dtype
 from .registry import CRITERIA
 from .values import Choice, Recipe, Report, Subject
 

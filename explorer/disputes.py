@@ -12,7 +12,7 @@ from .engine.conditions import Conditions
 from .engine.measure import stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .statistics import looks_level
+from .measuring.statistics import looks_level
 from .values import Drop, Recipe, Subject
 
 SEEDS = 5  # of the control

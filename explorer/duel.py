@@ -15,8 +15,8 @@ from .engine.conditions import Conditions
 from .engine.measure import calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
+from .measuring.statistics import looks_level
 from .registry import CRITERIA
-from .statistics import looks_level
 from .values import Choice, Recipe, Report, Subject, check_ratio
 
 CONTROL = "random"

@@ -11,11 +11,11 @@ from .engine.conditions import Conditions, split_for
 from .engine.dense_model import baseline, drop_between
 from .engine.measure import calibrate, prepare
 from .errors import ExplorerError
-from .evaluation import Tally, evaluate
 from .graph.export import ModelGraph
+from .measuring.evaluation import Tally, evaluate
+from .measuring.statistics import holm, paired_p_value, wilson
 from .recovery.results import recovered_candidate
 from .recovery.values import Recovery
-from .statistics import holm, paired_p_value, wilson
 from .values import Drop, Recipe, Subject
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .engine.conditions import Conditions
 from .errors import ExplorerError
-from .statistics import looks_level
+from .measuring.statistics import looks_level
 from .store import Store
 from .values import Subject
 

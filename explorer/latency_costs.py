@@ -17,7 +17,7 @@ from .background.jobs import Progress
 from .deciding import allocate
 from .engine.candidate import build
 from .graph.export import ModelGraph
-from .latency import rounds
+from .measuring.latency import rounds
 from .timed_widths import UnmeasuredError, timed_widths
 from .values import Masks, Recipe, Subject
 

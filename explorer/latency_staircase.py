@@ -17,8 +17,8 @@ from .background.jobs import Progress
 from .engine.measure import build
 from .errors import ExplorerError, UnknownNameError
 from .graph.export import ModelGraph
-from .latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
 from .machine.environment import environment
+from .measuring.latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
 from .values import Group, Masks, Subject
 
 WIDTHS = 12  # measured of one group, the dense one included

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .evaluation import evaluate
 from .loaders.sample_files import _folder, card_path, untrained, weights_path
+from .measuring.evaluation import evaluate
 from .registry import DATA, SAMPLES
 from .training import TrainingSettings, TrainingStep, train
 from .values import Measurement, Split, Task

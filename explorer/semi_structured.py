@@ -13,8 +13,8 @@ from torch.sparse import to_sparse_semi_structured
 from .background.jobs import Progress
 from .engine.measure import build, masks_for
 from .graph.export import ModelGraph
-from .latency import SpeedUp, faster, forward_ms
 from .machine.environment import environment
+from .measuring.latency import SpeedUp, faster, forward_ms
 from .values import Recipe, Subject
 
 PATTERN = "2:4"

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from .flips import Flips
+from .measuring.statistics import format_drop
 from .sensitivity.values import Scan
-from .statistics import format_drop
 from .store import Run
 from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
 from .words import LABELS

@@ -15,8 +15,8 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.measuring.statistics import holm, paired_drop, paired_p_value
 from explorer.reliability import BINS, mean_deviation, reliability
-from explorer.statistics import holm, paired_drop, paired_p_value
 from explorer.values import Recipe
 
 NAMES = ("cat", "dog", "owl")

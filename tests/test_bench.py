@@ -17,7 +17,7 @@ from explorer.commands.bench import bench_text
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import UnknownNameError
-from explorer.evaluation import batch_size
+from explorer.measuring.evaluation import batch_size
 
 
 def pairs(*ratios: float) -> Pairs:

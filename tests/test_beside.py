@@ -12,7 +12,7 @@ from explorer.background.jobs import Progress
 from explorer.background.lanes import Lanes
 from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
-from explorer.latency import rounds
+from explorer.measuring.latency import rounds
 
 PATIENCE = 20  # seconds
 

@@ -11,7 +11,7 @@ from explorer.compaction import compact
 from explorer.engine.measure import decide
 from explorer.graph.detours import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.graph.export import analyse
-from explorer.memory_order import laid_out
+from explorer.measuring.memory_layout import laid_out
 from explorer.sensitivity.branching import Branches, touched_tensors
 from explorer.sensitivity.pieces import Workshop
 from explorer.values import Recipe, Subject, subject_id

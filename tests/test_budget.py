@@ -12,7 +12,7 @@ from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.statistics import looks_level
+from explorer.measuring.statistics import looks_level
 from explorer.values import Recipe
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.capture import WORTH, captured
 from explorer.engine.measure import prepare
-from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load
+from explorer.measuring.cuda_graphs import WORTH, captured
+from explorer.measuring.evaluation import evaluate
 from explorer.values import Normalisation, Recipe, Split
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

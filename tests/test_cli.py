@@ -27,8 +27,8 @@ from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
+from explorer.measuring.statistics import looks_level
 from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
-from explorer.statistics import looks_level
 from explorer.store import Store
 from explorer.training import TrainingStep
 from explorer.values import Recipe, Report

@@ -14,7 +14,6 @@ from explorer.comparison import Ground, Point, family, ground_of, grounds, judge
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import masks_for, prune
 from explorer.errors import ExplorerError
-from explorer.evaluation import Tally
 from explorer.figures.family_tree import family_tree
 from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
@@ -22,6 +21,7 @@ from explorer.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
+from explorer.measuring.evaluation import Tally
 from explorer.replay import Replay, masks_fingerprint, replay
 from explorer.store import Store
 from explorer.stored_run import Run

@@ -11,7 +11,7 @@ from explorer.agreement import ALL, Agreement
 from explorer.duel import CONTROL, Duel
 from explorer.figures.criteria_agreement import criteria_agreement
 from explorer.figures.criteria_duel import criteria_duel
-from explorer.statistics import paired_drop
+from explorer.measuring.statistics import paired_drop
 from explorer.values import Recipe
 
 

@@ -15,7 +15,7 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.statistics import looks_level
+from explorer.measuring.statistics import looks_level
 from explorer.ui.disputed import CHANGE
 from explorer.values import Recipe
 

@@ -13,7 +13,7 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.statistics import looks_level
+from explorer.measuring.statistics import looks_level
 from explorer.values import Recipe
 
 FEW = Conditions(samples=200, latency=False)

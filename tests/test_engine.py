@@ -16,11 +16,11 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline
 from explorer.engine.measure import allocate, decide, prepare, prune, stream
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.evaluation import evaluate
 from explorer.graph.export import ModelGraph, analyse
 from explorer.graph.size_limits import Size
 from explorer.loaders import load
 from explorer.masking import expand
+from explorer.measuring.evaluation import evaluate
 from explorer.values import Choice, Recipe, Report, Subject, Task, subject_id
 
 QUICK = Conditions(latency=False)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.evaluation import EMPTY, Tally, batch_size, evaluate
+from explorer.measuring.evaluation import EMPTY, Tally, batch_size, evaluate
 from explorer.values import Normalisation, Split
 
 

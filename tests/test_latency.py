@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer import latency
 from explorer.errors import CancelledError
-from explorer.latency import FEWEST_ROUNDS, WARM_UP_ROUNDS, Timing, faster, measure, rounds, summary
 from explorer.machine.environment import environment
+from explorer.measuring import latency
+from explorer.measuring.latency import FEWEST_ROUNDS, WARM_UP_ROUNDS, Timing, faster, measure, rounds, summary
 
 EXAMPLE = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
 

@@ -14,7 +14,6 @@ from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
-from explorer.latency import faster, summary
 from explorer.latency_staircase import (
     Staircase,
     Step,
@@ -25,6 +24,7 @@ from explorer.latency_staircase import (
     widths_of,
 )
 from explorer.loaders import load
+from explorer.measuring.latency import faster, summary
 from explorer.semi_structured import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
 from explorer.values import Recipe
 

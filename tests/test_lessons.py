@@ -59,8 +59,8 @@ from explorer.lessons.values import (
 )
 from explorer.lessons.verdicts import Found, answer, interval, judge, verdict_of
 from explorer.loaders import load
+from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
-from explorer.statistics import paired_drop
 from explorer.ui.class_board import as_csv
 from explorer.values import Measurement, Recipe
 from explorer.words import GLOSSARY

@@ -17,7 +17,7 @@ from explorer.engine.measure import masks_for, prune, stream
 from explorer.exporters.html_report import quantities
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.loss_change import gradient_samples, loss_words, predicted_change
+from explorer.measuring.predicted_loss import gradient_samples, loss_words, predicted_change
 from explorer.signals.calibration import training_data
 from explorer.tables import quantities as table_of
 from explorer.ui.metrics import cards

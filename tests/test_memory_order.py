@@ -10,7 +10,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.memory_order import in_usual_order, is_usual, laid_out
+from explorer.measuring.memory_layout import in_usual_order, is_usual, laid_out
 from explorer.sensitivity.scan import scan
 from explorer.sensitivity.values import ScanPlan
 from explorer.values import Recipe

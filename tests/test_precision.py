@@ -11,10 +11,10 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline, drop_between
 from explorer.engine.measure import prepare, prune
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.precision import in_dtype
+from explorer.measuring.evaluation import evaluate
+from explorer.measuring.precision import in_dtype
 from explorer.stored_run import RunKey
 from explorer.values import Recipe, Report
 

@@ -14,10 +14,10 @@ from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError
-from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
+from explorer.measuring.evaluation import evaluate
 from explorer.recovery import run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
 from explorer.recovery.finetuning import Course, Training

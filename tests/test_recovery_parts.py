@@ -26,6 +26,7 @@ from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
+from explorer.measuring.statistics import paired_drop
 from explorer.recovery.controls import controls, spread
 from explorer.recovery.cost import Cost, counted, estimate
 from explorer.recovery.distillation import Objective, distillation_loss
@@ -37,7 +38,6 @@ from explorer.recovery.schedules import LEARNING_RATES, PRUNING, learning_rate, 
 from explorer.recovery.students import DENSE
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import Arm, EpochPoint, LossPoint, Recovery, finite
-from explorer.statistics import paired_drop
 from explorer.values import Choice, Measurement, Normalisation, Recipe, Split
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")

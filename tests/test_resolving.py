@@ -11,7 +11,7 @@ from explorer.engine.until_resolved import resolve
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.statistics import look_schedule, looks_level, paired_drop
+from explorer.measuring.statistics import look_schedule, looks_level, paired_drop
 from explorer.values import Measurement, Recipe, Report
 
 LOOKS = look_schedule(450, 128)

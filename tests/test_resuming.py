@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from explorer import resuming
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, prepare, prune, stream
 from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders import load
-from explorer.resuming import Trail, first_difference, resumed
+from explorer.measuring import kept_activations
+from explorer.measuring.kept_activations import Trail, first_difference, resumed
 from explorer.values import Recipe, Subject
 
 QUICK = Conditions(samples=140, latency=False)  # two batches
@@ -116,7 +116,7 @@ def test_who_takes_the_trail_over_does_not_mix_with_who_had_it():
 
 
 def test_the_last_trail_is_kept_under_its_name_and_can_be_freed():
-    trail = resuming.trail_for("a", "cpu")
-    assert resuming.trail_for("a", "cpu") is trail and trail.max_bytes == 256 * 2**20
-    resuming._trails.clear()
-    assert resuming.trail_for("a", "cpu") is not trail
+    trail = kept_activations.trail_for("a", "cpu")
+    assert kept_activations.trail_for("a", "cpu") is trail and trail.max_bytes == 256 * 2**20
+    kept_activations._trails.clear()
+    assert kept_activations.trail_for("a", "cpu") is not trail

@@ -11,9 +11,9 @@ from explorer.loaders import DEFAULT_MODEL, load, split_spec
 from explorer.loaders.sample import card
 from explorer.loaders.sample_files import untrained, weights_path
 from explorer.machine import paths
+from explorer.measuring.statistics import wilson
 from explorer.registry import DATA, SAMPLES
 from explorer.sample_training import accuracy, count_macs, train_sample
-from explorer.statistics import wilson
 from explorer.training import TrainingSettings, train
 from explorer.values import subject_id
 

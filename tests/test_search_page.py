@@ -8,8 +8,8 @@ import pytest
 from apps import keys, offering, opened, until, words
 
 from explorer.figures.search_front import search_front
+from explorer.measuring.statistics import paired_drop
 from explorer.search import Search, SearchPlan, Trial
-from explorer.statistics import paired_drop
 from explorer.ui import searching
 from explorer.values import Recipe
 

@@ -12,17 +12,17 @@ from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import build, decide, prune
 from explorer.errors import ExplorerError, RecipeError
-from explorer.evaluation import evaluate
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.loaders.sample import card
+from explorer.measuring.evaluation import evaluate
+from explorer.measuring.statistics import paired_drop
 from explorer.sensitivity.branching import Branches
 from explorer.sensitivity.log import Count, ScanLog
 from explorer.sensitivity.pieces import Branch
 from explorer.sensitivity.run import ScanRun
 from explorer.sensitivity.scan import Scan, ScanPlan, SensitivityPoint, additivity, scan
 from explorer.sensitivity.stopping import LEVEL, looks, reach
-from explorer.statistics import paired_drop
 from explorer.values import Choice, Drop, Measurement, Recipe, Report, Subject, subject_id
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}

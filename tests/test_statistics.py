@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from explorer.statistics import (
+from explorer.measuring.statistics import (
     format_accuracy,
     format_drop,
     holm,

@@ -7,7 +7,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.storage_size import from_bytes, sizes, to_bytes
+from explorer.measuring.storage_size import from_bytes, sizes, to_bytes
 
 FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 FORMATS = ("dense", "csr", "bitmask", "deflate")

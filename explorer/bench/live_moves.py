@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from ..background.lanes import Lanes
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import build, masks_for, prepare, stream
-from ..evaluation import batch_of, batch_size, evaluate
 from ..graph.export import ModelGraph
-from ..resuming import KEPT_BYTES, Trail
+from ..measuring.evaluation import batch_of, batch_size, evaluate
+from ..measuring.kept_activations import KEPT_BYTES, Trail
+from ..measuring.storage_size import sizes
 from ..sensitivity.scan import scan
 from ..sensitivity.values import ScanPlan
-from ..storage_size import sizes
 from ..values import Recipe, Report, Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..engine.conditions import Conditions
+from ..measuring.statistics import wilson
 from ..sensitivity.scan import scan
 from ..sensitivity.values import Scan, ScanPlan
-from ..statistics import wilson
 from .effort import Size, opened
 from .timed_rows import Row
 

@@ -15,13 +15,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..engine.measure import build, masks_for
-from ..evaluation import Tally, batch_of, evaluate, judged
 from ..graph.export import ModelGraph
+from ..measuring.evaluation import Tally, batch_of, evaluate, judged
+from ..measuring.statistics import wilson
 from ..sensitivity.branching import Branches, touched_tensors
 from ..sensitivity.pieces import Workshop
 from ..sensitivity.scan import scan
 from ..sensitivity.values import RATIOS, Scan, ScanPlan
-from ..statistics import wilson
 from ..values import Recipe, Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..latency import FEWEST_ROUNDS, median_ratio
+from ..measuring.latency import FEWEST_ROUNDS, median_ratio
 
 LONG_S = 1.0  # work that takes so long is timed less often
 Work = Callable[[], object]

@@ -7,7 +7,7 @@ from typing import Any
 from ..budget import LOOKS, Budget, accuracy_budget
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_accuracy, format_drop
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of

@@ -14,6 +14,7 @@ from ..errors import ExplorerError, RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
 from ..machine import paths
+from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve
@@ -21,7 +22,6 @@ from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
-from ..statistics import format_accuracy, format_drop
 from ..store import Store
 from ..values import JSON_LIMIT, Measurement, Recipe, Subject
 from .arguments.model import add_device, add_model, opened, set_up

@@ -11,11 +11,11 @@ from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..held_out import held_out
 from ..machine import paths
+from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
 from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
-from ..statistics import format_accuracy
 from ..store import Store
 from ..values import Choice, Recipe
 from .arguments.model import add_device, add_model, opened, set_up

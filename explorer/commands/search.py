@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from ..engine.conditions import Conditions
 from ..held_out import has_held_out
+from ..measuring.statistics import format_accuracy, format_drop
 from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
-from ..statistics import format_accuracy, format_drop
 from ..values import Report
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up

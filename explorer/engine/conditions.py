@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import ExplorerError, UnknownNameError
-from ..evaluation import batch_size
 from ..graph.size_limits import Size, size_of
-from ..precision import DTYPES
+from ..measuring.evaluation import batch_size
+from ..measuring.precision import DTYPES
 from ..values import Split, Subject
 
 # a forward holds about three of its largest activations at a time, and should take no more than this

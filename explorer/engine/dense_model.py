@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from ..evaluation import EMPTY, Tally, evaluate
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
-from ..statistics import paired_drop
+from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.statistics import paired_drop
 from ..values import Drop, Recipe, Split, Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for

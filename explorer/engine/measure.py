@@ -10,19 +10,18 @@ from typing import Any
 
 import torch
 
-from ..capture import captured
 from ..deciding import allocate, calibrate, decide, masks_for, scores_for
-from ..evaluation import EMPTY, Forward, Tally, evaluate
-from ..exporters.architecture import state_of
 from ..graph.export import ModelGraph
-from ..latency import Timing, faster, rounds
-from ..loss_change import predicted_change
 from ..machine.cache import Cache
 from ..machine.environment import environment
-from ..precision import in_dtype
-from ..resuming import Trail, resumed
-from ..statistics import format_drop, look_schedule, looks_level
-from ..storage_size import sizes
+from ..measuring.cuda_graphs import captured
+from ..measuring.evaluation import EMPTY, Forward, Tally, evaluate
+from ..measuring.kept_activations import Trail, resumed
+from ..measuring.latency import Timing, faster, rounds
+from ..measuring.precision import in_dtype
+from ..measuring.predicted_loss import predicted_change
+from ..measuring.statistics import format_drop, look_schedule, looks_level
+from ..measuring.storage_size import sizes, state_of
 from ..values import Measurement, Recipe, Report, Split, Subject
 from .candidate import Candidate, build, described, prepare
 from .conditions import Conditions, first_look, fitting_batch, split_for

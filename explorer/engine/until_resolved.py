@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..statistics import look_schedule, looks_level
+from ..measuring.statistics import look_schedule, looks_level
 from ..values import Recipe, Report, Subject
 from .conditions import Conditions, first_look, split_for
 from .measure import stream

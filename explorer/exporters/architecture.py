@@ -10,9 +10,10 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from ..errors import ExplorerError
+from ..measuring.storage_size import _constants
 from .load_pruned import OPERATORS
 
 VERSION = 1
@@ -40,22 +41,6 @@ def describe(model: fx.GraphModule) -> dict[str, Any]:
         "nodes": _nodes(nodes),
         "output": _value(nodes[-1].args[0]),
     }
-
-
-def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its
-    graph knows.
-    """
-    tensors = model.state_dict(keep_vars=True)
-    if isinstance(model, fx.GraphModule):
-        tensors |= {name: model.get_buffer(name) for name in _constants(model)}
-    return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
-
-
-def _constants(model: fx.GraphModule) -> list[str]:
-    """Tensors that the forward reads and the state dict leaves out."""
-    read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
-    return sorted(read - model.state_dict(keep_vars=True).keys())
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:

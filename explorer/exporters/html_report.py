@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..loss_change import loss_words
+from ..measuring.predicted_loss import loss_words
+from ..measuring.statistics import format_accuracy, format_drop
 from ..registry import EXPORTERS
-from ..statistics import format_accuracy, format_drop
 from ..values import Measurement, Report
 from ..words import LABELS
 from . import Export

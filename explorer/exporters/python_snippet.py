@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import ExplorerError
+from ..measuring.storage_size import sizes, state_of
 from ..registry import EXPORTERS
-from ..storage_size import sizes
 from . import Export
-from .architecture import describe, state_of
+from .architecture import describe
 from .archive import about
 from .load_pruned import ARITHMETIC
 

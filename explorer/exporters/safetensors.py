@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import fx
 
+from ..measuring.storage_size import state_of, to_bytes
 from ..registry import EXPORTERS
-from ..storage_size import to_bytes
 from . import Export, load_pruned
-from .architecture import describe, state_of
+from .architecture import describe
 from .archive import about, zipped
 from .recipe_json import recipe_json
 

@@ -3,8 +3,8 @@
 import plotly.graph_objects as go
 
 from ..behaviour import Behaviour
+from ..measuring.statistics import wilson
 from ..reliability import Bin, Reliability
-from ..statistics import wilson
 from .style import AFTER, DENSE, figure, nothing
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from ..measuring.statistics import wilson
 from ..search import Search, Trial
-from ..statistics import wilson
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 

@@ -12,15 +12,15 @@ from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import decide, prepare
 from ..errors import ExplorerError
-from ..evaluation import evaluate
 from ..graph.export import ModelGraph, count_macs
-from ..latency import WARM_UP_ROUNDS, rounds
 from ..machine.environment import environment
 from ..masking import expand
+from ..measuring.evaluation import evaluate
+from ..measuring.latency import WARM_UP_ROUNDS, rounds
+from ..measuring.storage_size import sizes
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
-from ..storage_size import sizes
 from ..values import Masks, Measurement, Recipe, Subject
 from .evidence import Evidence, Point, Timed
 from .recipes import recipe_for

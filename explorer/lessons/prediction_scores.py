@@ -5,7 +5,7 @@ cannot tell.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..statistics import paired_drop
+from ..measuring.statistics import paired_drop
 from .evidence import Evidence, Point
 from .values import VERDICTS, Lesson
 from .verdicts import Finding, cost_of

@@ -10,8 +10,8 @@ import torch
 
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
-from ..evaluation import evaluate
 from ..graph.export import ModelGraph
+from ..measuring.evaluation import evaluate
 from ..training import training_split
 from ..values import Recipe, Subject
 from .finetuning import Training

@@ -13,8 +13,8 @@ from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
 from ..engine.measure import build
 from ..errors import ExplorerError
-from ..evaluation import EMPTY, Tally, evaluate
 from ..machine.environment import environment
+from ..measuring.evaluation import EMPTY, Tally, evaluate
 from ..values import Measurement
 from .checkpoints import key_of
 from .phases import Setting

@@ -10,7 +10,7 @@ from ..engine.measure import Candidate, decide, described
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..masking import Cut
-from ..memory_order import laid_out
+from ..measuring.memory_layout import laid_out
 from ..values import Masks, Recipe, Report, Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, fx
 
-from ..evaluation import batch_size
 from ..graph.detours import detour, whole, working_nodes
 from ..graph.export import ModelGraph
 from ..masking import positions
+from ..measuring.evaluation import batch_size
 from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop
 

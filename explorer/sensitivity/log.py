@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..evaluation import Tally
-from ..statistics import paired_drop
+from ..measuring.evaluation import Tally
+from ..measuring.statistics import paired_drop
 from ..values import Drop, canonical_json
 from .stopping import Reach, reach
 

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from ..compaction.compact import Builder, boundary
 from ..graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
 from ..graph.export import ModelGraph
-from ..memory_order import laid_out
+from ..measuring.memory_layout import laid_out
 from ..values import Masks, Subject
 
 DENSE = Masks({}, {})

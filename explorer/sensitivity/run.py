@@ -15,11 +15,11 @@ from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..engine.measure import decide
 from ..errors import ExplorerError
-from ..evaluation import EMPTY, Tally, batch_of, judged
 from ..graph.export import ModelGraph
 from ..machine import paths
 from ..masking import check_parts, cut
-from ..statistics import look_schedule, wilson
+from ..measuring.evaluation import EMPTY, Tally, batch_of, judged
+from ..measuring.statistics import look_schedule, wilson
 from ..values import Masks, Measurement, Recipe, Subject
 from .branching import Branches, touched_tensors
 from .log import Count, Point, ScanLog

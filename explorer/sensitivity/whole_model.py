@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..evaluation import batch_size
 from ..graph.export import ModelGraph
-from ..memory_order import in_usual_order, laid_out
+from ..measuring.evaluation import batch_size
+from ..measuring.memory_layout import in_usual_order, laid_out
 from ..values import Masks, Subject
 from .branching import Found
 

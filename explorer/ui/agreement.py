@@ -12,8 +12,8 @@ from ..background.jobs import JobState
 from ..duel import CONTROL, SEEDS, Duel, duel
 from ..figures.criteria_agreement import TITLES, criteria_agreement
 from ..figures.criteria_duel import criteria_duel
+from ..measuring.statistics import format_drop
 from ..registry import CRITERIA
-from ..statistics import format_drop
 from ..values import Choice
 from ..words import GLOSSARY, LABELS
 from . import disputed, layout, session, watched

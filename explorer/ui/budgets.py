@@ -7,8 +7,8 @@ import streamlit as st
 
 from ..background.jobs import JobState
 from ..budget import LOOKS, Budget, accuracy_budget
+from ..measuring.statistics import format_accuracy, format_drop
 from ..registry import ALLOCATORS
-from ..statistics import format_accuracy, format_drop
 from . import layout, scanning, session, watched, widgets
 from .console.model import BankName
 from .console.strips import MODES

@@ -11,7 +11,7 @@ import streamlit as st
 from ..agreement import ALL, Agreement, Dispute, Overall
 from ..background.jobs import JobState
 from ..disputes import SEEDS, Settled, settle
-from ..statistics import format_drop
+from ..measuring.statistics import format_drop
 from ..values import Drop
 from ..words import LABELS
 from . import layout, session, watched

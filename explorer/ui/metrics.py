@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..loss_change import LossWords, loss_words
-from ..statistics import format_drop
+from ..measuring.predicted_loss import LossWords, loss_words
+from ..measuring.statistics import format_drop
 from ..values import Measurement, Report
 
 Colour = Literal["normal", "inverse", "off"]

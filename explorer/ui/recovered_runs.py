@@ -9,12 +9,12 @@ from typing import Any
 import streamlit as st
 
 from ..background.jobs import JobState, Progress
+from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import Control, controls
 from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.results import known_controls
 from ..recovery.values import Arm, Recovery
-from ..statistics import format_accuracy, format_drop
 from . import layout, runs, session
 
 KEEP, CONTROL = "keep", "control"

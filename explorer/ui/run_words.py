@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..loss_change import loss_words
-from ..statistics import format_accuracy, format_drop
+from ..measuring.predicted_loss import loss_words
+from ..measuring.statistics import format_accuracy, format_drop
 from ..stored_run import Run
 from ..values import Measurement, Recipe, Report
 from .metrics import short

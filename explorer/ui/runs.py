@@ -14,8 +14,8 @@ from ..graph.export import ModelGraph
 from ..held_out import STRICT_OPENINGS, has_held_out, held_out
 from ..machine import paths
 from ..machine.environment import environment
+from ..measuring.statistics import format_drop, looks_level
 from ..replay import masks_fingerprint
-from ..statistics import format_drop, looks_level
 from ..store import Store
 from ..stored_run import Run, RunKey
 from ..values import Recipe, Report, Subject

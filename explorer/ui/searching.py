@@ -11,8 +11,8 @@ import streamlit as st
 
 from ..figures.search_front import search_front
 from ..held_out import has_held_out
+from ..measuring.statistics import format_accuracy, format_drop
 from ..search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
-from ..statistics import format_accuracy, format_drop
 from ..values import Report
 from . import layout, runs, session, settings, watched
 from .console.model import BankName
@@ -228,7 +228,7 @@ def _offered(found: Search, chosen: Trial) -> list[Trial]:
 def _called(trial: Trial) -> str:
     """
     >>> from explorer.values import Recipe
-    >>> from explorer.statistics import paired_drop
+    >>> from explorer.measuring.statistics import paired_drop
     >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
     'trial 7: 42.0 % left, 90.0 % right, by optimiser'
     """

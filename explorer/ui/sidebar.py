@@ -4,7 +4,7 @@ import streamlit as st
 
 from ..errors import ExplorerError
 from ..machine.environment import DEVICES, pick_device
-from ..precision import DTYPES
+from ..measuring.precision import DTYPES
 from . import layout, memory, session, settings, widgets
 
 SAMPLES = (512, 1024, 2048)

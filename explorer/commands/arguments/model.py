@@ -10,7 +10,7 @@ from ...errors import ExplorerError, UnknownNameError
 from ...graph.export import ModelGraph, analyse
 from ...loaders import load, split_spec
 from ...machine.environment import pick_device, usable_threads
-from ...precision import DTYPES
+from ...measuring.precision import DTYPES
 from ...registry import LOADERS, SAMPLES
 from ...values import Subject
 from ..verbs import VERBS

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from ...loss_change import loss_words
-from ...statistics import format_accuracy, format_drop
+from ...measuring.predicted_loss import loss_words
+from ...measuring.statistics import format_accuracy, format_drop
 from ...values import Measurement, PartOutcome, Report
 from .output import percent, table
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...background.jobs import JobState
 from ...engine.measure import calibrate, stream
-from ...resuming import trail_for
+from ...measuring.kept_activations import trail_for
 from ...values import Report
 from .. import resources, settings
 from .choices import conditions

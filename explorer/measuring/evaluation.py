@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from .machine.cache import Cache
+from ..machine.cache import Cache
+from ..values import Measurement, Normalisation, Split
 from .statistics import wilson
-from .values import Measurement, Normalisation, Split
 
 # samples a forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and
 # pruned, batches of 64 to 512 counted alike but from 256 on losses differed in their last bit, and no size

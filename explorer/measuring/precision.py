@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .errors import ExplorerError
+from ..errors import ExplorerError
 
 DTYPES = ("float32", "bfloat16")
 

@@ -18,9 +18,9 @@ from typing import Any, Literal, get_args
 
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, fx, nn
 
-from .errors import ExplorerError, UnknownNameError
+from ..errors import ExplorerError, UnknownNameError
 
 Format = Literal["dense", "csr", "bitmask", "deflate"]
 Entry = tuple[torch.dtype, tuple[int, ...]]  # a stored tensor: dtype, shape
@@ -221,3 +221,19 @@ def _from_bitmask(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
     dense = torch.zeros(math.prod(shape), dtype=parts["values"].dtype)
     dense[kept[: len(dense)]] = parts["values"]
     return dense.view(shape)
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its
+    graph knows.
+    """
+    tensors = model.state_dict(keep_vars=True)
+    if isinstance(model, fx.GraphModule):
+        tensors |= {name: model.get_buffer(name) for name in _constants(model)}
+    return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+
+
+def _constants(model: fx.GraphModule) -> list[str]:
+    """Tensors that the forward reads and the state dict leaves out."""
+    read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
+    return sorted(read - model.state_dict(keep_vars=True).keys())

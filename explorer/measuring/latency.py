@@ -14,10 +14,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from .background.side_thread import until_quiet
-from .errors import CancelledError
-from .machine.environment import environment
-from .memory_order import laid_out
+from ..background.side_thread import until_quiet
+from ..errors import CancelledError
+from ..machine.environment import environment
+from .memory_layout import laid_out
 
 WARM_UP_ROUNDS = 3
 FEWEST_ROUNDS = 6  # the extremes of fewer ratios enclose the true median less often than 95 % of the time

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .background.jobs import Progress
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .masking import positions
-from .signals.calibration import Calibration, training_data
-from .signals.collecting import collect, collected
-from .values import Masks, ModelProfile, Report, Subject
+from ..background.jobs import Progress
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..masking import positions
+from ..signals.calibration import Calibration, training_data
+from ..signals.collecting import collect, collected
+from ..values import Masks, ModelProfile, Report, Subject
 
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16
 WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..graph.detours import can_start_anywhere, functional
+from ..graph.export import ModelGraph
+from ..graph.running import fixed_batch
+from ..machine.cache import Cache
 from .evaluation import Forward
-from .graph.detours import can_start_anywhere, functional
-from .graph.export import ModelGraph
-from .graph.running import fixed_batch
-from .machine.cache import Cache
 
 KEPT_BYTES = {"cpu": 256 * 2**20, "cuda": 2 * 2**30}
 Values = tuple[Any, ...]
