@@ -15,13 +15,13 @@ from zoo import ZOO, odd
 
 from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
 from explorer.allocators.sensitivity_budget import knapsack
-from explorer.deciding import HIGHEST, reach
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
-from explorer.planning import context_for
-from explorer.recipe_costs import CostModel
+from explorer.planning.allocate import HIGHEST, reach
+from explorer.planning.allocation_context import context_for
+from explorer.planning.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
 from explorer.sensitivity.scan import ScanPlan, scan
 from explorer.values import Choice, Recipe

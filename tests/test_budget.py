@@ -6,13 +6,13 @@ import pytest
 from zoo import odd
 
 from explorer.background.jobs import Progress
-from explorer.budget import LOOKS, Budget, accuracy_budget
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.statistics import looks_level
+from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from explorer.values import Recipe
 
 

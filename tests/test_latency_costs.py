@@ -5,21 +5,21 @@ disk.
 import pytest
 from apps import keys, offering, opened, until, words
 
-from explorer import latency_costs, timed_widths
 from explorer.allocators.context import TargetError
 from explorer.background.jobs import Progress
-from explorer.budget import Budget, accuracy_budget
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, build, decide, prepare
 from explorer.errors import RecipeError
 from explorer.graph.export import analyse
-from explorer.latency_costs import allocated
 from explorer.loaders import load
 from explorer.machine import paths
 from explorer.machine.environment import environment
-from explorer.planning import NO_FASTER
-from explorer.timed_widths import TimedWidths, UnmeasuredError, widths_of
+from explorer.planning import known_latencies, latency_plan
+from explorer.planning.accuracy_budget import Budget, accuracy_budget
+from explorer.planning.allocation_context import NO_FASTER
+from explorer.planning.known_latencies import TimedWidths, UnmeasuredError, widths_of
+from explorer.planning.latency_plan import allocated
 from explorer.values import Recipe
 
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
@@ -53,7 +53,7 @@ def clock(monkeypatch):
         yield None  # a warm-up round
         yield {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
 
-    monkeypatch.setattr(latency_costs, "rounds", rounds)
+    monkeypatch.setattr(latency_plan, "rounds", rounds)
     return asked
 
 
@@ -91,7 +91,7 @@ def test_every_set_of_widths_is_timed_once_and_found_on_disk(own_cache, clock, m
     first, _ = planned(0.5)
     counted = len(clock)
     assert counted > 27, "nine ratios of three parts, and plans together"
-    monkeypatch.setattr(timed_widths, "_opened", {})  # another process
+    monkeypatch.setattr(known_latencies, "_opened", {})  # another process
     again, steps = planned(0.5)
     assert again == first and steps == 0 and len(clock) == counted
     planned(0.3)
@@ -157,7 +157,7 @@ def test_a_real_clock_gives_shares_of_the_dense_model():
     dense, pruned = (
         build(SUBJECT, GRAPH, decide(SUBJECT, GRAPH, recipe).masks) for recipe in (Recipe(), HALF)
     )
-    steps = latency_costs._share(dense, pruned, SUBJECT.example, "cpu", Progress(0, 1))
+    steps = latency_plan._share(dense, pruned, SUBJECT.example, "cpu", Progress(0, 1))
     with pytest.raises(StopIteration) as end:
         while True:
             next(steps)
@@ -200,7 +200,7 @@ def test_on_the_command_line(clock, capsys):
 
 def test_on_the_page_a_plan_is_measured_and_taken_as_one_step(clock, own_cache, monkeypatch):
     here = environment()  # the worker may be of an earlier test, with as many threads as that one had
-    monkeypatch.setattr(timed_widths, "environment", lambda device: here)
+    monkeypatch.setattr(known_latencies, "environment", lambda device: here)
     with offering("digits-cnn"):
         page = opened("prune")
         assert "Can be met: channels 0 to " in words(page)

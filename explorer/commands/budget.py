@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from ..budget import LOOKS, Budget, accuracy_budget
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import format_accuracy, format_drop
+from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..deciding import allocate, calibrate, decide, masks_for, scores_for
+from ..deciding import calibrate, decide, masks_for, scores_for
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..machine.environment import environment
@@ -22,6 +22,7 @@ from ..measuring.precision import in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
+from ..planning.allocate import allocate
 from ..values import Measurement, Recipe, Report, Split, Subject
 from .candidate import Candidate, build, described, prepare
 from .conditions import Conditions, first_look, fitting_batch, split_for

@@ -3,7 +3,7 @@
 from ..engine.measure import allocate
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..recipe_costs import CostModel
+from ..planning.recipe_costs import CostModel
 from ..values import Recipe, Subject
 from .toml_table import LessonError
 from .values import Arm, Experiment

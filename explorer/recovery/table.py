@@ -17,7 +17,7 @@ from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.measure import allocate, calibrate
 from ..graph.export import ModelGraph
-from ..recipe_costs import CostModel
+from ..planning.recipe_costs import CostModel
 from ..values import Choice, Measurement, Recipe, Subject
 from .controls import Spread, controls, spread
 from .recover import recover

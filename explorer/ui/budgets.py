@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from ..background.jobs import JobState
-from ..budget import LOOKS, Budget, accuracy_budget
 from ..measuring.statistics import format_accuracy, format_drop
+from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ..registry import ALLOCATORS
 from . import layout, scanning, session, watched, widgets
 from .console.model import BankName

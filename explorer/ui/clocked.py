@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from ..background.jobs import JobState, Progress
-from ..latency_costs import allocated
-from ..planning import NO_FASTER
+from ..planning.allocation_context import NO_FASTER
+from ..planning.latency_plan import allocated
 from ..values import Recipe
 from . import layout, scanning, session, watched
 from .console.model import BankName

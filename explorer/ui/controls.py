@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from ..deciding import reach
 from ..errors import ExplorerError
+from ..planning.allocate import reach
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import AFTER, REDUCTIONS, Choice, Recipe
 from . import budgets, clocked, layout, recipe_files, scanning, session, snapshots, watched, widgets

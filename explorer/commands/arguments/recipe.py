@@ -12,9 +12,9 @@ from ...background.jobs import Progress
 from ...engine.conditions import Conditions
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph
-from ...latency_costs import allocated
 from ...machine.environment import pick_device
 from ...masking import check_brought, check_parts
+from ...planning.latency_plan import allocated
 from ...registry import ALLOCATORS, CRITERIA
 from ...sensitivity.scan import Scan, ScanPlan, scan
 from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio

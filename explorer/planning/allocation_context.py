@@ -2,11 +2,11 @@
 
 from functools import cache
 
-from .allocators.context import AllocationContext, Losses, Part, Ratios, What
-from .errors import RecipeError
+from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
+from ..errors import RecipeError
+from ..values import Group, Layer, ModelProfile, Recipe, Subject
+from .known_latencies import timed_widths, widths_of
 from .recipe_costs import CostModel
-from .timed_widths import timed_widths, widths_of
-from .values import Group, Layer, ModelProfile, Recipe, Subject
 
 NO_FASTER = (
     "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .allocators.context import Losses
-from .background.jobs import Progress
-from .deciding import reach
-from .engine.conditions import Conditions
-from .engine.measure import calibrate, stream
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .latency_costs import allocated, timed
-from .measuring.statistics import looks_level
-from .values import Recipe, Report, Subject
+from ..allocators.context import Losses
+from ..background.jobs import Progress
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.statistics import looks_level
+from ..values import Recipe, Report, Subject
+from .allocate import reach
+from .latency_plan import allocated, timed
 
 LOOKS = 7
 EVERYTHING = Conditions()  # all samples of the tuning split

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
 
-from .allocators.context import Counted
-from .masking import removal_count
-from .values import Group, ModelProfile, Recipe, Subject
+from ..allocators.context import Counted
+from ..masking import removal_count
+from ..values import Group, ModelProfile, Recipe, Subject
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import __version__
-from .errors import ExplorerError
-from .machine import paths
-from .machine.environment import environment
-from .values import ModelProfile, Recipe, Subject, canonical_json
-from .widths import units_left
+from .. import __version__
+from ..errors import ExplorerError
+from ..machine import paths
+from ..machine.environment import environment
+from ..values import ModelProfile, Recipe, Subject, canonical_json
+from ..widths import units_left
 
 Widths = tuple[tuple[str, int], ...]  # (group, units left) of those that lose some, in the order of the graph
 

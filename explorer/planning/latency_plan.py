@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .allocators.context import Losses
-from .background.jobs import Progress
-from .deciding import allocate
-from .engine.candidate import build
-from .graph.export import ModelGraph
-from .measuring.latency import rounds
-from .timed_widths import UnmeasuredError, timed_widths
-from .values import Masks, Recipe, Subject
+from ..allocators.context import Losses
+from ..background.jobs import Progress
+from ..engine.candidate import build
+from ..graph.export import ModelGraph
+from ..measuring.latency import rounds
+from ..values import Masks, Recipe, Subject
+from .allocate import allocate
+from .known_latencies import UnmeasuredError, timed_widths
 
 TURNS, SECONDS = 21, 1.5  # of one set of widths
 OPTIONS = 9  # that a scan knows of each part
