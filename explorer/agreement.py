@@ -14,7 +14,7 @@ from .background.jobs import Progress
 from .engine.measure import calibrate, scores_for
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .masking import removal_count
+from .pruning.cutting import removal_count
 from .registry import CRITERIA
 from .values import Choice, Recipe, Subject, check_ratio
 

@@ -24,7 +24,7 @@ from .graph.export import ModelGraph
 from .held_out import held_out
 from .machine import paths
 from .machine.optional_packages import optional
-from .masking import check_rates_weights
+from .pruning.checks import check_rates_weights
 from .registry import ALLOCATORS, CRITERIA
 from .sensitivity.scan import ScanPlan
 from .sensitivity.scan import known as known_scan

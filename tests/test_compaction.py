@@ -9,7 +9,7 @@ from zoo import ZOO, odd
 from explorer.compaction import compact
 from explorer.engine.measure import allocate, decide, prepare
 from explorer.graph.export import analyse, count_macs
-from explorer.masking import expand
+from explorer.pruning.masks import expand
 from explorer.values import Masks, Recipe
 
 

@@ -14,9 +14,9 @@ from explorer.graph.export import analyse
 from explorer.graph.folding import fold, modules, suggested, with_surroundings
 from explorer.graph.wiring import INPUT, OUTPUT, Place, Wiring, wiring
 from explorer.loaders import load
-from explorer.masking import cut
+from explorer.pruning.cutting import cut
+from explorer.pruning.widths import units_left
 from explorer.values import Recipe, Subject
-from explorer.widths import units_left
 
 
 def wired(name: str):

@@ -19,8 +19,8 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.graph.export import ModelGraph, analyse
 from explorer.graph.size_limits import Size
 from explorer.loaders import load
-from explorer.masking import expand
 from explorer.measuring.evaluation import evaluate
+from explorer.pruning.masks import expand
 from explorer.values import Choice, Recipe, Report, Subject, Task, subject_id
 
 QUICK = Conditions(latency=False)

@@ -11,7 +11,9 @@ from zoo import ZOO, odd
 from explorer.engine.measure import allocate, decide, scores_for
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
-from explorer.masking import _cut_free, _cut_pattern, _cut_rows, positions, reduce_units, removal_count
+from explorer.pruning.cutting import _cut_free, _cut_pattern, _cut_rows, removal_count
+from explorer.pruning.masks import positions
+from explorer.pruning.scoring import reduce_units
 from explorer.registry import CRITERIA
 from explorer.values import Choice, Recipe, Slot, Subject, subject_id
 

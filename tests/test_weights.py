@@ -13,7 +13,7 @@ from explorer.figures.weight_pattern import weight_pattern
 from explorer.inspection import weight_bands as banded
 from explorer.inspection.weight_bands import weight_bands
 from explorer.inspection.weight_patterns import corner, filter_norms, pattern
-from explorer.masking import _cut_pattern
+from explorer.pruning.cutting import _cut_pattern
 from explorer.values import Masks
 
 WEIGHT = torch.tensor([[0.0, -0.1, 0.3, 0.5], [0.9, -1.0, 0.2, 0.7]])

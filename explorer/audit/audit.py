@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ..background.jobs import Progress
 from ..compaction import compact
-from ..deciding import masks_once
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
 from ..graph.running import fixed_batch
 from ..machine.peak_memory import peak_of_process
 from ..planning.allocate import allocate
+from ..pruning.decision import masks_once
 from ..values import Masks, Recipe, Subject
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs

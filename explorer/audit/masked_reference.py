@@ -13,7 +13,7 @@ from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
 from ..graph.survivors import Survivors
-from ..masking import positions
+from ..pruning.masks import positions
 from ..values import Masks
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS

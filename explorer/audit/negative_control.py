@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from ..background.jobs import Progress
-from ..masking import positions
+from ..pruning.masks import positions
 from ..values import Masks, ModelProfile, Slot
 from .float64_run import WideRun
 

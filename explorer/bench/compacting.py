@@ -13,7 +13,7 @@ from torch import nn
 
 from ..engine.measure import build, masks_for
 from ..errors import ExplorerError
-from ..masking import score
+from ..pruning.scoring import score
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collecting import signals_of

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..masking import positions
+from ..pruning.masks import positions
 from ..values import Masks, ModelProfile, Normalisation, Split
 
 SAMPLES = 1024

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from ..compaction import compact
-from ..deciding import decide
 from ..graph.export import ModelGraph, count_macs
 from ..graph.nodes import layer_of
 from ..graph.running import fixed_batch
-from ..masking import Cut, expand, positions
 from ..measuring.memory_layout import in_usual_order, laid_out
 from ..measuring.storage_size import sizes, state_of
+from ..pruning.cutting import Cut
+from ..pruning.decision import decide
+from ..pruning.masks import expand, positions
 from ..values import LayerOutcome, Masks, Measurement, Recipe, Subject
 from .bias_correction import correct_biases, kept_outputs
 from .bn_recalibration import recalibrate

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from ..deciding import calibrate, decide, masks_for, scores_for
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..machine.environment import environment
@@ -23,6 +22,7 @@ from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
 from ..planning.allocate import allocate
+from ..pruning.decision import calibrate, decide, masks_for, scores_for
 from ..values import Measurement, Recipe, Report, Split, Subject
 from .candidate import Candidate, build, described, prepare
 from .conditions import Conditions, first_look, fitting_batch, split_for

@@ -9,7 +9,7 @@ from torch import nn
 from ..engine.conditions import Conditions
 from ..engine.measure import prepare, prune
 from ..graph.export import ModelGraph
-from ..masking import check_parts
+from ..pruning.checks import check_parts
 from ..registry import EXPORTERS
 from ..values import Recipe, Report, Subject
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..engine.measure import masks_for
 from ..inspection.distributions import weight_histogram
-from ..masking import expand
+from ..pruning.masks import expand
 from ..registry import EXPORTERS
 from ..values import Masks
 from . import Export

@@ -14,10 +14,10 @@ from ..engine.measure import decide, prepare
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
-from ..masking import expand
 from ..measuring.evaluation import evaluate
 from ..measuring.latency import WARM_UP_ROUNDS, rounds
 from ..measuring.storage_size import sizes
+from ..pruning.masks import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import positions
+from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
 from ..signals.collecting import collect, collected
 from ..values import Masks, ModelProfile, Report, Subject

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from ..allocators.context import Losses, TargetError
-from ..deciding import scores_for
 from ..graph.export import ModelGraph
-from ..masking import check_rates_weights
+from ..pruning.checks import check_rates_weights
+from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
 from ..values import Recipe, Scores, Subject, check_ratio
 from .allocation_context import context_for

@@ -15,8 +15,8 @@ from .. import __version__
 from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.environment import environment
+from ..pruning.widths import units_left
 from ..values import ModelProfile, Recipe, Subject, canonical_json
-from ..widths import units_left
 
 Widths = tuple[tuple[str, int], ...]  # (group, units left) of those that lose some, in the order of the graph
 

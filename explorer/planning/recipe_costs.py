@@ -12,7 +12,7 @@ from functools import cached_property
 from math import ceil, prod
 
 from ..allocators.context import Counted
-from ..masking import removal_count
+from ..pruning.cutting import removal_count
 from ..values import Group, ModelProfile, Recipe, Subject
 
 

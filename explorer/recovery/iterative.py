@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ..engine.measure import scores_for
-from ..masking import cut
+from ..pruning.cutting import cut
 from ..values import Masks, Recipe, Scores
 from .finetuning import Course
 from .phases import Known, Phase, Setting

@@ -10,7 +10,7 @@ from ..engine.conditions import Conditions
 from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import Cut
+from ..pruning.cutting import Cut
 from ..values import Recipe, Subject
 from .finetuning import Course
 from .students import DENSE, State, Student, fresh, make_student, with_state

@@ -11,7 +11,7 @@ from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import check_parts
+from ..pruning.checks import check_parts
 from ..registry import CRITERIA
 from ..values import Recipe, Subject
 from .checkpoints import key_of, masks_of, unpacked

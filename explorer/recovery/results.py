@@ -9,8 +9,8 @@ from ..engine.conditions import Conditions
 from ..engine.measure import Candidate, decide, described
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import Cut
 from ..measuring.memory_layout import laid_out
+from ..pruning.cutting import Cut
 from ..values import Masks, Recipe, Report, Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls

@@ -14,7 +14,7 @@ from ..compaction import compact
 from ..engine.measure import build
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import positions
+from ..pruning.masks import positions
 from ..values import Masks, ModelProfile, Subject, subject_id
 
 State = Mapping[str, Tensor]  # name of a state_dict -> tensor

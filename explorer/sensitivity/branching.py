@@ -9,8 +9,8 @@ from torch import Tensor, fx
 
 from ..graph.detours import detour, whole, working_nodes
 from ..graph.export import ModelGraph
-from ..masking import positions
 from ..measuring.evaluation import batch_size
+from ..pruning.masks import positions
 from ..values import Masks
 from .pieces import Branch, Piece, Values, Workshop
 

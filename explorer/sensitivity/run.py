@@ -17,9 +17,10 @@ from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..machine import paths
-from ..masking import check_parts, cut
 from ..measuring.evaluation import EMPTY, Tally, batch_of, judged
 from ..measuring.statistics import look_schedule, wilson
+from ..pruning.checks import check_parts
+from ..pruning.cutting import cut
 from ..values import Masks, Measurement, Recipe, Subject
 from .branching import Branches, touched_tensors
 from .log import Count, Point, ScanLog

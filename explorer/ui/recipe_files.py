@@ -5,7 +5,7 @@ import json
 import streamlit as st
 
 from ..errors import RecipeError
-from ..masking import check_brought
+from ..pruning.checks import check_brought
 from ..values import JSON_LIMIT, Recipe
 from . import session, settings
 

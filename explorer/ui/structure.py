@@ -11,8 +11,8 @@ from ..audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
 from ..graph.drawing import draw as dot_of
 from ..graph.folding import modules, suggested
 from ..graph.wiring import wiring
+from ..pruning.widths import units_left
 from ..values import Group, ModelProfile, Recipe
-from ..widths import units_left
 from ..words import GLOSSARY, LABELS
 from . import layout, session
 from .watched import hurry, watched

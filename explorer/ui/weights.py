@@ -19,7 +19,7 @@ from ..graph.export import ModelGraph
 from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ..inspection.weight_bands import READ, WeightBand, weight_bands
 from ..inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
-from ..masking import expand, positions
+from ..pruning.masks import expand, positions
 from ..values import Layer, Masks, Recipe, Subject
 from ..words import LABELS
 from . import layout, session

@@ -13,8 +13,8 @@ from ...engine.conditions import Conditions
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph
 from ...machine.environment import pick_device
-from ...masking import check_brought, check_parts
 from ...planning.latency_plan import allocated
+from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...sensitivity.scan import Scan, ScanPlan, scan
 from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio

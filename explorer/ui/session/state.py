@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...errors import ExplorerError, UnknownNameError
-from ...masking import check_brought, check_parts
+from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
 from ...values import ModelProfile, Recipe
 from .. import resources, settings

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from .background.jobs import Progress
-from .graph.export import ModelGraph
-from .machine.cache import Cache
-from .masking import Cut, check_parts, cut, score
-from .registry import CRITERIA
-from .signals.calibration import Calibration
-from .signals.collecting import check_data, collect, signals_of
-from .values import Masks, Recipe, Subject
+from ..background.jobs import Progress
+from ..graph.export import ModelGraph
+from ..machine.cache import Cache
+from ..registry import CRITERIA
+from ..signals.calibration import Calibration
+from ..signals.collecting import check_data, collect, signals_of
+from ..values import Masks, Recipe, Subject
+from .checks import check_parts
+from .cutting import Cut, cut
+from .scoring import score
 
 _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from .masking import cut
-from .values import ModelProfile, PartOutcome, Recipe
+from ..values import ModelProfile, PartOutcome, Recipe
+from .cutting import cut
 
 
 def channel_outcomes(profile: ModelProfile, recipe: Recipe) -> tuple[PartOutcome, ...]:

@@ -3,149 +3,21 @@ equal masks.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .errors import RecipeError, UnknownNameError
-from .registry import CRITERIA, Plugin
-from .signals.values import LayerSignals
-from .values import PATTERN, Group, Layer, Masks, ModelProfile, PartOutcome, Recipe, Scores, Slot
-
-SignalsOf = Callable[[Layer], LayerSignals]
-
+from ..registry import CRITERIA, Plugin
+from ..values import PATTERN, Group, Layer, Masks, ModelProfile, PartOutcome, Recipe, Scores
+from .masks import positions
 
 # --------------------------------------------------------------------------- score
 
 
-def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs") -> Tensor:
-    """Saliency of weights -> one number a unit.
-
-    Args:
-        saliency: the weight's shape.
-        how: "sum_abs" sums magnitudes, "abs_sum" takes the magnitude of the sum, "sum_sq" sums squares.
-    """
-    rows = saliency.movedim(slot.dim, 0).flatten(1)
-    rows = rows.square() if how == "sum_sq" else rows.abs() if how == "sum_abs" else rows
-    return _spread(rows.sum(1), slot, units).abs()
-
-
-def _spread(per_position: Tensor, slot: Slot, units: int) -> Tensor:
-    """(positions along the slot,) -> (units,) sums."""
-    own = slot.units >= 0
-    return torch.zeros(units, dtype=per_position.dtype).index_add_(0, slot.units[own], per_position[own])
-
-
-def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[tuple[Layer, Slot]]:
-    by_tensor = {layer.weight: layer for layer in profile.layers if layer.weight}
-    slots = [(by_tensor[s.tensor], s) for s in group.slots if s.tensor in by_tensor]
-    producers = [(layer, slot) for layer, slot in slots if slot.producer]
-    if reduction == "first":
-        return producers[:1]
-    return slots if reduction == "all" else producers
-
-
-def score_group(
-    group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str
-) -> Tensor:
-    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it
-    have a say.
-    """
-    total = torch.zeros(group.units)
-    for layer, slot in _rating_slots(group, profile, reduction):
-        rated = saliency(layer)
-        if rated.dim() > 1:
-            total = total + reduce_units(rated, slot, group.units, how)
-        elif slot.producer:
-            total = total + _spread(rated, slot, group.units)
-    return total
-
-
-def score(
-    profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
-) -> dict[str, dict[str, Tensor]]:
-    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else
-    all.
-    """
-    criterion = CRITERIA[recipe.criterion.name]
-    params = criterion.check(recipe.criterion.params)
-    how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
-
-    @lru_cache(maxsize=2)  # saliencies are as large as weights
-    def outputs(layer: Layer) -> Tensor:
-        return criterion(replace(signals(layer), granularity="channel"), **params)
-
-    wanted = None if parts is None else set(parts)
-    groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
-    layers = {
-        n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)
-    }
-    return {
-        "channels": {
-            name: score_group(group, profile, outputs, how, recipe.reduction)
-            for name, group in groups.items()
-        },
-        "weights": {name: criterion(signals(layer), **params) for name, layer in layers.items()},
-    }
-
-
 # --------------------------------------------------------------------------- cut
-
-
-def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
-    """A recipe made for another model is refused.
-
-    Raises:
-        UnknownNameError: a group or layer that this model does not have.
-        RecipeError: a channel number beyond its group, or a structured recipe for a model without a graph.
-    """
-    groups = {group.name: group for group in profile.groups}
-    for kind, names in (("channels", recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
-        for name in names:
-            if name not in groups and profile.error:
-                raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
-            if name not in groups:
-                raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
-    for name in recipe.weights:
-        if name not in profile.prunable_layers:
-            raise UnknownNameError("layer with prunable weights", name, profile.prunable_layers)
-    for which in (recipe.keep, recipe.remove):
-        for name, indices in which.items():
-            if indices[-1] >= groups[name].units:
-                raise RecipeError(
-                    f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}."
-                )
-    if recipe.weights:
-        check_rates_weights(CRITERIA[recipe.criterion.name])
-
-
-def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
-    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and
-    it says so.
-
-    Raises:
-        RecipeError: as `check_parts`, with the way out.
-    """
-    try:
-        check_parts(profile, recipe)
-    except UnknownNameError as error:
-        raise RecipeError(f"{error} Choose the model that this recipe was made for.") from error
-
-
-def check_rates_weights(criterion: Plugin) -> None:
-    """
-    Raises:
-        RecipeError: the criterion rates channels only.
-    """
-    if criterion.traits["level"] != "weight":
-        able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
-        raise RecipeError(
-            f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}."
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,19 +102,6 @@ def _rounded(group: Group, kept: int, round_to: int) -> tuple[int, str | None]:
     return nearest, None if nearest == kept else f"rounded to a multiple of {round_to} channels"
 
 
-def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str, dict[int, Tensor]]:
-    """Tensor -> dimension -> (size,) bool: the positions that survive the channel masks, on every slot."""
-    kept: dict[str, dict[int, Tensor]] = {}
-    groups = {group.name: group for group in profile.groups}
-    for name, mask in channels.items():
-        for slot in groups[name].slots:
-            unit_of = slot.units
-            line = mask[unit_of.clamp(min=0)] | (unit_of < 0)
-            dims = kept.setdefault(slot.tensor, {})
-            dims[slot.dim] = dims[slot.dim] & line if slot.dim in dims else line
-    return kept
-
-
 def _cut_layer(
     layer: Layer, scores: Tensor, surviving: Mapping[int, Tensor], recipe: Recipe, criterion: Plugin
 ) -> tuple[Tensor, PartOutcome]:
@@ -311,16 +170,3 @@ def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> 
 
 
 # --------------------------------------------------------------------------- expand
-
-
-def expand(masks: Masks, profile: ModelProfile, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Tensor name -> bool of its full shape: masks reach every slot (weights, biases, norms, next inputs)."""
-    full = {
-        layer.weight: masks.weights[layer.name] for layer in profile.layers if layer.name in masks.weights
-    }
-    for tensor, dims in positions(profile, masks.channels).items():
-        mask = full.get(tensor, torch.ones(shapes[tensor], dtype=torch.bool))
-        for dim, kept in dims.items():
-            mask = mask & kept.view([-1 if d == dim else 1 for d in range(len(shapes[tensor]))])
-        full[tensor] = mask
-    return full
