@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .errors import ExplorerError
 from .machine.paths import CACHE_VARIABLE
-from .recovery.kept import Kept
+from .recovery.what_was_done import Kept
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
 from .values import Report
 

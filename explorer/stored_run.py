@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import ExplorerError
-from .recovery.kept import Kept
+from .recovery.what_was_done import Kept
 from .values import Recipe, Report, Subject, canonical_json
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags

@@ -18,7 +18,7 @@ from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import evaluate
-from explorer.recovery import run as running
+from explorer.recovery import recovery_run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
 from explorer.recovery.finetuning import Course, Training
 from explorer.recovery.gradual import gradual

@@ -15,7 +15,7 @@ from explorer.figures.recovery_curve import recovery_curve as drawn
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
-from explorer.recovery.curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
+from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.store import Store
 from explorer.values import Recipe

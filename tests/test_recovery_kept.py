@@ -17,16 +17,16 @@ from explorer.flips import Candidate, Poll, ask
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
-from explorer.recovery import room
+from explorer.recovery import disk_limit
 from explorer.recovery.checkpoints import RESULT, Folder
 from explorer.recovery.controls import controls
+from explorer.recovery.disk_limit import make_room, used_bytes
 from explorer.recovery.keeping import TAG, keep
-from explorer.recovery.kept import Kept
 from explorer.recovery.recover import recover, recovered_model
 from explorer.recovery.results import dense_control, finished, recovered_masks, recovered_reports
-from explorer.recovery.room import make_room, used_bytes
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.recovery.values import Recovery
+from explorer.recovery.what_was_done import Kept
 from explorer.replay import Replay, replay
 from explorer.store import Store
 from explorer.stored_run import RunKey
@@ -216,7 +216,7 @@ def test_the_longest_unused_go_and_kept_ones_stay(store):
 def test_what_was_used_just_now_stays():
     key = recovered().key
     assert make_room(max_bytes=0) == 0 and Folder(key).path.exists()
-    aged(key, 2 * room.IN_USE)
+    aged(key, 2 * disk_limit.IN_USE)
     assert make_room(max_bytes=0, own=[key]) == 0
     assert make_room(max_bytes=0) > 0
 
@@ -224,6 +224,6 @@ def test_what_was_used_just_now_stays():
 def test_a_new_recovery_makes_room(monkeypatch):
     old = recovered().key
     aged(old, 10_000)
-    monkeypatch.setattr(room, "MAX_BYTES", 0)
+    monkeypatch.setattr(disk_limit, "MAX_BYTES", 0)
     new = recovered(replace(SHORT, seeds=(7,))).key
     assert not Folder(old).path.exists() and Folder(new).path.exists()

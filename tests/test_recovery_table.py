@@ -15,8 +15,8 @@ from explorer.engine.measure import prepare
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
-from explorer.recovery import table
-from explorer.recovery.table import (
+from explorer.recovery import recovery_table as table
+from explorer.recovery.recovery_table import (
     KINDS,
     UNCOUNTED,
     Row,

@@ -17,9 +17,9 @@ from ..machine import paths
 from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
-from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.keeping import keep
 from ..recovery.recover import recover
+from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
 from ..store import Store

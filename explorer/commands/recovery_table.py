@@ -13,7 +13,7 @@ from ..held_out import held_out
 from ..machine import paths
 from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
-from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
+from ..recovery.recovery_table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
 from ..store import Store

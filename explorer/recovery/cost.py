@@ -16,7 +16,7 @@ from ..training import training_split
 from ..values import Recipe, Subject
 from .finetuning import Training
 from .phases import Setting
-from .run import PHASES
+from .recovery_run import PHASES
 from .students import Student
 from .training_plan import RecoveryPlan
 

@@ -13,9 +13,9 @@ from ..replay import masks_fingerprint
 from ..store import Store
 from ..stored_run import RunKey
 from ..values import Report, Subject
-from .kept import Kept
 from .results import dense_control, recovered_masks, recovered_reports
 from .values import Recovery
+from .what_was_done import Kept
 
 TAG = "recovered"
 

@@ -15,9 +15,9 @@ from ..pruning.checks import check_parts
 from ..registry import CRITERIA
 from ..values import Recipe, Subject
 from .checkpoints import key_of, masks_of, unpacked
+from .disk_limit import make_room
 from .phases import Setting
-from .room import make_room
-from .run import Run, result_state
+from .recovery_run import Run, result_state
 from .students import make_student, set_state
 from .training_plan import RecoveryPlan
 from .values import Recovery

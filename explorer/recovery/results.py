@@ -14,10 +14,10 @@ from ..pruning.cutting import Cut
 from ..values import Masks, Recipe, Report, Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls
-from .kept import done
 from .recover import GONE, recovered_model
 from .training_plan import RecoveryPlan
 from .values import Arm, Recovery
+from .what_was_done import done
 
 # methods that cut the weights that the subject came with, so that its recipe alone decides the masks
 CUT_FIRST = ("finetune", "distill", "scratch", "recalibrate")

@@ -19,7 +19,7 @@ from ..figures.recovery_norms import recovery_norms
 from ..recovery.controls import spread
 from ..recovery.cost import Cost, counted, estimate
 from ..recovery.recover import recover
-from ..recovery.run import TRAINING
+from ..recovery.recovery_run import TRAINING
 from ..recovery.values import Recovery, finite
 from . import layout, recovered_runs, recovery_curve, recovery_plan, session
 from .live_figure import bring_plotly, in_place

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ..figures.accuracy_curve import Axis
 from ..figures.recovery_curve import recovery_curve as drawn_curve
-from ..recovery.curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
+from ..recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ..recovery.training_plan import RecoveryPlan
 from . import layout, runs, session
 from .live_figure import in_place

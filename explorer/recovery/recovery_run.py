@@ -17,13 +17,13 @@ from .distillation import Objective, teacher_of
 from .finetuning import Training
 from .gradual import gradual
 from .iterative import iterated
-from .measuring import Yardstick
 from .phases import Known, Phase, Setting, finetuned, from_scratch, recalibrated, regularised
 from .progress import Place, chosen_epoch, curve_width
 from .regularisation import count_norms
 from .rewinding import rewound
 from .students import DENSE, Student, full_state, make_student, set_state
 from .values import Arm, EpochPoint, Recovery
+from .yardstick import Yardstick
 
 SAVE_SECONDS = 30.0  # between two checkpoints within an epoch
 TRAINING = (

@@ -20,7 +20,7 @@ from ..values import Measurement, Recipe, Subject
 from .controls import spread
 from .cost import Cost, counted
 from .recover import recover
-from .run import TRAINING
+from .recovery_run import TRAINING
 from .training_plan import RecoveryPlan
 from .values import Arm, Recovery
 
