@@ -21,14 +21,14 @@ from .engine.conditions import Conditions
 from .engine.measure import allocate, calibrate, stream
 from .errors import ExplorerError
 from .graph.export import ModelGraph
-from .held_out import held_out
 from .machine import paths
 from .machine.optional_packages import optional
 from .pruning.checks import check_rates_weights
 from .registry import ALLOCATORS, CRITERIA
+from .runs.held_out import held_out
+from .runs.store import Store
 from .sensitivity.scan import ScanPlan
 from .sensitivity.scan import known as known_scan
-from .store import Store
 from .values import Drop, Recipe, Report, Subject, canonical_json
 
 Cost = Literal["params", "macs"]

@@ -29,7 +29,7 @@ from explorer.loaders import load
 from explorer.machine import paths
 from explorer.measuring.statistics import looks_level
 from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
-from explorer.store import Store
+from explorer.runs.store import Store
 from explorer.training import TrainingStep
 from explorer.values import Recipe, Report
 

@@ -11,8 +11,8 @@ from explorer.engine.measure import masks_for, prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
-from explorer.replay import masks_fingerprint
-from explorer.store import Store
+from explorer.runs.replay import masks_fingerprint
+from explorer.runs.store import Store
 from explorer.ui import settings
 from explorer.values import Recipe
 

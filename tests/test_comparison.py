@@ -10,7 +10,6 @@ import torch
 from explorer import tables
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
-from explorer.comparison import Ground, Point, family, ground_of, grounds, judged, left_out, matching, points
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import masks_for, prune
 from explorer.errors import ExplorerError
@@ -22,9 +21,20 @@ from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import Tally
-from explorer.replay import Replay, masks_fingerprint, replay
-from explorer.store import Store
-from explorer.stored_run import Run
+from explorer.runs.comparison import (
+    Ground,
+    Point,
+    family,
+    ground_of,
+    grounds,
+    judged,
+    left_out,
+    matching,
+    points,
+)
+from explorer.runs.replay import Replay, masks_fingerprint, replay
+from explorer.runs.store import Store
+from explorer.runs.stored_run import Run
 from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome, Recipe, Report
 
 

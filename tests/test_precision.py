@@ -15,7 +15,7 @@ from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
-from explorer.stored_run import RunKey
+from explorer.runs.stored_run import RunKey
 from explorer.values import Recipe, Report
 
 EXACT = Conditions(latency=False)

@@ -17,7 +17,7 @@ from explorer.loaders import load
 from explorer.machine import paths
 from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
 from explorer.recovery.training_plan import RecoveryPlan
-from explorer.store import Store
+from explorer.runs.store import Store
 from explorer.values import Recipe
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer.comparison import family, matching
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
@@ -21,15 +20,16 @@ from explorer.recovery import disk_limit
 from explorer.recovery.checkpoints import RESULT, Folder
 from explorer.recovery.controls import controls
 from explorer.recovery.disk_limit import make_room, used_bytes
-from explorer.recovery.keeping import TAG, keep
 from explorer.recovery.recover import recover, recovered_model
 from explorer.recovery.results import dense_control, finished, recovered_masks, recovered_reports
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.recovery.values import Recovery
 from explorer.recovery.what_was_done import Kept
-from explorer.replay import Replay, replay
-from explorer.store import Store
-from explorer.stored_run import RunKey
+from explorer.runs.comparison import family, matching
+from explorer.runs.keep_recovery import TAG, keep
+from explorer.runs.replay import Replay, replay
+from explorer.runs.store import Store
+from explorer.runs.stored_run import RunKey
 from explorer.values import Recipe, Report
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")

@@ -11,8 +11,8 @@ from dataclasses import fields, replace
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.store import RunKey, Store
-from explorer.stored_run import NOTE_LIMIT, TAG_COUNT, TAG_LIMIT
+from explorer.runs.store import RunKey, Store
+from explorer.runs.stored_run import NOTE_LIMIT, TAG_COUNT, TAG_LIMIT
 from explorer.values import Drop, LayerOutcome, Measurement, PartOutcome, Recipe, Report
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from explorer import tables
-from explorer.store import Run
+from explorer.runs.store import Run
 from explorer.values import (
     Choice,
     Drop,

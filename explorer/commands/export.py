@@ -8,7 +8,7 @@ from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
 from ..machine import paths
 from ..registry import EXPORTERS
-from ..store import Store
+from ..runs.store import Store
 from ..values import Subject
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of

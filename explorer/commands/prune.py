@@ -7,10 +7,10 @@ from dataclasses import replace
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
 from ..engine.until_resolved import resolve
-from ..held_out import held_out
 from ..machine import paths
-from ..replay import masks_fingerprint
-from ..store import Store
+from ..runs.held_out import held_out
+from ..runs.replay import masks_fingerprint
+from ..runs.store import Store
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of

@@ -17,12 +17,12 @@ from ..machine import paths
 from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
-from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
-from ..store import Store
+from ..runs.keep_recovery import keep
+from ..runs.store import Store
 from ..values import JSON_LIMIT, Measurement, Recipe, Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of

@@ -9,14 +9,14 @@ from typing import Any
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
-from ..held_out import held_out
 from ..machine import paths
 from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
 from ..recovery.recovery_table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
-from ..store import Store
+from ..runs.held_out import held_out
+from ..runs.store import Store
 from ..values import Choice, Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio

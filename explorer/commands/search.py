@@ -5,8 +5,8 @@ import json
 from typing import Any, cast
 
 from ..engine.conditions import Conditions
-from ..held_out import has_held_out
 from ..measuring.statistics import format_accuracy, format_drop
+from ..runs.held_out import has_held_out
 from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
 from .arguments.conditions import add_conditions

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..comparison import COSTS, Cost, Point, Standing
+from ..runs.comparison import COSTS, Cost, Point, Standing
 from ..words import LABELS
 from .style import DENSE, KEPT, REMOVED, figure, nothing, text
 

@@ -9,7 +9,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from ..machine import paths
-from ..store import Store
+from ..runs.store import Store
 
 MAX_BYTES = 2_000_000_000
 IN_USE = 300.0  # seconds; a training saves more often than that, so what is older belongs to none that runs

@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from .. import tables
-from ..comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ..figures.family_tree import family_tree
 from ..figures.pareto import pareto
-from ..stored_run import Run
+from ..runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
+from ..runs.stored_run import Run
 from ..values import Measurement
 from . import layout, session, side_by_side
 from .run_words import called, told

@@ -11,10 +11,10 @@ import streamlit as st
 from ..background.jobs import JobState, Progress
 from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import Control, controls
-from ..recovery.keeping import keep
 from ..recovery.recover import recover
 from ..recovery.results import known_controls
 from ..recovery.values import Arm, Recovery
+from ..runs.keep_recovery import keep
 from . import layout, runs, session
 
 KEEP, CONTROL = "keep", "control"

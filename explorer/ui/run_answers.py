@@ -10,7 +10,7 @@ from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..figures.side_by_side import classes_side_by_side
 from ..flips import Candidate, Poll, ask, class_accuracies, flips
-from ..stored_run import Run
+from ..runs.stored_run import Run
 from ..values import Recipe
 from . import layout, resources, session, watched
 from .run_words import called

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..measuring.predicted_loss import loss_words
 from ..measuring.statistics import format_accuracy, format_drop
-from ..stored_run import Run
+from ..runs.stored_run import Run
 from ..values import Measurement, Recipe, Report
 from .metrics import short
 

@@ -11,13 +11,13 @@ from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, decide, masks_for, stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..held_out import STRICT_OPENINGS, has_held_out, held_out
 from ..machine import paths
 from ..machine.environment import environment
 from ..measuring.statistics import format_drop, looks_level
-from ..replay import masks_fingerprint
-from ..store import Store
-from ..stored_run import Run, RunKey
+from ..runs.held_out import STRICT_OPENINGS, has_held_out, held_out
+from ..runs.replay import masks_fingerprint
+from ..runs.store import Store
+from ..runs.stored_run import Run, RunKey
 from ..values import Recipe, Report, Subject
 from . import layout, resources, session, settings, watched
 from .run_words import accuracy

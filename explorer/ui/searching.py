@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from ..figures.search_front import search_front
-from ..held_out import has_held_out
 from ..measuring.statistics import format_accuracy, format_drop
+from ..runs.held_out import has_held_out
 from ..search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
 from . import layout, runs, session, settings, watched

@@ -9,8 +9,8 @@ from ..exporters.recovered_model import export_recovered
 from ..figures.side_by_side import layers_side_by_side, ratios_side_by_side
 from ..machine import paths
 from ..registry import EXPORTERS
-from ..replay import Replay, replay
-from ..stored_run import Run
+from ..runs.replay import Replay, replay
+from ..runs.stored_run import Run
 from . import layout, resources, run_answers, runs, session, watched
 from .run_words import called, facts
 from .take_away import NAMES

@@ -9,13 +9,13 @@ from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
-from ..replay import masks_fingerprint
-from ..store import Store
-from ..stored_run import RunKey
+from ..recovery.results import dense_control, recovered_masks, recovered_reports
+from ..recovery.values import Recovery
+from ..recovery.what_was_done import Kept
 from ..values import Report, Subject
-from .results import dense_control, recovered_masks, recovered_reports
-from .values import Recovery
-from .what_was_done import Kept
+from .replay import masks_fingerprint
+from .store import Store
+from .stored_run import RunKey
 
 TAG = "recovered"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .errors import ExplorerError
-from .recovery.what_was_done import Kept
-from .values import Recipe, Report, Subject, canonical_json
+from ..errors import ExplorerError
+from ..recovery.what_was_done import Kept
+from ..values import Recipe, Report, Subject, canonical_json
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags
 MASKS_LIMIT = 64  # characters of a fingerprint

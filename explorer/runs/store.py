@@ -15,11 +15,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import ExplorerError
-from .machine.paths import CACHE_VARIABLE
-from .recovery.what_was_done import Kept
+from ..errors import ExplorerError
+from ..machine.paths import CACHE_VARIABLE
+from ..recovery.what_was_done import Kept
+from ..values import Report
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
-from .values import Report
 
 __all__ = ["Run", "RunKey", "Store"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..values import Measurement
 from .stored_run import Run
-from .values import Measurement
 
 Cost = Literal["params", "nonzero_params", "macs", "size", "compressed", "latency"]
 Standing = Literal["front", "within noise", "beaten"]
