@@ -18,7 +18,7 @@ from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.registry import CRITERIA, Plugin
 from explorer.signals.calibration import Calibration
-from explorer.signals.collecting import NEEDS, needs_data, signals_of
+from explorer.signals.collection import NEEDS, needs_data, signals_of
 from explorer.signals.values import LayerSignals
 from explorer.values import REDUCTIONS, Choice, Recipe
 

@@ -16,7 +16,7 @@ from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.signals.calibration import Calibration, activations, gradients
-from explorer.signals.collecting import NEEDS, WITH_DATA, collect, collected
+from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch
 from explorer.values import Normalisation, Split
 

@@ -13,7 +13,7 @@ from explorer.engine.measure import scores_for
 from explorer.graph.export import analyse
 from explorer.registry import CRITERIA
 from explorer.signals.calibration import Calibration
-from explorer.signals.collecting import signals_of
+from explorer.signals.collection import signals_of
 from explorer.values import Choice, Recipe
 
 # what Torch-Pruning 1.6.1 says of the channels of conv1 below

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RecipeError
-from ..selection import lowest_of
+from ..signals.lowest import lowest_of
 from ..values import Scores
 
 Counted = Literal["params", "macs", "bytes"]

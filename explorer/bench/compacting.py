@@ -16,7 +16,7 @@ from ..errors import ExplorerError
 from ..pruning.scoring import score
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
-from ..signals.collecting import signals_of
+from ..signals.collection import signals_of
 from ..values import Recipe
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages

@@ -13,7 +13,7 @@ from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..signals.calibration import SAMPLES, Calibration, training_data
-from ..signals.collecting import collect, collected
+from ..signals.collection import collect, collected
 from ..values import Group, Layer, ModelProfile, Slot, Subject
 
 NEEDS = ("activations",)

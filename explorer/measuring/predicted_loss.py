@@ -18,7 +18,7 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
-from ..signals.collecting import collect, collected
+from ..signals.collection import collect, collected
 from ..values import Masks, ModelProfile, Report, Subject
 
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16

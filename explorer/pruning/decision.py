@@ -9,7 +9,7 @@ from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
-from ..signals.collecting import check_data, collect, signals_of
+from ..signals.collection import check_data, collect, signals_of
 from ..values import Masks, Recipe, Subject
 from .checks import check_parts
 from .cutting import Cut, cut

@@ -16,9 +16,9 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
-from ..selection import lowest_of
 from ..values import Subject
 from .activation_sites import NORMS
+from .lowest import lowest_of
 
 ROUNDS = 100
 LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer
