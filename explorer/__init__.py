@@ -11,7 +11,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .compaction import compact
-    from .curves import strength_curve
     from .engine.conditions import Conditions
     from .engine.measure import allocate, masks_for, prune, stream
     from .errors import ExplorerError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from .recovery.recover import recover, recovered_model
     from .recovery.training_plan import RecoveryPlan, suggested
     from .registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, SAMPLES
+    from .studies.accuracy_curves import strength_curve
     from .values import Choice, Drop, Masks, Measurement, Recipe, Report, Subject, Task
 
 HOMES = {

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from .flips import Flips
 from .measuring.statistics import format_drop
 from .runs.store import Run
 from .sensitivity.values import Scan
+from .studies.flips import Flips
 from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
 from .words import LABELS
 

@@ -7,7 +7,11 @@ import torch
 from calibrated import with_data
 from zoo import odd
 
-from explorer.agreement import (
+from explorer.background.jobs import Progress
+from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.export import analyse
+from explorer.registry import CRITERIA
+from explorer.studies.criteria_agreement import (
     ALL,
     Agreement,
     Comparison,
@@ -20,10 +24,6 @@ from explorer.agreement import (
     rate,
     spearman,
 )
-from explorer.background.jobs import Progress
-from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
-from explorer.registry import CRITERIA
 from explorer.values import Recipe
 
 UP, DOWN = torch.arange(5.0), -torch.arange(5.0)
@@ -136,7 +136,7 @@ def test_nothing_to_compare_is_said():
 def test_many_channels_are_compared_in_portions(monkeypatch):
     a, b = torch.rand(40, generator=torch.Generator().manual_seed(0)), torch.arange(40.0)
     whole = kendall(a, b)
-    monkeypatch.setattr("explorer.agreement.PAIRS", 100)
+    monkeypatch.setattr("explorer.studies.criteria_agreement.PAIRS", 100)
     pairs = [(float(a[i] - a[j])) * (float(b[i] - b[j])) for i in range(40) for j in range(i)]
     assert (
         kendall(a, b)

@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer import behaviour as counted
-from explorer.answers import Answers, answers_of
 from explorer.background.jobs import Progress
-from explorer.behaviour import Behaviour, Flip, behaviour, compare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.statistics import holm, paired_drop, paired_p_value
-from explorer.reliability import BINS, mean_deviation, reliability
+from explorer.studies import behaviour as counted
+from explorer.studies.behaviour import Behaviour, Flip, behaviour, compare
+from explorer.studies.model_answers import Answers, answers_of
+from explorer.studies.reliability import BINS, mean_deviation, reliability
 from explorer.values import Recipe
 
 NAMES = ("cat", "dog", "owl")

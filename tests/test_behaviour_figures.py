@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from test_behaviour import FOUND, says
 
-from explorer.behaviour import Behaviour, behaviour
 from explorer.figures.class_accuracy import class_accuracy, shown_classes
 from explorer.figures.confusion import confusion
 from explorer.figures.reliability_diagram import reliability_diagram
 from explorer.figures.style import NOTHING, REMOVED, STALE
 from explorer.pictures import data_uri, is_picture, pixels_of, png
+from explorer.studies.behaviour import Behaviour, behaviour
 from explorer.ui import gallery
 
 EVIL = "<script>alert(1)</script>%{x}"

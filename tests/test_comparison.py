@@ -16,7 +16,6 @@ from explorer.errors import ExplorerError
 from explorer.figures.family_tree import family_tree
 from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
-from explorer.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
@@ -35,6 +34,7 @@ from explorer.runs.comparison import (
 from explorer.runs.replay import Replay, masks_fingerprint, replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
+from explorer.studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome, Recipe, Report
 
 

@@ -7,11 +7,11 @@ import torch
 from apps import charts, offering, opened, until
 from streamlit.testing.v1 import AppTest
 
-from explorer.agreement import ALL, Agreement
-from explorer.duel import CONTROL, Duel
 from explorer.figures.criteria_agreement import criteria_agreement
 from explorer.figures.criteria_duel import criteria_duel
 from explorer.measuring.statistics import paired_drop
+from explorer.studies.criteria_agreement import ALL, Agreement
+from explorer.studies.criteria_duel import CONTROL, Duel
 from explorer.values import Recipe
 
 

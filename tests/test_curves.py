@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer import curves as module
 from explorer.background.jobs import Progress
 from explorer.commands.main import main
-from explorer.curves import (
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.engine.point_order import spread_order
+from explorer.graph.export import analyse
+from explorer.loaders import load
+from explorer.studies import accuracy_curves as module
+from explorer.studies.accuracy_curves import (
     STRENGTHS,
     Family,
     by_chance,
@@ -21,11 +26,6 @@ from explorer.curves import (
     swept,
     timed,
 )
-from explorer.engine.conditions import Conditions
-from explorer.engine.measure import prune
-from explorer.engine.point_order import spread_order
-from explorer.graph.export import analyse
-from explorer.loaders import load
 from explorer.values import Choice, Recipe, Report
 
 FEW = Conditions(samples=128)

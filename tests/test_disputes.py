@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from apps import keys, offering, opened, until, words
 
-from explorer.agreement import ALL
 from explorer.background.jobs import Progress
-from explorer.disputes import SEEDS, Settled, settle
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.statistics import looks_level
+from explorer.studies.criteria_agreement import ALL
+from explorer.studies.disputed_channels import SEEDS, Settled, settle
 from explorer.ui.disputed import CHANGE
 from explorer.values import Recipe
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 from zoo import odd
 
-from explorer.agreement import ALL
 from explorer.background.jobs import Progress
-from explorer.duel import CONTROL, Duel, duel
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.statistics import looks_level
+from explorer.studies.criteria_agreement import ALL
+from explorer.studies.criteria_duel import CONTROL, Duel, duel
 from explorer.values import Recipe
 
 FEW = Conditions(samples=200, latency=False)

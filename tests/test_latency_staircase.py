@@ -14,7 +14,9 @@ from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
 from explorer.graph.export import analyse
-from explorer.latency_staircase import (
+from explorer.loaders import load
+from explorer.measuring.latency import faster, summary
+from explorer.studies.latency_staircase import (
     Staircase,
     Step,
     _edges,
@@ -23,9 +25,7 @@ from explorer.latency_staircase import (
     staircase,
     widths_of,
 )
-from explorer.loaders import load
-from explorer.measuring.latency import faster, summary
-from explorer.semi_structured import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
+from explorer.studies.sparse_kernels import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
 from explorer.values import Recipe
 
 
@@ -186,7 +186,7 @@ def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said(digits):
 
 
 def test_free_zeros_have_no_kernels_anywhere(monkeypatch):
-    monkeypatch.setattr("explorer.semi_structured.kernels", lambda device: True)
+    monkeypatch.setattr("explorer.studies.sparse_kernels.kernels", lambda device: True)
     assert "bring no speed" in (why_not(Recipe(weights={"fc": 0.5}), "cuda") or "")
     assert why_not(Recipe(weights={"fc": 0.5}, pattern="2:4"), "cuda") is None
 

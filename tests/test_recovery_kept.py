@@ -12,7 +12,6 @@ import torch
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.flips import Candidate, Poll, ask
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.machine import paths
@@ -30,6 +29,7 @@ from explorer.runs.keep_recovery import TAG, keep
 from explorer.runs.replay import Replay, replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import RunKey
+from explorer.studies.flips import Candidate, Poll, ask
 from explorer.values import Recipe, Report
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")

@@ -16,9 +16,18 @@ from explorer.loaders import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
 from explorer.runs.store import Store
-from explorer.search import TAG, WITH_SCAN, WITHOUT_SCAN, Search, SearchPlan, Trial, check_winner, search
 from explorer.sensitivity.run import ScanRun
 from explorer.sensitivity.scan import Scan, ScanPlan, scan
+from explorer.studies.recipe_search import (
+    TAG,
+    WITH_SCAN,
+    WITHOUT_SCAN,
+    Search,
+    SearchPlan,
+    Trial,
+    check_winner,
+    search,
+)
 from explorer.values import Recipe
 
 FEW = Conditions(samples=150, latency=False)

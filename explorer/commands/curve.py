@@ -8,7 +8,10 @@ from copy import copy
 from dataclasses import replace
 
 from ..background.jobs import Progress
-from ..curves import (
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..studies.accuracy_curves import (
     QUICK,
     Family,
     Lines,
@@ -19,9 +22,6 @@ from ..curves import (
     swept,
     timed,
 )
-from ..engine.conditions import Conditions
-from ..errors import ExplorerError
-from ..graph.export import ModelGraph
 from ..values import Recipe, Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up

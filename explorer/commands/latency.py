@@ -6,7 +6,7 @@ import argparse
 
 from ..background.jobs import Progress
 from ..errors import ExplorerError
-from ..latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
+from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import percent, print_json, progress, table
 

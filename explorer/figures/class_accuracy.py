@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..behaviour import Behaviour, ClassChange
+from ..studies.behaviour import Behaviour, ClassChange
 from ..words import LABELS
 from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
 

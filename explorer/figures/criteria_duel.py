@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from ..duel import CONTROL, Duel
+from ..studies.criteria_duel import CONTROL, Duel
 from ..values import Report
 from .style import DENSE, KEPT, figure, nothing, tall, text
 

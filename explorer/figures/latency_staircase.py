@@ -4,7 +4,7 @@ of a step.
 
 import plotly.graph_objects as go
 
-from ..latency_staircase import Staircase, Step
+from ..studies.latency_staircase import Staircase, Step
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, figure, nothing, text
 

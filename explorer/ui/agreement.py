@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ..agreement import ALL, Agreement, Measure, Overall, Ratings, rate
 from ..background.jobs import JobState
-from ..duel import CONTROL, SEEDS, Duel, duel
 from ..figures.criteria_agreement import TITLES, criteria_agreement
 from ..figures.criteria_duel import criteria_duel
 from ..measuring.statistics import format_drop
 from ..registry import CRITERIA
+from ..studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
+from ..studies.criteria_duel import CONTROL, SEEDS, Duel, duel
 from ..values import Choice
 from ..words import GLOSSARY, LABELS
 from . import disputed, layout, session, watched

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from ..behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ..figures.class_accuracy import class_accuracy
 from ..figures.confusion import Which, confusion
 from ..figures.reliability_diagram import reliability_diagram
 from ..measuring.statistics import format_accuracy, format_drop
 from ..pictures import is_picture
-from ..reliability import BINS
+from ..studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
+from ..studies.reliability import BINS
 from ..words import GLOSSARY
 from . import gallery, layout, session
 from .live_figure import bring_plotly, in_place

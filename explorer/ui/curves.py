@@ -9,7 +9,12 @@ from typing import Any, Literal
 import streamlit as st
 
 from ..background.jobs import JobState, Progress
-from ..curves import (
+from ..engine.measure import calibrate
+from ..figures.accuracy_curve import Axis
+from ..figures.curve_comparison import curve_comparison
+from ..graph.export import ModelGraph
+from ..registry import ALLOCATORS
+from ..studies.accuracy_curves import (
     QUICK,
     Family,
     Lines,
@@ -20,11 +25,6 @@ from ..curves import (
     swept,
     timed,
 )
-from ..engine.measure import calibrate
-from ..figures.accuracy_curve import Axis
-from ..figures.curve_comparison import curve_comparison
-from ..graph.export import ModelGraph
-from ..registry import ALLOCATORS
 from ..values import Choice, Recipe, Subject
 from ..words import GLOSSARY
 from . import session, watched

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from ..agreement import ALL, Agreement, Dispute, Overall
 from ..background.jobs import JobState
-from ..disputes import SEEDS, Settled, settle
 from ..measuring.statistics import format_drop
+from ..studies.criteria_agreement import ALL, Agreement, Dispute, Overall
+from ..studies.disputed_channels import SEEDS, Settled, settle
 from ..values import Drop
 from ..words import LABELS
 from . import layout, session, watched

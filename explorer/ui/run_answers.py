@@ -9,8 +9,8 @@ from .. import tables
 from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..figures.side_by_side import classes_side_by_side
-from ..flips import Candidate, Poll, ask, class_accuracies, flips
 from ..runs.stored_run import Run
+from ..studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ..values import Recipe
 from . import layout, resources, session, watched
 from .run_words import called

@@ -12,7 +12,7 @@ import streamlit as st
 from ..figures.search_front import search_front
 from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
-from ..search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
+from ..studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
 from . import layout, runs, session, settings, watched
 from .console.model import BankName

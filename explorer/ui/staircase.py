@@ -9,8 +9,8 @@ import streamlit as st
 
 from ..background.jobs import JobState
 from ..figures.latency_staircase import latency_staircase
-from ..latency_staircase import Staircase, nearest_fast, staircase
-from ..semi_structured import why_not
+from ..studies.latency_staircase import Staircase, nearest_fast, staircase
+from ..studies.sparse_kernels import why_not
 from ..words import GLOSSARY, LABELS
 from . import layout, session, watched
 from .console.model import Edit

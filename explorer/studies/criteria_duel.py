@@ -9,15 +9,15 @@ this group.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .agreement import ALL
-from .background.jobs import Progress
-from .engine.conditions import Conditions
-from .engine.measure import calibrate, stream
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .measuring.statistics import looks_level
-from .registry import CRITERIA
-from .values import Choice, Recipe, Report, Subject, check_ratio
+from ..background.jobs import Progress
+from ..engine.conditions import Conditions
+from ..engine.measure import calibrate, stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.statistics import looks_level
+from ..registry import CRITERIA
+from ..values import Choice, Recipe, Report, Subject, check_ratio
+from .criteria_agreement import ALL
 
 CONTROL = "random"
 SEEDS = 5  # of the control

@@ -14,22 +14,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from . import __version__
-from .allocators.context import Losses, TargetError, all_but_one
-from .background.jobs import Progress
-from .engine.conditions import Conditions
-from .engine.measure import allocate, calibrate, stream
-from .errors import ExplorerError
-from .graph.export import ModelGraph
-from .machine import paths
-from .machine.optional_packages import optional
-from .pruning.checks import check_rates_weights
-from .registry import ALLOCATORS, CRITERIA
-from .runs.held_out import held_out
-from .runs.store import Store
-from .sensitivity.scan import ScanPlan
-from .sensitivity.scan import known as known_scan
-from .values import Drop, Recipe, Report, Subject, canonical_json
+from .. import __version__
+from ..allocators.context import Losses, TargetError, all_but_one
+from ..background.jobs import Progress
+from ..engine.conditions import Conditions
+from ..engine.measure import allocate, calibrate, stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..machine import paths
+from ..machine.optional_packages import optional
+from ..pruning.checks import check_rates_weights
+from ..registry import ALLOCATORS, CRITERIA
+from ..runs.held_out import held_out
+from ..runs.store import Store
+from ..sensitivity.scan import ScanPlan
+from ..sensitivity.scan import known as known_scan
+from ..values import Drop, Recipe, Report, Subject, canonical_json
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
