@@ -10,8 +10,8 @@ import pandas as pd
 
 from .measuring.statistics import format_drop
 from .runs.store import Run
-from .sensitivity.values import Scan
 from .studies.flips import Flips
+from .studies.sensitivity.values import Scan
 from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
 from .words import LABELS
 

@@ -23,7 +23,7 @@ from explorer.planning.allocate import HIGHEST, reach
 from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
 from explorer.registry import ALLOCATORS
-from explorer.sensitivity.scan import ScanPlan, scan
+from explorer.studies.sensitivity.scan import ScanPlan, scan
 from explorer.values import Choice, Recipe
 
 SHAPES = {

@@ -12,8 +12,8 @@ from explorer.engine.measure import decide
 from explorer.graph.detours import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.graph.export import analyse
 from explorer.measuring.memory_layout import laid_out
-from explorer.sensitivity.branching import Branches, touched_tensors
-from explorer.sensitivity.pieces import Workshop
+from explorer.studies.sensitivity.branching import Branches, touched_tensors
+from explorer.studies.sensitivity.graph_pieces import Workshop
 from explorer.values import Recipe, Subject, subject_id
 
 RATIOS = (0.3, 0.5, 0.9)

@@ -10,10 +10,10 @@ from explorer.engine.measure import prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.registry import SAMPLES
-from explorer.sensitivity.delivered import deliver, delivered
-from explorer.sensitivity.log import ScanLog
-from explorer.sensitivity.run import log_of
-from explorer.sensitivity.scan import Scan, ScanPlan, known, scan
+from explorer.studies.sensitivity.scan import Scan, ScanPlan, known, scan
+from explorer.studies.sensitivity.scan_log import ScanLog
+from explorer.studies.sensitivity.scan_run import log_of
+from explorer.studies.sensitivity.shipped_scans import deliver, delivered
 from explorer.values import Choice, Recipe
 
 GRANULARITIES = ("channel", "weight")

@@ -10,9 +10,9 @@ from explorer.figures.curve_comparison import COLOURS, curve_comparison
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
 from explorer.measuring.statistics import paired_drop
-from explorer.sensitivity.additivity import Additivity
-from explorer.sensitivity.stopping import reach
-from explorer.sensitivity.values import Scan, ScanPlan, SensitivityPoint
+from explorer.studies.sensitivity.additivity import Additivity
+from explorer.studies.sensitivity.stopping import reach
+from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.tables import labelled, scans, to_csv
 from explorer.ui.sensitivities import words
 from explorer.values import Measurement, Recipe, Report

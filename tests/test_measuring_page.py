@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.conditions import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.sensitivity.scan import ScanPlan, known, scan
+from explorer.studies.sensitivity.scan import ScanPlan, known, scan
 from explorer.ui import staircase
 from explorer.ui.console.model import Edit
 from explorer.values import Recipe

@@ -11,8 +11,8 @@ from explorer.engine.measure import prune
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.measuring.memory_layout import in_usual_order, is_usual, laid_out
-from explorer.sensitivity.scan import scan
-from explorer.sensitivity.values import ScanPlan
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values import Recipe
 
 BLIND = """

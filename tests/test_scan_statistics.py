@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from explorer.measuring.statistics import paired_drop
-from explorer.sensitivity.family import findings
-from explorer.sensitivity.stopping import LEVEL, looks, reach
-from explorer.sensitivity.values import ScanPlan
+from explorer.studies.sensitivity.findings import findings
+from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
+from explorer.studies.sensitivity.values import ScanPlan
 
 RUNS = 1500
 SHARES = (0.5, 0.75, 1.0)  # of the flips that are losses

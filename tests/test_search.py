@@ -16,8 +16,6 @@ from explorer.loaders import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
 from explorer.runs.store import Store
-from explorer.sensitivity.run import ScanRun
-from explorer.sensitivity.scan import Scan, ScanPlan, scan
 from explorer.studies.recipe_search import (
     TAG,
     WITH_SCAN,
@@ -28,6 +26,8 @@ from explorer.studies.recipe_search import (
     check_winner,
     search,
 )
+from explorer.studies.sensitivity.scan import Scan, ScanPlan, scan
+from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.values import Recipe
 
 FEW = Conditions(samples=150, latency=False)

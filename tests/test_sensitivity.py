@@ -17,12 +17,12 @@ from explorer.loaders import load
 from explorer.loaders.sample import card
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.statistics import paired_drop
-from explorer.sensitivity.branching import Branches
-from explorer.sensitivity.log import Count, ScanLog
-from explorer.sensitivity.pieces import Branch
-from explorer.sensitivity.run import ScanRun
-from explorer.sensitivity.scan import Scan, ScanPlan, SensitivityPoint, additivity, scan
-from explorer.sensitivity.stopping import LEVEL, looks, reach
+from explorer.studies.sensitivity.branching import Branches
+from explorer.studies.sensitivity.graph_pieces import Branch
+from explorer.studies.sensitivity.scan import Scan, ScanPlan, SensitivityPoint, additivity, scan
+from explorer.studies.sensitivity.scan_log import Count, ScanLog
+from explorer.studies.sensitivity.scan_run import ScanRun
+from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.values import Choice, Drop, Measurement, Recipe, Report, Subject, subject_id
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
@@ -213,7 +213,8 @@ def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
     first = run("digits-cnn", EXACT, tmp_path)
     monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
     monkeypatch.setattr(
-        "explorer.sensitivity.run.baseline", lambda *args: pytest.fail("the dense model ran again")
+        "explorer.studies.sensitivity.scan_run.baseline",
+        lambda *args: pytest.fail("the dense model ran again"),
     )
     assert list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path)) == [first]
     half = run("digits-cnn", replace(EXACT, ratios=(0.5,)), tmp_path)

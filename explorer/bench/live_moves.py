@@ -17,8 +17,8 @@ from ..graph.export import ModelGraph
 from ..measuring.evaluation import batch_of, batch_size, evaluate
 from ..measuring.kept_activations import KEPT_BYTES, Trail
 from ..measuring.storage_size import sizes
-from ..sensitivity.scan import scan
-from ..sensitivity.values import ScanPlan
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import ScanPlan
 from ..values import Recipe, Report, Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages

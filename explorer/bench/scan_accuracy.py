@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..engine.conditions import Conditions
 from ..measuring.statistics import wilson
-from ..sensitivity.scan import scan
-from ..sensitivity.values import Scan, ScanPlan
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import Scan, ScanPlan
 from .effort import Size, opened
 from .timed_rows import Row
 

@@ -18,10 +18,10 @@ from ..engine.measure import build, masks_for
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import Tally, batch_of, evaluate, judged
 from ..measuring.statistics import wilson
-from ..sensitivity.branching import Branches, touched_tensors
-from ..sensitivity.pieces import Workshop
-from ..sensitivity.scan import scan
-from ..sensitivity.values import RATIOS, Scan, ScanPlan
+from ..studies.sensitivity.branching import Branches, touched_tensors
+from ..studies.sensitivity.graph_pieces import Workshop
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
 from ..values import Recipe, Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages

@@ -10,10 +10,10 @@ from ..graph.export import analyse
 from ..loaders.sample import sample
 from ..registry import SAMPLES
 from ..sample_training import train_sample
-from ..sensitivity.delivered import deliver
-from ..sensitivity.run import log_of
-from ..sensitivity.scan import scan
-from ..sensitivity.values import ScanPlan
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.scan_run import log_of
+from ..studies.sensitivity.shipped_scans import deliver
+from ..studies.sensitivity.values import ScanPlan
 from ..training import TrainingStep
 from .arguments.model import set_up
 from .printing.output import note

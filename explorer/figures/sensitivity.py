@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..sensitivity.family import Finding
-from ..sensitivity.values import Scan, SensitivityPoint
+from ..studies.sensitivity.findings import Finding
+from ..studies.sensitivity.values import Scan, SensitivityPoint
 from ..words import LABELS
 from .style import CLEAR, figure, nothing, tall, text
 

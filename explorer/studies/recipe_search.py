@@ -27,9 +27,9 @@ from ..pruning.checks import check_rates_weights
 from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
-from ..sensitivity.scan import ScanPlan
-from ..sensitivity.scan import known as known_scan
 from ..values import Drop, Recipe, Report, Subject, canonical_json
+from .sensitivity.scan import ScanPlan
+from .sensitivity.scan import known as known_scan
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")

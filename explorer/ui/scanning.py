@@ -9,10 +9,10 @@ import streamlit as st
 from ..allocators.context import Losses
 from ..background.lanes import JobState
 from ..errors import ExplorerError
-from ..sensitivity.delivered import delivered
-from ..sensitivity.scan import known as left_on_disk
-from ..sensitivity.scan import scan
-from ..sensitivity.values import Scan, ScanPlan
+from ..studies.sensitivity.scan import known as left_on_disk
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.shipped_scans import delivered
+from ..studies.sensitivity.values import Scan, ScanPlan
 from . import layout, session, watched
 from .console.model import BankName
 from .console.strips import MODES, Sensitivity

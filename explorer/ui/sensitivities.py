@@ -9,8 +9,8 @@ import streamlit as st
 from .. import tables
 from ..errors import ExplorerError
 from ..figures.sensitivity import sensitivity
-from ..sensitivity.additivity import Additivity, additivity
-from ..sensitivity.values import Scan
+from ..studies.sensitivity.additivity import Additivity, additivity
+from ..studies.sensitivity.values import Scan
 from ..values import Recipe, Report
 from ..words import LABELS
 from . import layout, scanning, session, settings, watched

@@ -16,7 +16,7 @@ from ...machine.environment import pick_device
 from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
-from ...sensitivity.scan import Scan, ScanPlan, scan
+from ...studies.sensitivity.scan import Scan, ScanPlan, scan
 from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
 from ..printing.output import note, progress
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters

@@ -9,22 +9,22 @@ from typing import Any
 
 import torch
 
-from .. import __version__
-from ..background.jobs import Progress
-from ..engine.conditions import Conditions, split_for
-from ..engine.dense_model import baseline
-from ..engine.measure import decide
-from ..errors import ExplorerError
-from ..graph.export import ModelGraph
-from ..machine import paths
-from ..measuring.evaluation import EMPTY, Tally, batch_of, judged
-from ..measuring.statistics import look_schedule, wilson
-from ..pruning.checks import check_parts
-from ..pruning.cutting import cut
-from ..values import Masks, Measurement, Recipe, Subject
+from ... import __version__
+from ...background.jobs import Progress
+from ...engine.conditions import Conditions, split_for
+from ...engine.dense_model import baseline
+from ...engine.measure import decide
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph
+from ...machine import paths
+from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
+from ...measuring.statistics import look_schedule, wilson
+from ...pruning.checks import check_parts
+from ...pruning.cutting import cut
+from ...values import Masks, Measurement, Recipe, Subject
 from .branching import Branches, touched_tensors
-from .log import Count, Point, ScanLog
-from .pieces import Workshop
+from .graph_pieces import Workshop
+from .scan_log import Count, Point, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
 from .whole_model import WholeModel

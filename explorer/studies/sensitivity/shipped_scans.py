@@ -6,12 +6,12 @@ other weights, other data or another way of ranking has another key, and so is n
 
 from pathlib import Path
 
-from ..engine.conditions import Conditions
-from ..graph.export import ModelGraph
-from ..machine import paths
-from ..values import Subject
-from .log import Count, ScanLog
-from .run import ScanRun, key_of
+from ...engine.conditions import Conditions
+from ...graph.export import ModelGraph
+from ...machine import paths
+from ...values import Subject
+from .scan_log import Count, ScanLog
+from .scan_run import ScanRun, key_of
 from .values import Scan, ScanPlan
 
 FOLDER = "scans"

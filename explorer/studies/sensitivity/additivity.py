@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from statistics import NormalDist
 from typing import Any
 
-from ..errors import ExplorerError
-from ..values import Drop, Recipe, Report, Verdict
+from ...errors import ExplorerError
+from ...values import Drop, Recipe, Report, Verdict
 from .values import Scan, SensitivityPoint
 
 DELTA = 0.01  # a gap below one point is of no practical interest

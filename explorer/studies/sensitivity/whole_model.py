@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..graph.export import ModelGraph
-from ..measuring.evaluation import batch_size
-from ..measuring.memory_layout import in_usual_order, laid_out
-from ..values import Masks, Subject
+from ...graph.export import ModelGraph
+from ...measuring.evaluation import batch_size
+from ...measuring.memory_layout import in_usual_order, laid_out
+from ...values import Masks, Subject
 from .branching import Found
 
 

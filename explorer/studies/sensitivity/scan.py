@@ -9,13 +9,13 @@ advance.
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..background.jobs import Progress
-from ..engine.conditions import Conditions
-from ..engine.measure import calibrate
-from ..graph.export import ModelGraph
-from ..values import Subject
+from ...background.jobs import Progress
+from ...engine.conditions import Conditions
+from ...engine.measure import calibrate
+from ...graph.export import ModelGraph
+from ...values import Subject
 from .additivity import Additivity, additivity
-from .run import ScanRun, log_of
+from .scan_run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
 
 __all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "known", "scan"]

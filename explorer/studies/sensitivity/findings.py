@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from ..measuring.statistics import holm, paired_p_value
+from ...measuring.statistics import holm, paired_p_value
 
 ALPHA = 0.05
 FindingWord = Literal["worse", "better", "not distinguishable"]

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..measuring.evaluation import Tally
-from ..measuring.statistics import paired_drop
-from ..values import Drop, canonical_json
+from ...measuring.evaluation import Tally
+from ...measuring.statistics import paired_drop
+from ...values import Drop, canonical_json
 from .stopping import Reach, reach
 
 

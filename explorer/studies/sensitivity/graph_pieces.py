@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..compaction.compact import Builder, boundary
-from ..graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
-from ..graph.export import ModelGraph
-from ..measuring.memory_layout import laid_out
-from ..values import Masks, Subject
+from ...compaction.compact import Builder, boundary
+from ...graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
+from ...graph.export import ModelGraph
+from ...measuring.memory_layout import laid_out
+from ...values import Masks, Subject
 
 DENSE = Masks({}, {})
 MAC_S, ELEMENT_S, NODE_S = (

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from ..errors import RecipeError
-from ..values import Drop, Measurement, Recipe, check_ratio
-from .family import Finding, findings
+from ...errors import RecipeError
+from ...values import Drop, Measurement, Recipe, check_ratio
+from .findings import Finding, findings
 from .stopping import Reach
 
 Granularity = Literal["channel", "weight"]

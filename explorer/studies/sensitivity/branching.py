@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, fx
 
-from ..graph.detours import detour, whole, working_nodes
-from ..graph.export import ModelGraph
-from ..measuring.evaluation import batch_size
-from ..pruning.masks import positions
-from ..values import Masks
-from .pieces import Branch, Piece, Values, Workshop
+from ...graph.detours import detour, whole, working_nodes
+from ...graph.export import ModelGraph
+from ...measuring.evaluation import batch_size
+from ...pruning.masks import positions
+from ...values import Masks
+from .graph_pieces import Branch, Piece, Values, Workshop
 
 # seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A
 # GPU does far more
