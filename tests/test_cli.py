@@ -30,7 +30,7 @@ from explorer.machine import paths
 from explorer.measuring.statistics import looks_level
 from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
 from explorer.runs.store import Store
-from explorer.training import TrainingStep
+from explorer.training.steps import TrainingStep
 from explorer.values import Recipe, Report
 
 MLP = "digits-mlp"

@@ -13,8 +13,8 @@ from explorer.loaders.sample_files import untrained, weights_path
 from explorer.machine import paths
 from explorer.measuring.statistics import wilson
 from explorer.registry import DATA, SAMPLES
-from explorer.sample_training import accuracy, count_macs, train_sample
-from explorer.training import TrainingSettings, train
+from explorer.training.samples import accuracy, count_macs, train_sample
+from explorer.training.steps import TrainingSettings, train
 from explorer.values import subject_id
 
 NAMES = list(SAMPLES)
@@ -192,7 +192,7 @@ def test_train_sample_writes_weights_and_card_that_load(tmp_path, monkeypatch):
 
 def test_a_read_only_program_folder_sends_training_to_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr("explorer.sample_training.os.access", lambda *_: False)
+    monkeypatch.setattr("explorer.training.samples.os.access", lambda *_: False)
     monkeypatch.setitem(SAMPLES["digits-mlp"].traits, "epochs", 1)
     before = weights_path("digits-mlp").read_bytes()
     list(train_sample("digits-mlp"))

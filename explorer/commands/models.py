@@ -7,7 +7,7 @@ from ..loaders.sample import card
 from ..loaders.sample_files import untrained
 from ..measuring.statistics import format_accuracy
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
-from ..sample_training import count_macs
+from ..training.samples import count_macs
 from .printing.output import print_json, table
 
 

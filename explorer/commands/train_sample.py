@@ -9,12 +9,12 @@ from ..errors import ExplorerError
 from ..graph.export import analyse
 from ..loaders.sample import sample
 from ..registry import SAMPLES
-from ..sample_training import train_sample
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.scan_run import log_of
 from ..studies.sensitivity.shipped_scans import deliver
 from ..studies.sensitivity.values import ScanPlan
-from ..training import TrainingStep
+from ..training.samples import train_sample
+from ..training.steps import TrainingStep
 from .arguments.model import set_up
 from .printing.output import note
 

@@ -12,7 +12,7 @@ from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import evaluate
-from ..training import training_split
+from ..training.steps import training_split
 from ..values import Recipe, Subject
 from .finetuning import Training
 from .phases import Setting

@@ -13,8 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ..augmentation import AUGMENTATIONS
-from ..training import TrainingSettings, make_optimiser, training_split
+from ..training.augmentation import AUGMENTATIONS
+from ..training.steps import TrainingSettings, make_optimiser, training_split
 from ..values import Layer, Task
 from .distillation import Objective
 from .regularisation import shrink_all

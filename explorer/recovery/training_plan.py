@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..augmentation import AUGMENTATIONS
 from ..errors import RecipeError
+from ..training.augmentation import AUGMENTATIONS
 from ..values import Subject, canonical_json
 from .schedules import LEARNING_RATES, PRUNING
 

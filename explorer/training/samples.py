@@ -14,11 +14,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .loaders.sample_files import _folder, card_path, untrained, weights_path
-from .measuring.evaluation import evaluate
-from .registry import DATA, SAMPLES
-from .training import TrainingSettings, TrainingStep, train
-from .values import Measurement, Split, Task
+from ..loaders.sample_files import _folder, card_path, untrained, weights_path
+from ..measuring.evaluation import evaluate
+from ..registry import DATA, SAMPLES
+from ..values import Measurement, Split, Task
+from .steps import TrainingSettings, TrainingStep, train
 
 
 def count_macs(model: nn.Module, task: Task) -> int:

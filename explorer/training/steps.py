@@ -11,10 +11,10 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from ..errors import ExplorerError
+from ..registry import Plugin
+from ..values import Split, Task
 from .augmentation import AUGMENTATIONS
-from .errors import ExplorerError
-from .registry import Plugin
-from .values import Split, Task
 
 
 @dataclass(frozen=True)
