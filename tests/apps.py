@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.background.lanes import LANES
 from explorer.machine import paths
-from explorer.ui import resources, server, settings
+from explorer.ui import server, settings, shared_models
 from explorer.values import Recipe
 
 SESSION = "test session id"  # what AppTest calls every session
@@ -25,8 +25,8 @@ def offering(*models: str) -> Iterator[None]:
     yield
     settings.configure(before)
     for lane in LANES:
-        resources.lanes().cancel(SESSION, lane)
-    resources.lanes().release(SESSION)
+        shared_models.lanes().cancel(SESSION, lane)
+    shared_models.lanes().release(SESSION)
 
 
 def opened(page: str | None = None, recipe: Recipe | None = None, **query: str) -> AppTest:

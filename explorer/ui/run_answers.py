@@ -12,7 +12,7 @@ from ..figures.side_by_side import classes_side_by_side
 from ..runs.stored_run import Run
 from ..studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ..values import Recipe
-from . import layout, resources, session, watched
+from . import layout, session, shared_models, watched
 from .run_words import called
 from .runs import begin, offered
 
@@ -94,8 +94,8 @@ def _ask(chosen: Sequence[Run]) -> None:
     asked = [
         Candidate(
             called(run),
-            resources.load_subject(home),
-            resources.load_graph(home),
+            shared_models.load_subject(home),
+            shared_models.load_graph(home),
             run.report.recipe,
             run.recovery.recovery if run.recovery else None,
         )
@@ -103,7 +103,7 @@ def _ask(chosen: Sequence[Run]) -> None:
     ]
     if len(set(homes.values())) == 1:
         asked.insert(
-            0, Candidate(DENSE, resources.load_subject(first), resources.load_graph(first), Recipe())
+            0, Candidate(DENSE, shared_models.load_subject(first), shared_models.load_graph(first), Recipe())
         )
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)

@@ -19,7 +19,7 @@ from ..runs.replay import masks_fingerprint
 from ..runs.store import Store
 from ..runs.stored_run import Run, RunKey
 from ..values import Recipe, Report, Subject
-from . import layout, resources, session, settings, watched
+from . import layout, session, settings, shared_models, watched
 from .run_words import accuracy
 
 LANE, TAG = "held_out", "held-out"
@@ -94,7 +94,7 @@ def offered(run: Run) -> str:
     """
     about = run.report.subject
     for name in settings.current().offered:
-        if name == about.get("name") and resources.load_subject(name).id == about["id"]:
+        if name == about.get("name") and shared_models.load_subject(name).id == about["id"]:
             return name
     if session.subject().id == about["id"]:
         return session.model_name()

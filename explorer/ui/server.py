@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from . import doors, news, resources
+from . import news, page_addresses, shared_models
 from .settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -30,7 +30,7 @@ def serve(
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
-    threading.Thread(target=resources.look_ahead, name="explorer-look-ahead").start()
+    threading.Thread(target=shared_models.look_ahead, name="explorer-look-ahead").start()
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]
@@ -39,5 +39,5 @@ def serve(
         lambda record: "An update to the" not in record.getMessage()
     )
     # headless, because otherwise Streamlit covers the page with advertisements of its own
-    app = st.App(SCRIPT, routes=[news.route(), *doors.routes()])
+    app = st.App(SCRIPT, routes=[news.route(), *page_addresses.routes()])
     app.run(config={"server.address": host, "server.port": port, "server.headless": True})

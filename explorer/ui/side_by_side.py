@@ -11,7 +11,7 @@ from ..machine import paths
 from ..registry import EXPORTERS
 from ..runs.replay import Replay, replay
 from ..runs.stored_run import Run
-from . import layout, resources, run_answers, runs, session, watched
+from . import layout, run_answers, runs, session, shared_models, watched
 from .run_words import called, facts
 from .take_away import NAMES
 
@@ -111,7 +111,7 @@ def _take(run: Run) -> None:
 def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
     home = runs.offered(run)
-    subject, graph = resources.load_subject(home), resources.load_graph(home)
+    subject, graph = shared_models.load_subject(home), shared_models.load_graph(home)
     return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
 
 
@@ -154,8 +154,8 @@ def _go() -> None:
 def _replay(run: Run) -> None:
     name = runs.offered(run)
     subject, graph, device = (
-        resources.load_subject(name),
-        resources.load_graph(name),
+        shared_models.load_subject(name),
+        shared_models.load_graph(name),
         session.conditions().device,
     )
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again

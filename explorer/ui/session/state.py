@@ -17,7 +17,7 @@ from ...errors import ExplorerError, UnknownNameError
 from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
 from ...values import ModelProfile, Recipe
-from .. import resources, settings
+from .. import settings, shared_models
 from ..console.model import Lock
 from ..console.strips import Mode
 from ..history import History, Step
@@ -83,7 +83,7 @@ def opened() -> State:
             check_offered(model)
             made.model = model
         if recipe is not None:
-            profile, brought = resources.load_graph(made.model).profile, Recipe.from_url(recipe)
+            profile, brought = shared_models.load_graph(made.model).profile, Recipe.from_url(recipe)
             check_brought(profile, brought)
             found = checked(profile, brought)
             made.histories[made.model] = START.then(found, "the recipe of the link")

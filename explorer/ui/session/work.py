@@ -7,7 +7,7 @@ from ...background.jobs import JobState
 from ...engine.measure import calibrate, stream
 from ...measuring.kept_activations import trail_for
 from ...values import Report
-from .. import resources, settings
+from .. import settings, shared_models
 from .choices import conditions
 from .models import graph, subject
 from .recipes import recipe
@@ -17,18 +17,18 @@ from .state import identity, state
 def job(lane: str, key: Hashable, make: Callable[[], Iterable[Any]]) -> JobState:
     """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
     if state().cancelled.get(lane) != key:
-        resources.lanes().submit(identity(), lane, key, make)
+        shared_models.lanes().submit(identity(), lane, key, make)
     return lane_state(lane)
 
 
 def lane_state(lane: str) -> JobState:
-    return resources.lanes().state(identity(), lane)
+    return shared_models.lanes().state(identity(), lane)
 
 
 def cancel(lane: str, key: Hashable) -> None:
     """Stop a job; it stays stopped until `resume`, or until the recipe changes."""
     state().cancelled[lane] = key
-    resources.lanes().cancel(identity(), lane)
+    shared_models.lanes().cancel(identity(), lane)
 
 
 def resume(lane: str) -> None:
