@@ -9,8 +9,9 @@ import pytest
 from starlette.requests import Request
 
 from explorer.background.jobs import JobState
-from explorer.ui import elements, news, pushed, session, watched
-from explorer.ui.elements import ELEMENTS, HERE
+from explorer.ui import news, pushed, session, watched
+from explorer.ui.browser import elements
+from explorer.ui.browser.elements import ELEMENTS, HERE
 
 
 class Rerun(Exception):

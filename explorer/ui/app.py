@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.ui import elements, layout, session, settings, sidebar, watched
 
 from ..machine import paths
+from . import layout, session, settings, sidebar, watched
+from .browser import elements
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {

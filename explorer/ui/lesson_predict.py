@@ -9,7 +9,8 @@ import streamlit as st
 from ..lessons.prediction_scores import Guess
 from ..lessons.values import Lesson
 from ..words import LABELS
-from . import elements, learner, session
+from . import learner, session
+from .browser import elements
 
 START = 0.9  # a straight fall from full to guessing is nobody's hint
 

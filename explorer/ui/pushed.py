@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import elements, watched
+from . import watched
+from .browser import elements
 
 
 @dataclass

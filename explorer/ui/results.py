@@ -9,7 +9,8 @@ import streamlit as st
 
 from ..background.lanes import Progress
 from ..values import Report, Subject
-from . import elements, session, watched
+from . import session, watched
+from .browser import elements
 from .metrics import TRAPS, cards
 from .pushed import pushed
 

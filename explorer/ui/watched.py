@@ -15,7 +15,8 @@ from typing import Any
 
 import streamlit as st
 
-from . import elements, news, session
+from . import news, session
+from .browser import elements
 
 STATE, TICKER, ALL = "watched regions", "ticker", "all"
 REST_S = 0.6  # after so long without a move the hand rests

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from .. import elements
+from ..browser import elements
 from ..pushed import pushed
 from .model import ConsoleData
 
