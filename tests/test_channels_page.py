@@ -6,7 +6,7 @@ import pytest
 from apps import charts, html_of, offering, opened, turned_to, words
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.channels import by_hand
+from explorer.ui.channels.importance import by_hand
 from explorer.values import Recipe
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from ..engine.measure import masks_for, scores_for
-from ..errors import ExplorerError
-from ..figures.channel_importance import channel_importance as importance_figure
-from ..graph.export import ModelGraph
-from ..inspection.distributions import GroupImportance, channel_importance
-from ..values import Group, Recipe, Subject
-from ..words import GLOSSARY, LABELS
-from . import controls, layout, session
-from .weights import KEPT, Key, asked
+from ...engine.measure import masks_for, scores_for
+from ...errors import ExplorerError
+from ...figures.channel_importance import channel_importance as importance_figure
+from ...graph.export import ModelGraph
+from ...inspection.distributions import GroupImportance, channel_importance
+from ...values import Group, Recipe, Subject
+from ...words import GLOSSARY, LABELS
+from .. import controls, layout, session
+from ..weights import KEPT, Key, asked
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),

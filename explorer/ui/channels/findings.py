@@ -4,12 +4,13 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from ..graph.export import ModelGraph
-from ..inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
-from ..inspection.distributions import GroupImportance
-from ..values import Group, Subject
-from . import channels, layout, session
-from .watched import hurry, watched
+from ...graph.export import ModelGraph
+from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
+from ...inspection.distributions import GroupImportance
+from ...values import Group, Subject
+from .. import layout, session
+from ..watched import hurry, watched
+from . import importance
 
 LANE, ASKED = "check", "idle channels asked for"
 ALIKE = 0.95
@@ -70,7 +71,7 @@ def _draw_found(group: Group, found: Idle) -> None:
     here, everywhere = found.units.get(group.name, ()), sum(map(len, found.units.values()))
     told = (
         f"On the first {found.samples:,} training samples, never active in {group.name}: "
-        f"{channels.listed(here)}."
+        f"{importance.listed(here)}."
     )
     st.caption(layout.plain(f"{told} In the whole model: {everywhere:,}."))
     if everywhere and st.button(f"Remove all {everywhere:,} by hand", "remove idle"):
@@ -81,7 +82,7 @@ def _draw_found(group: Group, found: Idle) -> None:
 def _remove(found: Idle) -> None:
     recipe = session.recipe()
     for group, units in found.units.items():
-        recipe = channels.by_hand(recipe, group, set(units) - set(recipe.keep.get(group, ())), "remove")
+        recipe = importance.by_hand(recipe, group, set(units) - set(recipe.keep.get(group, ())), "remove")
     session.set_recipe(recipe, "remove channels that are never active")
 
 
@@ -119,7 +120,7 @@ def _draw_twins(group: Group, found: GroupImportance) -> None:
         f"Remove the less important of each pair ({len(weaker):,})",
         "remove twins",
         on_click=session.attempt,
-        args=(channels.decide, group.name, weaker, "remove"),
+        args=(importance.decide, group.name, weaker, "remove"),
     )
 
 
