@@ -5,15 +5,16 @@ from functools import partial
 
 import streamlit as st
 
-from ..exporters.recovered_model import export_recovered
-from ..figures.side_by_side import layers_side_by_side, ratios_side_by_side
-from ..machine import paths
-from ..registry import EXPORTERS
-from ..runs.replay import Replay, replay
-from ..runs.stored_run import Run
-from . import layout, run_answers, runs, session, shared_models, watched
-from .run_words import called, facts
-from .take_away import NAMES
+from ...exporters.recovered_model import export_recovered
+from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ...machine import paths
+from ...registry import EXPORTERS
+from ...runs.replay import Replay, replay
+from ...runs.stored_run import Run
+from .. import layout, runs, session, shared_models, watched
+from ..run_words import called, facts
+from ..take_away import NAMES
+from . import run_answers
 
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."

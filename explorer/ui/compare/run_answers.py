@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import streamlit as st
 
-from .. import tables
-from ..background.jobs import Progress
-from ..engine.conditions import Conditions
-from ..figures.side_by_side import classes_side_by_side
-from ..runs.stored_run import Run
-from ..studies.flips import Candidate, Poll, ask, class_accuracies, flips
-from ..values import Recipe
-from . import layout, session, shared_models, watched
-from .run_words import called
-from .runs import begin, offered
+from ... import tables
+from ...background.jobs import Progress
+from ...engine.conditions import Conditions
+from ...figures.side_by_side import classes_side_by_side
+from ...runs.stored_run import Run
+from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
+from ...values import Recipe
+from .. import layout, session, shared_models, watched
+from ..run_words import called
+from ..runs import begin, offered
 
 LANE, DENSE = "answers", "dense model"
 SMALLEST_P = 0.001

@@ -7,15 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from .. import tables
-from ..figures.family_tree import family_tree
-from ..figures.pareto import pareto
-from ..runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
-from ..runs.stored_run import Run
-from ..values import Measurement
-from . import layout, session, side_by_side
-from .run_words import called, told
-from .runs import store
+from ... import tables
+from ...figures.family_tree import family_tree
+from ...figures.pareto import pareto
+from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
+from ...runs.stored_run import Run
+from ...values import Measurement
+from .. import layout, session
+from ..run_words import called, told
+from ..runs import store
+from . import side_by_side
 
 MOST = 4  # runs side by side
 HERE, ALL = "this model", "all models"
