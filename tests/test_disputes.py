@@ -16,7 +16,7 @@ from explorer.loaders import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
 from explorer.studies.disputed_channels import SEEDS, Settled, settle
-from explorer.ui.disputed import CHANGE
+from explorer.ui.criteria.disputed_channels import CHANGE
 from explorer.values import Recipe
 
 FEW = Conditions(samples=100, latency=False)

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ..background.jobs import JobState
-from ..figures.criteria_agreement import TITLES, criteria_agreement
-from ..figures.criteria_duel import criteria_duel
-from ..measuring.statistics import format_drop
-from ..registry import CRITERIA
-from ..studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
-from ..studies.criteria_duel import CONTROL, SEEDS, Duel, duel
-from ..values import Choice
-from ..words import GLOSSARY, LABELS
-from . import disputed, layout, session, watched
+from ...background.jobs import JobState
+from ...figures.criteria_agreement import TITLES, criteria_agreement
+from ...figures.criteria_duel import criteria_duel
+from ...measuring.statistics import format_drop
+from ...registry import CRITERIA
+from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
+from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
+from ...values import Choice
+from ...words import GLOSSARY, LABELS
+from .. import layout, session, watched
+from . import disputed_channels
 
 LANE, DUEL_LANE = "criteria", "duel"
 ASKED = "duel asked for"
@@ -121,9 +122,9 @@ def draw() -> None:
     st.subheader("Disputed channels", anchor=False)
     watched.watched(
         "criteria disputes",
-        lambda: disputed.draw(_found(), _key()),
+        lambda: disputed_channels.draw(_found(), _key()),
         LANE,
-        disputed.LANE,
+        disputed_channels.LANE,
         facet=_disputed_facet,
         progress=True,
     )
@@ -210,7 +211,7 @@ def _matrix() -> None:
 
 def _disputed_facet() -> Hashable:
     state = session.lane_state(LANE)
-    return _key(), _group(), _ratio(), state.version, disputed.facet()
+    return _key(), _group(), _ratio(), state.version, disputed_channels.facet()
 
 
 # --------------------------------------------------------------------------- who is right?

@@ -8,13 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.jobs import JobState
-from ..measuring.statistics import format_drop
-from ..studies.criteria_agreement import ALL, Agreement, Dispute, Overall
-from ..studies.disputed_channels import SEEDS, Settled, settle
-from ..values import Drop
-from ..words import LABELS
-from . import layout, session, watched
+from ...background.jobs import JobState
+from ...measuring.statistics import format_drop
+from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
+from ...studies.disputed_channels import SEEDS, Settled, settle
+from ...values import Drop
+from ...words import LABELS
+from .. import layout, session, watched
 
 LANE, ASKED = "disputes", "disputes asked for"
 SHOWN = 24  # channels
