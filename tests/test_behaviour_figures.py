@@ -14,9 +14,9 @@ from explorer.figures.class_accuracy import class_accuracy, shown_classes
 from explorer.figures.confusion import confusion
 from explorer.figures.reliability_diagram import reliability_diagram
 from explorer.figures.style import NOTHING, REMOVED, STALE
-from explorer.pictures import data_uri, is_picture, pixels_of, png
 from explorer.studies.behaviour import Behaviour, behaviour
-from explorer.ui import gallery
+from explorer.ui.drawing import gallery
+from explorer.ui.drawing.png import data_uri, is_picture, pixels_of, png
 
 EVIL = "<script>alert(1)</script>%{x}"
 

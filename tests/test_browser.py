@@ -9,7 +9,7 @@ import pytest
 
 from explorer.graph.export import analyse
 from explorer.loaders import load
-from explorer.ui.console.strips import label
+from explorer.ui.drawing.words import label
 from explorer.values import Recipe
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -17,8 +17,8 @@ from explorer.registry import DATA, SAMPLES
 from explorer.ui.console.cost import cost_table, estimate
 from explorer.ui.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
 from explorer.ui.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern
+from explorer.ui.drawing.measurement_cards import WAITING, cards
 from explorer.ui.history import LONGEST, History, Step
-from explorer.ui.metrics import WAITING, cards
 from explorer.ui.part_table import edited
 from explorer.ui.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.recipe_files import read_recipe

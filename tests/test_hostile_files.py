@@ -35,7 +35,7 @@ from explorer.loaders import load, pt_weights
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import read_fitting
 from explorer.machine import optional_packages
-from explorer.ui.layout import plain
+from explorer.ui.drawing.layout import plain
 from explorer.values import Preset, Recipe
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from explorer.loaders import load
 from explorer.measuring.predicted_loss import gradient_samples, loss_words, predicted_change
 from explorer.signals.calibration import training_data
 from explorer.tables import quantities as table_of
-from explorer.ui.metrics import cards
+from explorer.ui.drawing.measurement_cards import cards
 from explorer.values import Masks, Recipe, Report
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}

@@ -7,8 +7,9 @@ import streamlit as st
 from explorer.errors import ExplorerError
 
 from ..machine import paths
-from . import layout, session, settings, sidebar, watched
+from . import session, settings, sidebar, watched
 from .browser import elements
+from .drawing import layout
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {

@@ -11,11 +11,12 @@ from ..figures.class_accuracy import class_accuracy
 from ..figures.confusion import Which, confusion
 from ..figures.reliability_diagram import reliability_diagram
 from ..measuring.statistics import format_accuracy, format_drop
-from ..pictures import is_picture
 from ..studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ..studies.reliability import BINS
 from ..words import GLOSSARY
-from . import gallery, layout, session
+from . import session
+from .drawing import gallery, layout
+from .drawing.png import is_picture
 from .live_figure import bring_plotly, in_place
 from .pushed import pushed
 from .watched import watched

@@ -9,9 +9,10 @@ from ..background.jobs import JobState
 from ..measuring.statistics import format_accuracy, format_drop
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ..registry import ALLOCATORS
-from . import layout, scanning, session, watched, widgets
+from . import scanning, session, watched
 from .console.model import BankName
 from .console.strips import MODES
+from .drawing import layout, widgets
 from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"

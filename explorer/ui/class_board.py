@@ -12,7 +12,8 @@ import streamlit as st
 from ..figures.class_front import class_front
 from ..lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
 from ..tables import harmless
-from . import layout, session, settings
+from . import session, settings
+from .drawing import layout
 from .watched import watched
 
 REFRESH_S = 4.0

@@ -11,9 +11,10 @@ from ..background.jobs import JobState, Progress
 from ..planning.allocation_context import NO_FASTER
 from ..planning.latency_plan import allocated
 from ..values import Recipe
-from . import layout, scanning, session, watched
+from . import scanning, session, watched
 from .console.model import BankName
 from .console.strips import MODES
+from .drawing import layout
 from .presets import GRANULARITY
 
 LANE, ASKED = "clock", "latency plan asked for"

@@ -9,9 +9,11 @@ import streamlit as st
 from ..errors import ExplorerError
 from ..planning.allocate import reach
 from ..registry import ALLOCATORS, CRITERIA
-from ..values import AFTER, REDUCTIONS, Choice, Recipe
-from . import budgets, clocked, layout, recipe_files, scanning, session, snapshots, watched, widgets
+from ..values import AFTER, REDUCTIONS, Choice
+from . import budgets, clocked, recipe_files, scanning, session, snapshots
 from .console.strips import MODES, Mode, in_mode, with_pattern
+from .drawing import layout, widgets
+from .drawing.undo import draw_undo
 from .presets import GRANULARITY, Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
@@ -51,11 +53,6 @@ def draw() -> None:
         _allocator()
         snapshots.draw()
         recipe_files.draw()
-
-
-def draw_undo() -> None:
-    """Undo, redo and reset, with their keys; kept up to date."""
-    watched.watched("undo", _undo, facet=session.history)
 
 
 def _put(field: str, words: str) -> Callable[[Any], None]:
@@ -154,50 +151,6 @@ def _options() -> None:
         widgets.whole_number(
             "Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed"
         )
-
-
-def _then(action: Callable[[], None]) -> Callable[[], None]:
-    """The action, and the whole page drawn anew: options may have changed too."""
-
-    def act() -> None:
-        action()
-        watched.hurry()
-        st.rerun()
-
-    return act
-
-
-def _undo() -> None:
-    with st.container(horizontal=True, width="content", gap="small", key="undo row"):
-        _undo_buttons()
-
-
-def _undo_buttons() -> None:
-    line = session.history()
-    back = f"Undo: {line.present.why}" if line.past else "Nothing to undo"
-    again = f"Redo: {line.future[0].why}" if line.future else "Nothing to redo"
-    button = st.button
-    button(
-        "Undo",
-        "undo",
-        back,
-        _then(session.undo),
-        disabled=not line.past,
-        icon=":material/undo:",
-        shortcut="Ctrl+Z",
-    )
-    button(
-        "Redo",
-        "redo",
-        again,
-        _then(session.redo),
-        disabled=not line.future,
-        icon=":material/redo:",
-        shortcut="Ctrl+Y",
-    )
-    dense = session.recipe() == Recipe()
-    reset = _then(lambda: session.set_recipe(Recipe(), "reset"))
-    button("Reset", "reset", HELP["reset"], reset, disabled=dense, icon=":material/restart_alt:")
 
 
 def _presets() -> None:

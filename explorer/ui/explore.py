@@ -7,8 +7,9 @@ import streamlit as st
 
 from .. import tables
 from ..words import GLOSSARY, LABELS
-from . import layout, session
-from .metrics import short
+from . import session
+from .drawing import layout
+from .drawing.measurement_cards import short
 
 
 def draw_glance() -> None:

@@ -6,7 +6,6 @@ from ..lessons.values import Lesson, Section
 from ..words import GLOSSARY
 from . import (
     class_board,
-    layout,
     learner,
     lesson_ending,
     lesson_predict,
@@ -15,6 +14,7 @@ from . import (
     session,
     settings,
 )
+from .drawing import layout
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
 INTRO = (

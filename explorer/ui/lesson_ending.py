@@ -7,7 +7,8 @@ import streamlit as st
 from ..lessons.recipes import recipe_for
 from ..lessons.values import Answer, Lesson
 from ..machine import paths
-from . import layout, learner, lesson_results, session, settings
+from . import learner, lesson_results, session, settings
+from .drawing import layout
 from .lesson_steps import model_of
 
 

@@ -21,7 +21,8 @@ from ..lessons.evidence import Evidence
 from ..lessons.prediction_scores import score
 from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
-from . import layout, learner, lesson_results, session
+from . import learner, lesson_results, session
+from .drawing import layout
 from .watched import watched
 
 HERE = "lesson to be measured here"

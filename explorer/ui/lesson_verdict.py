@@ -8,7 +8,7 @@ from ..lessons import wording
 from ..lessons.evidence import Evidence
 from ..lessons.values import Lesson, Published
 from ..lessons.verdicts import Finding, judge
-from . import layout
+from .drawing import layout
 from .lesson_steps import choose_model, when_measured
 
 ICONS = {

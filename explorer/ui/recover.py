@@ -21,7 +21,8 @@ from ..recovery.cost import Cost, counted, estimate
 from ..recovery.recover import recover
 from ..recovery.recovery_run import TRAINING
 from ..recovery.values import Recovery, finite
-from . import layout, recovered_runs, recovery_curve, recovery_plan, session
+from . import recovered_runs, recovery_curve, recovery_plan, session
+from .drawing import layout
 from .live_figure import bring_plotly, in_place
 from .pushed import pushed
 from .watched import hurry, watched

@@ -15,7 +15,8 @@ from ..recovery.recover import recover
 from ..recovery.results import known_controls
 from ..recovery.values import Arm, Recovery
 from ..runs.keep_recovery import keep
-from . import layout, runs, session
+from . import runs, session
+from .drawing import layout
 
 KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)

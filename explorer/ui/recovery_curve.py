@@ -12,7 +12,8 @@ from ..figures.accuracy_curve import Axis
 from ..figures.recovery_curve import recovery_curve as drawn_curve
 from ..recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ..recovery.training_plan import RecoveryPlan
-from . import layout, runs, session
+from . import runs, session
+from .drawing import layout
 from .live_figure import in_place
 from .pushed import pushed
 from .recovery_plan import duration

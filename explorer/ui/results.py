@@ -11,7 +11,7 @@ from ..background.lanes import Progress
 from ..values import Report, Subject
 from . import session, watched
 from .browser import elements
-from .metrics import TRAPS, cards
+from .drawing.measurement_cards import TRAPS, cards
 from .pushed import pushed
 
 FINAL = "Final: measured on the model that export would write."

@@ -8,7 +8,7 @@ from ..measuring.predicted_loss import loss_words
 from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.stored_run import Run
 from ..values import Measurement, Recipe, Report
-from .metrics import short
+from .drawing.measurement_cards import short
 
 SHORT_NAME = 4  # letters of a run's name
 SHORT_NOTE = 28  # letters of its note

@@ -19,7 +19,8 @@ from ..runs.replay import masks_fingerprint
 from ..runs.store import Store
 from ..runs.stored_run import Run, RunKey
 from ..values import Recipe, Report, Subject
-from . import layout, session, settings, shared_models, watched
+from . import session, settings, shared_models, watched
+from .drawing import layout
 from .run_words import accuracy
 
 LANE, TAG = "held_out", "held-out"

@@ -13,9 +13,10 @@ from ..studies.sensitivity.scan import known as left_on_disk
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.shipped_scans import delivered
 from ..studies.sensitivity.values import Scan, ScanPlan
-from . import layout, session, watched
+from . import session, watched
 from .console.model import BankName
 from .console.strips import MODES, Sensitivity
+from .drawing import layout
 from .presets import GRANULARITY
 
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"

@@ -14,9 +14,10 @@ from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
-from . import layout, runs, session, settings, watched
+from . import runs, session, settings, watched
 from .console.model import BankName
 from .console.strips import MODES
+from .drawing import layout
 from .presets import GRANULARITY
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"

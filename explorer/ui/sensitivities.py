@@ -13,7 +13,8 @@ from ..studies.sensitivity.additivity import Additivity, additivity
 from ..studies.sensitivity.values import Scan
 from ..values import Recipe, Report
 from ..words import LABELS
-from . import layout, scanning, session, settings, watched
+from . import scanning, session, settings, watched
+from .drawing import layout
 
 EMPTY = (
     "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "

@@ -5,7 +5,8 @@ import streamlit as st
 from ..errors import ExplorerError
 from ..machine.environment import DEVICES, pick_device
 from ..measuring.precision import DTYPES
-from . import layout, memory, session, settings, widgets
+from . import memory, session, settings
+from .drawing import layout, widgets
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")

@@ -9,7 +9,8 @@ import streamlit as st
 
 from ..errors import RecipeError
 from ..values import Recipe
-from . import layout, session
+from . import session
+from .drawing import layout
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots

@@ -12,8 +12,9 @@ from ..figures.latency_staircase import latency_staircase
 from ..studies.latency_staircase import Staircase, nearest_fast, staircase
 from ..studies.sparse_kernels import why_not
 from ..words import GLOSSARY, LABELS
-from . import layout, session, watched
+from . import session, watched
 from .console.model import Edit
+from .drawing import layout
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"

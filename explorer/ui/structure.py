@@ -14,7 +14,8 @@ from ..graph.wiring import wiring
 from ..pruning.widths import units_left
 from ..values import Group, ModelProfile, Recipe
 from ..words import GLOSSARY, LABELS
-from . import layout, session
+from . import session
+from .drawing import layout
 from .watched import hurry, watched
 
 LANE, ASKED = "check", "audit asked for"

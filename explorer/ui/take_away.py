@@ -16,21 +16,13 @@ from ..exporters.who_gains import who_gains
 from ..graph.export import ModelGraph
 from ..registry import EXPORTERS
 from ..values import Recipe, Report, Subject
-from . import layout, runs, session, settings, watched
-from .metrics import short
+from . import runs, session, settings, watched
+from .drawing import layout
+from .drawing.measurement_cards import short
+from .drawing.words import NAMES
 
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)
-NAMES = {
-    "safetensors": "safetensors and loader (zip)",
-    "recipe_json": "recipe (JSON)",
-    "pt2": "torch.export program (pt2)",
-    "onnx": "ONNX",
-    "python_snippet": "one Python file",
-    "csv": "tables (CSV)",
-    "figures_html": "figures (web pages)",
-    "html_report": "report (web page)",
-}
 
 
 @dataclass(frozen=True)

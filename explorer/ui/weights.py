@@ -22,8 +22,9 @@ from ..inspection.weight_patterns import FilterNorms, Pattern, corner, filter_no
 from ..pruning.masks import expand, positions
 from ..values import Layer, Masks, Recipe, Subject
 from ..words import LABELS
-from . import layout, session
+from . import session
 from .console.strips import pattern_refusal
+from .drawing import layout
 
 KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show

@@ -8,7 +8,8 @@ from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
 from ...values import Group, Subject
-from .. import layout, session
+from .. import session
+from ..drawing import layout
 from ..watched import hurry, watched
 from . import importance
 

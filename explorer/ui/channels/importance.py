@@ -13,7 +13,8 @@ from ...graph.export import ModelGraph
 from ...inspection.distributions import GroupImportance, channel_importance
 from ...values import Group, Recipe, Subject
 from ...words import GLOSSARY, LABELS
-from .. import controls, layout, session
+from .. import session
+from ..drawing import layout, undo
 from ..weights import KEPT, Key, asked
 
 DECISIONS = {
@@ -112,7 +113,7 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
                 icon=icon,
                 disabled=not chosen,
             )
-    controls.draw_undo()
+    undo.draw_undo()
     also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
     cut = (

@@ -10,9 +10,10 @@ from ...graph.export import ModelGraph
 from ...inspection.activation_maps import activation_maps, filter_images, head_maps
 from ...inspection.channel_findings import makers
 from ...inspection.distributions import GroupImportance
-from ...pictures import is_picture, pixels_of
 from ...values import Group, Layer, Slot, Subject
-from .. import gallery, layout, session
+from .. import session
+from ..drawing import gallery, layout
+from ..drawing.png import is_picture, pixels_of
 
 SHOWN = 64  # pictures; of more channels the most important
 KEPT = 16

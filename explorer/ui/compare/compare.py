@@ -13,7 +13,8 @@ from ...figures.pareto import pareto
 from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ...runs.stored_run import Run
 from ...values import Measurement
-from .. import layout, session
+from .. import session
+from ..drawing import layout
 from ..run_words import called, told
 from ..runs import store
 from . import side_by_side

@@ -12,7 +12,8 @@ from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
 from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ...values import Recipe
-from .. import layout, session, shared_models, watched
+from .. import session, shared_models, watched
+from ..drawing import layout
 from ..run_words import called
 from ..runs import begin, offered
 

@@ -11,9 +11,10 @@ from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
-from .. import layout, runs, session, shared_models, watched
+from .. import runs, session, shared_models, watched
+from ..drawing import layout
+from ..drawing.words import NAMES
 from ..run_words import called, facts
-from ..take_away import NAMES
 from . import run_answers
 
 NAME_WIDTH = 230  # pixels

@@ -2,13 +2,13 @@
 achieved.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
 from typing import Literal
 
 from ...values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
+from ..drawing.words import label
 from .model import Bank, BankName, Lock, Strip
 
 Mode = Literal["Structured", "Unstructured", "Combined"]
@@ -17,10 +17,8 @@ MODES: Mapping[Mode, tuple[BankName, ...]] = {
     "Unstructured": ("weights",),
     "Combined": ("channels", "weights"),
 }
-LABEL_LENGTH = 11  # characters that fit under a fader
 SHOWN_MEMBERS = 8
 COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
-NUMBER_AT_END = re.compile(r"\d+$")
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
 
@@ -177,32 +175,3 @@ def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
     if "channels" not in MODES[mode]:
         recipe = replace(recipe, channels={}, remove={}, keep={})
     return recipe if "weights" in MODES[mode] else replace(recipe, weights={}, pattern="free")
-
-
-def label(name: str) -> tuple[str, str]:
-    """Two short lines for a dotted name.
-
-    >>> names = "layer1.0.conv2", "encoder.encoder_layer_3.self_attention.out_proj", "layer2.0.shortcut.0"
-    >>> tuple(label(name) for name in names)
-    (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
-    >>> label("features.denseblock3.denselayer12.conv1")
-    ('f.d3.d12', 'conv1')
-    """
-    path, _, last = name.rpartition(".")
-    if last.isdigit():  # says nothing without the name before it
-        path, _, before = path.rpartition(".")
-        last = f"{before}.{last}".lstrip(".")
-    return (
-        path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")),
-        last,
-    )
-
-
-def _initials(part: str) -> str:
-    """First letters; numbers tell likes apart, so they stay."""
-    return "".join(word if word.isdigit() else word[:1] + _number(word) for word in part.split("_"))
-
-
-def _number(word: str) -> str:
-    found = NUMBER_AT_END.search(word)
-    return found[0] if found else ""

@@ -16,7 +16,8 @@ from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Rati
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
 from ...values import Choice
 from ...words import GLOSSARY, LABELS
-from .. import layout, session, watched
+from .. import session, watched
+from ..drawing import layout
 from . import disputed_channels
 
 LANE, DUEL_LANE = "criteria", "duel"

@@ -14,7 +14,8 @@ from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
 from ...values import Drop
 from ...words import LABELS
-from .. import layout, session, watched
+from .. import session, watched
+from ..drawing import layout
 
 LANE, ASKED = "disputes", "disputes asked for"
 SHOWN = 24  # channels

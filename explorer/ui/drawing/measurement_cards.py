@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..measuring.predicted_loss import LossWords, loss_words
-from ..measuring.statistics import format_drop
-from ..values import Measurement, Report
+from ...measuring.predicted_loss import LossWords, loss_words
+from ...measuring.statistics import format_drop
+from ...values import Measurement, Report
 
 Colour = Literal["normal", "inverse", "off"]
 WAITING = "measuring …"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor
 
-from ..pictures import data_uri, pixels_of
-from ..studies.behaviour import Flip
+from ...studies.behaviour import Flip
+from .png import data_uri, pixels_of
 
 STYLE = """<style>
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--tile, 8.5rem), 1fr));

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from ..registry import Param, Plugin, Registry
-from . import session
+from ...registry import Param, Plugin, Registry
+from .. import session
 
 
 def choose(
