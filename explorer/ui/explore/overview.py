@@ -5,11 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from .. import tables
-from ..words import GLOSSARY, LABELS
-from . import session
-from .drawing import layout
-from .drawing.measurement_cards import short
+from ... import tables
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..drawing import layout
+from ..drawing.measurement_cards import short
 
 
 def draw_glance() -> None:

@@ -8,23 +8,23 @@ from collections.abc import Mapping
 import streamlit as st
 from torch import Tensor
 
-from ..engine.measure import masks_for
-from ..errors import ExplorerError
-from ..figures.layer_histogram import layer_histogram
-from ..figures.weight_bands import weight_bands as bands_figure
-from ..figures.weight_heatmap import weight_heatmap
-from ..figures.weight_pattern import filter_norms as norms_figure
-from ..figures.weight_pattern import weight_pattern
-from ..graph.export import ModelGraph
-from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
-from ..inspection.weight_bands import READ, WeightBand, weight_bands
-from ..inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
-from ..pruning.masks import expand, positions
-from ..values import Layer, Masks, Recipe, Subject
-from ..words import LABELS
-from . import session
-from .console.strips import pattern_refusal
-from .drawing import layout
+from ...engine.measure import masks_for
+from ...errors import ExplorerError
+from ...figures.layer_histogram import layer_histogram
+from ...figures.weight_bands import weight_bands as bands_figure
+from ...figures.weight_heatmap import weight_heatmap
+from ...figures.weight_pattern import filter_norms as norms_figure
+from ...figures.weight_pattern import weight_pattern
+from ...graph.export import ModelGraph
+from ...inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
+from ...inspection.weight_bands import READ, WeightBand, weight_bands
+from ...inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
+from ...pruning.masks import expand, positions
+from ...values import Layer, Masks, Recipe, Subject
+from ...words import LABELS
+from .. import session
+from ..console.strips import pattern_refusal
+from ..drawing import layout
 
 KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
