@@ -8,13 +8,13 @@ from explorer.ui import (
     panel,
     part_table,
     results,
-    runs,
     scanning,
     searching,
     sensitivities,
     staircase,
     take_away,
 )
+from explorer.ui.kept_runs import keeping
 
 results.draw_metrics()
 controls.draw()
@@ -43,7 +43,7 @@ with widths:
 with outcome:
     st.markdown("#### Keep it, check it")
     with st.container(horizontal=True):
-        runs.draw_keep()
-    runs.draw_held_out()
+        keeping.draw_keep()
+    keeping.draw_held_out()
     st.markdown("#### Take it away")
     take_away.draw()

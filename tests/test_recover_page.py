@@ -7,8 +7,9 @@ from apps import charts, fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.machine import paths
-from explorer.ui import recover, recovery_plan, runs
-from explorer.ui.run_words import called, facts
+from explorer.ui import recover, recovery_plan
+from explorer.ui.kept_runs import keeping
+from explorer.ui.kept_runs.words import called, facts
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
@@ -126,9 +127,9 @@ def test_the_result_is_kept_as_a_run_below_that_of_its_recipe_with_its_control()
     assert "train control" not in {button.key for button in app.button}
     app.text_input(key="recovered note").set_value("first try")
     until(pressed(app, "keep recovery"), "Kept as run")
-    (run,) = (run for run in runs.store().runs() if run.recovery)
+    (run,) = (run for run in keeping.store().runs() if run.recovery)
     assert run.note == "first try" and run.recovery.dense is not None and run.parent is not None
-    above = runs.store().run(run.parent)
+    above = keeping.store().run(run.parent)
     assert above.recovery is None and above.report.recipe == RECIPE == run.report.recipe
     assert (
         run.report.pruned.latency_ms

@@ -15,8 +15,9 @@ from ..recovery.recover import recover
 from ..recovery.results import known_controls
 from ..recovery.values import Arm, Recovery
 from ..runs.keep_recovery import keep
-from . import runs, session
+from . import session
 from .drawing import layout
+from .kept_runs import keeping
 
 KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)
@@ -85,7 +86,7 @@ def _draw_controls(found: Recovery) -> None:
             "Train the fair controls",
             "train control",
             FAIR,
-            on_click=runs.begin,
+            on_click=keeping.begin,
             args=(_train, found),
             icon=":material/balance:",
         )
@@ -135,13 +136,13 @@ def _draw_keep(found: Recovery) -> None:
         _draw_progress(state, "Measuring it for keeps")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=runs.POPOVER_WIDTH):
+        with st.container(width=keeping.POPOVER_WIDTH):
             st.text_input("Note", key="recovered note", placeholder="what you tried, and why", max_chars=200)
         st.button(
             "Keep the result as a run",
             "keep recovery",
             WHERE,
-            on_click=runs.begin,
+            on_click=keeping.begin,
             args=(_keep, found),
             icon=":material/bookmark_add:",
         )
@@ -151,7 +152,7 @@ def _draw_keep(found: Recovery) -> None:
 
 def _keep(found: Recovery) -> None:
     subject, graph, how = session.subject(), session.graph(), session.conditions()
-    note, origin, store = session.shown("recovered note", "") or "", runs.origin(), runs.store()
+    note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
     session.cancel(KEEP, found.key)
     session.resume(KEEP)
     session.job(KEEP, found.key, lambda: keep(subject, graph, found, how, store, note=note, origin=origin))

@@ -12,8 +12,9 @@ from ..figures.accuracy_curve import Axis
 from ..figures.recovery_curve import recovery_curve as drawn_curve
 from ..recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ..recovery.training_plan import RecoveryPlan
-from . import runs, session
+from . import session
 from .drawing import layout
+from .kept_runs import keeping
 from .live_figure import in_place
 from .pushed import pushed
 from .recovery_plan import duration
@@ -82,7 +83,7 @@ def _status(plan: RecoveryPlan) -> None:
             st.button(
                 "Draw the curve",
                 "draw recovery curve",
-                on_click=runs.begin,
+                on_click=keeping.begin,
                 args=(_begin, plan),
                 icon=":material/show_chart:",
             )

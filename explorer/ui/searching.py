@@ -14,10 +14,11 @@ from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
-from . import runs, session, settings, watched
+from . import session, settings, watched
 from .console.model import BankName
 from .console.strips import MODES
 from .drawing import layout
+from .kept_runs import keeping
 from .presets import GRANULARITY
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
@@ -149,7 +150,7 @@ def _draw() -> None:
         elif found is None or len(found.trials) < found.plan.trials:
             word = "Search" if found is None else "Go on"
             st.button(
-                word, "start search", on_click=runs.begin, args=(_start,), icon=":material/travel_explore:"
+                word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
             )
     if own and state.error:
         layout.draw_notice(state.error)
@@ -267,7 +268,7 @@ def _click(event: Any) -> None:
 
 def _take(trial: Trial) -> None:
     session.attempt(session.set_recipe, trial.recipe, f"trial {trial.number} of the search")
-    runs.comes_from(trial.run)
+    keeping.comes_from(trial.run)
     watched.hurry()
     st.rerun()
 
@@ -313,7 +314,7 @@ def _draw_winner() -> None:
         st.button(
             "Check the winner",
             "check winner",
-            on_click=runs.begin,
+            on_click=keeping.begin,
             args=(_check,),
             icon=":material/lock_open:",
             help="Opens the held-out split once, and counts it.",

@@ -16,10 +16,11 @@ from ..exporters.who_gains import who_gains
 from ..graph.export import ModelGraph
 from ..registry import EXPORTERS
 from ..values import Recipe, Report, Subject
-from . import runs, session, settings, watched
+from . import session, settings, watched
 from .drawing import layout
 from .drawing.measurement_cards import short
 from .drawing.words import NAMES
+from .kept_runs import keeping
 
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)
@@ -42,7 +43,7 @@ def draw() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=270):
             st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)
-        st.button("Write the file", "write", on_click=runs.begin, args=(_write,), icon=":material/save:")
+        st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
     st.caption(layout.plain(EXPORTERS[_format()].tooltip))
     watched.watched("take away", _draw, LANE, facet=_facet, progress=True)
 

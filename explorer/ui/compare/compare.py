@@ -15,8 +15,8 @@ from ...runs.stored_run import Run
 from ...values import Measurement
 from .. import session
 from ..drawing import layout
-from ..run_words import called, told
-from ..runs import store
+from ..kept_runs.keeping import store
+from ..kept_runs.words import called, told
 from . import side_by_side
 
 MOST = 4  # runs side by side

@@ -14,8 +14,8 @@ from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ...values import Recipe
 from .. import session, shared_models, watched
 from ..drawing import layout
-from ..run_words import called
-from ..runs import begin, offered
+from ..kept_runs.keeping import begin, offered
+from ..kept_runs.words import called
 
 LANE, DENSE = "answers", "dense model"
 SMALLEST_P = 0.001

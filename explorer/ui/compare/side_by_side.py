@@ -11,10 +11,11 @@ from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
-from .. import runs, session, shared_models, watched
+from .. import session, shared_models, watched
 from ..drawing import layout
 from ..drawing.words import NAMES
-from ..run_words import called, facts
+from ..kept_runs import keeping
+from ..kept_runs.words import called, facts
 from . import run_answers
 
 NAME_WIDTH = 230  # pixels
@@ -69,7 +70,7 @@ def _actions(run: Run) -> None:
             "Replay",
             f"replay {name}",
             AGAIN,
-            lambda: runs.begin(_replay, run),
+            lambda: keeping.begin(_replay, run),
             icon=":material/replay:",
             disabled=run.report.split == "held_out",
         )
@@ -81,7 +82,7 @@ def _actions(run: Run) -> None:
                 "Delete",
                 f"delete {name}",
                 None,
-                lambda: session.attempt(runs.store().delete, name),
+                lambda: session.attempt(keeping.store().delete, name),
                 type="primary",
             )
 
@@ -92,7 +93,7 @@ def _take(run: Run) -> None:
     """
     if run.recovery is None:
         return
-    with st.popover("Take away", icon=":material/download:"), st.container(width=runs.POPOVER_WIDTH):
+    with st.popover("Take away", icon=":material/download:"), st.container(width=keeping.POPOVER_WIDTH):
         formats = [name for name in EXPORTERS if name != "recipe_json"]
         chosen = st.selectbox(
             "Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}"
@@ -112,13 +113,16 @@ def _take(run: Run) -> None:
 
 def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
-    home = runs.offered(run)
+    home = keeping.offered(run)
     subject, graph = shared_models.load_subject(home), shared_models.load_graph(home)
     return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
 
 
 def _edit(run: Run) -> None:
-    with st.popover("", icon=":material/edit:", help="Note and tags"), st.container(width=runs.POPOVER_WIDTH):
+    with (
+        st.popover("", icon=":material/edit:", help="Note and tags"),
+        st.container(width=keeping.POPOVER_WIDTH),
+    ):
         note = session.start_from(f"note {run.name}", run.note)
         tags = session.start_from(f"tags {run.name}", ", ".join(run.tags))
         st.text_area("Note", key=note, max_chars=2000)
@@ -132,13 +136,15 @@ def _edit(run: Run) -> None:
 
 
 def _describe(name: str, note: str, tags: str) -> None:
-    runs.store().describe(name, note=session.shown(note) or "", tags=runs.split_tags(session.shown(tags)))
+    keeping.store().describe(
+        name, note=session.shown(note) or "", tags=keeping.split_tags(session.shown(tags))
+    )
 
 
 def _open(run: Run) -> None:
-    session.set_model(runs.offered(run))
+    session.set_model(keeping.offered(run))
     session.set_recipe(run.report.recipe, f"run {run.name[:4]}")
-    runs.comes_from(run.name)
+    keeping.comes_from(run.name)
     session.remember("go to", "prune.py")
 
 
@@ -154,7 +160,7 @@ def _go() -> None:
 
 
 def _replay(run: Run) -> None:
-    name = runs.offered(run)
+    name = keeping.offered(run)
     subject, graph, device = (
         shared_models.load_subject(name),
         shared_models.load_graph(name),

@@ -6,22 +6,22 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.jobs import JobState
-from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, decide, masks_for, stream
-from ..errors import ExplorerError
-from ..graph.export import ModelGraph
-from ..machine import paths
-from ..machine.environment import environment
-from ..measuring.statistics import format_drop, looks_level
-from ..runs.held_out import STRICT_OPENINGS, has_held_out, held_out
-from ..runs.replay import masks_fingerprint
-from ..runs.store import Store
-from ..runs.stored_run import Run, RunKey
-from ..values import Recipe, Report, Subject
-from . import session, settings, shared_models, watched
-from .drawing import layout
-from .run_words import accuracy
+from ...background.jobs import JobState
+from ...engine.conditions import Conditions
+from ...engine.measure import calibrate, decide, masks_for, stream
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph
+from ...machine import paths
+from ...machine.environment import environment
+from ...measuring.statistics import format_drop, looks_level
+from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out
+from ...runs.replay import masks_fingerprint
+from ...runs.store import Store
+from ...runs.stored_run import Run, RunKey
+from ...values import Recipe, Report, Subject
+from .. import session, settings, shared_models, watched
+from ..drawing import layout
+from .words import accuracy
 
 LANE, TAG = "held_out", "held-out"
 POPOVER_WIDTH = 320  # pixels

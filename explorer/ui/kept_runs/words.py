@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..measuring.predicted_loss import loss_words
-from ..measuring.statistics import format_accuracy, format_drop
-from ..runs.stored_run import Run
-from ..values import Measurement, Recipe, Report
-from .drawing.measurement_cards import short
+from ...measuring.predicted_loss import loss_words
+from ...measuring.statistics import format_accuracy, format_drop
+from ...runs.stored_run import Run
+from ...values import Measurement, Recipe, Report
+from ..drawing.measurement_cards import short
 
 SHORT_NAME = 4  # letters of a run's name
 SHORT_NOTE = 28  # letters of its note
