@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from explorer.lessons.class_board import Classroom
 from explorer.lessons.lesson_files import TEMPLATE, lessons
 from explorer.machine import paths
-from explorer.ui import learner, lesson_predict, server, session, settings
+from explorer.ui import server, session, settings
+from explorer.ui.learn import learner, lesson_predict
 from explorer.values import Recipe
 
 LESSONS = lessons()

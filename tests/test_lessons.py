@@ -61,7 +61,7 @@ from explorer.lessons.verdicts import Found, answer, interval, judge, verdict_of
 from explorer.loaders import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
-from explorer.ui.class_board import as_csv
+from explorer.ui.learn.class_board import as_csv
 from explorer.values import Measurement, Recipe
 from explorer.words import GLOSSARY
 

@@ -4,11 +4,11 @@ from itertools import groupby
 
 import streamlit as st
 
-from ..lessons import wording
-from ..lessons.evidence import Evidence
-from ..lessons.values import Lesson, Published
-from ..lessons.verdicts import Finding, judge
-from .drawing import layout
+from ...lessons import wording
+from ...lessons.evidence import Evidence
+from ...lessons.values import Lesson, Published
+from ...lessons.verdicts import Finding, judge
+from ..drawing import layout
 from .lesson_steps import choose_model, when_measured
 
 ICONS = {

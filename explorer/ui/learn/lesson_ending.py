@@ -4,11 +4,12 @@ sources.
 
 import streamlit as st
 
-from ..lessons.recipes import recipe_for
-from ..lessons.values import Answer, Lesson
-from ..machine import paths
-from . import learner, lesson_results, session, settings
-from .drawing import layout
+from ...lessons.recipes import recipe_for
+from ...lessons.values import Answer, Lesson
+from ...machine import paths
+from .. import session, settings
+from ..drawing import layout
+from . import learner, lesson_results
 from .lesson_steps import model_of
 
 

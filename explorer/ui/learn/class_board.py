@@ -9,12 +9,12 @@ from functools import partial
 
 import streamlit as st
 
-from ..figures.class_front import class_front
-from ..lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
-from ..tables import harmless
-from . import session, settings
-from .drawing import layout
-from .watched import watched
+from ...figures.class_front import class_front
+from ...lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
+from ...tables import harmless
+from .. import session, settings
+from ..drawing import layout
+from ..watched import watched
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"

@@ -7,23 +7,24 @@ from functools import partial
 
 import streamlit as st
 
-from ..figures.lesson_comparisons import lesson_agreement
-from ..figures.lesson_costs import lesson_costs
-from ..figures.lesson_curve import lesson_curve
-from ..figures.lesson_layers import lesson_layers
-from ..figures.lesson_magnitudes import lesson_magnitudes
-from ..figures.lesson_matrices import lesson_matrices
-from ..figures.lesson_sizes import lesson_sizes
-from ..figures.lesson_spread import lesson_spread
-from ..figures.lesson_times import lesson_times
-from ..lessons import evidence_files, weights_shown, wording
-from ..lessons.evidence import Evidence
-from ..lessons.prediction_scores import score
-from ..lessons.values import Lesson
-from ..lessons.verdicts import Finding, judge
-from . import learner, lesson_results, session
-from .drawing import layout
-from .watched import watched
+from ...figures.lesson_comparisons import lesson_agreement
+from ...figures.lesson_costs import lesson_costs
+from ...figures.lesson_curve import lesson_curve
+from ...figures.lesson_layers import lesson_layers
+from ...figures.lesson_magnitudes import lesson_magnitudes
+from ...figures.lesson_matrices import lesson_matrices
+from ...figures.lesson_sizes import lesson_sizes
+from ...figures.lesson_spread import lesson_spread
+from ...figures.lesson_times import lesson_times
+from ...lessons import evidence_files, weights_shown, wording
+from ...lessons.evidence import Evidence
+from ...lessons.prediction_scores import score
+from ...lessons.values import Lesson
+from ...lessons.verdicts import Finding, judge
+from .. import session
+from ..drawing import layout
+from ..watched import watched
+from . import learner, lesson_results
 
 HERE = "lesson to be measured here"
 PLAIN_BAR = {"displayModeBar": False}

@@ -5,15 +5,15 @@ process.
 import threading
 from collections.abc import Hashable
 
-from ..background.lanes import JobState
-from ..background.shared_measurements import Sharing
-from ..graph.export import analyse
-from ..lessons.evidence import Evidence
-from ..lessons.experiment import Opened, run
-from ..lessons.values import Lesson
-from ..loaders import load
-from ..machine.cache import Cache
-from . import session
+from ...background.lanes import JobState
+from ...background.shared_measurements import Sharing
+from ...graph.export import analyse
+from ...lessons.evidence import Evidence
+from ...lessons.experiment import Opened, run
+from ...lessons.values import Lesson
+from ...loaders import load
+from ...machine.cache import Cache
+from .. import session
 
 LANE = "lesson"
 _evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()

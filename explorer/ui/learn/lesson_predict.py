@@ -6,11 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from ..lessons.prediction_scores import Guess
-from ..lessons.values import Lesson
-from ..words import LABELS
-from . import learner, session
-from .browser import elements
+from ...lessons.prediction_scores import Guess
+from ...lessons.values import Lesson
+from ...words import LABELS
+from .. import session
+from ..browser import elements
+from . import learner
 
 START = 0.9  # a straight fall from full to guessing is nobody's hint
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from ..lessons.prediction_scores import Guess
-from ..lessons.values import Lesson
-from . import session, settings
+from ...lessons.prediction_scores import Guess
+from ...lessons.values import Lesson
+from .. import session, settings
 
 KEPT = "learner"
 KEYS = ("lesson", "step", "done")
