@@ -9,9 +9,10 @@ import pytest
 from starlette.requests import Request
 
 from explorer.background.jobs import JobState
-from explorer.ui import news, pushed, session, watched
+from explorer.ui import session
 from explorer.ui.browser import elements
 from explorer.ui.browser.elements import ELEMENTS, HERE
+from explorer.ui.live import news_route, pushed, regions, ticker
 
 
 class Rerun(Exception):
@@ -30,13 +31,13 @@ def page(monkeypatch):
     monkeypatch.setattr(session, "recalled", lambda name, default=None: kept.get(name, default))
     monkeypatch.setattr(session, "remember", kept.__setitem__)
     monkeypatch.setattr(session, "event", lambda key, name: None)
-    monkeypatch.setattr(watched.st, "fragment", lambda key: lambda draw: draw)
+    monkeypatch.setattr(regions.st, "fragment", lambda key: lambda draw: draw)
 
     def rerun(names):
         raise Rerun(*names)
 
-    monkeypatch.setattr(watched.st, "rerun", rerun)
-    watched.begin()
+    monkeypatch.setattr(regions.st, "rerun", rerun)
+    ticker.begin()
     return states
 
 
@@ -44,7 +45,7 @@ def page(monkeypatch):
 def clock(monkeypatch):
     """A clock that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(watched.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(regions.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -59,7 +60,7 @@ def drawn(monkeypatch):
 def answer() -> list[str]:
     """The regions that a question of the browser has drawn; none means that only the ticker is."""
     try:
-        watched._answer()
+        ticker._answer()
     except Rerun as asked:
         return list(asked.args)
     return []
@@ -69,58 +70,58 @@ def answer() -> list[str]:
 
 
 def test_only_the_regions_of_the_lane_with_news_are_drawn(page):
-    watched.watched("cards", lambda: None, "live")
-    watched.watched("curve", lambda: None, "curve")
+    regions.watched("cards", lambda: None, "live")
+    regions.watched("curve", lambda: None, "curve")
     assert answer() == []
     page["live"] = JobState(version=1)
-    assert answer() == ["cards", watched.TICKER]
+    assert answer() == ["cards", regions.TICKER]
 
 
 def test_a_region_with_a_facet_waits_for_its_facet(page):
     shown = ["a"]
-    watched.watched("parts", lambda: None, "live", facet=lambda: shown[0])
+    regions.watched("parts", lambda: None, "live", facet=lambda: shown[0])
     page["live"] = JobState(version=7)
     assert answer() == []
     shown[0] = "b"
-    assert answer() == ["parts", watched.TICKER]
+    assert answer() == ["parts", regions.TICKER]
 
 
 def test_a_region_that_was_drawn_is_up_to_date(page):
     drawn = []
-    watched.watched("cards", lambda: drawn.append(1), "live")
+    regions.watched("cards", lambda: drawn.append(1), "live")
     page["live"] = JobState(version=1)
     assert answer() != []
-    watched.watched("cards", lambda: drawn.append(2), "live")
+    regions.watched("cards", lambda: drawn.append(2), "live")
     assert answer() == [] and drawn == [1, 2]
 
 
 def test_progress_is_drawn_now_and_then_while_a_lane_works(page, clock):
-    watched.watched("status", lambda: None, "scan", facet=lambda: 0, progress=True)
+    regions.watched("status", lambda: None, "scan", facet=lambda: 0, progress=True)
     page["scan"] = JobState(running=True)
-    assert answer() == ["status", watched.TICKER]
-    clock[0] += watched.PROGRESS_S / 2
-    assert answer() == [] and not watched.is_due()
-    clock[0] += watched.PROGRESS_S
-    assert watched.is_due() and answer() == ["status", watched.TICKER]
+    assert answer() == ["status", regions.TICKER]
+    clock[0] += regions.PROGRESS_S / 2
+    assert answer() == [] and not regions.is_due()
+    clock[0] += regions.PROGRESS_S
+    assert regions.is_due() and answer() == ["status", regions.TICKER]
     page["scan"] = JobState()
-    clock[0] += watched.PROGRESS_S
-    assert answer() == [] and not watched.is_due()
+    clock[0] += regions.PROGRESS_S
+    assert answer() == [] and not regions.is_due()
 
 
 def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(page, clock):
     recipe = ["dense"]
-    watched.watched("parts", lambda: None, facet=lambda: recipe[0])
-    watched.hurry()
+    regions.watched("parts", lambda: None, facet=lambda: recipe[0])
+    regions.hurry()
     recipe[0] = "pruned"
-    assert watched.busy() and not watched.is_due()
+    assert regions.busy() and not regions.is_due()
     page["live"] = JobState(running=True)
-    clock[0] += watched.REST_S + 0.01
-    assert not watched.is_due()
+    clock[0] += regions.REST_S + 0.01
+    assert not regions.is_due()
     page["live"] = JobState()
-    assert watched.is_due()
+    assert regions.is_due()
     page["live"] = JobState(running=True)
-    clock[0] += watched.PATIENCE_S
-    assert watched.is_due()
+    clock[0] += regions.PATIENCE_S
+    assert regions.is_due()
 
 
 # --------------------------------------------------------------------------- elements that are told
@@ -155,10 +156,10 @@ def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn
         "curve", "figure", lambda: {"points": seen[0]}, "curve", facet=lambda: seen[0], patient=True
     )
     turn = drawn[0][1]["turn"]
-    watched.hurry()
+    regions.hurry()
     seen[0] = 1
     assert pushed.answer({"curve": turn}) == {"told": {}, "draw": False, "busy": True}
-    clock[0] += watched.REST_S + 0.01
+    clock[0] += regions.REST_S + 0.01
     assert pushed.answer({"curve": turn})["told"]["curve"]["value"] == {"points": 1}
 
 
@@ -188,11 +189,11 @@ def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"nonsense", b'{"cards": "1"}', b"[" * 10_000, b" " * (news.LONGEST + 1)]
+    "body", [b"", b"[]", b"nonsense", b'{"cards": "1"}', b"[" * 10_000, b" " * (news_route.LONGEST + 1)]
 )
 def test_a_question_that_is_none_is_refused(body):
-    assert news._known(body) is None
-    assert news._known(b'{"cards": 12}') == {"cards": 12}
+    assert news_route._known(body) is None
+    assert news_route._known(b'{"cards": 12}') == {"cards": 12}
 
 
 def asked(secret: str, read: list[int]) -> int:
@@ -204,14 +205,16 @@ def asked(secret: str, read: list[int]) -> int:
 
     scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", secret.encode())]}
     with ThreadPoolExecutor(1) as another:  # where no browser test has left a loop
-        return another.submit(lambda: asyncio.run(news._ask(Request(scope, receive)))).result().status_code
+        return (
+            another.submit(lambda: asyncio.run(news_route._ask(Request(scope, receive)))).result().status_code
+        )
 
 
 def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch):
-    monkeypatch.setitem(news._pages, "known", object())
+    monkeypatch.setitem(news_route._pages, "known", object())
     strangers, known = [], []
     assert asked("guess", strangers) == 404 and strangers == []
-    assert asked("known", known) == 404 and news.LONGEST < sum(known) <= news.LONGEST + 4096
+    assert asked("known", known) == 404 and news_route.LONGEST < sum(known) <= news_route.LONGEST + 4096
 
 
 class Looking:
@@ -221,9 +224,9 @@ class Looking:
 
     def __init__(self, monkeypatch, *finds):
         self.finds, self.looks, self.version = list(finds), 0, 0
-        monkeypatch.setitem(news._pages, "known", self)
-        monkeypatch.setattr(news, "_stamp", lambda context: (self.version,))
-        monkeypatch.setattr(news, "_look", self.look)
+        monkeypatch.setitem(news_route._pages, "known", self)
+        monkeypatch.setattr(news_route, "_stamp", lambda context: (self.version,))
+        monkeypatch.setattr(news_route, "_look", self.look)
 
     async def look(self, context, known, moved):
         self.looks += 1
@@ -238,34 +241,34 @@ class Looking:
         scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", b"known"), *headers]}
         started = time.monotonic()
         with ThreadPoolExecutor(1) as another:
-            found = another.submit(lambda: asyncio.run(news._ask(Request(scope, receive)))).result()
+            found = another.submit(lambda: asyncio.run(news_route._ask(Request(scope, receive)))).result()
         return json.loads(found.body)["told"], time.monotonic() - started
 
 
 def test_what_comes_during_a_look_is_found_by_the_next_one_at_once(monkeypatch):
     told, took = Looking(monkeypatch, ({}, None), ({"cards": 1}, None)).ask()
-    assert told == {"cards": 1} and took < news.LOOK_AGAIN_S
+    assert told == {"cards": 1} and took < news_route.LOOK_AGAIN_S
 
 
 def test_the_answer_to_a_move_waits_for_its_first_number(monkeypatch):
     looking = Looking(
         monkeypatch, ({"curve": 1}, None), ({"cards": "older"}, False), ({"cards": "number"}, True)
     )
-    move = (news.MOVE.encode(), b"7")
+    move = (news_route.MOVE.encode(), b"7")
     assert looking.ask(move)[0] == {"cards": "number"} and looking.looks == 3
     assert Looking(monkeypatch, ({"curve": 1}, None)).ask()[0] == {
         "curve": 1
     }  # without a move, whatever comes
     told, took = Looking(monkeypatch, ({"cards": "older"}, False)).ask(move)
     assert (
-        told == {"cards": "older"} and news.FIRST_S <= took < news.HOLD_S
+        told == {"cards": "older"} and news_route.FIRST_S <= took < news_route.HOLD_S
     )  # a slow number is told of meanwhile
 
 
 def test_a_move_that_never_arrives_is_not_waited_for_without_end(monkeypatch):
-    monkeypatch.setattr(news, "HOLD_S", 0.1)
-    assert Looking(monkeypatch, ({}, None)).ask((news.MOVE.encode(), b"7"))[0] == {}
-    assert [news._count(text) for text in ("7", "", "-7", "7e9", "9" * 10)] == [7, 0, 0, 0, 0]
+    monkeypatch.setattr(news_route, "HOLD_S", 0.1)
+    assert Looking(monkeypatch, ({}, None)).ask((news_route.MOVE.encode(), b"7"))[0] == {}
+    assert [news_route._count(text) for text in ("7", "", "-7", "7e9", "9" * 10)] == [7, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("name", list(ELEMENTS))

@@ -7,9 +7,10 @@ import streamlit as st
 from explorer.errors import ExplorerError
 
 from ..machine import paths
-from . import session, settings, sidebar, watched
+from . import session, settings, sidebar
 from .browser import elements
 from .drawing import layout
+from .live import ticker
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
@@ -46,11 +47,11 @@ pages = [
 ]
 page = st.navigation(pages)
 try:
-    watched.begin()
+    ticker.begin()
     elements.put_up_shelf()
     sidebar.draw()
     page.run()
-    watched.follow()
+    ticker.follow()
     session.write_url()
 except ExplorerError as error:
     layout.draw_notice(str(error))

@@ -17,9 +17,9 @@ from ..words import GLOSSARY
 from . import session
 from .drawing import gallery, layout
 from .drawing.png import is_picture
-from .live_figure import bring_plotly, in_place
-from .pushed import pushed
-from .watched import watched
+from .live.figure import bring_plotly, in_place
+from .live.pushed import pushed
+from .live.regions import watched
 
 LANE = "behaviour"
 SHOWN_FLIPS = 24

@@ -9,10 +9,11 @@ from ..background.jobs import JobState
 from ..measuring.statistics import format_accuracy, format_drop
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ..registry import ALLOCATORS
-from . import scanning, session, watched
+from . import scanning, session
 from .console.model import BankName
 from .console.strips import MODES
 from .drawing import layout, widgets
+from .live import regions
 from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"
@@ -84,7 +85,7 @@ def draw() -> None:
     )
     if len(MODES[session.mode()]) > 1:
         st.selectbox("What goes", MODES[session.mode()], key=BANK)
-    watched.watched("budget", _draw, LANE, facet=_facet, progress=True)
+    regions.watched("budget", _draw, LANE, facet=_facet, progress=True)
 
 
 def _facet() -> Hashable:
@@ -131,7 +132,7 @@ def _run() -> JobState:
 def _start() -> None:
     session.resume(LANE)
     session.remember(ASKED, _key())
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 
@@ -184,5 +185,5 @@ def _take(found: Budget) -> None:
     if found.report is not None and found.best is not None:
         why = f"at most {100 * found.allowed:.3g} point{'s' * (found.allowed != 0.01)} lost"
         session.attempt(session.set_recipe, found.report.recipe, why)
-        watched.hurry()
+        regions.hurry()
         st.rerun()

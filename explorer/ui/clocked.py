@@ -11,10 +11,11 @@ from ..background.jobs import JobState, Progress
 from ..planning.allocation_context import NO_FASTER
 from ..planning.latency_plan import allocated
 from ..values import Recipe
-from . import scanning, session, watched
+from . import scanning, session
 from .console.model import BankName
 from .console.strips import MODES
 from .drawing import layout
+from .live import regions
 from .presets import GRANULARITY
 
 LANE, ASKED = "clock", "latency plan asked for"
@@ -38,7 +39,7 @@ def draw(allocator: str, params: dict[str, Any], target: float) -> None:
         st.caption(NO_FASTER)
         return
     key = _key(allocator, params, target)
-    watched.watched(
+    regions.watched(
         "clocked", lambda: _draw(allocator, params, target), LANE, facet=lambda: _facet(key), progress=True
     )
 
@@ -104,7 +105,7 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
 def _start(key: Hashable) -> None:
     session.resume(LANE)
     session.remember(ASKED, key)
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 
@@ -144,5 +145,5 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
 
 def _take(found: Recipe, allocator: str, target: float) -> None:
     session.attempt(session.set_recipe, found, f"{allocator}, latency, at {100 * target:g} %")
-    watched.hurry()
+    regions.hurry()
     st.rerun()

@@ -27,9 +27,10 @@ from ..studies.accuracy_curves import (
 )
 from ..values import Choice, Recipe, Subject
 from ..words import GLOSSARY
-from . import session, watched
-from .live_figure import bring_plotly, in_place
-from .pushed import pushed
+from . import session
+from .live import regions
+from .live.figure import bring_plotly, in_place
+from .live.pushed import pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
@@ -167,7 +168,7 @@ def draw() -> None:
         )
         return
     bring_plotly()
-    watched.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
+    regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
     pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
 
 
@@ -248,5 +249,5 @@ def _draw_question() -> None:
 
 def _asked_anew() -> None:
     """Draw the curve's regions, and follow what it begins."""
-    watched.hurry()
-    watched.refresh()
+    regions.hurry()
+    regions.refresh()

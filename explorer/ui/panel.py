@@ -8,11 +8,12 @@ import streamlit as st
 from ..errors import RecipeError
 from ..machine.cache import Cache
 from ..values import Report
-from . import scanning, session, staircase, watched
+from . import scanning, session, staircase
 from .console.cost import cost_table
 from .console.element import draw_console, draw_facts, draw_findings
 from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
 from .console.strips import banks
+from .live import regions
 
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(
@@ -25,7 +26,7 @@ def draw() -> None:
     session.live()
     key = f"console {session.subject().id}"
     draw_facts(_data())
-    watched.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
+    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
     draw_console(_state, lambda: _edited(key), key=key, facet=_facet, then=session.write_url)
 
 
@@ -63,11 +64,11 @@ def _edited(key: str) -> None:
     before = _ways()
     session.attempt(_take, key)
     session.live()
-    watched.hurry()
+    regions.hurry()
     if session.notice():
         st.rerun()
     if _ways() != before:  # the hand may undo before it rests
-        watched.draw_now("console", "undo")
+        regions.draw_now("console", "undo")
 
 
 def _ways() -> tuple[bool, bool]:

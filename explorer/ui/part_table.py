@@ -10,8 +10,9 @@ import streamlit as st
 from .. import tables
 from ..errors import RecipeError
 from ..values import Recipe, check_ratio
-from . import session, watched
+from . import session
 from .console.model import Bank, Strip
+from .live import regions
 from .panel import shown_banks
 
 KEY = "part table"
@@ -31,7 +32,7 @@ COLUMNS = {
 def draw() -> None:
     """A switch, and the table under it."""
     if st.toggle("Edit as a table", key="table shown", help=HELP):
-        watched.watched("table", _draw, facet=session.stamp)
+        regions.watched("table", _draw, facet=session.stamp)
 
 
 def _draw() -> None:
@@ -63,7 +64,7 @@ def _rows() -> Iterator[dict[str, Any]]:
 
 def _edited(key: str) -> None:
     session.attempt(_take, session.shown(key))
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 

@@ -23,9 +23,9 @@ from ..recovery.recovery_run import TRAINING
 from ..recovery.values import Recovery, finite
 from . import recovered_runs, recovery_curve, recovery_plan, session
 from .drawing import layout
-from .live_figure import bring_plotly, in_place
-from .pushed import pushed
-from .watched import hurry, watched
+from .live.figure import bring_plotly, in_place
+from .live.pushed import pushed
+from .live.regions import hurry, watched
 
 LANE, COST_LANE = "recovery", "cost"
 ASKED = "recovery asked for"

@@ -15,10 +15,10 @@ from ..recovery.training_plan import RecoveryPlan
 from . import session
 from .drawing import layout
 from .kept_runs import keeping
-from .live_figure import in_place
-from .pushed import pushed
+from .live.figure import in_place
+from .live.pushed import pushed
+from .live.regions import watched
 from .recovery_plan import duration
-from .watched import watched
 
 LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
 AXES: dict[Axis, str] = {"nonzero_params": "not zero", "params": "parameters", "macs": "MACs"}

@@ -9,10 +9,11 @@ import streamlit as st
 
 from ..background.lanes import Progress
 from ..values import Report, Subject
-from . import session, watched
+from . import session
 from .browser import elements
 from .drawing.measurement_cards import TRAPS, cards
-from .pushed import pushed
+from .live import regions
+from .live.pushed import pushed
 
 FINAL = "Final: measured on the model that export would write."
 
@@ -46,7 +47,7 @@ def _progress() -> Hashable:
 
 def draw_welcome() -> None:
     """What to do first, while nothing is removed."""
-    watched.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
+    regions.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
 
 
 def _welcome() -> None:
@@ -101,7 +102,7 @@ def _act() -> None:
         session.cancel("live", session.live_key())
         return
     session.resume("live")
-    watched.hurry()
+    regions.hurry()
 
 
 def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:

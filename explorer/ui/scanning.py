@@ -13,10 +13,11 @@ from ..studies.sensitivity.scan import known as left_on_disk
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.shipped_scans import delivered
 from ..studies.sensitivity.values import Scan, ScanPlan
-from . import session, watched
+from . import session
 from .console.model import BankName
 from .console.strips import MODES, Sensitivity
 from .drawing import layout
+from .live import regions
 from .presets import GRANULARITY
 
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
@@ -120,7 +121,7 @@ def draw() -> None:
     asked = _asked()
     if asked is not None:
         _run(asked)
-    watched.watched(
+    regions.watched(
         "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
     )
 

@@ -14,11 +14,12 @@ from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ..values import Report
-from . import session, settings, watched
+from . import session, settings
 from .console.model import BankName
 from .console.strips import MODES
 from .drawing import layout
 from .kept_runs import keeping
+from .live import regions
 from .presets import GRANULARITY
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
@@ -91,8 +92,8 @@ def draw() -> None:
             st.info(MISSING, icon=":material/download:")
             return
         _draw_plan()
-        watched.watched("search", _draw, LANE, facet=_facet, progress=True)
-        watched.watched("search winner", _draw_winner, LANE, WINNER)
+        regions.watched("search", _draw, LANE, facet=_facet, progress=True)
+        regions.watched("search winner", _draw_winner, LANE, WINNER)
 
 
 def _draw_plan() -> None:
@@ -269,7 +270,7 @@ def _click(event: Any) -> None:
 def _take(trial: Trial) -> None:
     session.attempt(session.set_recipe, trial.recipe, f"trial {trial.number} of the search")
     keeping.comes_from(trial.run)
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 

@@ -13,8 +13,9 @@ from ..studies.sensitivity.additivity import Additivity, additivity
 from ..studies.sensitivity.values import Scan
 from ..values import Recipe, Report
 from ..words import LABELS
-from . import scanning, session, settings, watched
+from . import scanning, session, settings
 from .drawing import layout
+from .live import regions
 
 EMPTY = (
     "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "
@@ -41,8 +42,8 @@ def draw() -> None:
     )
     if fold.open:  # the figure is heavy, and most visits do without
         with fold:
-            watched.watched("sensitivities", _draw, "scan", facet=_facet)
-    watched.watched("added up", _draw_words, "scan", facet=_words_facet)
+            regions.watched("sensitivities", _draw, "scan", facet=_facet)
+    regions.watched("added up", _draw_words, "scan", facet=_words_facet)
 
 
 def _facet() -> Hashable:

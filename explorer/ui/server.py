@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from . import news, page_addresses, shared_models
+from . import page_addresses, shared_models
+from .live import news_route
 from .settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -39,5 +40,5 @@ def serve(
         lambda record: "An update to the" not in record.getMessage()
     )
     # headless, because otherwise Streamlit covers the page with advertisements of its own
-    app = st.App(SCRIPT, routes=[news.route(), *page_addresses.routes()])
+    app = st.App(SCRIPT, routes=[news_route.route(), *page_addresses.routes()])
     app.run(config={"server.address": host, "server.port": port, "server.headless": True})

@@ -12,9 +12,10 @@ from ..figures.latency_staircase import latency_staircase
 from ..studies.latency_staircase import Staircase, nearest_fast, staircase
 from ..studies.sparse_kernels import why_not
 from ..words import GLOSSARY, LABELS
-from . import session, watched
+from . import session
 from .console.model import Edit
 from .drawing import layout
+from .live import regions
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"
@@ -88,7 +89,7 @@ def _run(group: str) -> JobState:
 def _start(group: str) -> None:
     session.resume("latency")
     session.remember(ASKED, _key(group))
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 
@@ -113,9 +114,9 @@ def draw() -> None:
     if not session.profile().free_groups:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
-    st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=watched.refresh)
-    watched.watched("staircase", _draw_found, "latency", facet=_facet)
-    watched.watched("staircase status", _draw_status, "latency", progress=True)
+    st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=regions.refresh)
+    regions.watched("staircase", _draw_found, "latency", facet=_facet)
+    regions.watched("staircase status", _draw_status, "latency", progress=True)
 
 
 def _facet() -> Hashable:
@@ -157,7 +158,7 @@ def _draw_found() -> None:
             key=GROUP,
             help=GLOSSARY["coupled group"],
             width=260,
-            on_change=watched.refresh,
+            on_change=regions.refresh,
         )
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")

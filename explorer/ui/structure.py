@@ -16,7 +16,7 @@ from ..values import Group, ModelProfile, Recipe
 from ..words import GLOSSARY, LABELS
 from . import session
 from .drawing import layout
-from .watched import hurry, watched
+from .live.regions import hurry, watched
 
 LANE, ASKED = "check", "audit asked for"
 KEPT = 8

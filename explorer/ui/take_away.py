@@ -16,11 +16,12 @@ from ..exporters.who_gains import who_gains
 from ..graph.export import ModelGraph
 from ..registry import EXPORTERS
 from ..values import Recipe, Report, Subject
-from . import session, settings, watched
+from . import session, settings
 from .drawing import layout
 from .drawing.measurement_cards import short
 from .drawing.words import NAMES
 from .kept_runs import keeping
+from .live import regions
 
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)
@@ -45,7 +46,7 @@ def draw() -> None:
             st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)
         st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
     st.caption(layout.plain(EXPORTERS[_format()].tooltip))
-    watched.watched("take away", _draw, LANE, facet=_facet, progress=True)
+    regions.watched("take away", _draw, LANE, facet=_facet, progress=True)
 
 
 def _format() -> str:

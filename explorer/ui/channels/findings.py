@@ -10,7 +10,7 @@ from ...inspection.distributions import GroupImportance
 from ...values import Group, Subject
 from .. import session
 from ..drawing import layout
-from ..watched import hurry, watched
+from ..live.regions import hurry, watched
 from . import importance
 
 LANE, ASKED = "check", "idle channels asked for"

@@ -12,10 +12,11 @@ from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
 from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ...values import Recipe
-from .. import session, shared_models, watched
+from .. import session, shared_models
 from ..drawing import layout
 from ..kept_runs.keeping import begin, offered
 from ..kept_runs.words import called
+from ..live import regions
 
 LANE, DENSE = "answers", "dense model"
 SMALLEST_P = 0.001
@@ -51,7 +52,7 @@ FLIP_COLUMNS = {
 def draw(chosen: Sequence[Run]) -> None:
     """The button, how far it is, or what came out."""
     st.subheader("Who answers what", anchor=False)
-    watched.watched("answers", lambda: _answers(chosen), LANE, progress=True)
+    regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 
 def _question(chosen: Sequence[Run]) -> Hashable:

@@ -11,11 +11,12 @@ from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
-from .. import session, shared_models, watched
+from .. import session, shared_models
 from ..drawing import layout
 from ..drawing.words import NAMES
 from ..kept_runs import keeping
 from ..kept_runs.words import called, facts
+from ..live import regions
 from . import run_answers
 
 NAME_WIDTH = 230  # pixels
@@ -36,7 +37,7 @@ def draw(chosen: Sequence[Run]) -> None:
     for run in chosen:
         _actions(run)
     _go()
-    watched.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
+    regions.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
     reports = {names[run.name]: run.report for run in chosen}
     with st.container(key="below side"):
         left, right = st.columns(2, gap="large")

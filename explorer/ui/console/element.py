@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from ..browser import elements
-from ..pushed import pushed
+from ..live.pushed import pushed
 from .model import ConsoleData
 
 

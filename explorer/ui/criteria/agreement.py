@@ -16,8 +16,9 @@ from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Rati
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
 from ...values import Choice
 from ...words import GLOSSARY, LABELS
-from .. import session, watched
+from .. import session
 from ..drawing import layout
+from ..live import regions
 from . import disputed_channels
 
 LANE, DUEL_LANE = "criteria", "duel"
@@ -111,17 +112,17 @@ def draw() -> None:
     st.markdown(INTRODUCTION)
     _draw_question()
     _begin()
-    watched.watched("criteria status", _status, LANE, progress=True)
+    regions.watched("criteria status", _status, LANE, progress=True)
     with st.container(key="below"):  # whose columns wrap where the page is narrow
         left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Do they agree?", anchor=False)
-        watched.watched("criteria matrix", _matrix, LANE)
+        regions.watched("criteria matrix", _matrix, LANE)
     with right:
         st.subheader("Who is right?", anchor=False)
-        watched.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
+        regions.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
     st.subheader("Disputed channels", anchor=False)
-    watched.watched(
+    regions.watched(
         "criteria disputes",
         lambda: disputed_channels.draw(_found(), _key()),
         LANE,
@@ -232,7 +233,7 @@ def _duel_facet() -> Hashable:
 def _start() -> None:
     session.resume(DUEL_LANE)
     session.remember(ASKED, _duel_key())
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 

@@ -14,8 +14,9 @@ from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
 from ...values import Drop
 from ...words import LABELS
-from .. import session, watched
+from .. import session
 from ..drawing import layout
+from ..live import regions
 
 LANE, ASKED = "disputes", "disputes asked for"
 SHOWN = 24  # channels
@@ -128,7 +129,7 @@ def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
 def _start(key: Hashable) -> None:
     session.resume(LANE)
     session.remember(ASKED, key)
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import streamlit as st
 
 from ...values import Recipe
-from .. import session, watched
+from .. import session
 from ..controls import HELP
+from ..live import regions
 
 
 def draw_undo() -> None:
     """Undo, redo and reset, with their keys; kept up to date."""
-    watched.watched("undo", _undo, facet=session.history)
+    regions.watched("undo", _undo, facet=session.history)
 
 
 def _then(action: Callable[[], None]) -> Callable[[], None]:
@@ -19,7 +20,7 @@ def _then(action: Callable[[], None]) -> Callable[[], None]:
 
     def act() -> None:
         action()
-        watched.hurry()
+        regions.hurry()
         st.rerun()
 
     return act

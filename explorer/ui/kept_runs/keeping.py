@@ -19,8 +19,9 @@ from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
 from ...values import Recipe, Report, Subject
-from .. import session, settings, shared_models, watched
+from .. import session, settings, shared_models
 from ..drawing import layout
+from ..live import regions
 from .words import accuracy
 
 LANE, TAG = "held_out", "held-out"
@@ -116,7 +117,7 @@ def draw_held_out() -> None:
             "The held-out data stay closed in a class: thirty looks at them would leave nothing held out."
         )
         return
-    watched.watched("held out", _held_out, LANE, facet=_facet, progress=True)
+    regions.watched("held out", _held_out, LANE, facet=_facet, progress=True)
 
 
 def _key() -> Hashable:
@@ -200,7 +201,7 @@ def _check() -> None:
 def begin(action: Callable[..., None], *args: Any) -> None:
     """In a callback: begin background work, or tell why not, and look for news at once."""
     session.attempt(action, *args)
-    watched.hurry()
+    regions.hurry()
     st.rerun()
 
 

@@ -14,7 +14,7 @@ from ...lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classro
 from ...tables import harmless
 from .. import session, settings
 from ..drawing import layout
-from ..watched import watched
+from ..live.regions import watched
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"

@@ -23,7 +23,7 @@ from ...lessons.values import Lesson
 from ...lessons.verdicts import Finding, judge
 from .. import session
 from ..drawing import layout
-from ..watched import watched
+from ..live.regions import watched
 from . import learner, lesson_results
 
 HERE = "lesson to be measured here"

@@ -20,8 +20,8 @@ from starlette.routing import Route
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from ..errors import ExplorerError
-from . import session, shared_models
+from ...errors import ExplorerError
+from .. import session, shared_models
 
 WAY = "/explorer-news"
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it

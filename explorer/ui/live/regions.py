@@ -15,8 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from . import news, session
-from .browser import elements
+from .. import session
 
 STATE, TICKER, ALL = "watched regions", "ticker", "all"
 REST_S = 0.6  # after so long without a move the hand rests
@@ -93,34 +92,6 @@ def watched(
         draw()
 
     region()
-
-
-def begin() -> None:
-    """Forget the regions of the last run; called before a page is drawn."""
-    session.remember(STATE, Watch())
-
-
-def follow() -> None:
-    """Keep the regions of this run up to date; called once, after the page was drawn."""
-    if watch().regions:
-        news.open_for_questions()
-        st.fragment(_ticker, key=TICKER)()
-
-
-def _ticker() -> None:
-    data = {"number": next_turn(), "busy": busy(), "path": news.path(), "page": news.page()}
-    elements.draw("ticker", data, key=TICKER, on_tick_change=_answer)
-
-
-def _answer() -> None:
-    """The browser says that something is to be drawn; it asks for all where a page has no news
-    without a run.
-    """
-    names = _stale(pushed=session.event(TICKER, "tick") == ALL)
-    if is_time_for_progress():
-        names += _moving()
-    if names:  # else the ticker alone is drawn, since it asked
-        _draw(names)
 
 
 def refresh() -> None:

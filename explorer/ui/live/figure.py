@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..figures.in_parts import empty, in_parts
+from ...figures.in_parts import empty, in_parts
 
 
 def bring_plotly() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import watched
-from .browser import elements
+from ..browser import elements
+from . import regions
 
 
 @dataclass
@@ -44,14 +44,14 @@ class Told:
         seen = self.facet()
         if seen == self.seen:
             return False
-        if time.monotonic() - self.at < self.pause or (self.patient and not watched.rests()):
+        if time.monotonic() - self.at < self.pause or (self.patient and not regions.rests()):
             return True
         self.look(seen)
         return False
 
     def look(self, seen: Hashable) -> None:
         """Make the value anew, and note which parts of it are."""
-        value, turn = self.make(), watched.next_turn()
+        value, turn = self.make(), regions.next_turn()
         changed = [key for key in {*value, *self.value} if value.get(key) != self.value.get(key)]
         if changed:
             self.turns = {**self.turns, **dict.fromkeys(changed, turn)}
@@ -87,15 +87,15 @@ def pushed(
     label = key or name
 
     def draw() -> None:
-        before = watched.watch().told.get(label)
+        before = regions.watch().told.get(label)
         told = replace(before, make=make, facet=facet) if before else Told(make, facet, pause, patient)
         told.look(facet())
-        watched.watch().told[label] = told
+        regions.watch().told[label] = told
         elements.draw(element, {"name": label, "turn": told.turn, "value": told.value}, key=label, **events)
         if then is not None:
             then()
 
-    watched.watched(name, draw, *lanes, facet=facet, pushed=True)
+    regions.watched(name, draw, *lanes, facet=facet, pushed=True)
 
 
 def answer(known: Mapping[str, int]) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def answer(known: Mapping[str, int]) -> dict[str, Any]:
         told: element -> turn and the parts of the value that changed; draw: something takes a run of the
             page; busy: ask again.
     """
-    found = dict(watched.watch().told)
+    found = dict(regions.watch().told)
     waiting = [name for name, told in found.items() if told.refresh()]
     newer = {name: (told.turn, told.since(known.get(name, 0))) for name, told in found.items()}
     fresh = {name: {"turn": turn, "value": value} for name, (turn, value) in newer.items() if value}
-    return {"told": fresh, "draw": watched.is_due(), "busy": bool(waiting) or watched.busy()}
+    return {"told": fresh, "draw": regions.is_due(), "busy": bool(waiting) or regions.busy()}
