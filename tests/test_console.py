@@ -19,10 +19,10 @@ from explorer.ui.console.model import Bank, ConsoleData, Edit, Strip, apply_edit
 from explorer.ui.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern
 from explorer.ui.drawing.measurement_cards import WAITING, cards
 from explorer.ui.history import LONGEST, History, Step
-from explorer.ui.part_table import edited
-from explorer.ui.presets import PRESETS, Allotment, fill, follow
-from explorer.ui.recipe_files import read_recipe
-from explorer.ui.snapshots import COUNT_LIMIT, Shelf
+from explorer.ui.prune.fader_table import edited
+from explorer.ui.prune.presets import PRESETS, Allotment, fill, follow
+from explorer.ui.prune.recipe_files import read_recipe
+from explorer.ui.prune.snapshots import COUNT_LIMIT, Shelf
 from explorer.values import (
     Group,
     Layer,

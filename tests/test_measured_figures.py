@@ -14,7 +14,7 @@ from explorer.studies.sensitivity.additivity import Additivity
 from explorer.studies.sensitivity.stopping import reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.tables import labelled, scans, to_csv
-from explorer.ui.sensitivities import words
+from explorer.ui.prune.sensitivity_curves import words
 from explorer.values import Measurement, Recipe, Report
 from explorer.words import LABELS
 

@@ -10,8 +10,8 @@ from explorer.engine.conditions import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.studies.sensitivity.scan import ScanPlan, known, scan
-from explorer.ui import staircase
 from explorer.ui.console.model import Edit
+from explorer.ui.prune import latency_staircase
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
@@ -89,12 +89,14 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
 
 def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(monkeypatch):
     fast = {"conv1": (0.0, 0.25, 0.5)}
-    monkeypatch.setattr(staircase, "fast_ratios", lambda group: fast.get(group, ()))
+    monkeypatch.setattr(latency_staircase, "fast_ratios", lambda group: fast.get(group, ()))
     edit = Edit(1, {"channels": {"conv1": 0.41, "conv2": 0.41}, "weights": {"fc": 0.41}}, {})
-    monkeypatch.setattr(staircase.session, "shown", lambda key, default=None: False)
-    assert staircase.snapped(edit) == edit  # the negative control
-    monkeypatch.setattr(staircase.session, "shown", lambda key, default=None: key == staircase.SNAPS)
-    snapped = staircase.snapped(edit)
+    monkeypatch.setattr(latency_staircase.session, "shown", lambda key, default=None: False)
+    assert latency_staircase.snapped(edit) == edit  # the negative control
+    monkeypatch.setattr(
+        latency_staircase.session, "shown", lambda key, default=None: key == latency_staircase.SNAPS
+    )
+    snapped = latency_staircase.snapped(edit)
     assert (
         snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}}
         and snapped.sequence == 1

@@ -10,7 +10,7 @@ from apps import keys, offering, opened, until, words
 from explorer.figures.search_front import search_front
 from explorer.measuring.statistics import paired_drop
 from explorer.studies.recipe_search import Search, SearchPlan, Trial
-from explorer.ui import searching
+from explorer.ui.prune import recipe_search
 from explorer.values import Recipe
 
 FEW = 5
@@ -87,5 +87,7 @@ def test_the_figure_draws_the_front_the_winner_and_what_may_be_lost():
 
 
 def test_a_click_names_its_trial():
-    assert searching.clicked({"selection": {"points": [{"customdata": [4, "lamp at 50 %"]}]}}) == 4
-    assert searching.clicked(None) is None and searching.clicked({"selection": {"points": [{}]}}) is None
+    assert recipe_search.clicked({"selection": {"points": [{"customdata": [4, "lamp at 50 %"]}]}}) == 4
+    assert (
+        recipe_search.clicked(None) is None and recipe_search.clicked({"selection": {"points": [{}]}}) is None
+    )

@@ -6,8 +6,8 @@ import streamlit as st
 
 from ...values import Recipe
 from .. import session
-from ..controls import HELP
 from ..live import regions
+from ..prune.controls import HELP
 
 
 def draw_undo() -> None:

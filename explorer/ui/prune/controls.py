@@ -6,14 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from ..errors import ExplorerError
-from ..planning.allocate import reach
-from ..registry import ALLOCATORS, CRITERIA
-from ..values import AFTER, REDUCTIONS, Choice
-from . import budgets, clocked, recipe_files, scanning, session, snapshots
-from .console.strips import MODES, Mode, in_mode, with_pattern
-from .drawing import layout, widgets
-from .drawing.undo import draw_undo
+from ...errors import ExplorerError
+from ...planning.allocate import reach
+from ...registry import ALLOCATORS, CRITERIA
+from ...values import AFTER, REDUCTIONS, Choice
+from .. import session
+from ..console.strips import MODES, Mode, in_mode, with_pattern
+from ..drawing import layout, widgets
+from ..drawing.undo import draw_undo
+from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
 from .presets import GRANULARITY, Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
@@ -188,7 +189,11 @@ def _allocator() -> None:
             session.conditions().device,
         )
         how = Allotment(
-            name, per_cent / 100, widgets.filled_in(ALLOCATORS[name], key=name), scanning.losses(), device
+            name,
+            per_cent / 100,
+            widgets.filled_in(ALLOCATORS[name], key=name),
+            sensitivity_scan.losses(),
+            device,
         )
         found = fill(
             session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks()
@@ -207,8 +212,8 @@ def _allocator() -> None:
             "Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"]
         )
         params = widgets.filled_in(ALLOCATORS[name], key=name)
-        if clocked.is_wanted(params):
-            clocked.draw(name, params, target / 100)
+        if latency_plan.is_wanted(params):
+            latency_plan.draw(name, params, target / 100)
         else:
             st.button(
                 "Apply",
@@ -217,7 +222,7 @@ def _allocator() -> None:
                 lambda: session.attempt(take),
                 type="primary",
             )
-        budgets.draw()
+        accuracy_budget.draw()
 
 
 def _reach(name: str) -> str:
@@ -225,7 +230,7 @@ def _reach(name: str) -> str:
     params = widgets.filled_in(ALLOCATORS[name], key=name)
     ends = []
     for bank in MODES[session.mode()]:
-        how: dict[str, Any] = {"params": params, "losses": scanning.losses().get(bank)}
+        how: dict[str, Any] = {"params": params, "losses": sensitivity_scan.losses().get(bank)}
         locked = frozenset(part for other, part in session.locks() if other == bank)
         try:
             low, high = reach(

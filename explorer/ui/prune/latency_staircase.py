@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ..background.jobs import JobState
-from ..figures.latency_staircase import latency_staircase
-from ..studies.latency_staircase import Staircase, nearest_fast, staircase
-from ..studies.sparse_kernels import why_not
-from ..words import GLOSSARY, LABELS
-from . import session
-from .console.model import Edit
-from .drawing import layout
-from .live import regions
+from ...background.jobs import JobState
+from ...figures.latency_staircase import latency_staircase
+from ...studies.latency_staircase import Staircase, nearest_fast, staircase
+from ...studies.sparse_kernels import why_not
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..console.model import Edit
+from ..drawing import layout
+from ..live import regions
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"

@@ -5,15 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.jobs import JobState
-from ..measuring.statistics import format_accuracy, format_drop
-from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
-from ..registry import ALLOCATORS
-from . import scanning, session
-from .console.model import BankName
-from .console.strips import MODES
-from .drawing import layout, widgets
-from .live import regions
+from ...background.jobs import JobState
+from ...measuring.statistics import format_accuracy, format_drop
+from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from ...registry import ALLOCATORS
+from .. import session
+from ..console.model import BankName
+from ..console.strips import MODES
+from ..drawing import layout, widgets
+from ..live import regions
+from . import sensitivity_scan
 from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"
@@ -56,7 +57,7 @@ def _key() -> Hashable:
     bank, recipe = _bank(), session.recipe()
     kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
     others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
-    losses = scanning.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
+    losses = sensitivity_scan.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
     return (
         session.subject().id,
         others,
@@ -109,7 +110,7 @@ def _run() -> JobState:
         _params(),
         _allowed(),
         _locked(),
-        scanning.losses().get(bank),
+        sensitivity_scan.losses().get(bank),
     )
 
     def find() -> Iterator[Any]:

@@ -7,15 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.jobs import JobState, Progress
-from ..planning.allocation_context import NO_FASTER
-from ..planning.latency_plan import allocated
-from ..values import Recipe
-from . import scanning, session
-from .console.model import BankName
-from .console.strips import MODES
-from .drawing import layout
-from .live import regions
+from ...background.jobs import JobState, Progress
+from ...planning.allocation_context import NO_FASTER
+from ...planning.latency_plan import allocated
+from ...values import Recipe
+from .. import session
+from ..console.model import BankName
+from ..console.strips import MODES
+from ..drawing import layout
+from ..live import regions
+from . import sensitivity_scan
 from .presets import GRANULARITY
 
 LANE, ASKED = "clock", "latency plan asked for"
@@ -55,7 +56,7 @@ def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
         tuple(params.items()),
         target,
         _locked(),
-        scanning.known(),
+        sensitivity_scan.known(),
         session.conditions(),
     )
 
@@ -81,7 +82,7 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
         _locked(),
         session.conditions().device,
     )
-    losses = scanning.losses().get(BANK)
+    losses = sensitivity_scan.losses().get(BANK)
 
     def plan() -> Iterator[Progress | Recipe]:
         yield (

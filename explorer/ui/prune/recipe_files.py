@@ -4,10 +4,10 @@ import json
 
 import streamlit as st
 
-from ..errors import RecipeError
-from ..pruning.checks import check_brought
-from ..values import JSON_LIMIT, Recipe
-from . import session, settings
+from ...errors import RecipeError
+from ...pruning.checks import check_brought
+from ...values import JSON_LIMIT, Recipe
+from .. import session, settings
 
 
 def draw() -> None:

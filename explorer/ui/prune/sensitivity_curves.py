@@ -6,16 +6,17 @@ from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
-from .. import tables
-from ..errors import ExplorerError
-from ..figures.sensitivity import sensitivity
-from ..studies.sensitivity.additivity import Additivity, additivity
-from ..studies.sensitivity.values import Scan
-from ..values import Recipe, Report
-from ..words import LABELS
-from . import scanning, session, settings
-from .drawing import layout
-from .live import regions
+from ... import tables
+from ...errors import ExplorerError
+from ...figures.sensitivity import sensitivity
+from ...studies.sensitivity.additivity import Additivity, additivity
+from ...studies.sensitivity.values import Scan
+from ...values import Recipe, Report
+from ...words import LABELS
+from .. import session, settings
+from ..drawing import layout
+from ..live import regions
+from . import sensitivity_scan
 
 EMPTY = (
     "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "
@@ -48,7 +49,7 @@ def draw() -> None:
 
 def _facet() -> Hashable:
     """The figure in a few steps: to draw it costs more than a portion of a scan."""
-    return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in scanning.found())
+    return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in sensitivity_scan.found())
 
 
 def _tenths(scan: Scan) -> tuple[int, int]:
@@ -60,11 +61,15 @@ def _tenths(scan: Scan) -> tuple[int, int]:
 
 def _words_facet() -> Hashable:
     report = session.report()
-    return report and any(scan.finished for scan in scanning.found()) and (session.live_key(), report.stage)
+    return (
+        report
+        and any(scan.finished for scan in sensitivity_scan.found())
+        and (session.live_key(), report.stage)
+    )
 
 
 def _draw() -> None:
-    scans = scanning.found()
+    scans = sensitivity_scan.found()
     if not scans:
         st.caption(EMPTY)
         return
@@ -108,7 +113,7 @@ def _added_up(recipe: Recipe, report: Report | None) -> str | None:
     """Whether single drops add up to that of the recipe, where a finished scan covers it."""
     if report is None or report.drop is None or report.stage != "final" or recipe.is_empty:
         return None
-    for scan in scanning.found():
+    for scan in sensitivity_scan.found():
         if scan.finished and recipe.ratios(scan.plan.granularity):
             try:
                 return words(additivity(scan, recipe, report))

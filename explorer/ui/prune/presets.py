@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..allocators.context import Losses
-from ..engine.measure import allocate
-from ..graph.export import ModelGraph
-from ..values import Recipe, Subject
-from .console.model import BankName, Lock
-from .console.strips import MODES, Mode, in_mode, with_pattern
+from ...allocators.context import Losses
+from ...engine.measure import allocate
+from ...graph.export import ModelGraph
+from ...values import Recipe, Subject
+from ..console.model import BankName, Lock
+from ..console.strips import MODES, Mode, in_mode, with_pattern
 
 GRANULARITY: Mapping[BankName, Literal["channel", "weight"]] = {"channels": "channel", "weights": "weight"}
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ..background.jobs import JobState, Progress
-from ..background.side_thread import beside
-from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, stream
-from ..exporters import export
-from ..exporters.who_gains import who_gains
-from ..graph.export import ModelGraph
-from ..registry import EXPORTERS
-from ..values import Recipe, Report, Subject
-from . import session, settings
-from .drawing import layout
-from .drawing.measurement_cards import short
-from .drawing.words import NAMES
-from .kept_runs import keeping
-from .live import regions
+from ...background.jobs import JobState, Progress
+from ...background.side_thread import beside
+from ...engine.conditions import Conditions
+from ...engine.measure import calibrate, stream
+from ...exporters import export
+from ...exporters.who_gains import who_gains
+from ...graph.export import ModelGraph
+from ...registry import EXPORTERS
+from ...values import Recipe, Report, Subject
+from .. import session, settings
+from ..drawing import layout
+from ..drawing.measurement_cards import short
+from ..drawing.words import NAMES
+from ..kept_runs import keeping
+from ..live import regions
 
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)

@@ -7,10 +7,10 @@ from typing import Literal
 
 import streamlit as st
 
-from ..errors import RecipeError
-from ..values import Recipe
-from . import session
-from .drawing import layout
+from ...errors import RecipeError
+from ...values import Recipe
+from .. import session
+from ..drawing import layout
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.lanes import Progress
-from ..values import Report, Subject
-from . import session
-from .browser import elements
-from .drawing.measurement_cards import TRAPS, cards
-from .live import regions
-from .live.pushed import pushed
+from ...background.lanes import Progress
+from ...values import Report, Subject
+from .. import session
+from ..browser import elements
+from ..drawing.measurement_cards import TRAPS, cards
+from ..live import regions
+from ..live.pushed import pushed
 
 FINAL = "Final: measured on the model that export would write."
 

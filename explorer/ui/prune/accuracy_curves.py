@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ..background.jobs import JobState, Progress
-from ..engine.measure import calibrate
-from ..figures.accuracy_curve import Axis
-from ..figures.curve_comparison import curve_comparison
-from ..graph.export import ModelGraph
-from ..registry import ALLOCATORS
-from ..studies.accuracy_curves import (
+from ...background.jobs import JobState, Progress
+from ...engine.measure import calibrate
+from ...figures.accuracy_curve import Axis
+from ...figures.curve_comparison import curve_comparison
+from ...graph.export import ModelGraph
+from ...registry import ALLOCATORS
+from ...studies.accuracy_curves import (
     QUICK,
     Family,
     Lines,
@@ -25,12 +25,12 @@ from ..studies.accuracy_curves import (
     swept,
     timed,
 )
-from ..values import Choice, Recipe, Subject
-from ..words import GLOSSARY
-from . import session
-from .live import regions
-from .live.figure import bring_plotly, in_place
-from .live.pushed import pushed
+from ...values import Choice, Recipe, Subject
+from ...words import GLOSSARY
+from .. import session
+from ..live import regions
+from ..live.figure import bring_plotly, in_place
+from ..live.pushed import pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {

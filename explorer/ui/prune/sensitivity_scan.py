@@ -6,18 +6,18 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from ..allocators.context import Losses
-from ..background.lanes import JobState
-from ..errors import ExplorerError
-from ..studies.sensitivity.scan import known as left_on_disk
-from ..studies.sensitivity.scan import scan
-from ..studies.sensitivity.shipped_scans import delivered
-from ..studies.sensitivity.values import Scan, ScanPlan
-from . import session
-from .console.model import BankName
-from .console.strips import MODES, Sensitivity
-from .drawing import layout
-from .live import regions
+from ...allocators.context import Losses
+from ...background.lanes import JobState
+from ...errors import ExplorerError
+from ...studies.sensitivity.scan import known as left_on_disk
+from ...studies.sensitivity.scan import scan
+from ...studies.sensitivity.shipped_scans import delivered
+from ...studies.sensitivity.values import Scan, ScanPlan
+from .. import session
+from ..console.model import BankName
+from ..console.strips import MODES, Sensitivity
+from ..drawing import layout
+from ..live import regions
 from .presets import GRANULARITY
 
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"

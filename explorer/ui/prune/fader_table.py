@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from .. import tables
-from ..errors import RecipeError
-from ..values import Recipe, check_ratio
-from . import session
-from .console.model import Bank, Strip
-from .live import regions
-from .panel import shown_banks
+from ... import tables
+from ...errors import RecipeError
+from ...values import Recipe, check_ratio
+from .. import session
+from ..console.model import Bank, Strip
+from ..live import regions
+from .fader_panel import shown_banks
 
 KEY = "part table"
 HELP = "Type or paste many ratios at once; drag a cell's corner to fill down."

@@ -5,15 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from ..errors import RecipeError
-from ..machine.cache import Cache
-from ..values import Report
-from . import scanning, session, staircase
-from .console.cost import cost_table
-from .console.element import draw_console, draw_facts, draw_findings
-from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
-from .console.strips import banks
-from .live import regions
+from ...errors import RecipeError
+from ...machine.cache import Cache
+from ...values import Report
+from .. import session
+from ..console.cost import cost_table
+from ..console.element import draw_console, draw_facts, draw_findings
+from ..console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
+from ..console.strips import banks
+from ..live import regions
+from . import latency_staircase, sensitivity_scan
 
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(
@@ -26,7 +27,7 @@ def draw() -> None:
     session.live()
     key = f"console {session.subject().id}"
     draw_facts(_data())
-    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=scanning.known)
+    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=sensitivity_scan.known)
     draw_console(_state, lambda: _edited(key), key=key, facet=_facet, then=session.write_url)
 
 
@@ -44,7 +45,7 @@ def shown_banks() -> tuple[Bank, ...]:
         session.mode(),
         outcomes=report.parts if report else (),
         locks=session.locks(),
-        sensitivity=scanning.sensitivity(),
+        sensitivity=sensitivity_scan.sensitivity(),
     )
 
 
@@ -98,7 +99,7 @@ def _take(key: str) -> None:
         raise RecipeError("The browser sent an edit without a number; reload the page.")
     if not session.acknowledge(sequence):
         return
-    edit = staircase.snapped(read_edit(shown_banks(), message))
+    edit = latency_staircase.snapped(read_edit(shown_banks(), message))
     session.set_locks(apply_locks(session.locks(), edit))
     if edit.ratios:
         session.set_recipe(apply_edit(session.recipe(), edit), described(edit))
