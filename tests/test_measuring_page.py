@@ -10,8 +10,8 @@ from explorer.engine.conditions import Conditions
 from explorer.graph.export import analyse
 from explorer.loaders import load
 from explorer.studies.sensitivity.scan import ScanPlan, known, scan
-from explorer.ui.console.model import Edit
 from explorer.ui.prune import latency_staircase
+from explorer.ui.prune.console.model import Edit
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})

@@ -23,8 +23,8 @@ from ...pruning.masks import expand, positions
 from ...values import Layer, Masks, Recipe, Subject
 from ...words import LABELS
 from .. import session
-from ..console.strips import pattern_refusal
 from ..drawing import layout
+from ..prune.console.strips import pattern_refusal
 
 KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show

@@ -10,11 +10,11 @@ from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...registry import ALLOCATORS
 from .. import session
-from ..console.model import BankName
-from ..console.strips import MODES
 from ..drawing import layout, widgets
 from ..live import regions
 from . import sensitivity_scan
+from .console.model import BankName
+from .console.strips import MODES
 from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"

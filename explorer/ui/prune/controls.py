@@ -11,10 +11,10 @@ from ...planning.allocate import reach
 from ...registry import ALLOCATORS, CRITERIA
 from ...values import AFTER, REDUCTIONS, Choice
 from .. import session
-from ..console.strips import MODES, Mode, in_mode, with_pattern
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
 from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
+from .console.strips import MODES, Mode, in_mode, with_pattern
 from .presets import GRANULARITY, Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")

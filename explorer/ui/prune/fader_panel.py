@@ -9,12 +9,12 @@ from ...errors import RecipeError
 from ...machine.cache import Cache
 from ...values import Report
 from .. import session
-from ..console.cost import cost_table
-from ..console.element import draw_console, draw_facts, draw_findings
-from ..console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
-from ..console.strips import banks
 from ..live import regions
 from . import latency_staircase, sensitivity_scan
+from .console.cost import cost_table
+from .console.element import draw_console, draw_facts, draw_findings
+from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
+from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(

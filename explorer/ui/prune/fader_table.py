@@ -11,8 +11,8 @@ from ... import tables
 from ...errors import RecipeError
 from ...values import Recipe, check_ratio
 from .. import session
-from ..console.model import Bank, Strip
 from ..live import regions
+from .console.model import Bank, Strip
 from .fader_panel import shown_banks
 
 KEY = "part table"

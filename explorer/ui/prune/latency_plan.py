@@ -12,11 +12,11 @@ from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values import Recipe
 from .. import session
-from ..console.model import BankName
-from ..console.strips import MODES
 from ..drawing import layout
 from ..live import regions
 from . import sensitivity_scan
+from .console.model import BankName
+from .console.strips import MODES
 from .presets import GRANULARITY
 
 LANE, ASKED = "clock", "latency plan asked for"

@@ -13,9 +13,9 @@ from ...studies.latency_staircase import Staircase, nearest_fast, staircase
 from ...studies.sparse_kernels import why_not
 from ...words import GLOSSARY, LABELS
 from .. import session
-from ..console.model import Edit
 from ..drawing import layout
 from ..live import regions
+from .console.model import Edit
 
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"

@@ -8,8 +8,8 @@ from ...allocators.context import Losses
 from ...engine.measure import allocate
 from ...graph.export import ModelGraph
 from ...values import Recipe, Subject
-from ..console.model import BankName, Lock
-from ..console.strips import MODES, Mode, in_mode, with_pattern
+from .console.model import BankName, Lock
+from .console.strips import MODES, Mode, in_mode, with_pattern
 
 GRANULARITY: Mapping[BankName, Literal["channel", "weight"]] = {"channels": "channel", "weights": "weight"}
 

@@ -15,11 +15,11 @@ from ...runs.held_out import has_held_out
 from ...studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ...values import Report
 from .. import session, settings
-from ..console.model import BankName
-from ..console.strips import MODES
 from ..drawing import layout
 from ..kept_runs import keeping
 from ..live import regions
+from .console.model import BankName
+from .console.strips import MODES
 from .presets import GRANULARITY
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"

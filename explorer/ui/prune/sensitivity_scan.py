@@ -14,10 +14,10 @@ from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.shipped_scans import delivered
 from ...studies.sensitivity.values import Scan, ScanPlan
 from .. import session
-from ..console.model import BankName
-from ..console.strips import MODES, Sensitivity
 from ..drawing import layout
 from ..live import regions
+from .console.model import BankName
+from .console.strips import MODES, Sensitivity
 from .presets import GRANULARITY
 
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"

@@ -18,9 +18,9 @@ from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
 from ...values import ModelProfile, Recipe
 from .. import settings, shared_models
-from ..console.model import Lock
-from ..console.strips import Mode
 from ..history import History, Step
+from ..prune.console.model import Lock
+from ..prune.console.strips import Mode
 
 KEY = "pruning_explorer"
 START = History(Step(Recipe(), "the dense model"))

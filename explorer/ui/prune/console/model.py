@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ...errors import RecipeError, UnknownNameError
-from ...values import Recipe, canonical_json, check_ratio
+from ....errors import RecipeError, UnknownNameError
+from ....values import Recipe, canonical_json, check_ratio
 from .cost import LayerCost
 
 BankName = Literal["channels", "weights"]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Literal
 
-from ...values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
-from ..drawing.words import label
+from ....values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
+from ...drawing.words import label
 from .model import Bank, BankName, Lock, Strip
 
 Mode = Literal["Structured", "Unstructured", "Combined"]

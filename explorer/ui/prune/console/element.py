@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ..browser import elements
-from ..live.pushed import pushed
+from ...browser import elements
+from ...live.pushed import pushed
 from .model import ConsoleData
 
 
