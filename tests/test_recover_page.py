@@ -7,9 +7,9 @@ from apps import charts, fine, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.machine import paths
-from explorer.ui import recover, recovery_plan
 from explorer.ui.kept_runs import keeping
 from explorer.ui.kept_runs.words import called, facts
+from explorer.ui.recover import recover, recovery_plan
 from explorer.values import Recipe
 
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})

@@ -8,16 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from ..figures.accuracy_curve import Axis
-from ..figures.recovery_curve import recovery_curve as drawn_curve
-from ..recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
-from ..recovery.training_plan import RecoveryPlan
-from . import session
-from .drawing import layout
-from .kept_runs import keeping
-from .live.figure import in_place
-from .live.pushed import pushed
-from .live.regions import watched
+from ...figures.accuracy_curve import Axis
+from ...figures.recovery_curve import recovery_curve as drawn_curve
+from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
+from ...recovery.training_plan import RecoveryPlan
+from .. import session
+from ..drawing import layout
+from ..kept_runs import keeping
+from ..live.figure import in_place
+from ..live.pushed import pushed
+from ..live.regions import watched
 from .recovery_plan import duration
 
 LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"

@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from . import session
-from .drawing import widgets
+from ...recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
+from .. import session
+from ..drawing import widgets
 
 REMEMBERED = "recovery plans"
 SEEDS = (1, 2, 3, 5)

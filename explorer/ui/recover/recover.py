@@ -10,22 +10,23 @@ from typing import Any
 
 import streamlit as st
 
-from ..background.lanes import JobState
-from ..exporters.recovered_model import export_recovered
-from ..figures.recovery_accuracy import recovery_accuracy
-from ..figures.recovery_arms import recovery_arms
-from ..figures.recovery_loss import recovery_loss
-from ..figures.recovery_norms import recovery_norms
-from ..recovery.controls import spread
-from ..recovery.cost import Cost, counted, estimate
-from ..recovery.recover import recover
-from ..recovery.recovery_run import TRAINING
-from ..recovery.values import Recovery, finite
-from . import recovered_runs, recovery_curve, recovery_plan, session
-from .drawing import layout
-from .live.figure import bring_plotly, in_place
-from .live.pushed import pushed
-from .live.regions import hurry, watched
+from ...background.lanes import JobState
+from ...exporters.recovered_model import export_recovered
+from ...figures.recovery_accuracy import recovery_accuracy
+from ...figures.recovery_arms import recovery_arms
+from ...figures.recovery_loss import recovery_loss
+from ...figures.recovery_norms import recovery_norms
+from ...recovery.controls import spread
+from ...recovery.cost import Cost, counted, estimate
+from ...recovery.recover import recover
+from ...recovery.recovery_run import TRAINING
+from ...recovery.values import Recovery, finite
+from .. import session
+from ..drawing import layout
+from ..live.figure import bring_plotly, in_place
+from ..live.pushed import pushed
+from ..live.regions import hurry, watched
+from . import recovered_runs, recovery_curve, recovery_plan
 
 LANE, COST_LANE = "recovery", "cost"
 ASKED = "recovery asked for"
