@@ -15,14 +15,15 @@ from explorer.loaders import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
 from explorer.ui.drawing.measurement_cards import WAITING, cards
-from explorer.ui.history import LONGEST, History, Step
 from explorer.ui.prune.console.cost import cost_table, estimate
 from explorer.ui.prune.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
-from explorer.ui.prune.console.strips import MODES, banks, in_mode, mode_of, pattern_refusal, with_pattern
+from explorer.ui.prune.console.strips import banks, pattern_refusal, with_pattern
 from explorer.ui.prune.fader_table import edited
 from explorer.ui.prune.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.prune.recipe_files import read_recipe
 from explorer.ui.prune.snapshots import COUNT_LIMIT, Shelf
+from explorer.ui.session.history import LONGEST, History, Step
+from explorer.ui.session.modes import MODES, in_mode, mode_of
 from explorer.values import (
     Group,
     Layer,

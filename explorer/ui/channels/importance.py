@@ -15,7 +15,7 @@ from ...values import Group, Recipe, Subject
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo
-from ..explore.weights import KEPT, Key, asked
+from ..session.shown import KEPT, Key, asked
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),

@@ -25,18 +25,11 @@ from ...words import LABELS
 from .. import session
 from ..drawing import layout
 from ..prune.console.strips import pattern_refusal
+from ..session.shown import KEPT, Key, asked
 
-KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
 BUSY = "Reading the weights ..."
 VIEWS = {"magnitudes": "Magnitudes", "zeros": "Pattern of zeros", "norms": "Norm of each filter"}
-Key = tuple[str, str]
-
-
-def asked() -> tuple[Key, Subject, ModelGraph, Recipe]:
-    """What is shown: a key for what is kept, and its parts."""
-    subject, recipe = session.subject(), session.recipe()
-    return (subject.id, recipe.fingerprint), subject, session.graph(), recipe
 
 
 # --------------------------------------------------------------------------- read

@@ -12,10 +12,8 @@ from ...registry import ALLOCATORS
 from .. import session
 from ..drawing import layout, widgets
 from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
-from .console.model import BankName
-from .console.strips import MODES
-from .presets import GRANULARITY
 
 LANE, ASKED = "budget", "budget asked for"
 POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"

@@ -13,9 +13,10 @@ from ...values import AFTER, REDUCTIONS, Choice
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
+from ..session.modes import GRANULARITY, MODES, Mode, in_mode
 from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
-from .console.strips import MODES, Mode, in_mode, with_pattern
-from .presets import GRANULARITY, Allotment, Preset, available, fill, follow
+from .console.strips import with_pattern
+from .presets import Allotment, Preset, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)

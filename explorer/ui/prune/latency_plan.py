@@ -14,10 +14,8 @@ from ...values import Recipe
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
-from .console.model import BankName
-from .console.strips import MODES
-from .presets import GRANULARITY
 
 LANE, ASKED = "clock", "latency plan asked for"
 BANK: BankName = "channels"  # zeros make nothing faster

@@ -2,16 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from ...allocators.context import Losses
 from ...engine.measure import allocate
 from ...graph.export import ModelGraph
 from ...values import Recipe, Subject
-from .console.model import BankName, Lock
-from .console.strips import MODES, Mode, in_mode, with_pattern
-
-GRANULARITY: Mapping[BankName, Literal["channel", "weight"]] = {"channels": "channel", "weights": "weight"}
+from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
+from .console.strips import with_pattern
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,7 @@ from .. import session, settings
 from ..drawing import layout
 from ..kept_runs import keeping
 from ..live import regions
-from .console.model import BankName
-from .console.strips import MODES
-from .presets import GRANULARITY
+from ..session.modes import GRANULARITY, MODES, BankName
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"

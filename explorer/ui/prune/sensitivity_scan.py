@@ -16,9 +16,8 @@ from ...studies.sensitivity.values import Scan, ScanPlan
 from .. import session
 from ..drawing import layout
 from ..live import regions
-from .console.model import BankName
-from .console.strips import MODES, Sensitivity
-from .presets import GRANULARITY
+from ..session.modes import GRANULARITY, MODES, BankName
+from .console.strips import Sensitivity
 
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones

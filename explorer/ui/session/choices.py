@@ -2,9 +2,8 @@
 
 from ...engine.conditions import Conditions
 from ...machine.environment import pick_device
-from ..prune.console.model import Lock
-from ..prune.console.strips import Mode, mode_of
 from .models import model_name
+from .modes import Lock, Mode, mode_of
 from .recipes import recipe
 from .state import state
 

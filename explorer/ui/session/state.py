@@ -18,9 +18,8 @@ from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
 from ...values import ModelProfile, Recipe
 from .. import settings, shared_models
-from ..history import History, Step
-from ..prune.console.model import Lock
-from ..prune.console.strips import Mode
+from .history import History, Step
+from .modes import Lock, Mode
 
 KEY = "pruning_explorer"
 START = History(Step(Recipe(), "the dense model"))

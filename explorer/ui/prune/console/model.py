@@ -4,14 +4,12 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from ....errors import RecipeError, UnknownNameError
 from ....values import Recipe, canonical_json, check_ratio
+from ...session.modes import BankName, Lock
 from .cost import LayerCost
-
-BankName = Literal["channels", "weights"]
-Lock = tuple[str, str]  # bank and strip
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,12 @@ achieved.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
-from typing import Literal
 
 from ....values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
 from ...drawing.words import label
-from .model import Bank, BankName, Lock, Strip
+from ...session.modes import MODES, BankName, Lock, Mode
+from .model import Bank, Strip
 
-Mode = Literal["Structured", "Unstructured", "Combined"]
-MODES: Mapping[Mode, tuple[BankName, ...]] = {
-    "Structured": ("channels",),
-    "Unstructured": ("weights",),
-    "Combined": ("channels", "weights"),
-}
 SHOWN_MEMBERS = 8
 COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
@@ -159,19 +153,3 @@ def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
         name for name in recipe.weights if name in layers and pattern_refusal(layers[name], pattern) is None
     ]
     return replace(recipe, pattern=pattern, weights=dict.fromkeys(fits, ratio))
-
-
-def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
-    """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must
-    not act.
-    """
-    needed = {"channels"} if recipe.is_structured else set()
-    needed |= {"weights"} if recipe.weights else set()
-    return next(mode for mode in (chosen, *MODES) if needed <= set(MODES[mode]))
-
-
-def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
-    """The recipe without what a mode doesn't show."""
-    if "channels" not in MODES[mode]:
-        recipe = replace(recipe, channels={}, remove={}, keep={})
-    return recipe if "weights" in MODES[mode] else replace(recipe, weights={}, pattern="free")

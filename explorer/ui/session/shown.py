@@ -1,0 +1,16 @@
+"""Which values a page shows and was asked for."""
+
+from ...graph.export import ModelGraph
+from ...values import Recipe, Subject
+from .. import session
+
+KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
+
+
+Key = tuple[str, str]
+
+
+def asked() -> tuple[Key, Subject, ModelGraph, Recipe]:
+    """What is shown: a key for what is kept, and its parts."""
+    subject, recipe = session.subject(), session.recipe()
+    return (subject.id, recipe.fingerprint), subject, session.graph(), recipe
