@@ -19,7 +19,8 @@ from explorer.loaders import load
 from explorer.machine import cache, cache_folder
 from explorer.machine.cache import Cache
 from explorer.machine.memory_held import together, weighed
-from explorer.ui import memory, server, settings
+from explorer.ui import server, settings
+from explorer.ui.sidebar import memory_panel
 from explorer.values import Recipe
 
 
@@ -158,7 +159,7 @@ def folder(tmp_path, monkeypatch):
 
 def unfolded() -> AppTest:
     app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
-    app.session_state[memory.KEY] = True
+    app.session_state[memory_panel.KEY] = True
     return fine(app.run())
 
 

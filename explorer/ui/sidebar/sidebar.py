@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from ..errors import ExplorerError
-from ..machine.environment import DEVICES, pick_device
-from ..measuring.precision import DTYPES
-from . import memory, session, settings
-from .drawing import layout, widgets
+from ...errors import ExplorerError
+from ...machine.environment import DEVICES, pick_device
+from ...measuring.precision import DTYPES
+from .. import session, settings
+from ..drawing import layout, widgets
+from . import memory_panel
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
@@ -25,7 +26,7 @@ def draw() -> None:
         _samples()
         _device()
         _dtype()
-        memory.draw()
+        memory_panel.draw()
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
             layout.draw_notice(session.notice())

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ..machine import cache, cache_folder
-from . import session, settings
-from .drawing import layout
+from ...machine import cache, cache_folder
+from .. import session, settings
+from ..drawing import layout
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels
