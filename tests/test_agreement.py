@@ -7,7 +7,6 @@ import torch
 from calibrated import with_data
 from zoo import odd
 
-from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse
 from explorer.registry import CRITERIA
@@ -25,6 +24,7 @@ from explorer.studies.criteria_agreement import (
     spearman,
 )
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 UP, DOWN = torch.arange(5.0), -torch.arange(5.0)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
@@ -18,6 +17,7 @@ from explorer.studies.behaviour import Behaviour, Flip, behaviour, compare
 from explorer.studies.model_answers import Answers, answers_of
 from explorer.studies.reliability import BINS, mean_deviation, reliability
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 NAMES = ("cat", "dog", "owl")
 

@@ -8,11 +8,11 @@ import time
 import pytest
 import torch
 
-from explorer.background.jobs import Progress
 from explorer.background.lanes import Lanes
 from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
 from explorer.measuring.latency import rounds
+from explorer.values.progress import Progress
 
 PATIENCE = 20  # seconds
 

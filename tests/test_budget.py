@@ -5,7 +5,6 @@ import json
 import pytest
 from zoo import odd
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
@@ -14,6 +13,7 @@ from explorer.loaders import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 
 @pytest.fixture(scope="module")

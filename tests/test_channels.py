@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.inspection.activation_maps import activation_maps, filter_images, head_maps
 from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.loaders import load
 from explorer.values import Normalisation, Split, Subject, Task
+from explorer.values.progress import Progress
 
 
 class Half(nn.Module):

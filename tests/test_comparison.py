@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from explorer import tables
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import masks_for, prune
@@ -36,6 +35,7 @@ from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
 from explorer.studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from explorer.values import Drop, LayerOutcome, Masks, Measurement, PartOutcome, Recipe, Report
+from explorer.values.progress import Progress
 
 
 def run(

@@ -17,7 +17,7 @@ from explorer.registry import DATA, SAMPLES
 from explorer.ui.drawing.measurement_cards import WAITING, cards
 from explorer.ui.prune.console.cost import cost_table, estimate
 from explorer.ui.prune.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
-from explorer.ui.prune.console.strips import banks, pattern_refusal, with_pattern
+from explorer.ui.prune.console.strips import banks, with_pattern
 from explorer.ui.prune.fader_table import edited
 from explorer.ui.prune.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.prune.recipe_files import read_recipe
@@ -36,6 +36,7 @@ from explorer.values import (
     Subject,
     subject_id,
 )
+from explorer.values.pattern import pattern_refusal
 
 FREE = Strip("conv1", ("", "conv1"), 0.0, 16, "channel", 100)
 FROZEN = Strip("fc", ("", "fc"), 0.0, 10, "channel", 100, frozen="is an output of the model")

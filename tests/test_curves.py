@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -27,6 +26,7 @@ from explorer.studies.accuracy_curves import (
     timed,
 )
 from explorer.values import Choice, Recipe, Report
+from explorer.values.progress import Progress
 
 FEW = Conditions(samples=128)
 TARGETS = (0.0, 0.5, 0.9)

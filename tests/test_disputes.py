@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from apps import keys, offering, opened, until, words
 
-from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
@@ -18,6 +17,7 @@ from explorer.studies.criteria_agreement import ALL
 from explorer.studies.disputed_channels import SEEDS, Settled, settle
 from explorer.ui.criteria.disputed_channels import CHANGE
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 FEW = Conditions(samples=100, latency=False)
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 from zoo import odd
 
-from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
@@ -15,6 +14,7 @@ from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
 from explorer.studies.criteria_duel import CONTROL, Duel, duel
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 FEW = Conditions(samples=200, latency=False)
 

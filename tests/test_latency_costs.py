@@ -6,7 +6,6 @@ import pytest
 from apps import keys, offering, opened, until, words
 
 from explorer.allocators.context import TargetError
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, build, decide, prepare
@@ -21,6 +20,7 @@ from explorer.planning.allocation_context import NO_FASTER
 from explorer.planning.known_latencies import TimedWidths, UnmeasuredError, widths_of
 from explorer.planning.latency_plan import allocated
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 

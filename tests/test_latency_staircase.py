@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.measure import build, masks_for
 from explorer.errors import ExplorerError, UnknownNameError
@@ -27,6 +26,7 @@ from explorer.studies.latency_staircase import (
 )
 from explorer.studies.sparse_kernels import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from explorer.background.jobs import Progress
 from explorer.commands.printing.report_text import report_text
 from explorer.compaction import compact
 from explorer.engine.conditions import Conditions
@@ -22,6 +21,7 @@ from explorer.signals.calibration import training_data
 from explorer.tables import quantities as table_of
 from explorer.ui.drawing.measurement_cards import cards
 from explorer.values import Masks, Recipe, Report
+from explorer.values.progress import Progress
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 GRAPHS = {name: analyse(subject) for name, subject in SUBJECTS.items()}

@@ -10,7 +10,6 @@ import pytest
 import torch
 from zoo import odd
 
-from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, decide, prepare
 from explorer.errors import ExplorerError, RecipeError
@@ -29,6 +28,7 @@ from explorer.recovery.students import fresh, full_state, make_student, with_sta
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import Recovery
 from explorer.values import Masks, Recipe, subject_id
+from explorer.values.progress import Progress
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 CNN = SUBJECTS["digits-cnn"]

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -19,6 +18,7 @@ from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, c
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.runs.store import Store
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 

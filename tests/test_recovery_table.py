@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
 from explorer.engine.conditions import Conditions
@@ -27,6 +26,7 @@ from explorer.recovery.recovery_table import (
     trainings,
 )
 from explorer.values import Choice, Measurement, Recipe
+from explorer.values.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from explorer.background.jobs import Progress
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import allocate, prune
@@ -29,6 +28,7 @@ from explorer.studies.recipe_search import (
 from explorer.studies.sensitivity.scan import Scan, ScanPlan, scan
 from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.values import Recipe
+from explorer.values.progress import Progress
 
 FEW = Conditions(samples=150, latency=False)
 DROP = paired_drop(0, 0, 100)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from zoo import odd
 
-from explorer.background.jobs import Progress
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import build, decide, prune
 from explorer.errors import ExplorerError, RecipeError
@@ -24,6 +23,7 @@ from explorer.studies.sensitivity.scan_log import Count, ScanLog
 from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.values import Choice, Drop, Measurement, Recipe, Report, Subject, subject_id
+from explorer.values.progress import Progress
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 EXACT = ScanPlan("channel", (0.2, 0.5, 0.8), tolerance=None)

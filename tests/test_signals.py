@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn import functional
 from zoo import ZOO, Chain, odd
 
-from explorer.background.jobs import Progress
 from explorer.errors import ExplorerError
 from explorer.graph.export import analyse
 from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch
 from explorer.values import Normalisation, Split
+from explorer.values.progress import Progress
 
 
 def last(steps):

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..compaction import compact
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
@@ -19,6 +18,7 @@ from ..machine.peak_memory import peak_of_process
 from ..planning.allocate import allocate
 from ..pruning.decision import masks_once
 from ..values import Masks, Recipe, Subject
+from ..values.progress import Progress
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs
 from .negative_control import flat, negative_control, relative_difference, wide_outputs

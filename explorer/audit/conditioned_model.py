@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
-from ..background.jobs import Progress
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import fixed_batch
 from ..values import Subject
+from ..values.progress import Progress
 from .float64_run import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..background.jobs import Progress
+from ..values.progress import Progress
 
 Call = Callable[[fx.Node, Any, Any], Any]
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..background.jobs import Progress
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
 from ..graph.survivors import Survivors
 from ..pruning.masks import positions
 from ..values import Masks
+from ..values.progress import Progress
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..background.jobs import Progress
 from ..pruning.masks import positions
 from ..values import Masks, ModelProfile, Slot
+from ..values.progress import Progress
 from .float64_run import WideRun
 
 

@@ -7,16 +7,9 @@ from typing import Any
 
 import torch
 
+from ..values.progress import Progress
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is; yielded by the job itself, in units of its own choice (batches, layers, epochs)."""
-
-    done: int
-    total: int
-    label: str = ""
 
 
 @dataclass(frozen=True)

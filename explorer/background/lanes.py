@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 
 from ..errors import ExplorerError, UnknownNameError
-from .jobs import Job, JobState, Progress, Slot
+from ..values.progress import Progress
+from .jobs import Job, JobState, Slot
 
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .jobs import Progress
+from ..values.progress import Progress
 
 PAUSE = 0.05  # seconds between two yields; a live measurement waits no longer than this
 Step = Callable[[str], None]

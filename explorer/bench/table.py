@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..background.jobs import Progress
 from ..errors import UnknownNameError
 from ..machine.environment import environment, usable_cores
+from ..values.progress import Progress
 from .compacting import compaction
 from .effort import FULL, Size
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead

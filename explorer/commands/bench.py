@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
-from ..background.jobs import Progress
 from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import Row
+from ..values.progress import Progress
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, table
 

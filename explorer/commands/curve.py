@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
@@ -23,6 +22,7 @@ from ..studies.accuracy_curves import (
     timed,
 )
 from ..values import Recipe, Subject
+from ..values.progress import Progress
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of

@@ -4,9 +4,9 @@ not.
 
 import argparse
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
+from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import percent, print_json, progress, table
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError, RecipeError
 from ..exporters.recovered_model import export_recovered
@@ -24,6 +23,7 @@ from ..recovery.values import Arm, Recovery, finite
 from ..runs.keep_recovery import keep
 from ..runs.store import Store
 from ..values import JSON_LIMIT, Measurement, Recipe, Subject
+from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..machine import paths
@@ -18,6 +17,7 @@ from ..registry import CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values import Choice, Recipe
+from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write

@@ -2,13 +2,13 @@
 
 import argparse
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import Finding
 from ..studies.sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
 from ..values import Choice, Recipe
+from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import note, percent, print_json, progress, table
 

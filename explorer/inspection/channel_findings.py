@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..signals.calibration import SAMPLES, Calibration, training_data
 from ..signals.collection import collect, collected
 from ..values import Group, Layer, ModelProfile, Slot, Subject
+from ..values.progress import Progress
 
 NEEDS = ("activations",)
 MOST_PAIRS = 200

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import decide, prepare
 from ..errors import ExplorerError
@@ -22,6 +21,7 @@ from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
 from ..values import Masks, Measurement, Recipe, Subject
+from ..values.progress import Progress
 from .evidence import Evidence, Point, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment

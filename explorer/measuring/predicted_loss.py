@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
 from ..signals.collection import collect, collected
 from ..values import Masks, ModelProfile, Report, Subject
+from ..values.progress import Progress
 
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16
 WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..allocators.context import Losses
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
 from ..values import Recipe, Report, Subject
+from ..values.progress import Progress
 from .allocate import reach
 from .latency_plan import allocated, timed
 

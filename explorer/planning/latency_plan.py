@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ..allocators.context import Losses
-from ..background.jobs import Progress
 from ..engine.candidate import build
 from ..graph.export import ModelGraph
 from ..measuring.latency import rounds
 from ..values import Masks, Recipe, Subject
+from ..values.progress import Progress
 from .allocate import allocate
 from .known_latencies import UnmeasuredError, timed_widths
 

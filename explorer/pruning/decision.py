@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
 from ..values import Masks, Recipe, Subject
+from ..values.progress import Progress
 from .checks import check_parts
 from .cutting import Cut, cut
 from .scoring import score

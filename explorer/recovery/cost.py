@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import evaluate
 from ..training.steps import training_split
 from ..values import Recipe, Subject
+from ..values.progress import Progress
 from .finetuning import Training
 from .phases import Setting
 from .recovery_run import PHASES

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch import nn
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.checks import check_parts
 from ..registry import CRITERIA
 from ..values import Recipe, Subject
+from ..values.progress import Progress
 from .checkpoints import key_of, masks_of, unpacked
 from .disk_limit import make_room
 from .phases import Setting

@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from ..background.jobs import Progress
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.point_order import spread_order
 from ..errors import RecipeError
 from ..graph.export import ModelGraph
 from ..values import Measurement, Recipe, Subject
+from ..values.progress import Progress
 from .controls import spread
 from .cost import Cost, counted
 from .recover import recover

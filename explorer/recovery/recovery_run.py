@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..engine.measure import build, calibrate
+from ..values.progress import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
 from .finetuning import Training

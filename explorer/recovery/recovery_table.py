@@ -12,13 +12,13 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
-from ..background.jobs import Progress
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.measure import allocate, calibrate
 from ..graph.export import ModelGraph
 from ..planning.recipe_costs import CostModel
 from ..values import Choice, Measurement, Recipe, Subject
+from ..values.progress import Progress
 from .controls import Spread, controls, spread
 from .recover import recover
 from .training_plan import RecoveryPlan, suggested

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from torch import nn
 
-from ..background.jobs import Progress
 from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
@@ -16,6 +15,7 @@ from ..errors import ExplorerError
 from ..machine.environment import environment
 from ..measuring.evaluation import EMPTY, Tally, evaluate
 from ..values import Measurement
+from ..values.progress import Progress
 from .checkpoints import key_of
 from .phases import Setting
 from .values import Arm, Recovery

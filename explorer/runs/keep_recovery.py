@@ -4,7 +4,6 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
 from ..graph.export import ModelGraph
@@ -13,6 +12,7 @@ from ..recovery.results import dense_control, recovered_masks, recovered_reports
 from ..recovery.values import Recovery
 from ..recovery.what_was_done import Kept
 from ..values import Report, Subject
+from ..values.progress import Progress
 from .replay import masks_fingerprint
 from .store import Store
 from .stored_run import RunKey

@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, masks_for, stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values import Masks, Report, Subject
+from ..values.progress import Progress
 from .stored_run import Run
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..values import Layer, ModelProfile, Split, Subject
+from ..values.progress import Progress
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch

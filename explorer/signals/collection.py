@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..registry import CRITERIA, Plugin
 from ..values import Layer, Subject
+from ..values.progress import Progress
 from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
 from .neighbours import neighbours, norms
 from .synaptic_flow import flow_orders

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..background.jobs import Progress
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values import Subject
+from ..values.progress import Progress
 from .activation_sites import NORMS
 from .lowest import lowest_of
 

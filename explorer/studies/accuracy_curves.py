@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from ..allocators.context import TargetError
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import allocate, build, masks_for, stream
 from ..engine.point_order import spread_order
@@ -17,6 +16,7 @@ from ..measuring.latency import rounds, summary
 from ..measuring.precision import in_dtype
 from ..registry import CRITERIA
 from ..values import Choice, Recipe, Report, Subject
+from ..values.progress import Progress
 
 QUICK = Conditions(samples=512)
 STRENGTHS = tuple(i / 8 for i in range(9))

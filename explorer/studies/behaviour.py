@@ -10,13 +10,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import calibrate, prepare
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from ..values import Drop, Recipe, Subject
+from ..values.progress import Progress
 from .model_answers import NONE, Answers, answer, dense_answers
 from .reliability import Reliability, reliability
 

@@ -10,13 +10,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..engine.measure import calibrate, scores_for
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.cutting import removal_count
 from ..registry import CRITERIA
 from ..values import Choice, Recipe, Subject, check_ratio
+from ..values.progress import Progress
 
 Matrix = tuple[tuple[float | None, ...], ...]
 Measure = Literal["spearman", "kendall", "overlap"]

@@ -9,7 +9,6 @@ this group.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import calibrate, stream
 from ..errors import ExplorerError
@@ -17,6 +16,7 @@ from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
 from ..registry import CRITERIA
 from ..values import Choice, Recipe, Report, Subject, check_ratio
+from ..values.progress import Progress
 from .criteria_agreement import ALL
 
 CONTROL = "random"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
 from ..values import Drop, Recipe, Subject
+from ..values.progress import Progress
 
 SEEDS = 5  # of the control
 EVERYTHING = Conditions()

@@ -6,7 +6,6 @@ from itertools import combinations
 
 from torch import Tensor
 
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
 from ..engine.measure import calibrate, prepare
@@ -17,6 +16,7 @@ from ..measuring.statistics import holm, paired_p_value, wilson
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery
 from ..values import Drop, Recipe, Subject
+from ..values.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

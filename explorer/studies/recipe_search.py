@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from .. import __version__
 from ..allocators.context import Losses, TargetError, all_but_one
-from ..background.jobs import Progress
 from ..engine.conditions import Conditions
 from ..engine.measure import allocate, calibrate, stream
 from ..errors import ExplorerError
@@ -28,6 +27,7 @@ from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values import Drop, Recipe, Report, Subject, canonical_json
+from ..values.progress import Progress
 from .sensitivity.scan import ScanPlan
 from .sensitivity.scan import known as known_scan
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
-from ..background.jobs import Progress
 from ..engine.measure import build, masks_for
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
 from ..measuring.latency import SpeedUp, faster, forward_ms
 from ..values import Recipe, Subject
+from ..values.progress import Progress
 
 PATTERN = "2:4"
 CAPABLE = (8, 0)  # compute capability: Ampere and newer

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ...allocators.context import Losses
-from ...background.jobs import Progress
 from ...engine.conditions import Conditions
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph
@@ -18,6 +17,7 @@ from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...studies.sensitivity.scan import Scan, ScanPlan, scan
 from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
+from ...values.progress import Progress
 from ..printing.output import note, progress
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 

@@ -9,11 +9,11 @@ advance.
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...background.jobs import Progress
 from ...engine.conditions import Conditions
 from ...engine.measure import calibrate
 from ...graph.export import ModelGraph
 from ...values import Subject
+from ...values.progress import Progress
 from .additivity import Additivity, additivity
 from .scan_run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from ... import __version__
-from ...background.jobs import Progress
 from ...engine.conditions import Conditions, split_for
 from ...engine.dense_model import baseline
 from ...engine.measure import decide
@@ -22,6 +21,7 @@ from ...measuring.statistics import look_schedule, wilson
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...values import Masks, Measurement, Recipe, Subject
+from ...values.progress import Progress
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
 from .scan_log import Count, Point, ScanLog

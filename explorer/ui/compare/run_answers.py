@@ -6,12 +6,12 @@ from dataclasses import replace
 import streamlit as st
 
 from ... import tables
-from ...background.jobs import Progress
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
 from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
 from ...values import Recipe
+from ...values.progress import Progress
 from .. import session, shared_models
 from ..drawing import layout
 from ..kept_runs.keeping import begin, offered

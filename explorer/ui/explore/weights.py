@@ -21,10 +21,10 @@ from ...inspection.weight_bands import READ, WeightBand, weight_bands
 from ...inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ...pruning.masks import expand, positions
 from ...values import Layer, Masks, Recipe, Subject
+from ...values.pattern import pattern_refusal
 from ...words import LABELS
 from .. import session
 from ..drawing import layout
-from ..prune.console.strips import pattern_refusal
 from ..session.shown import KEPT, Key, asked
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show

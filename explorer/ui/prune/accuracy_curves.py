@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ...background.jobs import JobState, Progress
+from ...background.jobs import JobState
 from ...engine.measure import calibrate
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
@@ -26,6 +26,7 @@ from ...studies.accuracy_curves import (
     timed,
 )
 from ...values import Choice, Recipe, Subject
+from ...values.progress import Progress
 from ...words import GLOSSARY
 from .. import session
 from ..live import regions

@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from ...background.jobs import JobState, Progress
+from ...background.jobs import JobState
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values import Recipe
+from ...values.progress import Progress
 from .. import session
 from ..drawing import layout
 from ..live import regions

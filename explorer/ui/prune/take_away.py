@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ...background.jobs import JobState, Progress
+from ...background.jobs import JobState
 from ...background.side_thread import beside
 from ...engine.conditions import Conditions
 from ...engine.measure import calibrate, stream
@@ -16,6 +16,7 @@ from ...exporters.who_gains import who_gains
 from ...graph.export import ModelGraph
 from ...registry import EXPORTERS
 from ...values import Recipe, Report, Subject
+from ...values.progress import Progress
 from .. import session, settings
 from ..drawing import layout
 from ..drawing.measurement_cards import short

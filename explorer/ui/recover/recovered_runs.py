@@ -8,13 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from ...background.jobs import JobState, Progress
+from ...background.jobs import JobState
 from ...measuring.statistics import format_accuracy, format_drop
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
 from ...recovery.results import known_controls
 from ...recovery.values import Arm, Recovery
 from ...runs.keep_recovery import keep
+from ...values.progress import Progress
 from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
 
-from ....values import PATTERN, Group, Layer, ModelProfile, PartOutcome, Recipe
+from ....values import Group, ModelProfile, PartOutcome, Recipe
+from ....values.pattern import pattern_ratio, pattern_refusal
 from ...drawing.words import label
 from ...session.modes import MODES, BankName, Lock, Mode
 from .model import Bank, Strip
@@ -121,25 +122,6 @@ def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
         )
         for layer in profile.prunable_layers.values()
     )
-
-
-def pattern_ratio(pattern: str) -> float | None:
-    """What an n:m pattern removes, or None for the free pattern.
-
-    >>> pattern_ratio("1:4")
-    0.75
-    """
-    match = PATTERN.match(pattern)
-    return round(1 - int(match[1]) / int(match[2]), 4) if match else None
-
-
-def pattern_refusal(layer: Layer, pattern: str) -> str | None:
-    """Why a layer stays dense under an n:m pattern, or None."""
-    match = PATTERN.match(pattern)
-    inputs = layer.shape[layer.input_dim] if len(layer.shape) > layer.input_dim else 1
-    if match is None or inputs % int(match[2]) == 0:
-        return None
-    return f"its {inputs} input{'s' if inputs > 1 else ''} cannot be divided into blocks of {match[2]}"
 
 
 def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
