@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from .measuring.statistics import format_drop
-from .runs.store import Run
+from .runs.stored_run import Run
 from .studies.flips import Flips
 from .studies.sensitivity.values import Scan
-from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
+from .values.profile import ModelProfile
+from .values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
 from .words import LABELS
 
 FORMULA_STARTS = ("=", "+", "-", "@")

@@ -10,8 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.background.lanes import LANES
 from explorer.machine import paths
-from explorer.ui import server, settings, shared_models
-from explorer.values import Recipe
+from explorer.ui import server
+from explorer.ui.shared import models as shared_models
+from explorer.ui.shared import settings
+from explorer.values.recipe import Recipe
 
 SESSION = "test session id"  # what AppTest calls every session
 PATIENCE = 60  # seconds, for a machine with neighbours

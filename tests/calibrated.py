@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from zoo import odd
 
-from explorer.values import Normalisation, Split, Subject, Task, subject_id
+from explorer.values.subject import Normalisation, Split, Subject, Task, subject_id
 
 AS_IT_IS = Normalisation()
 

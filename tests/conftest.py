@@ -19,7 +19,7 @@ from explorer.machine import paths
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 START_SECONDS = 90
 SERVE = (
-    "from explorer.ui.server import serve; from explorer.ui.settings import Settings; "
+    "from explorer.ui.server import serve; from explorer.ui.shared.settings import Settings; "
     "serve(Settings(({models}), 'cpu'), {rest})"
 )
 

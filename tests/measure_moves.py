@@ -26,7 +26,8 @@ from take_screenshot import COMMAND, wait_for
 
 from explorer.commands.app import free_port
 from explorer.machine import paths
-from explorer.values import Choice, Recipe
+from explorer.values.choice import Choice
+from explorer.values.recipe import Recipe
 
 PATIENCE = 300_000  # ms
 REST_MS = 1500  # between a last number and the next move

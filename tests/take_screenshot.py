@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from explorer.commands.app import free_port
-from explorer.values import Recipe
+from explorer.values.recipe import Recipe
 
 TARGET = Path(__file__).with_name("screenshot.png")
 COMMAND = "import sys; from explorer.commands.main import main; sys.exit(main())"

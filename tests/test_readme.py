@@ -17,7 +17,7 @@ import torch
 from explorer.commands.main import main
 from explorer.commands.models import facts
 from explorer.commands.verbs import VERBS
-from explorer.loaders import load
+from explorer.loaders.model_text import load
 from explorer.measuring.statistics import format_accuracy
 from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
 

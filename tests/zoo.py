@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.values import Subject, subject_id
+from explorer.values.subject import Subject, subject_id
 
 
 class Chain(nn.Module):

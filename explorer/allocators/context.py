@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import RecipeError
 from ..signals.lowest import lowest_of
-from ..values import Scores
+from ..values.profile import Scores
 
 Counted = Literal["params", "macs", "bytes"]
 What = Literal["params", "macs", "bytes", "latency"]

@@ -3,7 +3,7 @@
 from math import prod
 
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Ratios, lowest
 
 

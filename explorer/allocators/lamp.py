@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Ratios, check_lowest, lowest, unit_counts
 
 

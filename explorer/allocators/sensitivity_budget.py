@@ -6,7 +6,7 @@ import torch
 
 from ..errors import ExplorerError
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Losses, Ratios, TargetError, What, unit_counts
 
 BINS = 2000  # into which savings are rounded down

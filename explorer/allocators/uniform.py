@@ -1,7 +1,7 @@
 """The same ratio everywhere."""
 
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Ratios
 
 

@@ -1,7 +1,7 @@
 """Uniform, with care for both ends."""
 
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
 from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 
 LAST = 0.8

@@ -10,15 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compaction import compact
+from ..compaction.compact import compact
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
 from ..graph.running import fixed_batch
 from ..machine.peak_memory import peak_of_process
 from ..planning.allocate import allocate
 from ..pruning.decision import masks_once
-from ..values import Masks, Recipe, Subject
+from ..values.profile import Masks
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs
 from .negative_control import flat, negative_control, relative_difference, wide_outputs

@@ -12,8 +12,8 @@ from torch.nn import functional
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import fixed_batch
-from ..values import Subject
 from ..values.progress import Progress
+from ..values.subject import Subject
 from .float64_run import tensor_names, tensor_of, walk
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values

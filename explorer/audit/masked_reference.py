@@ -13,7 +13,7 @@ from ..graph.labels import Labelled
 from ..graph.nodes import op_name
 from ..graph.survivors import Survivors
 from ..pruning.masks import positions
-from ..values import Masks
+from ..values.profile import Masks
 from ..values.progress import Progress
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS

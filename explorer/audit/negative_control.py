@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from ..pruning.masks import positions
-from ..values import Masks, ModelProfile, Slot
+from ..values.profile import Masks, ModelProfile, Slot
 from ..values.progress import Progress
 from .float64_run import WideRun
 

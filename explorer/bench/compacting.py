@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from ..engine.measure import build, masks_for
+from ..engine.candidate import build
 from ..errors import ExplorerError
+from ..pruning.decision import masks_for
 from ..pruning.scoring import score
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import signals_of
-from ..values import Recipe
+from ..values.recipe import Recipe
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages
 

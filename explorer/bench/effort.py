@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..graph.export import ModelGraph, analyse
-from ..loaders import load
-from ..values import Subject
+from ..loaders.model_text import load
+from ..values.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from ..background.lanes import Lanes
+from ..engine.candidate import build, prepare
 from ..engine.conditions import Conditions, split_for
-from ..engine.measure import build, masks_for, prepare, stream
+from ..engine.measure import stream
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import batch_of, batch_size, evaluate
 from ..measuring.kept_activations import KEPT_BYTES, Trail
 from ..measuring.storage_size import sizes
+from ..pruning.decision import masks_for
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import ScanPlan
-from ..values import Recipe, Report, Subject
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages
 

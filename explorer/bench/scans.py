@@ -12,17 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
-from ..engine.measure import build, masks_for
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import Tally, batch_of, evaluate, judged
 from ..measuring.statistics import wilson
+from ..pruning.decision import masks_for
 from ..studies.sensitivity.branching import Branches, touched_tensors
 from ..studies.sensitivity.graph_pieces import Workshop
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
-from ..values import Recipe, Subject
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages
 

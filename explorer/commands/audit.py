@@ -4,10 +4,9 @@ import argparse
 import time
 from dataclasses import replace
 
-from ..audit import audit
-from ..audit.audit import AuditReport
+from ..audit.audit import AuditReport, audit
 from ..graph.export import analyse
-from ..loaders import load
+from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
 from .arguments.model import add_model, set_up

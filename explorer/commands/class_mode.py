@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown model or device, or a port that is taken.
     """
     from ..lessons.class_board import Classroom
-    from ..loaders import load
+    from ..loaders.model_text import load
     from ..ui.server import serve
-    from ..ui.settings import Settings
+    from ..ui.shared.settings import Settings
     from .arguments.model import check_names, set_up
 
     check_names(arguments.models, None)

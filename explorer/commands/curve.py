@@ -21,8 +21,9 @@ from ..studies.accuracy_curves import (
     swept,
     timed,
 )
-from ..values import Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of

@@ -3,13 +3,13 @@
 import argparse
 
 from ..errors import ExplorerError
-from ..exporters import export
+from ..exporters.export import export
 from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
 from ..machine import paths
 from ..registry import EXPORTERS
 from ..runs.store import Store
-from ..values import Subject
+from ..values.subject import Subject
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write

@@ -17,7 +17,7 @@ from ..lessons.experiment import run as measure
 from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
-from ..loaders import load
+from ..loaders.model_text import load
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, progress, table
 

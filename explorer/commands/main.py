@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from .. import __version__
 from ..errors import ExplorerError
+from ..machine.version import __version__
 from .verbs import MODULES, PROGRAM, VERBS
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -39,7 +39,7 @@ def _verbs_text() -> str:
 def _command(verb: str | None) -> tuple[ModuleType, Parser]:
     """The module of a verb (the app's where there is none) with its parser."""
     module = importlib.import_module(
-        f".commands.{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
+        f".{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
     )
     if verb:
         parser = Parser(f"{PROGRAM} {verb}", description=f"{VERBS[verb].capitalize()}.", allow_abbrev=False)

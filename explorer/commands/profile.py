@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..graph.export import ModelGraph
-from ..values import Group, Subject
+from ..values.profile import Group
+from ..values.subject import Subject
 from .arguments.model import add_model, opened, set_up
 from .printing.output import note, print_json, table
 

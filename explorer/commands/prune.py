@@ -5,9 +5,10 @@ import json
 from dataclasses import replace
 
 from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, masks_for, stream
+from ..engine.measure import stream
 from ..engine.until_resolved import resolve
 from ..machine import paths
+from ..pruning.decision import calibrate, masks_for
 from ..runs.held_out import held_out
 from ..runs.replay import masks_fingerprint
 from ..runs.store import Store

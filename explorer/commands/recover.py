@@ -22,8 +22,11 @@ from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan
 from ..recovery.values import Arm, Recovery, finite
 from ..runs.keep_recovery import keep
 from ..runs.store import Store
-from ..values import JSON_LIMIT, Measurement, Recipe, Subject
+from ..values.link import JSON_LIMIT
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write

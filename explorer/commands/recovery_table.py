@@ -16,8 +16,9 @@ from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
-from ..values import Choice, Recipe
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write

@@ -6,9 +6,11 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import Finding
-from ..studies.sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
-from ..values import Choice, Recipe
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan, SensitivityPoint
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import note, percent, print_json, progress, table
 

@@ -8,7 +8,7 @@ from ..engine.conditions import Conditions
 from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Search, SearchPlan, Trial, check_winner, search
-from ..values import Report
+from ..values.report import Report
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of

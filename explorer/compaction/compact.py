@@ -16,7 +16,8 @@ from ..graph.nodes import op_name
 from ..graph.rewriting import conv_groups, rewrite
 from ..graph.running import fixed_batch
 from ..graph.survivors import Survivors
-from ..values import Masks, Subject
+from ..values.profile import Masks
+from ..values.subject import Subject
 from .cut_tensors import CutTensors
 from .dotted_names import has, hide, put
 from .fixed_batch import run_in_portions

@@ -8,7 +8,7 @@ import torch
 from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values import Normalisation, Split, Task
+from ..values.subject import Normalisation, Split, Task
 
 SOURCE = (
     "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "

@@ -11,8 +11,9 @@ import torch
 from ..errors import UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values import Normalisation, Split, Task
-from .shapes_drawing import CLASSES, draw
+from ..values.subject import Normalisation, Split, Task
+from .shapes_distances import CLASSES
+from .shapes_drawing import draw
 
 SAMPLES = {"training": 20_000, "tuning": 5_000, "held_out": 10_000}
 SEEDS = {"training": 1, "tuning": 2, "held_out": 3}

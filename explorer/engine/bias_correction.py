@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..pruning.masks import positions
-from ..values import Masks, ModelProfile, Normalisation, Split
+from ..values.profile import Masks, ModelProfile
+from ..values.subject import Normalisation, Split
 
 SAMPLES = 1024
 # of the one batch: all samples pass at once, so that later layers see the corrected earlier ones

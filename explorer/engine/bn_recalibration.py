@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..values import Normalisation, Split
+from ..values.subject import Normalisation, Split
 
 SAMPLES = 1024
 

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ..compaction import compact
+from ..compaction.compact import compact
 from ..graph.export import ModelGraph, count_macs
 from ..graph.nodes import layer_of
 from ..graph.running import fixed_batch
@@ -17,7 +17,10 @@ from ..measuring.storage_size import sizes, state_of
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
-from ..values import LayerOutcome, Masks, Measurement, Recipe, Subject
+from ..values.profile import Masks
+from ..values.recipe import Recipe
+from ..values.report import LayerOutcome, Measurement
+from ..values.subject import Subject
 from .bias_correction import correct_biases, kept_outputs
 from .bn_recalibration import recalibrate
 

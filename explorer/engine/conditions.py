@@ -8,14 +8,13 @@ from ..errors import ExplorerError, UnknownNameError
 from ..graph.size_limits import Size, size_of
 from ..measuring.evaluation import batch_size
 from ..measuring.precision import DTYPES
-from ..values import Split, Subject
+from ..values.subject import Split, Subject
 
 # a forward holds about three of its largest activations at a time, and should take no more than this
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3
 
 
-# multiply-adds of one forward, about a second: so long a fader's move may have to wait for the batch before
-# it
+# multiply-adds of one forward, about a second: as long as a fader's move may wait for the batch before it
 BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
 
 

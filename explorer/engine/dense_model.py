@@ -10,19 +10,21 @@ from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..measuring.evaluation import EMPTY, Tally, evaluate
 from ..measuring.statistics import paired_drop
-from ..values import Drop, Recipe, Split, Subject
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Split, Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
 _dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
-def _dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
+def dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
     key = (subject.id, graph.program is not None, device)
     return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
 
 
-def _baseline(
+def dense_tallies(
     model: nn.Module,
     subject: Subject,
     split: Split,
@@ -54,8 +56,8 @@ def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: 
     kept for later.
     """
     conditions = replace(conditions, dtype="float32")
-    dense = _dense_candidate(subject, graph, conditions.device)
-    yield from _baseline(
+    dense = dense_candidate(subject, graph, conditions.device)
+    yield from dense_tallies(
         dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None
     )
 

@@ -21,34 +21,12 @@ from ..measuring.precision import in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
-from ..planning.allocate import allocate
-from ..pruning.decision import calibrate, decide, masks_for, scores_for
-from ..values import Measurement, Recipe, Report, Split, Subject
-from .candidate import Candidate, build, described, prepare
+from ..values.recipe import Recipe
+from ..values.report import Measurement, Report
+from ..values.subject import Split, Subject
+from .candidate import Candidate, prepare
 from .conditions import Conditions, first_look, fitting_batch, split_for
-from .dense_model import _baseline, _dense_candidate, drop_between
-
-__all__ = [
-    "Candidate",
-    "Conditions",
-    "allocate",
-    "baseline",
-    "build",
-    "calibrate",
-    "decide",
-    "described",
-    "drop_between",
-    "first_look",
-    "fitting_batch",
-    "masks_for",
-    "measure",
-    "prepare",
-    "prune",
-    "scores_for",
-    "split_for",
-    "stream",
-]
-
+from .dense_model import dense_candidate, dense_tallies, drop_between
 
 _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
 
@@ -97,7 +75,7 @@ def measure(
     Raises:
         ExplorerError: the split does not exist.
     """
-    dense = _dense_candidate(subject, graph, conditions.device)
+    dense = dense_candidate(subject, graph, conditions.device)
     report = _report(subject, graph, recipe, conditions, dense, pruned)
     if subject.task is None:
         report = replace(
@@ -184,7 +162,7 @@ def _accuracies(
     report = replace(report, total_samples=len(split))
     for look in looks:
         base = EMPTY
-        for base in _baseline(dense_model, subject, split, conditions, look, notes.append):
+        for base in dense_tallies(dense_model, subject, split, conditions, look, notes.append):
             if len(tally) and len(base) < look:
                 yield report
         how: dict[str, Any] = {

@@ -12,7 +12,9 @@ from dataclasses import replace
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import look_schedule, looks_level
-from ..values import Recipe, Report, Subject
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 from .conditions import Conditions, first_look, split_for
 from .measure import stream
 

@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 
 from ..errors import ExplorerError
-from ..measuring.storage_size import _constants
+from ..measuring.storage_size import graph_constants
 from .load_pruned import OPERATORS
 
 VERSION = 1
@@ -78,7 +78,7 @@ def _loose_tensors(model: fx.GraphModule, called: set[str]) -> dict[str, str]:
         for name, t in state.items()
         if name not in held
     }
-    return own | dict.fromkeys(_constants(model), "buffer")
+    return own | dict.fromkeys(graph_constants(model), "buffer")
 
 
 def _own_names(module: nn.Module) -> set[str]:

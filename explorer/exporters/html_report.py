@@ -9,9 +9,9 @@ from typing import Any
 from ..measuring.predicted_loss import loss_words
 from ..measuring.statistics import format_accuracy, format_drop
 from ..registry import EXPORTERS
-from ..values import Measurement, Report
+from ..values.report import Measurement, Report
 from ..words import LABELS
-from . import Export
+from .export import Export
 from .figures_html import figures_of
 from .who_gains import who_gains
 

@@ -8,8 +8,8 @@ import torch
 
 from ..graph.export import EXPORT_LOCK, export_program
 from ..registry import EXPORTERS
-from . import Export
 from .archive import about
+from .export import Export
 
 WARNING = "A .pt2 file can run code when it is loaded: open such files only from places that you trust."
 

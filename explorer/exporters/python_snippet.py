@@ -17,9 +17,9 @@ from torch import Tensor, fx, nn
 from ..errors import ExplorerError
 from ..measuring.storage_size import sizes, state_of
 from ..registry import EXPORTERS
-from . import Export
 from .architecture import describe
 from .archive import about
+from .export import Export
 from .load_pruned import ARITHMETIC
 
 LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly

@@ -15,8 +15,9 @@ from ..recovery.recover import recovered_model
 from ..recovery.results import recovered_reports
 from ..recovery.values import Recovery
 from ..registry import EXPORTERS
-from ..values import Report, Subject
-from . import Export
+from ..values.report import Report
+from ..values.subject import Subject
+from .export import Export
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ from torch import fx
 
 from ..measuring.storage_size import state_of, to_bytes
 from ..registry import EXPORTERS
-from . import Export, load_pruned
+from . import load_pruned
 from .architecture import describe
 from .archive import about, zipped
+from .export import Export
 from .recipe_json import recipe_json
 
 

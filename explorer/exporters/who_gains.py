@@ -1,6 +1,6 @@
 """Which runtimes gain from a pruned model: in words, by what was removed."""
 
-from ..values import Recipe
+from ..values.recipe import Recipe
 
 EVERYWHERE = (
     "Removed channels help everywhere: the result is an ordinary dense model with smaller layers, and torch, "

@@ -8,7 +8,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from ..values import Measurement, Report
+from ..values.report import Measurement, Report
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, STALE, figure, nothing
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..values import LayerOutcome
+from ..values.report import LayerOutcome
 from ..words import LABELS
 from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from ..recovery.values import Recovery
-from ..values import Measurement
+from ..values.report import Measurement
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from ..studies.flips import ClassAccuracy
-from ..values import Report
+from ..values.report import Report
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 

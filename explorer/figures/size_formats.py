@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from ..values import Measurement, Report
+from ..values.report import Measurement, Report
 from ..words import LABELS
 from .style import DENSE, KEPT, figure, nothing
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..values import Layer
+from ..values.profile import Layer
 from .coupling import Walk
 from .nodes import layer_of, op_name
 

@@ -14,11 +14,12 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
-from ..values import Group
+from ..values.profile import Group
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
-from .rules import RULES, Call, freeze_all, labelled, pointwise
+from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
+from .rules.elementwise import pointwise
 
 PRODUCERS = ("conv", "linear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum")
 
@@ -167,7 +168,7 @@ class Walk:
         elif name in RULES:
             arrays = RULES[name](call)
             self._note_producer(node, name, call)
-        elif isinstance(call.target, torch._ops.OpOverload) and _is_pointwise(call.target):
+        elif isinstance(call.target, torch._ops.OpOverload) and is_pointwise(call.target):
             arrays = pointwise(call)
         else:
             freeze_all(call, f"goes through {name} in {call.where}, for which there is no rule")
@@ -246,7 +247,7 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
     return found
 
 
-def _is_pointwise(target: torch._ops.OpOverload) -> bool:
+def is_pointwise(target: torch._ops.OpOverload) -> bool:
     if torch.Tag.pointwise in target.tags:
         return True
     name = target.overloadpacket.__name__

@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from .coupling import Coupling
 from .export import ModelGraph
 from .nodes import IGNORED, op_name
-from .rules import labelled
+from .rules.call import labelled
 
 BatchKind = Literal["batched", "shared", "count"]
 

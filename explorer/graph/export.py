@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
 from ..machine.cache import Cache
-from ..values import ModelProfile, Subject
+from ..values.profile import ModelProfile
+from ..values.subject import Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
 from .groups import solve

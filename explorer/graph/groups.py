@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..values import Group, Slot
+from ..values.profile import Group, Slot
 from .coupling import Coupling, Walk
 from .labels import Ties, varying
-from .rules import labelled
+from .rules.call import labelled
 
 
 def solve(walk: Walk, rated: Collection[str]) -> Coupling:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..values import Subject
+from ..values.subject import Subject
 
 
 class GraphRun(fx.Interpreter):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from ..values import Layer
+from ..values.profile import Layer
 from .export import ModelGraph
 from .nodes import IGNORED, op_name, where
 

@@ -12,7 +12,8 @@ from ..graph.export import ModelGraph
 from ..graph.nodes import op_name, where
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..signals.watching import silent, watch
-from ..values import Group, Layer, Subject
+from ..values.profile import Group, Layer
+from ..values.subject import Subject
 
 
 def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: Tensor) -> Tensor | None:

@@ -13,8 +13,9 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..signals.calibration import SAMPLES, Calibration, training_data
 from ..signals.collection import collect, collected
-from ..values import Group, Layer, ModelProfile, Slot, Subject
+from ..values.profile import Group, Layer, ModelProfile, Slot
 from ..values.progress import Progress
+from ..values.subject import Subject
 
 NEEDS = ("activations",)
 MOST_PAIRS = 200

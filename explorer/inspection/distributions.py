@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..values import Masks, Scores
+from ..values.profile import Masks, Scores
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DECADES = 5.0  # width of the logarithmic scale; what is smaller falls into the first bin

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..values import Masks
+from ..values.profile import Masks
 from .distributions import largest_single
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

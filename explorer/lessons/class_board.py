@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..background.shared_measurements import Sharing
 from ..errors import ExplorerError
 from ..machine.cache import Cache
-from ..values import Report
+from ..values.report import Report
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256
 CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike

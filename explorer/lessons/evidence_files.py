@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..values import Measurement, Recipe
+from ..values.recipe import Recipe
+from ..values.report import Measurement
 from .evidence import Evidence, Point
 from .toml_table import LessonError
 from .values import Lesson

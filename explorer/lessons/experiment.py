@@ -8,20 +8,24 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
-from ..engine.measure import decide, prepare
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
 from ..measuring.evaluation import evaluate
 from ..measuring.latency import WARM_UP_ROUNDS, rounds
 from ..measuring.storage_size import sizes
+from ..pruning.decision import decide
 from ..pruning.masks import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
-from ..values import Masks, Measurement, Recipe, Subject
+from ..values.profile import Masks
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
 from .evidence import Evidence, Point, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment

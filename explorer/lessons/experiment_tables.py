@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import ExplorerError
 from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
-from ..values import Recipe
+from ..values.recipe import Recipe
 from .toml_table import LessonError, Table
 from .values import BY_HAND, DENSE, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
 

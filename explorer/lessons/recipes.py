@@ -1,10 +1,11 @@
 """arm + x -> recipe on a model: which parts, which ratios, so that what x asks for is met."""
 
-from ..engine.measure import allocate
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
+from ..planning.allocate import allocate
 from ..planning.recipe_costs import CostModel
-from ..values import Recipe, Subject
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .toml_table import LessonError
 from .values import Arm, Experiment
 

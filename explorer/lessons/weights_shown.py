@@ -2,10 +2,11 @@
 
 from math import prod
 
-from ..engine.measure import prepare
+from ..engine.candidate import prepare
 from ..graph.export import ModelGraph
 from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
-from ..values import Recipe, Subject
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .recipes import recipe_for
 from .values import Experiment
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..graph.export import EXPORT_LOCK
 from ..graph.size_limits import check_loadable, check_parameters
-from ..values import Preset, Subject, subject_id
+from ..values.subject import Preset, Subject, subject_id
 
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK

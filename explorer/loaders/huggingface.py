@@ -18,7 +18,7 @@ from ..data.reader import class_name
 from ..errors import LoadError
 from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
-from ..values import Normalisation, Preset, Subject
+from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import check_size, subject_of, weights_of
 from .weights import check_file

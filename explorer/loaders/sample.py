@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
-from ..values import Preset, Subject, subject_id
+from ..values.subject import Preset, Subject, subject_id
 from .foreign_model import BUILDING
 from .sample_files import card_path, untrained, weights_path
 from .weights import load_weights

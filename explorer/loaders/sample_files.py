@@ -22,7 +22,7 @@ def untrained(name: str, seed: int = 0) -> nn.Module:
         return sample()
 
 
-def _folder(out: Path | None) -> Path:
+def sample_folder(out: Path | None) -> Path:
     """Where the result goes: as asked, else the program's own folder, else (installed read-only)
     the cache.
     """

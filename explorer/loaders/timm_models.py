@@ -8,7 +8,7 @@ from torch import nn
 from ..errors import UnknownNameError
 from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
-from ..values import Normalisation, Preset, Subject
+from ..values.subject import Normalisation, Preset, Subject
 from .foreign_model import built, subject_of, weights_of
 from .weights import load_weights
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import LoadError
-from ..values import Subject, subject_id
+from ..values.subject import Subject, subject_id
 from .weights import fill, read_fitting
 
 UPLOAD_LIMIT = 2 * 1024**3  # bytes

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..errors import ExplorerError, UnknownNameError
+from .version import __version__
 
 CGROUP = Path("/sys/fs/cgroup")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -102,7 +103,6 @@ def environment(device: str | torch.device = "cpu") -> dict[str, Any]:
     Returns: device (kind), device_name, threads (that torch uses now), cpu_count, torch, python, explorer,
         system.
     """
-    from .. import __version__  # here, because the package imports this module while it is still being made
 
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import platformdirs
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 CACHE_VARIABLE = "PRUNING_EXPLORER_CACHE"
 
 

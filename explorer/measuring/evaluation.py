@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..machine.cache import Cache
-from ..values import Measurement, Normalisation, Split
+from ..values.report import Measurement
+from ..values.subject import Normalisation, Split
 from .statistics import wilson
 
 # samples a forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and

@@ -18,8 +18,10 @@ from ..graph.export import ModelGraph
 from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
 from ..signals.collection import collect, collected
-from ..values import Masks, ModelProfile, Report, Subject
+from ..values.profile import Masks, ModelProfile
 from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
 
 MOST_SAMPLES, LEAST_SAMPLES = 256, 16
 WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor
@@ -34,7 +36,7 @@ DIGITS = 3
 def gradient_samples(profile: ModelProfile) -> int:
     """Training samples whose gradients are taken: fewer for a large model.
 
-    >>> from explorer.values import ModelProfile
+    >>> from explorer.values.profile import ModelProfile
     >>> gradient_samples(ModelProfile((), (), 0, 10**6)), gradient_samples(ModelProfile((), (), 0, 10**10))
     (256, 16)
     """
@@ -45,7 +47,7 @@ def gradient_samples(profile: ModelProfile) -> int:
 def gradient_batch(profile: ModelProfile) -> int:
     """Samples of one step.
 
-    >>> from explorer.values import ModelProfile
+    >>> from explorer.values.profile import ModelProfile
     >>> gradient_batch(ModelProfile((), (), 0, 10**6)), gradient_batch(ModelProfile((), (), 0, 4 * 10**9))
     (32, 1)
     """

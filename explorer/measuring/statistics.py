@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from statistics import NormalDist
 
-from ..values import Drop, Verdict
+from ..values.report import Drop, Verdict
 
 
 def _quantile(level: float) -> float:

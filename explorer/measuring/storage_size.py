@@ -229,11 +229,11 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
     """
     tensors = model.state_dict(keep_vars=True)
     if isinstance(model, fx.GraphModule):
-        tensors |= {name: model.get_buffer(name) for name in _constants(model)}
+        tensors |= {name: model.get_buffer(name) for name in graph_constants(model)}
     return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
 
 
-def _constants(model: fx.GraphModule) -> list[str]:
+def graph_constants(model: fx.GraphModule) -> list[str]:
     """Tensors that the forward reads and the state dict leaves out."""
     read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
     return sorted(read - model.state_dict(keep_vars=True).keys())

@@ -8,12 +8,15 @@ from typing import Any
 
 from ..allocators.context import Losses
 from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, stream
+from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
-from ..values import Recipe, Report, Subject
+from ..pruning.decision import calibrate
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 from .allocate import reach
 from .latency_plan import allocated, timed
 

@@ -10,7 +10,9 @@ from ..graph.export import ModelGraph
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
-from ..values import Recipe, Scores, Subject, check_ratio
+from ..values.profile import Scores
+from ..values.recipe import Recipe, check_ratio
+from ..values.subject import Subject
 from .allocation_context import context_for
 
 HIGHEST = 0.9999  # a ratio has four decimals

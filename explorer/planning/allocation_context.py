@@ -4,7 +4,9 @@ from functools import cache
 
 from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
 from ..errors import RecipeError
-from ..values import Group, Layer, ModelProfile, Recipe, Subject
+from ..values.profile import Group, Layer, ModelProfile
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .known_latencies import timed_widths, widths_of
 from .recipe_costs import CostModel
 

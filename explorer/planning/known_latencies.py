@@ -11,12 +11,15 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import __version__
 from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.environment import environment
+from ..machine.version import __version__
 from ..pruning.widths import units_left
-from ..values import ModelProfile, Recipe, Subject, canonical_json
+from ..values.plain import canonical_json
+from ..values.profile import ModelProfile
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 
 Widths = tuple[tuple[str, int], ...]  # (group, units left) of those that lose some, in the order of the graph
 

@@ -16,8 +16,10 @@ from ..allocators.context import Losses
 from ..engine.candidate import build
 from ..graph.export import ModelGraph
 from ..measuring.latency import rounds
-from ..values import Masks, Recipe, Subject
+from ..values.profile import Masks
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .allocate import allocate
 from .known_latencies import UnmeasuredError, timed_widths
 

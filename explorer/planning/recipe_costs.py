@@ -13,7 +13,9 @@ from math import ceil, prod
 
 from ..allocators.context import Counted
 from ..pruning.cutting import removal_count
-from ..values import Group, ModelProfile, Recipe, Subject
+from ..values.profile import Group, ModelProfile
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from ..errors import RecipeError, UnknownNameError
 from ..registry import CRITERIA, Plugin
-from ..values import ModelProfile, Recipe
+from ..values.profile import ModelProfile
+from ..values.recipe import Recipe
 
 
 def check_parts(profile: ModelProfile, recipe: Recipe) -> None:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ..registry import CRITERIA, Plugin
-from ..values import PATTERN, Group, Layer, Masks, ModelProfile, PartOutcome, Recipe, Scores
+from ..values.profile import Group, Layer, Masks, ModelProfile, Scores
+from ..values.recipe import PATTERN, Recipe
+from ..values.report import PartOutcome
 from .masks import positions
 
 # --------------------------------------------------------------------------- score

@@ -9,8 +9,10 @@ from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
-from ..values import Masks, Recipe, Subject
+from ..values.profile import Masks
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .checks import check_parts
 from .cutting import Cut, cut
 from .scoring import score

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..values import Masks, ModelProfile
+from ..values.profile import Masks, ModelProfile
 
 
 def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str, dict[int, Tensor]]:

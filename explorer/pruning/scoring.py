@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
-from ..values import Group, Layer, ModelProfile, Recipe, Slot
+from ..values.profile import Group, Layer, ModelProfile, Slot
+from ..values.recipe import Recipe
 
 SignalsOf = Callable[[Layer], LayerSignals]
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import torch
 
-from ..values import ModelProfile, PartOutcome, Recipe
+from ..values.profile import ModelProfile
+from ..values.recipe import Recipe
+from ..values.report import PartOutcome
 from .cutting import cut
 
 

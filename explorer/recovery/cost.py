@@ -12,8 +12,9 @@ from ..engine.conditions import Conditions, split_for
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import evaluate
 from ..training.steps import training_split
-from ..values import Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .finetuning import Training
 from .phases import Setting
 from .recovery_run import PHASES

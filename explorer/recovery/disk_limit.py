@@ -5,11 +5,10 @@ kept runs.
 import contextlib
 import shutil
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from ..machine import paths
-from ..runs.store import Store
 
 MAX_BYTES = 2_000_000_000
 IN_USE = 300.0  # seconds; a training saves more often than that, so what is older belongs to none that runs
@@ -25,9 +24,17 @@ def used_bytes(root: Path | None = None) -> int:
     return sum(size for _, size, _ in _folders(root))
 
 
-def kept_keys(store: Store) -> set[str]:
-    """Keys of the recoveries that stored runs hold, whose weights must stay."""
-    return {run.recovery.recovery.key for run in store.runs(limit=1_000_000) if run.recovery is not None}
+def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
+    """Those recoveries that the file of a kept run names, so that their weights must stay.
+
+    Files are searched for the keys, not read as runs: what keeping a run means is the runs' own affair.
+    """
+    searched, found = set(keys), set[str]()
+    for path in (recoveries(root).parent / "runs").glob("*/*.json"):
+        with contextlib.suppress(FileNotFoundError):
+            text = path.read_bytes()
+            found |= {key for key in searched if key.encode() in text}
+    return found
 
 
 def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Container[str] = ()) -> int:
@@ -44,7 +51,7 @@ def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Co
     excess = sum(size for _, size, _ in folders) - (MAX_BYTES if max_bytes is None else max_bytes)
     if excess <= 0:
         return 0
-    kept, freed = kept_keys(Store(recoveries(root).parent)), 0
+    kept, freed = _named_by_runs((folder.name for _, _, folder in folders), root), 0
     for used, size, folder in sorted(folders):
         if freed >= excess:
             break

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..training.augmentation import AUGMENTATIONS
 from ..training.steps import TrainingSettings, make_optimiser, training_split
-from ..values import Layer, Task
+from ..values.profile import Layer
+from ..values.subject import Task
 from .distillation import Objective
 from .regularisation import shrink_all
 from .schedules import learning_rate

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import Conditions
-from ..engine.measure import decide
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.cutting import Cut
-from ..values import Recipe, Subject
+from ..pruning.decision import decide
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .finetuning import Course
 from .students import DENSE, State, Student, fresh, make_student, with_state
 from .training_plan import RecoveryPlan

@@ -12,8 +12,9 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.checks import check_parts
 from ..registry import CRITERIA
-from ..values import Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .checkpoints import key_of, masks_of, unpacked
 from .disk_limit import make_room
 from .phases import Setting

@@ -15,8 +15,10 @@ from ..engine.conditions import Conditions
 from ..engine.point_order import spread_order
 from ..errors import RecipeError
 from ..graph.export import ModelGraph
-from ..values import Measurement, Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
 from .controls import spread
 from .cost import Cost, counted
 from .recover import recover

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..engine.measure import build, calibrate
+from ..engine.candidate import build
+from ..pruning.decision import calibrate
 from ..values.progress import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of

@@ -14,11 +14,15 @@ from typing import Any
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
-from ..engine.measure import allocate, calibrate
 from ..graph.export import ModelGraph
+from ..planning.allocate import allocate
 from ..planning.recipe_costs import CostModel
-from ..values import Choice, Measurement, Recipe, Subject
+from ..pruning.decision import calibrate
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
 from .controls import Spread, controls, spread
 from .recover import recover
 from .training_plan import RecoveryPlan, suggested

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..engine import measure
+from ..engine.candidate import Candidate, described
 from ..engine.conditions import Conditions
-from ..engine.measure import Candidate, decide, described
+from ..engine.measure import measure
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.memory_layout import laid_out
 from ..pruning.cutting import Cut
-from ..values import Masks, Recipe, Report, Subject
+from ..pruning.decision import decide
+from ..values.profile import Masks
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls
 from .recover import GONE, recovered_model

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..compaction import compact
-from ..engine.measure import build
+from ..compaction.compact import compact
+from ..engine.candidate import build
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.masks import positions
-from ..values import Masks, ModelProfile, Subject, subject_id
+from ..values.profile import Masks, ModelProfile
+from ..values.subject import Subject, subject_id
 
 State = Mapping[str, Tensor]  # name of a state_dict -> tensor
 DENSE = Masks({}, {})

@@ -10,7 +10,8 @@ import torch
 
 from ..errors import RecipeError
 from ..training.augmentation import AUGMENTATIONS
-from ..values import Subject, canonical_json
+from ..values.plain import canonical_json
+from ..values.subject import Subject
 from .schedules import LEARNING_RATES, PRUNING
 
 # method -> what it does, in one sentence

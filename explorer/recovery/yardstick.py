@@ -8,14 +8,14 @@ from dataclasses import replace
 from torch import nn
 
 from ..engine.bn_recalibration import recalibrate
+from ..engine.candidate import build
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
-from ..engine.measure import build
 from ..errors import ExplorerError
 from ..machine.environment import environment
 from ..measuring.evaluation import EMPTY, Tally, evaluate
-from ..values import Measurement
 from ..values.progress import Progress
+from ..values.report import Measurement
 from .checkpoints import key_of
 from .phases import Setting
 from .values import Arm, Recovery

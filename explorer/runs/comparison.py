@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..values import Measurement
+from ..values.report import Measurement
 from .stored_run import Run
 
 Cost = Literal["params", "nonzero_params", "macs", "size", "compressed", "latency"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import looks_level
-from ..values import Subject
+from ..values.subject import Subject
 from .store import Store
 
 STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held out any more

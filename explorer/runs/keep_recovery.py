@@ -5,14 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, masks_for, stream
+from ..engine.measure import stream
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
+from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import dense_control, recovered_masks, recovered_reports
 from ..recovery.values import Recovery
 from ..recovery.what_was_done import Kept
-from ..values import Report, Subject
 from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
 from .replay import masks_fingerprint
 from .store import Store
 from .stored_run import RunKey

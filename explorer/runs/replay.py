@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, masks_for, stream
+from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
+from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
-from ..values import Masks, Report, Subject
+from ..values.profile import Masks
 from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
 from .stored_run import Run
 
 

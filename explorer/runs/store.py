@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import ExplorerError
 from ..machine.paths import CACHE_VARIABLE
 from ..recovery.what_was_done import Kept
-from ..values import Report
+from ..values.report import Report
 from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
 
 __all__ = ["Run", "RunKey", "Store"]

@@ -8,7 +8,10 @@ from typing import Any
 
 from ..errors import ExplorerError
 from ..recovery.what_was_done import Kept
-from ..values import Recipe, Report, Subject, canonical_json
+from ..values.plain import canonical_json
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags
 MASKS_LIMIT = 64  # characters of a fingerprint

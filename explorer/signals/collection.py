@@ -10,8 +10,9 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..registry import CRITERIA, Plugin
-from ..values import Layer, Subject
+from ..values.profile import Layer
 from ..values.progress import Progress
+from ..values.subject import Subject
 from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
 from .neighbours import neighbours, norms
 from .synaptic_flow import flow_orders

@@ -15,8 +15,8 @@ from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
-from ..values import Subject
 from ..values.progress import Progress
+from ..values.subject import Subject
 from .activation_sites import NORMS
 from .lowest import lowest_of
 

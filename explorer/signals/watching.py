@@ -15,7 +15,8 @@ from ..graph.coupling import Coupling
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.running import GraphRun, fixed_batch, tensors_of
-from ..values import Layer, ModelProfile, Subject
+from ..values.profile import Layer, ModelProfile
+from ..values.subject import Subject
 from .activation_sites import Site, site_of
 
 Listener = Callable[[str, Tensor], None]

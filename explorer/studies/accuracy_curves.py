@@ -7,16 +7,22 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from ..allocators.context import TargetError
+from ..engine.candidate import build
 from ..engine.conditions import Conditions
-from ..engine.measure import allocate, build, masks_for, stream
+from ..engine.measure import stream
 from ..engine.point_order import spread_order
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..measuring.latency import rounds, summary
 from ..measuring.precision import in_dtype
+from ..planning.allocate import allocate
+from ..pruning.decision import masks_for
 from ..registry import CRITERIA
-from ..values import Choice, Recipe, Report, Subject
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 
 QUICK = Conditions(samples=512)
 STRENGTHS = tuple(i / 8 for i in range(9))

@@ -10,13 +10,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
-from ..engine.measure import calibrate, prepare
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
-from ..values import Drop, Recipe, Subject
+from ..pruning.decision import calibrate
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Subject
 from .model_answers import NONE, Answers, answer, dense_answers
 from .reliability import Reliability, reliability
 

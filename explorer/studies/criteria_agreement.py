@@ -10,13 +10,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..engine.measure import calibrate, scores_for
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.cutting import removal_count
+from ..pruning.decision import calibrate, scores_for
 from ..registry import CRITERIA
-from ..values import Choice, Recipe, Subject, check_ratio
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe, check_ratio
+from ..values.subject import Subject
 
 Matrix = tuple[tuple[float | None, ...], ...]
 Measure = Literal["spearman", "kendall", "overlap"]

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..engine.conditions import Conditions
-from ..engine.measure import calibrate, stream
+from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
+from ..pruning.decision import calibrate
 from ..registry import CRITERIA
-from ..values import Choice, Recipe, Report, Subject, check_ratio
+from ..values.choice import Choice
 from ..values.progress import Progress
+from ..values.recipe import Recipe, check_ratio
+from ..values.report import Report
+from ..values.subject import Subject
 from .criteria_agreement import ALL
 
 CONTROL = "random"

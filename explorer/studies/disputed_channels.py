@@ -12,8 +12,10 @@ from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
-from ..values import Drop, Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Subject
 
 SEEDS = 5  # of the control
 EVERYTHING = Conditions()

@@ -6,17 +6,20 @@ from itertools import combinations
 
 from torch import Tensor
 
+from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
-from ..engine.measure import calibrate, prepare
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import Tally, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
+from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery
-from ..values import Drop, Recipe, Subject
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)

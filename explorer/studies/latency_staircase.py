@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..engine.measure import build
+from ..engine.candidate import build
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
 from ..measuring.latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
-from ..values import Group, Masks, Subject
+from ..values.profile import Group, Masks
 from ..values.progress import Progress
+from ..values.subject import Subject
 
 WIDTHS = 12  # measured of one group, the dense one included
 BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
-from ..engine.measure import prepare
 from ..graph.export import ModelGraph
 from ..machine.cache import Cache
 from ..measuring.evaluation import batch_of, batch_size
-from ..values import Normalisation, Recipe, Split, Subject
+from ..values.recipe import Recipe
+from ..values.subject import Normalisation, Split, Subject
 
 
 @dataclass(frozen=True, eq=False)

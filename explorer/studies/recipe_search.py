@@ -14,22 +14,27 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from .. import __version__
 from ..allocators.context import Losses, TargetError, all_but_one
 from ..engine.conditions import Conditions
-from ..engine.measure import allocate, calibrate, stream
+from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..machine import paths
 from ..machine.optional_packages import optional
+from ..machine.version import __version__
+from ..planning.allocate import allocate
 from ..pruning.checks import check_rates_weights
+from ..pruning.decision import calibrate
 from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
-from ..values import Drop, Recipe, Report, Subject, canonical_json
+from ..values.plain import canonical_json
 from ..values.progress import Progress
-from .sensitivity.scan import ScanPlan
+from ..values.recipe import Recipe
+from ..values.report import Drop, Report
+from ..values.subject import Subject
 from .sensitivity.scan import known as known_scan
+from .sensitivity.values import ScanPlan
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")

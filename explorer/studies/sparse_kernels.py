@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
-from ..engine.measure import build, masks_for
+from ..engine.candidate import build
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
 from ..measuring.latency import SpeedUp, faster, forward_ms
-from ..values import Recipe, Subject
+from ..pruning.decision import masks_for
 from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 
 PATTERN = "2:4"
 CAPABLE = (8, 0)  # compute capability: Ampere and newer

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..loaders.sample_files import _folder, card_path, untrained, weights_path
+from ..loaders.sample_files import card_path, sample_folder, untrained, weights_path
 from ..measuring.evaluation import evaluate
 from ..registry import DATA, SAMPLES
-from ..values import Measurement, Split, Task
+from ..values.report import Measurement
+from ..values.subject import Split, Task
 from .steps import TrainingSettings, TrainingStep, train
 
 
@@ -84,7 +85,7 @@ def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterat
         UnknownNameError: no sample of that name.
     """
     model, settings = untrained(name, seed), TrainingSettings.of(SAMPLES[name], seed)
-    task, folder, seconds = DATA[SAMPLES[name].traits["data"]](), _folder(out), 0.0
+    task, folder, seconds = DATA[SAMPLES[name].traits["data"]](), sample_folder(out), 0.0
     for step in train(model, task, settings):
         seconds = step.seconds
         yield step

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import ExplorerError
 from ..registry import Plugin
-from ..values import Split, Task
+from ..values.subject import Split, Task
 from .augmentation import AUGMENTATIONS
 
 

@@ -7,10 +7,11 @@ import streamlit as st
 from explorer.errors import ExplorerError
 
 from ..machine import paths
-from . import session, settings
+from . import session
 from .browser import elements
 from .drawing import layout
 from .live import ticker
+from .shared import settings
 from .sidebar import sidebar
 
 # page -> its icon, in the order of the menu; pages that are not named here follow

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from . import page_addresses, shared_models
+from . import page_addresses
 from .live import news_route
-from .settings import Settings, configure
+from .shared import models
+from .shared.settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
 BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier waits for it
@@ -31,7 +32,7 @@ def serve(
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
-    threading.Thread(target=shared_models.look_ahead, name="explorer-look-ahead").start()
+    threading.Thread(target=models.look_ahead, name="explorer-look-ahead").start()
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]

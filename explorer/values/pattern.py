@@ -1,6 +1,7 @@
 """n:m patterns: what they remove and what they refuse."""
 
-from . import PATTERN, Layer
+from .profile import Layer
+from .recipe import PATTERN
 
 
 def pattern_ratio(pattern: str) -> float | None:

@@ -8,11 +8,11 @@ import torch
 
 from ...errors import ExplorerError, UnknownNameError
 from ...graph.export import ModelGraph, analyse
-from ...loaders import load, split_spec
+from ...loaders.model_text import load, split_spec
 from ...machine.environment import pick_device, usable_threads
 from ...measuring.precision import DTYPES
 from ...registry import LOADERS, SAMPLES
-from ...values import Subject
+from ...values.subject import Subject
 from ..verbs import VERBS
 
 

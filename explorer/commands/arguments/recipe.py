@@ -15,9 +15,13 @@ from ...machine.environment import pick_device
 from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
-from ...studies.sensitivity.scan import Scan, ScanPlan, scan
-from ...values import AFTER, JSON_LIMIT, PATTERN, REDUCTIONS, Choice, Recipe, Subject, check_ratio
+from ...studies.sensitivity.scan import scan
+from ...studies.sensitivity.values import Scan, ScanPlan
+from ...values.choice import Choice
+from ...values.link import JSON_LIMIT
 from ...values.progress import Progress
+from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
+from ...values.subject import Subject
 from ..printing.output import note, progress
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ...measuring.predicted_loss import loss_words
 from ...measuring.statistics import format_accuracy, format_drop
-from ...values import Measurement, PartOutcome, Report
+from ...values.report import Measurement, PartOutcome, Report
 from .output import percent, table
 
 

@@ -8,7 +8,8 @@ from statistics import NormalDist
 from typing import Any
 
 from ...errors import ExplorerError
-from ...values import Drop, Recipe, Report, Verdict
+from ...values.recipe import Recipe
+from ...values.report import Drop, Report, Verdict
 from .values import Scan, SensitivityPoint
 
 DELTA = 0.01  # a gap below one point is of no practical interest

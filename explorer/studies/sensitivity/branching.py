@@ -11,7 +11,7 @@ from ...graph.detours import detour, whole, working_nodes
 from ...graph.export import ModelGraph
 from ...measuring.evaluation import batch_size
 from ...pruning.masks import positions
-from ...values import Masks
+from ...values.profile import Masks
 from .graph_pieces import Branch, Piece, Values, Workshop
 
 # seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A

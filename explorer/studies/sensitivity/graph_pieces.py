@@ -15,7 +15,8 @@ from ...compaction.compact import Builder, boundary
 from ...graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
 from ...graph.export import ModelGraph
 from ...measuring.memory_layout import laid_out
-from ...values import Masks, Subject
+from ...values.profile import Masks
+from ...values.subject import Subject
 
 DENSE = Masks({}, {})
 MAC_S, ELEMENT_S, NODE_S = (

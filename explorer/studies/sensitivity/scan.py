@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.conditions import Conditions
-from ...engine.measure import calibrate
 from ...graph.export import ModelGraph
-from ...values import Subject
+from ...pruning.decision import calibrate
 from ...values.progress import Progress
+from ...values.subject import Subject
 from .additivity import Additivity, additivity
 from .scan_run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint

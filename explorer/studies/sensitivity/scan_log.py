@@ -12,7 +12,8 @@ from typing import Any
 
 from ...measuring.evaluation import Tally
 from ...measuring.statistics import paired_drop
-from ...values import Drop, canonical_json
+from ...values.plain import canonical_json
+from ...values.report import Drop
 from .stopping import Reach, reach
 
 

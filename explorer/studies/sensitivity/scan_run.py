@@ -9,19 +9,22 @@ from typing import Any
 
 import torch
 
-from ... import __version__
 from ...engine.conditions import Conditions, split_for
 from ...engine.dense_model import baseline
-from ...engine.measure import decide
 from ...errors import ExplorerError
 from ...graph.export import ModelGraph
 from ...machine import paths
+from ...machine.version import __version__
 from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
 from ...measuring.statistics import look_schedule, wilson
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
-from ...values import Masks, Measurement, Recipe, Subject
+from ...pruning.decision import decide
+from ...values.profile import Masks
 from ...values.progress import Progress
+from ...values.recipe import Recipe
+from ...values.report import Measurement
+from ...values.subject import Subject
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
 from .scan_log import Count, Point, ScanLog

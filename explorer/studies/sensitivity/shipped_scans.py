@@ -9,7 +9,7 @@ from pathlib import Path
 from ...engine.conditions import Conditions
 from ...graph.export import ModelGraph
 from ...machine import paths
-from ...values import Subject
+from ...values.subject import Subject
 from .scan_log import Count, ScanLog
 from .scan_run import ScanRun, key_of
 from .values import Scan, ScanPlan

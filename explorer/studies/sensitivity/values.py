@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from ...errors import RecipeError
-from ...values import Drop, Measurement, Recipe, check_ratio
+from ...values.recipe import Recipe, check_ratio
+from ...values.report import Drop, Measurement
 from .findings import Finding, findings
 from .stopping import Reach
 

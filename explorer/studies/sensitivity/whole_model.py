@@ -11,7 +11,8 @@ from torch import Tensor
 from ...graph.export import ModelGraph
 from ...measuring.evaluation import batch_size
 from ...measuring.memory_layout import in_usual_order, laid_out
-from ...values import Masks, Subject
+from ...values.profile import Masks
+from ...values.subject import Subject
 from .branching import Found
 
 

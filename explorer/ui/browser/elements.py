@@ -11,13 +11,13 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-CONSOLE = ("cost.js", "strip.js", "bank.js", "console.js")
+CONSOLE = "../prune/console"  # the room of the page that owns it
 # element -> the files of its script (the last one defines the renderer), its renderer, its style, its markup
 ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "console": (
-        tuple(f"console/{name}" for name in CONSOLE),
+        tuple(f"{CONSOLE}/{name}" for name in ("cost.js", "strip.js", "bank.js", "console.js")),
         "renderConsole",
-        "console/console.css",
+        f"{CONSOLE}/console.css",
         '<div class="console"><div class="totals"></div><div class="banks"></div><div '
         'class="detail"></div></div>',
     ),
@@ -36,7 +36,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
     ),
     "parts": (
-        ("console/cost.js", "parts.js"),
+        (f"{CONSOLE}/cost.js", "parts.js"),
         "renderParts",
         "parts.css",
         '<div class="parts"><table></table><button type="button"></button><div class="none">Nothing is '

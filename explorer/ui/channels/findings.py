@@ -7,7 +7,8 @@ import streamlit as st
 from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
-from ...values import Group, Subject
+from ...values.profile import Group
+from ...values.subject import Subject
 from .. import session
 from ..drawing import layout
 from ..live.regions import hurry, watched

@@ -6,12 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from ...engine.measure import masks_for, scores_for
 from ...errors import ExplorerError
 from ...figures.channel_importance import channel_importance as importance_figure
 from ...graph.export import ModelGraph
 from ...inspection.distributions import GroupImportance, channel_importance
-from ...values import Group, Recipe, Subject
+from ...pruning.decision import masks_for, scores_for
+from ...values.profile import Group
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo

@@ -10,7 +10,8 @@ from ...graph.export import ModelGraph
 from ...inspection.activation_maps import activation_maps, filter_images, head_maps
 from ...inspection.channel_findings import makers
 from ...inspection.distributions import GroupImportance
-from ...values import Group, Layer, Slot, Subject
+from ...values.profile import Group, Layer, Slot
+from ...values.subject import Subject
 from .. import session
 from ..drawing import gallery, layout
 from ..drawing.png import is_picture, pixels_of

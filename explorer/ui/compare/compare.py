@@ -12,7 +12,7 @@ from ...figures.family_tree import family_tree
 from ...figures.pareto import pareto
 from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ...runs.stored_run import Run
-from ...values import Measurement
+from ...values.report import Measurement
 from .. import session
 from ..drawing import layout
 from ..kept_runs.keeping import store

@@ -10,13 +10,14 @@ from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
 from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
-from ...values import Recipe
 from ...values.progress import Progress
-from .. import session, shared_models
+from ...values.recipe import Recipe
+from .. import session
 from ..drawing import layout
 from ..kept_runs.keeping import begin, offered
 from ..kept_runs.words import called
 from ..live import regions
+from ..shared import models
 
 LANE, DENSE = "answers", "dense model"
 SMALLEST_P = 0.001
@@ -96,17 +97,15 @@ def _ask(chosen: Sequence[Run]) -> None:
     asked = [
         Candidate(
             called(run),
-            shared_models.load_subject(home),
-            shared_models.load_graph(home),
+            models.load_subject(home),
+            models.load_graph(home),
             run.report.recipe,
             run.recovery.recovery if run.recovery else None,
         )
         for run, home in ((run, homes[run.name]) for run in chosen)
     ]
     if len(set(homes.values())) == 1:
-        asked.insert(
-            0, Candidate(DENSE, shared_models.load_subject(first), shared_models.load_graph(first), Recipe())
-        )
+        asked.insert(0, Candidate(DENSE, models.load_subject(first), models.load_graph(first), Recipe()))
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)
     session.job(LANE, _question(chosen), lambda: ask(asked, how))

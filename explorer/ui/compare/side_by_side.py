@@ -11,12 +11,13 @@ from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
-from .. import session, shared_models
+from .. import session
 from ..drawing import layout
 from ..drawing.words import NAMES
 from ..kept_runs import keeping
 from ..kept_runs.words import called, facts
 from ..live import regions
+from ..shared import models
 from . import run_answers
 
 NAME_WIDTH = 230  # pixels
@@ -115,7 +116,7 @@ def _take(run: Run) -> None:
 def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
     home = keeping.offered(run)
-    subject, graph = shared_models.load_subject(home), shared_models.load_graph(home)
+    subject, graph = models.load_subject(home), models.load_graph(home)
     return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
 
 
@@ -163,8 +164,8 @@ def _go() -> None:
 def _replay(run: Run) -> None:
     name = keeping.offered(run)
     subject, graph, device = (
-        shared_models.load_subject(name),
-        shared_models.load_graph(name),
+        models.load_subject(name),
+        models.load_graph(name),
         session.conditions().device,
     )
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again

@@ -14,7 +14,7 @@ from ...measuring.statistics import format_drop
 from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
-from ...values import Choice
+from ...values.choice import Choice
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout

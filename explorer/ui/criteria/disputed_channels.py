@@ -12,7 +12,7 @@ from ...background.jobs import JobState
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
-from ...values import Drop
+from ...values.report import Drop
 from ...words import LABELS
 from .. import session
 from ..drawing import layout

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ...measuring.predicted_loss import LossWords, loss_words
 from ...measuring.statistics import format_drop
-from ...values import Measurement, Report
+from ...values.report import Measurement, Report
 
 Colour = Literal["normal", "inverse", "off"]
 WAITING = "measuring …"

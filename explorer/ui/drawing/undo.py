@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ...values import Recipe
+from ...values.recipe import Recipe
 from .. import session
 from ..live import regions
-from ..prune.controls import HELP
+
+RESET_HELP = "Every fader to 0 %, every option to its default; you can undo this."
 
 
 def draw_undo() -> None:
@@ -56,4 +57,4 @@ def _undo_buttons() -> None:
     )
     dense = session.recipe() == Recipe()
     reset = _then(lambda: session.set_recipe(Recipe(), "reset"))
-    button("Reset", "reset", HELP["reset"], reset, disabled=dense, icon=":material/restart_alt:")
+    button("Reset", "reset", RESET_HELP, reset, disabled=dense, icon=":material/restart_alt:")

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import streamlit as st
 from torch import Tensor
 
-from ...engine.measure import masks_for
 from ...errors import ExplorerError
 from ...figures.layer_histogram import layer_histogram
 from ...figures.weight_bands import weight_bands as bands_figure
@@ -19,9 +18,12 @@ from ...graph.export import ModelGraph
 from ...inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ...inspection.weight_bands import READ, WeightBand, weight_bands
 from ...inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
+from ...pruning.decision import masks_for
 from ...pruning.masks import expand, positions
-from ...values import Layer, Masks, Recipe, Subject
 from ...values.pattern import pattern_refusal
+from ...values.profile import Layer, Masks
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from ...words import LABELS
 from .. import session
 from ..drawing import layout

@@ -8,20 +8,24 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...engine.conditions import Conditions
-from ...engine.measure import calibrate, decide, masks_for, stream
+from ...engine.measure import stream
 from ...errors import ExplorerError
 from ...graph.export import ModelGraph
 from ...machine import paths
 from ...machine.environment import environment
 from ...measuring.statistics import format_drop, looks_level
+from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out
 from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
-from ...values import Recipe, Report, Subject
-from .. import session, settings, shared_models
+from ...values.recipe import Recipe
+from ...values.report import Report
+from ...values.subject import Subject
+from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..shared import models, settings
 from .words import accuracy
 
 LANE, TAG = "held_out", "held-out"
@@ -96,7 +100,7 @@ def offered(run: Run) -> str:
     """
     about = run.report.subject
     for name in settings.current().offered:
-        if name == about.get("name") and shared_models.load_subject(name).id == about["id"]:
+        if name == about.get("name") and models.load_subject(name).id == about["id"]:
             return name
     if session.subject().id == about["id"]:
         return session.model_name()

@@ -7,7 +7,8 @@ from typing import Any
 from ...measuring.predicted_loss import loss_words
 from ...measuring.statistics import format_accuracy, format_drop
 from ...runs.stored_run import Run
-from ...values import Measurement, Recipe, Report
+from ...values.recipe import Recipe
+from ...values.report import Measurement, Report
 from ..drawing.measurement_cards import short
 
 SHORT_NAME = 4  # letters of a run's name

@@ -12,9 +12,10 @@ import streamlit as st
 from ...figures.class_front import class_front
 from ...lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
 from ...tables import harmless
-from .. import session, settings
+from .. import session
 from ..drawing import layout
 from ..live.regions import watched
+from ..shared import settings
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"

@@ -4,8 +4,9 @@ import streamlit as st
 
 from ...lessons.values import Lesson, Section
 from ...words import GLOSSARY
-from .. import session, settings
+from .. import session
 from ..drawing import layout
+from ..shared import settings
 from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well

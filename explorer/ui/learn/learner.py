@@ -9,7 +9,8 @@ import streamlit as st
 
 from ...lessons.prediction_scores import Guess
 from ...lessons.values import Lesson
-from .. import session, settings
+from .. import session
+from ..shared import settings
 
 KEPT = "learner"
 KEYS = ("lesson", "step", "done")

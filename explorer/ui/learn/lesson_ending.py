@@ -7,8 +7,9 @@ import streamlit as st
 from ...lessons.recipes import recipe_for
 from ...lessons.values import Answer, Lesson
 from ...machine import paths
-from .. import session, settings
+from .. import session
 from ..drawing import layout
+from ..shared import settings
 from . import learner, lesson_results
 from .lesson_steps import model_of
 

@@ -5,13 +5,13 @@ process.
 import threading
 from collections.abc import Hashable
 
-from ...background.lanes import JobState
+from ...background.jobs import JobState
 from ...background.shared_measurements import Sharing
 from ...graph.export import analyse
 from ...lessons.evidence import Evidence
 from ...lessons.experiment import Opened, run
 from ...lessons.values import Lesson
-from ...loaders import load
+from ...loaders.model_text import load
 from ...machine.cache import Cache
 from .. import session
 

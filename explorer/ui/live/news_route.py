@@ -21,7 +21,8 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from ...errors import ExplorerError
-from .. import session, shared_models
+from .. import session
+from ..shared import models
 
 WAY = "/explorer-news"
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
@@ -113,7 +114,7 @@ def _count(text: str) -> int:
 
 def _stamp(context: Any) -> tuple[int, ...]:
     """Changes whenever a lane has news; cheap."""
-    return shared_models.lanes().versions(context.session_id)
+    return models.lanes().versions(context.session_id)
 
 
 async def _look(context: Any, known: dict[str, int], moved: int) -> tuple[dict[str, Any], bool | None]:

@@ -96,15 +96,15 @@ def watched(
 
 def refresh() -> None:
     """In a callback: draw what is out of date instead of the whole page, and look for news."""
-    _draw(_stale())
+    draw(stale())
 
 
 def draw_now(*names: str) -> None:
     """In a callback: draw these regions instead of the one that it belongs to."""
-    _draw([name for name in names if name in _regions()])
+    draw([name for name in names if name in _regions()])
 
 
-def _draw(names: list[str]) -> None:
+def draw(names: list[str]) -> None:
     watch().ticked = time.monotonic()
     st.rerun(list(dict.fromkeys([*names, TICKER])))
 
@@ -119,7 +119,7 @@ def hurry() -> None:
 
 def is_due() -> bool:
     """Something takes a run of the page now."""
-    return (rests() and bool(_stale())) or (is_time_for_progress() and bool(_moving()))
+    return (rests() and bool(stale())) or (is_time_for_progress() and bool(moving()))
 
 
 def is_time_for_progress() -> bool:
@@ -136,14 +136,14 @@ def busy() -> bool:
     """There are or will be news."""
     return any(
         session.lane_state(lane).busy for region in _regions().values() for lane in region.lanes
-    ) or bool(_stale())
+    ) or bool(stale())
 
 
 def _regions() -> dict[str, Region]:
     return dict(watch().regions)  # a copy, since a run of the page may go on in another thread
 
 
-def _stale(*, pushed: bool = False) -> list[str]:
+def stale(*, pushed: bool = False) -> list[str]:
     """What is out of date; elements that are told by themselves are left out unless they are asked for."""
     found = _regions().items()
     return [
@@ -151,6 +151,6 @@ def _stale(*, pushed: bool = False) -> list[str]:
     ]
 
 
-def _moving() -> list[str]:
+def moving() -> list[str]:
     found = [(name, region) for name, region in _regions().items() if region.progress and not region.pushed]
     return [name for name, region in found if any(session.lane_state(lane).busy for lane in region.lanes)]

@@ -10,12 +10,12 @@ from .regions import (
     STATE,
     TICKER,
     Watch,
-    _draw,
-    _moving,
-    _stale,
     busy,
+    draw,
     is_time_for_progress,
+    moving,
     next_turn,
+    stale,
     watch,
 )
 
@@ -41,8 +41,8 @@ def _answer() -> None:
     """The browser says that something is to be drawn; it asks for all where a page has no news
     without a run.
     """
-    names = _stale(pushed=session.event(TICKER, "tick") == ALL)
+    names = stale(pushed=session.event(TICKER, "tick") == ALL)
     if is_time_for_progress():
-        names += _moving()
+        names += moving()
     if names:  # else the ticker alone is drawn, since it asked
-        _draw(names)
+        draw(names)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import streamlit as st
 
 from ...background.jobs import JobState
-from ...engine.measure import calibrate
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
 from ...graph.export import ModelGraph
+from ...pruning.decision import calibrate
 from ...registry import ALLOCATORS
 from ...studies.accuracy_curves import (
     QUICK,
@@ -25,8 +25,10 @@ from ...studies.accuracy_curves import (
     swept,
     timed,
 )
-from ...values import Choice, Recipe, Subject
+from ...values.choice import Choice
 from ...values.progress import Progress
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from ...words import GLOSSARY
 from .. import session
 from ..live import regions

@@ -9,7 +9,8 @@ import streamlit as st
 from ...errors import ExplorerError
 from ...planning.allocate import reach
 from ...registry import ALLOCATORS, CRITERIA
-from ...values import AFTER, REDUCTIONS, Choice
+from ...values.choice import Choice
+from ...values.recipe import AFTER, REDUCTIONS
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
@@ -36,7 +37,6 @@ HELP = {
     "often enough. "
     "bias_correction moves biases until each channel's mean is the dense model's again, also where there are "
     "no batch norms.",
-    "reset": "Every fader to 0 %, every option to its default; can be undone.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much goes.",
 }

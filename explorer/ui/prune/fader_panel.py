@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...errors import RecipeError
 from ...machine.cache import Cache
-from ...values import Report
+from ...values.report import Report
 from .. import session
 from ..live import regions
 from . import latency_staircase, sensitivity_scan

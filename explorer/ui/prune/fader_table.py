@@ -9,7 +9,7 @@ import streamlit as st
 
 from ... import tables
 from ...errors import RecipeError
-from ...values import Recipe, check_ratio
+from ...values.recipe import Recipe, check_ratio
 from .. import session
 from ..live import regions
 from .console.model import Bank, Strip

@@ -10,8 +10,8 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
-from ...values import Recipe
 from ...values.progress import Progress
+from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
 from ..live import regions

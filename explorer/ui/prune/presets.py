@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...allocators.context import Losses
-from ...engine.measure import allocate
 from ...graph.export import ModelGraph
-from ...values import Recipe, Subject
+from ...planning.allocate import allocate
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
 

@@ -6,8 +6,10 @@ import streamlit as st
 
 from ...errors import RecipeError
 from ...pruning.checks import check_brought
-from ...values import JSON_LIMIT, Recipe
-from .. import session, settings
+from ...values.link import JSON_LIMIT
+from ...values.recipe import Recipe
+from .. import session
+from ..shared import settings
 
 
 def draw() -> None:

@@ -13,12 +13,13 @@ from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
-from ...values import Report
-from .. import session, settings
+from ...values.report import Report
+from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
 from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
+from ..shared import settings
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
@@ -228,7 +229,7 @@ def _offered(found: Search, chosen: Trial) -> list[Trial]:
 
 def _called(trial: Trial) -> str:
     """
-    >>> from explorer.values import Recipe
+    >>> from explorer.values.recipe import Recipe
     >>> from explorer.measuring.statistics import paired_drop
     >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
     'trial 7: 42.0 % left, 90.0 % right, by optimiser'

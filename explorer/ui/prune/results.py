@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from ...background.lanes import Progress
-from ...values import Report, Subject
+from ...values.progress import Progress
+from ...values.report import Report
+from ...values.subject import Subject
 from .. import session
 from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards

@@ -11,11 +11,13 @@ from ...errors import ExplorerError
 from ...figures.sensitivity import sensitivity
 from ...studies.sensitivity.additivity import Additivity, additivity
 from ...studies.sensitivity.values import Scan
-from ...values import Recipe, Report
+from ...values.recipe import Recipe
+from ...values.report import Report
 from ...words import LABELS
-from .. import session, settings
+from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..shared import settings
 from . import sensitivity_scan
 
 EMPTY = (

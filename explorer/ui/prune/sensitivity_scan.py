@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import streamlit as st
 
 from ...allocators.context import Losses
-from ...background.lanes import JobState
+from ...background.jobs import JobState
 from ...errors import ExplorerError
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from ...errors import RecipeError
-from ...values import Recipe
+from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
 

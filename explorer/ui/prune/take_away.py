@@ -10,19 +10,23 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...background.side_thread import beside
 from ...engine.conditions import Conditions
-from ...engine.measure import calibrate, stream
-from ...exporters import export
+from ...engine.measure import stream
+from ...exporters.export import export
 from ...exporters.who_gains import who_gains
 from ...graph.export import ModelGraph
+from ...pruning.decision import calibrate
 from ...registry import EXPORTERS
-from ...values import Recipe, Report, Subject
 from ...values.progress import Progress
-from .. import session, settings
+from ...values.recipe import Recipe
+from ...values.report import Report
+from ...values.subject import Subject
+from .. import session
 from ..drawing import layout
 from ..drawing.measurement_cards import short
 from ..drawing.words import NAMES
 from ..kept_runs import keeping
 from ..live import regions
+from ..shared import settings
 
 LANE, KEY = "export", "export format"
 MEASURED = Conditions(latency=False)

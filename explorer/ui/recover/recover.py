@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...background.lanes import JobState
+from ...background.jobs import JobState
 from ...exporters.recovered_model import export_recovered
 from ...figures.recovery_accuracy import recovery_accuracy
 from ...figures.recovery_arms import recovery_arms

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ...values import Recipe
+from ...values.recipe import Recipe
 
 LONGEST = 200  # steps that can be undone
 

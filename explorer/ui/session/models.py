@@ -2,8 +2,10 @@
 
 from ...graph.export import ModelGraph
 from ...loaders.uploads import upload
-from ...values import ModelProfile, Subject
-from .. import settings, shared_models
+from ...values.profile import ModelProfile
+from ...values.subject import Subject
+from ..shared import models as shared_models
+from ..shared import settings
 from .state import check_offered, state
 
 

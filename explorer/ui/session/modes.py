@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from ...values import Recipe
+from ...values.recipe import Recipe
 
-pass
-
-
+BankName = Literal["channels", "weights"]
 Mode = Literal["Structured", "Unstructured", "Combined"]
 
 
@@ -33,9 +31,6 @@ def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
     if "channels" not in MODES[mode]:
         recipe = replace(recipe, channels={}, remove={}, keep={})
     return recipe if "weights" in MODES[mode] else replace(recipe, weights={}, pattern="free")
-
-
-BankName = Literal["channels", "weights"]
 
 
 Lock = tuple[str, str]  # bank and strip

@@ -1,7 +1,8 @@
 """Which values a page shows and was asked for."""
 
 from ...graph.export import ModelGraph
-from ...values import Recipe, Subject
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from .. import session
 
 KEPT = 8  # (model, recipe) pairs whose numbers stay in memory

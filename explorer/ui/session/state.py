@@ -16,8 +16,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from ...errors import ExplorerError, UnknownNameError
 from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
-from ...values import ModelProfile, Recipe
-from .. import settings, shared_models
+from ...values.profile import ModelProfile
+from ...values.recipe import Recipe
+from ..shared import models, settings
 from .history import History, Step
 from .modes import Lock, Mode
 
@@ -82,7 +83,7 @@ def opened() -> State:
             check_offered(model)
             made.model = model
         if recipe is not None:
-            profile, brought = shared_models.load_graph(made.model).profile, Recipe.from_url(recipe)
+            profile, brought = models.load_graph(made.model).profile, Recipe.from_url(recipe)
             check_brought(profile, brought)
             found = checked(profile, brought)
             made.histories[made.model] = START.then(found, "the recipe of the link")

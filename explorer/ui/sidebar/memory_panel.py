@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ...machine import cache, cache_folder
-from .. import session, settings
+from .. import session
 from ..drawing import layout
+from ..shared import settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels

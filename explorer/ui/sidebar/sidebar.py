@@ -5,8 +5,9 @@ import streamlit as st
 from ...errors import ExplorerError
 from ...machine.environment import DEVICES, pick_device
 from ...measuring.precision import DTYPES
-from .. import session, settings
+from .. import session
 from ..drawing import layout, widgets
+from ..shared import settings
 from . import memory_panel
 
 SAMPLES = (512, 1024, 2048)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ....values import Group, Layer, ModelProfile
+from ....values.profile import Group, Layer, ModelProfile
 
 Shares = Mapping[str, float]  # group -> the fraction of a dimension's positions on which it lives
 

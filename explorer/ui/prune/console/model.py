@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....errors import RecipeError, UnknownNameError
-from ....values import Recipe, canonical_json, check_ratio
+from ....values.plain import canonical_json
+from ....values.recipe import Recipe, check_ratio
 from ...session.modes import BankName, Lock
 from .cost import LayerCost
 

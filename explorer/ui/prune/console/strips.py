@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
 
-from ....values import Group, ModelProfile, PartOutcome, Recipe
 from ....values.pattern import pattern_ratio, pattern_refusal
+from ....values.profile import Group, ModelProfile
+from ....values.recipe import Recipe
+from ....values.report import PartOutcome
 from ...drawing.words import label
 from ...session.modes import MODES, BankName, Lock, Mode
 from .model import Bank, Strip
