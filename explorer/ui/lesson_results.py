@@ -11,7 +11,7 @@ from ..jobs import JobState
 from ..lessons.evidence import Evidence
 from ..lessons.running import Opened, run
 from ..lessons.values import Lesson
-from ..loaders import load
+from ..loaders import load_named
 from ..sharing import Sharing
 from . import session
 
@@ -25,7 +25,7 @@ def opened(name: str) -> Opened:
     with _loading:
         found: Opened | None = _models.get(name)
         if found is None:
-            subject = load(name)
+            subject = load_named(name)
             found = _models.put(name, (subject, analyse(subject)))
         return found
 
