@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from .compacting.devices import device_of
 from .errors import ExplorerError
 from .load_pruned import OPERATORS
 
 VERSION = 1
-NAMES = {function: name for name, function in OPERATORS.items()}
+NAMES = {function: name for name, function in OPERATORS.items()} | {device_of: "device_of"}
 
 
 def describe(model: fx.GraphModule) -> dict[str, Any]:
