@@ -15,11 +15,13 @@ from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
+from .keyword_names import spell_keywords
 from .limits import check_analysable, shadow
 from .regions import write_out
 from .solving import solve
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
+spell_keywords()
 _graphs = Cache(8, "analysed graphs", 2 * 2**30)
 
 

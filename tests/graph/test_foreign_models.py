@@ -1,12 +1,17 @@
 """Models as users bring them, one unusual trait each: pruned and proven, or told why not."""
 
+import keyword
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.audit import audit
+from explorer.building import prepare
 from explorer.engine import Conditions, prune
+from explorer.errors import ExplorerError
+from explorer.exporters import export
 from explorer.graph.export import analyse
 from explorer.values import Recipe, Subject, subject_id
 
@@ -86,3 +91,32 @@ class Gate(nn.Module):
 @pytest.mark.parametrize(("units", "expected"), [(1, {}), (2, {"a": 2}), (4, {"a": 4})])
 def test_each_half_of_a_gate_keeps_a_channel(units, expected):
     assert free(subject_of(Gate(units), 5)) == expected
+
+
+class Keywords(nn.Module):
+    """Layers called like words of Python, as keys of an nn.ModuleDict may be."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.name = name
+        self.heads = nn.ModuleDict({name: nn.Conv2d(3, 8, 1), "out": nn.Conv2d(8, 2, 1)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.heads["out"](torch.relu(self.heads[self.name](x)))
+
+
+@pytest.mark.parametrize("name", ["class", "for", "None", "a b", "x=1,y", "match", "classes"])
+def test_layers_may_be_called_like_words_of_python(name):
+    subject = subject_of(Keywords(name), 3, 8, 8)
+    graph = analyse(subject)
+    report = audit(subject, graph)
+    assert report.verified, report.reason
+    recipe = Recipe(channels={f"heads.{name}": 0.5})
+    small = prepare(subject, graph, recipe).model
+    assert f"heads.{name}.weight" in small.state_dict()
+    assert export(subject, graph, recipe, "python_snippet")
+    if keyword.iskeyword(name):  # plain torch could not run such a file
+        with pytest.raises(ExplorerError, match="choose another format"):
+            export(subject, graph, recipe, "pt2")
+    else:
+        assert export(subject, graph, recipe, "pt2")
