@@ -2,26 +2,26 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
+import outward
 import pytest
+import serving
 import torch
 
 from explorer.machine import paths
 
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
-START_SECONDS = 90
-SERVE = (
-    "from explorer.ui.server import serve; from explorer.ui.shared.settings import Settings; "
-    "serve(Settings(({models}), 'cpu'), {rest})"
-)
+
+outward.forbid(outward.seen.append)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_the_machine() -> Iterator[None]:
+    """No test reaches another machine, not even where the attempt is caught."""
+    before = len(outward.seen)
+    yield
+    assert outward.seen[before:] == []
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -62,49 +62,14 @@ def browser_type_launch_args(browser_type_launch_args):
     return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait(url: str, process: subprocess.Popen) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError(f"The server ended with {process.returncode}.")
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.1)
-    raise TimeoutError(f"The server did not answer within {START_SECONDS} s.")
-
-
 @pytest.fixture(scope="session")
 def served(tmp_path_factory) -> Iterator[str]:
     """The address of the page, served from another folder with small models."""
     pytest.importorskip("pytest_playwright")
-    root, port = Path(__file__).parents[1], free_port()
-    program = SERVE.format(
-        models="'digits-cnn', 'digits-mlp', 'shapes-mobilenet'", rest=f"port={port}, open_browser=False"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=log.parent,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-            told = log.read_text()
-        finally:
-            process.terminate()
-            process.wait(20)
+    folder = tmp_path_factory.mktemp("server")
+    with serving.running(folder, "digits-cnn", "digits-mlp", "shapes-mobilenet") as server:
+        yield server.url
+        told = server.log.read_text(encoding="utf-8")
+        assert server.outward() == []
     # what a callback or a page raises is written there; Streamlit's own complaints of closed tabs are too
-    assert f'File "{root / "explorer"}' not in told, told
+    assert f'File "{serving.ROOT / "explorer"}' not in told, told

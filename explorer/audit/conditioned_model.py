@@ -99,13 +99,14 @@ def redraw(parameter: Tensor, generator: torch.Generator, scales: bool = False) 
         return parameter
     low, high = (float(value) for value in parameter.aminmax())
     largest, constant = max(-low, high), parameter.numel() > 1 and low == high
+    read = parameter[0].numel() if parameter.dim() else 1  # what one output reads
     if largest >= TINY and not constant:
-        gain = float(parameter.square().mean()) ** 0.5 * parameter[0].numel() ** 0.5
+        gain = float(parameter.square().mean()) ** 0.5 * read**0.5
         return parameter / gain if (scales or parameter.dim() > 1) and 0 < gain < WEAK else parameter
     noise = torch.rand(parameter.shape, generator=generator)
     if parameter.dim() <= 1 or (constant and largest >= TINY):
         return noise.add_(0.5 if largest >= TINY else -0.5)
-    return noise.sub_(0.5).mul_(2 * parameter[0].numel() ** -0.5)
+    return noise.sub_(0.5).mul_(2 * read**-0.5)
 
 
 def portions(inputs: Tensor, graph: ModelGraph) -> tuple[Tensor, ...]:

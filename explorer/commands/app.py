@@ -22,11 +22,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only"
     )
+    add_trusted_hosts(parser)
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+
+
+def add_trusted_hosts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trusted-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name under which browsers reach the page, such as that of a proxy; can be repeated",
+    )
 
 
 def add_lessons(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +78,13 @@ def run(arguments: argparse.Namespace) -> None:
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
     )
     port = free_port(arguments.host, arguments.port)
-    serve(settings, host=arguments.host, port=port, open_browser=not arguments.no_browser)
+    serve(
+        settings,
+        host=arguments.host,
+        port=port,
+        open_browser=not arguments.no_browser,
+        trusted_hosts=arguments.trusted_host,
+    )
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .app import add_lessons, free_port, own_lessons
+from .app import add_lessons, add_trusted_hosts, free_port, own_lessons
 from .printing.output import note
 
 if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in"
     )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
+    add_trusted_hosts(parser)
     add_lessons(parser)
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     port = free_port(arguments.host, arguments.port)
     for line in told(room, arguments.host, port):
         note(line)
-    serve(settings, host=arguments.host, port=port, open_browser=False)
+    serve(settings, host=arguments.host, port=port, open_browser=False, trusted_hosts=arguments.trusted_host)
 
 
 def told(room: "Classroom", host: str, port: int) -> list[str]:

@@ -4,7 +4,7 @@ behind it.
 
 import argparse
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..lessons.experiment import run as measure
 from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
-from ..loaders.model_text import load
+from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, progress, table
 
@@ -61,24 +61,22 @@ def run(arguments: argparse.Namespace) -> None:
             )
         )
     device = set_up(arguments.device)
-    found = [
-        (one, *_measured(one, arguments.model or one.experiment.model, device, arguments.keep))
-        for one in chosen
-    ]
+    found = [(one, *_measured(one, arguments.model, device, arguments.keep)) for one in chosen]
     if arguments.json:
         return print_json([_as_json(*entry) for entry in found])
     return print(_details(*found[0]) if len(found) == 1 else _overview(found))
 
 
 @cache
-def _opened(name: str) -> Opened:
-    subject = load(name)
+def _opened(given: str | None, name: str) -> Opened:
+    """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
+    subject = load(name) if name == given else load_named(name)
     return subject, analyse(subject)
 
 
-def _measured(one: Lesson, model: str, device: str, keep: str | None) -> tuple[Evidence, Finding]:
-    evidence: Evidence | None = None
-    for step in measure(one.experiment, model, _opened, device):
+def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:
+    evidence, model = None, given or one.experiment.model
+    for step in measure(one.experiment, model, partial(_opened, given), device):
         if isinstance(step, Evidence):
             evidence = step
         else:

@@ -19,6 +19,7 @@ from ..graph.survivors import Survivors
 from ..values.profile import Masks
 from ..values.subject import Subject
 from .cut_tensors import CutTensors
+from .devices import device_node, makes_a_tensor, without_device
 from .dotted_names import has, hide, put
 from .fixed_batch import run_in_portions
 from .modules import filled
@@ -70,6 +71,7 @@ class Builder:
         self.root, self.new = nn.Module(), fx.Graph()
         self.made: set[str] = set()
         self.as_modules = True
+        self.device: torch.device | None = None  # that of the input
 
     def build(self) -> fx.GraphModule:
         """The whole model."""
@@ -94,7 +96,12 @@ class Builder:
         return module.eval()
 
     def build_part(
-        self, region: Sequence[fx.Node], outputs: Sequence[fx.Node], *, in_place: bool = False
+        self,
+        region: Sequence[fx.Node],
+        outputs: Sequence[fx.Node],
+        *,
+        in_place: bool = False,
+        device: str = "cpu",
     ) -> fx.GraphModule:
         """Some nodes of the dense graph alone, in its order.
 
@@ -104,8 +111,9 @@ class Builder:
 
         Args:
             in_place: operators may write into their inputs, as they do in the model.
+            device: where it will run; what it makes itself is made there.
         """
-        self.as_modules = False
+        self.as_modules, self.device = False, torch.device(device)
         nodes: dict[fx.Node, Any] = {}
         for source in boundary(region, self.names):
             nodes[source] = self.new.placeholder(source.name)
@@ -144,7 +152,10 @@ class Builder:
         args = fx.node.map_arg(node.args, lambda n: self._value(n, nodes))
         kwargs = fx.node.map_arg(node.kwargs, lambda n: self._value(n, nodes))
         target, args, kwargs = rewrite(node, args, kwargs, self.new, self.left)
-        return self.new.call_function(target, args, _without_device(kwargs))
+        target, args, kwargs = without_device(target, args, kwargs)
+        if makes_a_tensor(target):
+            kwargs["device"] = self.device or device_node(self.new)
+        return self.new.call_function(target, args, kwargs)
 
     def _value(self, node: Any, nodes: dict[fx.Node, Any]) -> Any:
         if nodes[node] is None and node.name in self.names:
@@ -186,7 +197,3 @@ def boundary(region: Sequence[fx.Node], names: Mapping[str, str]) -> tuple[fx.No
     inside = set(region)
     read = (source for node in region for source in node.all_input_nodes)
     return tuple(dict.fromkeys(n for n in read if n not in inside and n.name not in names))
-
-
-def _without_device(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in kwargs.items() if key not in ("device", "pin_memory", "layout")}

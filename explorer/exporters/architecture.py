@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from ..compaction.devices import device_of
 from ..errors import ExplorerError
 from ..measuring.storage_size import graph_constants
 from .load_pruned import OPERATORS
 
 VERSION = 1
-NAMES = {function: name for name, function in OPERATORS.items()}
+NAMES = {function: name for name, function in OPERATORS.items()} | {device_of: "device_of"}
 
 
 def describe(model: fx.GraphModule) -> dict[str, Any]:

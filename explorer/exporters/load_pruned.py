@@ -34,9 +34,16 @@ ARITHMETIC = (
     "gt",
     "ge",
 )
+
+
+def device_of(tensor: Tensor) -> torch.device:
+    """Where a tensor is: what the model makes itself is made there."""
+    return tensor.device
+
+
+NUMBERS = (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min)
 OPERATORS = {name: getattr(operator, name) for name in ARITHMETIC} | {
-    f.__name__: f
-    for f in (math.ceil, math.floor, math.trunc, torch.sym_float, torch.sym_int, torch.sym_max, torch.sym_min)
+    f.__name__: f for f in (*NUMBERS, device_of)
 }
 
 

@@ -6,7 +6,9 @@ import json
 
 import torch
 
+from ..errors import ExplorerError
 from ..graph.export import EXPORT_LOCK, export_program
+from ..graph.keyword_names import keywords
 from ..registry import EXPORTERS
 from .archive import about
 from .export import Export
@@ -23,7 +25,14 @@ def pt2(pruned: Export) -> bytes:
 
     Raises:
         GraphError: torch.export refuses the model.
+        ExplorerError: plain torch could not run the file, because of the name of a layer.
     """
+    unreadable = keywords(name for name, _ in pruned.model.named_modules())
+    if unreadable:
+        raise ExplorerError(
+            f"Layer {unreadable[0][:80]!r} has a word of Python in its name, and torch cannot run a .pt2 "
+            "file with such a name; choose another format, or rename the layer."
+        )
     model = copy.deepcopy(pruned.model).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     pruned.step("Tracing the smaller model")
     with EXPORT_LOCK, torch.no_grad():

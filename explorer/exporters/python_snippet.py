@@ -24,7 +24,8 @@ from .load_pruned import ARITHMETIC
 
 LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly
 ATEN = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")
-TAKEN = {"self", "aten", "math", "nn", "operator", "torch", "reach", "put", "float"} | set(keyword.kwlist)
+TAKEN = {"self", "aten", "math", "nn", "operator", "torch", "reach", "put", "float", "device_of"}
+TAKEN |= set(keyword.kwlist)
 LINE = 120  # characters of the weights' text
 SKELETON = Path(__file__).with_name("snippet_skeleton.py.txt")
 
@@ -139,6 +140,8 @@ def _call(node: dict[str, Any]) -> str:
             if not target.isidentifier() or keyword.iskeyword(target)
             else f"self.{target}"
         )
+    if target == "device_of":
+        return target
     if kind == "operator":
         home = "operator" if target in ARITHMETIC else "math" if hasattr(math, target) else "torch"
         return f"{home}.{_name(target)}"

@@ -1,11 +1,13 @@
 """module -> ModelGraph: exported once per model, it serves coupling, MACs, compaction and the drawing."""
 
 import threading
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
@@ -15,10 +17,12 @@ from ..values.subject import Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
 from .groups import solve
+from .keyword_names import spell_keywords
 from .nested_graphs import write_out
-from .size_limits import check_analysable
+from .size_limits import check_analysable, shadow
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
+spell_keywords()
 _graphs = Cache(8, "analysed graphs", 2 * 2**30)
 
 
@@ -131,10 +135,10 @@ def _unreadable(problem: Exception) -> GraphError:
 
 
 def count_macs(model: nn.Module, example: torch.Tensor) -> int:
-    """Multiply-adds of one sample by torch's flop counter, on the meta device where fused attention cannot
-    hide from it.
+    """Multiply-adds of one sample by torch's flop counter, on the meta device, where nothing is computed.
 
-    A model that does not run there (it makes tensors on a device of its own) is counted where it lies.
+    A model that does not run there (it makes tensors on a device of its own) is counted where it is. Kernels
+    that the counter does not know are left out there, so that their parts are counted.
 
     Args:
         example: (1, *shape).
@@ -143,14 +147,35 @@ def count_macs(model: nn.Module, example: torch.Tensor) -> int:
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad():
-            tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-            ghosts = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-            try:
-                with FlopCounterMode(display=False) as counter:
-                    torch.func.functional_call(model, ghosts, (example.to("meta"),))
-            except (RuntimeError, NotImplementedError):
-                with FlopCounterMode(display=False) as counter:
-                    model(example)
+            flops = _flops_without_memory(model, example)
+            return (_flops_in_parts(model, example) if flops is None else flops) // 2
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-    return counter.get_total_flops() // 2
+
+
+def _flops_without_memory(model: nn.Module, example: torch.Tensor) -> int | None:
+    """On the meta device; None where the model does not run there."""
+    try:
+        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+            if isinstance(model, fx.GraphModule):
+                tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+                ghosts = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+                torch.func.functional_call(model, ghosts, (example.to("meta"),))
+            else:  # foreign code may keep what it makes, so it runs on a copy
+                shadow(model)(example.to("meta"))
+    except Exception:  # foreign code on a device that it was not written for
+        return None
+    return counter.get_total_flops()
+
+
+def _flops_in_parts(model: nn.Module, example: torch.Tensor) -> int:
+    """Where the model is, with attention and recurrent layers as the products that they are made of."""
+    with (
+        warnings.catch_warnings(action="ignore"),  # torch's own flags warn of devices that are not there
+        sdpa_kernel(SDPBackend.MATH),
+        torch.backends.mkldnn.flags(enabled=False),
+        torch.backends.cudnn.flags(enabled=False),
+        FlopCounterMode(display=False) as counter,
+    ):
+        model(example)
+    return counter.get_total_flops()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import ExplorerError
+from ..loaders.model_text import check_named
 from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.recipe import Recipe
@@ -14,8 +15,8 @@ RATIO = (0.0, 0.99)
 
 def read_experiment(table: Table) -> Experiment:
     made = Experiment(
-        table.text("model"),
-        table.texts("models"),
+        _model(table, table.text("model")),
+        tuple(_model(table, name) for name in table.texts("models")),
         table.text("axis"),
         table.numbers("points", *RATIO, ...),
         tuple(map(_arm, table.tables("arms"))),
@@ -54,7 +55,7 @@ def _arm(table: Table) -> Arm:
         _settings(table),
         table.number("base", *RATIO, default=0.0),
         table.whole("samples", 2, 100_000, None),
-        table.text("model", ""),
+        _model(table, table.text("model", "")),
         table.choice("by_hand", BY_HAND, "no"),
         _training(table),
     )
@@ -65,6 +66,16 @@ def _arm(table: Table) -> Arm:
         )
     table.done()
     return made
+
+
+def _model(table: Table, name: str) -> str:
+    """The name of a model, if a file may ask for it; an empty one is none."""
+    try:
+        if name:
+            check_named(name)
+    except ExplorerError as error:
+        raise LessonError(f"{table.where}: {error}") from error
+    return name
 
 
 def _parts(table: Table) -> str:

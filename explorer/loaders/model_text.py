@@ -37,6 +37,30 @@ def is_local_only(spec: str) -> bool:
     return bool(LOADERS[loader].traits.get("local_only", False))
 
 
+def check_named(name: str) -> None:
+    """Refuse a name from a file, a link or a page that would read paths or run code.
+
+    Raises:
+        UnknownNameError: there is no such loader.
+        LoadError: the name is for the command line only.
+    """
+    if is_local_only(name):
+        raise LoadError(
+            f"{name[:80]!r} reads files or runs code of this machine, which only the command line may ask "
+            "for; name a sample model instead."
+        )
+
+
+def load_named(name: str) -> Subject:
+    """`load` for names that come from a file, a link or a page: the one door through which those go.
+
+    Raises:
+        UnknownNameError, LoadError: as of `check_named` and `load`.
+    """
+    check_named(name)
+    return load(name)
+
+
 def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -> Subject:
     """The model that a MODEL text names, in eval mode, with its task.
 

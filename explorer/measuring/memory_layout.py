@@ -9,10 +9,17 @@ from torch import Tensor, nn
 
 
 def laid_out(model: nn.Module, device: str | torch.device) -> nn.Module:
-    """The model on the device, and in channels_last where it reads pictures; changes the given model."""
-    if not is_usual(model) and any(p.dim() == 4 for p in model.parameters()):
-        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.to(device)
+    """The model on the device, and in channels_last where it reads pictures; changes the given model.
+
+    nn.Module.to refuses the format where another tensor has five dimensions, so those of four get it alone.
+    """
+    model = model.to(device)
+    pictures = not is_usual(model) and any(p.dim() == 4 for p in model.parameters())
+    return model._apply(_last) if pictures else model
+
+
+def _last(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def in_usual_order(model: nn.Module) -> nn.Module:

@@ -78,8 +78,9 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
         reasons.append("at least one unit stays" if not kept_by_hand else f"{len(kept_by_hand)} kept by hand")
     elif len(by_hand) > wanted:
         reasons.append(f"{min(len(by_hand), removed)} removed by hand")
-    rounded, why = _rounded(group, n - removed, recipe.round_to)
-    removed = n - rounded if n - rounded <= n - len(kept_by_hand) else removed
+    most = n - min(len(by_hand), n - max(1, len(kept_by_hand)))
+    rounded, why = _rounded(group, n - removed, recipe.round_to, (max(1, len(kept_by_hand)), most))
+    removed = n - rounded
     reasons += [why] if why else []
     order = scores.clone()
     order[list(by_hand)] = -math.inf
@@ -91,8 +92,13 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
     return kept, outcome(removed, "; ".join(reasons) or None)
 
 
-def _rounded(group: Group, kept: int, round_to: int) -> tuple[int, str | None]:
-    """The number of units kept, so that channel counts are multiples of `round_to` where that is possible."""
+def _rounded(group: Group, kept: int, round_to: int, bounds: tuple[int, int]) -> tuple[int, str | None]:
+    """The number of units kept, so that channel counts are multiples of `round_to` where that is possible.
+
+    Args:
+        bounds: the fewest and the most units that may stay, since some are kept and some removed by hand.
+    Returns: the number, and why it is not the one that was asked for.
+    """
     producer = next((s for s in group.slots if s.producer), group.slots[0])
     per_unit = max(1, sum(u >= 0 for u in producer.unit_of) // group.units)
     step = round_to // math.gcd(round_to, per_unit)
@@ -100,7 +106,14 @@ def _rounded(group: Group, kept: int, round_to: int) -> tuple[int, str | None]:
         return kept, None
     if group.units < step:
         return kept, f"has fewer than {round_to} channels, so it is not rounded"
-    nearest = min(max(step, round(kept / step) * step), group.units)
+    fewest, most = bounds
+    lowest, highest = -(-fewest // step) * step, most // step * step
+    if lowest > highest:
+        return kept, f"no multiple of {round_to} channels allows what is kept and removed by hand"
+    nearest = round(kept / step) * step
+    if nearest > most == group.units:
+        return group.units, f"stays whole, as the nearest multiple of {round_to} channels is more than it has"
+    nearest = min(max(lowest, nearest), highest)
     return nearest, None if nearest == kept else f"rounded to a multiple of {round_to} channels"
 
 

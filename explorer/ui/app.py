@@ -5,14 +5,13 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.errors import ExplorerError
-
-from ..machine import paths
-from . import session
-from .browser import elements
-from .drawing import layout
-from .live import ticker
-from .shared import settings
-from .sidebar import sidebar
+from explorer.machine import paths
+from explorer.ui import server, session
+from explorer.ui.browser import elements
+from explorer.ui.drawing import layout
+from explorer.ui.live import ticker
+from explorer.ui.shared import settings
+from explorer.ui.sidebar import sidebar
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
@@ -28,32 +27,44 @@ ICONS = {
 }
 OTHER_ICON = ":material/article:"
 
-st.set_page_config(
-    "Pruning Explorer", Path(__file__).with_name("icon.svg").read_text(encoding="utf-8"), layout="wide"
-)
-layout.style()
 
-order = {name: place for place, name in enumerate(ICONS)}
-found = sorted(
-    paths.pages().resolve().glob("[!_]*.py"), key=lambda path: (order.get(path.stem, len(order)), path.stem)
-)
-pages = [
-    st.Page(
-        path,
-        title=path.stem.replace("_", " ").capitalize(),
-        icon=ICONS.get(path.stem, OTHER_ICON),
-        default=order.get(path.stem) == 0,
-    )
-    for path in found
-    if path.stem not in settings.current().hidden_pages
-]
-page = st.navigation(pages)
-try:
-    ticker.begin()
-    elements.put_up_shelf()
-    sidebar.draw()
-    page.run()
-    ticker.follow()
-    session.write_url()
-except ExplorerError as error:
-    layout.draw_notice(str(error))
+def draw() -> None:
+    """One run of the page."""
+    icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
+    st.set_page_config("Pruning Explorer", icon, layout="wide")
+    layout.style()
+    page = st.navigation(menu())
+    try:
+        ticker.begin()
+        elements.put_up_shelf()
+        sidebar.draw()
+        page.run()
+        ticker.follow()
+        session.write_url()
+    except ExplorerError as error:
+        layout.draw_notice(str(error))
+
+
+def menu() -> list:
+    """The pages that this server offers, in their order."""
+    order = {name: place for place, name in enumerate(ICONS)}
+    found = [
+        path
+        for path in paths.pages().resolve().glob("[!_]*.py")
+        if path.stem not in settings.current().hidden_pages
+    ]
+    return [
+        st.Page(
+            path,
+            title=path.stem.replace("_", " ").capitalize(),
+            icon=ICONS.get(path.stem, OTHER_ICON),
+            default=order.get(path.stem) == 0,
+        )
+        for path in sorted(found, key=lambda path: (order.get(path.stem, len(order)), path.stem))
+    ]
+
+
+if __name__ == "__main__":
+    draw()
+elif __name__ == Path(__file__).stem:  # `streamlit run` imports this file for its server
+    app = st.App(__file__, **server.configured_parts())

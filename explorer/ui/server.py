@@ -4,12 +4,18 @@ import logging
 import sys
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from . import page_addresses
+from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
 from .live import news_route
+from .offline import stay_offline
+from .request_guard import RequestGuard
 from .shared import models
 from .shared.settings import Settings, configure
 
@@ -18,17 +24,26 @@ BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier w
 
 
 def serve(
-    settings: Settings, *, host: str = "127.0.0.1", port: int = 8501, open_browser: bool = True
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    open_browser: bool = True,
+    trusted_hosts: Sequence[str] = (),
 ) -> None:
     """Serve the page until it is interrupted.
 
     Args:
         settings: models, device and how a model is loaded.
         host: 127.0.0.1 keeps it on this machine.
+        trusted_hosts: further names under which browsers may reach it, such as that of a proxy.
+    Raises:
+        ExplorerError: a trusted host is not a plain name.
     """
+    hosts = allowed_hosts(host, trusted_hosts)
     configure(settings)
+    shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     if open_browser:
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
@@ -41,5 +56,28 @@ def serve(
         lambda record: "An update to the" not in record.getMessage()
     )
     # headless, because otherwise Streamlit covers the page with advertisements of its own
-    app = st.App(SCRIPT, routes=[news_route.route(), *page_addresses.routes()])
-    app.run(config={"server.address": host, "server.port": port, "server.headless": True})
+    config = {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "browser.serverAddress": shown,
+    }
+    st.App(SCRIPT, **parts(hosts)).run(config=config)
+
+
+def parts(hosts: AllowedHosts) -> dict[str, Any]:
+    """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
+    stay_offline()
+    return {
+        "routes": [news_route.route(), *page_addresses.routes()],
+        "middleware": [Middleware(RequestGuard, hosts=hosts)],
+    }
+
+
+def configured_parts() -> dict[str, Any]:
+    """The same where `streamlit run` starts the server, which has host and trusted hosts as options.
+
+    Raises:
+        ExplorerError: a trusted host is not a plain name.
+    """
+    return parts(allowed_hosts(st.get_option("server.address"), st.get_option("server.allowedHosts")))

@@ -342,8 +342,10 @@ def test_the_page_is_served_with_what_the_words_say(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert main(["digits-mlp", "digits-cnn", "--port", str(port), "--device", "cpu", "--no-browser"]) == 0
+    words = ["digits-mlp", "digits-cnn", "--port", str(port), "--device", "cpu", "--no-browser"]
+    assert main([*words, "--trusted-host", "a.example", "--trusted-host", "*.b.example"]) == 0
     settings = served.pop("settings")
+    assert served.pop("trusted_hosts") == ["a.example", "*.b.example"]
     assert served == {"host": "127.0.0.1", "port": port, "open_browser": False}
     assert (settings.models, settings.device, settings.load(MLP).id) == (
         ("digits-mlp", "digits-cnn"),
@@ -401,6 +403,7 @@ def test_a_port_that_is_taken_is_refused_and_not_chosen():
 
 
 BAD = {
+    "digits-mlp --trusted-host http://a.example": "A trusted host must be a name such as prune.lab.example",
     "prune nothing": "No sample model named 'nothing'. Available: digits-mlp",
     "prun digits-mlp": "Did you mean 'prune'?",
     "--device cpu prune digits-mlp": "'prune' is a command and must come first",

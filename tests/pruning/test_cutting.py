@@ -1,5 +1,8 @@
 """Score and cut: by hand-made numbers, by laws, and against torch.nn.utils.prune."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -178,6 +181,55 @@ def test_round_to_is_stated():
     ).outcomes
     assert (outcome[0].units - outcome[0].removed) == 4 + 0 or "rounded" in outcome[0].reason
     assert all((o.units - o.removed) % 4 == 0 for o in outcome)
+
+
+def by_hand_recipes():
+    """Every mix of a few units removed by hand, kept by hand, a ratio, and a rounding, on 6 units."""
+    for removed, kept, ratio, step in itertools.product(range(6), range(4), (0.0, 0.3, 0.6), (2, 3, 4)):
+        if removed + kept <= 6:
+            given = {"remove": {"conv2": tuple(range(removed))}, "keep": {"conv2": tuple(range(6 - kept, 6))}}
+            yield Recipe(channels={"conv2": ratio}, round_to=step, **given)
+
+
+def breaks_what_was_said_by_hand(recipe, kept):
+    """Whether a mask keeps a unit that was removed by hand, or the other way round."""
+    return bool(kept[list(recipe.remove.get("conv2", ()))].any()) or not bool(
+        kept[list(recipe.keep.get("conv2", ()))].all()
+    )
+
+
+def multiples_allowed(recipe):
+    """The multiples of `round_to` between what is kept by hand and what is left by hand, found by trying."""
+    fewest, most = len(recipe.keep.get("conv2", ())), 6 - len(recipe.remove.get("conv2", ()))
+    return [n for n in range(max(1, fewest), most + 1) if n % recipe.round_to == 0]
+
+
+def test_rounding_obeys_what_was_said_by_hand():
+    subject = odd("chain")
+    graph = analyse(subject)
+    assert graph.profile.free_groups["conv2"].units == 6
+    for recipe in by_hand_recipes():
+        if recipe.is_empty:
+            continue
+        decided = decide(subject, graph, recipe)
+        kept = decided.masks.channels.get("conv2", torch.ones(6, dtype=torch.bool))
+        assert not breaks_what_was_said_by_hand(recipe, kept), recipe
+        allowed, count = multiples_allowed(recipe), int(kept.sum())
+        unrounded = int(decide(subject, graph, replace(recipe, round_to=1)).masks.channels["conv2"].sum())
+        stays_whole = count == 6 and not recipe.remove
+        if allowed and not stays_whole:
+            assert abs(count - unrounded) == min(abs(n - unrounded) for n in allowed), recipe
+        elif not allowed:
+            assert count == unrounded and "no multiple" in decided.outcomes[0].reason
+
+
+def test_rounding_without_bounds_would_be_seen():
+    """What rounds to the nearest multiple alone brings units back, and the law above notices."""
+    recipe = Recipe(remove={"conv2": (0,)}, round_to=3)
+    nearest = round(5 / 3) * 3  # all six
+    kept = torch.arange(6) >= 6 - nearest
+    assert breaks_what_was_said_by_hand(recipe, kept)
+    assert not breaks_what_was_said_by_hand(recipe, torch.arange(6) >= 3)
 
 
 def test_weights_are_cut_among_those_that_survive():

@@ -91,4 +91,5 @@ def glu(call: Call) -> Arrays:
     halves = [
         Labelled(cut(source.meta, start), compressed([cut(a, start) for a in arrays])) for start in (0, size)
     ]
+    call.ties.pieces.extend(array.unique() for half in halves for array in half.arrays)  # each keeps one
     return meet(call.ties, halves, f"gated in {call.where}")

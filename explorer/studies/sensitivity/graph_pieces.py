@@ -66,9 +66,9 @@ class Workshop:
         inputs = boundary(nodes, self.tensor_names)
         with torch.inference_mode(False):
             builder = Builder(self.subject, self.graph, masks, self._state, share=True)
-            module = laid_out(
-                builder.build_part(nodes, outputs, in_place=not self.can_start_anywhere), self.device
-            )
+            in_place = not self.can_start_anywhere
+            part = builder.build_part(nodes, outputs, in_place=in_place, device=self.device)
+            module = laid_out(part, self.device)
         return Piece(module, tuple(n.name for n in inputs), tuple(n.name for n in outputs))
 
 

@@ -21,7 +21,7 @@ shelf.listen = (names, callback) => {
 // older turn changes nothing.
 shelf.tell = (name, turn, value, isPart = false) => {
   const known = shelf.told[name];
-  if (turn <= (known?.turn ?? 0)) return;
+  if (known && turn <= known.turn) return;
   shelf.told[name] = { turn, value: isPart ? { ...known?.value, ...value } : value };
   shelf.drawn[name]?.();
 };

@@ -11,7 +11,7 @@ from ...graph.export import analyse
 from ...lessons.evidence import Evidence
 from ...lessons.experiment import Opened, run
 from ...lessons.values import Lesson
-from ...loaders.model_text import load
+from ...loaders.model_text import load_named
 from ...machine.cache import Cache
 from .. import session
 
@@ -25,7 +25,7 @@ def opened(name: str) -> Opened:
     with _loading:
         found: Opened | None = _models.get(name)
         if found is None:
-            subject = load(name)
+            subject = load_named(name)
             found = _models.put(name, (subject, analyse(subject)))
         return found
 

@@ -22,6 +22,8 @@ class Told:
         patient: it waits until the hand rests, because to make it costs time that the first number needs.
         seen: the facet at the last look; value: what was made then; turns: key of the value -> when it
             changed last.
+        first: the turn of the first look, so that an empty value is newer than what a browser shows of
+            another page or model.
         at: time.monotonic() of the last change.
     """
 
@@ -32,12 +34,13 @@ class Told:
     seen: Hashable = None
     value: Mapping[str, Any] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    first: int = 0
     at: float = float("-inf")
 
     @property
     def turn(self) -> int:
         """Of the last change; a larger one is newer."""
-        return max(self.turns.values(), default=0)
+        return max(self.turns.values(), default=self.first)
 
     def refresh(self) -> bool:
         """Look whether there is something to tell; True if it has to wait."""
@@ -52,6 +55,7 @@ class Told:
     def look(self, seen: Hashable) -> None:
         """Make the value anew, and note which parts of it are."""
         value, turn = self.make(), regions.next_turn()
+        self.first = self.first or turn
         changed = [key for key in {*value, *self.value} if value.get(key) != self.value.get(key)]
         if changed:
             self.turns = {**self.turns, **dict.fromkeys(changed, turn)}

@@ -41,7 +41,7 @@ def load_subject(name: str) -> Subject:
 def _load(name: str) -> Subject:
     with st.spinner("Loading the model ..."), _loading:
         found: Subject | None = _subjects.get(name)  # another session may have loaded it meanwhile
-        return found or _subjects.put(name, current().load(name))
+        return found or _subjects.put(name, current().opened(name))
 
 
 def look_ahead() -> None:
@@ -57,7 +57,7 @@ def look_ahead() -> None:
         return
     try:
         with _loading:
-            subject = _subjects.get(name) or _subjects.put(name, current().load(name))
+            subject = _subjects.get(name) or _subjects.put(name, current().opened(name))
         analyse(subject)
     except ExplorerError:
         return

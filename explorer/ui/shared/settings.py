@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import UnknownNameError
 from ...lessons.class_board import Classroom
 from ...lessons.lesson_files import course
 from ...lessons.values import Lesson
-from ...loaders.model_text import DEFAULT_MODEL, load
+from ...loaders.model_text import DEFAULT_MODEL, load_named
 from ...loaders.sample_files import weights_path
 from ...registry import SAMPLES
 from ...values.subject import Subject
@@ -24,14 +25,14 @@ class Settings:
     Args:
         models: names in the list; empty = every sample that has weights.
         device: "auto", "cpu" or "cuda".
-        load: name -> Subject.
+        load: name -> Subject; what the command line gives here may read paths and run code.
         classroom: of a class, or None.
         own_lessons: a folder of lessons beside those that come with the program.
     """
 
     models: tuple[str, ...] = ()
     device: str = "auto"
-    load: Callable[[str], Subject] = load
+    load: Callable[[str], Subject] = load_named
     classroom: Classroom | None = None
     own_lessons: Path | None = None
 
@@ -52,6 +53,17 @@ class Settings:
             return self.models
         names = [name for name in SAMPLES if weights_path(name).is_file()]
         return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
+
+    def opened(self, name: str) -> Subject:
+        """The model of an offered name; a page can open no other.
+
+        Raises:
+            UnknownNameError: the server does not offer it.
+            ExplorerError: it cannot be loaded.
+        """
+        if name not in self.offered:
+            raise UnknownNameError("model on this server", name, self.offered)
+        return self.load(name)
 
 
 _settings = Settings()

@@ -150,6 +150,14 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
     assert pushed.answer({"cards": data["turn"]})["told"]["cards"]["value"] == {"a": None, "b": 3}
 
 
+def test_an_element_with_nothing_to_show_has_a_turn_that_is_newer_than_all_before(page, drawn):
+    before = regions.next_turn()
+    pushed.pushed("curve", "figure", dict, "curve", facet=lambda: 0)
+    ((_, data),) = drawn
+    assert data["value"] == {} and data["turn"] > before  # or the figure of another model would stay
+    assert pushed.answer({"curve": data["turn"]})["told"] == {}
+
+
 def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn, clock):
     seen = [0]
     pushed.pushed(

@@ -359,3 +359,15 @@ def test_numbers_are_marked_as_older_the_moment_the_hand_lets_go(prune):
     prune.page.wait_for_function("() => window.marks.length >= 2")
     assert prune.page.evaluate("window.marks")[:2] == [True, False]
     assert prune.comes_to_hold("conv1") == 0.1
+
+
+def test_the_way_from_a_moved_fader_to_recovery_shows_its_figures_empty(prune):
+    prune.visit("?model=digits-cnn").final()
+    prune.fader("conv1").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({"conv1": 0.1})
+    prune.page.get_by_role("link", name="Recover").click()
+    expect(prune.page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    expect(prune.page.locator(".live-figure")).to_have_count(3)
+    assert prune.page.locator(".live-figure .plot:visible").count() == 0
+    expect(prune.page.get_by_text("Error")).to_have_count(0)
