@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from explorer.compaction import compact
+from explorer.compaction.compact import compact
 from explorer.compaction.devices import device_of
 from explorer.exporters import export
 from explorer.exporters.load_pruned import load_pruned

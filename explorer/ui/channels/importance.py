@@ -17,7 +17,7 @@ from ...values.subject import Subject
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo
-from ..session.shown import KEPT, Key, asked
+from ..session.current import KEPT, Key, asked
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),

@@ -27,7 +27,7 @@ from ...values.subject import Subject
 from ...words import LABELS
 from .. import session
 from ..drawing import layout
-from ..session.shown import KEPT, Key, asked
+from ..session.current import KEPT, Key, asked
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
 BUSY = "Reading the weights ..."

@@ -1,4 +1,4 @@
-"""Which values a page shows and was asked for."""
+"""What the page is about now: the model, its graph and the recipe, under one key."""
 
 from ...graph.export import ModelGraph
 from ...values.recipe import Recipe
