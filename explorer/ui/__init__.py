@@ -1,1 +1,1 @@
-"""The web page: entry script, server, and a room for each page. The only part, with the pages, that knows Streamlit."""
+"""The web page: entry script, server, and a room for each page. Only it and the pages know Streamlit."""
