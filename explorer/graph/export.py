@@ -15,6 +15,7 @@ from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
+from .explicit_squeezes import name_squeezed
 from .keyword_names import spell_keywords
 from .limits import check_analysable, shadow
 from .regions import write_out
@@ -48,6 +49,7 @@ def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.Expo
         except GraphError:
             program = _traced(model, example)
         write_out(program.graph_module)
+        name_squeezed(program.graph_module)
         return program
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
