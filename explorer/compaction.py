@@ -19,7 +19,7 @@ from .errors import CompactionError
 from .graph.coupling import op_name
 from .graph.export import ModelGraph
 from .graph.reuse import functional
-from .graph.rewriting import conv_groups, rewrite
+from .graph.rewriting import groups_left, rewrite
 from .graph.survivors import Survivors
 from .signals.graph_run import fixed_batch
 from .values import Masks, Subject
@@ -168,12 +168,7 @@ class Builder:
         path, full = self.plan.modules[node]
         if path not in self.made:
             self.made.add(path)
-            groups = (
-                conv_groups(node, full.groups, self.left)
-                if isinstance(full, nn.modules.conv._ConvNd)
-                else None
-            )
-            put(self.root, path, filled(full, path, self.tensors, groups))
+            put(self.root, path, filled(full, path, self.tensors, groups_left(node, full, self.left)))
         return path
 
     def _unpack_outputs(self) -> None:
