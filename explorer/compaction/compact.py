@@ -13,7 +13,7 @@ from ..errors import CompactionError
 from ..graph.detours import functional
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
-from ..graph.rewriting import conv_groups, rewrite
+from ..graph.rewriting import groups_left, rewrite
 from ..graph.running import fixed_batch
 from ..graph.survivors import Survivors
 from ..values.profile import Masks
@@ -169,12 +169,7 @@ class Builder:
         path, full = self.plan.modules[node]
         if path not in self.made:
             self.made.add(path)
-            groups = (
-                conv_groups(node, full.groups, self.left)
-                if isinstance(full, nn.modules.conv._ConvNd)
-                else None
-            )
-            put(self.root, path, filled(full, path, self.tensors, groups))
+            put(self.root, path, filled(full, path, self.tensors, groups_left(node, full, self.left)))
         return path
 
     def _unpack_outputs(self) -> None:

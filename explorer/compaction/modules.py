@@ -162,7 +162,7 @@ def filled(full: nn.Module, prefix: str, tensors: Mapping[str, Tensor], groups: 
     """A module with the options of a template and tensors of its own, as wide as those.
 
     Args:
-        groups: of a convolution, after the cut; None for anything else.
+        groups: of a convolution or a group norm, after the cut; None for anything else.
     """
     made = type(full).__new__(type(full))
     nn.Module.__init__(made)  # empty tables of parameters, buffers, children and hooks
@@ -191,4 +191,6 @@ def _widths(made: Any, groups: int | None) -> dict[str, Any]:
         return {"num_embeddings": shape[0], "embedding_dim": shape[1]}
     if isinstance(made, nn.LayerNorm):
         return {"normalized_shape": shape}
-    return {"num_channels" if isinstance(made, nn.GroupNorm) else "num_features": shape[0]}
+    if isinstance(made, nn.GroupNorm):
+        return {"num_channels": shape[0], "num_groups": groups}
+    return {"num_features": shape[0]}

@@ -204,6 +204,7 @@ class Walk:
                 )
                 if slot is not None and slot[0] in self.parameters:
                     self.produced.setdefault(slot, (layer_of(slot[0]), call.where))
+                    self.ties.made.update(self.slots[slot].tolist())
                     self.weights[node.name] = Weight(
                         slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel()
                     )

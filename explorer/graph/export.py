@@ -16,6 +16,7 @@ from ..values.profile import ModelProfile
 from ..values.subject import Subject
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk
+from .explicit_squeezes import name_squeezed
 from .groups import solve
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
@@ -49,6 +50,7 @@ def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.Expo
         except GraphError:
             program = _traced(model, example)
         write_out(program.graph_module)
+        name_squeezed(program.graph_module)
         return program
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)

@@ -76,6 +76,7 @@ class Ties:
         default_factory=list
     )  # labels of each part that is taken out; none may lose all of them
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
+    made: set[int] = field(default_factory=set)  # labels of what layers make
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """New labels, one a position along `dim`."""
@@ -83,6 +84,10 @@ class Ties:
         labels = torch.arange(self.labels, self.labels + size)
         self.labels += size
         return labels.reshape(tuple(size if d == dim else 1 for d in range(len(shape))))
+
+    def is_made(self, array: Tensor) -> bool:
+        """A layer makes it, as far as is known by now; else nothing could cut it (a position, a table)."""
+        return array.numel() > 0 and not self.made.isdisjoint(array.flatten().unique().tolist())
 
     def tie(self, a: Tensor, b: Tensor, why: str = "") -> None:
         """Labels that meet (after broadcasting) must go together; one that meets FIXED is frozen."""

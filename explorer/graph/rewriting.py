@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ..errors import CompactionError
 from .labels import Labelled
@@ -192,6 +192,25 @@ def _pad(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survi
 def _layer_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
     count = len(args[1])
     return node.target, (args[0], left.shape(source)[-count:], *args[2:]), kwargs
+
+
+def norm_groups(node: fx.Node, groups: int, left: Survivors) -> int:
+    """How many groups of a group norm are left."""
+    source: Any = node.args[0]
+    kept = left.kept(left.coupling.values[source.name]).get(1)
+    return groups if kept is None else int(kept.view(groups, -1).any(1).sum())
+
+
+def groups_left(node: fx.Node, full: nn.Module, left: Survivors) -> int | None:
+    """The number of groups after the cut of a module that has some, else None."""
+    if isinstance(full, nn.GroupNorm):
+        return norm_groups(node, full.num_groups, left)
+    return conv_groups(node, full.groups, left) if isinstance(full, nn.modules.conv._ConvNd) else None
+
+
+@rewrites("group_norm")
+def _group_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    return node.target, (args[0], norm_groups(node, args[1], left), *args[2:]), kwargs
 
 
 @rewrites("unflatten")

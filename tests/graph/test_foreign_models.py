@@ -122,3 +122,99 @@ def test_layers_may_be_called_like_words_of_python(name):
             export(subject, graph, recipe, "pt2")
     else:
         assert export(subject, graph, recipe, "pt2")
+
+
+class Squeezed(nn.Module):
+    """Pooled pictures lose all dimensions of extent 1, in one of the ways to write that."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.a, self.fc = way, nn.Conv2d(1, 8, 3), nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.adaptive_avg_pool2d(torch.relu(self.a(x)), 1)
+        if self.way == "all":
+            x = x.squeeze()
+        elif self.way == "in place":
+            x = x.squeeze_()
+        elif self.way == "some":
+            x = x.squeeze((0, 2, 3))  # the batch among them: it stays unless it is one
+        elif self.way == "one":
+            x = x.squeeze(-1).squeeze(-1)
+        return self.fc(x)
+
+
+@pytest.mark.parametrize("way", ["all", "in place", "some", "one"])
+def test_a_squeeze_takes_neither_the_batch_nor_the_last_channel(way):
+    subject = subject_of(Squeezed(way), 1, 8, 8)
+    graph = analyse(subject)
+    assert free(subject) == {"a": 8}
+    assert audit(subject, graph).verified
+    small = prepare(subject, graph, Recipe(channels={"a": 0.99})).model
+    assert small.a.out_channels == 1 and small(torch.randn(1, 1, 8, 8)).shape == (1, 10)
+    dense = prepare(subject, graph, Recipe()).model
+    x = torch.randn(5, 1, 8, 8)
+    assert torch.allclose(dense(x), subject.model(x), atol=1e-6)
+
+
+class Positioned(nn.Module):
+    """Tokens with positions, flattened; or mixed by a fixed table first."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.position = way, nn.Parameter(torch.randn(1, 7, 8))
+        self.register_buffer("table", torch.randn(7, 7))
+        self.a, self.fc = nn.Linear(5, 8), nn.Linear(56, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        if self.way == "before":
+            x = self.position + x
+        elif self.way == "after":
+            x = x + self.position
+        elif self.way == "mixed":
+            x = self.table @ x
+        elif self.way == "einsum":
+            x = torch.einsum("mn,bnc->bmc", self.table, x)
+        return self.fc(x.flatten(1))
+
+
+@pytest.mark.parametrize("way", ["before", "after", "mixed", "einsum"])
+def test_positions_give_way_to_channels(way):
+    subject = subject_of(Positioned(way), 7, 5)
+    assert free(subject) == {"a": 8}
+    assert audit(subject, analyse(subject)).verified
+
+
+def in_groups(groups: int, norm: str = "module") -> nn.Module:
+    """Sixteen channels, normalised in groups."""
+
+    class Grouped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.norm, self.b = nn.Conv1d(1, 16, 3), nn.GroupNorm(groups, 16), nn.Conv1d(16, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.a(x)
+            given = self.norm(x) if norm == "module" else F.group_norm(x, groups)
+            return self.b(F.gelu(given))
+
+    return Grouped()
+
+
+@pytest.mark.parametrize("norm", ["module", "function"])
+@pytest.mark.parametrize(("groups", "units"), [(16, 16), (8, 8), (4, 4), (2, 8), (1, 16)])
+def test_small_groups_of_a_norm_go_whole(groups, units, norm):
+    subject = subject_of(in_groups(groups, norm), 1, 40)
+    graph = analyse(subject)
+    assert free(subject) == {"a": units}
+    report = audit(subject, graph)
+    assert report.verified, report.reason
+    small = prepare(subject, graph, Recipe(channels={"a": 0.5})).model
+    own = in_groups(groups, norm)  # by hand: the same code with half the channels
+    own.a, own.b = nn.Conv1d(1, 8, 3), nn.Conv1d(8, 4, 3)
+    own.norm = nn.GroupNorm(groups // 2 if 16 // groups <= groups else groups, 8)
+    if norm == "module":
+        own.load_state_dict(small.state_dict())
+        x = torch.randn(3, 1, 40)
+        assert torch.allclose(own(x), small(x), atol=1e-6)

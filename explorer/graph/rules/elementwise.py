@@ -46,7 +46,10 @@ def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
         else:  # where neither says more, what they share is all that tells units apart
             result[position] = ties.tie_along(present, theirs - ours) if theirs - ours else present
             array = ties.tie_along(array, ours - theirs) if ours - theirs else array
-            return ties.tie(result[position], array, "" if present is array else why)
+            ties.tie(result[position], array, "" if present is array else why)
+            if not ties.is_made(result[position]) and ties.is_made(array):
+                result[position] = array  # of equal labels those of a layer say more
+            return None
     result[:] = [*(present for present in result if not varying(present) < varying(array)), array]
     return None
 

@@ -74,10 +74,11 @@ def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
 
 def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
     """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first
-    can be cut.
+    can be cut; what no layer makes, such as positions, gives way.
     """
     kept: list[Tensor] = []
-    for array in arrays:
+    several = len(arrays) > 1
+    for array in sorted(arrays, key=lambda a: several and not call.ties.is_made(a)):
         if len(varying(array)) == 1 and any(varying(other) & varying(array) for other in kept):
             call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")
         else:

@@ -29,7 +29,7 @@ def layer_norm(call: Call) -> Arrays:
 
 @rule("group_norm")
 def group_norm(call: Call) -> Arrays:
-    """Equal positions of all groups are tied, so that groups stay equal."""
+    """Groups stay equal: small ones go whole, of large ones each loses the same positions."""
     source, groups = call.args[0], call.args[1]
     arrays: Any = batch_norm(
         Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where)
@@ -37,7 +37,7 @@ def group_norm(call: Call) -> Arrays:
     for array in arrays:
         if varying(array) == {1}:
             blocks = array.reshape(groups, -1)
-            call.ties.tie(blocks, blocks[:1])
+            call.ties.tie(blocks, blocks[:, :1] if blocks.shape[1] <= groups else blocks[:1])
     return arrays
 
 

@@ -1,0 +1,40 @@
+"""`squeeze` without dimensions takes out whatever has extent 1; in a graph it names what it takes out.
+
+The graph is read for any batch and any width: a batch of one, or the last channel that is left, must not go.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+aten = torch.ops.aten
+SQUEEZES = (
+    aten.squeeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.squeeze_.default,
+    aten.squeeze_.dim,
+    aten.squeeze_.dims,
+)
+
+
+def name_squeezed(module: fx.GraphModule) -> None:
+    """Let each squeeze of a graph name the dimensions that are 1 for every batch; the graph is changed."""
+    for node in module.graph.nodes:
+        if node.target not in SQUEEZES:
+            continue
+        source: Any = node.args[0]
+        value = source.meta.get("val")
+        if not isinstance(value, Tensor):
+            continue
+        named = node.args[1] if len(node.args) > 1 else range(value.dim())
+        dims = {d % max(value.dim(), 1) for d in ([named] if isinstance(named, int) else named)}
+        alone = [d for d in sorted(dims) if value.dim() and _is_one(value.shape[d])]
+        node.args = (source, alone)
+        node.target = aten.squeeze_.dims if node.target in SQUEEZES[3:] else aten.squeeze.dims
+
+
+def _is_one(size: Any) -> bool:
+    """A size that depends on the batch is not 1, though it may be for one batch."""
+    return isinstance(size, int) and size == 1
