@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from explorer.compaction.compact import compact
 from explorer.compaction.devices import device_of
-from explorer.exporters import export
+from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
 from explorer.graph.export import analyse, count_macs
 from explorer.pruning.decision import masks_for

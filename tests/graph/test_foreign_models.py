@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.audit import audit
+from explorer.audit.audit import audit
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.exporters import export
+from explorer.exporters.export import export
 from explorer.graph.export import analyse
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject, subject_id
