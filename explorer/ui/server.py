@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from . import doors, news, resources
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
+from .client_messages import ClientMessages
 from .offline import stay_offline
 from .request_guard import RequestGuard
 from .settings import Settings, configure
@@ -68,7 +69,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     stay_offline()
     return {
         "routes": [news.route(), *doors.routes()],
-        "middleware": [Middleware(RequestGuard, hosts=hosts)],
+        "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }
 
 
