@@ -89,10 +89,14 @@ def subject_of(
     return Subject(identity(model, shape, code), name, model, None, example, {"description": about}, preset)
 
 
-def weights_of(checkpoint: str | None) -> str:
-    """Where the weights come from, for `about`."""
+def weights_of(checkpoint: str | None, told: str = "") -> str:
+    """Where the weights come from, for `about`.
+
+    Args:
+        told: what `load_weights` says of them.
+    """
     return (
-        f"weights of {Path(checkpoint).name}"
+        f"weights of {Path(checkpoint).name}{told}"
         if checkpoint
         else "random weights (add trained ones with --checkpoint)"
     )
