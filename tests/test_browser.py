@@ -255,7 +255,7 @@ BYTES_OF_A_MOVE = 30_000  # 60 parts; a slow machine takes more looks at the sam
 
 
 class Meter:
-    """Counts what the browser receives: messages of the page's socket, and answers to its questions."""
+    """Counts what the browser receives: messages of the page's socket, and answers without their headers."""
 
     def __init__(self, page):
         self.bytes, self.last, self._asked = 0, time.monotonic(), set()
@@ -263,7 +263,7 @@ class Meter:
         session.send("Network.enable")
         session.on("Network.webSocketFrameReceived", lambda event: self._add(self._length(event["response"])))
         session.on("Network.requestWillBeSent", lambda event: self._asked.add(event["requestId"]))
-        session.on("Network.loadingFinished", self._finished)
+        session.on("Network.dataReceived", self._received)
 
     @staticmethod
     def _length(frame: dict) -> int:
@@ -271,9 +271,9 @@ class Meter:
             len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])
         )  # binary comes as base64
 
-    def _finished(self, event: dict) -> None:
+    def _received(self, event: dict) -> None:
         if event["requestId"] in self._asked:
-            self._add(int(event["encodedDataLength"]))
+            self._add(int(event["dataLength"]))
 
     def _add(self, count: int) -> None:
         self.bytes, self.last = self.bytes + count, time.monotonic()
