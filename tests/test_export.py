@@ -21,7 +21,7 @@ from explorer.load_pruned import PrunedModel, load_pruned, normalise
 from explorer.loaders import load
 from explorer.registry import EXPORTERS, SAMPLES
 from explorer.sample_training import weights_path
-from explorer.values import ModelProfile, Normalisation, Recipe, Subject, subject_id
+from explorer.values import ModelProfile, Normalisation, Recipe, Subject, subject_id, weights_id
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
 KINDS = ("structured", "unstructured", "combined")
@@ -141,7 +141,7 @@ def test_equal_recipes_give_equal_files():
 def test_exporting_leaves_the_model_as_it_is():
     subject = load("digits-mlp")
     export(subject, analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
-    assert subject_id(subject.model) == subject.id
+    assert weights_id(subject.model) == subject.id
 
 
 def test_the_recipe_alone_comes_back():

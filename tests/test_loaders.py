@@ -21,7 +21,7 @@ from explorer.loaders import is_local_only, load, split_spec
 from explorer.loaders.uploads import upload
 from explorer.loaders.weights import load_weights
 from explorer.registry import LOADERS
-from explorer.values import Normalisation, Recipe, Subject, subject_id
+from explorer.values import Normalisation, Recipe, Subject, subject_id, weights_id
 
 
 def needs(package):
@@ -431,7 +431,7 @@ def test_the_id_tells_shapes_and_code_apart(file):
     first, larger = load(f"{file}:build"), load(f"{file}:build@3x16x16")
     file.write_text(FILE.replace("torch.relu", "torch.tanh"))
     changed = load(f"{file}:build")
-    assert subject_id(first.model) == subject_id(changed.model), "the weights do not show it"
+    assert weights_id(first.model) == weights_id(changed.model), "the weights do not show it"
     assert len({first.id, larger.id, changed.id}) == 3
 
 
@@ -606,7 +606,7 @@ def test_an_upload_is_the_same_architecture_with_other_weights():
     subject = load("digits-mlp")
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
     made = upload(subject, safetensors.torch.save({name: tensor * 2 for name, tensor in before.items()}))
-    assert made.task is subject.task and made.id == subject_id(made.model) != subject.id
+    assert made.task is subject.task and made.id == weights_id(made.model) != subject.id
     assert all(torch.equal(made.model.state_dict()[name], tensor * 2) for name, tensor in before.items())
     assert all(torch.equal(subject.model.state_dict()[name], tensor) for name, tensor in before.items()), (
         "the offered one stays"

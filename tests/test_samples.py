@@ -14,7 +14,7 @@ from explorer.registry import DATA, SAMPLES
 from explorer.sample_training import accuracy, count_macs, train_sample, untrained, weights_path
 from explorer.statistics import wilson
 from explorer.training import TrainingSettings, train
-from explorer.values import subject_id
+from explorer.values import weights_id
 
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
@@ -41,7 +41,7 @@ def test_a_sample_loads_in_eval_mode_and_answers(name):
     assert subject.example.shape == (2, *subject.task.shape)
     with torch.inference_mode():
         assert subject.model(subject.example).shape == (2, len(subject.task.class_names))
-    assert subject.id == subject_id(load(name).model) != subject_id(untrained(name))
+    assert subject.id == weights_id(load(name).model) != weights_id(untrained(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

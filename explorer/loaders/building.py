@@ -11,7 +11,7 @@ from torch import nn
 
 from ..graph.export import EXPORT_LOCK
 from ..graph.limits import check_loadable, check_parameters
-from ..values import Preset, Subject, subject_id
+from ..values import Preset, Subject, subject_id, weights_id
 
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK
@@ -53,11 +53,13 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
         return make()
 
 
-def identity(model: nn.Module, shape: tuple[int, ...], code: bytes = b"") -> str:
-    """Hash of a foreign model: architecture and weights, the shape that it is run at, and the code that no
-    weight shows.
+def identity(model_id: str, shape: tuple[int, ...], code: bytes = b"") -> str:
+    """Hash of a foreign model and the shape that it is run at.
+
+    Args:
+        code: of its file, in the ids of version 1, which did not look at code itself.
     """
-    return hashlib.sha256(f"{subject_id(model)} {shape}".encode() + code).hexdigest()[:16]
+    return hashlib.sha256(f"{model_id} {shape}".encode() + code).hexdigest()[:16]
 
 
 def subject_of(
@@ -76,7 +78,7 @@ def subject_of(
     Args:
         shape: of one input.
         about: what it is, in a sentence.
-        code: where the model comes from a file, what that says.
+        code: where the model comes from a file, what that says; for its former id alone.
         batch: samples of its example: 1 where it is exported for one.
     Raises:
         LoadError: it is too large to be run.
@@ -86,7 +88,8 @@ def subject_of(
         parameter.requires_grad_(parameter.is_floating_point())
     example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
-    return Subject(identity(model, shape, code), name, model, None, example, {"description": about}, preset)
+    own, former = identity(subject_id(model), shape), identity(weights_id(model), shape, code)
+    return Subject(own, name, model, None, example, {"description": about}, preset, former)
 
 
 def weights_of(checkpoint: str | None, told: str = "") -> str:

@@ -11,7 +11,7 @@ from ..engine import Conditions, calibrate, decide, masks_for, stream
 from ..environment import environment
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..held_out import STRICT_OPENINGS, has_held_out, held_out
+from ..held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ..job_state import JobState
 from ..replay import masks_fingerprint
 from ..statistics import format_drop, looks_level
@@ -143,7 +143,7 @@ def _held_out() -> None:
 
 
 def _offer(subject: Subject, busy: bool) -> None:
-    times = store().held_out_openings(subject.id)
+    times = openings(subject, store())
     st.caption(WHY)
     level = f"the next is judged at level {looks_level(times + 1):.4g}."
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
