@@ -8,6 +8,7 @@ import outward
 import pytest
 import serving
 import torch
+from signs import Signs
 
 from explorer.machine import paths
 
@@ -63,13 +64,30 @@ def browser_type_launch_args(browser_type_launch_args):
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory) -> Iterator[str]:
-    """The address of the page, served from another folder with small models."""
+def server(tmp_path_factory) -> Iterator[serving.Server]:
+    """A running server with small models, started from another folder."""
     pytest.importorskip("pytest_playwright")
     folder = tmp_path_factory.mktemp("server")
-    with serving.running(folder, "digits-cnn", "digits-mlp", "shapes-mobilenet") as server:
-        yield server.url
-        told = server.log.read_text(encoding="utf-8")
-        assert server.outward() == []
-    # what a callback or a page raises is written there; Streamlit's own complaints of closed tabs are too
-    assert f'File "{serving.ROOT / "explorer"}' not in told, told
+    with serving.running(folder, "digits-cnn", "digits-mlp", "shapes-mobilenet") as found:
+        yield found
+        assert found.outward() == []
+
+
+@pytest.fixture
+def served(server) -> str:
+    """The address of the page."""
+    return server.url
+
+
+@pytest.fixture
+def signs(server) -> Signs:
+    """What goes wrong in the browser and on the server during this test."""
+    return Signs(server.url, server.log)
+
+
+@pytest.fixture
+def context(context, signs):
+    """A browser's context, in which nothing may go wrong: it fails the test, whatever else it looked at."""
+    signs.watch(context)
+    yield context
+    signs.check()

@@ -8,16 +8,24 @@ from .printing.output import note
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="IN.pt", help="a file that torch.save wrote, with a state dict in it"
+        "source",
+        metavar="IN.pt",
+        help="a file that torch.save wrote with weights in it, or the index of a model in several files",
     )
     parser.add_argument("target", metavar="OUT.safetensors", help="the file to write")
+    told = "where in the file the weights are, such as 'model_ema' (default: where they usually are)"
+    parser.add_argument("--key", metavar="NAME", default="", help=told)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Convert.
 
     Raises:
-        LoadError: the source is missing, damaged, too large, or holds more than tensors.
+        LoadError: the source is missing, damaged, too large, or holds no weights.
     """
-    written = convert(arguments.source, arguments.target)
-    note(f"Wrote {arguments.target} ({written:,} bytes).")
+    made = convert(arguments.source, arguments.target, key=arguments.key)
+    place = f" from {made.place!r}" if made.place else ""
+    note(f"Wrote {arguments.target} ({made.tensors:,} tensors{place}, {made.bytes:,} bytes).")
+    if made.others:
+        listed = ", ".join(repr(other[:80]) for other in made.others[:6])
+        note(f"There are weights in {listed}, too; choose with --key NAME.")

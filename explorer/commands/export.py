@@ -50,7 +50,7 @@ def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> b
         raise ExplorerError(
             f"There is no kept run {name!r} of a recovered model; keep one with recover --keep."
         )
-    if run.report.subject["id"] != subject.id:
+    if run.report.subject["id"] not in subject.ids:
         raise ExplorerError(
             f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than "
             "these."

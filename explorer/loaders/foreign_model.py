@@ -11,7 +11,8 @@ from torch import nn
 
 from ..graph.export import EXPORT_LOCK
 from ..graph.size_limits import check_loadable, check_parameters
-from ..values.subject import Preset, Subject, subject_id
+from ..values.identity import subject_id, weights_id
+from ..values.subject import Preset, Subject
 
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK
@@ -53,11 +54,13 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
         return make()
 
 
-def identity(model: nn.Module, shape: tuple[int, ...], code: bytes = b"") -> str:
-    """Hash of a foreign model: architecture and weights, the shape that it is run at, and the code that no
-    weight shows.
+def identity(model_id: str, shape: tuple[int, ...], code: bytes = b"") -> str:
+    """Hash of a foreign model and the shape that it is run at.
+
+    Args:
+        code: of its file, in the ids of version 1, which did not look at code itself.
     """
-    return hashlib.sha256(f"{subject_id(model)} {shape}".encode() + code).hexdigest()[:16]
+    return hashlib.sha256(f"{model_id} {shape}".encode() + code).hexdigest()[:16]
 
 
 def subject_of(
@@ -76,7 +79,7 @@ def subject_of(
     Args:
         shape: of one input.
         about: what it is, in a sentence.
-        code: where the model comes from a file, what that says.
+        code: where the model comes from a file, what that says; for its former id alone.
         batch: samples of its example: 1 where it is exported for one.
     Raises:
         LoadError: it is too large to be run.
@@ -86,13 +89,18 @@ def subject_of(
         parameter.requires_grad_(parameter.is_floating_point())
     example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
-    return Subject(identity(model, shape, code), name, model, None, example, {"description": about}, preset)
+    own, former = identity(subject_id(model), shape), identity(weights_id(model), shape, code)
+    return Subject(own, name, model, None, example, {"description": about}, preset, former)
 
 
-def weights_of(checkpoint: str | None) -> str:
-    """Where the weights come from, for `about`."""
+def weights_of(checkpoint: str | None, told: str = "") -> str:
+    """Where the weights come from, for `about`.
+
+    Args:
+        told: what `load_weights` says of them.
+    """
     return (
-        f"weights of {Path(checkpoint).name}"
+        f"weights of {Path(checkpoint).name}{told}"
         if checkpoint
         else "random weights (add trained ones with --checkpoint)"
     )

@@ -21,7 +21,9 @@ from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import check_size, subject_of, weights_of
-from .weights import check_file
+from .heads import classes_of
+from .pt_weights import convert
+from .weight_files import weights_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
@@ -69,7 +71,8 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         ) from error
     about = (
         f"{type(model).__name__} of transformers, "
-        f"{weights_of(checkpoint) if checkpoint else 'its own weights'}."
+        f"{weights_of(checkpoint) if checkpoint else 'its own weights'}, "
+        f"which tell {config.num_labels:,} classes apart."
     )
     return subject_of(
         led(model, logits), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about
@@ -113,6 +116,9 @@ def _model(
         LoadError: too large, or weights are missing, so that it is no trained classifier.
     """
     classifier = transformers.AutoModelForImageClassification
+    classes = classes_of(lambda: classifier.from_config(config, trust_remote_code=False), checkpoint)
+    if classes is not None:
+        config.num_labels = classes
     check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
     options = {
         "config": config,
@@ -138,17 +144,24 @@ def _folder_of(config: Any, checkpoint: Path) -> Iterator[str]:
     """A folder as transformers reads it, with other weights: it renames tensors of older files itself.
 
     Raises:
-        LoadError: no such file, or not one of safetensors.
+        LoadError: no such file, or one without weights.
     """
-    check_file(checkpoint, checkpoint.name)
+    file = weights_file(checkpoint, checkpoint.name)
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)
         place = Path(folder) / "model.safetensors"
-        try:
-            place.symlink_to(checkpoint.resolve())
-        except OSError:  # a system, or an account, without links
-            shutil.copyfile(checkpoint, place)
+        if file.suffix.lower() != ".safetensors":
+            convert(file, place)
+        else:
+            _link(file, place)
         yield folder
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        place.symlink_to(file.resolve())
+    except OSError:  # a system, or an account, without links
+        shutil.copyfile(file, place)
 
 
 def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, Any]:

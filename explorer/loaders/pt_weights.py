@@ -1,137 +1,103 @@
-"""A .pt file of weights -> tensors by name, read as data only, so that no code in it can run.
+"""A .pt file of weights -> .safetensors, read as data only, so that no code in it can run.
 
-torch's restricted reader refuses everything but tensors and plain containers; what it would still believe is
-checked here: packed entries that unpack to anything, and tensors that claim a shape far beyond the bytes
-behind them.
+Tensors that claim a shape far beyond the bytes behind them are refused before any of them is written out.
 """
 
-import argparse
-import pickle
-import zipfile
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from ..errors import LoadError
-from ..machine.whole_file import write_whole
+from ..machine.whole_file import whole_file
+from .weight_files import UNREADABLE, Weights, choose_weights, damaged
 
 LIMIT = 16 * 1024**3  # bytes of all tensors together
-NESTED = ("state_dict", "model_state_dict", "model", "module", "net")  # where training programs put weights
-PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
-HARMLESS: list[Any] = [
-    argparse.Namespace
-]  # the words of a command line, which training programs keep beside the weights
-DEPTH = 3  # of containers inside of each other
-UNREADABLE = (
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    SafetensorError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    AssertionError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
+REPEATED, FREE = 4, 64 * 1024**2  # a tied tensor is written under each name; small ones may repeat a number
+METADATA = "__metadata__"  # a name that safetensors keeps for itself
+IN_WORDS = re.compile(r".*I/O error: (.*?) \(os error.*")  # what the library says, without numbers and paths
+KINDS = frozenset(
+    "F64 F32 F16 BF16 F8_E4M3FN F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ C64 BOOL "
+    "I64 I32 I16 I8 U64 U32 U16 U8".split()
 )
 
 
-def convert(source: str | Path, target: str | Path, *, limit: int = LIMIT) -> int:
-    """Write the tensors of a .pt file as safetensors; returns the bytes written.
-
-    Raises:
-        LoadError: the source is missing, damaged, too large or holds more than tensors, or the target cannot
-            be written.
-    """
-    content = safetensors.torch.save(read_pt(source, limit=limit))
-    try:
-        write_whole(target, content)
-    except OSError as error:
-        raise LoadError(
-            f"{str(target)!r} cannot be written ({error.strerror}); choose another place."
-        ) from error
-    return len(content)
-
-
-def read_pt(path: str | Path, *, limit: int = LIMIT) -> dict[str, Tensor]:
-    """The tensors of a .pt file, each with memory of its own, so that tied ones are stored under all of their
-    names.
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
 
     Args:
+        bytes, tensors: of the file.
+        place: in the source where the weights were, "" = it held nothing else.
+        others: places in the source that hold tensors, too.
+    """
+
+    bytes: int
+    tensors: int
+    place: str
+    others: tuple[str, ...]
+
+
+def convert(source: str | Path, target: str | Path, *, key: str = "", limit: int = LIMIT) -> Conversion:
+    """Write the tensors of a .pt file, or of parts with an index, as one safetensors file.
+
+    Args:
+        key: where in the source the weights are, "" = where they are as a rule.
         limit: bytes of all tensors together.
     Raises:
-        LoadError: no such file, one that holds more than tensors, none at all, or too many bytes of them.
+        UnknownNameError: there is no such key.
+        LoadError: the source is missing, damaged, too large or no weights, or the target cannot be written.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise LoadError(f"There is no file {str(path)!r}; give the path of a .pt file.")
-    way = "save model.state_dict() alone and convert that."
+    weights, others = choose_weights(Path(source), Path(source).name, key)
+    tensors = _separate(weights, Path(source), limit)
     try:
-        _check_packing(path)
-        with torch.serialization.safe_globals(HARMLESS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        raise LoadError(
-            f"{path.name!r} is damaged or holds more than tensors, which could run code; {way}"
-        ) from error
-    return _separate(_tensors(content, path.name), path.name, limit)
+        with whole_file(target) as place:
+            safetensors.torch.save_file(tensors, place)
+            written = place.stat().st_size
+    except (OSError, SafetensorError) as error:
+        told = getattr(error, "strerror", None) or IN_WORDS.sub(r"\1", " ".join(str(error).split()))[:120]
+        raise LoadError(f"{str(target)!r} cannot be written ({told}); choose another place.") from error
+    return Conversion(written, len(tensors), weights.place, tuple(others))
 
 
-def _check_packing(path: Path) -> None:
-    """torch.save stores its entries as they are; one that is packed could unpack to more than the memory.
+def read_pt(path: str | Path, *, key: str = "", limit: int = LIMIT) -> dict[str, Tensor]:
+    """The tensors of a .pt file, on the file itself where they are stored as they are.
+
+    Args:
+        key, limit: as of `convert`.
+    Raises:
+        UnknownNameError, LoadError: as of `convert`.
+    """
+    return _separate(choose_weights(Path(path), Path(path).name, key)[0], Path(path), limit)
+
+
+def _separate(weights: Weights, path: Path, limit: int) -> dict[str, Tensor]:
+    """Each tensor in one piece; bytes are counted before any is taken, since a shape may repeat one number.
 
     Raises:
-        ValueError: an entry is packed.
+        LoadError: a tensor is of a kind that cannot be written, or all together need too many bytes.
     """
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as file:
-        packed = [entry.filename for entry in file.infolist() if entry.compress_type != zipfile.ZIP_STORED]
-    if packed:
-        raise ValueError(f"{packed[0]!r} is packed")
-
-
-def _tensors(content: Any, name: str) -> dict[str, Tensor]:
-    """The tensors by name, out of the containers that training programs put around them."""
-    for _ in range(DEPTH):
-        if isinstance(content, Mapping):
-            content = next((content[key] for key in NESTED if isinstance(content.get(key), Mapping)), content)
-    found = (
-        {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not found:
-        raise LoadError(f"{name!r} holds no tensors by name; save model.state_dict() and convert that.")
-    for prefix in PREFIXES * DEPTH:
-        if all(key.startswith(prefix) for key in found):
-            found = {key.removeprefix(prefix): value for key, value in found.items()}
-    return found
-
-
-def _separate(tensors: dict[str, Tensor], name: str, limit: int) -> dict[str, Tensor]:
-    """Each with memory of its own; the bytes are counted before any is taken, since a shape may repeat one
-    stored number.
-    """
-    odd = [
-        key
-        for key, t in tensors.items()
-        if t.layout != torch.strided or t.is_quantized or t.is_meta or t.is_complex()
-    ]
-    if odd:
-        way = "convert a model with plain weights."
-        raise LoadError(f"{odd[0][:80]!r} in {name!r} is sparse, quantised, complex or without values; {way}")
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    for name, form in weights.forms.items():
+        if form.dtype not in KINDS or name == METADATA:
+            what = "has a name that is kept for other things" if name == METADATA else f"is {form.dtype}"
+            raise LoadError(f"{name[:80]!r} in {path.name!r} {what}; convert a model with plain weights.")
+    size = sum(form.bytes for form in weights.forms.values())
     if size > limit:
-        raise LoadError(f"The tensors of {name!r} need {size:,} bytes; up to {limit:,} are converted.")
-    return {key: tensor.detach().contiguous().clone() for key, tensor in tensors.items()}
+        raise LoadError(f"The tensors of {path.name!r} need {size:,} bytes; up to {limit:,} are converted.")
+    if size > REPEATED * _stored_bytes(path) + FREE:
+        told = f"need {size:,} bytes, though the file has {_stored_bytes(path):,}: they repeat single numbers"
+        raise LoadError(f"The tensors of {path.name!r} {told}; save copies of them, with tensor.clone().")
+    try:
+        return {name: tensor.contiguous() for name, tensor in weights.read(weights.forms).items()}
+    except UNREADABLE as error:
+        raise LoadError(damaged(path.name, path)) from error
+
+
+def _stored_bytes(path: Path) -> int:
+    """Of a file, or of all parts beside an index."""
+    folder = path.parent if path.name.endswith(".json") else path
+    parts = folder.iterdir() if folder.is_dir() else [path]
+    return sum(part.stat().st_size for part in parts if part.is_file())

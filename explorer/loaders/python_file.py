@@ -56,11 +56,10 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         batch = _batch(model, shape, path)
         if batch == 1:
             led(model, one_by_one)
-    if checkpoint:
-        load_weights(model, checkpoint)
+    found = load_weights(model, checkpoint) if checkpoint else ""
     preset = getattr(model, "preset", None)
     preset = preset if isinstance(preset, Preset) else Preset()
-    origin = weights_of(checkpoint) if checkpoint else "weights as it makes them"
+    origin = weights_of(checkpoint, found) if checkpoint else "weights as it makes them"
     factory = match["factory"]
     about = f"{factory} of {path.name}, {origin}.{_told(shapes, batch)}"
     return subject_of(

@@ -1,5 +1,6 @@
 """Classification models of torchvision."""
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..machine.optional_packages import torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_model import built, subject_of, weights_of
+from .heads import classes_of, told
 from .weights import load_weights
 
 # their published weights also hold heads that only training uses, and read inputs in the scale of another
@@ -35,14 +37,17 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
     options: dict[str, Any] = {"init_weights": True, "aux_logits": False} if name in WITH_HEADS else {}
     if checkpoint and name in WITH_HEADS:
         options |= {"aux_logits": True, "transform_input": True}
+    classes = classes_of(lambda: models.get_model(name, weights=None, **options), checkpoint)
+    options |= {} if classes is None else {"num_classes": classes}
     model = built(lambda: models.get_model(name, weights=None, **options), name)
+    found = load_weights(model, checkpoint) if checkpoint else ""
     if checkpoint:
-        load_weights(model, checkpoint)
         _drop_heads(model, WITH_HEADS.get(name, ()))
     shape, preset = _reads(models, name)
-    return subject_of(
-        model, f"torchvision:{name}", shape, preset, f"{name} of torchvision, {weights_of(checkpoint)}."
-    )
+    if classes is not None:
+        preset = replace(preset, class_names=())
+    about = f"{name} of torchvision, {weights_of(checkpoint, found)}{told(classes)}."
+    return subject_of(model, f"torchvision:{name}", shape, preset, about)
 
 
 def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:

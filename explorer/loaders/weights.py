@@ -1,94 +1,42 @@
-"""A weights file into a model whose architecture is known: only from safetensors, which cannot run code.
+"""A weights file into a model whose architecture is known. Nothing in such a file is run.
 
-Names, shapes and types are compared from the header alone, so no file makes the program read more than the
-model holds.
+Names, shapes and types are compared before any tensor is read, so no file makes the program read more than
+the model holds.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import safetensors
 import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError
+from .refolding import Fold, foldings, pieces_of
+from .weight_files import UNREADABLE, Form, Weights, damaged, open_weights
 
-MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for some 30,000 tensors
-WITH_CODE = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
-UNREADABLE = (
-    safetensors.SafetensorError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RecursionError,
-    RuntimeError,
-)
+LONGEST_NAME = 1000  # characters of a tensor's
 COUNTER = (
     "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
 )
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a header says of one tensor: shape, and type in words of safetensors such as "F32"."""
+class Fit:
+    """How the tensors of a file become those of a model.
 
-    shape: tuple[int, ...]
-    dtype: str
-
-
-def check_file(path: Path, source: str) -> None:
-    """Refuse by name, before anything is opened.
-
-    Raises:
-        LoadError: no such file, or one that is not safetensors by its name.
+    Args:
+        forms: name in the model -> what the file says of it.
+        names: name in the model -> name in the file, where it is there as it is.
+        folds: name in the model -> the pieces of the file that make it.
+        left_out: names of the file that belong to something around the model.
     """
-    if not path.is_file():
-        raise LoadError(f"There is no weights file {str(path)!r}; give the path of a .safetensors file.")
-    if path.suffix.lower() == ".pt2":
-        raise LoadError(
-            f"{source!r} is an exported program, which can run code when it is opened, so it is never "
-            "loaded; "
-            "save the weights of its model as .safetensors."
-        )
-    if path.suffix.lower() in WITH_CODE:
-        way = "convert it first with 'pruning-explorer convert IN OUT.safetensors'."
-        raise LoadError(f"{source!r} is of a kind that can hold code, so it is not read here; {way}")
 
-
-def read_forms(path: Path) -> dict[str, Form]:
-    """Name -> form, from the header; the library checks later that the data is as the header says.
-
-    Raises:
-        ValueError, KeyError, TypeError, RecursionError: it is not such a header.
-    """
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= MAX_HEADER_BYTES:
-            raise ValueError(f"a header of {length} bytes")
-        entries = json.loads(file.read(length), object_pairs_hook=_without_doubles)
-    if not isinstance(entries, dict):
-        raise TypeError("a header that is no object")
-    return {
-        name: Form(tuple(map(int, e["shape"])), str(e["dtype"]))
-        for name, e in entries.items()
-        if name != "__metadata__"
-    }
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(found := dict(pairs)) < len(pairs):  # two readers could see two different files
-        raise ValueError("a name that is there twice")
-    return found
-
-
-def _damaged(source: str) -> str:
-    way = "copy it again, or convert a .pt file with 'pruning-explorer convert'."
-    return f"{source!r} is damaged or not a safetensors file; {way}"
+    forms: Mapping[str, Form]
+    names: Mapping[str, str]
+    folds: Mapping[str, Fold]
+    left_out: tuple[str, ...] = ()
 
 
 def _listed(names: list[str]) -> str:
@@ -97,7 +45,8 @@ def _listed(names: list[str]) -> str:
     )
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model's state by name, those that it holds under several names under each."""
     return {
         name: value for name, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)
     }
@@ -113,8 +62,8 @@ def _missing(expected: Mapping[str, Tensor], found: Mapping[str, Form]) -> list[
 
 def _is_number(form: Form, tensor: Tensor) -> bool:
     """Floats of any width become floats; whole numbers and truth values stay what they are."""
-    is_float = form.dtype.startswith(("F", "BF"))
-    return is_float == tensor.is_floating_point() and not form.dtype.startswith("C")
+    is_float, is_complex = form.dtype.startswith(("F", "BF")), form.dtype.startswith("C")
+    return is_float == tensor.is_floating_point() and is_complex == tensor.is_complex()
 
 
 def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> None:
@@ -124,7 +73,7 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
         LoadError: tensors are missing, unexpected, of another shape or kind; the text names the first few of
             each.
     """
-    expected = _tensors(model)
+    expected = tensors_of(model)
     wrong = []
     if missing := _missing(expected, found):
         wrong.append(f"{source!r} lacks {_listed(missing)}")
@@ -149,45 +98,108 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
         raise LoadError(f"{'; '.join(wrong)}; {SAME}")
 
 
+def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
+    """The tensors of a file by the model's names: without what training programs put before every name, and
+    with what they stored in pieces put together.
+
+    Raises:
+        LoadError: there are weights for several such models.
+    """
+    expected = tensors_of(model)
+    prefix = _prefix(found, expected, source)
+    own = {name.removeprefix(prefix): name for name in found if name.startswith(prefix)}
+    folds = foldings(own, expected)
+    pieces = {piece for fold in folds.values() for piece in fold.names}
+    names = {name: stored for name, stored in own.items() if name not in pieces}
+    inner = {
+        name: Fold(tuple(own[piece] for piece in fold.names), fold.make, own[fold.shaped])
+        for name, fold in folds.items()
+    }
+    forms = {name: found[stored] for name, stored in names.items()}
+    forms |= {name: found[fold.shaped] for name, fold in inner.items()}
+    return Fit(forms, names, inner, tuple(name for name in found if not name.startswith(prefix)))
+
+
+def _prefix(found: Iterable[str], expected: Iterable[str], source: str) -> str:
+    """What is put before the names of the model, such as "model.": "" where they fit as they are.
+
+    Raises:
+        LoadError: several fit alike, so there are weights for several such models.
+    """
+    wanted = set(expected)
+    wanted |= {piece for name in wanted for piece in pieces_of(name)}
+    counts: dict[str, int] = {}
+    for name in found:
+        if len(name) > LONGEST_NAME:
+            continue
+        start, rest = "", name
+        while rest not in wanted and "." in rest:
+            first, _, rest = rest.partition(".")
+            start += f"{first}."
+        if rest in wanted:
+            counts[start] = counts.get(start, 0) + 1
+    most = max(counts.values(), default=0)
+    best = [start for start, count in counts.items() if count == most]
+    if len(best) > 1 and "" not in best:
+        listed = " and ".join(repr(start[:80]) for start in best[:3])
+        way = f"write one of them with 'pruning-explorer convert --key {best[0].rstrip('.')[:80]}'"
+        raise LoadError(f"{source!r} holds weights for this model under {listed}; {way}.")
+    return "" if "" in best else next(iter(best), "")
+
+
 def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a file that fits a model, mapped from the disk; names that all begin alike may lack what
-    the model's lack.
+    """The tensors of a file that fits a model, mapped from the disk.
 
     Args:
         source: what to call the file in errors (default: its name).
     Raises:
-        LoadError: no such file, not a whole safetensors file, or not weights of this model.
+        LoadError: no such file, one that is damaged or of another kind, or not weights of this model.
     """
-    source = source or path.name
-    check_file(path, source)
+    weights, found = _fitting(path, model, source or path.name)
+    return _read(weights, found, path, source or path.name)
+
+
+def _fitting(path: Path, model: nn.Module, source: str) -> tuple[Weights, Fit]:
+    """The first of the weights in a file that fit."""
+    refused: LoadError | None = None
+    for weights in open_weights(path, source):
+        try:
+            found = fit(weights.forms, model, source)
+            check_forms(found.forms, model, source)
+            return weights, found
+        except LoadError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
+def _read(weights: Weights, found: Fit, path: Path, source: str) -> dict[str, Tensor]:
+    pieces = [piece for fold in found.folds.values() for piece in fold.names]
     try:
-        forms = read_forms(path)
-        prefix = _surplus(forms, _tensors(model))
-        check_forms({name.removeprefix(prefix): form for name, form in forms.items()}, model, source)
-        with safetensors.safe_open(path, "pt") as file:
-            return {name.removeprefix(prefix): file.get_tensor(name) for name in forms}
+        tensors = weights.read([*found.names.values(), *pieces])
+        made = {name: tensors[stored] for name, stored in found.names.items()}
+        for name, fold in found.folds.items():
+            made[name] = fold.make(*(tensors[piece] for piece in fold.names))
     except UNREADABLE as error:
-        raise LoadError(_damaged(source)) from error
+        raise LoadError(damaged(source, path)) from error
+    return made
 
 
-def _surplus(found: Mapping[str, Form], expected: Mapping[str, Tensor]) -> str:
-    """What training programs put before every name, such as "model.": "" where the names fit as they are."""
-    prefix = ""
-    while found and not any(name.removeprefix(prefix) in expected for name in found):
-        first, dot, _ = next(iter(found)).removeprefix(prefix).partition(".")
-        if not dot or not all(name.startswith(f"{prefix}{first}.") for name in found):
-            return ""
-        prefix += f"{first}."
-    return prefix
-
-
-def load_weights(model: nn.Module, path: str | Path) -> None:
+def load_weights(model: nn.Module, path: str | Path) -> str:
     """Fill a freshly built model from a file; floats of another width become the model's.
 
+    Returns: where in the file they were and what was left out, for a description; "" where there is nothing
+        to say.
     Raises:
         LoadError: the file is missing or damaged, or does not fit the model.
     """
-    fill(model, read_fitting(Path(path), model))
+    place = Path(path)
+    weights, found = _fitting(place, model, place.name)
+    fill(model, _read(weights, found, place, place.name))
+    where = f" (those of {weights.place!r})" if weights.place else ""
+    pieces = " with masks or norms folded in" if found.folds else ""
+    left = f" without {_listed(list(found.left_out))}" if found.left_out else ""
+    return where + pieces + left
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

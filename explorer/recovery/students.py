@@ -15,8 +15,9 @@ from ..engine.candidate import build
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
 from ..pruning.masks import positions
+from ..values.identity import sibling_id
 from ..values.profile import Masks, ModelProfile
-from ..values.subject import Subject, subject_id
+from ..values.subject import Subject
 
 State = Mapping[str, Tensor]  # name of a state_dict -> tensor
 DENSE = Masks({}, {})
@@ -120,7 +121,7 @@ def with_state(subject: Subject, state: State) -> Subject:
     """The same architecture with other weights; the given subject stays as it is."""
     model = copy.deepcopy(subject.model)
     model.load_state_dict(dict(state))
-    return replace(subject, id=subject_id(model), model=model.eval())
+    return replace(subject, id=sibling_id(subject, model), former_id="", model=model.eval())
 
 
 def set_state(student: Student, state: State) -> None:

@@ -24,8 +24,17 @@ def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Co
         raise ExplorerError(f"{subject.name!r} has no held-out data; measure it on the tuning split.")
     if conditions.samples is not None and conditions.samples < 1:
         raise ExplorerError(f"The number of samples must be at least 1, got {conditions.samples}.")
-    times = store.open_held_out(subject.id)
+    times = store.open_held_out(subject.id) + openings(subject, store, past=True)
     return replace(conditions, split="held_out", level=looks_level(times)), said(times)
+
+
+def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
+    """How many times a model's held-out data has been opened.
+
+    Args:
+        past: under its former id alone.
+    """
+    return sum(store.held_out_openings(name) for name in subject.ids[1 if past else 0 :])
 
 
 def has_held_out(subject: Subject) -> bool:

@@ -93,7 +93,7 @@ def _masks(subject: Subject, graph: ModelGraph, run: Run) -> Masks:
 
 def _check(subject: Subject, run: Run) -> None:
     about = run.report.subject
-    if about["id"] != subject.id:
+    if about["id"] not in subject.ids:
         raise ExplorerError(
             f"This run is of {str(about.get('name'))[:80]!r} with other weights than the model that is open "
             "now."

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from . import page_addresses
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
+from .client_messages import ClientMessages
 from .live import news_route
 from .offline import stay_offline
 from .request_guard import RequestGuard
@@ -70,7 +71,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     stay_offline()
     return {
         "routes": [news_route.route(), *page_addresses.routes()],
-        "middleware": [Middleware(RequestGuard, hosts=hosts)],
+        "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }
 
 

@@ -316,7 +316,7 @@ def test_convert_runs_no_code(tmp_path, capsys):
     crafted.place = str(tmp_path / "was run")
     torch.save({"state_dict": crafted}, tmp_path / "w.pt")
     assert main(["convert", str(tmp_path / "w.pt"), str(tmp_path / "o.safetensors")]) == 2
-    assert "holds more than tensors, which could run code" in capsys.readouterr().err
+    assert "which could run code, so nothing of it was read" in capsys.readouterr().err
     assert not (tmp_path / "was run").exists() and not (tmp_path / "o.safetensors").exists()
 
 
@@ -449,9 +449,9 @@ BAD = {
     "recipe_json",
     "export digits-mlp -o none/x": "'none/x' cannot be written (No such file or directory)",
     "export digits-mlp": "The following arguments are required: -o/--output",
-    "convert none.pt x": "There is no file 'none.pt'",
-    "convert cut.json x": "'cut.json' is damaged or holds more than tensors",
-    "convert cut.safetensors x": "'cut.safetensors' is damaged or holds more than tensors",
+    "convert none.pt x": "There is no weights file 'none.pt'",
+    "convert cut.json x": "'cut.json' is damaged or not a safetensors file",
+    "convert cut.safetensors x": "'cut.safetensors' is damaged or not a safetensors file",
     "convert list.pt x": "'list.pt' holds no tensors by name",
     "train-sample nothing": "No sample model named 'nothing'",
     "audit digits-mlp nothing": "No sample model named 'nothing'",

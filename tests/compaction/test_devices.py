@@ -15,9 +15,10 @@ from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
 from explorer.graph.export import analyse, count_macs
 from explorer.pruning.decision import masks_for
+from explorer.values.identity import subject_id
 from explorer.values.profile import Masks
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 TOKENS, WIDTH, HEADS = 9, 16, 4
 

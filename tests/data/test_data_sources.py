@@ -22,8 +22,9 @@ from explorer.errors import ExplorerError, LoadError, RecipeError, UnknownNameEr
 from explorer.graph.export import analyse
 from explorer.loaders.model_text import load, with_data
 from explorer.machine import optional_packages
+from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Normalisation, Preset, Subject, subject_id
+from explorer.values.subject import Normalisation, Preset, Subject
 
 SMALL = Reader((3, 8, 8), 3, Preset())
 GREY = Reader((1, 4, 4), 2, Preset())

@@ -25,9 +25,10 @@ from explorer.planning.allocate import allocate
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
 from explorer.values.choice import Choice
+from explorer.values.identity import subject_id, weights_id
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
-from explorer.values.subject import Subject, Task, subject_id
+from explorer.values.subject import Subject, Task
 
 QUICK = Conditions(latency=False)
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
@@ -137,7 +138,7 @@ def test_the_subject_stays_bit_identical(name):
     assert list(before) == list(after) and all(torch.equal(before[key], after[key]) for key in before)
     assert (
         not any(module.training for module in subject.model.modules())
-        and subject_id(subject.model) == subject.id
+        and weights_id(subject.model) == subject.id
     )
 
 

@@ -23,9 +23,10 @@ from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import weights_path
 from explorer.registry import EXPORTERS, SAMPLES
+from explorer.values.identity import subject_id, weights_id
 from explorer.values.profile import ModelProfile
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Normalisation, Subject, subject_id
+from explorer.values.subject import Normalisation, Subject
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
 KINDS = ("structured", "unstructured", "combined")
@@ -145,7 +146,7 @@ def test_equal_recipes_give_equal_files():
 def test_exporting_leaves_the_model_as_it_is():
     subject = load("digits-mlp")
     export(subject, analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
-    assert subject_id(subject.model) == subject.id
+    assert weights_id(subject.model) == subject.id
 
 
 def test_the_recipe_alone_comes_back():

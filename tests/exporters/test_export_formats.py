@@ -29,9 +29,10 @@ from explorer.exporters.pt2 import WARNING
 from explorer.exporters.who_gains import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
 from explorer.graph.export import ModelGraph, analyse
 from explorer.loaders.model_text import load
+from explorer.values.identity import subject_id
 from explorer.values.profile import ModelProfile
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 MODELS = {"digits-cnn": 450, "shapes-vit": 50}  # samples counted
 

@@ -10,8 +10,9 @@ from explorer.audit.audit import audit
 from explorer.audit.negative_control import flat
 from explorer.engine.candidate import prepare
 from explorer.graph.export import analyse
+from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -14,8 +14,9 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
 from explorer.graph.export import analyse
+from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 
 def subject_of(model: nn.Module, *shape: int) -> Subject:

@@ -20,9 +20,10 @@ from explorer.pruning.masks import positions
 from explorer.pruning.scoring import reduce_units
 from explorer.registry import CRITERIA
 from explorer.values.choice import Choice
+from explorer.values.identity import subject_id
 from explorer.values.profile import Slot
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 
 def test_units_of_a_slot_sum_their_weights():

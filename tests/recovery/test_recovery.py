@@ -29,10 +29,10 @@ from explorer.recovery.recover import recover, recovered_model
 from explorer.recovery.students import fresh, full_state, make_student, with_state
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import Recovery
+from explorer.values.identity import weights_id
 from explorer.values.profile import Masks
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
-from explorer.values.subject import subject_id
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 CNN = SUBJECTS["digits-cnn"]
@@ -171,7 +171,7 @@ def test_every_method_keeps_the_recipes_counts_and_leaves_the_subject_alone(meth
     plan = suggested(
         CNN, method, **{"epochs": 2, "batch_size": 128, "rounds": 2, "penalty_epochs": 1} | extra
     )
-    before = subject_id(CNN.model)
+    before = weights_id(CNN.model)
     found = ended(BOTH, plan, tmp_path)
     model = recovered_model(CNN, GRAPH, found.key, root=tmp_path)
     tensors, _ = Folder(found.key, tmp_path).read("result.safetensors")
@@ -183,7 +183,7 @@ def test_every_method_keeps_the_recipes_counts_and_leaves_the_subject_alone(meth
     )
     *_, tally = evaluate(model, CNN.task.split("tuning"), CNN.task.normalisation, [100])
     assert tally.measurement().correct == found.recovered[0].measurement.correct
-    assert subject_id(CNN.model) == before == CNN.id
+    assert weights_id(CNN.model) == before == CNN.id
     assert Recovery.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert found.finished and len(found.epochs) >= plan.epochs * (method != "recalibrate")
 

@@ -210,7 +210,8 @@ def test_two_of_four_kernels_are_timed_against_dense():
         def forward(self, x):
             return self.output(self.hidden(x).relu())
 
-    from explorer.values.subject import Subject, subject_id
+    from explorer.values.identity import subject_id
+    from explorer.values.subject import Subject
 
     model = Wide().eval()
     subject = Subject(subject_id(model), "wide", model, None, torch.randn(2, 2048))

@@ -15,7 +15,7 @@ from explorer.measuring.statistics import wilson
 from explorer.registry import DATA, SAMPLES
 from explorer.training.samples import accuracy, count_macs, train_sample
 from explorer.training.steps import TrainingSettings, train
-from explorer.values.subject import subject_id
+from explorer.values.identity import weights_id
 
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
@@ -42,7 +42,7 @@ def test_a_sample_loads_in_eval_mode_and_answers(name):
     assert subject.example.shape == (2, *subject.task.shape)
     with torch.inference_mode():
         assert subject.model(subject.example).shape == (2, len(subject.task.class_names))
-    assert subject.id == subject_id(load(name).model) != subject_id(untrained(name))
+    assert subject.id == weights_id(load(name).model) != weights_id(untrained(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from explorer.errors import RecipeError
 from explorer.values.choice import Choice
+from explorer.values.identity import subject_id
 from explorer.values.link import JSON_LIMIT, URL_LIMIT
 from explorer.values.plain import canonical_json
 from explorer.values.recipe import AFTER, Recipe, check_ratio
 from explorer.values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
-from explorer.values.subject import Normalisation, Split, Task, subject_id
+from explorer.values.subject import Normalisation, Split, Task
 
 # --------------------------------------------------------------------------- what is refused
 

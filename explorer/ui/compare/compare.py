@@ -90,7 +90,7 @@ def draw() -> None:
 
 
 def _nothing_fits(everything: Sequence[Run]) -> str:
-    if any(run.report.subject["id"] == session.subject().id for run in everything):
+    if any(run.report.subject["id"] in session.subject().ids for run in everything):
         return "No kept run fits. Clear the text or the tags."
     counted = (
         "1 run of another model is"
@@ -118,7 +118,7 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
         if tags:
             with st.container(width=260):
                 picked = st.multiselect("Tagged", tags, key="compare_tags")
-    here = [run for run in everything if scope == ALL or run.report.subject["id"] == session.subject().id]
+    here = [run for run in everything if scope == ALL or run.report.subject["id"] in session.subject().ids]
     return matching(here, words or "", picked if tags else ())
 
 

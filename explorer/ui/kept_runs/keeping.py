@@ -15,7 +15,7 @@ from ...machine import paths
 from ...machine.environment import environment
 from ...measuring.statistics import format_drop, looks_level
 from ...pruning.decision import calibrate, decide, masks_for
-from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out
+from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
@@ -150,7 +150,7 @@ def _held_out() -> None:
 
 
 def _offer(subject: Subject, busy: bool) -> None:
-    times = store().held_out_openings(subject.id)
+    times = openings(subject, store())
     st.caption(WHY)
     level = f"the next is judged at level {looks_level(times + 1):.4g}."
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"

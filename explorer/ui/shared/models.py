@@ -21,6 +21,8 @@ UPLOADED = "upload:"
 _subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True)
 _uploads = Cache(KEPT_SUBJECTS, "uploaded weights", MODEL_BYTES, lasting=True, growing=True)
 _loading = threading.Lock()
+_lanes: Lanes | None = None
+_starting = threading.Lock()
 
 
 def load_subject(name: str) -> Subject:
@@ -81,12 +83,17 @@ def load_graph(name: str) -> ModelGraph:
         return analyse(subject)
 
 
-@st.cache_resource(show_spinner=False)
 def lanes() -> Lanes:
-    """The one background worker; joined at exit, since a thread inside torch would abort the process."""
-    made = Lanes(_is_active)
-    atexit.register(made.shutdown)
-    return made
+    """The one background worker of the process; joined at exit, since a thread inside torch would abort it.
+
+    It is none of Streamlit's resources, which a message from any browser can clear.
+    """
+    global _lanes
+    with _starting:
+        if _lanes is None:
+            _lanes = Lanes(_is_active)
+            atexit.register(_lanes.shutdown)
+        return _lanes
 
 
 def _is_active(session: str) -> bool:

@@ -14,8 +14,9 @@ from explorer.measuring.memory_layout import laid_out
 from explorer.pruning.decision import decide
 from explorer.studies.sensitivity.branching import Branches, touched_tensors
 from explorer.studies.sensitivity.graph_pieces import Workshop
+from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 RATIOS = (0.3, 0.5, 0.9)
 

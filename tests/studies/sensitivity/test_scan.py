@@ -27,10 +27,11 @@ from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.values.choice import Choice
+from explorer.values.identity import subject_id
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
 from explorer.values.report import Drop, Measurement, Report
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 EXACT = ScanPlan("channel", (0.2, 0.5, 0.8), tolerance=None)

@@ -25,11 +25,12 @@ from explorer.ui.prune.recipe_files import read_recipe
 from explorer.ui.prune.snapshots import COUNT_LIMIT, Shelf
 from explorer.ui.session.history import LONGEST, History, Step
 from explorer.ui.session.modes import MODES, in_mode, mode_of
+from explorer.values.identity import subject_id
 from explorer.values.pattern import pattern_refusal
 from explorer.values.profile import Group, Layer, ModelProfile, Slot
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement, PartOutcome, Report
-from explorer.values.subject import Subject, subject_id
+from explorer.values.subject import Subject
 
 FREE = Strip("conv1", ("", "conv1"), 0.0, 16, "channel", 100)
 FROZEN = Strip("fc", ("", "fc"), 0.0, 10, "channel", 100, frozen="is an output of the model")

@@ -1,0 +1,66 @@
+"""Lets pass what a page sends to Streamlit, and nothing else that Streamlit would do for any client.
+
+Streamlit also clears the caches of all sessions, reads the Git repository around the program and installs
+files when a client asks for it. No page here does.
+"""
+
+import logging
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+USED = frozenset({"rerun_script", "stop_script", "file_urls_request", "app_heartbeat"})
+OPERATION = "backend_operation_request"
+USED_OPERATIONS = frozenset({"deferred_file", "dataframe_chunk"})
+
+logger = logging.getLogger(__name__)
+
+
+class ClientMessages:
+    """Drops what no page sends from every websocket.
+
+    Args:
+        app: what gets the messages that pass.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, _sifted(receive) if scope["type"] == "websocket" else receive, send)
+
+
+def _sifted(receive: Receive) -> Receive:
+    logged: set[str] = set()
+
+    async def receiving() -> Message:
+        while True:
+            message = await receive()
+            data: Any = message.get("bytes") if message["type"] == "websocket.receive" else None
+            kind = unused(data) if data is not None else None
+            if kind is None:
+                return message
+            if kind not in logged:
+                logged.add(kind)
+                logger.warning("A browser sent %r, which no page here does; it was ignored.", kind)
+
+    return receiving
+
+
+def unused(data: bytes) -> str | None:
+    """What a message asks for if no page here does so; None if it may pass.
+
+    What is no message at all passes: Streamlit ends the session that sent it.
+    """
+    message = BackMsg()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return None
+    kind = message.WhichOneof("type")
+    if kind is None or kind in USED:
+        return None
+    operation = message.backend_operation_request.WhichOneof("payload") if kind == OPERATION else None
+    return None if operation in USED_OPERATIONS else operation or kind

@@ -1,0 +1,186 @@
+"""A browser tab as the server sees one: Streamlit's websocket and our question for news."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import serving
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+PATIENCE_S = 60.0  # for a machine with neighbours
+TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{id}__events"  # Streamlit's widget for what a component sends once
+
+
+@dataclass(frozen=True)
+class Element:
+    """One of our own elements, as it was sent last."""
+
+    id: str
+    fragment: str
+    data: Mapping[str, Any]
+
+
+class Tab:
+    """One session; close it as a browser does, by going away.
+
+    >>> with Tab(server, "model=digits-cnn") as tab:   # doctest: +SKIP
+    ...     tab.open()
+    ...     tab.move(channels={"conv1": 0.5})
+    ...     tab.accuracy()
+    """
+
+    def __init__(self, server: serving.Server, query: str = ""):
+        self.server, self.query = server, query
+        self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
+        self.runs, self.errors, self.page = 0, list[str](), ""
+        self._sequence = itertools.count(1)
+        self._known: dict[str, int] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
+        self._changed = threading.Condition()
+        address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(address, subprotocols=["streamlit"], origin=server.url, max_size=None, compression=None)
+        )
+        self._news: http.client.HTTPConnection | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Tab":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Go away."""
+        self._open.close()
+        self._reader.join(10)
+        if self._news is not None:
+            self._news.close()
+
+    # ------------------------------------------------------------------ runs of the page
+
+    def open(self, page: str = "") -> "Tab":
+        """Ask for the whole page, and wait until it is there."""
+        self.run(page=page)
+        return self
+
+    def run(self, *, page: str = "", sent: tuple[Element, str, Any] | None = None) -> None:
+        """One run of the page, or of the fragment whose element sends something, until it has ended.
+
+        Args:
+            sent: an element, the name of its event, and the value.
+        """
+        with self._changed:
+            before = self.runs
+        self.send(self.request(page, sent))
+        self.until(lambda: self.runs > before)
+
+    def request(self, page: str = "", sent: tuple[Element, str, Any] | None = None) -> BackMsg:
+        """What a browser sends for a run."""
+        message = BackMsg()
+        message.rerun_script.query_string = self.query
+        message.rerun_script.page_name = page
+        if sent is not None:
+            element, event, value = sent
+            message.rerun_script.page_script_hash = self.page
+            message.rerun_script.fragment_id = element.fragment
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id, state.json_value = element.id, "{}"
+            widget = message.rerun_script.widget_states.widgets.add()
+            widget.id = TRIGGER.format(id=element.id)
+            widget.json_trigger_value = json.dumps([{"event": event, "value": value}])
+        return message
+
+    def send(self, message: BackMsg) -> None:
+        """Any message, however odd."""
+        self._socket.send(message.SerializeToString())
+
+    def until(self, there: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+        """Wait for something that a message brings."""
+        with self._changed:
+            assert self._changed.wait_for(there, seconds), (
+                f"It did not come within {seconds:g} s: {self.errors}"
+            )
+
+    # ------------------------------------------------------------------ what a user does and sees
+
+    def move(self, **ratios: Mapping[str, float]) -> None:
+        """Move faders: bank -> part -> ratio; the run that follows is not waited for."""
+        edit = {"seq": next(self._sequence), "values": ratios, "locks": {}}
+        self.send(self.request(sent=(self.elements["console"], "edit", edit)))
+
+    def ask(self, timeout: float = 30.0) -> dict[str, Any]:
+        """One question for news; what is told is kept, as the page does."""
+        ticker = self.elements["ticker"].data
+        if self._news is None:
+            self._news = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout)
+        headers = {"x-explorer-page": ticker["page"], "content-type": "application/json"}
+        self._news.request("POST", ticker["path"], json.dumps(self._known), headers)
+        answer = self._news.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (answer.status, body[:200])
+        found = json.loads(body)
+        for name, told in found["told"].items():
+            self._known[name] = told["turn"]
+            self._shown.setdefault(name, {}).update(told["value"])
+        return found
+
+    def shown(self, name: str) -> dict[str, Any]:
+        """What an element shows: what it was drawn with, and what it was told since."""
+        drawn = self.elements[name].data
+        told = self._shown.get(name, {}) if self._known.get(name, 0) >= drawn.get("turn", 0) else {}
+        return {**drawn.get("value", {}), **told}
+
+    def first_number(self, generation: int, seconds: float = PATIENCE_S) -> float:
+        """Seconds until the cards show a number of a move that late, or later."""
+        started = time.monotonic()
+        while time.monotonic() < started + seconds:
+            cards = self.shown("cards")
+            if cards.get("generation", 0) >= generation and not cards.get("older", True):
+                return time.monotonic() - started
+            self.ask()
+        raise AssertionError(f"No number within {seconds:g} s: {self.shown('cards')}")
+
+    # ------------------------------------------------------------------ the websocket
+
+    def _read(self) -> None:
+        try:
+            for data in self._socket:
+                message = ForwardMsg.FromString(data)
+                with self._changed:
+                    self._take(message)
+                    self._changed.notify_all()
+        except ConnectionClosed:
+            pass
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "script_finished":
+            self.runs += 1
+        elif kind == "new_session":
+            self.page = message.new_session.page_script_hash
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            self._draw(message.delta)
+
+    def _draw(self, delta: Any) -> None:
+        element = delta.new_element
+        kind = element.WhichOneof("type")
+        if kind == "exception":
+            self.errors.append(element.exception.message)
+        if kind != "bidi_component" or not element.bidi_component.json:
+            return
+        found, data = element.bidi_component, json.loads(element.bidi_component.json)
+        kind = found.component_name.removeprefix("pruning_explorer_")
+        name = kind if kind in ("console", "ticker") else data.get("name", kind)
+        self.elements[name] = Element(found.id, delta.fragment_id, data)
