@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation import Tally
+from ..machine.bounded_file import append_text, read_bounded
 from ..statistics import paired_drop
 from ..values import Drop, canonical_json
 from .stopping import Reach, reach
+
+LONGEST = 256_000_000  # bytes of one scan's counts
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class ScanLog:
     def read(self) -> list[Count]:
         """Every count in the order in which they were written; lines that are damaged are left out."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            lines = read_bounded(self.path, LONGEST).decode("utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
         return [count for count in map(_parsed, lines) if count is not None]
@@ -112,9 +115,7 @@ class ScanLog:
         """Add lines; a folder that cannot be written is left alone, since the scan can be made again."""
         text = "".join(json.dumps(asdict(count)) + "\n" for count in counts)
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            append_text(self.path, text)
 
 
 def _parsed(line: str) -> Count | None:
