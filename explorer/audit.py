@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .auditing.conditioning import conditioned_state, portions, random_inputs
 from .auditing.control import flat, negative_control, relative_difference, wide_outputs
+from .auditing.random_draws import Draws
 from .auditing.reference import masked_outputs
 from .compaction import compact
 from .deciding import allocate, masks_once
@@ -126,10 +127,10 @@ def _compare(
     time.
     """
     state = yield from conditioned_state(subject, graph)
-    parts = portions(random_inputs(subject, graph), graph)
+    parts = [(part, Draws()) for part in portions(random_inputs(subject, graph), graph)]
     silenced = []
-    for part in parts:
-        silenced.append(flat((yield from masked_outputs(graph, masks, state, part))))
+    for part, draws in parts:
+        silenced.append(flat((yield from masked_outputs(graph, masks, state, part, draws))))
     expected = torch.cat(silenced)
     small = compact(subject, graph, masks, state=state)
     del state
