@@ -14,10 +14,12 @@ from ..cache import Cache
 from ..errors import GraphError
 from ..values import ModelProfile, Subject
 from .costs import layers_of_graph, layers_of_modules
-from .coupling import Coupling, Walk
+from .coupling import Coupling, Walk, has_rule
+from .decomposition import write_out_unknown
 from .explicit_squeezes import name_squeezed
 from .keyword_names import spell_keywords
 from .limits import check_analysable, shadow
+from .quiet import without_log
 from .regions import write_out
 from .solving import solve
 
@@ -61,7 +63,8 @@ def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.ex
         GraphError: the model cannot be traced in this way.
     """
     try:
-        return torch.export.export(model, (example,), strict=False, **options)
+        with without_log():
+            return torch.export.export(model, (example,), strict=False, **options)
     # tracing runs the model's own code on tensors without values: that code is foreign and may raise
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
     # graph, and none may end the program
@@ -93,6 +96,7 @@ def _analyse(subject: Subject) -> ModelGraph:
         check_analysable(subject.model, subject.example)
         _check_names(subject.model)
         program = export_program(subject.model, subject.example)
+        write_out_unknown(program.graph_module, has_rule)
         walk = Walk(program).run()
         layers = layers_of_graph(subject.model, walk)
         coupling = solve(walk, {layer.weight for layer in layers})
