@@ -24,6 +24,7 @@ from ..values.subject import Subject
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .masked_reference import masked_outputs
 from .negative_control import flat, negative_control, relative_difference, wide_outputs
+from .random_draws import Draws
 
 TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
@@ -129,10 +130,10 @@ def _compare(
     time.
     """
     state = yield from conditioned_state(subject, graph)
-    parts = portions(random_inputs(subject, graph), graph)
+    parts = [(part, Draws()) for part in portions(random_inputs(subject, graph), graph)]
     silenced = []
-    for part in parts:
-        silenced.append(flat((yield from masked_outputs(graph, masks, state, part))))
+    for part, draws in parts:
+        silenced.append(flat((yield from masked_outputs(graph, masks, state, part, draws))))
     expected = torch.cat(silenced)
     small = compact(subject, graph, masks, state=state)
     del state

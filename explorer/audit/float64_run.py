@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from ..values.progress import Progress
+from .random_draws import Replay, is_random
 
 Call = Callable[[fx.Node, Any, Any], Any]
 
@@ -85,8 +86,18 @@ def double_dtype(item: Any) -> Any:
 
 
 class WideRun(fx.Interpreter):
-    """A model of float64 parameters, run by its graph: what its operators make of literals is widened too."""
+    """A model of float64 parameters, run by its graph: what its operators make of literals is widened too.
+
+    Args:
+        replay: the random numbers that it draws.
+    """
+
+    def __init__(self, module: fx.GraphModule, replay: Replay):
+        super().__init__(module)
+        self.replay = replay
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         args, kwargs = (fx.node.map_aggregate(item, double_dtype) for item in (args, kwargs))
+        if is_random(target):
+            return widened(self.replay.call(target, args, kwargs))
         return widened(super().call_function(target, args, kwargs))

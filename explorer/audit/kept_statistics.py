@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Statistic = Callable[[Any, Any, Tensor], Tensor]
+Statistic = Callable[[Any, Any, Tensor], Any]
 
 
 def _moments(x: Tensor, kept: Tensor, dims: list[int]) -> tuple[Tensor, Tensor]:
@@ -22,6 +22,13 @@ def _layer_norm(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
     result = (x - mean) / (variance + (1e-5 if eps is None else eps)).sqrt()
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
+
+
+def _native_layer_norm(args: Any, kwargs: Any, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """With the mean and one over the spread that it used."""
+    x, dims = args[0], list(range(-len(args[1]), 0))
+    mean, variance = _moments(x, kept, dims)
+    return _layer_norm(args, kwargs, kept), mean, (variance + args[4]).rsqrt()
 
 
 def _rms_norm(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
@@ -136,6 +143,7 @@ def _logsumexp(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
 
 STATISTICS: dict[str, Statistic] = {
     "layer_norm": _layer_norm,
+    "native_layer_norm": _native_layer_norm,
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
     "mean": _mean,

@@ -17,18 +17,25 @@ from ..values.profile import Masks
 from ..values.progress import Progress
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS
+from .random_draws import Draws, is_random
 
 PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 
 
 def masked_outputs(
-    graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor
+    graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws
 ) -> Generator[Progress, None, Any]:
-    """What the dense model computes while the removed channels are silenced."""
+    """What the dense model computes while the removed channels are silenced.
+
+    Args:
+        draws: takes the random numbers that it draws.
+    """
     assert graph.program is not None and graph.coupling is not None
     left = Survivors(graph.coupling, masks.channels)
 
     def call(node, args, kwargs):
+        if is_random(node.target):
+            return draws.record(node, args, kwargs, left)
         return _call(node, args, kwargs, left)
 
     return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))

@@ -12,6 +12,7 @@ from ..pruning.masks import positions
 from ..values.profile import Masks, ModelProfile, Slot
 from ..values.progress import Progress
 from .float64_run import WideRun
+from .random_draws import Draws
 
 
 def flat(outputs: Any) -> Tensor:
@@ -27,9 +28,12 @@ def flat(outputs: Any) -> Tensor:
     )
 
 
-def wide_outputs(twin: fx.GraphModule, parts: Sequence[Tensor]) -> Tensor:
-    """(inputs, values) of a model of float64 parameters, portion by portion."""
-    return torch.cat([flat(WideRun(twin).run(part)) for part in parts])
+Portions = Sequence[tuple[Tensor, Draws]]
+
+
+def wide_outputs(twin: fx.GraphModule, parts: Portions) -> Tensor:
+    """(inputs, values) of a model of float64 parameters, portion by portion, each with its random numbers."""
+    return torch.cat([flat(WideRun(twin, draws.replay()).run(part)) for part, draws in parts])
 
 
 def relative_difference(found: Tensor, expected: Tensor) -> float:
@@ -41,7 +45,7 @@ def relative_difference(found: Tensor, expected: Tensor) -> float:
 
 
 def negative_control(
-    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, parts: Sequence[Tensor], expected: Tensor
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, parts: Portions, expected: Tensor
 ) -> Generator[Progress, None, float | None]:
     """Swap two kept positions on one slot only; the median difference over the first, middle and last such
     slot.
@@ -88,7 +92,7 @@ def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
 
 @torch.no_grad()
 def _swapped(
-    twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, parts: Sequence[Tensor], expected: Tensor
+    twin: fx.GraphModule, tensor: Tensor, dim: int, a: int, b: int, parts: Portions, expected: Tensor
 ) -> float:
     order = torch.arange(tensor.shape[dim])
     order[[a, b]] = order[[b, a]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.conditions import Conditions
-from ..errors import ExplorerError, RecipeError
+from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
 from ..machine import paths
@@ -22,13 +22,12 @@ from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan
 from ..recovery.values import Arm, Recovery, finite
 from ..runs.keep_recovery import keep
 from ..runs.store import Store
-from ..values.link import JSON_LIMIT
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
-from .arguments.recipe import add_recipe, recipe_of
+from .arguments.recipe import add_recipe, read_json, recipe_of
 from .printing.files import write
 from .printing.output import note, percent, print_json, progress, table
 
@@ -157,15 +156,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _read(path: str) -> RecoveryPlan:
-    try:
-        raw = Path(path).read_bytes()
-        data = json.loads(raw) if len(raw) <= JSON_LIMIT else None
-    except OSError as error:
-        raise ExplorerError(
-            f"Plan file {path!r} cannot be read ({error.strerror}); give the path of a JSON file."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(f"Plan file {path!r} is damaged or no JSON.") from error
+    data = read_json(path, "Plan file", "write it again")
     return RecoveryPlan.from_json(data["plan"] if isinstance(data, dict) and "plan" in data else data)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from ..graph.export import ModelGraph
 from ..graph.nodes import IGNORED, op_name, where
-from .modules import DROPOUTS, module_name, template
+from .modules import DROPOUTS, WHOLE_CHANNELS, module_name, template
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ def _made(model: nn.Module, graph: ModelGraph) -> Plan:
             # one module that is called in two ways (two strides) can stand for one of them only
             if repr(templates.setdefault(prefix, full)) == repr(full):
                 modules[node] = (prefix, templates[prefix])
-        elif op_name(node.target) in DROPOUTS:
+        elif op_name(node.target) in DROPOUTS and not node.args[2]:  # else it is random in use, too
             modules[node] = _dropout(node, model)
     return Plan(names, modules, frozenset(n for n in program.graph.nodes if op_name(n.target) in IGNORED))
 
@@ -87,4 +87,6 @@ def _dropout(node: fx.Node, model: nn.Module) -> tuple[str, nn.Module]:
     if not isinstance(original, nn.modules.dropout._DropoutNd):
         path = f"dropout_of_{path.replace('.', '_').replace(' ', '_')}_{node.name}"
     probability: Any = node.args[1]
-    return path, DROPOUTS[op_name(node.target)](probability)
+    name, rank = op_name(node.target), node.meta["val"].dim()
+    kind = WHOLE_CHANNELS.get(rank, nn.Dropout2d) if name == "feature_dropout" else DROPOUTS[name]
+    return path, kind(probability)

@@ -34,6 +34,8 @@ def make_split(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _read(path: Path, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The cached arrays, or None where there are none or they are damaged (the zip's own checksum tells)."""
+    if not path.is_file():
+        return None
     try:
         with np.load(path, allow_pickle=False) as file:
             inputs, targets = file["inputs"], file["targets"]

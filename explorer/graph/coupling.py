@@ -139,11 +139,21 @@ class Walk:
             return None
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        out = self._execute(target, strip(args), strip(kwargs))
+        out = self._executed(node, target, strip(args), strip(kwargs))
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
         return self._labelled(node, call)
+
+    def _executed(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
+        """What an op gives; of one that does not run without values, the shapes that the export noted."""
+        try:
+            return self._execute(target, args, kwargs)
+        except RuntimeError as error:
+            noted, missing = node.meta.get("val"), isinstance(error, NotImplementedError)
+            if not isinstance(noted, Tensor | list | tuple) or (has_rule(target) and not missing):
+                raise
+            return fx.node.map_aggregate(noted, lambda v: _one_sample(v) if isinstance(v, Tensor) else v)
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
@@ -170,6 +180,7 @@ class Walk:
             self._note_producer(node, name, call)
         elif isinstance(call.target, torch._ops.OpOverload) and is_pointwise(call.target):
             arrays = pointwise(call)
+            arrays = arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
         else:
             freeze_all(call, f"goes through {name} in {call.where}, for which there is no rule")
             self._note_parameters(node, call)
@@ -246,6 +257,20 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
         turned = name.startswith("conv_transpose") or (name == "convolution" and call.args[6])
         found = [(node.args[1], 1 if turned else 0)]
     return found
+
+
+def _one_sample(value: Tensor) -> Tensor:
+    """The shape at batch one of what an export noted for any batch."""
+    shape = [
+        s if isinstance(s, int) else int(s.node.expr.subs(dict.fromkeys(s.node.expr.free_symbols, 1)))
+        for s in value.shape
+    ]
+    return torch.empty(shape, dtype=value.dtype, device="meta")
+
+
+def has_rule(target: Any) -> bool:
+    """It is known how labels travel through an operator."""
+    return op_name(target).rstrip("_") in RULES or is_pointwise(target)
 
 
 def is_pointwise(target: torch._ops.OpOverload) -> bool:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import UnknownNameError
+from ..machine.bounded_file import read_bounded
 from ..words import GLOSSARY
 from .claim_tables import read_claim, read_prediction
 from .experiment_tables import RATIO, known_arm, known_point, read_experiment
@@ -76,12 +77,15 @@ def read(path: Path) -> Lesson:
     Raises:
         LessonError: the file is too large, not TOML, or says something that is not allowed.
     """
-    if path.stat().st_size > FILE_LIMIT:
-        raise LessonError(f"Lesson {path.name!r} is larger than {FILE_LIMIT:,} bytes.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LessonError(f"Lesson {path.name!r} is not valid TOML: {error}.") from error
+        data = tomllib.loads(read_bounded(path, FILE_LIMIT).decode("utf-8"))
+    except OSError as error:
+        raise LessonError(f"Lesson {path.name[:80]!r} cannot be read ({error.strerror}).") from error
+    except RecursionError as error:
+        raise LessonError(f"Lesson {path.name[:80]!r} has lists in lists without end.") from error
+    except ValueError as error:  # no TOML, no text, or a number of thousands of digits
+        told = " ".join(str(error).split())[:200].rstrip(".")
+        raise LessonError(f"Lesson {path.name[:80]!r} is not valid TOML: {told}.") from error
     return parse(path.stem, data)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import ExplorerError
 from ..machine import paths
+from ..machine.bounded_file import append_text, read_bounded
 from ..machine.environment import environment
 from ..machine.version import __version__
 from ..pruning.widths import units_left
@@ -21,6 +22,7 @@ from ..values.profile import ModelProfile
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 
+LONGEST = 64_000_000  # bytes of one model's times
 Widths = tuple[tuple[str, int], ...]  # (group, units left) of those that lose some, in the order of the graph
 
 _opened: dict[Path, "TimedWidths"] = {}
@@ -65,16 +67,14 @@ class TimedWidths:
         """Remember a measurement; where the disk refuses it, for this process alone."""
         self._known[widths] = share
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([widths, share]) + "\n")
+            append_text(self._path, json.dumps([widths, share]) + "\n")
 
 
 def _read(path: Path) -> Mapping[Widths, float]:
     """The lines that are whole."""
     found: dict[Widths, float] = {}
-    with contextlib.suppress(OSError):
-        for line in path.read_text(encoding="utf-8").splitlines():
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        for line in read_bounded(path, LONGEST).decode("utf-8").splitlines():
             with contextlib.suppress(ValueError, TypeError):
                 widths, share = json.loads(line)
                 found[tuple((str(group), int(units)) for group, units in widths)] = float(share)

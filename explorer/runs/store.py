@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import ExplorerError
+from ..machine.bounded_file import append_text, read_bounded
 from ..machine.paths import CACHE_VARIABLE
 from ..recovery.what_was_done import Kept
 from ..values.report import Report
@@ -24,6 +26,8 @@ from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run
 __all__ = ["Run", "RunKey", "Store"]
 
 MAX_BYTES = 200_000_000
+DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+LONGEST_RUN = 64_000_000  # bytes of one file
 STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that died
 
 
@@ -134,24 +138,28 @@ class Store:
         Raises:
             ExplorerError: it cannot be recorded, so it must not be opened.
         """
-        line = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ\n").encode()
-        path = self._held_out_path(subject)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open(
-                "ab", buffering=0
-            ) as log:  # appending is atomic, so each program gets a number of its own
-                log.write(line)
-                return log.tell() // len(line)
+        line = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ\n")
+        try:  # appending is atomic, so each program gets a number of its own
+            return append_text(self._held_out_path(subject), line) // len(line)
         except OSError as error:
             raise ExplorerError(
-                f"Held-out data stays closed: the opening could not be recorded ({error})."
+                f"Held-out data stays closed: the opening could not be recorded ({error.strerror})."
             ) from error
 
     def held_out_openings(self, subject: str) -> int:
-        """How many times a model's held-out data has been opened."""
-        path = self._held_out_path(subject)
-        return path.read_bytes().count(b"\n") if path.exists() else 0
+        """How many times a model's held-out data has been opened.
+
+        Raises:
+            ExplorerError: the record cannot be read.
+        """
+        try:
+            return read_bounded(self._held_out_path(subject), LONGEST_RUN).count(b"\n")
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise ExplorerError(
+                f"How often held-out data was opened cannot be read ({error.strerror}), so it stays closed."
+            ) from error
 
     # ------------------------------------------------------------------ files
 
@@ -173,9 +181,10 @@ class Store:
         """(time, bytes, path), newest first; one that goes away meanwhile is left out."""
         found = []
         for path in (self.root / "runs").glob(pattern):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
+                if stat.S_ISREG(status.st_mode):  # a pipe would be waited for, and a folder is no run
+                    found.append((status.st_mtime, status.st_size, path))
         return sorted(found, reverse=True)
 
     def _readable(self, paths: Iterable[Path], limit: int) -> Iterator[Run]:
@@ -188,13 +197,13 @@ class Store:
 
     def _read(self, path: Path) -> Run | None:
         try:
-            return Run.from_json(path.stem, json.loads(path.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return Run.from_json(path.stem, json.loads(read_bounded(path, LONGEST_RUN)))
+        except OSError:
             return None
-        except (ExplorerError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            path.unlink(
-                missing_ok=True
-            )  # damaged, or of a version that wrote something else: it can be measured again
+        except (ExplorerError, *DAMAGED):
+            # damaged, or of a version that wrote something else: it can be measured again
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             return None
 
     def _write(self, path: Path, run: Run) -> None:

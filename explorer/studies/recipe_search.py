@@ -9,6 +9,7 @@ once more, on held-out data.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -168,40 +169,58 @@ def search(
         folder: of the optimiser's journals, else one in the user's cache.
         store: of the runs, else the user's.
     Raises:
-        ExplorerError: there is no data or nothing to prune, or optuna is not installed.
+        ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk refuses.
     """
     parts = _parts(subject, graph, recipe, plan)
-    optuna = optional("optuna")
+    optuna, place = optional("optuna"), folder or paths.cache() / "searches"
     how, runs = replace(conditions, latency=False, split="tuning"), store or Store(paths.cache())
     yield Progress(0, plan.trials, "Preparing")
     yield from calibrate(subject, graph, recipe, how.device)
-    study = _study(optuna, subject, recipe, plan, how, folder or paths.cache() / "searches")
-    notes: tuple[str, ...] = ()
-    if not study.get_trials(deepcopy=False):
-        losses = _losses(subject, graph, recipe, plan, how)
-        _propose(study, subject, graph, recipe, plan, parts, losses, how.device)
-        parts_are = "channels" if plan.granularity == "channel" else "single weights"
-        notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
-    found = Search(plan, _known(optuna, study, recipe, plan), notes)
-    yield found
-    ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
-    while len(found.trials) < plan.trials:
-        asked = study.ask(ranges)
-        told = False
-        try:
-            for measured in stream(subject, graph, recipe.with_ratios(plan.granularity, asked.params), how):
-                report = measured
-                yield Progress(len(found.trials), plan.trials, "Measuring trials")
-            trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
-            for name, value in _remembered(trial).items():
-                asked.set_user_attr(name, value)
-            study.tell(asked, [trial.accuracy, trial.cost])
-            told = True
-        finally:  # also when the search is stopped within a trial
-            if not told:
-                study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        found = replace(found, trials=(*found.trials, trial))
+    with _kept_in(place):
+        study = _study(optuna, subject, recipe, plan, how, place)
+        notes: tuple[str, ...] = ()
+        if not study.get_trials(deepcopy=False):
+            losses = _losses(subject, graph, recipe, plan, how)
+            _propose(study, subject, graph, recipe, plan, parts, losses, how.device)
+            parts_are = "channels" if plan.granularity == "channel" else "single weights"
+            notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
+        found = Search(plan, _known(optuna, study, recipe, plan), notes)
         yield found
+        ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
+        while len(found.trials) < plan.trials:
+            asked = study.ask(ranges)
+            told = False
+            try:
+                for measured in stream(
+                    subject, graph, recipe.with_ratios(plan.granularity, asked.params), how
+                ):
+                    report = measured
+                    yield Progress(len(found.trials), plan.trials, "Measuring trials")
+                trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
+                for name, value in _remembered(trial).items():
+                    asked.set_user_attr(name, value)
+                study.tell(asked, [trial.accuracy, trial.cost])
+                told = True
+            finally:  # also when the search is stopped within a trial
+                if not told:
+                    study.tell(asked, state=optuna.trial.TrialState.FAIL)
+            found = replace(found, trials=(*found.trials, trial))
+            yield found
+
+
+@contextmanager
+def _kept_in(place: Path) -> Iterator[None]:
+    """While a search is kept there.
+
+    Raises:
+        ExplorerError: the disk refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = f"A search keeps what it tries in {str(place)!r}, which cannot be written ({error.strerror})"
+        way = f"make room there, or choose another folder with {paths.CACHE_VARIABLE}"
+        raise ExplorerError(f"{told}; {way}.") from error
 
 
 def _parts(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:

@@ -3,6 +3,8 @@ again.
 """
 
 import json
+import resource
+import signal
 
 import pytest
 
@@ -197,3 +199,25 @@ def test_the_command_shows_both_numbers_of_the_winner(tmp_path, monkeypatch, cap
         and answer["winner"]["number"] in answer["front"]
         and answer["held_out"] is None
     )
+
+
+def test_a_search_that_cannot_be_kept_is_one_sentence(mlp, tmp_path):
+    (tmp_path / "file").write_text("no folder can be made in it")
+    with pytest.raises(
+        ExplorerError, match=r"keeps what it tries in '.*', which cannot be written \(.*\); make"
+    ):
+        list(search(*mlp, Recipe(), SearchPlan(2), FEW, folder=tmp_path / "file" / "searches"))
+
+
+def test_a_disk_that_is_full_within_a_search_is_one_sentence(mlp, tmp_path):
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    steps = search(*mlp, Recipe(), SearchPlan(3), FEW, folder=tmp_path, store=Store(tmp_path))
+    next(step for step in steps if isinstance(step, Search))
+    largest = max(file.stat().st_size for file in tmp_path.iterdir() if file.is_file())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 20, limits[1]))
+    try:
+        with pytest.raises(ExplorerError, match=r"cannot be written|could not be stored"):
+            list(steps)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)

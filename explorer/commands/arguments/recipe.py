@@ -4,13 +4,13 @@ import argparse
 import json
 from collections.abc import Generator, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ...allocators.context import Losses
 from ...engine.conditions import Conditions
 from ...errors import ExplorerError, RecipeError
 from ...graph.export import ModelGraph
+from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
 from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
@@ -59,26 +59,36 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     add_parameters(parser)
 
 
+def read_json(path: str, what: str, way: str) -> Any:
+    """The data of a JSON file that the command line names, or of a pipe.
+
+    Args:
+        what: it is, for errors, such as "Recipe file".
+        way: how to get one that is not damaged.
+    Raises:
+        ExplorerError: it cannot be read, is too long, or is no JSON.
+    """
+    try:
+        return json.loads(read_bounded(path, JSON_LIMIT, pipes=True))
+    except TooLongError as error:
+        raise RecipeError(
+            f"{what} {path[-200:]!r} is larger than {JSON_LIMIT:,} bytes, which none is; give another one."
+        ) from error
+    except OSError as error:
+        raise ExplorerError(
+            f"{what} {path[-200:]!r} cannot be read ({error.strerror}); give the path of a JSON file."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{what} {path[-200:]!r} is damaged or no JSON; {way}.") from error
+
+
 def read_recipe(path: str) -> Recipe:
     """The recipe of a JSON file, or of the Report in it.
 
     Raises:
         ExplorerError: no such file, or it holds no recipe.
     """
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise ExplorerError(
-            f"Recipe file {path!r} cannot be read ({error.strerror}); give the path of a JSON file."
-        ) from error
-    if len(raw) > JSON_LIMIT:
-        raise RecipeError(f"Recipe file {path!r} is larger than {JSON_LIMIT:,} bytes, so it is not a recipe.")
-    try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(
-            f"Recipe file {path!r} is damaged or no JSON; write a new one with --save-recipe."
-        ) from error
+    data = read_json(path, "Recipe file", "write a new one with --save-recipe")
     return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
 
 

@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ...machine.bounded_file import append_text, read_bounded
 from ...measuring.evaluation import Tally
 from ...measuring.statistics import paired_drop
 from ...values.plain import canonical_json
 from ...values.report import Drop
 from .stopping import Reach, reach
+
+LONGEST = 256_000_000  # bytes of one scan's counts
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class ScanLog:
     def read(self) -> list[Count]:
         """Every count in the order in which they were written; lines that are damaged are left out."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            lines = read_bounded(self.path, LONGEST).decode("utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
         return [count for count in map(_parsed, lines) if count is not None]
@@ -113,9 +116,7 @@ class ScanLog:
         """Add lines; a folder that cannot be written is left alone, since the scan can be made again."""
         text = "".join(json.dumps(asdict(count)) + "\n" for count in counts)
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            append_text(self.path, text)
 
 
 def _parsed(line: str) -> Count | None:
