@@ -1,5 +1,4 @@
-"""Pruning Explorer: slide pruning ratios of a PyTorch model and see measured accuracy, size, compute and
-latency.
+"""Pruning Explorer: slide pruning ratios of a PyTorch model and see what each does, measured.
 
 The public names are loaded when they are first used, so that `import explorer` stays light.
 """
@@ -7,50 +6,57 @@ The public names are loaded when they are first used, so that `import explorer` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .machine.version import __version__
 
 if TYPE_CHECKING:
-    from .compaction import compact
-    from .curves import strength_curve
-    from .engine import Conditions, allocate, masks_for, prune, stream
+    from .compaction.compact import compact
+    from .engine.conditions import Conditions
+    from .engine.measure import prune, stream
     from .errors import ExplorerError
-    from .exporters import export
+    from .exporters.export import export
     from .graph.export import analyse
-    from .loaders import load
+    from .loaders.model_text import load
+    from .planning.allocate import allocate
+    from .pruning.decision import masks_for
     from .recovery.recover import recover, recovered_model
     from .recovery.training_plan import RecoveryPlan, suggested
     from .registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, SAMPLES
-    from .values import Choice, Drop, Masks, Measurement, Recipe, Report, Subject, Task
+    from .studies.accuracy_curves import strength_curve
+    from .values.choice import Choice
+    from .values.profile import Masks
+    from .values.recipe import Recipe
+    from .values.report import Drop, Measurement, Report
+    from .values.subject import Subject, Task
 
 HOMES = {
-    "load": "loaders",
-    "analyse": "graph.export",
-    "prune": "engine",
-    "stream": "engine",
-    "allocate": "engine",
-    "masks_for": "engine",
-    "Conditions": "engine",
-    "compact": "compaction",
-    "strength_curve": "curves",
-    "export": "exporters",
-    "ExplorerError": "errors",
-    "Choice": "values",
-    "Drop": "values",
-    "Masks": "values",
-    "Measurement": "values",
-    "Recipe": "values",
-    "Report": "values",
-    "Subject": "values",
-    "Task": "values",
     "ALLOCATORS": "registry",
     "CRITERIA": "registry",
+    "Choice": "values.choice",
+    "Conditions": "engine.conditions",
     "DATA": "registry",
+    "Drop": "values.report",
     "EXPORTERS": "registry",
+    "ExplorerError": "errors",
     "LOADERS": "registry",
+    "Masks": "values.profile",
+    "Measurement": "values.report",
+    "Recipe": "values.recipe",
+    "RecoveryPlan": "recovery.training_plan",
+    "Report": "values.report",
     "SAMPLES": "registry",
+    "Subject": "values.subject",
+    "Task": "values.subject",
+    "allocate": "planning.allocate",
+    "analyse": "graph.export",
+    "compact": "compaction.compact",
+    "export": "exporters.export",
+    "load": "loaders.model_text",
+    "masks_for": "pruning.decision",
+    "prune": "engine.measure",
     "recover": "recovery.recover",
     "recovered_model": "recovery.recover",
-    "RecoveryPlan": "recovery.training_plan",
+    "stream": "engine.measure",
+    "strength_curve": "studies.accuracy_curves",
     "suggested": "recovery.training_plan",
 }
 

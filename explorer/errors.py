@@ -1,10 +1,29 @@
 """What can go wrong, said in one sentence: what, what is allowed, what to do."""
 
+import re
 from collections.abc import Iterable
+
+LONGEST_WORD, LONGEST = 240, 1200  # characters; what is quoted may be a whole file
+
+
+def shortened(text: str) -> str:
+    """A sentence of readable length: long words lose their ends, long sentences their middles.
+
+    >>> shortened("No layer named '" + "x" * 5000 + "'.")[-30:], len(shortened("word " * 1000))
+    ("xxxxxxxxxxxxxxxxxxxxxxx ... '.", 1200)
+    """
+    text = re.sub(rf"(\S{{{LONGEST_WORD - 40}}})\S{{40,}}?(['\".,;)]*)(?=\s|$)", r"\1 ... \2", text)
+    if len(text) <= LONGEST:
+        return text
+    tail = LONGEST // 3
+    return f"{text[: LONGEST - tail - 5]} ... {text[-tail:]}"
 
 
 class ExplorerError(Exception):
     """Base of every error that a user can cause; its text is one readable sentence."""
+
+    def __init__(self, text: str = ""):
+        super().__init__(shortened(str(text)))
 
 
 class RecipeError(ExplorerError):

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from . import paths
 from .errors import RecipeError, UnknownNameError
+from .machine import paths
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from .flips import Flips
-from .labels import LABELS
-from .sensitivity.values import Scan
-from .statistics import format_drop
-from .store import Run
-from .values import Drop, LayerOutcome, Measurement, ModelProfile, PartOutcome, Report
+from .measuring.statistics import format_drop
+from .runs.stored_run import Run
+from .studies.flips import Flips
+from .studies.sensitivity.values import Scan
+from .values.profile import ModelProfile
+from .values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
+from .words import LABELS
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"

@@ -1,5 +1,5 @@
 """See whom the cut hurts: classes, confusions, samples that flip, and how sure the model is."""
 
-from explorer.ui import behaviour
+from explorer.ui.behaviour import behaviour
 
 behaviour.draw()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from explorer.ui import channel_pictures, channels, findings
+from explorer.ui.channels import findings, importance, pictures
 
-group = channels.choose_group()
-found = channels.importance(group) if group else None
+group = importance.choose_group()
+found = importance.importance(group) if group else None
 if group and found:
-    channels.draw_importance(group, found)
+    importance.draw_importance(group, found)
     st.subheader("Channels that could go first", anchor=False)
     findings.draw(group, found)
-    channel_pictures.draw(group, found)
+    pictures.draw(group, found)

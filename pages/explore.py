@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from explorer.ui import explore, weights
+from explorer.ui.explore import overview, weights
 
-explore.draw_glance()
-explore.draw_tables()
+overview.draw_glance()
+overview.draw_tables()
 
 st.subheader("All weights on one scale", anchor=False)
 weights.draw_distribution()

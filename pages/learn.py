@@ -1,5 +1,5 @@
 """Short lessons: each claim about pruning is predicted, measured, and judged."""
 
-from explorer.ui import learn
+from explorer.ui.learn import learn
 
 learn.draw()

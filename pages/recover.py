@@ -1,5 +1,5 @@
 """Train what pruning has left, and watch the accuracy come back."""
 
-from explorer.ui import recover
+from explorer.ui.recover import recover
 
 recover.draw()

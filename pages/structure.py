@@ -2,6 +2,6 @@
 wired rightly.
 """
 
-from explorer.ui import structure
+from explorer.ui.structure import structure
 
 structure.draw()

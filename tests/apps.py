@@ -8,10 +8,12 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from explorer import paths
-from explorer.jobs import LANES
-from explorer.ui import resources, server, settings
-from explorer.values import Recipe
+from explorer.background.lanes import LANES
+from explorer.machine import paths
+from explorer.ui import server
+from explorer.ui.shared import models as shared_models
+from explorer.ui.shared import settings
+from explorer.values.recipe import Recipe
 
 SESSION = "test session id"  # what AppTest calls every session
 PATIENCE = 60  # seconds, for a machine with neighbours
@@ -25,8 +27,8 @@ def offering(*models: str) -> Iterator[None]:
     yield
     settings.configure(before)
     for lane in LANES:
-        resources.lanes().cancel(SESSION, lane)
-    resources.lanes().release(SESSION)
+        shared_models.lanes().cancel(SESSION, lane)
+    shared_models.lanes().release(SESSION)
 
 
 def opened(page: str | None = None, recipe: Recipe | None = None, **query: str) -> AppTest:

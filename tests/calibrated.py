@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from zoo import odd
 
-from explorer.values import Normalisation, Split, Subject, Task, subject_id
+from explorer.values.identity import subject_id
+from explorer.values.subject import Normalisation, Split, Subject, Task
 
 AS_IT_IS = Normalisation()
 

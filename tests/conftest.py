@@ -10,7 +10,7 @@ import serving
 import torch
 from signs import Signs
 
-from explorer import paths
+from explorer.machine import paths
 
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 

@@ -24,9 +24,10 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from take_screenshot import COMMAND, wait_for
 
-from explorer import paths
 from explorer.commands.app import free_port
-from explorer.values import Choice, Recipe
+from explorer.machine import paths
+from explorer.values.choice import Choice
+from explorer.values.recipe import Recipe
 
 PATIENCE = 300_000  # ms
 REST_MS = 1500  # between a last number and the next move

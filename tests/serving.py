@@ -17,7 +17,7 @@ START_SECONDS = 90
 # what leaves the machine is written down by the server itself, from its first line on
 PROGRAM = (
     "import sys; sys.path.insert(0, {tests!r}); import outward; outward.write_to({left!r}); "
-    "from explorer.ui.server import serve; from explorer.ui.settings import Settings; "
+    "from explorer.ui.server import serve; from explorer.ui.shared.settings import Settings; "
     "serve(Settings({models!r}, 'cpu'), port={port}, open_browser=False, **{options!r})"
 )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from explorer.commands.app import free_port
-from explorer.values import Recipe
+from explorer.values.recipe import Recipe
 
 TARGET = Path(__file__).with_name("screenshot.png")
-COMMAND = "import sys; from explorer.cli import main; sys.exit(main())"
+COMMAND = "import sys; from explorer.commands.main import main; sys.exit(main())"
 RATIOS = {
     "layer1.0.conv1": 0.1,
     "layer1.1.conv1": 0.2,

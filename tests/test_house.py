@@ -1,9 +1,13 @@
-"""The rules of the house: which way imports point, who may know what, where state stands, and clean style."""
+"""The rules of the house: the order of its rooms, no circles, who may know what, where state is kept, and
+clean style.
+"""
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,14 +18,31 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "explorer"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-FOUNDATION = {"errors", "paths", "registry", "values"}
-SOURCES = {"loaders", "data", "graph", "signals", "statistics"}
-PLUGINS = {"criteria", "allocators"}
-VIEWS = {"tables", "figures"}
-FRONT = {"__main__", "cli", "commands", "ui"}
-# first of a dotted name -> the only places that may import it
+# a room imports only rooms that are listed before it
+LAYERS = """
+errors words machine values registry background graph signals data loaders criteria allocators pruning
+compaction inspection measuring engine planning audit training recovery runs lessons studies bench tables
+figures exporters
+ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure
+ui.behaviour ui.criteria ui.learn ui.prune ui.recover ui.compare ui
+commands pages
+""".split()
+ROOT_FILES = {"__init__.py", "__main__.py", "errors.py", "registry.py", "words.py", "tables.py"}
+# the public names, and the one door to a session's state
+REEXPORTS = {"explorer", "explorer.ui.session"}
+# first of a dotted name -> the only rooms that may import it
 KEPT_APART = {"streamlit": {"ui", "pages"}, "plotly": {"figures"}, "pandas": {"tables"}}
+
+
+# --------------------------------------------------------------------------- what a file imports
+
+
+def dotted(path: Path) -> str:
+    """A file as Python names it: "explorer.values.recipe"."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imported(source: str, package: tuple[str, ...]) -> Iterator[str]:
@@ -35,23 +56,65 @@ def imported(source: str, package: tuple[str, ...]) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def area(path: Path) -> str:
-    """The subject that a file belongs to: its folder in the package, or its own name."""
-    if path.parent == ROOT / "pages":
-        return "pages"
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-def uses(path: Path) -> set[str]:
+@cache
+def uses(path: Path) -> frozenset[str]:
     """The dotted names that a file imports."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    return set(imported(path.read_text(encoding="utf-8"), package))
+    return frozenset(imported(path.read_text(encoding="utf-8"), package))
 
 
-def inner(path: Path) -> set[str]:
-    """The areas of this package that a file imports, other than its own."""
-    found = {name.split(".")[1] for name in uses(path) if name.startswith("explorer.")}
-    return found - {area(path), "__version__"}
+def file_graph(files: Iterable[Path]) -> dict[str, set[str]]:
+    """File -> the files of the house that it imports, wherever in its code."""
+    known = {dotted(path): path for path in files}
+    arrows = {}
+    for name, path in known.items():
+        targets = {use if use in known else use.rpartition(".")[0] for use in uses(path)}
+        arrows[name] = {target for target in targets if target in known and target != name}
+    return arrows
+
+
+def room(name: str) -> str:
+    """The room of a file: "explorer.graph.labels" is in "graph", "explorer.ui.live.ticker" in "ui.live"."""
+    first, _, rest = name.partition(".")
+    if first == "pages":
+        return "pages"
+    top, _, inner = rest.partition(".")
+    part = inner.partition(".")[0]
+    return f"ui.{part}" if top == "ui" and (PACKAGE / "ui" / part).is_dir() and part else top
+
+
+def circles(arrows: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of names that reach one another; in a graph without circles there are none."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            for target in arrows.get(todo.pop(), ()):
+                if target not in seen:
+                    seen.add(target)
+                    todo.append(target)
+        return seen
+
+    known = {name: reached(name) for name in arrows}
+    groups = {frozenset(b for b in known[a] if a in known.get(b, ())) for a in arrows if a in known[a]}
+    return sorted(sorted(group) for group in groups)
+
+
+def upward(arrows: Mapping[str, set[str]], layers: list[str]) -> list[str]:
+    """Arrows from a room to one that comes after it, as text."""
+    place = {name: index for index, name in enumerate(layers)}
+    return [
+        f"{source} -> {target}"
+        for source, targets in sorted(arrows.items())
+        for target in sorted(targets)
+        if place[room(source)] < place[room(target)]
+    ]
+
+
+ARROWS = file_graph(
+    path for path in [*MODULES, *PAGES] if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
+)
 
 
 @pytest.mark.parametrize(
@@ -60,67 +123,100 @@ def inner(path: Path) -> set[str]:
         ("from ..values import Recipe", {"explorer.values.Recipe"}),
         ("from . import laws", {"explorer.figures.laws"}),
         ("def f():\n    import plotly.graph_objects as go", {"plotly.graph_objects"}),
-        ("from .. import paths", {"explorer.paths"}),
+        ("from ..machine import paths", {"explorer.machine.paths"}),
     ],
 )
-def test_imports_are_seen_wherever_they_stand(source, expected):
+def test_imports_are_seen_anywhere_in_a_file(source, expected):
     assert set(imported(source, ("explorer", "figures"))) == expected
 
 
-def test_there_is_something_to_check():
-    assert (
-        len(MODULES) > 40
-        and {area(path) for path in MODULES} >= FOUNDATION | SOURCES | PLUGINS | VIEWS | FRONT
-    )
+# --------------------------------------------------------------------------- the order of the rooms
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_arrows_point_one_way(path):
-    here, found = area(path), inner(path)
-    if here == "__init__":
-        return
-    if here in FOUNDATION:
-        assert found <= FOUNDATION
-    if here in PLUGINS:
-        assert found <= FOUNDATION | {"signals", "allocation"}
-    if here in SOURCES:
-        assert not found & (PLUGINS | {"masking", "compaction", "engine"})
-    if here not in FRONT:
-        assert not found & FRONT
-    if here not in FRONT | VIEWS | {"exporters"}:  # an export may hold tables and figures
-        assert not found & VIEWS
-    if here in VIEWS:
-        assert not found & {"engine"}, "a view reads values; it measures nothing"
+def test_every_file_is_in_a_room_of_the_list():
+    assert {room(name) for name in ARROWS} - {""} == set(LAYERS)
+    assert {path.name for path in PACKAGE.glob("*.py")} == ROOT_FILES
 
 
-@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_rooms_before_it():
+    assert upward(ARROWS, LAYERS) == []
+
+
+def test_an_arrow_that_runs_back_up_is_seen():
+    planted = {**ARROWS, "explorer.values.recipe": {"explorer.engine.measure"}}
+    assert upward(planted, LAYERS) == ["explorer.values.recipe -> explorer.engine.measure"]
+
+
+def test_no_circle_between_files_or_rooms():
+    assert circles(ARROWS) == []
+    between: dict[str, set[str]] = {}
+    for source, targets in ARROWS.items():
+        between.setdefault(room(source), set()).update(room(target) for target in targets)
+    assert circles({name: targets - {name} for name, targets in between.items()}) == []
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    back = {"explorer.errors": {"explorer.commands.main"}}
+    assert any("explorer.errors" in group for group in circles({**ARROWS, **back}))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_name_is_imported_from_the_file_that_defines_it(path):
+    defined = definitions(path)
+    for use in uses(path):
+        module, _, name = use.rpartition(".")
+        if module in ARROWS and module not in REEXPORTS and use not in ARROWS:
+            assert name in definitions(by_name()[module]) or name in defined, f"{use} is defined elsewhere"
+
+
+@cache
+def by_name() -> dict[str, Path]:
+    return {dotted(path): path for path in [*MODULES, *PAGES]}
+
+
+@cache
+def definitions(path: Path) -> frozenset[str]:
+    """Names that a file defines itself, at its top level."""
+    return frozenset(_bound(ast.parse(path.read_text(encoding="utf-8")).body))
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for t in targets for part in ast.walk(t) if isinstance(part, ast.Name))
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            yield from _bound([*node.body, *getattr(node, "orelse", [])])
+
+
+# --------------------------------------------------------------------------- who may know what
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=dotted)
 def test_only_the_front_knows_pandas_plotly_and_streamlit(path):
     roots = {name.split(".")[0] for name in uses(path)}
     for library, allowed in KEPT_APART.items():
-        assert library not in roots or area(path) in allowed, f"{library} is imported here"
+        assert library not in roots or room(dotted(path)).split(".")[0] in allowed, (
+            f"{library} is imported here"
+        )
 
 
 def test_importing_the_package_and_the_core_loads_no_user_interface():
     code = (
-        "import sys, explorer, explorer.engine, explorer.exporters; print(*{'streamlit', 'plotly', "
-        "'pandas'} & set(sys.modules))"
+        "import sys, explorer, explorer.engine.measure, explorer.exporters.export; "
+        "print(*{'streamlit', 'plotly', 'pandas'} & set(sys.modules))"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-        ).stdout.strip()
-        == ""
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == ""
 
 
 def test_importing_the_package_alone_does_not_even_load_torch():
     code = "import sys, explorer; print('torch' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-        ).stdout
-        == "False\n"
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
 
 
 def test_every_public_name_is_there():
@@ -130,11 +226,14 @@ def test_every_public_name_is_there():
         _ = explorer.nothing
 
 
-def test_session_state_stands_in_one_room():
+def test_session_state_is_kept_in_one_room():
     holders = {
         path.parent for path in [*MODULES, *PAGES] if "session_state" in path.read_text(encoding="utf-8")
     }
     assert holders == {PACKAGE / "ui" / "session"}
+
+
+# --------------------------------------------------------------------------- style
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -145,11 +244,15 @@ def test_a_page_is_wiring(path):
     assert ast.get_docstring(ast.parse(text))
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if p.name != "__init__.py"], ids=lambda path: str(path.relative_to(PACKAGE))
-)
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_a_module_opens_with_its_idea(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_nobody_fights_the_formatter():
+    pattern = re.compile(r"#\s*fmt:\s*(skip|off)|noqa: " + "E731")
+    files = [path for path in [*MODULES, *PAGES, *TESTS] if pattern.search(path.read_text(encoding="utf-8"))]
+    assert files == []
 
 
 @pytest.mark.parametrize("check", ["ruff check .", "ruff format --check .", "mypy"])

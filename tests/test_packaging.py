@@ -102,7 +102,7 @@ def test_the_installed_command_runs_from_another_folder(wheel, tmp_path):
         return done.stdout
 
     where = run(
-        "import explorer.paths as p; print(p.__file__); print(p.pages()); print(p.sample_models())"
+        "import explorer.machine.paths as p; print(p.__file__); print(p.pages()); print(p.sample_models())"
     ).split()
     assert all(line.startswith(str(tmp_path / "site")) for line in where)
     report = json.loads(run(MAIN, "prune", "digits-mlp", "--channels", "0.25", "--no-latency", "--json"))

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.cli import VERBS, main
+from explorer.commands.main import main
 from explorer.commands.models import facts
-from explorer.loaders import load
+from explorer.commands.verbs import VERBS
+from explorer.loaders.model_text import load
+from explorer.measuring.statistics import format_accuracy
 from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
-from explorer.statistics import format_accuracy
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -9,21 +9,12 @@ import pandas as pd
 import pytest
 
 from explorer import tables
-from explorer.labels import GLOSSARY, LABELS
-from explorer.store import Run
-from explorer.values import (
-    Choice,
-    Drop,
-    Group,
-    Layer,
-    LayerOutcome,
-    Measurement,
-    ModelProfile,
-    PartOutcome,
-    Recipe,
-    Report,
-    Slot,
-)
+from explorer.runs.stored_run import Run
+from explorer.values.choice import Choice
+from explorer.values.profile import Group, Layer, ModelProfile, Slot
+from explorer.values.recipe import Recipe
+from explorer.values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
+from explorer.words import GLOSSARY, LABELS
 
 LAYERS = (Layer("conv1", "conv", (8, 3, 3, 3), 224, 1000, True), Layer("bn1", "norm", (8,), 16, 0, False))
 GROUPS = (

@@ -101,7 +101,7 @@ def fault(browser, server):
     def found(kind: str, *steps: Step) -> str:
         context = browser.new_context()
         context.add_init_script(PLANTED % FAULTS[kind])
-        said = failing(Walker(context, server.url, MODELS, Signs(server.url, server.log)), steps)
+        said = failing(Walker(context, server.url, MODELS, Signs(server.url)), steps)
         context.close()
         return said or ""
 

@@ -77,6 +77,7 @@ class Walker:
     def _open(self, page: Page, path: str) -> None:
         page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
         page.goto(f"{self.address}{path}", wait_until="commit")
+        page.wait_for_selector("input[aria-label=Model]", state="attached", timeout=90_000)
         page.wait_for_selector(f"[data-testid=stApp][data-test-script-state={RESTS}]", timeout=90_000)
 
     # ------------------------------------------------------------------ one step

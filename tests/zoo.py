@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.values import Subject, subject_id
+from explorer.values.identity import subject_id
+from explorer.values.subject import Subject
 
 
 class Chain(nn.Module):

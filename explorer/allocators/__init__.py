@@ -1,1 +1,1 @@
-
+"""Plug-ins that choose the ratios of all parts from one target."""

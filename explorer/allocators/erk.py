@@ -2,9 +2,9 @@
 
 from math import prod
 
-from ..allocation import AllocationContext, Ratios, all_but_one, spread, unit_counts
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 
 
 @ALLOCATORS.register("erk", rank=5, needs_scores=False, needs_scan=False)

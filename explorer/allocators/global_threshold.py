@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from ..allocation import AllocationContext, Ratios, lowest
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Ratios, lowest
 
 
 @ALLOCATORS.register("global_threshold", rank=2, needs_scores=True, needs_scan=False)

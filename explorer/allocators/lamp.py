@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from ..allocation import AllocationContext, Ratios, check_lowest, lowest, unit_counts
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Ratios, check_lowest, lowest, unit_counts
 
 
 @ALLOCATORS.register("lamp", rank=4, needs_scores=True, needs_scan=False)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from ..allocation import AllocationContext, Losses, Ratios, TargetError, What, unit_counts
 from ..errors import ExplorerError
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Losses, Ratios, TargetError, What, unit_counts
 
 BINS = 2000  # into which savings are rounded down
 ROUNDS = 30

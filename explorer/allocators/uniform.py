@@ -1,8 +1,8 @@
 """The same ratio everywhere."""
 
-from ..allocation import AllocationContext, Ratios
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Ratios
 
 
 @ALLOCATORS.register("uniform", rank=1, needs_scores=False, needs_scan=False)

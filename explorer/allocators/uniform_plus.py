@@ -1,8 +1,8 @@
 """Uniform, with care for both ends."""
 
-from ..allocation import AllocationContext, Ratios, all_but_one, spread, unit_counts
 from ..registry import ALLOCATORS
-from ..values import Scores
+from ..values.profile import Scores
+from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 
 LAST = 0.8
 

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from ..engine import build, masks_for
+from ..engine.candidate import build
 from ..errors import ExplorerError
-from ..masking import score
+from ..pruning.decision import masks_for
+from ..pruning.scoring import score
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
-from ..signals.collecting import signals_of
-from ..values import Recipe
-from .rows import Row, Work, interleaved, row, seconds, stages
-from .size import Size, opened
+from ..signals.collection import signals_of
+from ..values.recipe import Recipe
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, row, seconds, stages
 
 RATIO, GOAL = 0.5, 10.0
 

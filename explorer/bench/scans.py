@@ -12,17 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..engine import Conditions, baseline, build, masks_for, split_for
-from ..evaluation import Tally, batch_of, evaluate, judged
+from ..engine.candidate import build
+from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import baseline
 from ..graph.export import ModelGraph
-from ..sensitivity.branching import Branches, touched_tensors
-from ..sensitivity.pieces import Workshop
-from ..sensitivity.scan import scan
-from ..sensitivity.values import RATIOS, Scan, ScanPlan
-from ..statistics import wilson
-from ..values import Recipe, Subject
-from .rows import Row, Work, interleaved, row, seconds, stages
-from .size import Size, opened
+from ..measuring.evaluation import Tally, batch_of, evaluate, judged
+from ..measuring.statistics import wilson
+from ..pruning.decision import masks_for
+from ..studies.sensitivity.branching import Branches, touched_tensors
+from ..studies.sensitivity.graph_pieces import Workshop
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, row, seconds, stages
 
 EXACT_RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 EXACT_BATCH = 64  # samples of one pair

@@ -12,12 +12,12 @@ import urllib.request
 from collections.abc import Iterator
 
 from ..errors import ExplorerError
-from ..paths import PACKAGE
-from .rows import Row, Work, interleaved, row
-from .size import Size
+from ..machine.paths import PACKAGE
+from .effort import Size
+from .timed_rows import Row, Work, interleaved, row
 
 IMPORTS = "import torch, streamlit"
-SERVE = "import sys; from explorer.cli import main; main(sys.argv[1:])"
+SERVE = "import sys; from explorer.commands.main import main; main(sys.argv[1:])"
 WAIT_S = 90.0
 
 

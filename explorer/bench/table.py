@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..environment import environment, usable_cores
 from ..errors import UnknownNameError
-from ..job_state import Progress
+from ..machine.environment import environment, usable_cores
+from ..values.progress import Progress
 from .compacting import compaction
-from .live import first_answers, full_evaluation, late_move, mask_overhead
-from .rows import Row
+from .effort import FULL, Size
+from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
+from .scan_accuracy import within
 from .scans import adaptive, adaptive_others, exact
-from .size import FULL, Size
 from .startup import startup
-from .within import within
+from .timed_rows import Row
 
 PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
     "first_answer": first_answers,

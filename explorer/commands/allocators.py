@@ -4,7 +4,7 @@ import argparse
 
 from ..registry import ALLOCATORS
 from .criteria import add_arguments, facts
-from .output import print_json, table
+from .printing.output import print_json, table
 
 __all__ = ["add_arguments", "run"]
 

@@ -52,7 +52,7 @@ def own_lessons(given: str | None) -> Path | None:
     Raises:
         ExplorerError: there is none, or a lesson is not as it must be.
     """
-    from ..lessons.reading import course
+    from ..lessons.lesson_files import course
 
     folder = Path(given) if given is not None else None
     course(folder)
@@ -66,10 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is
             taken.
     """
-    from ..loaders import load
+    from ..loaders.model_text import load
     from ..ui.server import serve
-    from ..ui.settings import Settings
-    from .model import check_names, set_up
+    from ..ui.shared.settings import Settings
+    from .arguments.model import check_names, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)

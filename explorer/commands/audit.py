@@ -4,14 +4,14 @@ import argparse
 import time
 from dataclasses import replace
 
-from .. import cache
-from ..audit import AuditReport, audit
+from ..audit.audit import AuditReport, audit
 from ..graph.export import analyse
-from ..loaders import load
-from ..peak_memory import PeakMemory
-from .model import add_model, set_up
-from .output import print_json, progress, table
-from .recipe import add_recipe, recipe_of
+from ..loaders.model_text import load
+from ..machine import cache
+from ..machine.peak_memory import PeakMemory
+from .arguments.model import add_model, set_up
+from .arguments.recipe import add_recipe, recipe_of
+from .printing.output import print_json, progress, table
 
 RATIO = 0.5
 

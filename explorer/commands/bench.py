@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from ..bench.rows import Row
-from ..bench.size import FULL, QUICK
+from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
-from ..job_state import Progress
-from .model import add_device, set_up
-from .output import note, print_json, table
+from ..bench.timed_rows import Row
+from ..values.progress import Progress
+from .arguments.model import add_device, set_up
+from .printing.output import note, print_json, table
 
 MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None: ""}
 

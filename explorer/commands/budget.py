@@ -4,15 +4,16 @@ import argparse
 import json
 from typing import Any
 
-from ..budget import LOOKS, Budget, accuracy_budget
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..statistics import format_accuracy, format_drop
-from .model import add_model, opened, set_up
-from .output import percent, print_json, progress, table
-from .prune import add_conditions, write
-from .recipe import add_recipe, allocator_of, losses_for, recipe_of
-from .report_text import loss_text
+from ..measuring.statistics import format_accuracy, format_drop
+from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
+from .printing.files import write
+from .printing.output import percent, print_json, progress, table
+from .printing.report_text import loss_text
 
 USUAL = "global_threshold"
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .app import add_lessons, add_trusted_hosts, free_port, own_lessons
-from .output import note
+from .printing.output import note
 
 if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
-    from ..lessons.board import Classroom
+    from ..lessons.class_board import Classroom
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +35,11 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: an unknown model or device, or a port that is taken.
     """
-    from ..lessons.board import Classroom
-    from ..loaders import load
+    from ..lessons.class_board import Classroom
+    from ..loaders.model_text import load
     from ..ui.server import serve
-    from ..ui.settings import Settings
-    from .model import check_names, set_up
+    from ..ui.shared.settings import Settings
+    from .arguments.model import check_names, set_up
 
     check_names(arguments.models, None)
     set_up(arguments.device)

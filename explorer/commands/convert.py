@@ -2,8 +2,8 @@
 
 import argparse
 
-from ..conversion import convert
-from .output import note
+from ..loaders.pt_weights import convert
+from .printing.output import note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

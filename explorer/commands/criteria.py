@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from ..registry import CRITERIA, Param, Plugin
-from .output import print_json, table
+from .printing.output import print_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
-from ..curves import (
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..studies.accuracy_curves import (
     QUICK,
     Family,
     Lines,
@@ -18,16 +21,14 @@ from ..curves import (
     swept,
     timed,
 )
-from ..engine import Conditions
-from ..errors import ExplorerError
-from ..graph.export import ModelGraph
-from ..job_state import Progress
-from ..values import Recipe, Subject
-from .model import add_model, opened, set_up
-from .output import percent, print_json, progress, table
-from .prune import add_conditions
-from .recipe import add_recipe, one_ratio, recipe_of
-from .report_text import accuracy, loss_text
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, one_ratio, recipe_of
+from .printing.output import percent, print_json, progress, table
+from .printing.report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
 POINTS = 9

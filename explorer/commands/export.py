@@ -2,18 +2,18 @@
 
 import argparse
 
-from .. import paths
 from ..errors import ExplorerError
-from ..exporters import export
+from ..exporters.export import export
+from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
-from ..recovery.exporting import export_recovered
+from ..machine import paths
 from ..registry import EXPORTERS
-from ..store import Store
-from ..values import Subject
-from .model import add_model, opened, set_up
-from .output import note
-from .prune import write
-from .recipe import add_recipe, recipe_of
+from ..runs.store import Store
+from ..values.subject import Subject
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
+from .printing.files import write
+from .printing.output import note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> b
         raise ExplorerError(
             f"There is no kept run {name!r} of a recovered model; keep one with recover --keep."
         )
-    if run.report.subject["id"] != subject.id:
+    if run.report.subject["id"] not in subject.ids:
         raise ExplorerError(
             f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than "
             "these."

@@ -5,10 +5,10 @@ not.
 import argparse
 
 from ..errors import ExplorerError
-from ..job_state import Progress
-from ..latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
-from .model import add_device, add_model, opened, set_up
-from .output import percent, print_json, progress, table
+from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
+from ..values.progress import Progress
+from .arguments.model import add_device, add_model, opened, set_up
+from .printing.output import percent, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

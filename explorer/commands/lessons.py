@@ -10,16 +10,16 @@ from typing import Any
 
 from ..errors import ExplorerError
 from ..graph.export import analyse
-from ..lessons import storing, wording
+from ..lessons import evidence_files, wording
 from ..lessons.evidence import Evidence
-from ..lessons.judging import Finding, judge
-from ..lessons.reading import CONTENT, TEMPLATE, lesson, lessons
-from ..lessons.running import Opened
-from ..lessons.running import run as measure
+from ..lessons.experiment import Opened
+from ..lessons.experiment import run as measure
+from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
-from ..loaders import load, load_named
-from .model import add_device, set_up
-from .output import note, print_json, progress, table
+from ..lessons.verdicts import Finding, judge
+from ..loaders.model_text import load, load_named
+from .arguments.model import add_device, set_up
+from .printing.output import note, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +88,7 @@ def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> 
             f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
         )
     if keep:
-        _write(Path(keep) / f"{one.name}.json", storing.to_json(evidence))
+        _write(Path(keep) / f"{one.name}.json", evidence_files.to_json(evidence))
     return evidence, finding
 
 

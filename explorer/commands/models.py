@@ -4,10 +4,11 @@ import argparse
 from typing import Any
 
 from ..loaders.sample import card
+from ..loaders.sample_files import untrained
+from ..measuring.statistics import format_accuracy
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
-from ..sample_training import count_macs, untrained
-from ..statistics import format_accuracy
-from .output import print_json, table
+from ..training.samples import count_macs
+from .printing.output import print_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..graph.export import ModelGraph
-from ..values import Group, Subject
-from .model import add_model, opened, set_up
-from .output import note, print_json, table
+from ..values.profile import Group
+from ..values.subject import Subject
+from .arguments.model import add_model, opened, set_up
+from .printing.output import note, print_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

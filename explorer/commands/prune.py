@@ -4,18 +4,20 @@ import argparse
 import json
 from dataclasses import replace
 
-from .. import paths
-from ..engine import Conditions, calibrate, masks_for, stream
-from ..errors import ExplorerError
-from ..held_out import held_out
-from ..replay import masks_fingerprint
-from ..resolving import resolve
-from ..store import Store
-from ..whole_file import write_whole
-from .model import add_device, add_dtype, add_model, opened, set_up
-from .output import note, print_json, progress
-from .recipe import add_recipe, recipe_of
-from .report_text import accuracy, report_text
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..engine.until_resolved import resolve
+from ..machine import paths
+from ..pruning.decision import calibrate, masks_for
+from ..runs.held_out import held_out
+from ..runs.replay import masks_fingerprint
+from ..runs.store import Store
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
+from .printing.files import write
+from .printing.output import note, print_json, progress
+from .printing.report_text import accuracy, report_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
-
-
-def add_conditions(parser: argparse.ArgumentParser) -> None:
-    """--samples, --device, --dtype, --json."""
-    parser.add_argument(
-        "--samples", type=int, metavar="N", help="measure on the first N samples (default: all)"
-    )
-    add_device(parser)
-    add_dtype(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -73,18 +65,3 @@ def run(arguments: argparse.Namespace) -> None:
         masks = masks_fingerprint(masks_for(subject, graph, recipe))
         note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
     return print_json(report.to_json()) if arguments.json else print(report_text(report))
-
-
-def write(path: str, content: bytes) -> None:
-    """Write a file.
-
-    Raises:
-        ExplorerError: it cannot be written.
-    """
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise ExplorerError(
-            f"{path!r} cannot be written ({error.strerror}); choose another place."
-        ) from error
-    note(f"Wrote {path} ({len(content):,} bytes).")

@@ -8,26 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import paths
-from ..engine import Conditions
-from ..errors import ExplorerError, RecipeError
+from ..engine.conditions import Conditions
+from ..errors import RecipeError
+from ..exporters.recovered_model import export_recovered
 from ..graph.export import ModelGraph
-from ..job_state import Progress
+from ..machine import paths
+from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
-from ..recovery.curve import RecoveryCurve, checked_strengths, recovery_curve
-from ..recovery.exporting import export_recovered
-from ..recovery.keeping import keep
 from ..recovery.recover import recover
+from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
-from ..statistics import format_accuracy, format_drop
-from ..store import Store
-from ..values import JSON_LIMIT, Measurement, Recipe, Subject
-from .model import add_device, add_model, opened, set_up
-from .output import note, percent, print_json, progress, table
-from .prune import write
-from .recipe import add_recipe, recipe_of
+from ..runs.keep_recovery import keep
+from ..runs.store import Store
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
+from .arguments.model import add_device, add_model, opened, set_up
+from .arguments.recipe import add_recipe, read_json, recipe_of
+from .printing.files import write
+from .printing.output import note, percent, print_json, progress, table
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
@@ -154,15 +156,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _read(path: str) -> RecoveryPlan:
-    try:
-        raw = Path(path).read_bytes()
-        data = json.loads(raw) if len(raw) <= JSON_LIMIT else None
-    except OSError as error:
-        raise ExplorerError(
-            f"Plan file {path!r} cannot be read ({error.strerror}); give the path of a JSON file."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(f"Plan file {path!r} is damaged or no JSON.") from error
+    data = read_json(path, "Plan file", "write it again")
     return RecoveryPlan.from_json(data["plan"] if isinstance(data, dict) and "plan" in data else data)
 
 

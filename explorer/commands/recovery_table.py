@@ -6,22 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import paths
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import RecipeError
-from ..held_out import held_out
-from ..job_state import Progress
+from ..machine import paths
+from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
-from ..recovery.table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
+from ..recovery.recovery_table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
-from ..statistics import format_accuracy
-from ..store import Store
-from ..values import Choice, Recipe
-from .model import add_device, add_model, opened, set_up
-from .output import note, percent, plain, print_json, progress, table
-from .prune import write
-from .recipe import one_ratio
+from ..runs.held_out import held_out
+from ..runs.store import Store
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from .arguments.model import add_device, add_model, opened, set_up
+from .arguments.recipe import one_ratio
+from .printing.files import write
+from .printing.output import note, percent, plain, print_json, progress, table
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]

@@ -2,15 +2,17 @@
 
 import argparse
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..job_state import Progress
-from ..sensitivity.family import Finding
-from ..sensitivity.scan import RATIOS, Scan, ScanPlan, SensitivityPoint, scan
-from ..statistics import format_drop
-from ..values import Choice, Recipe
-from .model import add_device, add_model, opened, set_up
-from .output import note, percent, print_json, progress, table
+from ..measuring.statistics import format_drop
+from ..studies.sensitivity.findings import Finding
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan, SensitivityPoint
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from .arguments.model import add_device, add_model, opened, set_up
+from .printing.output import note, percent, print_json, progress, table
 
 MOST = 99  # ratios of one scan
 

@@ -4,15 +4,16 @@ import argparse
 import json
 from typing import Any, cast
 
-from ..engine import Conditions
-from ..held_out import has_held_out
-from ..search import COSTS, Search, SearchPlan, Trial, check_winner, search
-from ..statistics import format_accuracy, format_drop
-from ..values import Report
-from .model import add_model, opened, set_up
-from .output import note, percent, print_json, progress, table
-from .prune import add_conditions, write
-from .recipe import add_recipe, recipe_of
+from ..engine.conditions import Conditions
+from ..measuring.statistics import format_accuracy, format_drop
+from ..runs.held_out import has_held_out
+from ..studies.recipe_search import COSTS, Search, SearchPlan, Trial, check_winner, search
+from ..values.report import Report
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
+from .printing.files import write
+from .printing.output import note, percent, print_json, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,19 +4,19 @@ import argparse
 import time
 from pathlib import Path
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import analyse
 from ..loaders.sample import sample
 from ..registry import SAMPLES
-from ..sample_training import train_sample
-from ..sensitivity.delivered import deliver
-from ..sensitivity.run import log_of
-from ..sensitivity.scan import scan
-from ..sensitivity.values import ScanPlan
-from ..training import TrainingStep
-from .model import set_up
-from .output import note
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.scan_run import log_of
+from ..studies.sensitivity.shipped_scans import deliver
+from ..studies.sensitivity.values import ScanPlan
+from ..training.samples import train_sample
+from ..training.steps import TrainingStep
+from .arguments.model import set_up
+from .printing.output import note
 
 EVERY = 10.0  # seconds between lines
 

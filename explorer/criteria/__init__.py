@@ -1,1 +1,1 @@
-
+"""Plug-ins that rate what is removed: weights or channels."""

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import torch
 
-from .. import paths
 from ..errors import LoadError, UnknownNameError
+from ..machine import paths
 from ..registry import DATA
-from ..values import Normalisation, Split, Task
+from ..values.subject import Normalisation, Split, Task
 
 SOURCE = (
     "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import LoadError
 from ..registry import DATA
-from ..values import Task
+from ..values.subject import Task
 from .pictures import SUFFIXES, check_pictures, open_picture, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, match_classes, normalisation

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import LoadError
 from ..registry import DATA
-from ..values import Normalisation, Task
+from ..values.subject import Normalisation, Task
 from .arrays import Arrays
 from .pool import HALVES, Pool, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..environment import usable_threads
 from ..errors import LoadError
-from ..optional_packages import optional
+from ..machine.environment import usable_threads
+from ..machine.optional_packages import optional
 from .reader import Reader
 
 if TYPE_CHECKING:

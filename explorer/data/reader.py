@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import LoadError
-from ..values import Normalisation, Preset
+from ..values.subject import Normalisation, Preset
 
 IMAGENET = Preset(Normalisation(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), resize=256)
 NAME_LENGTH = 120  # characters of a class name that are kept

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import paths
 from ..errors import UnknownNameError
+from ..machine import paths
 from ..registry import DATA
-from ..values import Normalisation, Split, Task
-from .shapes_drawing import CLASSES, draw
+from ..values.subject import Normalisation, Split, Task
+from .shapes_distances import CLASSES
+from .shapes_drawing import draw
 
 SAMPLES = {"training": 20_000, "tuning": 5_000, "held_out": 10_000}
 SEEDS = {"training": 1, "tuning": 2, "held_out": 3}
@@ -33,6 +34,8 @@ def make_split(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _read(path: Path, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The cached arrays, or None where there are none or they are damaged (the zip's own checksum tells)."""
+    if not path.is_file():
+        return None
     try:
         with np.load(path, allow_pickle=False) as file:
             inputs, targets = file["inputs"], file["targets"]

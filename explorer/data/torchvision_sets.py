@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LoadError, UnknownNameError
-from ..optional_packages import torchvision
+from ..machine.optional_packages import torchvision
 from ..registry import DATA
-from ..values import Task
+from ..values.subject import Task
 from .pictures import check_pictures, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, match_classes, normalisation

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from ..values import Normalisation, Subject
+from ..values.subject import Normalisation, Subject
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give equal archives
 

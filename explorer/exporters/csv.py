@@ -1,8 +1,8 @@
 """Every table of a pruned model, as text for a spreadsheet."""
 
 from ..registry import EXPORTERS
-from . import Export
 from .archive import zipped
+from .export import Export
 
 
 @EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip", measures=True)

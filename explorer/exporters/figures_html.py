@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from ..distributions import weight_histogram
-from ..engine import masks_for
-from ..masking import expand
+from ..inspection.distributions import weight_histogram
+from ..pruning.decision import masks_for
+from ..pruning.masks import expand
 from ..registry import EXPORTERS
-from ..values import Masks
-from . import Export
+from ..values.profile import Masks
 from .archive import zipped
+from .export import Export
 
 
 @EXPORTERS.register("figures_html", rank=7, extension=".zip", media_type="application/zip", measures=True)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..labels import LABELS
-from ..loss_change import loss_words
+from ..measuring.predicted_loss import loss_words
+from ..measuring.statistics import format_accuracy, format_drop
 from ..registry import EXPORTERS
-from ..runtimes import who_gains
-from ..statistics import format_accuracy, format_drop
-from ..values import Measurement, Report
-from . import Export
+from ..values.report import Measurement, Report
+from ..words import LABELS
+from .export import Export
 from .figures_html import figures_of
+from .who_gains import who_gains
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (

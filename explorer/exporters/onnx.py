@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ..errors import ExplorerError, LoadError
 from ..graph.export import EXPORT_LOCK
-from ..optional_packages import optional
+from ..machine.optional_packages import optional
 from ..registry import EXPORTERS
-from . import Export
 from .archive import about
+from .export import Export
 
 TOLERANCE = 1e-3  # of the largest logit; float32 sums in another order differ by about 1e-6
 OTHER_BATCH = 3  # samples; not the batch that the graph was read with

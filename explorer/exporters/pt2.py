@@ -10,8 +10,8 @@ from ..errors import ExplorerError
 from ..graph.export import EXPORT_LOCK, export_program
 from ..graph.keyword_names import keywords
 from ..registry import EXPORTERS
-from . import Export
 from .archive import about
+from .export import Export
 
 WARNING = "A .pt2 file can run code when it is loaded: open such files only from places that you trust."
 

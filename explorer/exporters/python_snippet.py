@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..architecture import describe, state_of
 from ..errors import ExplorerError
-from ..load_pruned import ARITHMETIC
+from ..measuring.storage_size import sizes, state_of
 from ..registry import EXPORTERS
-from ..storage_size import sizes
-from . import Export
+from .architecture import describe
 from .archive import about
+from .export import Export
+from .load_pruned import ARITHMETIC
 
 LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly
 ATEN = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")

@@ -3,7 +3,7 @@
 import json
 
 from ..registry import EXPORTERS
-from . import Export
+from .export import Export
 
 
 @EXPORTERS.register("recipe_json", rank=2, extension=".json", media_type="application/json")

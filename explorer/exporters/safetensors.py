@@ -5,12 +5,12 @@ from pathlib import Path
 
 from torch import fx
 
-from .. import load_pruned
-from ..architecture import describe, state_of
+from ..measuring.storage_size import state_of, to_bytes
 from ..registry import EXPORTERS
-from ..storage_size import to_bytes
-from . import Export
+from . import load_pruned
+from .architecture import describe
 from .archive import about, zipped
+from .export import Export
 from .recipe_json import recipe_json
 
 

@@ -1,1 +1,1 @@
-
+"""Values -> Plotly figures. A figure reads values; it measures nothing."""

@@ -8,8 +8,8 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..values import Measurement, Report
+from ..values.report import Measurement, Report
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, STALE, figure, nothing
 
 Axis = Literal["params", "size", "macs", "latency", "nonzero_params"]

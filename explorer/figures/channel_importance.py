@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 import plotly.graph_objects as go
 
-from ..distributions import GroupImportance
+from ..inspection.distributions import GroupImportance
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 FEW = 20  # bars that all get a number under them

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..behaviour import Behaviour, ClassChange
-from ..labels import LABELS
+from ..studies.behaviour import Behaviour, ClassChange
+from ..words import LABELS
 from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
 
 SHOWN = 40  # classes; of more, those that changed most

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..lessons.board import BoardPoint, front
+from ..lessons.class_board import BoardPoint, front
+from ..words import LABELS
 from .style import AFTER, KEPT, figure, nothing, text
 
 FAR = 0.6  # of the size: names of points beyond stand at their left, or they would leave the picture

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from ..behaviour import Behaviour
+from ..studies.behaviour import Behaviour
 from .class_accuracy import shown_classes
 from .style import figure, nothing, text
 

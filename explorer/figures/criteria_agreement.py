@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from ..agreement import Agreement, Measure, Overall
+from ..studies.criteria_agreement import Agreement, Measure, Overall
 from .style import figure, nothing, text
 
 TITLES: dict[Measure, str] = {

@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..duel import CONTROL, Duel
-from ..values import Report
+from ..studies.criteria_duel import CONTROL, Duel
+from ..values.report import Report
 from .style import DENSE, KEPT, figure, nothing, tall, text
 
 TITLE = "Change of accuracy if each criterion chooses"

@@ -4,8 +4,8 @@ from collections.abc import Container, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..values import Report
+from ..values.report import Report
+from ..words import LABELS
 from .accuracy_curve import AXES, Axis, point, trace
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..comparison import Branch
+from ..runs.comparison import Branch
 from .style import CLEAR, DENSE, KEPT, REMOVED, figure, nothing, text
 
 ROW = 30  # pixels

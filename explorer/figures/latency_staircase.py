@@ -4,8 +4,8 @@ of a step.
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..latency_staircase import Staircase, Step
+from ..studies.latency_staircase import Staircase, Step
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, figure, nothing, text
 
 EDGE_WORDS = "fast edge of a step"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..values import LayerOutcome
+from ..values.report import LayerOutcome
+from ..words import LABELS
 from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)

@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from ..distributions import WeightHistogram
-from ..labels import LABELS
+from ..inspection.distributions import WeightHistogram
+from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..lessons.judging import Found
+from ..lessons.verdicts import Found
 from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
 
 COLOURS = {"yes": AFTER, "no": REMOVED, "open": STALE}

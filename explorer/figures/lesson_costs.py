@@ -2,9 +2,9 @@
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
 from ..lessons.evidence import Evidence
 from ..lessons.values import Experiment
+from ..words import LABELS
 from .style import AFTER, KEPT, REMOVED, figure, nothing, text
 
 SHOWN = {"params": KEPT, "nonzero_params": REMOVED, "macs": AFTER}

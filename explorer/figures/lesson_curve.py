@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
 from ..lessons.evidence import Evidence, Point
 from ..lessons.values import Experiment, Published
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE, "#2f8f8f")

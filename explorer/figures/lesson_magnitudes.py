@@ -7,8 +7,8 @@ from itertools import accumulate, pairwise
 
 import plotly.graph_objects as go
 
-from ..distributions import WeightHistogram
-from ..labels import LABELS
+from ..inspection.distributions import WeightHistogram
+from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing
 
 CUTS = (0.1, 0.5, 0.9)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..distributions import WeightImage
-from ..labels import LABELS
+from ..inspection.distributions import WeightImage
+from ..words import LABELS
 from .style import CLEAR, text
 from .weight_heatmap import SCALE
 

@@ -4,10 +4,10 @@ lie.
 
 import plotly.graph_objects as go
 
-from ..latency import summary
 from ..lessons.evidence import Evidence
 from ..lessons.values import DENSE as DENSE_ARM
 from ..lessons.values import Experiment
+from ..measuring.latency import summary
 from .lesson_curve import COLOURS
 from .style import STALE, figure, nothing, text
 

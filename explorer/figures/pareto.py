@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..comparison import COSTS, Cost, Point, Standing
-from ..labels import LABELS
+from ..runs.comparison import COSTS, Cost, Point, Standing
+from ..words import LABELS
 from .style import DENSE, KEPT, REMOVED, figure, nothing, text
 
 # standing -> name, colour, symbol: told apart without colour too

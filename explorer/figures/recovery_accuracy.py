@@ -4,8 +4,8 @@ fall.
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
 from ..recovery.values import EpochPoint, Recovery
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
 
 COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")

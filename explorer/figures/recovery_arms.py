@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
 from ..recovery.values import Recovery
-from ..values import Measurement
+from ..values.report import Measurement
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 CONTROL = "#8a6d00"

@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..recovery.curve import RecoveryCurve
+from ..recovery.recovery_curve import RecoveryCurve
+from ..words import LABELS
 from .accuracy_curve import AXES, Axis, point, trace
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing
 

@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
 from ..recovery.values import Recovery
+from ..words import LABELS
 from .style import AFTER, DENSE, figure, log_ticks, nothing
 
 

@@ -2,9 +2,9 @@
 
 import plotly.graph_objects as go
 
-from ..behaviour import Behaviour
-from ..reliability import Bin, Reliability
-from ..statistics import wilson
+from ..measuring.statistics import wilson
+from ..studies.behaviour import Behaviour
+from ..studies.reliability import Bin, Reliability
 from .style import AFTER, DENSE, figure, nothing
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..search import Search, Trial
-from ..statistics import wilson
+from ..measuring.statistics import wilson
+from ..studies.recipe_search import Search, Trial
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 
 COST_TITLES = {"params": "Parameters left that are not zero (%)", "macs": "MACs left (%)"}

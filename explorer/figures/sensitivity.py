@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..labels import LABELS
-from ..sensitivity.family import Finding
-from ..sensitivity.values import Scan, SensitivityPoint
+from ..studies.sensitivity.findings import Finding
+from ..studies.sensitivity.values import Scan, SensitivityPoint
+from ..words import LABELS
 from .style import CLEAR, figure, nothing, tall, text
 
 TITLES = {"channel": "channels of each coupled group", "weight": "single weights of each layer"}

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..flips import ClassAccuracy
-from ..labels import LABELS
-from ..values import Report
+from ..studies.flips import ClassAccuracy
+from ..values.report import Report
+from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 # a colour and a symbol each, so that they are told apart without colour

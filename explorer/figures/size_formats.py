@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..labels import LABELS
-from ..values import Measurement, Report
+from ..values.report import Measurement, Report
+from ..words import LABELS
 from .style import DENSE, KEPT, figure, nothing
 
 FORMATS = {

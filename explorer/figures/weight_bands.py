@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..bands import WeightBand
-from ..labels import LABELS
+from ..inspection.weight_bands import WeightBand
+from ..words import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
 NAMED = 40  # layers up to which each is named on the axis; of more, evenly spaced ones

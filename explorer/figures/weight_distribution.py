@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..distributions import LayerHistogram, WeightHistogram
-from ..labels import LABELS
+from ..inspection.distributions import LayerHistogram, WeightHistogram
+from ..words import LABELS
 from .style import KEPT, REMOVED, figure, nothing, tall, text
 
 

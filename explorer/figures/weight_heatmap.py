@@ -2,8 +2,8 @@
 
 import plotly.graph_objects as go
 
-from ..distributions import WeightImage
-from ..labels import LABELS
+from ..inspection.distributions import WeightImage
+from ..words import LABELS
 from .style import figure, nothing, text, without_legend
 
 SCALE = "Cividis"  # made to look the same to people with and without colour-blindness (Nuñez et al. 2018)

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from ..patterns import FilterNorms, Pattern
+from ..inspection.weight_patterns import FilterNorms, Pattern
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
 DENSITIES = [[0, "rgba(213, 94, 0, 0.9)"], [0.5, "rgba(128, 128, 128, 0.5)"], [1, "rgba(47, 134, 201, 0.9)"]]

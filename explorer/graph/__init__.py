@@ -1,1 +1,1 @@
-
+"""The exported graph of a model: layers, labels, coupled groups, costs, drawing."""

@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from ..values import Layer
-from .coupling import Walk, layer_of, op_name
+from ..values.profile import Layer
+from .coupling import Walk
+from .nodes import layer_of, op_name
 
 KINDS = {
     "conv": "conv",

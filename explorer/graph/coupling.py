@@ -3,7 +3,6 @@ graph.
 """
 
 import operator
-import re
 from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
-from ..values import Group
+from ..values.profile import Group
 from .labels import Labelled, Ties, varying
-from .rules import RULES, Call, freeze_all, labelled, pointwise
+from .nodes import IGNORED, layer_of, op_name, where
+from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
+from .rules.elementwise import pointwise
 
 PRODUCERS = ("conv", "linear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum")
-PARTS = re.compile(r"(\.parametrizations\.weight\.original\d?|\.weight_[vg]|\.weight_orig)$")
-IGNORED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,32 +57,6 @@ class Weight:
     tensor: str
     dim: int
     whole: bool
-
-
-def layer_of(tensor: str) -> str:
-    """The layer that a parameter belongs to: the module whose weight or bias it is, also in parts; else the
-    tensor itself.
-
-    >>> names = "weight", "parametrizations.weight.original1", "weight_v", "scale"
-    >>> [layer_of(f"a.{name}") for name in names]
-    ['a', 'a', 'a', 'a.scale']
-    """
-    layer, _, rest = PARTS.sub(".weight", tensor).rpartition(".")
-    return layer if layer and rest in ("weight", "bias") else tensor
-
-
-def op_name(target: Any) -> str:
-    """The name of an aten operator without its overload, such as "conv2d"; "" for anything else."""
-    packet = getattr(target, "overloadpacket", None)
-    return packet.__name__ if packet is not None else ""
-
-
-def where(node: fx.Node) -> str:
-    """The dotted name of the module in which a node was traced, "the model" at the top."""
-    stack = node.meta.get("nn_module_stack") or {}
-    paths = [str(path) for path, _ in stack.values()]
-    path = paths[-1] if paths else ""
-    return path.removeprefix("L['self'].").removeprefix("L__self___") or "the model"
 
 
 class Walk:
@@ -166,11 +139,21 @@ class Walk:
             return None
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        out = self._execute(target, strip(args), strip(kwargs))
+        out = self._executed(node, target, strip(args), strip(kwargs))
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
         return self._labelled(node, call)
+
+    def _executed(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
+        """What an op gives; of one that does not run without values, the shapes that the export noted."""
+        try:
+            return self._execute(target, args, kwargs)
+        except RuntimeError as error:
+            noted, missing = node.meta.get("val"), isinstance(error, NotImplementedError)
+            if not isinstance(noted, Tensor | list | tuple) or (has_rule(target) and not missing):
+                raise
+            return fx.node.map_aggregate(noted, lambda v: _one_sample(v) if isinstance(v, Tensor) else v)
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
@@ -195,8 +178,9 @@ class Walk:
         elif name in RULES:
             arrays = RULES[name](call)
             self._note_producer(node, name, call)
-        elif isinstance(call.target, torch._ops.OpOverload) and _is_pointwise(call.target):
+        elif isinstance(call.target, torch._ops.OpOverload) and is_pointwise(call.target):
             arrays = pointwise(call)
+            arrays = arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
         else:
             freeze_all(call, f"goes through {name} in {call.where}, for which there is no rule")
             self._note_parameters(node, call)
@@ -275,7 +259,21 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
     return found
 
 
-def _is_pointwise(target: torch._ops.OpOverload) -> bool:
+def _one_sample(value: Tensor) -> Tensor:
+    """The shape at batch one of what an export noted for any batch."""
+    shape = [
+        s if isinstance(s, int) else int(s.node.expr.subs(dict.fromkeys(s.node.expr.free_symbols, 1)))
+        for s in value.shape
+    ]
+    return torch.empty(shape, dtype=value.dtype, device="meta")
+
+
+def has_rule(target: Any) -> bool:
+    """It is known how labels travel through an operator."""
+    return op_name(target).rstrip("_") in RULES or is_pointwise(target)
+
+
+def is_pointwise(target: torch._ops.OpOverload) -> bool:
     if torch.Tag.pointwise in target.tags:
         return True
     name = target.overloadpacket.__name__

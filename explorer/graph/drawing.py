@@ -4,7 +4,7 @@ DOT and HTML.
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..values import Group, Layer, ModelProfile
+from ..values.profile import Group, Layer, ModelProfile
 from .export import ModelGraph
 from .folding import Box, fold, suggested, with_surroundings
 from .wiring import Place, wiring

@@ -10,16 +10,19 @@ from torch import fx, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..cache import Cache
 from ..errors import GraphError
-from ..values import ModelProfile, Subject
+from ..machine.cache import Cache
+from ..values.profile import ModelProfile
+from ..values.subject import Subject
 from .costs import layers_of_graph, layers_of_modules
-from .coupling import Coupling, Walk
+from .coupling import Coupling, Walk, has_rule
+from .decomposition import write_out_unknown
 from .explicit_squeezes import name_squeezed
+from .groups import solve
 from .keyword_names import spell_keywords
-from .limits import check_analysable, shadow
-from .regions import write_out
-from .solving import solve
+from .nested_graphs import write_out
+from .quiet import without_log
+from .size_limits import check_analysable, shadow
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 spell_keywords()
@@ -61,7 +64,8 @@ def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.ex
         GraphError: the model cannot be traced in this way.
     """
     try:
-        return torch.export.export(model, (example,), strict=False, **options)
+        with without_log():
+            return torch.export.export(model, (example,), strict=False, **options)
     # tracing runs the model's own code on tensors without values: that code is foreign and may raise
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
     # graph, and none may end the program
@@ -93,6 +97,7 @@ def _analyse(subject: Subject) -> ModelGraph:
         check_analysable(subject.model, subject.example)
         _check_names(subject.model)
         program = export_program(subject.model, subject.example)
+        write_out_unknown(program.graph_module, has_rule)
         walk = Walk(program).run()
         layers = layers_of_graph(subject.model, walk)
         coupling = solve(walk, {layer.weight for layer in layers})

@@ -9,8 +9,8 @@ import torch
 from torch import fx, nn
 
 from ..errors import CompactionError
-from .coupling import op_name
 from .labels import Labelled
+from .nodes import op_name
 from .survivors import Survivors
 
 SIZED = (
@@ -21,9 +21,13 @@ SIZED = (
     "new_zeros",
     "new_ones",
     "new_full",
+    "new_empty",
     "zeros",
     "ones",
     "full",
+    "empty",
+    "rand",
+    "randn",
     "broadcast_to",
 )
 aten = torch.ops.aten
@@ -59,7 +63,7 @@ def _resize(
     name: str, node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors
 ) -> tuple[tuple, dict]:
     out = left.coupling.values[node.name]
-    position = 0 if name in ("zeros", "ones", "full") else 1
+    position = 0 if name in ("zeros", "ones", "full", "empty", "rand", "randn") else 1
     sizes = list(args[position])
     for dim, mask in left.kept(out).items():
         old, new = out.shape[dim], int(mask.sum())
@@ -188,14 +192,14 @@ def _pad(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survi
     return node.target, (args[0], widths, *args[2:]), kwargs
 
 
-@rewrites("layer_norm", "rms_norm")
+@rewrites("layer_norm", "rms_norm", "native_layer_norm")
 def _layer_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
     count = len(args[1])
     return node.target, (args[0], left.shape(source)[-count:], *args[2:]), kwargs
 
 
-def norm_groups(node: fx.Node, groups: int, left: Survivors) -> int:
-    """How many groups of a group norm are left."""
+def groups_of_channels(node: fx.Node, groups: int, left: Survivors) -> int:
+    """How many groups of channels are left, of a norm or a shuffle."""
     source: Any = node.args[0]
     kept = left.kept(left.coupling.values[source.name]).get(1)
     return groups if kept is None else int(kept.view(groups, -1).any(1).sum())
@@ -204,13 +208,18 @@ def norm_groups(node: fx.Node, groups: int, left: Survivors) -> int:
 def groups_left(node: fx.Node, full: nn.Module, left: Survivors) -> int | None:
     """The number of groups after the cut of a module that has some, else None."""
     if isinstance(full, nn.GroupNorm):
-        return norm_groups(node, full.num_groups, left)
+        return groups_of_channels(node, full.num_groups, left)
     return conv_groups(node, full.groups, left) if isinstance(full, nn.modules.conv._ConvNd) else None
+
+
+@rewrites("channel_shuffle", "native_channel_shuffle")
+def _channel_shuffle(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    return node.target, (args[0], groups_of_channels(node, args[1], left)), kwargs
 
 
 @rewrites("group_norm")
 def _group_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
-    return node.target, (args[0], norm_groups(node, args[1], left), *args[2:]), kwargs
+    return node.target, (args[0], groups_of_channels(node, args[1], left), *args[2:]), kwargs
 
 
 @rewrites("unflatten")

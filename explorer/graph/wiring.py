@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from ..values import Layer
-from .coupling import IGNORED, op_name, where
+from ..values.profile import Layer
 from .export import ModelGraph
+from .nodes import IGNORED, op_name, where
 
 INPUT, OUTPUT = "input", "output"
 JOINS = {

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..values import Measurement, Recipe
+from ..values.recipe import Recipe
+from ..values.report import Measurement
 from .values import DENSE, Case
 
 Timed = tuple[str, float, int]  # arm ("dense" at 0), x, batch

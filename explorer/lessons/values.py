@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..values import Recipe
+from ..values.recipe import Recipe
 
 VerdictName = Literal["holds", "conditional", "fails", "open"]
 VERDICTS: dict[VerdictName, str] = {

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from ..labels import LABELS
+from ..words import LABELS
 from .evidence import Evidence
-from .judging import Finding, Found, Said
 from .values import COSTS, VERDICTS, Lesson
+from .verdicts import Finding, Found, Said
 
 SAYS = {"yes": "yes", "no": "no", "open": "cannot be told"}
 FORMATS = {"dense": "ordinary file", "csr": "CSR file", "bitmask": "bitmask file", "deflate": "zipped file"}

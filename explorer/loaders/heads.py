@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .building import BUILDING
+from .foreign_model import BUILDING
 from .weight_files import Form, open_weights
 from .weights import fit, tensors_of
 

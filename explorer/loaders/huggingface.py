@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..conversion import convert
 from ..data.reader import class_name
 from ..errors import LoadError
-from ..optional_packages import uses_torchvision
+from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
-from ..values import Normalisation, Preset, Subject
-from .building import check_size, subject_of, weights_of
-from .calling import Forward, led
+from ..values.subject import Normalisation, Preset, Subject
+from .foreign_forward import Forward, led
+from .foreign_model import check_size, subject_of, weights_of
 from .heads import classes_of
+from .pt_weights import convert
 from .weight_files import weights_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ..errors import LoadError
 from ..registry import LOADERS
-from ..values import Preset, Subject
-from .building import BUILDING, seeded, subject_of, weights_of
-from .calling import led, one_by_one, side_by_side
+from ..values.subject import Preset, Subject
+from .foreign_forward import led, one_by_one, side_by_side
+from .foreign_model import BUILDING, seeded, subject_of, weights_of
 from .weights import load_weights
 
 SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+([x+]\d+)*))?\Z")

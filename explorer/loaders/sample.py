@@ -6,9 +6,10 @@ from typing import Any
 
 from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
-from ..sample_training import card_path, untrained, weights_path
-from ..values import Preset, Subject, subject_id
-from .building import BUILDING
+from ..values.identity import weights_id
+from ..values.subject import Preset, Subject
+from .foreign_model import BUILDING
+from .sample_files import card_path, untrained, weights_path
 from .weights import load_weights
 
 
@@ -52,5 +53,5 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
     task = DATA[SAMPLES[name].traits["data"]]()
     preset = Preset(task.normalisation, class_names=task.class_names)
     return Subject(
-        subject_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset
+        weights_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset
     )

@@ -7,10 +7,10 @@ from typing import Any
 from torch import nn
 
 from ..errors import UnknownNameError
-from ..optional_packages import torchvision
+from ..machine.optional_packages import torchvision
 from ..registry import LOADERS
-from ..values import Normalisation, Preset, Subject
-from .building import built, subject_of, weights_of
+from ..values.subject import Normalisation, Preset, Subject
+from .foreign_model import built, subject_of, weights_of
 from .heads import classes_of, told
 from .weights import load_weights
 

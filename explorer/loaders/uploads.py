@@ -1,13 +1,13 @@
 """Weights from a browser into an architecture that the server offers: bytes, never a path."""
 
 import copy
-import hashlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import LoadError
-from ..values import Subject, subject_id
+from ..values.identity import sibling_id
+from ..values.subject import Subject
 from .weights import fill, read_fitting
 
 UPLOAD_LIMIT = 2 * 1024**3  # bytes
@@ -37,8 +37,9 @@ def upload(architecture: Subject, content: bytes, *, limit: int = UPLOAD_LIMIT) 
         model = copy.deepcopy(architecture.model)
         fill(model, weights)
         del weights
-    own = subject_id(model)
-    if architecture.id != subject_id(architecture.model):  # it was made from more than weights
-        own = hashlib.sha256(f"{architecture.id} {own}".encode()).hexdigest()[:16]
+    own, former = sibling_id(architecture, model), ""
+    if architecture.former_id:
+        former = sibling_id(replace(architecture, id=architecture.former_id), model)
     known = {"description": f"The architecture of {architecture.name} with uploaded weights."}
-    return replace(architecture, id=own, name=f"{architecture.name} (uploaded)", model=model, card=known)
+    name = f"{architecture.name} (uploaded)"
+    return replace(architecture, id=own, former_id=former, name=name, model=model, card=known)

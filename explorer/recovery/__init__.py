@@ -1,1 +1,1 @@
-
+"""Winning quality back by training."""

@@ -19,10 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .. import __version__, paths
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..values import Masks, Recipe, Subject, canonical_json
+from ..machine import paths
+from ..machine.version import __version__
+from ..values.plain import canonical_json
+from ..values.profile import Masks
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .training_plan import RecoveryPlan
 
 HEADER = "recovery"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
-from ..values import Choice, Recipe
+from ..values.choice import Choice
+from ..values.recipe import Recipe
 from .training_plan import RecoveryPlan
 
 # the 97.5 % quantile of Student's t with 1, 2, ... degrees of freedom, one less than there are seeds

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..engine import Conditions, split_for
-from ..evaluation import evaluate
+from ..engine.conditions import Conditions, split_for
 from ..graph.export import ModelGraph
-from ..job_state import Progress
-from ..training import training_split
-from ..values import Recipe, Subject
+from ..measuring.evaluation import evaluate
+from ..training.steps import training_split
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .finetuning import Training
 from .phases import Setting
-from .run import PHASES
+from .recovery_run import PHASES
 from .students import Student
 from .training_plan import RecoveryPlan
 

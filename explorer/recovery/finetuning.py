@@ -13,9 +13,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ..augmentation import AUGMENTATIONS
-from ..training import TrainingSettings, make_optimiser, training_split
-from ..values import Layer, Task
+from ..training.augmentation import AUGMENTATIONS
+from ..training.steps import TrainingSettings, make_optimiser, training_split
+from ..values.profile import Layer
+from ..values.subject import Task
 from .distillation import Objective
 from .regularisation import shrink_all
 from .schedules import learning_rate

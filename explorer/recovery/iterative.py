@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..engine import scores_for
-from ..masking import cut
-from ..values import Masks, Recipe, Scores
+from ..pruning.cutting import cut
+from ..pruning.decision import scores_for
+from ..values.profile import Masks, Scores
+from ..values.recipe import Recipe
 from .finetuning import Course
 from .phases import Known, Phase, Setting
 from .schedules import shares, strengths

@@ -5,12 +5,14 @@ epochs.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine import Conditions, decide
+from ..engine.bn_recalibration import recalibrate
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import Cut
-from ..values import Recipe, Subject
-from .bn_recalibration import recalibrate
+from ..pruning.cutting import Cut
+from ..pruning.decision import decide
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .finetuning import Course
 from .students import DENSE, State, Student, fresh, make_student, with_state
 from .training_plan import RecoveryPlan

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from torch import nn
 
-from ..engine import Conditions
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
-from ..masking import check_parts
+from ..pruning.checks import check_parts
 from ..registry import CRITERIA
-from ..values import Recipe, Subject
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
 from .checkpoints import key_of, masks_of, unpacked
+from .disk_limit import make_room
 from .phases import Setting
-from .room import make_room
-from .run import Run, result_state
+from .recovery_run import Run, result_state
 from .students import make_student, set_state
 from .training_plan import RecoveryPlan
 from .values import Recovery

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softshrink
 
-from ..values import Layer
+from ..values.profile import Layer
 
 BINS_A_DECADE, LOWEST, HIGHEST = 8, -6, 1  # decades of the counted sizes
 EDGES = tuple(10 ** (LOWEST + i / BINS_A_DECADE) for i in range((HIGHEST - LOWEST) * BINS_A_DECADE + 1))

@@ -4,18 +4,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..engine import Candidate, Conditions, decide, described, measure
+from ..engine.candidate import Candidate, described
+from ..engine.conditions import Conditions
+from ..engine.measure import measure
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import Cut
-from ..memory_order import laid_out
-from ..values import Masks, Recipe, Report, Subject
+from ..measuring.memory_layout import laid_out
+from ..pruning.cutting import Cut
+from ..pruning.decision import decide
+from ..values.profile import Masks
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls
-from .kept import done
 from .recover import GONE, recovered_model
 from .training_plan import RecoveryPlan
 from .values import Arm, Recovery
+from .what_was_done import done
 
 # methods that cut the weights that the subject came with, so that its recipe alone decides the masks
 CUT_FIRST = ("finetune", "distill", "scratch", "recalibrate")

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..compaction import compact
-from ..engine import build
+from ..compaction.compact import compact
+from ..engine.candidate import build
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..masking import positions
-from ..values import Masks, ModelProfile, Subject, subject_id
+from ..pruning.masks import positions
+from ..values.identity import sibling_id
+from ..values.profile import Masks, ModelProfile
+from ..values.subject import Subject
 
 State = Mapping[str, Tensor]  # name of a state_dict -> tensor
 DENSE = Masks({}, {})
@@ -119,7 +121,7 @@ def with_state(subject: Subject, state: State) -> Subject:
     """The same architecture with other weights; the given subject stays as it is."""
     model = copy.deepcopy(subject.model)
     model.load_state_dict(dict(state))
-    return replace(subject, id=subject_id(model), model=model.eval())
+    return replace(subject, id=sibling_id(subject, model), former_id="", model=model.eval())
 
 
 def set_state(student: Student, state: State) -> None:

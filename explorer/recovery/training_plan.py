@@ -2,15 +2,17 @@
 
 import hashlib
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
 
-from ..augmentation import AUGMENTATIONS
 from ..errors import RecipeError
-from ..values import Subject, canonical_json
+from ..training.augmentation import AUGMENTATIONS
+from ..values.plain import canonical_json
+from ..values.subject import Subject
 from .schedules import LEARNING_RATES, PRUNING
 
 # method -> what it does, in one sentence
@@ -253,7 +255,8 @@ def _is_whole(value: object) -> bool:
 
 
 def _real(name: str, value: object, low: float, high: float, closed: bool) -> float:
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = float(value) if is_number and abs(value) < sys.float_info.max else math.nan  # type: ignore[arg-type, operator]
     if not (low <= number <= high if closed else low < number <= high):
         allowed = f"from {low:g} to {high:g}" if closed else f"above {low:g} and at most {high:g}"
         raise RecipeError(f"{name!r} must be {allowed}, got {str(value)[:40]}.")
@@ -263,7 +266,7 @@ def _real(name: str, value: object, low: float, high: float, closed: bool) -> fl
 def _seeds(given: object) -> tuple[int, ...]:
     seeds = tuple(given) if isinstance(given, list | tuple) else ()
     sound = all(_is_whole(seed) and 0 <= seed < 2**31 for seed in seeds)
-    if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) != len(seeds) or not sound:
+    if not sound or not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) != len(seeds):
         raise RecipeError(
             f"'seeds' must list 1 to {MOST_SEEDS} different whole numbers from 0, got {str(given)[:80]}."
         )

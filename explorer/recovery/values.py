@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from ..values import Drop, Measurement, Recipe
+from ..values.recipe import Recipe
+from ..values.report import Drop, Measurement
 from .training_plan import RecoveryPlan
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..graph.coupling import _is_pointwise, op_name
+from ..graph.coupling import is_pointwise
+from ..graph.nodes import op_name
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 # in eval mode these hand on what they get
@@ -73,7 +74,7 @@ def _follows(user: fx.Node, node: fx.Node) -> bool:
     if _name(user) in NORMS:
         return user.args[0] is node
     known = _name(user) in (*UNCHANGED, *UNTAGGED)
-    return known or (isinstance(user.target, torch._ops.OpOverload) and _is_pointwise(user.target))
+    return known or (isinstance(user.target, torch._ops.OpOverload) and is_pointwise(user.target))
 
 
 def _is_activation(node: fx.Node) -> bool:

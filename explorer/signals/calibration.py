@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..job_state import Progress
-from ..values import Layer, ModelProfile, Split, Subject
+from ..values.profile import Layer, ModelProfile
+from ..values.progress import Progress
+from ..values.subject import Split, Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch

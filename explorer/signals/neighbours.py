@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..errors import ExplorerError
 from ..graph.export import ModelGraph
-from ..values import Group, Layer, ModelProfile, Slot, Subject
+from ..values.profile import Group, Layer, ModelProfile, Slot
+from ..values.subject import Subject
 
 Found = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor
 

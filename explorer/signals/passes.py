@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..values import Group, Layer, ModelProfile
+from ..values.profile import Group, Layer, ModelProfile
 from .watching import Watched, silent
 
 Sums = dict[tuple[str, str], Tensor]  # (layer or group, what) -> sum over samples

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, fx
 
 from ..errors import ExplorerError
-from ..graph.coupling import op_name
 from ..graph.export import ModelGraph
-from ..job_state import Progress
-from ..selection import lowest_of
-from ..values import Subject
+from ..graph.nodes import op_name
+from ..graph.running import GraphRun, fixed_batch, tensors_of
+from ..values.progress import Progress
+from ..values.subject import Subject
 from .activation_sites import NORMS
-from .graph_run import GraphRun, fixed_batch, tensors_of
+from .lowest import lowest_of
 
 ROUNDS = 100
 LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer

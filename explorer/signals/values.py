@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..values import Layer, Subject
+from ..values.profile import Layer
+from ..values.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)

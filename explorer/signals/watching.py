@@ -14,9 +14,10 @@ from torch import Tensor, fx, nn
 from ..graph.coupling import Coupling
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
-from ..values import Layer, ModelProfile, Subject
+from ..graph.running import GraphRun, fixed_batch, tensors_of
+from ..values.profile import Layer, ModelProfile
+from ..values.subject import Subject
 from .activation_sites import Site, site_of
-from .graph_run import GraphRun, fixed_batch, tensors_of
 
 Listener = Callable[[str, Tensor], None]
 

@@ -1,3 +1,1 @@
-"""The web page: entry, session, console and what draws values. The only part, beside the pages, that knows
-Streamlit.
-"""
+"""The web page: entry script, server, and a room for each page. Only it and the pages know Streamlit."""

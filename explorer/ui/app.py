@@ -4,9 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import paths
 from explorer.errors import ExplorerError
-from explorer.ui import elements, layout, server, session, settings, sidebar, watched
+from explorer.machine import paths
+from explorer.ui import server, session
+from explorer.ui.browser import elements
+from explorer.ui.drawing import layout
+from explorer.ui.live import ticker
+from explorer.ui.shared import settings
+from explorer.ui.sidebar import sidebar
 
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
@@ -30,11 +35,11 @@ def draw() -> None:
     layout.style()
     page = st.navigation(menu())
     try:
-        watched.begin()
+        ticker.begin()
         elements.put_up_shelf()
         sidebar.draw()
         page.run()
-        watched.follow()
+        ticker.follow()
         session.write_url()
     except ExplorerError as error:
         layout.draw_notice(str(error))

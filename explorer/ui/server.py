@@ -11,12 +11,14 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from . import doors, news, resources
+from . import page_addresses
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
 from .client_messages import ClientMessages
+from .live import news_route
 from .offline import stay_offline
 from .request_guard import RequestGuard
-from .settings import Settings, configure
+from .shared import models
+from .shared.settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
 BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier waits for it
@@ -46,7 +48,7 @@ def serve(
         opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
         opener.daemon = True
         opener.start()
-    threading.Thread(target=resources.look_ahead, name="explorer-look-ahead").start()
+    threading.Thread(target=models.look_ahead, name="explorer-look-ahead").start()
     # Streamlit looks for its config.toml beside the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]
@@ -68,7 +70,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
     stay_offline()
     return {
-        "routes": [news.route(), *doors.routes()],
+        "routes": [news_route.route(), *page_addresses.routes()],
         "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }
 

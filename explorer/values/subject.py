@@ -1,6 +1,5 @@
 """What is pruned and on what it is measured: models and data."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -110,12 +109,13 @@ class Subject:
     """A model in eval mode with its task. Shared between users, so never modified.
 
     Args:
-        id: hash of architecture and weights.
+        id: hash of everything that decides what it computes (see `identity`).
         name: as the user named it.
         task: None where there is no data: everything but accuracy still works.
         card: what is known of it (training, accuracy), for samples.
         example: (2, *shape) float input.
         preset: how pictures become its inputs.
+        former_id: what version 1 called it, so that runs kept then are found.
     """
 
     id: str
@@ -125,12 +125,9 @@ class Subject:
     example: Tensor
     card: Mapping[str, Any] = field(default_factory=dict)
     preset: Preset = Preset()
+    former_id: str = ""
 
-
-def subject_id(model: nn.Module) -> str:
-    """Hash of the architecture's text and every parameter and buffer."""
-    digest = hashlib.sha256(repr(model).encode())
-    for name, tensor in model.state_dict().items():
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id that kept runs may know it by, its own first."""
+        return tuple(dict.fromkeys(name for name in (self.id, self.former_id) if name))

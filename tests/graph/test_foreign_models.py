@@ -1,25 +1,30 @@
 """Models as users bring them, one unusual trait each: pruned and proven, or told why not."""
 
 import keyword
+from itertools import count
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.audit import audit
-from explorer.building import prepare
-from explorer.engine import Conditions, prune
+from explorer.audit.audit import audit
+from explorer.engine.candidate import prepare
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.exporters import export
+from explorer.exporters.export import export
 from explorer.graph.export import analyse
-from explorer.values import Recipe, Subject, subject_id
+from explorer.values.recipe import Recipe
+from explorer.values.subject import Subject
+
+NUMBERS = count()  # each model is one of its own
 
 
 def subject_of(model: nn.Module, *shape: int) -> Subject:
     """A subject without data; weights are those that the caller's seed gave."""
     model = model.eval()
-    return Subject(subject_id(model), "own", model, None, torch.randn(2, *shape))
+    return Subject(f"own-{next(NUMBERS)}", "own", model, None, torch.randn(2, *shape))
 
 
 def free(subject: Subject) -> dict[str, int]:
@@ -216,3 +221,90 @@ def test_small_groups_of_a_norm_go_whole(groups, units, norm):
         own.load_state_dict(small.state_dict())
         x = torch.randn(3, 1, 40)
         assert torch.allclose(own(x), small(x), atol=1e-6)
+
+
+class Noisy(nn.Module):
+    """Random numbers in the forward, in one of the ways to draw them."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way = way
+        self.e, self.mean, self.d = nn.Linear(20, 16), nn.Linear(16, 6), nn.Linear(6, 16)
+        self.o = nn.Linear(16, 20)
+
+    def drawn(self, mean: Tensor) -> Tensor:
+        ways = {
+            "randn_like": lambda: mean + torch.randn_like(mean),
+            "rand_like": lambda: mean * torch.rand_like(mean),
+            "randn": lambda: mean + torch.randn(mean.shape),
+            "new_empty": lambda: mean + mean.new_empty(mean.shape).normal_(),
+            "bernoulli_": lambda: mean * torch.empty_like(mean).bernoulli_(0.5),
+            "bernoulli": lambda: mean * torch.bernoulli(torch.sigmoid(mean)),
+            "normal": lambda: torch.normal(mean, torch.ones_like(mean)),
+            "dropout": lambda: F.dropout(mean, 0.5, training=True),
+            "one a sample": lambda: mean * torch.rand(len(mean), 1),
+        }
+        return ways[self.way]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.o(torch.relu(self.d(self.drawn(self.mean(torch.relu(self.e(x)))))))
+
+
+NOISE = (
+    "randn_like",
+    "rand_like",
+    "randn",
+    "new_empty",
+    "bernoulli_",
+    "bernoulli",
+    "normal",
+    "dropout",
+    "one a sample",
+)
+
+
+@pytest.mark.parametrize("way", NOISE)
+def test_random_numbers_are_cut_with_their_channels_and_proven(way):
+    subject = subject_of(Noisy(way), 20)
+    graph = analyse(subject)
+    assert free(subject) == {"e": 16, "mean": 6, "d": 16}
+    report = audit(subject, graph)
+    assert report.verified, report.reason
+    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(("e", "mean", "d"), 0.5))).model
+    own = Noisy(way)  # by hand: the same code with half the channels, from the same seed
+    own.e, own.mean, own.d, own.o = nn.Linear(20, 8), nn.Linear(8, 3), nn.Linear(3, 8), nn.Linear(8, 20)
+    own.load_state_dict(small.state_dict())
+    answers = []
+    for model in (own, small):
+        torch.manual_seed(5)
+        answers.append(model(torch.ones(3, 20)))
+    assert torch.allclose(*answers, atol=1e-6)
+    assert not torch.equal(small(torch.ones(3, 20)), answers[1])  # it is random still
+
+
+def test_a_wrong_wiring_in_front_of_random_numbers_is_seen():
+    subject = subject_of(Noisy("bernoulli"), 20)
+    report = audit(subject, analyse(subject))
+    assert report.negative_control > 1e-4
+
+
+@pytest.mark.parametrize("way", ["unsqueeze_", "transpose_", "swapaxes_", "t_"])
+def test_shapes_that_change_in_place_are_followed(way):
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.fc = nn.Linear(5, 8), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.a(x)) * 1.0
+            ways = {
+                "unsqueeze_": lambda: x.unsqueeze_(1).sum(1),
+                "transpose_": lambda: x.transpose_(0, 1).transpose(0, 1),
+                "swapaxes_": lambda: x.swapaxes_(0, 1).swapaxes_(0, 1),
+                "t_": lambda: x.t_().t(),
+            }
+            return self.fc(ways[way]())
+
+    subject = subject_of(Turned(), 5)
+    assert free(subject) == {"a": 8}
+    assert audit(subject, analyse(subject)).verified

@@ -95,3 +95,13 @@ def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
 def beside(call: Call, values: Sequence[Labelled], dim: int, why: str) -> list[Labelled]:
     """The values with those arrays alone that don't vary along one dimension; the others are frozen."""
     return [Labelled(v.meta, only(call, v, lambda dims: dim not in dims, why), v.parameter) for v in values]
+
+
+def split_off(call: Call, value: Labelled, dim: int, why: str) -> tuple[Arrays, Labelled]:
+    """The arrays that vary along one dimension alone, and the value with those that vary along others; what
+    does both is frozen.
+    """
+    kept = only(call, value, lambda dims: dim not in dims or dims == {dim}, why)
+    own = tuple(array for array in kept if varying(array) == {dim})
+    rest = tuple(array for array in kept if varying(array) and dim not in varying(array))
+    return own, Labelled(value.meta.narrow(dim, 0, 1), rest, value.parameter)

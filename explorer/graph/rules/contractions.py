@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..labels import FIXED, Labelled, Ties, lifted, varying
-from .call import Arrays, Call, channels, freeze_all, name_of, rule
+from .call import Arrays, Call, channels, name_of, only, rule, split_off
 from .elementwise import meet
 
 
@@ -147,8 +147,7 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
     """
     ties = call.ties
     if len(a.shape) < 2 or len(b.shape) < 2:
-        freeze_all(call, f"multiplied with a vector in {call.where}")
-        return ()
+        return _with_vector(call, a, b)
     rank = max(len(a.shape), len(b.shape))
     left, right = [_sides(call, v, rank) for v in (a, b)]
     m, k = rank - 2, rank - 1
@@ -163,6 +162,24 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
         both = [Labelled(v.meta[..., :1, :1], side.batch) for v, side in ((a, left), (b, right))]
         heads = meet(ties, both, f"heads of one attention in {call.where}")
     return (*heads, *(side.matrix[d] for side, d in ((left, m), (right, k)) if d in side.matrix))
+
+
+def _with_vector(call: Call, a: Labelled, b: Labelled) -> Arrays:
+    """A vector is a row on the left and a column on the right, which the product does not keep."""
+    row, column = len(a.shape) < 2, len(b.shape) < 2
+
+    def as_matrix(value: Labelled, dim: int) -> Labelled:
+        arrays = tuple(x.unsqueeze(dim) for x in value.arrays)
+        return Labelled(value.meta.unsqueeze(dim), arrays, value.parameter)
+
+    found = contract(call, as_matrix(a, 0) if row else a, as_matrix(b, 1) if column else b)
+    gone = ({-2} if row else set()) | ({-1} if column else set())
+
+    def without(array: Tensor) -> Tensor:
+        rank = array.dim()
+        return array.reshape([n for d, n in enumerate(array.shape) if d - rank not in gone])
+
+    return tuple(without(array) for array in found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +214,9 @@ def attention(call: Call) -> Arrays:
     """
     query, key, value = call.args[:3]
     mask = call.arg(3, "attn_mask")
+    place = len(query.shape) - 2
+    for tokens in (query, key, value) if call.arg(5, "is_causal", False) else (key, value):
+        only(call, tokens, lambda dims: place not in dims, f"tokens of an attention in {call.where}")
     repeats = query.shape[-3] // key.shape[-3] if len(query.shape) > 2 else 1
     if repeats > 1:
         key, value = (_repeated(v, repeats) for v in (key, value))
@@ -210,9 +230,7 @@ def attention(call: Call) -> Arrays:
         scores = Labelled(
             scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}")
         )
-    contract(call, scores, value)
-    rank = len(value.shape)
-    return tuple(a for a in value.arrays if rank - 2 not in varying(a))
+    return contract(call, scores, value)
 
 
 def _repeated(value: Labelled, repeats: int) -> Labelled:
@@ -276,6 +294,25 @@ def einsum(call: Call) -> Arrays:
         return tuple(sizes[letter] if x == letter else 1 for x in output)
 
     return tuple(labels.reshape(shape(x)) for x, labels in by_letter.items() if x in output)
+
+
+@rule("bilinear")
+def bilinear(call: Call) -> Arrays:
+    """(..., i) and (..., j) with a weight of (out, i, j): sums over products of both inputs."""
+    weight, bias = call.args[2], call.arg(3, "bias")
+    rank, why, others = len(call.args[0].shape), f"multiplied together in {call.where}", []
+    for value, dim in zip(call.args[:2], (1, 2), strict=True):
+        own, rest = split_off(call, value, rank - 1, why)
+        others.append(rest)
+        read = _along(weight, dim)
+        if read is not None:
+            call.ties.tie(_entering(call, own[0].flatten() if own else None, value.shape[-1]), read)
+    made = _along(weight, 0)
+    if isinstance(bias, Labelled) and made is not None:
+        for array in bias.arrays:
+            call.ties.tie(array.flatten(), made)
+    beside = meet(call.ties, others, why)
+    return beside if made is None else (*beside, lifted(made, rank))
 
 
 @rule("embedding")

@@ -14,14 +14,16 @@ MOVES = (
     "split_with_sizes unsafe_split unsafe_chunk tensor_split expand repeat tile repeat_interleave flip "
     "movedim moveaxis "
     "narrow swapaxes swapdims pixel_shuffle pixel_unshuffle numpy_T mT "
-    "adjoint diagonal view_as reshape_as expand_as broadcast_to"
+    "adjoint mH matrix_H view_as reshape_as expand_as broadcast_to"
 ).split()
 PIECES = "slice narrow chunk split split_with_sizes unsafe_split unsafe_chunk tensor_split".split()
 SAME = (
     "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout "
     "lift_fresh "
-    "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill"
+    "lift_fresh_copy detach_copy native_dropout requires_grad_ positive zero fill resolve_conj resolve_neg "
+    "real imag conj _conj conj_physical"
 ).split()
+MADE = "zeros ones full empty rand randn new_zeros new_ones new_full new_empty".split()
 
 
 @rule(*SAME)
@@ -97,6 +99,23 @@ def channel_shuffle(call: Call) -> Arrays:
         call.ties.passing.append(compress(split))
         shuffled.append(split.transpose(1, 2).reshape(full.shape))
     return compressed(shuffled)
+
+
+@rule("diagonal")
+def diagonal(call: Call) -> Arrays:
+    """Two dimensions are read along equal positions, so none of either can go; they become the last one."""
+    source: Labelled = call.args[0]
+    rank = len(source.shape)
+    read = {call.arg(2, "dim1", 0) % rank, call.arg(3, "dim2", 1) % rank}
+    kept = only(call, source, lambda dims: not dims & read, f"read along its diagonal in {call.where}")
+    return tuple(a.reshape([*(n for d, n in enumerate(a.shape) if d not in read), 1]) for a in kept)
+
+
+@rule("broadcast_tensors")
+def broadcast(call: Call) -> list[Arrays]:
+    """Copied as often as the others are long."""
+    values: list[Labelled] = call.args[0]
+    return [meet(call.ties, [value, *values], f"combined in {call.where}") for value in values]
 
 
 @rule("select", "unbind")
@@ -190,12 +209,18 @@ def index_select(call: Call) -> Arrays:
     return only(call, call.args[0], lambda dims: dim not in dims, f"looked up by position in {call.where}")
 
 
-@rule("zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like")
+@rule(*MADE)
 def fill(call: Call) -> Arrays:
     shape = tuple(call.out.shape)
     return tuple(call.ties.fresh(shape, d) for d in range(len(shape)) if shape[d] > 1)
 
 
-@rule("arange", "linspace", "empty", "empty_like", "scalar_tensor", "eye", "tensor", "rand", "randn")
+@rule(*(f"{kind}_like" for kind in "zeros ones full empty rand randn randint".split()))
+def like(call: Call) -> Arrays:
+    """As large as what it is made after, so what goes there goes here."""
+    return call.args[0].arrays
+
+
+@rule("arange", "linspace", "scalar_tensor", "eye", "tensor")
 def constant(call: Call) -> Arrays:
     return ()

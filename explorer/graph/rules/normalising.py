@@ -23,8 +23,13 @@ def batch_norm(call: Call) -> Arrays:
 
 
 @rule("layer_norm", "rms_norm", "native_layer_norm")
-def layer_norm(call: Call) -> Arrays:
-    return meet(call.ties, [call.args[0], *labelled(call.args[2:])], "")
+def layer_norm(call: Call) -> Any:
+    arrays = meet(call.ties, [call.args[0], *labelled(call.args[2:])], "")
+    if isinstance(call.out, Tensor):
+        return arrays
+    last = set(range(len(call.args[0].shape) - len(call.args[1]), len(call.args[0].shape)))
+    moments = tuple(a for a in arrays if not varying(a) & last)  # one mean and one spread for what is left
+    return [arrays, moments, moments]
 
 
 @rule("group_norm")
@@ -90,7 +95,7 @@ def weight_norm(call: Call) -> Arrays:
     return meet(call.ties, call.args[:2], f"scaled in {call.where}")
 
 
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax")
+@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax")
 def softmax(call: Call) -> Arrays:
     """Over one dimension alone: of the positions that are left; over several kinds: whole, for each of the
     others.
@@ -103,14 +108,19 @@ def softmax(call: Call) -> Arrays:
 POOLS = (
     "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
     "adaptive_avg_pool2d "
-    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d lp_pool2d upsample_nearest2d "
-    "upsample_bilinear2d "
-    "upsample_bicubic2d upsample_nearest1d _adaptive_avg_pool2d max_pool2d_with_indices"
+    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d lp_pool1d lp_pool2d "
+    "lp_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d max_pool1d_with_indices max_pool2d_with_indices "
+    "max_pool3d_with_indices fractional_max_pool2d fractional_max_pool3d upsample_nearest1d "
+    "upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
+    "_upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d "
+    "upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_lanczos2d_aa"
 ).split()
 
 
 @rule(*POOLS)
 def pool(call: Call) -> Any:
     source = call.args[0]
-    arrays = channels(call, source, 1, f"pooled along a labelled dimension in {call.where}")
+    spatial = int(next(letter for letter in name_of(call) if letter.isdigit()))
+    channel = len(source.shape) - spatial - 1  # a picture without a batch has its channels first
+    arrays = channels(call, source, channel, f"pooled along a labelled dimension in {call.where}")
     return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]

@@ -13,7 +13,7 @@ from .elementwise import meet
 
 ORDERED = (
     "cumsum cumprod logcumsumexp cummax cummin sort argsort topk argmax argmin prod median mode kthvalue any "
-    "all nanmean nansum"
+    "all nanmean nansum nanmedian"
 ).split()
 FOURIER = [f"fft_{kind}{dims}" for kind in ("fft", "ifft", "rfft", "irfft") for dims in ("", "2", "n")]
 
@@ -23,7 +23,7 @@ def along(call: Call) -> Any:
     """One dimension, or all of them, in an order that matters or by a count."""
     source: Labelled = call.args[0]
     rank, name = len(source.shape), name_of(call)
-    default = -1 if name in ("sort", "argsort", "topk") else None
+    default = -1 if name in ("sort", "argsort", "topk", "kthvalue", "mode") else None
     dim = call.arg(2 if name in ("topk", "kthvalue") else 1, "dim", default)
     made = call.out if isinstance(call.out, Tensor) else call.out[0]
     worked = set(range(rank)) if dim is None else {d % rank for d in ([dim] if isinstance(dim, int) else dim)}

@@ -1,10 +1,9 @@
 """How the recipe is measured and shown: samples, device, mode, locks."""
 
-from ...engine import Conditions
-from ...environment import pick_device
-from ..console.model import Lock
-from ..console.strips import Mode, mode_of
+from ...engine.conditions import Conditions
+from ...machine.environment import pick_device
 from .models import model_name
+from .modes import Lock, Mode, mode_of
 from .recipes import recipe
 from .state import state
 

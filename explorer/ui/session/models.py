@@ -2,8 +2,10 @@
 
 from ...graph.export import ModelGraph
 from ...loaders.uploads import upload
-from ...values import ModelProfile, Subject
-from .. import resources, settings
+from ...values.profile import ModelProfile
+from ...values.subject import Subject
+from ..shared import models as shared_models
+from ..shared import settings
 from .state import check_offered, state
 
 
@@ -35,17 +37,17 @@ def upload_weights(content: bytes) -> None:
         LoadError: the file is not safetensors, is damaged, or does not fit; says which keys.
     """
     made = upload(subject(), content)
-    name = resources.keep_upload(made)
+    name = shared_models.keep_upload(made)
     state().uploads[name] = f"{made.name} {made.id[:4]}"
     set_model(name)
 
 
 def subject() -> Subject:
-    return resources.load_subject(model_name())
+    return shared_models.load_subject(model_name())
 
 
 def graph() -> ModelGraph:
-    return resources.load_graph(model_name())
+    return shared_models.load_graph(model_name())
 
 
 def profile() -> ModelProfile:

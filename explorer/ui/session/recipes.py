@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ...values import Recipe
-from ..history import History
+from ...values.recipe import Recipe
+from .history import History
 from .models import model_name, profile
 from .state import START, checked, state
 

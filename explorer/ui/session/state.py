@@ -14,13 +14,13 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...errors import ExplorerError, UnknownNameError
-from ...masking import check_brought, check_parts
+from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
-from ...values import ModelProfile, Recipe
-from .. import resources, settings
-from ..console.model import Lock
-from ..console.strips import Mode
-from ..history import History, Step
+from ...values.profile import ModelProfile
+from ...values.recipe import Recipe
+from ..shared import models, settings
+from .history import History, Step
+from .modes import Lock, Mode
 
 KEY = "pruning_explorer"
 START = History(Step(Recipe(), "the dense model"))
@@ -83,7 +83,7 @@ def opened() -> State:
             check_offered(model)
             made.model = model
         if recipe is not None:
-            profile, brought = resources.load_graph(made.model).profile, Recipe.from_url(recipe)
+            profile, brought = models.load_graph(made.model).profile, Recipe.from_url(recipe)
             check_brought(profile, brought)
             found = checked(profile, brought)
             made.histories[made.model] = START.then(found, "the recipe of the link")

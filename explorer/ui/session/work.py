@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from ...engine import calibrate, stream
-from ...job_state import JobState
-from ...resuming import trail_for
-from ...values import Report
-from .. import resources, settings
+from ...background.jobs import JobState
+from ...engine.measure import stream
+from ...measuring.kept_activations import trail_for
+from ...pruning.decision import calibrate
+from ...values.report import Report
+from ..shared import models, settings
 from .choices import conditions
 from .models import graph, subject
 from .recipes import recipe
@@ -17,18 +18,18 @@ from .state import identity, state
 def job(lane: str, key: Hashable, make: Callable[[], Iterable[Any]]) -> JobState:
     """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
     if state().cancelled.get(lane) != key:
-        resources.lanes().submit(identity(), lane, key, make)
+        models.lanes().submit(identity(), lane, key, make)
     return lane_state(lane)
 
 
 def lane_state(lane: str) -> JobState:
-    return resources.lanes().state(identity(), lane)
+    return models.lanes().state(identity(), lane)
 
 
 def cancel(lane: str, key: Hashable) -> None:
     """Stop a job; it stays stopped until `resume`, or until the recipe changes."""
     state().cancelled[lane] = key
-    resources.lanes().cancel(identity(), lane)
+    models.lanes().cancel(identity(), lane)
 
 
 def resume(lane: str) -> None:

@@ -1,0 +1,139 @@
+"""What allocators share: what they know, which targets can be reached, how a total is spread over parts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import RecipeError
+from ..signals.lowest import lowest_of
+from ..values.profile import Scores
+
+Counted = Literal["params", "macs", "bytes"]
+What = Literal["params", "macs", "bytes", "latency"]
+Ratios = Mapping[str, float]
+Losses = Mapping[
+    str, Sequence[tuple[float, float]]
+]  # part -> (ratio, how much the loss grows), ratios rising
+
+
+class TargetError(RecipeError):
+    """A target that no ratios reach; `low` and `high` are the ends of what can be reached."""
+
+    def __init__(self, name: str, target: float, low: float, high: float):
+        self.low, self.high = low, high
+        reach = f"choose a target from {100 * low:.4g} to {100 * high:.4g} %."
+        super().__init__(f"{name} cannot reach {100 * target:.4g} % here: {reach}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has one ratio, besides its scores.
+
+    Args:
+        kind: of the layer that makes it: conv, linear, ...
+        shape: of that layer's weight, (out, in, *kernel).
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AllocationContext:
+    """What an allocator may know besides scores.
+
+    Args:
+        parts: every part of the granularity in the order of the graph, also those that are locked.
+        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> of the whole model, where all other
+            ratios stay as they are; latency is measured, in units of the dense model's.
+        losses: how much the loss grows when a part alone is pruned so far, from a sensitivity scan.
+    """
+
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    cost: Callable[[What, Ratios], float] | None = None
+    losses: Losses | None = None
+
+
+def check_target(name: str, target: float, units: Sequence[int], highest: Sequence[float]) -> None:
+    """
+    Args:
+        units, highest: of each part, and the highest ratio that it may get.
+    Raises:
+        TargetError: even the highest ratios miss the target by more than one unit.
+    """
+    total = sum(units)
+    high = sum(n * r for n, r in zip(units, highest, strict=True)) / max(1, total)
+    if target * total > high * total + 1:
+        raise TargetError(name, target, 0.0, high)
+
+
+def check_lowest(name: str, target: float, units: Sequence[int]) -> None:
+    """The same where every part may go down to its best unit.
+
+    Raises:
+        TargetError: nothing but the best units is left before the target is met.
+    """
+    check_target(name, target, units, [all_but_one(n) for n in units])
+
+
+def all_but_one(units: int) -> float:
+    """The highest ratio of a part: one unit stays.
+
+    >>> all_but_one(4)
+    0.75
+    """
+    return (units - 1) / units if units else 0.0
+
+
+def spread(
+    name: str, target: float, units: Mapping[str, int], odds: Mapping[str, float], highest: Ratios
+) -> dict[str, float]:
+    """Ratios whose densities are in proportion to `odds`, where their limits allow it, and which meet the
+    target together.
+
+    Found by bisection on the factor between odds and densities: what is left grows with it.
+
+    >>> spread("even", 0.5, {"a": 10, "b": 10}, {"a": 1.0, "b": 1.0}, {"a": 0.0, "b": 0.9})
+    {'a': 0.0, 'b': 0.9}
+
+    Raises:
+        TargetError: the highest ratios miss it by more than one unit.
+    """
+    check_target(name, target, list(units.values()), [highest[part] for part in units])
+    wanted = (1 - target) * sum(units.values())
+
+    def densities(factor):
+        return {p: min(1.0, max(1 - highest[p], factor * odds[p])) for p in units}
+
+    low, high = 0.0, 1 / min(odds[part] for part in units) if units else 0.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        left = sum(n * d for n, d in zip(units.values(), densities(middle).values(), strict=True))
+        low, high = (middle, high) if left < wanted else (low, middle)
+    return {part: min(highest[part], 1 - density) for part, density in densities(high).items()}
+
+
+def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, float]:
+    """Ratios that remove the lowest fraction of all units, wherever they are; the best unit of each part
+    stays.
+
+    Args:
+        values: part -> comparable values of its units.
+    Raises:
+        TargetError: nothing but the best units is left before the target is met.
+    """
+    flat = {part: v.flatten() for part, v in values.items()}
+    units = [len(v) for v in flat.values()]
+    check_lowest(name, target, units)
+    protected = torch.cat([v.index_fill(0, v.argmax(), torch.inf) for v in flat.values()] or [torch.zeros(0)])
+    gone = lowest_of(protected, min(round(target * sum(units)), sum(units) - len(units)))
+    return {part: int(piece.sum()) / len(piece) for part, piece in zip(flat, gone.split(units), strict=True)}
+
+
+def unit_counts(scores: Scores) -> dict[str, int]:
+    """How many units each part has."""
+    return {part: prod(score.shape) for part, score in scores.items()}

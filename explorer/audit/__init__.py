@@ -1,0 +1,1 @@
+"""Proof that a smaller model computes what the masked one does."""

@@ -1,0 +1,169 @@
+"""Proof of a compaction: compact against masked in float64 on a conditioned copy, with a negative control
+that must fail.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..compaction.compact import compact
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph, count_macs
+from ..graph.running import fixed_batch
+from ..machine.peak_memory import peak_of_process
+from ..planning.allocate import allocate
+from ..pruning.decision import masks_once
+from ..values.profile import Masks
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .conditioned_model import conditioned_state, portions, random_inputs
+from .masked_reference import masked_outputs
+from .negative_control import flat, negative_control, relative_difference, wide_outputs
+from .random_draws import Draws
+
+TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
+REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What an audit found.
+
+    Args:
+        frozen: name and reason of each group that cannot be pruned.
+        max_rel_diff: largest difference of the outputs, relative to how much they vary over inputs; None =
+            not computed.
+        negative_control: the same after two kept indices of one slot were swapped: the median over a few
+            slots.
+        verified: every check was made and passed.
+        reason: why it is not verified, or None.
+        seconds: of the audit alone.
+        peak_memory_bytes: the most that was resident at once, all of the process counted.
+        peak_memory_of: "model" where it was measured for this model alone, from its loading on; else
+            "process", until now.
+        analysis_seconds: from the loaded model to its coupled groups; None = not measured.
+    """
+
+    model: str
+    groups: int
+    frozen: tuple[Mapping[str, str], ...]
+    params_before: int
+    params_after: int | None
+    macs_before: int
+    macs_after: int | None
+    max_rel_diff: float | None
+    negative_control: float | None
+    verified: bool
+    reason: str | None
+    seconds: float
+    peak_memory_bytes: int
+    peak_memory_of: str = "process"
+    analysis_seconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "frozen": [dict(item) for item in self.frozen]}
+
+
+def audit(
+    subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5
+) -> AuditReport:
+    """Prune, compact and compare; without a recipe every free group loses `ratio` of its units."""
+    *_, report = audit_steps(subject, graph, recipe, ratio=ratio)
+    assert isinstance(report, AuditReport)
+    return report
+
+
+def audit_steps(
+    subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5
+) -> Iterator[Progress | AuditReport]:
+    """The same in steps of a layer each, so that it can be followed and stopped; the report comes last."""
+    started = time.perf_counter()
+    profile = graph.profile
+    frozen = tuple({"name": g.name, "reason": g.frozen} for g in profile.groups if g.frozen)
+    result = AuditReport(
+        subject.name,
+        len(profile.groups),
+        frozen,
+        profile.params,
+        None,
+        profile.macs,
+        None,
+        None,
+        None,
+        False,
+        profile.error,
+        0.0,
+        0,
+    )
+    if graph.program is not None:
+        chosen = recipe or allocate(subject, graph, Recipe(), "uniform", ratio, "channel")
+        yield Progress(0, 1, "Rating channels")
+        result = yield from _compared(subject, graph, masks_once(subject, graph, chosen), result)
+    yield replace(result, seconds=time.perf_counter() - started, peak_memory_bytes=peak_of_process())
+
+
+def _compared(
+    subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport
+) -> Generator[Progress, None, AuditReport]:
+    try:
+        return (yield from _compare(subject, graph, masks, result))
+    except (
+        ExplorerError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+    ) as error:  # foreign operators raise these
+        first_line = (str(error).strip().splitlines() or [""])[0][:300]
+        return replace(result, reason=f"{type(error).__name__}: {first_line}")
+
+
+def _compare(
+    subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport
+) -> Generator[Progress, None, AuditReport]:
+    """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
+    time.
+    """
+    state = yield from conditioned_state(subject, graph)
+    parts = [(part, Draws()) for part in portions(random_inputs(subject, graph), graph)]
+    silenced = []
+    for part, draws in parts:
+        silenced.append(flat((yield from masked_outputs(graph, masks, state, part, draws))))
+    expected = torch.cat(silenced)
+    small = compact(subject, graph, masks, state=state)
+    del state
+    example = (
+        subject.example[: fixed_batch(graph.program) or 1]
+        if graph.program is not None
+        else subject.example[:1]
+    )
+    macs = count_macs(small, example) // len(example)
+    result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
+    twin = small.double()
+    with torch.no_grad():
+        difference = relative_difference(wide_outputs(twin, parts), expected)
+    yield Progress(0, 1, "Swapping two channels")
+    control = yield from negative_control(graph.profile, masks, twin, parts, expected)
+    reason = _why_not(masks, expected, difference, control)
+    return replace(
+        result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason
+    )
+
+
+def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:
+    varies = float(expected.std(0).max() / expected.abs().max().clamp(min=1e-300))
+    if not masks.channels:
+        return "no channels were removed, so there is nothing to prove"
+    if not varies > 1e-6:
+        return "the outputs do not vary over inputs, so a comparison proves nothing"
+    if not difference <= TOLERANCE:
+        return f"compact and masked model differ by {difference:.2e}, allowed is {TOLERANCE:.0e}"
+    if control is None:
+        return "no slot with two kept units was found for the negative control"
+    weak = f"the negative control moved the outputs by {control:.2e} only, needed is {REJECTED:.0e}"
+    return None if control > REJECTED else weak

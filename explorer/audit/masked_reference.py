@@ -1,0 +1,121 @@
+"""The masked reference: the dense graph with masked tensors, whose statistics are taken over kept positions
+only.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ..graph.export import ModelGraph
+from ..graph.labels import Labelled
+from ..graph.nodes import op_name
+from ..graph.survivors import Survivors
+from ..pruning.masks import positions
+from ..values.profile import Masks
+from ..values.progress import Progress
+from .float64_run import tensor_of, walk
+from .kept_statistics import STATISTICS
+from .random_draws import Draws, is_random
+
+PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
+
+
+def masked_outputs(
+    graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws
+) -> Generator[Progress, None, Any]:
+    """What the dense model computes while the removed channels are silenced.
+
+    Args:
+        draws: takes the random numbers that it draws.
+    """
+    assert graph.program is not None and graph.coupling is not None
+    left = Survivors(graph.coupling, masks.channels)
+
+    def call(node, args, kwargs):
+        if is_random(node.target):
+            return draws.record(node, args, kwargs, left)
+        return _call(node, args, kwargs, left)
+
+    return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))
+
+
+def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
+    """name -> its tensor with zeros at what is removed, made from the state without a mask of full size."""
+    assert graph.program is not None
+    program, kept = graph.program, positions(graph.profile, masks.channels)
+    weights = {graph.profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
+
+    def read(name: str) -> Tensor:
+        tensor = tensor_of(program, state, name)
+        if name in weights:
+            tensor = tensor * weights[name]
+        for dim, line in kept.get(name, {}).items():
+            tensor = tensor.index_fill(dim, (~line).nonzero().flatten(), 0)
+        return tensor
+
+    return read
+
+
+def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
+    target: Any = node.target
+    source: Any = node.args[0] if node.args else None
+    name = op_name(target).rstrip("_")
+    if name in PRODUCTS:
+        args = _zeroed(args, node.args, left)
+    if name in STATISTICS and isinstance(source, fx.Node):
+        kept = _kept_mask(args[0], left.coupling.values[source.name], left)
+        if kept is not None and _takes_statistics(name, args):
+            return STATISTICS[name](args, kwargs, kept)
+    if (
+        name == "batch_norm"
+        and left.kept(left.coupling.values[source.name])
+        and len(args) > 4
+        and args[4] is not None
+    ):
+        args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
+    return _finite(target(*args, **kwargs), left.coupling.values.get(node.name), left)
+
+
+def _finite(found: Any, value: Any, left: Survivors) -> Any:
+    """Zero where a removed position has no value, such as 0 / 0: nothing may be learned from it."""
+    if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
+        return found
+    kept = _kept_mask(found, value, left)
+    return found if kept is None else found.masked_fill(~kept & ~found.isfinite(), 0)
+
+
+def _takes_statistics(name: str, args: Any) -> bool:
+    """Of what it reads: a norm may hold its own, and the larger of two tensors is none."""
+    if name == "batch_norm":
+        return bool(args[5])
+    return name not in ("max", "min") or len(args) < 2 or isinstance(args[1], int)
+
+
+def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
+    """A broadcastable bool of the kept positions of a value, or None when all are.
+
+    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads
+    are silent by their weights, and nothing is summed over them.
+    """
+    if not isinstance(value, Labelled) or not left.kept(value):
+        return None
+    mask = torch.ones((1,) * len(value.shape), dtype=torch.bool)
+    for dim, line in left.kept(value).items():
+        if len(line) != tensor.shape[dim]:
+            continue
+        mask = mask & line.view([-1 if d == dim else 1 for d in range(len(value.shape))])
+    return mask
+
+
+def _zeroed(arguments: Any, nodes: Any, left: Survivors) -> Any:
+    """The arguments of a product, zero at removed positions; lists of tensors are looked into."""
+    if isinstance(arguments, list | tuple):
+        return type(arguments)(_zeroed(a, n, left) for a, n in zip(arguments, nodes, strict=True))
+    mask = (
+        _kept_mask(arguments, left.coupling.values.get(nodes.name), left)
+        if isinstance(nodes, fx.Node)
+        else None
+    )
+    return arguments if mask is None else arguments * mask

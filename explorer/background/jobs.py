@@ -1,0 +1,146 @@
+"""A background job and what is known of it. Snapshots are frozen; only the worker of `jobs` changes a Job."""
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..values.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A snapshot of one session's lane.
+
+    Args:
+        key, value: always belong together; until a newer job has yielded they are the older job's.
+        progress, seconds_left: of the job that runs, else of the last one; None = not known.
+        running: a job has begun and not ended (it may stand suspended behind a higher lane).
+        queued: a job waits for its start.
+        error: why the job of `key` failed, one sentence.
+        finished: the job of `key` ended, and nothing is running or queued.
+        version: grows whenever anything but the progress changes.
+    """
+
+    key: Hashable = None
+    value: Any = None
+    progress: Progress | None = None
+    seconds_left: float | None = None
+    running: bool = False
+    queued: bool = False
+    error: str | None = None
+    finished: bool = False
+    version: int = field(default=0, compare=False)
+
+    @property
+    def busy(self) -> bool:
+        """There is something to wait for."""
+        return self.running or self.queued
+
+
+class Job:
+    """A submitted generator with what it has yielded so far."""
+
+    def __init__(self, key: Hashable, make: Callable[[], Iterable[Any]]):
+        self.key = key
+        self._make: Callable[[], Iterable[Any]] | None = make
+        self._steps: Iterator[Any] | None = None
+        self.value: Any = None
+        self.progress: Progress | None = None
+        self.error: str | None = None
+        self.has_value = self.ended = False
+        self.busy_seconds = 0.0  # on the worker; time spent suspended does not count
+        self._since = (0.0, 0)  # busy seconds and units done at the first progress of this stage
+
+    def advance(self) -> Any:
+        """The next value; only for the worker.
+
+        Raises:
+            StopIteration: at the end; otherwise whatever the job raises.
+            RuntimeError: the job left torch in another mode, which other jobs of this thread would inherit.
+        """
+        if self._make is not None:
+            self._steps, self._make = iter(self._make()), None
+        if self._steps is None:
+            raise StopIteration
+        modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        item = next(self._steps)
+        if modes != (torch.is_grad_enabled(), torch.is_inference_mode_enabled()):
+            self.close()
+            raise RuntimeError("a job must not hold no_grad or inference_mode over a yield")
+        return item
+
+    def take(self, item: Any) -> None:
+        """Keep what the job yielded."""
+        if not isinstance(item, Progress):
+            self.value, self.has_value = item, True
+            return
+        if self.progress is None or (self.progress.label, self.progress.total) != (item.label, item.total):
+            self._since = (self.busy_seconds, item.done)
+        self.progress = item
+
+    def is_news(self, item: Any) -> bool:
+        """Another value than the last; progress is none, nor is a value yielded again as a place to be
+        stopped at.
+        """
+        return not isinstance(item, Progress) and item is not self.value
+
+    def end(self, error: str | None) -> None:
+        """It has run to its end, or failed; lets go of what it held on to."""
+        self.error, self.ended = error, True
+        self._make = self._steps = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace since the first progress of this stage, so that neither set-up nor resumed
+        work counts.
+        """
+        if self.ended or self.progress is None or self.progress.done <= self._since[1]:
+            return None
+        pace = (self.busy_seconds - self._since[0]) / (self.progress.done - self._since[1])
+        return max(0.0, pace * (self.progress.total - self.progress.done))
+
+    def close(self) -> None:
+        """End the generator where it stands; only for the worker, between two steps."""
+        close = getattr(self._steps, "close", None)
+        self._steps = None
+        if close is not None:
+            try:
+                close()
+            except Exception:  # the border of foreign code: a failing clean-up must not stop the worker
+                logger.exception("A job failed while it was being closed.")
+
+
+class Slot:
+    """One session's lane: the job that runs, the one that waits, and the newest with something to show."""
+
+    def __init__(self, session: str, lane: str):
+        self.session, self.lane = session, lane
+        self.running: Job | None = None
+        self.waiting: Job | None = None
+        self.shown: Job | None = None
+        self.turn = self.version = 0
+        self.released = False
+
+    @property
+    def busy(self) -> bool:
+        return self.running is not None or self.waiting is not None
+
+    def state(self) -> JobState:
+        """What can be said now."""
+        shown, newest = self.shown, self.running or self.shown
+        return JobState(
+            key=shown.key if shown else None,
+            value=shown.value if shown else None,
+            progress=newest.progress if newest else None,
+            seconds_left=newest.seconds_left if newest else None,
+            running=self.running is not None,
+            queued=self.waiting is not None,
+            error=shown.error if shown else None,
+            finished=shown is not None and shown.ended and not self.busy,
+            version=self.version,
+        )

@@ -1,0 +1,276 @@
+"""Background work in lanes: one worker thread a device, values come back as immutable snapshots.
+
+A job is a generator that yields after each batch. Between two yields the worker chooses anew whose turn it
+is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
+was.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable
+
+from ..errors import ExplorerError, UnknownNameError
+from ..values.progress import Progress
+from .jobs import Job, JobState, Slot
+
+__all__ = ["LANES", "JobState", "Lanes", "Progress"]
+
+LANES = {  # lane -> rank, lower goes first
+    "live": 0,
+    "behaviour": 1,
+    "check": 1,
+    "held_out": 1,
+    "answers": 1,
+    "replay": 1,
+    "export": 1,
+    "scan": 1,
+    "curve": 1,
+    "lesson": 1,
+    "criteria": 1,
+    "duel": 1,
+    "disputes": 1,
+    "budget": 1,
+    "winner": 1,
+    "latency": 1,
+    "clock": 1,
+    "cost": 1,
+    "keep": 1,
+    "search": 2,
+    "recovery": 2,
+    "control": 2,
+    "recovery curve": 2,
+}
+# lanes that go on when their session is closed: what they make is kept on disk
+LASTING = ("recovery", "control", "recovery curve")
+LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
+
+logger = logging.getLogger(__name__)
+
+
+def _always(session: str) -> bool:
+    return True
+
+
+class Lanes:
+    """The worker of one device.
+
+    Args:
+        is_active: session -> its browser tab is open; asked on the worker before each batch. Of a closed
+            session live jobs are dropped, scans, curves and latency pause, recovery goes on.
+        forget_after: seconds until a closed session's paused jobs and values are let go.
+    """
+
+    def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
+        self._is_active, self._forget_after = is_active, forget_after
+        self._slots: dict[tuple[str, str], Slot] = {}
+        self._session_turn: dict[str, int] = {}
+        self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was known to be active
+        self._closed: set[str] = set()
+        self._discarded: list[Job] = []
+        self._turns = itertools.count(1)
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="explorer-lanes", daemon=True)
+        self._thread.start()
+
+    # ------------------------------------------------------------------ for any thread
+
+    def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Iterable]) -> None:
+        """Ask for a job; the latest of a session's lane wins, and an older one is closed at its next yield.
+
+        What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
+        anew.
+
+        Args:
+            make: begins the job, on the worker; what it yields is the value, except for Progress.
+        Raises:
+            UnknownNameError: there is no such lane.
+            ExplorerError: the worker was shut down.
+        """
+        if lane not in LANES:
+            raise UnknownNameError("lane", lane, LANES)
+        with self._changed:
+            if self._stopped:
+                raise ExplorerError("The background worker was shut down; start the program again.")
+            slot = self._slots.setdefault((session, lane), Slot(session, lane))
+            self._last_seen[session] = time.monotonic()
+            slot.released = False
+            if slot.waiting is not None and slot.waiting.key == key:
+                return
+            slot.waiting = None
+            if slot.running is not None and slot.running.key == key:
+                return
+            if slot.running is None and slot.shown is not None and slot.shown.key == key and slot.shown.ended:
+                return
+            self._discard(slot)
+            if slot.shown is None or slot.shown.key != key or not slot.shown.ended:
+                slot.waiting = Job(key, make)
+            slot.version += 1
+            self._changed.notify_all()
+
+    def state(self, session: str, lane: str) -> JobState:
+        """Where this lane of the session stands now."""
+        with self._changed:
+            slot = self._slots.get((session, lane))
+            return slot.state() if slot else JobState()
+
+    def versions(self, session: str) -> tuple[int, ...]:
+        """Those of its lanes: equal as long as none of them has news."""
+        with self._changed:
+            return tuple(slot.version for slot in self._slots.values() if slot.session == session)
+
+    def busy(self, session: str) -> bool:
+        """Some lane of the session has something to wait for, so a page should look again."""
+        return any(self.state(session, lane).busy for lane in LANES)
+
+    def wait(self, session: str, lane: str, timeout: float | None = None) -> JobState:
+        """The state once the lane has nothing left to do, or after `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.state(session, lane).busy, timeout)
+            return self.state(session, lane)
+
+    def cancel(self, session: str, lane: str) -> None:
+        """Close the job at its next yield and drop the waiting one; the last value stays, an error goes."""
+        with self._changed:
+            slot = self._slots.get((session, lane))
+            if slot is None:
+                return
+            slot.waiting = None
+            slot.version += 1
+            self._discard(slot)
+            if slot.shown is not None and slot.shown.error is not None:
+                slot.shown = None
+            self._changed.notify_all()
+
+    def release(self, session: str) -> None:
+        """Forget a session: its jobs are closed and its values let go; a recovery goes on to its end."""
+        with self._changed:
+            self._forget(session)
+            self._changed.notify_all()
+
+    def shutdown(self) -> None:
+        """Close every job at its next yield and join the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    # ------------------------------------------------------------------ with the lock held
+
+    def _discard(self, slot: Slot) -> None:
+        if slot.running is not None:
+            self._discarded.append(slot.running)
+            slot.running = None
+
+    def _drop(self, slot: Slot) -> None:
+        self._discard(slot)
+        slot.waiting = None
+        self._slots.pop((slot.session, slot.lane), None)
+
+    def _forget(self, session: str) -> None:
+        for slot in [slot for slot in self._slots.values() if slot.session == session]:
+            if slot.lane in LASTING and slot.busy:
+                slot.released = True
+            else:
+                self._drop(slot)
+        if not any(slot.session == session for slot in self._slots.values()):
+            self._session_turn.pop(session, None)
+            self._last_seen.pop(session, None)
+
+    def _sort_out_closed(self) -> None:
+        for session in self._closed:
+            if (session, "live") in self._slots:
+                self._drop(self._slots[session, "live"])
+            if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
+                self._forget(session)
+
+    def _choose(self) -> Slot | None:
+        """The slot whose turn it is: highest lane first, then the session and the lane that waited
+        longest.
+        """
+        ready = [
+            s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)
+        ]
+        if not ready:
+            return None
+        slot = min(ready, key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn))
+        slot.turn = self._session_turn[slot.session] = next(self._turns)
+        if slot.running is None:
+            slot.running, slot.waiting = slot.waiting, None
+        return slot
+
+    # ------------------------------------------------------------------ on the worker
+
+    def _work(self) -> None:
+        while not self._stopped:
+            self._look_at_sessions()
+            with self._changed:
+                self._sort_out_closed()
+                slot = self._choose()
+                closing, self._discarded = self._discarded, []
+                if slot is None and not closing and not self._stopped:
+                    self._changed.wait(LOOK_AGAIN if self._slots else None)
+            for job in closing:
+                job.close()
+            if slot is not None:
+                self._step(slot)
+        self._close_all()
+
+    def _look_at_sessions(self) -> None:
+        # outside of the lock: is_active may take locks of its own
+        with self._changed:
+            sessions = {slot.session for slot in self._slots.values()}
+        active = {session for session in sessions if self._is_active(session)}
+        with self._changed:
+            self._closed = sessions - active
+            self._last_seen.update(dict.fromkeys(active & set(self._last_seen), time.monotonic()))
+
+    def _step(self, slot: Slot) -> None:
+        job = slot.running
+        if job is None:  # cancelled since it was chosen
+            return
+        started, item = time.monotonic(), None
+        error, ended = None, False
+        try:
+            item = job.advance()
+        except StopIteration:
+            ended = True
+        except ExplorerError as reason:
+            error = str(reason)
+        except (
+            Exception
+        ) as reason:  # the border of foreign code: one user's failing job must not stop everybody's worker
+            logger.exception("A job of lane %s failed.", slot.lane)
+            error = f"Unexpected error: {type(reason).__name__}: {reason}"
+        with self._changed:
+            job.busy_seconds += time.monotonic() - started
+            self._publish(slot, job, item, ended or error is not None, error)
+            self._changed.notify_all()
+
+    def _publish(self, slot: Slot, job: Job, item: object, ended: bool, error: str | None) -> None:
+        """Show what came; that of a replaced job still helps until its successor yields, that of a cancelled
+        one does not.
+        """
+        current = slot.running is job
+        if not current and slot.waiting is None:
+            return
+        news = ended or slot.shown is not job or job.is_news(item)
+        job.end(error) if ended else job.take(item)
+        if job.has_value or job.ended:
+            slot.shown = job
+            slot.version += news
+        if current and ended:
+            slot.running = None
+            if slot.released:
+                self._drop(slot)
+
+    def _close_all(self) -> None:
+        with self._changed:
+            for slot in list(self._slots.values()):
+                self._drop(slot)
+            closing, self._discarded = self._discarded, []
+            self._changed.notify_all()
+        for job in closing:
+            job.close()

@@ -1,0 +1,94 @@
+"""One long call that yields nothing (a translation to ONNX, say), in a thread beside the worker, so that
+measuring goes on.
+
+Latency is the exception: it waits until nothing runs beside it (see `latency.rounds`).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..values.progress import Progress
+
+PAUSE = 0.05  # seconds between two yields; a live measurement waits no longer than this
+Step = Callable[[str], None]
+_running: set[threading.Thread] = set()
+
+
+class _LetGoError(Exception):
+    """Nobody waits for the call any more."""
+
+
+@dataclass
+class _Call:
+    """What the thread and its job tell each other."""
+
+    label: str
+    stages: int = 0
+    let_go: bool = False
+    outcome: Any = None
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def step(self, label: str) -> None:
+        """Another stage begins; a call that was let go ends here."""
+        if self.let_go:
+            raise _LetGoError
+        self.label, self.stages = label, self.stages + 1
+
+
+def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any]:
+    """Progress while a call runs, then what it returned. Closed before that, the call ends where its next
+    stage begins.
+
+    Args:
+        work: takes `step`, which it calls with a few words where a stage begins.
+        label: of the time before the first stage.
+        stages: how many there are.
+    Raises:
+        whatever the call raises.
+    """
+    call = _Call(label)
+    # not a daemon: Python would tear down torch under a thread that still works
+    thread = threading.Thread(target=_run, args=(call, work), name="explorer-beside")
+    _running.add(thread)
+    thread.start()
+    started = time.monotonic()
+    try:
+        while not call.done.wait(PAUSE):
+            yield Progress(
+                min(max(call.stages - 1, 0), stages),
+                stages,
+                f"{call.label}, {time.monotonic() - started:.0f} s",
+            )
+    finally:
+        call.let_go = True
+    if call.error is not None:
+        raise call.error
+    yield call.outcome
+
+
+def _run(call: _Call, work: Callable[[Step], Any]) -> None:
+    try:
+        call.outcome = work(call.step)
+    except _LetGoError:
+        pass
+    except Exception as error:  # the border of a thread: the job raises it again
+        call.error = error
+    finally:
+        _running.discard(threading.current_thread())
+        call.done.set()
+
+
+def is_quiet() -> bool:
+    """Nothing runs beside the worker."""
+    return not _running
+
+
+def until_quiet() -> Iterator[None]:
+    """Yields, as places to be stopped at, until nothing runs beside the worker."""
+    while not is_quiet():
+        time.sleep(PAUSE)
+        yield None

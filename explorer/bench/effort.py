@@ -1,0 +1,55 @@
+"""How much the table measures: enough to decide on a quiet machine, or just enough for a test to see that it
+works.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from ..graph.export import ModelGraph, analyse
+from ..loaders.model_text import load
+from ..values.subject import Subject
+
+
+@dataclass(frozen=True)
+class Size:
+    """Args:
+    live, small: sample models for full evaluations; for the first answer, also the smaller one.
+    scanned: the sample model of the adaptive scan.
+    also_scanned: further ones, in a part of their own that is measured on request.
+    judged: whose adaptive scans are held against exact ones, on request.
+    foreign: (model, layer that stays) of the comparison with Torch-Pruning.
+    samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh
+        more.
+    pairs: of work that takes less than a second; of an exact scan, a batch each.
+    long_pairs: of work that takes longer; six are the fewest that resolve anything.
+    scan_points: of the plain loop that the adaptive scan is compared with.
+    starts: of the server.
+    """
+
+    live: str = "shapes-resnet"
+    small: str = "digits-cnn"
+    scanned: str = "shapes-densenet"
+    foreign: tuple[tuple[str, str], ...] = (
+        ("torchvision:resnet50", "fc"),
+        ("torchvision:densenet121", "classifier"),
+    )
+    samples: int = 2560
+    pairs: int = 30
+    long_pairs: int = 6
+    scan_points: int = 18
+    starts: int = 6
+    also_scanned: tuple[str, ...] = ("shapes-mobilenet", "shapes-resnet")
+    judged: tuple[str, ...] = ("shapes-densenet", "shapes-mobilenet", "shapes-vit")
+
+
+FULL = Size()
+QUICK = Size(
+    "digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",)
+)
+
+
+@cache
+def opened(name: str) -> tuple[Subject, ModelGraph]:
+    """A model and its graph, once a run."""
+    subject = load(name)
+    return subject, analyse(subject)

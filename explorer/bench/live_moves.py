@@ -1,0 +1,253 @@
+"""What a moved fader costs beyond the forward passes that it needs, and how long it waits for its first
+number.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..background.lanes import Lanes
+from ..engine.candidate import build, prepare
+from ..engine.conditions import Conditions, split_for
+from ..engine.measure import stream
+from ..graph.export import ModelGraph
+from ..measuring.evaluation import batch_of, batch_size, evaluate
+from ..measuring.kept_activations import KEPT_BYTES, Trail
+from ..measuring.storage_size import sizes
+from ..pruning.decision import masks_for
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import ScanPlan
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
+from .effort import Size, opened
+from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages
+
+GOALS_MS = {
+    "digits-cnn": 300.0,
+    "shapes-resnet": 600.0,
+}  # from the release of a fader to a number in the browser
+BROWSER_MS = 150.0  # of them, what a page's round trip takes by itself
+OVERHEAD = 1.1
+LATE_SAMPLES = 1024
+TIMEOUT_S = 120.0
+
+
+def recipe_at(graph: ModelGraph, structured: bool, step: float) -> Recipe:
+    """Half of everything, or a bit more, so that no two pairs ask for the same recipe.
+
+    Args:
+        step: in [0, 1].
+    """
+    ratio = 0.5 + 0.2 * step
+    if structured:
+        return Recipe(channels=dict.fromkeys(graph.profile.free_groups, ratio))
+    return Recipe(weights=dict.fromkeys(graph.profile.prunable_layers, ratio))
+
+
+def resident(subject: Subject, conditions: Conditions) -> Tensor:
+    """All samples as the model reads them, on the device: what a bare loop would have ready."""
+    assert subject.task is not None
+    split = split_for(subject, conditions)
+    return batch_of(split, subject.task.normalisation, 0, len(split), conditions.device)[0]
+
+
+def forward_all(model: nn.Module, inputs: Tensor) -> None:
+    """Nothing but forward passes, in the batches of the evaluation."""
+    with torch.inference_mode():
+        for part in inputs.split(batch_size(inputs.device.type)):
+            model(part)
+
+
+# --------------------------------------------------------------------------- the whole evaluation
+
+
+def full_evaluation(size: Size, device: str) -> Iterator[Row]:
+    """Recipe in, final accuracy and sizes out, over a bare forward loop of the same compact module on the
+    same samples.
+    """
+    subject, graph = opened(size.live)
+    conditions = Conditions(min(size.samples, len(_tuning(subject))), device=device, latency=False)
+    inputs = resident(subject, conditions)
+    bare = f"bare forward loop of the same compact module, batch {batch_size(device)}, fp32"
+    for structured in (True, False):
+
+        def make(index: int, structured: bool = structured) -> tuple[Work, Work]:
+            recipe = recipe_at(graph, structured, index / (size.pairs + 1))
+            model = build(subject, graph, masks_for(subject, graph, recipe), device)
+            return lambda: list(stream(subject, graph, recipe, conditions)), lambda: forward_all(
+                model, inputs
+            )
+
+        pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
+        kind = "structured" if structured else "unstructured"
+        took = _stages(subject, graph, recipe_at(graph, structured, 0.0), conditions, inputs)
+        yield row(
+            f"live_full_over_bare_{kind}",
+            pairs,
+            bare,
+            goal=OVERHEAD,
+            bound_by=stages(took),
+            details={"model": subject.name, "samples": len(inputs), **pairs.details},
+        )
+
+
+def _stages(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, inputs: Tensor
+) -> dict[str, float]:
+    """Seconds of what an evaluation consists of, each alone."""
+    assert subject.task is not None
+    split, normalisation, device = (
+        split_for(subject, conditions),
+        subject.task.normalisation,
+        conditions.device,
+    )
+    model = prepare(subject, graph, recipe, device).model
+    tensors = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    return {
+        "cut, build and count": seconds(lambda: prepare(subject, graph, recipe, device), device),
+        "normalise, forward and judge": seconds(
+            lambda: list(evaluate(model, split, normalisation, [len(split)], device=device)), device
+        ),
+        "compressed size": seconds(lambda: sizes(tensors)),
+        "bare forward": seconds(lambda: forward_all(model, inputs), device),
+    }
+
+
+# --------------------------------------------------------------------------- the first answer
+
+
+def first_answers(size: Size, device: str) -> Iterator[Row]:
+    """From asking the worker to its first Report: alone, and while a scan of another session runs."""
+    for name in (size.small, size.live):
+        for scanning in (False, True):
+            yield _first_answer(name, size.pairs, device, scanning)
+
+
+def _first_answer(name: str, count: int, device: str, scanning: bool) -> Row:
+    subject, graph = opened(name)
+    conditions = Conditions(device=device, latency=False)
+    inputs = resident(subject, conditions)
+    lanes = Lanes()
+    first = inputs[: _first(subject, graph, Recipe(), conditions).pruned.samples]
+
+    def make(index: int) -> tuple[Work, Work]:
+        recipe = recipe_at(graph, index % 2 == 0, index / (count + 1))
+        model = build(subject, graph, masks_for(subject, graph, recipe), device)
+        return lambda: _answered(lanes, subject, graph, recipe, conditions), lambda: forward_all(model, first)
+
+    try:
+        if scanning:
+            lanes.submit("another", "scan", "bench", lambda: _endless_scan(subject, graph, conditions))
+        pairs = interleaved(make, count, device)
+    finally:
+        lanes.shutdown()
+    goal = GOALS_MS.get(name)
+    return milliseconds_row(
+        f"first_answer_ms_{name}" + ("_while_scanning" if scanning else ""),
+        pairs,
+        "bare forward of the same module on the same first samples: see ratio",
+        goal=goal - BROWSER_MS if goal else None,
+        bound_by=("one portion of the scan, then " if scanning else "") + "cut, build and the first samples",
+        details={
+            "model": name,
+            "browser_goal_ms": goal,
+            "browser_round_trip_ms": BROWSER_MS,
+            "scanning": scanning,
+        },
+    )
+
+
+def _first(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Report:
+    return next(stream(subject, graph, recipe, conditions))
+
+
+def _answered(
+    lanes: Lanes, subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions
+) -> None:
+    """Ask the worker and wait for the first Report."""
+    lanes.submit(
+        "bench",
+        "live",
+        (recipe.fingerprint, time.perf_counter()),
+        lambda: [_first(subject, graph, recipe, conditions)],
+    )
+    lanes.wait("bench", "live", TIMEOUT_S)
+
+
+def _endless_scan(subject: Subject, graph: ModelGraph, conditions: Conditions) -> Iterator[object]:
+    """A scan that begins anew when it is done, and reads and writes no log that another one could find."""
+    while True:
+        with tempfile.TemporaryDirectory() as folder:
+            yield from scan(
+                subject, graph, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder)
+            )
+
+
+# --------------------------------------------------------------------------- the same fader again
+
+
+def late_move(size: Size, device: str) -> Iterator[Row]:
+    """The last fader moved once more: begun at its layer from kept activations, over the whole forward of the
+    same recipe.
+    """
+    subject, graph = opened(size.live)
+    conditions = Conditions(
+        min(LATE_SAMPLES, size.samples, len(_tuning(subject))), device=device, latency=False
+    )
+    trail, start = Trail(KEPT_BYTES[device]), recipe_at(graph, True, 0.0)
+    list(stream(subject, graph, start, conditions, trail=trail))
+    late = list(graph.profile.free_groups)[-1]
+
+    def make(index: int) -> tuple[Work, Work]:
+        recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
+
+        def again():
+            return list(stream(subject, graph, recipe, conditions, trail=trail))
+
+        return again, lambda: list(stream(subject, graph, recipe, conditions))
+
+    pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
+    details = {"model": subject.name, "group": late, "samples": conditions.samples, "kept_bytes": trail.bytes}
+    yield row(
+        "late_move_speedup",
+        pairs,
+        "the same evaluation without kept activations",
+        inverse=True,
+        bound_by="cut, build, sizes, and the layers from the fader on",
+        details=details,
+    )
+
+
+# --------------------------------------------------------------------------- masks
+
+
+def mask_overhead(size: Size, device: str) -> Iterator[Row]:
+    """The forward of a model with zeros in its weights over that of the dense one: same shapes,
+    same kernels.
+    """
+    subject, graph = opened(size.live)
+    dense = build(subject, graph, masks_for(subject, graph, Recipe()), device)
+    masked = build(subject, graph, masks_for(subject, graph, recipe_at(graph, False, 0.0)), device)
+    inputs = resident(subject, Conditions(samples=min(64, len(_tuning(subject))), device=device))
+    works: tuple[Work, Work] = (lambda: forward_all(masked, inputs), lambda: forward_all(dense, inputs))
+    pairs = interleaved(lambda index: works, size.pairs, device)
+    yield row(
+        "mask_overhead",
+        pairs,
+        f"forward of the dense module, batch {len(inputs)}, fp32",
+        goal=1.05,
+        bound_by="the same kernels on the same shapes; zeros are numbers like others",
+        details={"model": subject.name, **pairs.details},
+    )
+
+
+def _tuning(subject: Subject) -> Tensor:
+    assert subject.task is not None
+    split = subject.task.split("tuning")
+    assert split is not None
+    return split.targets

@@ -1,0 +1,52 @@
+"""Do adaptive scans say the truth? Every point of several models, against what an exact scan counts on all
+samples.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..engine.conditions import Conditions
+from ..measuring.statistics import wilson
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import Scan, ScanPlan
+from .effort import Size, opened
+from .timed_rows import Row
+
+GOAL = 0.95
+
+
+def within(size: Size, device: str) -> Iterator[Row]:
+    """The share of points whose stated interval holds the exact drop; it takes minutes."""
+    held = {name: _held(name, device) for name in size.judged}
+    inside, points = (sum(counts) for counts in zip(*held.values(), strict=True))
+    low, high = wilson(inside, points)
+    told = {name: f"{some} of {all_of_it}" for name, (some, all_of_it) in held.items()}
+    yield Row(
+        "scan_adaptive_within_interval",
+        inside / points,
+        low,
+        high,
+        "exact scans of the same points on all samples",
+        GOAL,
+        True,
+        points,
+        bound_by="intervals of level 0.99, looked at several times",
+        details=told,
+    )
+
+
+def _held(name: str, device: str) -> tuple[int, int]:
+    """How many points hold the exact drop, and how many there are."""
+    adaptive, exact = _scanned(name, ScanPlan(), device), _scanned(name, ScanPlan(tolerance=None), device)
+    truth = {(p.part, p.ratio): p.drop.estimate for p in exact.points}
+    inside = [p.reach.low - 1e-12 <= truth[p.part, p.ratio] <= p.reach.high + 1e-12 for p in adaptive.points]
+    return sum(inside), len(inside)
+
+
+def _scanned(name: str, plan: ScanPlan, device: str) -> Scan:
+    """A finished scan that neither reads nor leaves anything in the user's cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        *_, found = scan(*opened(name), plan, Conditions(device=device), folder=Path(folder))
+    assert isinstance(found, Scan)
+    return found

@@ -1,0 +1,83 @@
+"""MODEL, --data, --checkpoint and --device: from words to a Subject and its graph."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+
+import torch
+
+from ...errors import ExplorerError, UnknownNameError
+from ...graph.export import ModelGraph, analyse
+from ...loaders.model_text import load, split_spec
+from ...machine.environment import pick_device, usable_threads
+from ...measuring.precision import DTYPES
+from ...registry import LOADERS, SAMPLES
+from ...values.subject import Subject
+from ..verbs import VERBS
+
+
+def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """MODEL, and where its weights and data come from."""
+    help = "a sample's name (see 'pruning-explorer models'), LOADER:NAME or FILE.py:FACTORY"
+    parser.add_argument("model", metavar="MODEL", nargs="+" if several else None, help=help)
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="other weights (.safetensors) for the same architecture"
+    )
+    parser.add_argument(
+        "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    told = (
+        f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect "
+        "is "
+        "measured, too"
+    )
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help=told)
+
+
+def set_up(device: str = "cpu") -> str:
+    """Threads as the page has them, so that both give equal numbers; returns the device's kind.
+
+    Raises:
+        ExplorerError: this machine has no such device.
+    """
+    torch.set_num_threads(usable_threads())
+    return pick_device(device).type
+
+
+def check_names(models: Sequence[str], checkpoint: str | None) -> None:
+    """Names that cannot be models are refused before anything is started.
+
+    Raises:
+        ExplorerError: the text says what there is, and what was perhaps meant.
+    """
+    if checkpoint and len(models) != 1:
+        raise ExplorerError(f"--checkpoint gives weights to one MODEL; name exactly one, got {len(models)}.")
+    for model in models:
+        loader, name = split_spec(model)
+        if loader == "sample" and name not in SAMPLES:
+            if name in VERBS:
+                raise ExplorerError(
+                    f"{name!r} is a command and must come first: 'pruning-explorer {name} ...'."
+                )
+            near = difflib.get_close_matches(name, [*SAMPLES, *VERBS], 1)
+            if near:
+                raise ExplorerError(
+                    f"{UnknownNameError('sample model', name, SAMPLES)} Did you mean {near[0]!r}?"
+                )
+            load(model)  # which says what is wrong with it
+        LOADERS[loader]
+
+
+def opened(arguments: argparse.Namespace) -> tuple[Subject, ModelGraph]:
+    """The subject and graph of the parsed arguments."""
+    subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
+    return subject, analyse(subject)

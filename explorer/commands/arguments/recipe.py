@@ -1,0 +1,251 @@
+"""--channels, --weights and the rest: from words to a Recipe."""
+
+import argparse
+import json
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ...allocators.context import Losses
+from ...engine.conditions import Conditions
+from ...errors import ExplorerError, RecipeError
+from ...graph.export import ModelGraph
+from ...machine.bounded_file import TooLongError, read_bounded
+from ...machine.environment import pick_device
+from ...planning.latency_plan import allocated
+from ...pruning.checks import check_brought, check_parts
+from ...registry import ALLOCATORS, CRITERIA
+from ...studies.sensitivity.scan import scan
+from ...studies.sensitivity.values import Scan, ScanPlan
+from ...values.choice import Choice
+from ...values.link import JSON_LIMIT
+from ...values.progress import Progress
+from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
+from ...values.subject import Subject
+from ..printing.output import note, progress
+from .plugin_parameters import add_parameters, checked_parameters, given_parameters
+
+GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """The flags of a recipe; those beside --recipe replace what the file says."""
+    r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
+    add = parser.add_argument
+    add(
+        "--recipe",
+        metavar="FILE",
+        help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says",
+    )
+    add("--channels", metavar="R", help=f"remove channels: {r}; with --allocator the overall target")
+    add("--weights", metavar="R", help="set single weights to zero: the same for layers")
+    add(
+        "--pattern",
+        metavar="N:M",
+        help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)",
+    )
+    add("--criterion", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
+    add("--allocator", metavar="NAME", help="let this choose the ratios of the parts")
+    add(
+        "--reduction",
+        metavar="NAME",
+        help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)",
+    )
+    add(
+        "--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible"
+    )
+    add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
+    add("--seed", type=int, metavar="N", help="for every random choice (default: 0)")
+    add_parameters(parser)
+
+
+def read_json(path: str, what: str, way: str) -> Any:
+    """The data of a JSON file that the command line names, or of a pipe.
+
+    Args:
+        what: it is, for errors, such as "Recipe file".
+        way: how to get one that is not damaged.
+    Raises:
+        ExplorerError: it cannot be read, is too long, or is no JSON.
+    """
+    try:
+        return json.loads(read_bounded(path, JSON_LIMIT, pipes=True))
+    except TooLongError as error:
+        raise RecipeError(
+            f"{what} {path[-200:]!r} is larger than {JSON_LIMIT:,} bytes, which none is; give another one."
+        ) from error
+    except OSError as error:
+        raise ExplorerError(
+            f"{what} {path[-200:]!r} cannot be read ({error.strerror}); give the path of a JSON file."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{what} {path[-200:]!r} is damaged or no JSON; {way}.") from error
+
+
+def read_recipe(path: str) -> Recipe:
+    """The recipe of a JSON file, or of the Report in it.
+
+    Raises:
+        ExplorerError: no such file, or it holds no recipe.
+    """
+    data = read_json(path, "Recipe file", "write a new one with --save-recipe")
+    return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
+
+
+def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
+    """One ratio for every part, or NAME=RATIO pairs.
+
+    Raises:
+        RecipeError: not a ratio in [0, 1), or a part is named twice.
+
+    >>> ratios("0.5", ["a", "b"], "channels"), ratios("a=0.25,b=0.5", [], "channels")
+    ({'a': 0.5, 'b': 0.5}, {'a': 0.25, 'b': 0.5})
+    """
+    if "=" not in text:
+        return dict.fromkeys(parts, one_ratio(text, what))
+    found: dict[str, float] = {}
+    for pair in text.split(","):
+        name, equals, ratio = pair.strip().rpartition("=")
+        if not equals or not name or name in found:
+            raise RecipeError(
+                f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}."
+            )
+        found[name] = one_ratio(ratio, name)
+    return found
+
+
+def one_ratio(text: str, part: str) -> float:
+    """
+    Raises:
+        RecipeError: not a number in [0, 1).
+    """
+    try:
+        return check_ratio(part, float(text))
+    except ValueError as error:
+        raise RecipeError(
+            f"Pruning ratio of {part!r} must be a number in [0, 1), got {text[:80]!r}."
+        ) from error
+
+
+def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> Recipe:
+    """What the flags ask for, checked against the model.
+
+    Raises:
+        ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
+    """
+    recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
+    check_brought(graph.profile, recipe)
+    given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
+    recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
+    if not arguments.allocator and given_parameters(arguments, "allocator"):
+        raise RecipeError(
+            f"Parameter {next(iter(given_parameters(arguments, 'allocator')))!r} needs an --allocator."
+        )
+    if arguments.allocator and arguments.channels is None and arguments.weights is None:
+        raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
+    for granularity, family in (("channel", "channels"), ("weight", "weights")):
+        if getattr(arguments, family) is not None:
+            recipe = _with_ratios(arguments, subject, graph, recipe, granularity, family)
+    if arguments.pattern and arguments.weights is None and not recipe.weights:
+        recipe = replace(
+            recipe, weights=dict.fromkeys(graph.profile.prunable_layers, _pattern_ratio(recipe.pattern))
+        )
+    CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
+    check_parts(graph.profile, recipe)
+    return recipe
+
+
+def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
+    """The criterion that is asked for; of the same one, parameters that are not given stay."""
+    parameters, name = given_parameters(arguments, "criterion"), arguments.criterion or before.name
+    kept = before.params if name == before.name else {}
+    return Choice(name, {**kept, **checked_parameters(CRITERIA[name], parameters)})
+
+
+def _with_ratios(
+    arguments: argparse.Namespace,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    granularity: str,
+    family: str,
+) -> Recipe:
+    text, profile = getattr(arguments, family), graph.profile
+    parts = profile.free_groups if family == "channels" else profile.prunable_layers
+    if not parts and "=" not in text:
+        why = profile.error or "every one of them is frozen"
+        raise RecipeError(f"--{family} has no part of {subject.name!r} to prune: {why}")
+    if not arguments.allocator:
+        return recipe.with_ratios(granularity, ratios(text, parts, family))
+    if "=" in text:
+        raise RecipeError(f"With --allocator, --{family} is one overall target in [0, 1), got {text[:80]!r}.")
+    target = one_ratio(text, arguments.allocator)
+    check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
+    name, params = allocator_of(arguments, arguments.allocator)
+    losses = losses_for(arguments, subject, graph, recipe, name, granularity)
+    how: dict[str, Any] = {"params": params, "losses": losses, "device": _device(arguments)}
+    return _told(allocated(subject, graph, recipe, name, target, granularity, **how))
+
+
+def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
+    """The recipe at the end, told on stderr where it takes a while."""
+    try:
+        while True:
+            step = next(steps)
+            progress(f"{step.label}: {step.done:,} of about {step.total:,}")
+    except StopIteration as end:
+        progress("")
+        return end.value
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    return pick_device(getattr(arguments, "device", "cpu")).type
+
+
+def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[str, Any]]:
+    """The allocator that is asked for, with its parameters.
+
+    Raises:
+        ExplorerError: there is no such allocator, or it has no such parameter.
+    """
+    name = arguments.allocator or usual
+    return name, checked_parameters(ALLOCATORS[name], given_parameters(arguments, "allocator"))
+
+
+def losses_for(
+    arguments: argparse.Namespace,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str,
+    granularity: str,
+) -> Losses | None:
+    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured
+    before.
+
+    Raises:
+        ExplorerError: there is no data to scan with.
+    """
+    if not ALLOCATORS[allocator].traits["needs_scan"]:
+        return None
+    plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
+    found: Scan | None = None
+    for step in scan(
+        subject, graph, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))
+    ):
+        if isinstance(step, Progress):
+            progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
+        else:
+            found = step
+    progress("")
+    assert found is not None
+    note(
+        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
+        "samples, kept on disk."
+    )
+    return found.losses()
+
+
+def _pattern_ratio(pattern: str) -> float:
+    match = PATTERN.match(pattern)
+    return 1 - int(match[1]) / int(match[2]) if match else 0.0

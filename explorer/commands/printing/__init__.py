@@ -1,0 +1,1 @@
+"""How verbs print reports, tables, progress and files."""

@@ -1,0 +1,99 @@
+"""Report -> text for a terminal: every accuracy with its range, every difference with its reason."""
+
+from collections.abc import Callable, Iterator
+
+from ...measuring.predicted_loss import loss_words
+from ...measuring.statistics import format_accuracy, format_drop
+from ...values.report import Measurement, PartOutcome, Report
+from .output import percent, table
+
+
+def accuracy(measured: Measurement, total: int) -> str:
+    """Accuracy with its range and the samples it was measured on."""
+    return (
+        format_accuracy(measured.correct, measured.samples, total)
+        if measured.correct is not None
+        else "not measured"
+    )
+
+
+def loss_text(measured: Measurement) -> str | None:
+    """The loss, in nats."""
+    return None if measured.loss is None else f"{measured.loss:.3f}"
+
+
+def report_text(report: Report) -> str:
+    """Everything that a Report says about the whole model and about each part."""
+    where = report.environment
+    data = (
+        f"{report.subject['task']} data, {report.split.replace('_', '-')} split"
+        if report.subject["task"]
+        else "no data"
+    )
+    lines = [f"{report.subject['name']} on {where['device']}, {data}", ""]
+    lines += [table(["", "dense", "pruned", "change"], list(_rows(report)))]
+    if report.parts:
+        lines += [
+            "",
+            table(
+                ["part", "unit", "asked for", "removed", "units", "why they differ"],
+                [_part(p) for p in report.parts],
+            ),
+        ]
+    return "\n".join([*lines, *(["", *report.notes] if report.notes else [])])
+
+
+def _part(part: PartOutcome) -> list[str]:
+    units = f"{part.removed:,} of {part.units:,}"
+    return [
+        part.name,
+        part.granularity,
+        percent(part.requested),
+        percent(part.achieved),
+        units,
+        part.reason or "",
+    ]
+
+
+def _rows(report: Report) -> Iterator[list[str]]:
+    dense, pruned, total = report.baseline, report.pruned, report.total_samples
+    change = format_drop(report.drop).split(", ")[0] if report.drop else ""
+    yield ["accuracy", accuracy(dense, total), accuracy(pruned, total), change]
+    if report.drop:
+        yield ["", "", "", ", ".join(format_drop(report.drop).split(", ")[1:])]
+    loss = loss_words(report)
+    if loss.pruned:
+        predicted = f"; first order {loss.predicted}" if loss.predicted else ""
+        yield ["loss (nats)", loss.dense, loss.pruned, f"{loss.change}{predicted}"]
+    for label, value in _QUANTITIES.items():
+        before, after = value(dense), value(pruned)
+        if before is not None and after is not None:
+            yield [label, f"{before:,}", f"{after:,}", percent(after / before) + " left" if before else ""]
+    if dense.latency_ms and pruned.latency_ms:
+        threads = report.environment["threads"]
+        label = f"latency, {threads} thread{'s' * (threads != 1)}"
+        yield [label, _milliseconds(dense), _milliseconds(pruned), _speed(report)]
+
+
+def _size(format: str) -> Callable[[Measurement], int | None]:
+    return lambda measured: (measured.size_bytes or {}).get(format)
+
+
+_QUANTITIES: dict[str, Callable[[Measurement], int | None]] = {
+    "parameters": lambda measured: measured.params,
+    "not zero": lambda measured: measured.nonzero_params,
+    "MACs per sample": lambda measured: measured.macs,
+    "bytes, dense": _size("dense"),
+    "bytes, bitmask": _size("bitmask"),
+    "bytes, compressed": _size("deflate"),
+}
+
+
+def _milliseconds(measured: Measurement) -> str:
+    assert measured.latency_ms is not None
+    return "{median:.2f} ms ({p10:.2f} to {p90:.2f})".format(**measured.latency_ms)
+
+
+def _speed(report: Report) -> str:
+    found = report.speed_up
+    return "{verdict}: {ratio:.2f} times ({low:.2f} to {high:.2f})".format(**found) if found else ""

@@ -1,0 +1,1 @@
+"""Masks -> a physically smaller model under the original names."""

@@ -1,0 +1,194 @@
+"""Masks -> a physically smaller model: every slot is index-selected, literal sizes are rewritten, modules
+keep their names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..errors import CompactionError
+from ..graph.detours import functional
+from ..graph.export import ModelGraph
+from ..graph.nodes import op_name
+from ..graph.rewriting import groups_left, rewrite
+from ..graph.running import fixed_batch
+from ..graph.survivors import Survivors
+from ..values.profile import Masks
+from ..values.subject import Subject
+from .cut_tensors import CutTensors
+from .devices import device_node, makes_a_tensor, without_device
+from .dotted_names import has, hide, put
+from .fixed_batch import run_in_portions
+from .modules import filled
+from .plan import own_tensors, plan_of
+
+
+def compact(
+    subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping[str, Tensor] | None = None
+) -> fx.GraphModule:
+    """Build the smaller model; the subject's model stays as it is.
+
+    Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
+    again.
+
+    Args:
+        state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
+    Raises:
+        CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
+    """
+    if graph.program is None or graph.coupling is None:
+        raise CompactionError(
+            f"This model has no graph, so channels cannot be removed: {graph.profile.error}"
+        )
+    return Builder(subject, graph, masks, state).build()
+
+
+@dataclass(eq=False)
+class Builder:
+    """Copies nodes of the dense graph into a new one, with their tensors cut and their literals rewritten."""
+
+    subject: Subject
+    graph: ModelGraph
+    masks: Masks
+    state: Mapping[str, Tensor] | None = None
+    share: bool = False
+
+    def __post_init__(self) -> None:
+        coupling, model = self.graph.coupling, self.subject.model
+        assert coupling is not None
+        self.left = Survivors(coupling, self.masks.channels)
+        self.plan = plan_of(model, self.graph)
+        self.names = self.plan.names
+        own = own_tensors(model, self.graph, self.names)
+        weights = {
+            self.graph.profile.prunable_layers[layer].weight: mask
+            for layer, mask in self.masks.weights.items()
+        }
+        self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
+        self.root, self.new = nn.Module(), fx.Graph()
+        self.made: set[str] = set()
+        self.as_modules = True
+        self.device: torch.device | None = None  # that of the input
+
+    def build(self) -> fx.GraphModule:
+        """The whole model."""
+        program = self.graph.program
+        assert program is not None
+        nodes: dict[fx.Node, Any] = {}
+        for node in program.graph.nodes:
+            nodes[node] = self._copy(node, nodes)
+        self._unpack_outputs()
+        state = self.subject.model.state_dict(keep_vars=True)
+        unused = [name for name in state if not has(self.root, name)]
+        module = self._finished()
+        for name in unused:  # parameters that the graph never reads keep their names too
+            if not has(module, name):
+                put(module, name, self.tensors[name])
+        for name in self.names.values():  # constants of the graph are no part of the model's state
+            if name not in state and has(module, name):
+                hide(module, name)
+        fixed = fixed_batch(program)
+        if fixed is not None:
+            run_in_portions(module, fixed)
+        return module.eval()
+
+    def build_part(
+        self,
+        region: Sequence[fx.Node],
+        outputs: Sequence[fx.Node],
+        *,
+        in_place: bool = False,
+        device: str = "cpu",
+    ) -> fx.GraphModule:
+        """Some nodes of the dense graph alone, in its order.
+
+        Inputs are the values that they read from outside, by the names of their nodes, in the order of first
+        use; it returns the tuple of `outputs`. It cannot be trained: its nodes stay operators, which is
+        quicker to make than modules.
+
+        Args:
+            in_place: operators may write into their inputs, as they do in the model.
+            device: where it will run; what it makes itself is made there.
+        """
+        self.as_modules, self.device = False, torch.device(device)
+        nodes: dict[fx.Node, Any] = {}
+        for source in boundary(region, self.names):
+            nodes[source] = self.new.placeholder(source.name)
+        for node in region:
+            nodes.update(
+                dict.fromkeys(n for n in node.all_input_nodes if n.name in self.names and n not in nodes)
+            )
+            nodes[node] = self._copy(node, nodes)
+            if isinstance(nodes[node], fx.Node) and not in_place:
+                nodes[node].target = functional(nodes[node].target) or nodes[node].target
+        self.new.output(tuple(nodes[node] for node in outputs))
+        return self._finished().eval()
+
+    def _finished(self) -> fx.GraphModule:
+        for node in reversed(self.new.nodes):
+            # an operator that writes into its argument is needed even though nobody reads its result
+            writes = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+            if node.op in ("call_function", "get_attr") and not node.users and not writes:
+                self.new.erase_node(node)
+        return fx.GraphModule(self.root, self.new, class_name="CompactModel")
+
+    # ---------------------------------------------------------------- nodes
+
+    def _copy(self, node: fx.Node, nodes: dict[fx.Node, Any]) -> Any:
+        if node.op == "placeholder":
+            if node.name in self.names:
+                return None  # bound where it is used: to a module, or as an attribute
+            return self.new.placeholder(node.name)
+        if node.op == "output":
+            return self.new.output(fx.node.map_arg(node.args[0], lambda n: self._value(n, nodes)))
+        if node in self.plan.skipped:
+            return None
+        if self.as_modules and node in self.plan.modules:
+            read = node.args[1 if op_name(node.target) == "embedding" else 0]
+            return self.new.call_module(self._module(node), (self._value(read, nodes),))
+        args = fx.node.map_arg(node.args, lambda n: self._value(n, nodes))
+        kwargs = fx.node.map_arg(node.kwargs, lambda n: self._value(n, nodes))
+        target, args, kwargs = rewrite(node, args, kwargs, self.new, self.left)
+        target, args, kwargs = without_device(target, args, kwargs)
+        if makes_a_tensor(target):
+            kwargs["device"] = self.device or device_node(self.new)
+        return self.new.call_function(target, args, kwargs)
+
+    def _value(self, node: Any, nodes: dict[fx.Node, Any]) -> Any:
+        if nodes[node] is None and node.name in self.names:
+            name = self.names[node.name]
+            put(self.root, name, self.tensors[name])
+            nodes[node] = self.new.get_attr(name)
+        return nodes[node]
+
+    def _module(self, node: fx.Node) -> str:
+        """The dotted name of the module that stands for a node, made at its first call."""
+        path, full = self.plan.modules[node]
+        if path not in self.made:
+            self.made.add(path)
+            put(self.root, path, filled(full, path, self.tensors, groups_left(node, full, self.left)))
+        return path
+
+    def _unpack_outputs(self) -> None:
+        """A single tensor comes back as itself, other outputs in the structure of the original."""
+        program = self.graph.program
+        assert program is not None and program.call_spec.out_spec is not None
+        output = next(n for n in self.new.nodes if n.op == "output")
+        values = output.args[0]
+        spec = program.call_spec.out_spec
+        if isinstance(values, tuple | list) and spec.is_leaf():
+            output.args = (values[0],)
+        elif isinstance(values, tuple | list):
+            output.args = (torch.utils._pytree.tree_unflatten(list(values), spec),)
+
+
+def boundary(region: Sequence[fx.Node], names: Mapping[str, str]) -> tuple[fx.Node, ...]:
+    """The nodes outside of a region whose values it reads, in the order of first use; `names` are
+    placeholders of tensors.
+    """
+    inside = set(region)
+    read = (source for node in region for source in node.all_input_nodes)
+    return tuple(dict.fromkeys(n for n in read if n not in inside and n.name not in names))

@@ -1,0 +1,1 @@
+"""Recipe + model -> report, measured in a stream."""

@@ -1,0 +1,156 @@
+"""subject + masks -> the model that export would write, with everything about it that needs no data."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from ..compaction.compact import compact
+from ..graph.export import ModelGraph, count_macs
+from ..graph.nodes import layer_of
+from ..graph.running import fixed_batch
+from ..measuring.memory_layout import in_usual_order, laid_out
+from ..measuring.storage_size import sizes, state_of
+from ..pruning.cutting import Cut
+from ..pruning.decision import decide
+from ..pruning.masks import expand, positions
+from ..values.profile import Masks
+from ..values.recipe import Recipe
+from ..values.report import LayerOutcome, Measurement
+from ..values.subject import Subject
+from .bias_correction import correct_biases, kept_outputs
+from .bn_recalibration import recalibrate
+
+
+def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> nn.Module:
+    """The model that export would write: physically smaller, weights outside of the masks zero, on the
+    device.
+    """
+    if graph.program is not None:
+        return laid_out(compact(subject, graph, masks), device)
+    model = copy.deepcopy(subject.model)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters(remove_duplicate=False)}
+    with torch.no_grad():
+        for name, mask in expand(masks, graph.profile, shapes).items():
+            model.get_parameter(name).mul_(mask)
+    return laid_out(in_usual_order(model), device)
+
+
+def _outcomes(
+    graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[LayerOutcome, ...]:
+    """What is left of each layer; MACs of a layer follow the size of its weight."""
+    rows = []
+    cut_positions = positions(graph.profile, masks.channels)
+    for layer in graph.profile.layers:
+        own = [name for name in shapes if name == layer.name or layer_of(name) == layer.name]
+        params = sum(prod(shapes[name]) for name in own)
+        weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
+        left = cut_positions.get(weight, {})
+        after = tuple(int(left[d].sum()) if d in left else n for d, n in enumerate(layer.shape))
+        share = prod(after) / max(1, prod(layer.shape))
+        rows.append(
+            LayerOutcome(
+                layer.name,
+                layer.kind,
+                layer.shape,
+                after,
+                layer.params,
+                params,
+                sum(nonzero[name] for name in own),
+                layer.macs,
+                round(layer.macs * share),
+            )
+        )
+    return tuple(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model with everything about it that needs no data."""
+
+    model: nn.Module
+    cut: Cut
+    static: Measurement
+    layers: tuple[LayerOutcome, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Candidate:
+    """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
+    decided = decide(subject, graph, recipe, device)
+    model = build(subject, graph, decided.masks, device)
+    notes = _repair(model, subject, graph, recipe, decided.masks, device)
+    return described(subject, graph, model, decided, notes, device)
+
+
+def described(
+    subject: Subject,
+    graph: ModelGraph,
+    model: nn.Module,
+    decided: Cut,
+    notes: tuple[str, ...] = (),
+    device: str = "cpu",
+) -> Candidate:
+    """A model that was built by these masks, whatever became of its weights since, with what needs no data to
+    be known.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
+    shapes = {name: tuple(p.shape) for name, p in parameters.items()}
+    unique = {id(p): (p.numel(), nonzero[name]) for name, p in parameters.items()}
+    layers = _outcomes(graph, decided.masks, nonzero, shapes)
+    static = Measurement(
+        params=sum(total for total, _ in unique.values()),
+        nonzero_params=sum(kept for _, kept in unique.values()),
+        macs=_macs(graph, layers, model, subject.example, device),
+        size_bytes=sizes(state_of(model), deflate=False),
+    )
+    return Candidate(model, decided, static, layers, notes)
+
+
+def _macs(
+    graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
+) -> int:
+    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be
+    counted anew.
+    """
+    if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
+        return sum(layer.pruned_macs for layer in layers)
+    fixed = fixed_batch(graph.program) if graph.program is not None else None
+    return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
+
+
+def _repair(
+    model: nn.Module, subject: Subject, graph: ModelGraph, recipe: Recipe, masks: Masks, device: str
+) -> tuple[str, ...]:
+    if recipe.after == "none" or recipe.is_empty:
+        return ()
+    training = subject.task.split("training") if subject.task else None
+    if subject.task is None or training is None:
+        what = (
+            "Norms were not recalibrated"
+            if recipe.after == "bn_recalibration"
+            else "Biases were not corrected"
+        )
+        return (f"{what}: this model has no training data. Add some with --data.",)
+    if recipe.after == "bias_correction":
+        dense = build(
+            subject, graph, Masks({}, {}), device
+        )  # a copy, since the subject's own model is shared
+        rule, kept = subject.task.normalisation, kept_outputs(graph.profile, masks)
+        count = correct_biases(model, dense, training, rule, kept, device=device)
+        return (
+            (f"Biases of {count} layers corrected on training images.",)
+            if count
+            else ("No layer has a bias to correct.",)
+        )
+    count = recalibrate(model, training, subject.task.normalisation, device=device)
+    return (
+        (f"{count} norms recalibrated on training images.",)
+        if count
+        else ("This model has no batch norms to recalibrate.",)
+    )

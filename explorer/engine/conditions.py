@@ -1,0 +1,88 @@
+"""Under which conditions a recipe is measured, and on which samples."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import ExplorerError, UnknownNameError
+from ..graph.size_limits import Size, size_of
+from ..measuring.evaluation import batch_size
+from ..measuring.precision import DTYPES
+from ..values.subject import Split, Subject
+
+# a forward holds about three of its largest activations at a time, and should take no more than this
+ALIVE, BATCH_BYTES = 3, 2 * 1024**3
+
+
+# multiply-adds of one forward, about a second: as long as a fader's move may wait for the batch before it
+BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
+
+
+LEAST_LOOK = 16  # samples without which a first number would say nothing
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions a recipe is measured.
+
+    Args:
+        samples: the first so many of the split; None = all.
+        split: "tuning", or "held_out".
+        device: "cpu" or "cuda".
+        latency: also measure latency, and what gradients predict for the loss, after everything else.
+        level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
+        dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
+            What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
+            do scans and lists of flips.
+    Raises:
+        UnknownNameError: there is no such dtype.
+    """
+
+    samples: int | None = None
+    split: str = "tuning"
+    device: str = "cpu"
+    latency: bool = True
+    level: float = 0.95
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
+
+
+def fitting_batch(subject: Subject, device: str) -> int:
+    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long
+    over them.
+    """
+    most, size = batch_size(device), size_of(subject.model, subject.example)
+    if not isinstance(size, Size):
+        return most
+    room = BATCH_BYTES // (ALIVE * size.activation_bytes) if size.activation_bytes else most
+    swift = (
+        int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
+    )
+    return max(1, min(most, room, swift))
+
+
+def first_look(subject: Subject, device: str) -> int:
+    """Samples until the first number: those of one batch."""
+    return max(LEAST_LOOK, fitting_batch(subject, device))
+
+
+def split_for(subject: Subject, conditions: Conditions) -> Split:
+    """The samples that these conditions ask for.
+
+    Raises:
+        ExplorerError: the data has no such split, or the number of samples is not allowed.
+    """
+    assert subject.task is not None
+    split = subject.task.split(conditions.split)  # type: ignore[arg-type]
+    if split is None or not len(split):
+        raise ExplorerError(
+            f"Data set {subject.task.name!r} has no {conditions.split.replace('_', '-')} split; use tuning."
+        )
+    if conditions.samples is not None and conditions.samples < 1:
+        raise ExplorerError(
+            f"The number of samples must be from 1 to {len(split)}, got {conditions.samples}."
+        )
+    return split if conditions.samples is None else split.first(conditions.samples)

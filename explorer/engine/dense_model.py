@@ -1,0 +1,69 @@
+"""The dense model beside every measurement: its answers and what it costs, kept for the next recipe."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from ..graph.export import ModelGraph
+from ..machine.cache import Cache
+from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.statistics import paired_drop
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Split, Subject
+from .candidate import Candidate, prepare
+from .conditions import Conditions, fitting_batch, split_for
+
+_dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
+
+
+def dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
+    key = (subject.id, graph.program is not None, device)
+    return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
+
+
+def dense_tallies(
+    model: nn.Module,
+    subject: Subject,
+    split: Split,
+    conditions: Conditions,
+    look: int,
+    notes: Callable[[str], None],
+) -> Iterator[Tally]:
+    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last
+    has just them.
+    """
+    task = subject.task
+    assert task is not None
+    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
+    base: Tally = _dense.get(key) or EMPTY
+    how: dict[str, Any] = {
+        "device": conditions.device,
+        "batch": fitting_batch(subject, conditions.device),
+        "notes": notes,
+    }
+    for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
+        base = _dense.put(key, grown)
+        if len(base) < look:
+            yield base
+    yield base.first(look)
+
+
+def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
+    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`;
+    kept for later.
+    """
+    conditions = replace(conditions, dtype="float32")
+    dense = dense_candidate(subject, graph, conditions.device)
+    yield from dense_tallies(
+        dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None
+    )
+
+
+def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
+    """Paired comparison on the same samples."""
+    b = int((base.correct & ~pruned.correct).sum())
+    c = int((~base.correct & pruned.correct).sum())
+    return paired_drop(b, c, len(base), level=level)

@@ -1,0 +1,268 @@
+"""recipe + subject -> report, measured in a stream. Never modifies the model it is given.
+
+What a recipe removes is decided in `deciding`, the model that is measured is made in `building`; both are
+offered here, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..graph.export import ModelGraph
+from ..machine.cache import Cache
+from ..machine.environment import environment
+from ..measuring.cuda_graphs import captured
+from ..measuring.evaluation import EMPTY, Forward, Tally, evaluate
+from ..measuring.kept_activations import Trail, resumed
+from ..measuring.latency import Timing, faster, rounds
+from ..measuring.precision import in_dtype
+from ..measuring.predicted_loss import predicted_change
+from ..measuring.statistics import format_drop, look_schedule, looks_level
+from ..measuring.storage_size import sizes, state_of
+from ..values.recipe import Recipe
+from ..values.report import Measurement, Report
+from ..values.subject import Split, Subject
+from .candidate import Candidate, prepare
+from .conditions import Conditions, first_look, fitting_batch, split_for
+from .dense_model import dense_candidate, dense_tallies, drop_between
+
+_latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
+
+
+def stream(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions = Conditions(),
+    *,
+    trail: Trail | None = None,
+) -> Iterator[Report]:
+    """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes,
+    latency, predicted loss.
+
+    Baseline and pruned are always counted on the same first samples.
+
+    Args:
+        trail: activations of the recipe measured before, of these conditions; used and carried on (see
+            `resuming`).
+    Raises:
+        ExplorerError: the recipe does not fit this model, or the split does not exist.
+    """
+    candidate = prepare(subject, graph, recipe, conditions.device)
+    report: Report | None = None
+    for report in measure(subject, graph, recipe, candidate, conditions, trail=trail):
+        yield report
+    if report is not None and report.pruned.loss is not None and conditions.latency and not recipe.is_empty:
+        for step in predicted_change(subject, graph, candidate.cut.masks, conditions.device):
+            if isinstance(step, float):
+                report = replace(report, predicted_loss_change=step)
+            yield report  # a place to be cancelled at
+
+
+def measure(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    pruned: Candidate,
+    conditions: Conditions = Conditions(),
+    *,
+    trail: Trail | None = None,
+) -> Iterator[Report]:
+    """What `stream` yields, of a model that is there already, such as one that was trained after the cut.
+
+    Raises:
+        ExplorerError: the split does not exist.
+    """
+    dense = dense_candidate(subject, graph, conditions.device)
+    report = _report(subject, graph, recipe, conditions, dense, pruned)
+    if subject.task is None:
+        report = replace(
+            report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some.")
+        )
+    else:
+        usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
+        forward = resumed(trail, pruned.model, dense.model, graph) if trail and usual else None
+        for live in _accuracies(subject, recipe, conditions, dense, pruned, report, forward):
+            report = live
+            yield report
+    report = replace(
+        report,
+        stage="final",
+        baseline=_weighed(report.baseline, dense, subject.id),
+        pruned=_weighed(report.pruned, pruned, subject.id),
+    )
+    yield report
+    if conditions.latency:
+        yield from _timed(subject, recipe, conditions, dense, pruned, report)
+
+
+def prune(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions()
+) -> Report:
+    """The last Report of `stream`."""
+    *_, report = stream(subject, graph, recipe, conditions)
+    return report
+
+
+def _report(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions,
+    dense: Candidate,
+    pruned: Candidate,
+) -> Report:
+    task = subject.task
+    about = {
+        "id": subject.id,
+        "name": subject.name,
+        "task": task.name if task else None,
+        "task_fingerprint": task.fingerprint if task else None,
+    }
+    where = environment(conditions.device) | {"dtype": conditions.dtype}
+    return Report(
+        about,
+        recipe,
+        dense.static,
+        pruned.static,
+        None,
+        pruned.layers,
+        pruned.cut.outcomes,
+        where,
+        conditions.split,
+        "live",
+        0,
+        pruned.notes,
+    )
+
+
+def _accuracies(
+    subject: Subject,
+    recipe: Recipe,
+    conditions: Conditions,
+    dense: Candidate,
+    pruned: Candidate,
+    report: Report,
+    forward: Forward | None,
+) -> Iterator[Report]:
+    """A new report at each look; the last one again after each batch between two looks, as a place to be
+    stopped at.
+    """
+    task = subject.task
+    assert task is not None
+    split = split_for(subject, conditions)
+    looks = look_schedule(len(split), first_look(subject, conditions.device))
+    notes: list[str] = []
+    said, tally = report.notes, EMPTY
+    dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
+    batch = fitting_batch(subject, conditions.device)
+    forward = forward or captured(model, conditions.device, batch, len(split))
+    report = replace(report, total_samples=len(split))
+    for look in looks:
+        base = EMPTY
+        for base in dense_tallies(dense_model, subject, split, conditions, look, notes.append):
+            if len(tally) and len(base) < look:
+                yield report
+        how: dict[str, Any] = {
+            "device": conditions.device,
+            "batch": batch,
+            "start": tally,
+            "notes": notes.append,
+            "forward": forward,
+        }
+        for tally in [base] if recipe.is_empty else evaluate(model, split, task.normalisation, [look], **how):
+            if report.pruned.samples and len(tally) < look:
+                yield report
+        level = conditions.level if look == looks[-1] else looks_level(len(looks))
+        report = replace(
+            report,
+            baseline=_merged(report.baseline, base.measurement()),
+            pruned=_merged(report.pruned, tally.measurement()),
+            drop=drop_between(base, tally, level),
+            notes=(*said, *dict.fromkeys(notes)),
+        )
+        yield report
+    if conditions.dtype != "float32":
+        exact, candidate = replace(conditions, dtype="float32"), dense if recipe.is_empty else pruned
+        yield from _rounded(subject, split, exact, candidate, tally, report)
+
+
+def _rounded(
+    subject: Subject, split: Split, exact: Conditions, candidate: Candidate, tally: Tally, report: Report
+) -> Iterator[Report]:
+    """What the smaller number format alone does: the same model in float32, on the same samples."""
+    assert subject.task is not None
+    found, batch = EMPTY, fitting_batch(subject, exact.device)
+    for found in evaluate(
+        candidate.model, split, subject.task.normalisation, [len(tally)], device=exact.device, batch=batch
+    ):
+        if len(found) < len(tally):
+            yield report
+    effect = drop_between(found, tally, exact.level)
+    dtype = report.environment["dtype"]
+    told = (
+        f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: "
+        f"{format_drop(effect)}."
+    )
+    yield replace(report, dtype_effect=effect, notes=(*report.notes, told))
+
+
+def _merged(static: Measurement, counted: Measurement) -> Measurement:
+    return replace(
+        counted,
+        params=static.params,
+        nonzero_params=static.nonzero_params,
+        macs=static.macs,
+        size_bytes=static.size_bytes,
+        latency_ms=static.latency_ms,
+    )
+
+
+def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Measurement:
+    """With the deflated size, kept for the dense model of each subject."""
+    is_dense = not candidate.cut.outcomes
+    found = (_deflated.get(subject) if is_dense else None) or sizes(state_of(candidate.model))
+    if is_dense:
+        _deflated.put(subject, found)
+    return replace(measurement, size_bytes=found)
+
+
+def _timed(
+    subject: Subject,
+    recipe: Recipe,
+    conditions: Conditions,
+    dense: Candidate,
+    pruned: Candidate,
+    report: Report,
+) -> Iterator[Report]:
+    """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says
+    so.
+    """
+    widths = tuple(layer.pruned_shape for layer in report.layers)
+    is_smaller = any(layer.pruned_shape != layer.shape for layer in report.layers)
+    key = (subject.id, conditions.device, conditions.dtype, widths, torch.get_num_threads())
+    timing: Timing | None = _latencies.get(key)
+    if timing is None:
+        models = {"dense": dense.model, "pruned": pruned.model} if is_smaller else {"dense": dense.model}
+        times: dict[str, list[float]] = {name: [] for name in models}
+        models = {name: in_dtype(model, conditions.dtype) for name, model in models.items()}
+        for turn in rounds(models, subject.example[:1], device=conditions.device):
+            for name, milliseconds in (turn or {}).items():
+                times[name].append(milliseconds)
+            yield report  # a place to be cancelled at
+        timing = Timing({name: tuple(ms) for name, ms in times.items()}, 1, report.environment)
+        _latencies.put(key, timing)
+    notes = report.notes
+    if recipe.weights and not is_smaller:
+        notes = (*notes, "Latency is the dense model's: zeros alone do not make dense kernels faster.")
+    found = timing.latency_ms
+    speed_up = (
+        faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json() if "pruned" in found else None
+    )
+    base, own = (
+        replace(m, latency_ms=found.get(name, found["dense"]))
+        for name, m in (("dense", report.baseline), ("pruned", report.pruned))
+    )
+    yield replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up)

@@ -1,0 +1,75 @@
+"""The recovered model as a file: every export format writes its weights, and numbers that were measured of
+them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..recovery.recover import recovered_model
+from ..recovery.results import recovered_reports
+from ..recovery.values import Recovery
+from ..registry import EXPORTERS
+from ..values.report import Report
+from ..values.subject import Subject
+from .export import Export
+
+
+@dataclass(frozen=True, eq=False)
+class RecoveredExport(Export):
+    """What an exporter may look at: the model is the trained one.
+
+    Args:
+        found: the finished recovery.
+        root: folder of all recoveries (default: in the cache).
+    """
+
+    found: Recovery | None = None
+    root: Path | None = None
+
+    def _recovery(self) -> Recovery:
+        if self.found is None or not self.found.finished:
+            raise ExplorerError(
+                "This recovery is not finished, so there is no model to write; let it end first."
+            )
+        return self.found
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The compact, trained model on the processor, in eval mode."""
+        return recovered_model(self.subject, self.graph, self._recovery().key, root=self.root)
+
+    def measured(self) -> Report:
+        """The report of the trained model; it is measured now, without latency, where none was given."""
+        if self.report is not None:
+            return self.report
+        *_, report = recovered_reports(
+            self.subject, self.graph, self._recovery(), Conditions(latency=False), root=self.root
+        )
+        return report
+
+
+def export_recovered(
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    format: str = "safetensors",
+    *,
+    report: Report | None = None,
+    root: Path | None = None,
+) -> bytes:
+    """The model that a finished recovery has kept, as the bytes of a file.
+
+    Args:
+        report: that was measured of it, for formats that hold numbers; without it they measure.
+    Raises:
+        UnknownNameError: no such format.
+        ExplorerError: the recovery is not finished, or its weights are no longer in the cache.
+    """
+    exporter = EXPORTERS[format]
+    return exporter(RecoveredExport(subject, graph, found.recipe, report, found=found, root=root))

@@ -1,0 +1,74 @@
+"""Functions of whole matrices, the last two dimensions: batches of them pass, rows and columns stay."""
+
+from typing import Any
+
+from torch import Tensor
+
+from ..labels import Labelled, lifted, varying
+from .call import Arrays, Call, labelled, name_of, only, rule, split_off
+from .elementwise import meet
+
+FUNCTIONS = (
+    "cholesky cholesky_inverse cholesky_solve geqrf inverse logdet slogdet lu_solve lu_unpack matrix_exp "
+    "linalg_matrix_exp linalg_cholesky linalg_cholesky_ex linalg_det _linalg_det linalg_eig linalg_eigh "
+    "_linalg_eigh linalg_eigvals linalg_eigvalsh linalg_householder_product linalg_inv linalg_inv_ex "
+    "linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve linalg_lu linalg_lu_factor linalg_lu_factor_ex "
+    "linalg_lu_solve linalg_matrix_power linalg_matrix_rank linalg_pinv linalg_qr linalg_slogdet "
+    "_linalg_slogdet linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular linalg_svd "
+    "_linalg_svd linalg_svdvals linalg_lstsq matrix_power orgqr ormqr pinverse qr svd triangular_solve "
+    "_lu_with_info tril triu"
+).split()
+
+
+@rule(*FUNCTIONS)
+def matrices(call: Call) -> Any:
+    """(..., m, n): each matrix is worked on alone, with those that it meets."""
+    kept = [_batches(call, value) for value in labelled([call.args, call.kwargs])]
+    rank = max(len(value.shape) for value in kept)
+    met = meet(call.ties, kept, f"worked on together in {call.where}") if len(kept) > 1 else kept[0].arrays
+    lines = [a for a in met if varying(a)]
+    outputs = [call.out] if isinstance(call.out, Tensor) else list(call.out)
+    arrays = [tuple(_fitted(a, rank, o) for a in lines if _fits(a, rank, o)) for o in outputs]
+    return arrays[0] if isinstance(call.out, Tensor) else arrays
+
+
+def _batches(call: Call, value: Labelled) -> Labelled:
+    """What varies along a row or a column is frozen."""
+    rank = len(value.shape)
+    rows = {rank - 2, rank - 1}
+    why = f"goes through {name_of(call)} as rows or columns of matrices in {call.where}"
+    return Labelled(value.meta, only(call, value, lambda dims: not dims & rows, why), value.parameter)
+
+
+def _fits(array: Tensor, rank: int, out: Any) -> bool:
+    """The batch of matrices leads in what is given too, whatever is left of a matrix."""
+    lead = rank - 2
+    return isinstance(out, Tensor) and out.dim() >= lead and max(varying(array)) < lead
+
+
+def _fitted(array: Tensor, rank: int, out: Tensor) -> Tensor:
+    lead = array.shape[: rank - 2]
+    return array.reshape(*lead, *(1,) * (out.dim() - len(lead)))
+
+
+def _lifted(value: Labelled, rank: int) -> Labelled:
+    """With leading dimensions of extent 1, as in broadcasting."""
+    meta = value.meta.reshape((1,) * (rank - value.meta.dim()) + value.shape)
+    return Labelled(meta, tuple(lifted(array, rank) for array in value.arrays), value.parameter)
+
+
+@rule("cdist", "_cdist_forward")
+def distances(call: Call) -> Arrays:
+    """(..., p, m) and (..., r, m) -> (..., p, r): what the two are far apart in is tied."""
+    rank, why = max(len(value.shape) for value in call.args[:2]), f"compared in {call.where}"
+    compared, points, batches = [], [], []
+    for given in call.args[:2]:
+        value = _lifted(given, rank)
+        own, rest = split_off(call, value, rank - 1, why)
+        compared.append(Labelled(value.meta.narrow(-2, 0, 1), own))
+        lines, batch = split_off(call, rest, rank - 2, why)
+        points.append(lines)
+        batches.append(batch)
+    meet(call.ties, compared, why)
+    columns = tuple(array.transpose(-1, -2) for array in points[1])
+    return (*meet(call.ties, batches, why), *points[0], *columns)

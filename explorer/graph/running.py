@@ -1,0 +1,68 @@
+"""Run an exported program on other tensors than its own, on any device."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ..values.subject import Subject
+
+
+class GraphRun(fx.Interpreter):
+    """An exported program that takes its parameters, buffers and constants by name."""
+
+    def __init__(self, program: torch.export.ExportedProgram, device: str):
+        super().__init__(program.graph_module)
+        self.program, self.device = program, torch.device(device)
+        signature = program.graph_signature
+        self.names = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+
+    def logits(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """The first output of the program.
+
+        Args:
+            tensors: parameter, buffer or constant -> what stands in for it.
+        """
+        placeholders = [n for n in self.graph.nodes if n.op == "placeholder"]
+        outputs = self.run(
+            *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
+        )
+        made = [n.name for n in next(n for n in self.graph.nodes if n.op == "output").args[0]]
+        return outputs[made.index(self.program.graph_signature.user_outputs[0])]
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        # a graph traced on the cpu names that device where it makes tensors
+        def here(value):
+            return self.device if isinstance(value, torch.device) else value
+
+        return super().call_function(
+            target, fx.node.map_aggregate(args, here), fx.node.map_aggregate(kwargs, here)
+        )
+
+
+def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: str) -> dict[str, Tensor]:
+    """Parameter, buffer or constant -> the same values detached, on the device; tied names share
+    one tensor.
+    """
+    own = {
+        **dict(subject.model.named_parameters(remove_duplicate=False)),
+        **dict(subject.model.named_buffers(remove_duplicate=False)),
+    }
+    moved: dict[int, Tensor] = {}
+    for tensor in [*own.values(), *program.constants.values()]:
+        if isinstance(tensor, Tensor) and id(tensor) not in moved:
+            moved[id(tensor)] = tensor.detach().to(device)
+    everything = {**{name: t for name, t in program.constants.items() if isinstance(t, Tensor)}, **own}
+    return {name: moved[id(tensor)] for name, tensor in everything.items()}
+
+
+def fixed_batch(program: torch.export.ExportedProgram) -> int | None:
+    """The batch of a program that was exported with a static one."""
+    names = program.graph_signature.user_inputs
+    value = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names).meta["val"]
+    return int(value.shape[0]) if isinstance(value.shape[0], int) else None

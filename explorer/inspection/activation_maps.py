@@ -1,0 +1,105 @@
+"""What a model sees in one sample: the activation of each channel of a layer, and where each attention head
+looks.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ..graph.export import ModelGraph
+from ..graph.nodes import op_name, where
+from ..graph.running import GraphRun, fixed_batch, tensors_of
+from ..signals.watching import silent, watch
+from ..values.profile import Group, Layer
+from ..values.subject import Subject
+
+
+def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: Tensor) -> Tensor | None:
+    """(out, height, width) activations after the norm and the activation function that follow a layer; None
+    if it makes no maps.
+
+    Args:
+        sample: one input as the model reads it, (*shape) float.
+    """
+    found: list[Tensor] = []
+
+    def on_activation(name: str, values: Tensor) -> None:
+        if name == layer.name and values.dim() == 4 and not found:
+            found.append(values[0].detach().cpu().float())
+
+    watched = watch(subject, graph)
+    with torch.no_grad():
+        watched.run(_batch(sample, watched.batch), silent, on_activation)
+    return found[0] if found else None
+
+
+def _batch(sample: Tensor, size: int | None) -> Tensor:
+    return sample[None].repeat(size or 1, *(1,) * sample.dim())
+
+
+class _Attentive(GraphRun):
+    """Notes the attention of one module: softmax(q k / sqrt(d)), as the fused operator computes it inside."""
+
+    def __init__(self, program: torch.export.ExportedProgram, module: str):
+        super().__init__(program, "cpu")
+        self.attended = module
+        self.found: Tensor | None = None
+
+    def run_node(self, node: fx.Node) -> Any:
+        if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(
+            where(node) + "."
+        ):
+            given: Any = dict(
+                zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False)
+            )
+            given |= node.kwargs
+            if given.get("attn_mask") is None and not given.get("is_causal"):
+                query, key = self.env[given["query"]], self.env[given["key"]]
+                scale = given.get("scale") or 1 / math.sqrt(query.shape[-1])
+                self.found = (query @ key.transpose(-2, -1) * scale).softmax(-1)
+        return super().run_node(node)
+
+
+def head_maps(subject: Subject, graph: ModelGraph, group: Group, sample: Tensor) -> Tensor | None:
+    """(heads, height, width): how much attention each patch of a square grid gets from each head, averaged
+    over all that ask.
+
+    Tokens before the patches, such as a class token, are left out. None where the attention cannot be seen:
+    it has a mask, is not computed by torch's operator, goes window by window, or its tokens form no square.
+    """
+    if graph.program is None or group.unit != "head":
+        return None
+    runner = _Attentive(graph.program, group.name)
+    inputs = _batch(sample, fixed_batch(graph.program))
+    with torch.no_grad():
+        runner.logits(tensors_of(subject, graph.program, "cpu"), inputs)
+    if (
+        runner.found is None
+        or runner.found.dim() != 4
+        or runner.found.shape[:2] != (len(inputs), group.units)
+    ):
+        return None
+    attention = runner.found[0].mean(1)  # (heads, tokens)
+    side = math.isqrt(attention.shape[1])
+    return (
+        attention[:, attention.shape[1] - side * side :].reshape(len(attention), side, side)
+        if side > 1
+        else None
+    )
+
+
+def filter_images(weight: Tensor) -> Tensor | None:
+    """(out, height, width) grey or (out, height, width, 3) colour, 0 to 1, zero in the middle; None if they
+    can't be seen.
+
+    Args:
+        weight: (out, 1 or 3, height, width) of a layer that reads pictures.
+    """
+    if weight.dim() != 4 or weight.shape[1] not in (1, 3) or max(weight.shape[2:]) < 3:
+        return None
+    values = weight.detach().float()
+    largest = values.abs().flatten(1).amax(1).clamp(min=1e-12).view(-1, 1, 1, 1)
+    images = (values / largest / 2 + 0.5).cpu()
+    return images[:, 0] if weight.shape[1] == 1 else images.permute(0, 2, 3, 1)

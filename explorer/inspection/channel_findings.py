@@ -1,0 +1,120 @@
+"""Which channels do nothing, and which do the same? From training samples and from the weights that make
+them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..signals.calibration import SAMPLES, Calibration, training_data
+from ..signals.collection import collect, collected
+from ..values.profile import Group, Layer, ModelProfile, Slot
+from ..values.progress import Progress
+from ..values.subject import Subject
+
+NEEDS = ("activations",)
+MOST_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two units of a group made by nearly the same weights, the smaller number first, and the cosine of their
+    angle.
+    """
+
+    first: int
+    second: int
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Group -> units whose activation was zero at every position of every sample, and how many training
+    samples that were.
+    """
+
+    units: dict[str, tuple[int, ...]]
+    samples: int
+
+
+def makers(profile: ModelProfile, group: Group) -> list[tuple[Layer, Slot]]:
+    """The layers whose outputs the units of a group are."""
+    by_tensor = {layer.weight: layer for layer in profile.prunable_layers.values()}
+    return [
+        (by_tensor[slot.tensor], slot) for slot in group.slots if slot.producer and slot.tensor in by_tensor
+    ]
+
+
+def unit_weights(subject: Subject, profile: ModelProfile, group: Group) -> Tensor:
+    """(units, values): all weights that make a unit, of all layers that do."""
+    rows = []
+    for layer, slot in makers(profile, group):
+        weight = (
+            subject.model.get_parameter(layer.weight).detach().float().cpu().movedim(slot.dim, 0).flatten(1)
+        )
+        own = slot.units >= 0
+        order = torch.argsort(slot.units[own], stable=True)
+        rows.append(weight[own][order].reshape(group.units, -1))
+    return torch.cat(rows, 1) if rows else torch.zeros(group.units, 0)
+
+
+def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
+    """Pairs of rows whose cosine similarity reaches the threshold, the most similar first, at most
+    MOST_PAIRS.
+
+    A row of zeros is like none. Opposite rows are no twins: what follows them differs.
+    Args: rows: (units, values).
+
+    >>> twins(torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]]))
+    (Twins(first=0, second=2, similarity=1.0),)
+    """
+    if not rows.shape[1]:
+        return ()
+    lengths = rows.norm(dim=1, keepdim=True)
+    unit = rows / lengths.clamp(min=1e-12)
+    similar = (unit @ unit.T).clamp(-1, 1).triu(1)
+    first, second = (similar >= threshold).nonzero(as_tuple=True)
+    found = [
+        Twins(a, b, round(float(similar[a, b]), 6))
+        for a, b in zip(first.tolist(), second.tolist(), strict=True)
+    ]
+    return tuple(sorted(found, key=lambda pair: (-pair.similarity, pair.first, pair.second))[:MOST_PAIRS])
+
+
+def idle(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Iterator[Progress | Idle]:
+    """Progress while training samples run through the model, and at last the units that never answered.
+
+    Raises:
+        ExplorerError: there is no training data.
+    """
+    split = training_data(subject)
+    if split is None:
+        raise ExplorerError(
+            f"{subject.name!r} has no training data, so it is not known which channels are ever active."
+        )
+    how = Calibration(device=device)
+    yield from collect(subject, graph, NEEDS, how)
+    known = collected(subject, graph, NEEDS, how)
+    found = {
+        name: _idle_units(graph.profile, group, known) for name, group in graph.profile.free_groups.items()
+    }
+    yield Idle({name: units for name, units in found.items() if units}, min(SAMPLES, len(split)))
+
+
+def _idle_units(profile: ModelProfile, group: Group, known: dict[str, dict[str, Any]]) -> tuple[int, ...]:
+    """Units that are zero wherever they are made; none where a layer that makes them never ran."""
+    silent = torch.ones(group.units, dtype=torch.bool)
+    made = makers(profile, group)
+    for layer, slot in made:
+        magnitude = known.get(layer.name, {}).get("mean_magnitude")
+        if magnitude is None or len(magnitude) != len(slot.units):
+            return ()
+        own = slot.units >= 0
+        active = torch.zeros(group.units).index_add_(0, slot.units[own], magnitude[own])
+        silent &= active == 0
+    return tuple(silent.nonzero().flatten().tolist()) if made else ()

@@ -1,0 +1,138 @@
+"""A class's board: one point a nickname, in memory, bounded, the same for all browsers. Nothing is written to
+disk.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..background.shared_measurements import Sharing
+from ..errors import ExplorerError
+from ..machine.cache import Cache
+from ..values.report import Report
+
+LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256
+CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
+CODE_LENGTH = 8
+
+
+class BoardError(ExplorerError):
+    """A point cannot be put on the board."""
+
+
+@dataclass(frozen=True)
+class BoardPoint:
+    """What a student shows.
+
+    Args:
+        nickname: cleaned, still foreign text: escape it where it is shown.
+        left: parameters that are left and not zero, as a fraction of the dense model's.
+        accuracy, low, high: with the 95 % interval, of `samples`.
+        recipe: as in a URL.
+    """
+
+    nickname: str
+    model: str
+    left: float
+    accuracy: float
+    low: float
+    high: float
+    samples: int
+    recipe: str
+
+
+def clean_name(given: str) -> str:
+    """A nickname in one line, without characters that don't print.
+
+    Raises:
+        BoardError: nothing is left, or it is too long.
+
+    >>> clean_name("  Ada\\n Lovelace ")
+    'Ada Lovelace'
+    """
+    name = " ".join("".join(c if c.isprintable() else " " for c in given).split())
+    if not name or len(name) > LONGEST_NAME:
+        raise BoardError(f"A nickname has 1 to {LONGEST_NAME} characters, got {len(name)}.")
+    return name
+
+
+def point_of(nickname: str, report: Report) -> BoardPoint:
+    """A finished measurement as a point.
+
+    Raises:
+        BoardError: it is not finished, or there is no accuracy.
+    """
+    now, dense = report.pruned, report.baseline
+    accuracy, low, high, size = now.accuracy, now.accuracy_low, now.accuracy_high, now.nonzero_params
+    if report.stage != "final" or not dense.params or None in (accuracy, low, high, size):
+        raise BoardError("This recipe is still being measured, or has no accuracy; try again in a moment.")
+    assert accuracy is not None and low is not None and high is not None and size is not None
+    name, recipe = str(report.subject["name"]), report.recipe.to_url()
+    left = size / dense.params
+    return BoardPoint(clean_name(nickname), name, left, accuracy, low, high, now.samples, recipe)
+
+
+def front(points: Iterable[BoardPoint]) -> list[BoardPoint]:
+    """Those that no other point beats in accuracy at the same size or less; sizes rising."""
+    best: list[BoardPoint] = []
+    for point in sorted(points, key=lambda p: (p.left, -p.accuracy)):
+        if not best or point.accuracy > best[-1].accuracy:
+            best.append(point)
+    return best
+
+
+class Board:
+    """The points of a class; thread-safe. A nickname belongs to the browser session that used it first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._points: dict[str, BoardPoint] = {}
+        self._owners: dict[str, str] = {}
+
+    def put(self, point: BoardPoint, owner: str) -> None:
+        """Show a point in place of the session's earlier one.
+
+        Raises:
+            BoardError: the nickname is somebody else's, or the board is full.
+        """
+        name = point.nickname.casefold()
+        with self._lock:
+            if self._owners.get(name, owner) != owner:
+                raise BoardError(f"The nickname {point.nickname!r} is taken; choose another one.")
+            own = [known for known, holder in self._owners.items() if holder == owner]
+            if not own and len(self._points) >= MOST_POINTS:
+                raise BoardError(f"The board is full with {MOST_POINTS} points.")
+            for known in own:
+                del self._points[known], self._owners[known]
+            self._points[name], self._owners[name] = point, owner
+
+    def points(self) -> tuple[BoardPoint, ...]:
+        """All points, sizes rising."""
+        with self._lock:
+            return tuple(sorted(self._points.values(), key=lambda point: point.left))
+
+
+@dataclass(frozen=True, eq=False)
+class Classroom:
+    """A class in this process.
+
+    Args:
+        code: that a student's link carries; token: that opens the table of results.
+        measured: the reports of recipes, each measured once for all.
+    """
+
+    board: Board = field(default_factory=Board)
+    code: str = field(
+        default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    )
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    measured: Sharing = field(default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes")))
+
+    def admits(self, code: str) -> bool:
+        """Is this the class's code? Takes as long for a wrong one."""
+        return secrets.compare_digest(code.encode(), self.code.encode())
+
+    def trusts(self, token: str) -> bool:
+        """Is this the teacher's token?"""
+        return secrets.compare_digest(token.encode(), self.token.encode())

@@ -1,0 +1,102 @@
+"""Evidence as JSON, so that a measurement that takes minutes can come with the program as a labelled starting
+point.
+"""
+
+import base64
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from .evidence import Evidence, Point
+from .toml_table import LessonError
+from .values import Lesson
+
+MEASURED = Path(__file__).with_name("measured")
+
+
+def to_json(evidence: Evidence) -> dict[str, Any]:
+    """Everything that verdicts and figures of accuracies, costs and times need; predictions are left out."""
+    return {
+        "model": evidence.model,
+        "samples": evidence.samples,
+        "environment": dict(evidence.environment),
+        "dense": {arm: _point_to_json(point) for arm, point in evidence.dense.items()},
+        "points": [_point_to_json(point) for point in evidence.points.values()],
+        "times": [[arm, x, batch, list(ms)] for (arm, x, batch), ms in evidence.times.items()],
+    }
+
+
+def from_json(data: dict[str, Any]) -> Evidence:
+    """The evidence of `to_json`.
+
+    Raises:
+        LessonError: it is damaged.
+    """
+    try:
+        points = [_point_from_json(entry) for entry in data["points"]]
+        return Evidence(
+            data["model"],
+            {arm: _point_from_json(entry) for arm, entry in data["dense"].items()},
+            {(point.arm, point.x): point for point in points},
+            {(arm, x, batch): tuple(ms) for arm, x, batch, ms in data["times"]},
+            data["samples"],
+            len(points),
+            data["environment"],
+            True,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise LessonError(f"A measured result is damaged ({error}); install the program again.") from error
+
+
+def shipped(lesson: Lesson, model: str) -> Evidence | None:
+    """What was measured of a lesson's experiment before, or None; one that does not fit the lesson any more
+    is not used.
+    """
+    found = _read(MEASURED / f"{lesson.name}.json") if model == lesson.experiment.model else None
+    if found is None:
+        return None
+    wanted = {(arm.name, x) for arm in lesson.experiment.arms for x in lesson.experiment.points_of(arm)}
+    return found if set(found.points) == wanted and found.model == model else None
+
+
+@cache
+def _read(path: Path) -> Evidence | None:
+    return from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def _point_to_json(point: Point) -> dict[str, Any]:
+    found = {
+        "arm": point.arm,
+        "x": point.x,
+        "recipe": point.recipe.to_json(),
+        "measured": point.measured.to_json(),
+        "correct": _packed(point.correct),
+    }
+    return found | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
+
+
+def _point_from_json(data: dict[str, Any]) -> Point:
+    measured = Measurement.from_json(data["measured"])
+    correct = _unpacked(data["correct"], measured.samples)
+    spread = tuple(tuple(counts) for counts in data.get("spread", ()))
+    nothing = torch.zeros(0, dtype=torch.long)
+    return Point(data["arm"], data["x"], Recipe.from_json(data["recipe"]), measured, correct, nothing, spread)
+
+
+def _packed(flags: Tensor) -> str:
+    """(n,) bool -> base64 of one bit each, the first in the lowest bit."""
+    padded = torch.nn.functional.pad(flags.byte(), (0, -len(flags) % 8)).view(-1, 8)
+    return base64.b64encode(
+        bytes((padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8).tolist())
+    ).decode()
+
+
+def _unpacked(text: str, samples: int) -> Tensor:
+    packed = torch.tensor(list(base64.b64decode(text, validate=True)), dtype=torch.uint8)
+    return ((packed.unsqueeze(1) >> torch.arange(8, dtype=torch.uint8)) & 1).flatten()[:samples].bool()

@@ -1,0 +1,194 @@
+"""An experiment on a model -> Evidence, point by point. Never modifies the models it is given."""
+
+import copy
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions, split_for
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph, count_macs
+from ..machine.environment import environment
+from ..measuring.evaluation import evaluate
+from ..measuring.latency import WARM_UP_ROUNDS, rounds
+from ..measuring.storage_size import sizes
+from ..pruning.decision import decide
+from ..pruning.masks import expand
+from ..recovery.recover import recover, recovered_model
+from ..recovery.training_plan import suggested
+from ..recovery.values import Recovery
+from ..values.profile import Masks
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
+from .evidence import Evidence, Point, Timed
+from .recipes import recipe_for
+from .values import DENSE, Arm, Experiment
+
+Opened = tuple[Subject, ModelGraph]
+ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch size
+
+
+def run(
+    experiment: Experiment, model: str, load: Callable[[str], Opened], device: str = "cpu"
+) -> Iterator[Evidence | Progress]:
+    """Measure every arm at every point: a growing Evidence after each, Progress between batches.
+
+    Args:
+        model: on which the experiment is made; an arm that names its own keeps that.
+        load: name -> subject and graph.
+    Raises:
+        ExplorerError: a model has no data, or lacks what an arm prunes.
+    """
+    todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
+    found = Evidence(model, expected=len(todo), environment=environment(device))
+    models: dict[Timed, nn.Module] = {}
+    for done, (arm, x) in enumerate(todo):
+        subject, graph = load(arm.model or model)
+        samples = arm.samples or experiment.samples
+        if arm.name not in found.dense:
+            dense, base = yield from _measured(
+                subject, graph, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+            )
+            found = replace(
+                found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct))
+            )
+            if not arm.model:
+                models.setdefault((DENSE, 0.0, 0), dense)
+        recipe = recipe_for(subject, graph, experiment, arm, x)
+        built, point = yield from _measured(subject, graph, arm, x, recipe, samples, device)
+        found = replace(found, points={**found.points, (arm.name, x): point})
+        if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
+            models[arm.name, x, 0] = built
+        yield found
+        yield Progress(done + 1, len(todo), "pruned models measured")
+    for batch in experiment.batches:
+        found = yield from _timed(found, models, load(model)[0], batch, device)
+        yield found
+    yield replace(found, finished=True)
+
+
+def _measured(
+    subject: Subject, graph: ModelGraph, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
+) -> Generator[Progress, None, tuple[nn.Module, Point]]:
+    """The model that this arm makes, and what it answers; yields between batches."""
+    if subject.task is None:
+        raise ExplorerError(
+            f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model."
+        )
+    split = split_for(subject, Conditions(samples=samples, device=device))
+    spread: tuple[tuple[int, ...], ...] = ()
+    if arm.training:
+        model, spread = yield from _trained(subject, graph, arm, recipe, device)
+        static = static_of(model, subject)
+    elif arm.by_hand == "no":
+        candidate = prepare(subject, graph, recipe, device)
+        model, static = candidate.model, candidate.static
+    else:
+        model = masked_by_hand(subject, graph, recipe, everywhere=arm.by_hand == "everywhere").to(device)
+        static = Measurement(params=graph.profile.params, macs=graph.profile.macs)
+    for tally in evaluate(model, split, subject.task.normalisation, [len(split)], device=device):
+        if len(tally) < len(split):
+            yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
+    counted = tally.measurement()
+    full = replace(
+        counted,
+        params=static.params,
+        nonzero_params=static.nonzero_params,
+        macs=static.macs,
+        size_bytes=_weighed(model, static),
+    )
+    return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
+
+
+def _trained(
+    subject: Subject, graph: ModelGraph, arm: Arm, recipe: Recipe, device: str
+) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
+    """The model after the arm's training, taken from the cache where it was done before, and the spread of a
+    penalty.
+    """
+    given = dict(arm.training)
+    plan = suggested(
+        subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()}
+    )
+    found: Recovery | None = None
+    for step in recover(subject, graph, recipe, plan, Conditions(device=device, latency=False)):
+        if isinstance(step, Recovery):
+            found = step
+        else:
+            yield replace(step, label=f"batches, {arm.label}")
+    if found is None or not found.finished:
+        raise ExplorerError("The training of this lesson did not come to its end; start it again.")
+    spread = tuple(point.norms for point in found.epochs if point.norms)
+    return recovered_model(subject, graph, found.key).to(device), spread
+
+
+def _as_plan(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def static_of(model: nn.Module, subject: Subject) -> Measurement:
+    """Parameters and MACs of a model; bytes are weighed later."""
+    parameters = list(model.parameters())
+    return Measurement(
+        params=sum(p.numel() for p in parameters),
+        nonzero_params=sum(int(torch.count_nonzero(p)) for p in parameters),
+        macs=count_macs(model, subject.example[:1].to(parameters[0].device)),
+        size_bytes={"dense": 0},
+    )
+
+
+def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:
+    tensors = {name: tensor.detach().cpu() for name, tensor in model.state_dict(keep_vars=True).items()}
+    return sizes(tensors) if static.size_bytes else None
+
+
+def masked_by_hand(subject: Subject, graph: ModelGraph, recipe: Recipe, *, everywhere: bool) -> nn.Module:
+    """A copy of the model with removed parts set to zero.
+
+    Args:
+        everywhere: in every tensor that they touch; else only in the weights of the layers that produce them,
+            as a first try does: biases and norms stay alive.
+    """
+    model = copy.deepcopy(subject.model)
+    masks = decide(subject, graph, recipe).masks
+    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(
+        model.named_buffers(remove_duplicate=False)
+    )
+    keep = expand(masks, graph.profile, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    producing = _producers(graph, masks)
+    with torch.no_grad():
+        for name, mask in keep.items():
+            if everywhere or name in producing:
+                tensors[name].mul_(mask)
+    return model.eval()
+
+
+def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
+    """Weights (no biases, no norms) whose outputs are cut, and those that are pruned one by one."""
+    layers = graph.profile.prunable_layers.values()
+    weights = {layer.weight for layer in layers}
+    made = {s.tensor for g in graph.profile.groups if g.name in masks.channels for s in g.slots if s.producer}
+    return (made & weights) | {layer.weight for layer in layers if layer.name in masks.weights}
+
+
+def _timed(
+    found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
+) -> Generator[Progress, None, Evidence]:
+    """Evidence with the times of one batch size, all models side by side."""
+    named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
+    ready = dict(zip(named, models.values(), strict=True))
+    times: dict[Timed, list[float]] = {key: [] for key in named.values()}
+    clock = rounds(
+        ready, subject.example[:1], batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS, device=device
+    )
+    for turns, turn in enumerate(clock, 1):
+        for name, milliseconds in (turn or {}).items():
+            times[named[name]].append(milliseconds)
+        yield Progress(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
+    return replace(found, times={**found.times, **{key: tuple(ms) for key, ms in times.items()}})

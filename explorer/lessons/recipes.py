@@ -1,0 +1,89 @@
+"""arm + x -> recipe on a model: which parts, which ratios, so that what x asks for is met."""
+
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..planning.allocate import allocate
+from ..planning.recipe_costs import CostModel
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .toml_table import LessonError
+from .values import Arm, Experiment
+
+HALVINGS = 14  # of the interval in which the target lies: to 1/16,000
+LARGEST = 0.9999
+
+
+def recipe_for(subject: Subject, graph: ModelGraph, experiment: Experiment, arm: Arm, x: float) -> Recipe:
+    """What this arm prunes at x.
+
+    Raises:
+        ExplorerError: the model has no such parts.
+    """
+    start = arm.recipe
+    if arm.base:
+        start = allocate(subject, graph, start, "uniform", arm.base, "channel")
+    if arm.equal_to:
+        other = experiment.arm(arm.equal_to)
+        costs = CostModel.of(subject, graph.profile)
+        wanted = costs.cost(recipe_for(subject, graph, experiment, other, x), "params")
+        return _search(subject, graph, arm, start, "params", wanted)
+    if arm.match == "units":
+        return _spread(subject, graph, arm, start, x)
+    costs = CostModel.of(subject, graph.profile)
+    return _search(subject, graph, arm, start, arm.match, (1 - x) * costs.cost(Recipe(), arm.match))  # type: ignore[arg-type]
+
+
+def _spread(subject: Subject, graph: ModelGraph, arm: Arm, start: Recipe, target: float) -> Recipe:
+    if arm.parts != "all":
+        chosen = {part_of(graph, arm.granularity, role): target for role in arm.parts.split("+")}
+        return start.with_ratios(arm.granularity, {**start.ratios(arm.granularity), **chosen})
+    return allocate(subject, graph, start, arm.allocator, target, arm.granularity)
+
+
+def _search(subject: Subject, graph: ModelGraph, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:
+    """The recipe whose cost is nearest to what is wanted; costs fall as the target rises."""
+    costs = CostModel.of(subject, graph.profile)
+    best, low, high = start, 0.0, LARGEST
+    for _ in range(HALVINGS):
+        middle = round((low + high) / 2, 4)
+        found = _spread(subject, graph, arm, start, middle)
+        cost = costs.cost(found, what)  # type: ignore[arg-type]
+        best = min(best, found, key=lambda recipe: abs(costs.cost(recipe, what) - wanted))  # type: ignore[arg-type]
+        low, high = (middle, high) if cost > wanted else (low, middle)
+    return best
+
+
+def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
+    """The part that plays a role.
+
+    Raises:
+        LessonError: the model has nothing of this kind to prune.
+    """
+    profile = graph.profile
+    if granularity == "weight":
+        sized = {name: layer.params for name, layer in profile.prunable_layers.items()}
+    else:
+        sized = {name: group.units for name, group in profile.free_groups.items()}
+    if not sized:
+        raise LessonError(f"This model has no {granularity}s that can be pruned.")
+    names, places = list(sized), ("first", "second", "third")
+    if role in places and len(names) <= places.index(role):
+        raise LessonError(
+            f"This model has {len(names)} parts that can be pruned, and the lesson needs a {role} one."
+        )
+    found = dict(zip(places, names, strict=False)) | {"last": names[-1]}
+    by_size = {"largest": max(names, key=sized.__getitem__), "thinnest": min(names, key=sized.__getitem__)}
+    return (found | by_size)[role]
+
+
+def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
+    """Why this experiment says nothing on a model, or None: two roles that are one part would be compared
+    with themselves.
+    """
+    try:
+        cut = [arm for arm in experiment.arms if arm.parts != "all"]
+        roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
+        parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]
+    except ExplorerError as error:
+        return str(error)
+    return "Two of the compared parts are one and the same here." if len(set(parts)) < len(parts) else None

@@ -1,0 +1,217 @@
+"""claim + evidence -> verdict. Each case is answered by an interval; the verdict follows from the answers.
+
+    holds                none says no, at least half say yes, and so does one of each case
+    holds only when      some say yes, some say no
+    does not hold here   none says yes, at least half say no, and so does one of each case
+    not resolved here    otherwise, or if fewer than 95 % of resampled experiments come to the same verdict
+
+All comparisons of a claim share one error of 5 % (Bonferroni).
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .claim_tables import xs_of
+from .evidence import Evidence
+from .values import COSTS, DENSE, Case, Lesson, VerdictName
+
+Said = Literal["yes", "no", "open"]
+RESAMPLES = 400
+STABLE = 0.95  # share of resampled experiments that must come to the same verdict
+FEWEST_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Found:
+    """One comparison: its value with its interval, and what it says.
+
+    Args:
+        low, high: at the level that all comparisons of the claim share; equal for counts, which have no
+        noise.
+    """
+
+    case: Case
+    x: float
+    estimate: float
+    low: float
+    high: float
+    said: Said
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict of a claim on an experiment.
+
+    Args:
+        stability: share of resampled experiments with the same verdict before it was withdrawn for being
+            unstable.
+        level: of each interval.
+    """
+
+    verdict: VerdictName
+    comparisons: tuple[Found, ...]
+    stability: float
+    level: float
+
+
+def answer(low: float, high: float, case: Case) -> Said:
+    """Does the value lie within the case's bounds for certain, outside for certain, or neither?"""
+    if case.quantity == "told_apart":
+        return "yes" if low > 0 or high < 0 else "no"
+    if case.above < low and high < case.below:
+        return "yes"
+    return "no" if high <= case.above or low >= case.below else "open"
+
+
+def verdict_of(said: Sequence[Said], cases: Sequence[Hashable] = ()) -> VerdictName:
+    """The verdict of a claim's answers.
+
+    Args:
+        cases: which case each answer belongs to; () = all to one.
+
+    >>> verdict_of(["yes", "yes", "no"]), verdict_of(["yes", "open"])
+    ('conditional', 'holds')
+    >>> verdict_of(["yes", "open"], ["speed", "size"])
+    'open'
+    """
+    owners = cases or [None] * len(said)
+    yes, no = said.count("yes"), said.count("no")
+    if yes and no:
+        return "conditional"
+    for word, count, verdict in (("yes", yes, "holds"), ("no", no, "fails")):
+        backed = {case for one, case in zip(said, owners, strict=True) if one == word}
+        if count and count * 2 >= len(said) and backed == set(owners):
+            return verdict  # type: ignore[return-value]
+    return "open"
+
+
+def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
+    """The verdict of the lesson's claim, or None while something that it needs is not measured."""
+    wanted = [(case, x) for case in lesson.claim.cases for x in xs_of(case, lesson.experiment)]
+    values = [values_of(case, x, evidence) for case, x in wanted]
+    if any(found is None for found in values):
+        return None
+    known = [found for found in values if found is not None]
+    noisy = sum(len(found) > 1 for found in known)
+    level = 1 - 0.05 / max(1, noisy)
+    comparisons = tuple(
+        _found(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True)
+    )
+    verdict = verdict_of([found.said for found in comparisons], [found.case for found in comparisons])
+    stability = _stability(wanted, known, level, verdict)
+    return Finding(verdict if stability >= STABLE else "open", comparisons, stability, level)
+
+
+# --------------------------------------------------------------------------- values
+
+
+def values_of(case: Case, x: float, evidence: Evidence) -> Tensor | None:
+    """What a comparison averages: one number a sample (or a round of the clock); a single number for a count.
+
+    Returns: (n,) float64, or None if it was not measured.
+    """
+    if case.quantity == "speed":
+        own, other = evidence.times.get((case.arm, x, case.batch)), _reference_times(case, x, evidence)
+        return torch.tensor(other).double() / torch.tensor(own).double() if own and other else None
+    point, against = evidence.at(case.arm, x), evidence.other(case, x)
+    if point is None or against is None:
+        return None
+    if case.quantity in COSTS:
+        own_cost, whole = cost_of(point.measured, case.quantity), cost_of(against.measured, case.quantity)
+        return torch.tensor([own_cost / whole]).double() if own_cost is not None and whole else None
+    if case.quantity == "agreement":
+        return (point.predictions == against.predictions).double()
+    if case.quantity == "joint":
+        return _joint(case, x, evidence)
+    return point.correct.double() - against.correct.double()
+
+
+def _reference_times(case: Case, x: float, evidence: Evidence) -> tuple[float, ...] | None:
+    return evidence.times.get(
+        (DENSE, 0.0, case.batch) if case.against == DENSE else (case.against, x, case.batch)
+    )
+
+
+def _joint(case: Case, x: float, evidence: Evidence) -> Tensor | None:
+    """What the arm loses, minus what the others lose one by one."""
+    together, dense = evidence.at(case.arm, x), evidence.dense.get(case.arm)
+    singles = [evidence.at(name, x) for name in case.sum_of]
+    if together is None or dense is None or any(single is None for single in singles):
+        return None
+    base = dense.correct.double()
+    alone = torch.stack([base - single.correct.double() for single in singles if single is not None]).sum(0)
+    return (base - together.correct.double()) - alone
+
+
+def cost_of(measured: object, quantity: str) -> float | None:
+    """A cost of a measurement by its name, or None if it was not measured."""
+    if quantity in ("params", "nonzero_params", "macs"):
+        return getattr(measured, quantity)
+    return (getattr(measured, "size_bytes", None) or {}).get(quantity)
+
+
+# --------------------------------------------------------------------------- intervals
+
+
+def _found(case: Case, x: float, sample: Tensor, level: float) -> Found:
+    low, high = (float(end[0]) for end in interval(case, sample[None], level))
+    estimate = float(sample.quantile(0.5) if case.quantity == "speed" else sample.mean())
+    return Found(case, x, estimate, low, high, answer(low, high, case))
+
+
+def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Interval of each row of (rows, n): exact for counts, of the mean for samples, of the median for times.
+
+    The mean's has one observation of +1 and one of -1 added (0 and 1 for shares), which for two models on the
+    same samples is the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width when
+    nothing flips.
+    """
+    if samples.shape[1] == 1:
+        return samples[:, 0], samples[:, 0]
+    if case.quantity == "speed":
+        return _median_interval(samples, level)
+    ends = (0.0, 1.0) if case.quantity == "agreement" else (-1.0, 1.0)
+    padded = torch.cat([samples, torch.tensor(ends).double().expand(len(samples), 2)], 1)
+    half = NormalDist().inv_cdf((1 + level) / 2) * padded.std(1, correction=0) / math.sqrt(padded.shape[1])
+    return padded.mean(1) - half, padded.mean(1) + half
+
+
+def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Between two order statistics, whatever the distribution; without bounds where there are too
+    few rounds.
+    """
+    n, chance, rank = samples.shape[1], 0.0, 0
+    while rank < n and chance + math.comb(n, rank) / 2**n <= (1 - level) / 2:
+        chance += math.comb(n, rank) / 2**n
+        rank += 1
+    if not rank or n < FEWEST_ROUNDS:
+        return torch.full((len(samples),), -math.inf).double(), torch.full((len(samples),), math.inf).double()
+    ordered = samples.sort(1).values
+    return ordered[:, rank - 1], ordered[:, n - rank]
+
+
+def _stability(
+    wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName
+) -> float:
+    """Share of bootstrap experiments (samples and rounds drawn anew, the same for all comparisons) with this
+    verdict.
+    """
+    drawn: dict[tuple[int, bool], Tensor] = {}
+    columns: list[list[Said]] = []
+    for (case, _), sample in zip(wanted, known, strict=True):
+        key = (len(sample), case.quantity == "speed")
+        if key not in drawn:
+            generator = torch.Generator().manual_seed(len(sample))
+            drawn[key] = torch.randint(len(sample), (RESAMPLES, len(sample)), generator=generator)
+        lows, highs = interval(case, sample[drawn[key]], level)
+        columns.append(
+            [answer(low, high, case) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
+        )
+    cases = [case for case, _ in wanted]
+    return sum(verdict_of(row, cases) == verdict for row in zip(*columns, strict=True)) / RESAMPLES

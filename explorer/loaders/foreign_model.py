@@ -1,0 +1,106 @@
+"""What the loaders of foreign architectures share: sized before it is built, built from one seed, made a
+Subject.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..graph.export import EXPORT_LOCK
+from ..graph.size_limits import check_loadable, check_parameters
+from ..values.identity import subject_id, weights_id
+from ..values.subject import Preset, Subject
+
+# torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
+BUILDING = EXPORT_LOCK
+SEED = 0
+
+
+def check_size(make: Callable[[], nn.Module], name: str) -> None:
+    """Build on the meta device, where weights take no memory, and count.
+
+    Raises:
+        LoadError: there are too many parameters.
+    """
+    with BUILDING:
+        try:
+            with torch.device("meta"):
+                shadow = make()
+        except (
+            Exception
+        ):  # foreign code that computes while it builds, on a device that it was not written for
+            return
+        check_parameters(shadow, name)
+
+
+def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
+    """A model with weights drawn from one seed; one with too many parameters is refused before it takes
+    memory.
+
+    Raises:
+        LoadError: it is too large.
+    """
+    check_size(make, name)
+    return seeded(make)
+
+
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    """What `make` gives from one seed; the random state of the process is left as it was."""
+    with BUILDING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return make()
+
+
+def identity(model_id: str, shape: tuple[int, ...], code: bytes = b"") -> str:
+    """Hash of a foreign model and the shape that it is run at.
+
+    Args:
+        code: of its file, in the ids of version 1, which did not look at code itself.
+    """
+    return hashlib.sha256(f"{model_id} {shape}".encode() + code).hexdigest()[:16]
+
+
+def subject_of(
+    model: nn.Module,
+    name: str,
+    shape: tuple[int, ...],
+    preset: Preset,
+    about: str,
+    *,
+    code: bytes = b"",
+    batch: int = 2,
+) -> Subject:
+    """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for
+    gradients.
+
+    Args:
+        shape: of one input.
+        about: what it is, in a sentence.
+        code: where the model comes from a file, what that says; for its former id alone.
+        batch: samples of its example: 1 where it is exported for one.
+    Raises:
+        LoadError: it is too large to be run.
+    """
+    model = model.eval().float()
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
+    check_loadable(model, example, name)
+    own, former = identity(subject_id(model), shape), identity(weights_id(model), shape, code)
+    return Subject(own, name, model, None, example, {"description": about}, preset, former)
+
+
+def weights_of(checkpoint: str | None, told: str = "") -> str:
+    """Where the weights come from, for `about`.
+
+    Args:
+        told: what `load_weights` says of them.
+    """
+    return (
+        f"weights of {Path(checkpoint).name}{told}"
+        if checkpoint
+        else "random weights (add trained ones with --checkpoint)"
+    )

@@ -1,0 +1,126 @@
+"""A MODEL text -> a subject: which loader it names, and the data that the model is tried on."""
+
+from dataclasses import replace
+from pathlib import PurePath
+
+import torch
+
+from ..data.reader import Reader
+from ..data.source_text import load_data
+from ..errors import LoadError
+from ..registry import LOADERS
+from ..values.subject import Subject
+
+DEFAULT_MODEL = "shapes-resnet"
+
+
+FILES = (".pt", ".pth", ".pt2", ".bin", ".ckpt", ".pkl", ".onnx", ".safetensors", ".h5")
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """Loader and name: "torchvision:resnet50", "FILE.py:factory"; without a prefix, a sample.
+
+    >>> split_spec("shapes-resnet"), split_spec("torchvision:resnet50"), split_spec("nets/mine.py:build")
+    (('sample', 'shapes-resnet'), ('torchvision', 'resnet50'), ('python_file', 'nets/mine.py:build'))
+    """
+    before, colon, after = spec.partition(":")
+    if spec.endswith(".py") or ".py:" in spec or ".py@" in spec:
+        return "python_file", spec.removeprefix("python_file:")
+    return (before, after) if colon else ("sample", spec)
+
+
+def is_local_only(spec: str) -> bool:
+    """Whether a MODEL text reads paths or runs code that it names: then it must come from the
+    command line.
+    """
+    loader, _ = split_spec(spec)
+    return bool(LOADERS[loader].traits.get("local_only", False))
+
+
+def check_named(name: str) -> None:
+    """Refuse a name from a file, a link or a page that would read paths or run code.
+
+    Raises:
+        UnknownNameError: there is no such loader.
+        LoadError: the name is for the command line only.
+    """
+    if is_local_only(name):
+        raise LoadError(
+            f"{name[:80]!r} reads files or runs code of this machine, which only the command line may ask "
+            "for; name a sample model instead."
+        )
+
+
+def load_named(name: str) -> Subject:
+    """`load` for names that come from a file, a link or a page: the one door through which those go.
+
+    Raises:
+        UnknownNameError, LoadError: as of `check_named` and `load`.
+    """
+    check_named(name)
+    return load(name)
+
+
+def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -> Subject:
+    """The model that a MODEL text names, in eval mode, with its task.
+
+    Args:
+        spec: a sample's name, or "loader:name", or "FILE.py:factory".
+        checkpoint: a weights file that replaces the model's own.
+        data: a data set (see `load_data`) instead of the model's own.
+    Raises:
+        UnknownNameError: no such loader, model or data set; the text lists what there is.
+        LoadError: model, weights or data could not be loaded, or do not fit each other.
+    """
+    loader, name = split_spec(spec)
+    if PurePath(spec).suffix.lower() in FILES and loader == "sample":
+        way = "name the architecture, and give the weights with --checkpoint FILE.safetensors."
+        raise LoadError(
+            f"{spec[-80:]!r} is a file, and files of models are not opened, since they can hold code; {way}"
+        )
+    subject = LOADERS[loader](name, checkpoint=checkpoint)
+    return subject if data is None else with_data(subject, data)
+
+
+def with_data(subject: Subject, source: str) -> Subject:
+    """The subject on another data set; of its card the description stays, since the rest speaks of the old
+    one.
+
+    Raises:
+        UnknownNameError: no such data set.
+        LoadError: it cannot be read, or its inputs or classes are not those of the model.
+    """
+    shape, classes = tuple(subject.example.shape[1:]), count_classes(subject)
+    task = load_data(source, Reader(shape, classes, subject.preset))
+    if task.shape != shape:
+        raise LoadError(
+            f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}."
+        )
+    if len(task.class_names) != classes:
+        raise LoadError(
+            f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}."
+        )
+    if subject.task and subject.task.fingerprint == task.fingerprint:
+        return subject
+    return replace(
+        subject, task=task, card={key: value for key, value in subject.card.items() if key == "description"}
+    )
+
+
+def count_classes(subject: Subject) -> int:
+    """How many classes the model tells apart.
+
+    Raises:
+        LoadError: its output is not one row of scores for each input, so accuracy has no meaning.
+    """
+    with torch.inference_mode():
+        output = subject.model(subject.example)
+    if not isinstance(output, torch.Tensor) or output.dim() != 2 or len(output) != len(subject.example):
+        what = (
+            f"a tensor of shape {tuple(output.shape)}"
+            if isinstance(output, torch.Tensor)
+            else f"a {type(output).__name__}"
+        )
+        told = f"{subject.name!r} answers with {what} instead of one row of class scores for each input"
+        raise LoadError(f"{told}, so accuracy cannot be measured; leave out --data.")
+    return output.shape[1]

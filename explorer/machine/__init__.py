@@ -1,0 +1,1 @@
+"""This computer: environment, paths, memory, cache, files, version."""

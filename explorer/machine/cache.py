@@ -1,0 +1,139 @@
+"""Bounded stores of what is the same for many recipes, and one list of all of them: what they hold, and how
+to free it.
+
+What lies in a cache can be made again from the model and its data, so freeing one costs time and nothing
+else.
+"""
+
+import gc
+import threading
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .memory_held import Weight, together, weighed
+
+USUAL_BYTES = 256 * 2**20
+
+
+class Cache:
+    """Thread-safe; beyond its entries or bytes, the entry that was not used for longest goes first.
+
+    One entry may stay however large it is: it is in use.
+
+    >>> cache = Cache(1)
+    >>> cache.put("a", 1), cache.put("b", 2), cache.get("a")
+    (1, 2, None)
+
+    Args:
+        entries: at most so many.
+        name: what it holds, for people; caches of one name are listed as one.
+        max_bytes: of tensors and plain values, as they were when they were put.
+        lasting: nothing could bring its entries back, so `free` leaves them alone.
+        growing: what is put may grow later, so it is weighed anew when it is listed.
+    """
+
+    def __init__(
+        self,
+        entries: int,
+        name: str = "other results",
+        max_bytes: int = USUAL_BYTES,
+        *,
+        lasting: bool = False,
+        growing: bool = False,
+    ):
+        self.name, self.max_bytes, self.lasting, self._growing = name, max_bytes, lasting, growing
+        self._entries, self._lock = entries, threading.Lock()
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._weights: dict[Any, Weight] = {}
+        with _listing:
+            _all.add(self)
+
+    def get(self, key: Any) -> Any:
+        """The value of a key, or None."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Any, value: Any) -> Any:
+        """Keep a value; returns it."""
+        weight = weighed(value)
+        with self._lock:
+            self._values[key], self._weights[key] = value, weight
+            self._values.move_to_end(key)
+            while len(self._values) > self._entries or (len(self._values) > 1 and self._is_full()):
+                oldest, _ = self._values.popitem(last=False)
+                del self._weights[oldest]
+        return value
+
+    def _is_full(self) -> bool:
+        return sum(weight.bytes for weight in self._weights.values()) > self.max_bytes
+
+    def clear(self) -> None:
+        """Let everything go."""
+        with self._lock:
+            self._values.clear()
+            self._weights.clear()
+
+    def weights(self) -> list[Weight]:
+        """One an entry."""
+        with self._lock:
+            values, known = list(self._values.values()), list(self._weights.values())
+        return [weighed(value) for value in values] if self._growing else known
+
+
+_all: "weakref.WeakSet[Cache]" = weakref.WeakSet()
+_listing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the caches of one name hold now.
+
+    Args:
+        bytes: memory that several caches share counts in each of them.
+        lasting: `free` leaves it alone.
+    """
+
+    name: str
+    entries: int
+    bytes: int
+    lasting: bool
+
+
+def holdings() -> tuple[Holding, ...]:
+    """All caches that hold something, the largest first."""
+    by_name: dict[str, list[Cache]] = {}
+    for cache in _caches():
+        by_name.setdefault(cache.name, []).append(cache)
+    found = [_holding(name, caches) for name, caches in by_name.items()]
+    return tuple(sorted((h for h in found if h.entries), key=lambda h: (-h.bytes, h.name)))
+
+
+def _holding(name: str, caches: list[Cache]) -> Holding:
+    weights = [weight for cache in caches for weight in cache.weights()]
+    return Holding(name, len(weights), together(weights), all(cache.lasting for cache in caches))
+
+
+def kept_bytes() -> int:
+    """Bytes of everything that is kept; memory that several caches share counts once."""
+    return together(weight for cache in _caches() for weight in cache.weights())
+
+
+def free() -> None:
+    """Empty every cache but the lasting ones; what is needed again is made again."""
+    for cache in _caches():
+        if not cache.lasting:
+            cache.clear()
+    gc.collect()  # graphs of models hold themselves in circles
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _caches() -> list[Cache]:
+    with _listing:
+        return list(_all)

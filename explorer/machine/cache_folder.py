@@ -1,0 +1,102 @@
+"""What the program keeps in its cache folder, kind by kind, and how to delete it. Only what it made itself is
+listed or deleted.
+
+The record of held-out openings is no kind: whoever could delete it could look at that data as if for the
+first time.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ExplorerError, UnknownNameError
+from . import paths
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of one kind.
+
+    Args:
+        pattern: of names in the cache folder.
+        told: what they are, and what goes with them.
+        comes_back: the program makes them again when they are needed.
+    """
+
+    pattern: str
+    told: str
+    comes_back: bool
+
+
+KINDS = {
+    "scans": Kind("scans", "sensitivity scans; measured again when asked for", True),
+    "latencies": Kind("latencies", "how fast other widths are here; timed again when asked for", True),
+    "searches": Kind("searches", "searches of an optimiser; they begin anew", True),
+    "pictures": Kind("shapes-*.npz", "drawn pictures of the shapes data; drawn again when needed", True),
+    "recoveries": Kind(
+        "recoveries", "trainings: where they would go on, and the weights of recovered runs", False
+    ),
+    "runs": Kind("runs", "kept runs: recipes, numbers and notes", False),
+    "sample models": Kind("sample_models", "sample models that were trained again here", False),
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one kind takes on disk."""
+
+    kind: str
+    files: int
+    bytes: int
+
+
+def stored(root: Path | None = None) -> tuple[Stored, ...]:
+    """The kinds that are there, as listed.
+
+    Args:
+        root: the cache folder; None = the user's.
+    """
+    found = []
+    for kind in KINDS:
+        sizes = [size for path in _paths(kind, root) for size in _sizes(path)]
+        if sizes:
+            found.append(Stored(kind, len(sizes), sum(sizes)))
+    return tuple(found)
+
+
+def delete(kinds: Iterable[str], root: Path | None = None) -> None:
+    """Delete all files of these kinds; what another program takes away meanwhile is gone as well.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+        ExplorerError: something is still there, e.g. because it may not be deleted.
+    """
+    chosen = list(kinds)
+    for kind in chosen:
+        if kind not in KINDS:
+            raise UnknownNameError("kind of stored files", kind, KINDS)
+    for path in [path for kind in chosen for path in _paths(kind, root)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    left = [path.name for kind in chosen for path in _paths(kind, root)]
+    if left:
+        raise ExplorerError(
+            f"Not everything could be deleted, {', '.join(left)} is still there; delete it by hand."
+        )
+
+
+def _paths(kind: str, root: Path | None) -> list[Path]:
+    return sorted((root or paths.cache()).glob(KINDS[kind].pattern))
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    """Bytes of a file, or of each file in a folder; links are not followed."""
+    for file in [path, *path.rglob("*")]:
+        with contextlib.suppress(OSError):
+            if file.is_file() and not file.is_symlink():
+                yield file.stat().st_size

@@ -1,0 +1,89 @@
+"""Packages that are not always installed: imported when they are first needed, with a sentence where they are
+missing.
+"""
+
+import importlib
+import importlib.util
+import sys
+import threading
+from types import ModuleType
+
+import torch
+
+from ..errors import LoadError
+
+EXTRAS = {
+    "torchvision": "zoo",
+    "timm": "zoo",
+    "transformers": "hf",
+    "PIL.Image": "zoo",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "onnxruntime": "onnx",
+    "optuna": "search",
+    "optuna.storages.journal": "search",
+}
+PACKAGES = {"PIL.Image": "pillow"}
+# torchvision registers shapes for these while it is imported, also beside a torch build that its compiled
+# part does not fit
+OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+_declared: list[torch.library.Library] = []  # a library that is collected takes its operators with it
+_lock = threading.RLock()
+
+
+def optional(name: str) -> ModuleType:
+    """The package.
+
+    Raises:
+        LoadError: it is not installed, or cannot be imported beside this torch; the text says what to
+            install.
+    """
+    with _lock:
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            package, why = PACKAGES.get(name, name), " ".join(str(error).split())[:200]
+            way = f"install it with: pip install 'pruning-explorer[{EXTRAS[name]}]'."
+            raise LoadError(f"Package {package} cannot be imported ({why}); {way}") from error
+
+
+def torchvision() -> ModuleType:
+    """torchvision; where its compiled operators do not fit this torch build, they are declared, so that its
+    models work.
+
+    Raises:
+        LoadError: it is not installed.
+    """
+    with _lock:
+        try:
+            return optional("torchvision")
+        except RuntimeError as error:
+            if "torchvision::" not in str(error) or _declared:
+                raise LoadError(
+                    f"Package torchvision does not fit torch {torch.__version__} ({str(error)[:200]})."
+                ) from error
+            _declare()
+            return optional("torchvision")
+
+
+def _declare() -> None:
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in OPERATORS:
+        if not hasattr(torch.ops.torchvision, operator.partition("(")[0]):
+            library.define(operator)
+    _declared.append(library)
+
+
+def uses_torchvision(name: str) -> ModuleType:
+    """A package that imports torchvision by itself where it is installed.
+
+    Raises:
+        LoadError: it is not installed.
+    """
+    with _lock:
+        if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision"):
+            torchvision()
+        return optional(name)

@@ -1,0 +1,1 @@
+"""How quality, latency and size are measured, and how far the numbers can be trusted."""

@@ -1,0 +1,44 @@
+"""A model in a smaller number format than float32: a copy with its own inputs and outputs, since the given
+one is shared.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ExplorerError
+
+DTYPES = ("float32", "bfloat16")
+
+
+class Lowered(nn.Module):
+    """A copy of a model that computes in another format; inputs and logits stay float32.
+
+    Raises, when it runs:
+        ExplorerError: the model insists on float32 somewhere.
+    """
+
+    def __init__(self, model: nn.Module, dtype: str):
+        super().__init__()
+        self.model, self._name, self._dtype = (
+            copy.deepcopy(model).to(getattr(torch, dtype)),
+            dtype,
+            getattr(torch, dtype),
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        try:
+            return self.model(inputs.to(self._dtype)).float()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            reason = (str(error).strip().split("\n") or [""])[0][:200]
+            raise ExplorerError(
+                f"This model does not run in {self._name} ({reason}); measure it in float32."
+            ) from error
+
+
+def in_dtype(model: nn.Module, dtype: str) -> nn.Module:
+    """The model itself in float32, else a copy that computes in that format."""
+    return model if dtype == "float32" else Lowered(model, dtype).eval()

@@ -1,0 +1,149 @@
+"""What the dense model's gradients predict for the loss of a cut, to first order, beside what was measured of
+it.
+
+A part that is removed changes the loss by minus the sum of its weights times their gradients, if the loss
+were a straight line (LeCun et al. 1989; Molchanov et al. 2019, arXiv:1906.10771). At the end of training
+gradients are close to zero while the loss is curved, so the prediction is far too small for all but gentle
+cuts: seeing that is what it is here for.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..pruning.masks import positions
+from ..signals.calibration import Calibration, training_data
+from ..signals.collection import collect, collected
+from ..values.profile import Masks, ModelProfile
+from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
+
+MOST_SAMPLES, LEAST_SAMPLES = 256, 16
+WORK = 2e11  # multiply-adds that the gradients may cost: a second or two on a processor
+PASSES = 3  # a backward pass costs about two forward ones
+BATCH, STEP_WORK = (
+    32,
+    2e10,
+)  # samples of one step at most, and its multiply-adds: a move of a fader waits for its end
+DIGITS = 3
+
+
+def gradient_samples(profile: ModelProfile) -> int:
+    """Training samples whose gradients are taken: fewer for a large model.
+
+    >>> from explorer.values.profile import ModelProfile
+    >>> gradient_samples(ModelProfile((), (), 0, 10**6)), gradient_samples(ModelProfile((), (), 0, 10**10))
+    (256, 16)
+    """
+    affordable = int(WORK / (PASSES * max(1, profile.macs)))
+    return min(MOST_SAMPLES, max(LEAST_SAMPLES, affordable))
+
+
+def gradient_batch(profile: ModelProfile) -> int:
+    """Samples of one step.
+
+    >>> from explorer.values.profile import ModelProfile
+    >>> gradient_batch(ModelProfile((), (), 0, 10**6)), gradient_batch(ModelProfile((), (), 0, 4 * 10**9))
+    (32, 1)
+    """
+    return min(BATCH, max(1, int(STEP_WORK / (PASSES * max(1, profile.macs)))))
+
+
+def predicted_change(
+    subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu"
+) -> Iterator[Progress | float]:
+    """Progress while gradients are collected, which happens once for a model, and at last the predicted
+    change in nats.
+
+    Nothing but Progress comes where it cannot be told: no training data, or units that no weight makes.
+    """
+    if training_data(subject) is None:
+        return
+    how = Calibration(gradient_samples(graph.profile), gradient_batch(graph.profile), device)
+    try:
+        yield from collect(subject, graph, ["gradients"], how)
+        known = collected(subject, graph, ["gradients"], how)
+    except ExplorerError:  # such as fewer samples than the model reads at once: then there is no prediction
+        return
+    gates = _channels(graph.profile, masks, known)
+    if gates is not None:
+        yield -(gates + _weights(subject, graph.profile, masks, known))
+
+
+def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]) -> float | None:
+    """Sum over removed units of the derivative by a gate on all that reads them."""
+    total, groups = 0.0, {group.name: group for group in profile.groups}
+    makers = {layer.weight: layer for layer in profile.prunable_layers.values()}
+    for name, mask in masks.channels.items():
+        found = [
+            slot
+            for slot in groups[name].slots
+            if slot.producer
+            and slot.tensor in makers
+            and slot.dim == makers[slot.tensor].output_dim
+            and makers[slot.tensor].name in known
+        ]
+        if not found:
+            return None
+        line, own = known[makers[found[0].tensor].name]["gate_gradient"], found[0].units >= 0
+        gates = torch.zeros(groups[name].units, dtype=torch.double)
+        gates[found[0].units[own]] = line[
+            own
+        ].double()  # each position of a unit holds that of the whole unit
+        total += float(gates[~mask].sum())
+    return total
+
+
+def _weights(
+    subject: Subject, profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]
+) -> float:
+    """Sum of weight times gradient over removed weights of channels that stay."""
+    total, cut = 0.0, positions(profile, masks.channels)
+    for name, mask in masks.weights.items():
+        weight = profile.prunable_layers[name].weight
+        gone = ~mask
+        for dim, line in cut.get(weight, {}).items():
+            gone = gone & line.view([-1 if d == dim else 1 for d in range(mask.dim())])
+        change = (
+            known[name]["gradient"].double() * subject.model.get_parameter(weight).detach().cpu().double()
+        )
+        total += float(change[gone].sum())
+    return total
+
+
+# --------------------------------------------------------------------------- in words
+
+
+@dataclass(frozen=True)
+class LossWords:
+    """The loss of a report for the screen; "" where something was not measured."""
+
+    dense: str = ""
+    pruned: str = ""
+    change: str = ""
+    predicted: str = ""
+
+
+def loss_words(report: Report) -> LossWords:
+    """Measured losses on the same samples, their difference, and what the gradients had predicted of it, in
+    nats.
+    """
+    dense, now, told = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
+    if dense is None or now is None:
+        return LossWords()
+    change = "" if report.recipe.is_empty else _signed(now - dense)
+    predicted = "" if told is None or report.recipe.is_empty else _signed(told)
+    return LossWords(f"{dense:.{DIGITS}f}", f"{now:.{DIGITS}f}", change, predicted)
+
+
+def _signed(nats: float) -> str:
+    """
+    >>> _signed(0.25), _signed(-0.00001)
+    ('+0.250', '+0.000')
+    """
+    return f"{round(nats, DIGITS) + 0.0:+.{DIGITS}f}"  # adding 0.0 takes the sign from a zero

@@ -1,0 +1,239 @@
+"""Tensors -> bytes in real file formats. Zeros alone do not shrink a file; a format that leaves them out
+does.
+
+dense    a safetensors file.
+csr      a safetensors file that holds row starts, int32 columns and non-zero values of a tensor read as (out,
+rest). bitmask  a safetensors file that holds one bit a position and the non-zero values of a tensor.
+deflate  the dense file compressed by zlib (what a zip or gzip archive makes of it).
+
+csr and bitmask choose per tensor: dense stays what would not get smaller, integers (counters and indices, no
+weights) and, for csr, every 1-D tensor. Tensors that are one and the same (tied weights) are stored once.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, fx, nn
+
+from ..errors import ExplorerError, UnknownNameError
+
+Format = Literal["dense", "csr", "bitmask", "deflate"]
+Entry = tuple[torch.dtype, tuple[int, ...]]  # a stored tensor: dtype, shape
+KEY = "pruning_explorer"
+PART = ".."  # no nn.Module has an empty name, so no key of a state dict holds two dots in a row
+SPARSE_OVERHEAD = 512  # bytes; the header entries of a sparse tensor's parts cost some 200 to 400
+DEFLATE_LEVEL = 6
+# in the order in which the library writes them, widest first: the digits of the offsets depend on it
+DTYPES = {
+    torch.uint64: "U64",
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.complex64: "C64",
+    torch.float32: "F32",
+    torch.uint32: "U32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint16: "U16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+RANK = {dtype: rank for rank, dtype in enumerate(DTYPES)}
+
+
+def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, int]:
+    """Bytes of the file in each format: len(to_bytes(tensors, format)), without building it except for
+    deflate.
+
+    Args:
+        tensors: name -> tensor, such as a state dict, on any device.
+        deflate: also compress, which takes about a second for 40 MB; without it the key is left out.
+    Raises:
+        ExplorerError: a name holds "..", or a dtype is unknown here.
+    """
+    kept, tied = _untie(tensors)
+    nonzero = {
+        name: int(torch.count_nonzero(tensor)) if _may_be_sparse(tensor) else 0
+        for name, tensor in kept.items()
+    }
+    found = {form: _planned_size(kept, nonzero, tied, form) for form in ("dense", "csr", "bitmask")}
+    return found | ({"deflate": len(to_bytes(tensors, "deflate"))} if deflate else {})
+
+
+def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
+    """The file in that format; `from_bytes` gives the tensors back. A negative zero may come back as zero.
+
+    Raises: UnknownNameError: no such format. ExplorerError: a name holds "..", or a dtype is unknown here.
+    """
+    if format not in get_args(Format):
+        raise UnknownNameError("storage format", format, get_args(Format))
+    if format == "deflate":
+        return zlib.compress(to_bytes(tensors, "dense"), DEFLATE_LEVEL)
+    kept, tied = _untie(tensors)
+    stored: dict[str, Tensor] = {}
+    shapes = {}
+    for name, tensor in kept.items():
+        plain = (
+            tensor.detach().cpu().contiguous().clone()
+        )  # a clone, because the library refuses views of one storage
+        if _sparse_entries(plain, int(torch.count_nonzero(plain)), format):
+            shapes[name] = tuple(plain.shape)
+            parts = _csr_parts(plain) if format == "csr" else _bitmask_parts(plain)
+            stored |= {f"{name}{PART}{part}": value for part, value in parts.items()}
+        else:
+            stored[name] = plain
+    return save(stored, _metadata(shapes, tied))
+
+
+def from_bytes(data: bytes, format: Format) -> dict[str, Tensor]:
+    """The tensors of a file made by `to_bytes`, dense again; tied names share one tensor again."""
+    if format == "deflate":
+        data = zlib.decompress(data)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    about = json.loads(header.get("__metadata__", {}).get(KEY, '{"shapes": {}, "tied": {}}'))
+    stored = load(data)
+    tensors = {name: tensor for name, tensor in stored.items() if PART not in name}
+    read = _from_csr if format == "csr" else _from_bitmask
+    for name, shape in about["shapes"].items():
+        parts = {
+            key.removeprefix(name + PART): part for key, part in stored.items() if key.startswith(name + PART)
+        }
+        tensors[name] = read(parts, shape)
+    return tensors | {alias: tensors[name] for alias, name in about["tied"].items()}
+
+
+# --------------------------------------------------------------------------- the file
+
+
+def _untie(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Each tensor once, under its first name; and the other names of it -> the first."""
+    kept: dict[str, Tensor] = {}
+    tied: dict[str, str] = {}
+    first: dict[Any, str] = {}
+    for name, tensor in tensors.items():
+        if PART in name + ".":
+            raise ExplorerError(f"A tensor's name must not hold '..' or end in a dot, got {name[:80]!r}.")
+        if tensor.dtype not in DTYPES:
+            raise ExplorerError(
+                f"Tensor {name[:80]!r} is {tensor.dtype}, which has no size here; convert the model to "
+                "float32."
+            )
+        place = (tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride())
+        if tensor.numel() and place in first:
+            tied[name] = first[place]
+        else:
+            first[place] = name
+            kept[name] = tensor
+    return kept, tied
+
+
+def _metadata(shapes: Mapping[str, tuple[int, ...]], tied: Mapping[str, str]) -> dict[str, str] | None:
+    """What reading back needs, as one entry (the library writes several in random order); None if nothing."""
+    return {KEY: json.dumps({"shapes": shapes, "tied": tied})} if shapes or tied else None
+
+
+def _planned_size(
+    kept: Mapping[str, Tensor], nonzero: Mapping[str, int], tied: Mapping[str, str], form: str
+) -> int:
+    entries: dict[str, Entry] = {}
+    shapes = {}
+    for name, tensor in kept.items():
+        parts = _sparse_entries(tensor, nonzero[name], form)
+        if parts:
+            shapes[name] = tuple(tensor.shape)
+            entries |= {f"{name}{PART}{part}": entry for part, entry in parts.items()}
+        else:
+            entries[name] = (tensor.dtype, tuple(tensor.shape))
+    return _file_size(entries, _metadata(shapes, tied))
+
+
+def _file_size(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> int:
+    """Bytes of a safetensors file: 8 for the length, the header padded to a multiple of 8, the data."""
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    end = 0
+    for name, (dtype, shape) in sorted(entries.items(), key=lambda entry: (RANK[entry[1][0]], entry[0])):
+        start, end = end, end + math.prod(shape) * dtype.itemsize
+        header[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": (start, end)}
+    length = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
+    return 8 + math.ceil(length / 8) * 8 + end
+
+
+# --------------------------------------------------------------------------- sparse tensors
+
+
+def _may_be_sparse(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.numel() > 0
+
+
+def _sparse_entries(tensor: Tensor, nonzero: int, form: str) -> dict[str, Entry]:
+    """The parts of a tensor in that format, or none where they would not be smaller than the tensor."""
+    if not _may_be_sparse(tensor):
+        return {}
+    if form == "csr" and tensor.dim() > 1:
+        parts: dict[str, Entry] = {
+            "columns": (torch.int32, (nonzero,)),
+            "rows": (torch.int32, (tensor.shape[0] + 1,)),
+        }
+    elif form == "bitmask":
+        parts = {"bits": (torch.uint8, (math.ceil(tensor.numel() / 8),))}
+    else:
+        return {}
+    parts["values"] = (tensor.dtype, (nonzero,))
+    size = sum(dtype.itemsize * shape[0] for dtype, shape in parts.values())
+    return parts if size + SPARSE_OVERHEAD < tensor.nbytes else {}
+
+
+def _csr_parts(tensor: Tensor) -> dict[str, Tensor]:
+    """(out, *rest) -> values (nonzero,), their columns in the (out, rest) view, and where each row starts
+    (out + 1,).
+    """
+    matrix = tensor.flatten(1)
+    rows, columns = (matrix != 0).nonzero(as_tuple=True)
+    starts = torch.zeros(len(matrix) + 1, dtype=torch.int32)
+    starts[1:] = torch.bincount(rows, minlength=len(matrix)).cumsum(0)
+    return {"values": matrix[rows, columns], "columns": columns.int(), "rows": starts}
+
+
+def _from_csr(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
+    dense = torch.zeros(shape, dtype=parts["values"].dtype)
+    rows = torch.repeat_interleave(torch.arange(shape[0]), parts["rows"].diff())
+    dense.flatten(1)[rows, parts["columns"].long()] = parts["values"]
+    return dense
+
+
+def _bitmask_parts(tensor: Tensor) -> dict[str, Tensor]:
+    """Any shape -> values (nonzero,) and bits (positions / 8,), the first position in the lowest bit."""
+    kept = tensor.flatten() != 0
+    padded = torch.nn.functional.pad(kept.byte(), (0, -len(kept) % 8)).view(-1, 8)
+    bits = (padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8)
+    return {"values": tensor.flatten()[kept], "bits": bits}
+
+
+def _from_bitmask(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
+    kept = ((parts["bits"].unsqueeze(1) >> torch.arange(8, dtype=torch.uint8)) & 1).flatten().bool()
+    dense = torch.zeros(math.prod(shape), dtype=parts["values"].dtype)
+    dense[kept[: len(dense)]] = parts["values"]
+    return dense.view(shape)
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its
+    graph knows.
+    """
+    tensors = model.state_dict(keep_vars=True)
+    if isinstance(model, fx.GraphModule):
+        tensors |= {name: model.get_buffer(name) for name in graph_constants(model)}
+    return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+
+
+def graph_constants(model: fx.GraphModule) -> list[str]:
+    """Tensors that the forward reads and the state dict leaves out."""
+    read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
+    return sorted(read - model.state_dict(keep_vars=True).keys())

@@ -1,0 +1,1 @@
+"""A wish -> a recipe: targets, budgets and plans by the clock."""

@@ -1,0 +1,125 @@
+"""The smallest model that loses at most so much accuracy: measured, by bisection, with intervals that pay for
+every look.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..allocators.context import Losses
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.statistics import looks_level
+from ..pruning.decision import calibrate
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
+from .allocate import reach
+from .latency_plan import allocated, timed
+
+LOOKS = 7
+EVERYTHING = Conditions()  # all samples of the tuning split
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far the search is.
+
+    Args:
+        allowed: drop of accuracy, a fraction.
+        level: of each look's interval, so that all looks together hold at 95 %.
+        looks: how many were planned.
+        tried: target -> its Report, in the order of measuring.
+        best: the highest target whose drop is at most `allowed` even at the upper end of its interval, or
+            None.
+    """
+
+    allowed: float
+    level: float
+    looks: int
+    tried: Mapping[float, Report]
+    best: float | None = None
+
+    @property
+    def report(self) -> Report | None:
+        """Of the best target."""
+        return None if self.best is None else self.tried[self.best]
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
+        allowed = f"{100 * self.allowed:.3g} point" + "s" * (self.allowed != 0.01)
+        if self.best is None:
+            return (
+                f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or "
+                "measure on more samples."
+            )
+        return f"At {100 * self.best:.1f} % removed the drop is at most {allowed} {looked}."
+
+
+def accuracy_budget(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allowed: float,
+    *,
+    allocator: str = "global_threshold",
+    granularity: str = "channel",
+    conditions: Conditions = EVERYTHING,
+    looks: int = LOOKS,
+    locked: frozenset[str] = frozenset(),
+    params: Mapping[str, Any] | None = None,
+    losses: Losses | None = None,
+) -> Iterator[Progress | Budget]:
+    """Progress between batches, and a Budget after each look; the last one is the answer.
+
+    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted when the
+    upper end of the drop's interval is within the allowed drop: too few samples accept less, never more.
+
+    Args:
+        allowed: drop of accuracy that is acceptable, a fraction in (0, 1).
+    Raises:
+        ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
+            used.
+    """
+    _check(subject, allowed, looks)
+    how = replace(conditions, latency=False, level=looks_level(looks))
+    yield from calibrate(subject, graph, recipe, how.device)
+    options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
+
+    def ask():
+        return reach(subject, graph, recipe, allocator, granularity, **options)
+
+    low, high = yield from timed(subject, graph, ask, how.device)
+    budget = Budget(allowed, how.level, looks, {})
+    for look in range(looks):
+        target = round((low + high) / 2, 4)
+        if target in budget.tried:
+            break  # ratios are kept to four decimals
+        tried = yield from allocated(subject, graph, recipe, allocator, target, granularity, **options)
+        for measured in stream(subject, graph, tried, how):
+            report = measured
+            yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")
+        within = report.drop is not None and report.drop.high <= allowed
+        low, high = (target, high) if within else (low, target)
+        budget = replace(
+            budget, tried={**budget.tried, target: report}, best=target if within else budget.best
+        )
+        yield budget
+
+
+def _check(subject: Subject, allowed: float, looks: int) -> None:
+    if subject.task is None:
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no drop of accuracy can be measured; add some with --data."
+        )
+    if not 0 < allowed < 1:
+        raise ExplorerError(
+            f"The allowed drop of accuracy must be in (0, 1), such as 0.01 for one point, got {allowed!r}."
+        )
+    if not 1 <= looks <= 20:
+        raise ExplorerError(f"The number of looks must be from 1 to 20, got {looks!r}.")

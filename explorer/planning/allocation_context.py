@@ -1,0 +1,56 @@
+"""What a subject, a recipe and a scan tell an allocator."""
+
+from functools import cache
+
+from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
+from ..errors import RecipeError
+from ..values.profile import Group, Layer, ModelProfile
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .known_latencies import timed_widths, widths_of
+from .recipe_costs import CostModel
+
+NO_FASTER = (
+    "Single weights at zero make no dense kernel faster, so no latency can be saved by them; choose channels."
+)
+
+
+def context_for(
+    subject: Subject,
+    profile: ModelProfile,
+    recipe: Recipe,
+    granularity: str,
+    losses: Losses | None = None,
+    device: str = "cpu",
+) -> AllocationContext:
+    """What allocators may know of a subject.
+
+    Args:
+        recipe: with the ratios that stay.
+        device: whose latency is meant; what isn't measured yet is an UnmeasuredError once it is asked for.
+    """
+    if granularity == "channel":
+        makers = {name: _maker(profile, group) for name, group in profile.free_groups.items()}
+    else:
+        makers = dict(profile.prunable_layers)
+    model = CostModel.of(subject, profile)
+
+    times = cache(lambda: timed_widths(subject, device))  # most allocators do not ask for them
+
+    def cost(what: What, ratios: Ratios) -> float:
+        tried = recipe.with_ratios(granularity, {**recipe.ratios(granularity), **ratios})
+        if what != "latency":
+            return model.cost(tried, what)
+        if granularity == "weight":
+            raise RecipeError(NO_FASTER)
+        return times().share(widths_of(profile, tried))
+
+    return AllocationContext(
+        {name: Part(layer.kind, layer.shape) for name, layer in makers.items()}, cost, losses
+    )
+
+
+def _maker(profile: ModelProfile, group: Group) -> Layer:
+    """The first layer that produces a group's units."""
+    tensors = {slot.tensor for slot in group.slots if slot.producer}
+    return next(layer for layer in profile.layers if layer.weight in tensors)

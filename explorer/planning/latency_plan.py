@@ -1,0 +1,100 @@
+"""Ratios chosen by measured latency: whatever widths an allocator asks about are timed here, alone and
+together, until it knows.
+
+Each is timed in turns with the dense model, at one sample a forward like the latency of a Report, and only
+once: an allocator that asks again, for another target too, finds it on disk.
+"""
+
+import math
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..allocators.context import Losses
+from ..engine.candidate import build
+from ..graph.export import ModelGraph
+from ..measuring.latency import rounds
+from ..values.profile import Masks
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+from .allocate import allocate
+from .known_latencies import UnmeasuredError, timed_widths
+
+TURNS, SECONDS = 21, 1.5  # of one set of widths
+OPTIONS = 9  # that a scan knows of each part
+TOGETHER = 20  # joint plans that are usually tried
+LABEL = "Timing widths"
+T = TypeVar("T")
+
+
+def allocated(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    name: str,
+    target: float,
+    granularity: str,
+    locked: frozenset[str] = frozenset(),
+    *,
+    params: Mapping[str, Any] | None = None,
+    losses: Losses | None = None,
+    device: str = "cpu",
+) -> Generator[Progress, None, Recipe]:
+    """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between
+    forwards.
+
+    Of plans that are about as fast, noise decides which one counts as fast enough; the Report's latency is a
+    new measurement.
+
+    Raises:
+        ExplorerError: as in `allocate`.
+    """
+    how: dict[str, Any] = {"params": params, "losses": losses, "device": device}
+
+    def ask():
+        return allocate(subject, graph, recipe, name, target, granularity, locked, **how)
+
+    return (yield from timed(subject, graph, ask, device))
+
+
+def timed(
+    subject: Subject, graph: ModelGraph, ask: Callable[[], T], device: str = "cpu"
+) -> Generator[Progress, None, T]:
+    """What `ask` returns, once it no longer asks for a time that isn't known."""
+    known, done = timed_widths(subject, device), 0
+    expected = OPTIONS * len(graph.profile.free_groups) + TOGETHER
+    units = {group.name: group.units for group in graph.profile.groups}
+    dense: nn.Module | None = None
+    while True:
+        try:
+            return ask()
+        except UnmeasuredError as asked:
+            now = Progress(done, max(expected, done + 1), LABEL)
+            dense = dense or build(subject, graph, Masks({}, {}), device)
+            masks = Masks({group: torch.arange(units[group]) < left for group, left in asked.widths}, {})
+            share = yield from _share(
+                dense, build(subject, graph, masks, device), subject.example, device, now
+            )
+            known.add(asked.widths, share)
+            done += 1
+
+
+def _share(
+    dense: nn.Module, pruned: nn.Module, example: Tensor, device: str, now: Progress
+) -> Generator[Progress, None, float]:
+    """The share of the dense model's time; `now` after each round.
+
+    Of the fastest forwards of both: whatever else runs here only ever slows one down, and a plan asks about
+    many models.
+    """
+    fastest = {"dense": math.inf, "pruned": math.inf}
+    for turn in rounds(
+        {"dense": dense, "pruned": pruned}, example[:1], pairs=TURNS, budget_s=SECONDS, device=device
+    ):
+        for name, milliseconds in (turn or {}).items():
+            fastest[name] = min(fastest[name], milliseconds)
+        yield now
+    return fastest["pruned"] / fastest["dense"]

@@ -1,0 +1,128 @@
+"""What a recipe leaves of a model, counted from shapes alone, before anything is cut: parameters,
+multiply-adds, bytes.
+
+Parameters are those that the recipe neither removes nor sets to zero. Multiply-adds are those with such
+weights; what belongs to no layer (products inside attention) follows the heads. Bytes are those of the
+tensors in the bitmask format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, prod
+
+from ..allocators.context import Counted
+from ..pruning.cutting import removal_count
+from ..values.profile import Group, ModelProfile
+from ..values.recipe import Recipe
+from ..values.subject import Subject
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor: its shape, bytes of a number, and whether it is a parameter (or a buffer)."""
+
+    shape: tuple[int, ...]
+    itemsize: int
+    parameter: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CostModel:
+    """Costs of recipes for one model.
+
+    Args:
+        tensors: name -> what is stored; tied tensors stand once, under the name that coupled groups use.
+    """
+
+    profile: ModelProfile
+    tensors: Mapping[str, Stored]
+
+    @classmethod
+    def of(cls, subject: Subject, profile: ModelProfile) -> "CostModel":
+        """The cost model of a subject."""
+        parameters = dict(subject.model.named_parameters(remove_duplicate=False))
+        everything = {**parameters, **dict(subject.model.named_buffers(remove_duplicate=False))}
+        known = {slot.tensor for group in profile.groups for slot in group.slots} | {
+            layer.weight for layer in profile.layers
+        }
+        first: dict[int, str] = {}
+        for name in sorted(everything, key=lambda n: n not in known):
+            first.setdefault(id(everything[name]), name)
+        return cls(
+            profile,
+            {
+                name: Stored(
+                    tuple(everything[name].shape), everything[name].element_size(), name in parameters
+                )
+                for name in first.values()
+            },
+        )
+
+    def cost(self, recipe: Recipe, what: Counted) -> float:
+        """Of the whole model after this recipe."""
+        shapes = self._shapes(recipe)
+        if what == "macs":
+            return self._macs(recipe, shapes)
+        zeros = self._zeros(recipe, shapes)
+        if what == "params":
+            return sum(
+                prod(shapes[name]) - zeros.get(name, 0)
+                for name, stored in self.tensors.items()
+                if stored.parameter
+            )
+        return sum(
+            _bytes(prod(shapes[name]), zeros.get(name, 0), stored.itemsize)
+            for name, stored in self.tensors.items()
+        )
+
+    @cached_property
+    def _slots(self) -> dict[tuple[str, int], list[tuple[Group, int]]]:
+        """(tensor, dim) -> groups that live there, and how many positions a unit takes."""
+        found: dict[tuple[str, int], list[tuple[Group, int]]] = {}
+        for group in self.profile.free_groups.values():
+            for slot in group.slots:
+                found.setdefault((slot.tensor, slot.dim), []).append(
+                    (group, int((slot.units >= 0).sum()) // group.units)
+                )
+        return found
+
+    def _shapes(self, recipe: Recipe) -> dict[str, tuple[int, ...]]:
+        removed = {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}
+        gone = {
+            place: sum(removed[group.name] * each for group, each in groups)
+            for place, groups in self._slots.items()
+        }
+        return {
+            name: tuple(n - gone.get((name, dim), 0) for dim, n in enumerate(stored.shape))
+            for name, stored in self.tensors.items()
+        }
+
+    def _zeros(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        layers = self.profile.prunable_layers
+        weights = {layers[name].weight: ratio for name, ratio in recipe.weights.items()}
+        return {tensor: removal_count(ratio, prod(shapes[tensor])) for tensor, ratio in weights.items()}
+
+    def _macs(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> float:
+        zeros, total = self._zeros(recipe, shapes), 0.0
+        for layer in self.profile.layers:
+            left = (
+                prod(shapes[layer.weight]) - zeros.get(layer.weight, 0)
+                if layer.weight in shapes
+                else prod(layer.shape)
+            )
+            total += layer.macs * left / max(1, prod(layer.shape))
+        rest = self.profile.macs - sum(layer.macs for layer in self.profile.layers)
+        heads = [g for g in self.profile.free_groups.values() if g.unit == "head"]
+        kept = sum(1 - _removed(g, recipe) / g.units for g in heads) / len(heads) if heads else 1.0
+        return total + rest * kept
+
+
+def _removed(group: Group, recipe: Recipe) -> int:
+    by_hand = len(recipe.remove.get(group.name, ()))
+    return max(by_hand, removal_count(recipe.channels.get(group.name, 0.0), group.units))
+
+
+def _bytes(numbers: int, zeros: int, itemsize: int) -> int:
+    """A bitmask file stores one bit a position and what isn't zero, where that is smaller."""
+    return min(numbers * itemsize, (numbers - zeros) * itemsize + ceil(numbers / 8))

@@ -1,0 +1,58 @@
+"""Whether a recipe fits a model."""
+
+from ..errors import RecipeError, UnknownNameError
+from ..registry import CRITERIA, Plugin
+from ..values.profile import ModelProfile
+from ..values.recipe import Recipe
+
+
+def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
+    """A recipe made for another model is refused.
+
+    Raises:
+        UnknownNameError: a group or layer that this model does not have.
+        RecipeError: a channel number beyond its group, or a structured recipe for a model without a graph.
+    """
+    groups = {group.name: group for group in profile.groups}
+    for kind, names in (("channels", recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
+        for name in names:
+            if name not in groups and profile.error:
+                raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
+            if name not in groups:
+                raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
+    for name in recipe.weights:
+        if name not in profile.prunable_layers:
+            raise UnknownNameError("layer with prunable weights", name, profile.prunable_layers)
+    for which in (recipe.keep, recipe.remove):
+        for name, indices in which.items():
+            if indices[-1] >= groups[name].units:
+                raise RecipeError(
+                    f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}."
+                )
+    if recipe.weights:
+        check_rates_weights(CRITERIA[recipe.criterion.name])
+
+
+def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
+    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and
+    it says so.
+
+    Raises:
+        RecipeError: as `check_parts`, with the way out.
+    """
+    try:
+        check_parts(profile, recipe)
+    except UnknownNameError as error:
+        raise RecipeError(f"{error} Choose the model that this recipe was made for.") from error
+
+
+def check_rates_weights(criterion: Plugin) -> None:
+    """
+    Raises:
+        RecipeError: the criterion rates channels only.
+    """
+    if criterion.traits["level"] != "weight":
+        able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
+        raise RecipeError(
+            f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}."
+        )

@@ -1,0 +1,86 @@
+"""Signals -> scores: one value for each unit of each part."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..registry import CRITERIA
+from ..signals.values import LayerSignals
+from ..values.profile import Group, Layer, ModelProfile, Slot
+from ..values.recipe import Recipe
+
+SignalsOf = Callable[[Layer], LayerSignals]
+
+
+def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs") -> Tensor:
+    """Saliency of weights -> one number a unit.
+
+    Args:
+        saliency: the weight's shape.
+        how: "sum_abs" sums magnitudes, "abs_sum" takes the magnitude of the sum, "sum_sq" sums squares.
+    """
+    rows = saliency.movedim(slot.dim, 0).flatten(1)
+    rows = rows.square() if how == "sum_sq" else rows.abs() if how == "sum_abs" else rows
+    return _spread(rows.sum(1), slot, units).abs()
+
+
+def _spread(per_position: Tensor, slot: Slot, units: int) -> Tensor:
+    """(positions along the slot,) -> (units,) sums."""
+    own = slot.units >= 0
+    return torch.zeros(units, dtype=per_position.dtype).index_add_(0, slot.units[own], per_position[own])
+
+
+def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[tuple[Layer, Slot]]:
+    by_tensor = {layer.weight: layer for layer in profile.layers if layer.weight}
+    slots = [(by_tensor[s.tensor], s) for s in group.slots if s.tensor in by_tensor]
+    producers = [(layer, slot) for layer, slot in slots if slot.producer]
+    if reduction == "first":
+        return producers[:1]
+    return slots if reduction == "all" else producers
+
+
+def score_group(
+    group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str
+) -> Tensor:
+    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it
+    have a say.
+    """
+    total = torch.zeros(group.units)
+    for layer, slot in _rating_slots(group, profile, reduction):
+        rated = saliency(layer)
+        if rated.dim() > 1:
+            total = total + reduce_units(rated, slot, group.units, how)
+        elif slot.producer:
+            total = total + _spread(rated, slot, group.units)
+    return total
+
+
+def score(
+    profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
+) -> dict[str, dict[str, Tensor]]:
+    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else
+    all.
+    """
+    criterion = CRITERIA[recipe.criterion.name]
+    params = criterion.check(recipe.criterion.params)
+    how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
+
+    @lru_cache(maxsize=2)  # saliencies are as large as weights
+    def outputs(layer: Layer) -> Tensor:
+        return criterion(replace(signals(layer), granularity="channel"), **params)
+
+    wanted = None if parts is None else set(parts)
+    groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
+    layers = {
+        n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)
+    }
+    return {
+        "channels": {
+            name: score_group(group, profile, outputs, how, recipe.reduction)
+            for name, group in groups.items()
+        },
+        "weights": {name: criterion(signals(layer), **params) for name, layer in layers.items()},
+    }

@@ -1,0 +1,153 @@
+"""The current profile weaker and stronger -> one-shot, recalibrated and recovered models, all trained alike.
+
+Every point is a recovery of its own, kept on disk like any other, so a curve that was stopped goes on where
+it was.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions
+from ..engine.point_order import spread_order
+from ..errors import RecipeError
+from ..graph.export import ModelGraph
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
+from .controls import spread
+from .cost import Cost, counted
+from .recover import recover
+from .recovery_run import TRAINING
+from .training_plan import RecoveryPlan
+from .values import Arm, Recovery
+
+STEPS = {3: (0.5, 0.75, 1.0), 4: (0.4, 0.6, 0.8, 1.0), 5: (0.2, 0.4, 0.6, 0.8, 1.0)}
+MOST_POINTS = 9
+FINE = 1_000  # parts of one point's progress
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One strength of the profile.
+
+    Args:
+        strength: factor of every ratio, in (0, 1].
+        macs: multiply-adds of one sample of what is left.
+    """
+
+    strength: float
+    macs: int | None
+    recovery: Recovery
+
+    def lines(self) -> dict[str, Measurement]:
+        """Name of a line -> what was measured there; the accuracy of several seeds is their mean, with its
+        spread.
+        """
+        found = self.recovery
+        arms: dict[str, tuple[Arm, ...]] = {"one-shot": (found.one_shot,)}
+        arms |= {"recalibrated": (found.recalibrated,)} if found.recalibrated else {}
+        arms |= {"recovered": found.recovered} if found.plan.trained_epochs and found.recovered else {}
+        return {name: replace(_together(own), macs=self.macs) for name, own in arms.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        return {"strength": self.strength, "macs": self.macs, "recovery": self.recovery.to_json()}
+
+
+def _together(arms: Sequence[Arm]) -> Measurement:
+    first = arms[0].measurement
+    if len(arms) == 1:
+        return first
+    over = spread([arm.measurement.accuracy or 0.0 for arm in arms])
+    losses = [arm.measurement.loss for arm in arms if arm.measurement.loss is not None]
+    loss = mean(losses) if losses else None
+    return replace(first, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high, loss=loss)
+
+
+@dataclass(frozen=True)
+class RecoveryCurve:
+    """The points that are done, those that remove least first.
+
+    Args:
+        planned: how many there will be.
+        macs: of the dense model.
+    """
+
+    planned: int
+    macs: int | None = None
+    points: tuple[CurvePoint, ...] = ()
+
+    @property
+    def baseline(self) -> Measurement | None:
+        """The dense model, on the same samples."""
+        return replace(self.points[0].recovery.baseline, macs=self.macs) if self.points else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "planned": self.planned,
+            "macs": self.macs,
+            "points": [point.to_json() for point in self.points],
+        }
+
+
+def curve_cost(subject: Subject, plan: RecoveryPlan, points: int) -> Cost:
+    """What all points take together, as far as it can be said without measuring."""
+    one = counted(subject, plan)
+    return Cost(points * one.epochs, points * one.samples)
+
+
+def checked_strengths(given: Sequence[float]) -> tuple[float, ...]:
+    """Strengths in rising order.
+
+    Raises:
+        RecipeError: none, too many, or one outside of (0, 1].
+    """
+    found = tuple(sorted(set(given)))
+    if not 1 <= len(found) <= MOST_POINTS or not all(0 < strength <= 1 for strength in found):
+        raise RecipeError(
+            f"A curve needs 1 to {MOST_POINTS} strengths above 0 and at most 1, such as 0.5,0.75,1, got "
+            f"{given!r}."
+        )
+    return found
+
+
+def recovery_curve(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: RecoveryPlan,
+    strengths: Sequence[float],
+    conditions: Conditions,
+    *,
+    root: Path | None = None,
+) -> Iterator[Progress | RecoveryCurve]:
+    """Recover the profile at each strength, the ends first: the curve so far after each point, Progress at
+    least once a batch.
+
+    Raises:
+        ExplorerError: the recipe does not fit, or there is no training data.
+    """
+    strengths = checked_strengths(strengths)
+    done: dict[float, CurvePoint] = {}
+    dense = graph.profile.macs or None
+    for count, strength in enumerate(spread_order(strengths)):
+        own = recipe.scaled(strength)
+        last: Recovery | None = None
+        share = 0.0
+        for step in recover(subject, graph, own, plan, conditions, root=root):
+            if isinstance(step, Recovery):
+                last = step
+            elif step.label == TRAINING:
+                share = step.done / max(1, step.total)
+            yield Progress(
+                round((count + share) * FINE), len(strengths) * FINE, f"Point {count + 1} of {len(strengths)}"
+            )
+        assert last is not None
+        done[strength] = CurvePoint(
+            strength, prepare(subject, graph, own, conditions.device).static.macs, last
+        )
+        yield RecoveryCurve(len(strengths), dense, tuple(done[s] for s in sorted(done)))

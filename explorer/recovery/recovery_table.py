@@ -1,0 +1,244 @@
+"""Every way back side by side, trained alike: the table behind what a paper would claim about recovery.
+
+Each arm trains for the same number of epochs and chooses its highest learning rate among the same ones, by
+the loss on the tuning split after a training whose seed is not counted. Channels are cut to the parameters
+that single weights leave, so both kinds of pruning have equally many. Every training is a recovery of its own
+on disk, so a table that was stopped goes on where it was.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions
+from ..graph.export import ModelGraph
+from ..planning.allocate import allocate
+from ..planning.recipe_costs import CostModel
+from ..pruning.decision import calibrate
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Measurement
+from ..values.subject import Subject
+from .controls import Spread, controls, spread
+from .recover import recover
+from .training_plan import RecoveryPlan, suggested
+from .values import Recovery
+
+ALLOCATOR = "global_threshold"
+UNCOUNTED = 1_000_003  # seed of the trainings that choose the rate
+BISECTIONS = 12
+RETRAINED, ITERATIVE, RANDOM, SCRATCH = "retrained", "iterative", "random, retrained", "from scratch"
+KINDS = ("weight", "channel")
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """What is compared.
+
+    Args:
+        ratios: of single weights that go; channels go until as many parameters are left.
+        epochs: of every arm.
+        seeds: counted, of every arm.
+        rates: that every arm chooses its highest learning rate from.
+        kinds: "weight" and "channel", or one of them.
+    """
+
+    ratios: tuple[float, ...] = (0.5, 0.7, 0.9, 0.95)
+    epochs: int = 20
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rates: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003)
+    kinds: tuple[str, ...] = KINDS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to have one pruned model.
+
+    Args:
+        kind, ratio: what was cut, and how much of the single weights (or of as many parameters); "" and 0 of
+        the dense model.
+        arm: "one-shot", "recalibrated", "retrained" ...
+        measured: one a seed; arms without chance have one.
+        learning_rate: chosen for this arm; None where nothing is trained.
+        macs: multiply-adds of one sample of what is left.
+    """
+
+    kind: str
+    ratio: float
+    arm: str
+    measured: tuple[Measurement, ...]
+    learning_rate: float | None = None
+    macs: int | None = None
+
+    @property
+    def accuracy(self) -> Spread:
+        return spread([one.accuracy or 0.0 for one in self.measured])
+
+    def to_json(self) -> dict[str, Any]:
+        return vars(self) | {
+            "measured": [one.to_json() for one in self.measured],
+            "mean": vars(self.accuracy),
+        }
+
+
+Found = Iterator[Progress | tuple[Row, ...]]
+
+
+def rates_of(subject: Subject) -> tuple[float, ...]:
+    """Around the highest rate that the model itself was trained with; small models often like a
+    higher one.
+    """
+    highest = suggested(subject, "rewind").learning_rate
+    return tuple(float(f"{highest * factor:.1g}") for factor in (10.0, 3.0, 1.0, 0.3))
+
+
+def trainings(plan: TablePlan) -> int:
+    """How many trainings all arms take together."""
+    cells = len(plan.ratios) * len(plan.kinds) * 4 + 1
+    return cells * ((len(plan.rates) if len(plan.rates) > 1 else 0) + len(plan.seeds))
+
+
+def recovery_table(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: TablePlan,
+    conditions: Conditions,
+    *,
+    root: Path | None = None,
+) -> Found:
+    """The rows so far after each arm, Progress at least once a batch.
+
+    Args:
+        recipe: its criterion and reduction count; ratios are chosen by one threshold over all parts.
+        conditions: what is measured; rates are chosen on the tuning split whatever they say.
+    Raises:
+        ExplorerError: the criterion cannot rate this model, a ratio cannot be reached, or there is no
+            training data.
+    """
+    yield from calibrate(subject, graph, recipe, conditions.device)
+    bench = _Bench(subject, graph, plan, conditions, root)
+    rows: tuple[Row, ...] = ()
+    for own in _rows(bench, recipe):
+        if isinstance(own, Progress):
+            yield own
+        else:
+            rows = (*rows, *own)
+            yield rows
+
+
+def _rows(bench: "_Bench", recipe: Recipe) -> Found:
+    """The rows of one arm after another; of untrained ones together with the first that trains."""
+    subject, graph, plan = bench.subject, bench.graph, bench.plan
+    simple = suggested(subject, epochs=plan.epochs)
+    dense, rate = yield from bench.trained(Recipe(), simple)
+    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=graph.profile.macs)
+    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, graph.profile.macs)
+    for ratio in plan.ratios:
+        for kind in plan.kinds:
+            cut = recipe_at(subject, graph, recipe, kind, ratio, bench.conditions.device)
+            macs = prepare(subject, graph, cut, bench.conditions.device).static.macs
+            for arm, how, own in _arms(cut, simple):
+                found, rate = yield from bench.trained(own, how)
+                yield (
+                    *_untrained(kind, ratio, arm, found, macs),
+                    Row(kind, ratio, arm, _ends(found), rate, macs),
+                )
+
+
+def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan, Recipe]]:
+    """Arm, its plan, its recipe; fair controls as `controls` has them."""
+    yield RETRAINED, simple, cut
+    yield ITERATIVE, replace(simple, method="iterative"), cut
+    yield RANDOM, simple, replace(cut, criterion=Choice("random"))
+    yield SCRATCH, controls(cut, simple)[-1].plan, cut
+
+
+def _untrained(
+    kind: str, ratio: float, arm: str, found: Sequence[Recovery], macs: int | None
+) -> Iterator[Row]:
+    if arm not in (RETRAINED, RANDOM):
+        return
+    before, seeds = ("random, ", found) if arm == RANDOM else ("", found[:1])
+    yield Row(kind, ratio, f"{before}one-shot", tuple(one.one_shot.measurement for one in seeds), macs=macs)
+    again = tuple(one.recalibrated.measurement for one in seeds if one.recalibrated)
+    if again:
+        yield Row(kind, ratio, f"{before}recalibrated", again, macs=macs)
+
+
+def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:
+    return tuple(one.recovered[0].measurement for one in found)
+
+
+# --------------------------------------------------------------------------- what is cut
+
+
+def recipe_at(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, kind: str, ratio: float, device: str = "cpu"
+) -> Recipe:
+    """The recipe with one threshold over all parts: so many single weights, or channels down to as many
+    parameters.
+
+    Raises:
+        TargetError: the ratio leaves less than one unit a part.
+    """
+    bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
+    weights = allocate(subject, graph, bare, ALLOCATOR, ratio, "weight", device=device)
+    if kind == "weight":
+        return weights
+    costs = CostModel.of(subject, graph.profile)
+    wanted = costs.cost(weights, "params")
+    low, high, best = 0.0, ratio, (inf, bare)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        tried = allocate(subject, graph, bare, ALLOCATOR, middle, "channel", device=device)
+        left = costs.cost(tried, "params")
+        best = min(best, (abs(left - wanted), tried), key=lambda found: found[0])
+        low, high = (middle, high) if left > wanted else (low, middle)
+    return best[1]
+
+
+# --------------------------------------------------------------------------- what is trained
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """Where all arms are trained, under the same conditions; counts what is done."""
+
+    subject: Subject
+    graph: ModelGraph
+    plan: TablePlan
+    conditions: Conditions
+    root: Path | None
+
+    def trained(self, recipe: Recipe, how: RecoveryPlan) -> Any:
+        """A recovery a seed, and the rate that they share: that of the lowest loss on the tuning split."""
+        rate = self.plan.rates[0]
+        if len(self.plan.rates) > 1:
+            tuning, losses = replace(self.conditions, split="tuning"), {}
+            for tried in self.plan.rates:
+                found = yield from self._once(recipe, replace(how, learning_rate=tried), UNCOUNTED, tuning)
+                loss = found.recovered[0].measurement.loss
+                losses[tried] = loss if loss is not None and isfinite(loss) else inf
+            rate = min(losses, key=lambda one: losses[one])
+        best, done = replace(how, learning_rate=rate), []
+        for seed in self.plan.seeds:
+            done.append((yield from self._once(recipe, best, seed, self.conditions)))
+        return done, rate
+
+    def _once(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Any:
+        own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
+        found: Recovery | None = None
+        for step in recover(
+            self.subject, self.graph, own, replace(how, seeds=(seed,)), conditions, root=self.root
+        ):
+            if isinstance(step, Recovery):
+                found = step
+            else:
+                yield step
+        assert found is not None
+        return found

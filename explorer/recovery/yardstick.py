@@ -1,0 +1,94 @@
+"""A recovered model beside the dense one: counted on the same samples of the tuning split, after
+each epoch.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+from torch import nn
+
+from ..engine.bn_recalibration import recalibrate
+from ..engine.candidate import build
+from ..engine.conditions import split_for
+from ..engine.dense_model import baseline, drop_between
+from ..errors import ExplorerError
+from ..machine.environment import environment
+from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..values.progress import Progress
+from ..values.report import Measurement
+from .checkpoints import key_of
+from .phases import Setting
+from .values import Arm, Recovery
+
+
+class Yardstick:
+    """Measures models under one setting.
+
+    Raises:
+        ExplorerError: there is no data to train on or to measure on.
+    """
+
+    def __init__(self, setting: Setting):
+        task = setting.subject.task
+        training = task.split("training") if task else None
+        if task is None or training is None:
+            without = f"Recovery needs training data, which {setting.subject.name!r} does not have"
+            raise ExplorerError(f"{without}; add some with --data.")
+        self.task, self.training, self._setting = task, training, setting
+        self._split, self._device = split_for(setting.subject, setting.conditions), setting.conditions.device
+        self._dense: Tally = EMPTY
+
+    def dense(self) -> Iterator[Progress]:
+        """Count the dense model, which has to come first."""
+        setting = self._setting
+        for tally in baseline(setting.subject, setting.graph, setting.conditions, len(self._split)):
+            self._dense = tally
+            yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
+
+    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, Arm]:
+        """Progress, and at last what was measured of a model in eval mode."""
+        tally = EMPTY
+        for tally in evaluate(
+            model, self._split, self.task.normalisation, [len(self._split)], device=self._device
+        ):
+            yield Progress(len(tally), len(self._split), f"Measuring {name}")
+        return Arm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
+
+    def without_training(self) -> Generator[Progress | Recovery, None, Recovery]:
+        """The dense, the one-shot and the recalibrated model."""
+        setting, task = self._setting, self.task
+        masks = setting.cut(setting.subject, setting.recipe).masks
+        model = build(setting.subject, setting.graph, masks, self._device)
+        subject, key = (
+            setting.subject,
+            key_of(setting.subject, setting.recipe, setting.plan, setting.conditions),
+        )
+        about = {
+            "id": subject.id,
+            "name": subject.name,
+            "task": task.name,
+            "task_fingerprint": task.fingerprint,
+        }
+        one_shot = yield from self.measure("one-shot", model)
+        found = Recovery(
+            about,
+            key,
+            setting.recipe,
+            setting.plan,
+            _with_parameters(self._dense, subject.model),
+            len(self._split),
+            one_shot,
+            environment=environment(self._device),
+        )
+        yield found
+        if recalibrate(model, self.training, task.normalisation, device=self._device):
+            found = replace(found, recalibrated=(yield from self.measure("recalibrated", model)))
+        return found
+
+
+def _with_parameters(tally: Tally, model: nn.Module) -> Measurement:
+    own = list(model.parameters())
+    kept = sum(int(parameter.count_nonzero()) for parameter in own)
+    return replace(
+        tally.measurement(), params=sum(parameter.numel() for parameter in own), nonzero_params=kept
+    )

@@ -1,0 +1,1 @@
+"""Kept runs: stored, compared, replayed."""

@@ -1,0 +1,219 @@
+"""Stored runs -> what may be compared, which are on the Pareto front, and where each came from.
+Values only.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..values.report import Measurement
+from .stored_run import Run
+
+Cost = Literal["params", "nonzero_params", "macs", "size", "compressed", "latency"]
+Standing = Literal["front", "within noise", "beaten"]
+
+COSTS: dict[Cost, tuple[str, Callable[[Measurement], float | None]]] = {
+    "params": ("Parameters", lambda m: m.params),
+    "nonzero_params": ("Non-zero parameters", lambda m: m.nonzero_params),
+    "macs": ("MACs per sample", lambda m: m.macs),
+    "size": ("Dense size (bytes)", lambda m: (m.size_bytes or {}).get("dense")),
+    "compressed": ("Compressed size (bytes)", lambda m: (m.size_bytes or {}).get("deflate")),
+    "latency": ("Latency (ms a batch)", lambda m: (m.latency_ms or {}).get("median")),
+}
+
+
+# --------------------------------------------------------------------------- what may be compared
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What two accuracies must share to be compared.
+
+    Args:
+        task: fingerprint of the data; name: of the data, for the screen.
+        split, samples: what of it was measured.
+    """
+
+    task: str
+    name: str
+    split: str
+    samples: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.split.replace('_', '-')} split, {self.samples:,} samples"
+
+
+def ground_of(run: Run) -> Ground | None:
+    """What the run was measured on; None where accuracy was not measured."""
+    about, measured = run.report.subject, run.report.pruned
+    if measured.accuracy is None:
+        return None
+    return Ground(
+        str(about.get("task_fingerprint")), str(about.get("task")), run.report.split, measured.samples
+    )
+
+
+def grounds(runs: Iterable[Run]) -> list[Ground]:
+    """The grounds of these runs, those with most runs first."""
+    counted = Counter(ground for run in runs if (ground := ground_of(run)) is not None)
+    return [ground for ground, _ in counted.most_common()]
+
+
+def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | None = None) -> str | None:
+    """Why a run cannot stand beside those of a ground, or None if it can.
+
+    Args:
+        machine: for latency, where it must have been measured (see `machine_of`); None = anywhere.
+    """
+    own = ground_of(run)
+    if own is None:
+        return "its accuracy was not measured"
+    if own.task != ground.task:
+        return f"it was measured on other data ({own.name})"
+    if own.split != ground.split:
+        return f"it was measured on the {own.split.replace('_', '-')} split"
+    if own.samples != ground.samples:
+        return f"it was measured on {own.samples:,} samples"
+    label, read = COSTS[cost]
+    if read(run.report.pruned) is None:
+        return f"it has no measurement of {label.split(' (')[0]}"
+    if cost == "latency" and machine is not None and machine_of(run) != machine:
+        return f"its latency is of another machine ({machine_of(run)})"
+    return None
+
+
+def machine_of(run: Run) -> str:
+    """Where a latency belongs to: device and threads."""
+    where = run.report.environment
+    threads = where.get("threads", "?")
+    return (
+        f"{where.get('device_name', where.get('device', 'unknown'))}, {threads} thread{'s' * (threads != 1)}"
+    )
+
+
+# --------------------------------------------------------------------------- the front
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model that cost and accuracy place: fractions, with the 95 % interval; `run` is None for a dense
+    model.
+    """
+
+    name: str
+    run: str | None
+    cost: float
+    accuracy: float
+    low: float
+    high: float
+    samples: int
+    standing: Standing = "front"
+
+
+def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[Point, ...]:
+    """The runs, and the dense model of each, placed and judged against each other; the cheapest first.
+
+    Args:
+        runs: that may be compared (see `left_out`).
+        names: run -> what it is called.
+    """
+    dense = {
+        str(run.report.subject["id"]): (f"dense {run.report.subject.get('name')}", run.report.baseline)
+        for run in runs
+    }
+    found = [_point(names[run.name], run.name, run.report.pruned, cost) for run in runs]
+    found += [_point(name, None, measured, cost) for name, measured in dense.values()]
+    return judged(point for point in found if point is not None)
+
+
+def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> Point | None:
+    amount = COSTS[cost][1](measured)
+    if amount is None or measured.accuracy is None:
+        return None
+    low, high = (
+        measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
+    )
+    return Point(name, run, amount, measured.accuracy, low, high, measured.samples)
+
+
+def judged(given: Iterable[Point]) -> tuple[Point, ...]:
+    """The points with their standing, the cheapest first.
+
+    On the front: none is at least as cheap and as accurate, and better in one. Beaten: one that costs no more
+    lies higher with its whole interval. Within noise: what is left, which another set of samples might put on
+    the front.
+    """
+    ordered = sorted(given, key=lambda p: (p.cost, -p.accuracy))
+    return tuple(Point(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
+
+
+def _standing(point: Point, others: Sequence[Point]) -> Standing:
+    cheap = [other for other in others if other.cost <= point.cost and other is not point]
+
+    def better(o):
+        return o.accuracy >= point.accuracy and (o.accuracy > point.accuracy or o.cost < point.cost)
+
+    if not any(better(other) for other in cheap):
+        return "front"
+    return "beaten" if any(other.low > point.high for other in cheap) else "within noise"
+
+
+# --------------------------------------------------------------------------- where each came from
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A run in the tree.
+
+    Args:
+        depth: how many runs it descends from, 0 for a root.
+        parent: position in the tree of the run that it was made from, or None.
+    """
+
+    run: Run
+    depth: int
+    parent: int | None
+
+
+def family(runs: Iterable[Run]) -> tuple[Branch, ...]:
+    """The runs as a tree, parents before their children, the oldest first; one whose parent is gone is a
+    root.
+    """
+    ordered = sorted(runs, key=lambda run: (run.created, run.name))
+    known = {run.name for run in ordered}
+    placed: dict[str, int] = {}
+    tree: list[Branch] = []
+
+    def grow(run: Run, depth: int, parent: int | None) -> None:
+        placed[run.name] = len(tree)
+        tree.append(Branch(run, depth, parent))
+        for child in ordered:
+            if child.parent == run.name and child.name not in placed:
+                grow(child, depth + 1, placed[run.name])
+
+    for run in ordered:
+        if run.parent not in known:
+            grow(run, 0, None)
+    for run in ordered:  # a circle, which only a file edited by hand can hold, begins at its oldest run
+        if run.name not in placed:
+            grow(run, 0, None)
+    return tuple(tree)
+
+
+# --------------------------------------------------------------------------- finding runs again
+
+
+def matching(runs: Iterable[Run], text: str = "", tags: Iterable[str] = ()) -> list[Run]:
+    """Those that hold every word of the text (in model, note, tags, criterion, parts or recovery) and every
+    tag.
+    """
+    words, wanted = text.lower().split(), set(tags)
+    return [run for run in runs if wanted <= set(run.tags) and all(word in _words(run) for word in words)]
+
+
+def _words(run: Run) -> str:
+    recipe, model = run.report.recipe, str(run.report.subject.get("name"))
+    found = [run.name, model, run.note, *run.tags, recipe.criterion.name, *recipe.channels, *recipe.weights]
+    found += [str(run.recovery)] if run.recovery else []
+    return " ".join(found).lower()

@@ -1,0 +1,55 @@
+"""Opening the data that no decision was made on: each opening is recorded, and paid for with a stricter
+level.
+"""
+
+from dataclasses import replace
+
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..measuring.statistics import looks_level
+from ..values.subject import Subject
+from .store import Store
+
+STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held out any more
+
+
+def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Conditions, str]:
+    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that
+    says it.
+
+    Raises:
+        ExplorerError: there is no such split, or the opening cannot be recorded.
+    """
+    if not has_held_out(subject):
+        raise ExplorerError(f"{subject.name!r} has no held-out data; measure it on the tuning split.")
+    if conditions.samples is not None and conditions.samples < 1:
+        raise ExplorerError(f"The number of samples must be at least 1, got {conditions.samples}.")
+    times = store.open_held_out(subject.id) + openings(subject, store, past=True)
+    return replace(conditions, split="held_out", level=looks_level(times)), said(times)
+
+
+def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
+    """How many times a model's held-out data has been opened.
+
+    Args:
+        past: under its former id alone.
+    """
+    return sum(store.held_out_openings(name) for name in subject.ids[1 if past else 0 :])
+
+
+def has_held_out(subject: Subject) -> bool:
+    """Whether there is data that was not decided on."""
+    return subject.task is not None and subject.task.split("held_out") is not None
+
+
+def said(times: int) -> str:
+    """What so many openings mean.
+
+    >>> said(2)
+    'Held-out data: opened 2 times for this model, so judged at level 0.975.'
+    """
+    counted = f"opened {times} time{'s' * (times > 1)} for this model"
+    sentence = f"Held-out data: {counted}, so judged at level {looks_level(times):.4g}."
+    if times > STRICT_OPENINGS:
+        sentence += " After so many openings it can no longer be called held out."
+    return sentence

@@ -1,0 +1,82 @@
+"""A finished recovery -> a stored run, below the run of the recipe that it came from."""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..graph.export import ModelGraph
+from ..machine.environment import environment
+from ..pruning.decision import calibrate, masks_for
+from ..recovery.results import dense_control, recovered_masks, recovered_reports
+from ..recovery.values import Recovery
+from ..recovery.what_was_done import Kept
+from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
+from .replay import masks_fingerprint
+from .store import Store
+from .stored_run import RunKey
+
+TAG = "recovered"
+
+
+def keep(
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    conditions: Conditions,
+    store: Store,
+    *,
+    note: str = "",
+    tags: Iterable[str] = (),
+    origin: str | None = None,
+    root: Path | None = None,
+) -> Iterator[Progress | str]:
+    """Measure the recovered model as any other is measured, and keep it; at last the run's name.
+
+    The merely pruned model stands above it in the tree; where it is not kept yet, it is measured and kept
+    first.
+
+    Args:
+        conditions: under which the recovery was made.
+        origin: name of the run that the recipe was made from, if any.
+    Raises:
+        ExplorerError: the recovered weights are no longer in the cache, or the store cannot be written.
+    """
+    masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
+    same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
+    parent = yield from _one_shot(subject, graph, found, same, store, origin)
+    report: Report | None = None
+    for report in recovered_reports(subject, graph, found, same, root=root):
+        yield _progress(report, "Measuring the recovered model")
+    assert report is not None
+    kept = Kept(found, dense_control(subject, found.plan, conditions, root))
+    yield store.put(report, note=note, tags=[TAG, *tags], parent=parent, masks=masks, recovery=kept)
+
+
+def _one_shot(
+    subject: Subject,
+    graph: ModelGraph,
+    found: Recovery,
+    conditions: Conditions,
+    store: Store,
+    origin: str | None,
+) -> Generator[Progress, None, str]:
+    """Name of the run of the recipe alone."""
+    where = environment(conditions.device) | {"dtype": conditions.dtype}
+    key = RunKey.wanted(subject, found.recipe, found.total_samples, conditions.split, where)
+    if store.get(key) is not None:
+        return key.name
+    yield from calibrate(subject, graph, found.recipe, conditions.device)
+    report: Report | None = None
+    for report in stream(subject, graph, found.recipe, conditions):
+        yield _progress(report, "Measuring the pruned model")
+    assert report is not None
+    masks = masks_fingerprint(masks_for(subject, graph, found.recipe))
+    return store.put(report, parent=origin, masks=masks)
+
+
+def _progress(report: Report, label: str) -> Progress:
+    return Progress(report.pruned.samples, report.total_samples, label)

@@ -1,0 +1,108 @@
+"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same
+samples right?
+
+Of a recovered model the weights come from the file that its training left; they are counted again, not
+trained again.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..pruning.decision import calibrate, masks_for
+from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
+from ..values.profile import Masks
+from ..values.progress import Progress
+from ..values.report import Report
+from ..values.subject import Subject
+from .stored_run import Run
+
+
+def masks_fingerprint(masks: Masks) -> str:
+    """Hash of every bit of the masks, with the names and shapes of their parts; equal masks have equal
+    fingerprints.
+    """
+    digest = hashlib.sha256()
+    for kind, parts in (("channels", masks.channels), ("weights", masks.weights)):
+        for name, mask in sorted(parts.items()):
+            digest.update(f"{kind}\0{name}\0{tuple(mask.shape)}\0".encode())
+            digest.update(mask.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came out when a run was made again.
+
+    Args:
+        run: name of the run.
+        masks: fingerprint of the masks, this time.
+        same_masks: whether they are those of the run bit for bit; None where the run has no fingerprint.
+        report: this time's, None until something was counted.
+    """
+
+    run: str
+    masks: str
+    same_masks: bool | None
+    correct_before: int | None
+    report: Report | None = None
+
+    @property
+    def same_count(self) -> bool | None:
+        """Whether as many samples are right as in the run; None while that is not known."""
+        if self.report is None or self.report.stage != "final" or self.correct_before is None:
+            return None
+        return self.report.pruned.correct == self.correct_before
+
+
+def replay(subject: Subject, graph: ModelGraph, run: Run, device: str = "cpu") -> Iterator[Progress | Replay]:
+    """Make a run again; nothing that is remembered from before is used.
+
+    Raises:
+        ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for
+            this, or of a recovered model whose weights are no longer there.
+    """
+    _check(subject, run)
+    recipe, measured = run.report.recipe, run.report.pruned
+    anew = replace(
+        subject, id=f"{subject.id} {uuid.uuid4().hex}"
+    )  # under a new name, no earlier scores or counts are found
+    yield from calibrate(anew, graph, recipe, device)
+    masks = masks_fingerprint(_masks(anew, graph, run))
+    found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
+    yield found
+    dtype = str(run.report.environment.get("dtype", "float32"))
+    how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
+    after = run.recovery.recovery if run.recovery else None
+    for report in recovered_reports(anew, graph, after, how) if after else stream(anew, graph, recipe, how):
+        yield replace(found, report=report)
+
+
+def _masks(subject: Subject, graph: ModelGraph, run: Run) -> Masks:
+    """Decided anew; where a method decides masks while it trains, those that it left in its file."""
+    after = run.recovery.recovery if run.recovery else None
+    if after is not None and after.plan.method not in CUT_FIRST:
+        return recovered_masks(after.key)
+    return masks_for(subject, graph, run.report.recipe)
+
+
+def _check(subject: Subject, run: Run) -> None:
+    about = run.report.subject
+    if about["id"] not in subject.ids:
+        raise ExplorerError(
+            f"This run is of {str(about.get('name'))[:80]!r} with other weights than the model that is open "
+            "now."
+        )
+    fingerprint = subject.task.fingerprint if subject.task else None
+    if about.get("task_fingerprint") != fingerprint:
+        raise ExplorerError(
+            "This run was measured on other data than the model has now; start with that data to make it "
+            "again."
+        )
+    if run.report.split == "held_out":
+        raise ExplorerError("A run on held-out data is not made again: that would open the data once more.")

@@ -1,0 +1,233 @@
+"""Runs on disk: a Report is written once and found again by everything that it depends on.
+
+One JSON file a run, written beside its place and moved there, so that two programs may share the folder and a
+reader never sees half a file. The record of held-out openings is kept apart and is never thrown away.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import ExplorerError
+from ..machine.bounded_file import append_text, read_bounded
+from ..machine.paths import CACHE_VARIABLE
+from ..recovery.what_was_done import Kept
+from ..values.report import Report
+from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
+
+__all__ = ["Run", "RunKey", "Store"]
+
+MAX_BYTES = 200_000_000
+DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+LONGEST_RUN = 64_000_000  # bytes of one file
+STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that died
+
+
+class Store:
+    """The runs in a folder; any number of programs may use it at once.
+
+    Args:
+        root: made when something is first written.
+        max_bytes: of all runs; beyond it the oldest go.
+    """
+
+    def __init__(self, root: Path, max_bytes: int = MAX_BYTES):
+        self.root, self.max_bytes = root, max_bytes
+
+    # ------------------------------------------------------------------ runs
+
+    def put(
+        self,
+        report: Report,
+        *,
+        note: str = "",
+        tags: Iterable[str] = (),
+        parent: str | None = None,
+        masks: str | None = None,
+        recovery: Kept | None = None,
+    ) -> str:
+        """Keep a report and return the run's name; what it said before under the same key is replaced.
+
+        A run that is kept again keeps the run that it was first made from, so that no run becomes its own
+        ancestor.
+
+        Raises:
+            ExplorerError: the folder cannot be written, or the parent is not a run's name.
+        """
+        name = RunKey.of(report, recovery).name
+        parent = run_name(parent) if parent is not None else None
+        path = self._path(str(report.subject["id"]), name)
+        if before := self._read(path):
+            parent = before.parent
+        run = Run(
+            name,
+            time.time(),
+            report,
+            limited_text(note, NOTE_LIMIT),
+            limited_tags(tags),
+            parent,
+            masks,
+            recovery,
+        )
+        self._write(path, run)
+        self._evict(keep=name)
+        return name
+
+    def get(self, key: RunKey) -> Report | None:
+        """The report of that key; None if there is none. A file that cannot be read is removed."""
+        run = self._read(self._path(key.subject, key.name))
+        return run.report if run else None
+
+    def run(self, name: str) -> Run | None:
+        """The run of that name, or None."""
+        paths = self._paths(f"*/{run_name(name)}.json")
+        return self._read(paths[0]) if paths else None
+
+    def full_name(self, start: str) -> str:
+        """The name of the one run that begins so: pages show the first letters only.
+
+        Raises:
+            ExplorerError: no run begins so, or several do.
+        """
+        found = [path.stem for path in self._paths("*/*.json") if start and path.stem.startswith(start)]
+        if len(found) != 1:
+            many = f"{len(found)} kept runs begin" if found else "No kept run begins"
+            more = "more" if found else "the first"
+            where = "which the Compare page shows and --keep prints"
+            raise ExplorerError(f"{many} with {start[:80]!r}; give {more} letters of its name, {where}.")
+        return found[0]
+
+    def runs(self, subject: str | None = None, limit: int = 200) -> list[Run]:
+        """The newest runs, newest first; of one model, or of all."""
+        folder = "*" if subject is None else self._folder(subject).name
+        return list(self._readable(self._paths(f"{folder}/*.json"), limit))
+
+    def describe(self, name: str, *, note: str, tags: Iterable[str] = ()) -> None:
+        """Change what is written beside a run.
+
+        Raises:
+            ExplorerError: there is no such run (any more), or the folder cannot be written.
+        """
+        paths = self._paths(f"*/{run_name(name)}.json")
+        run = self._read(paths[0]) if paths else None
+        if run is None:
+            raise ExplorerError(f"Run {name} is no longer stored; measure it again.")
+        self._write(paths[0], replace(run, note=limited_text(note, NOTE_LIMIT), tags=limited_tags(tags)))
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(paths[0], (run.created, run.created))  # a note does not make it newer
+
+    def delete(self, name: str) -> None:
+        """Forget a run; one that is not there is forgotten already."""
+        for path in self._paths(f"*/{run_name(name)}.json"):
+            path.unlink(missing_ok=True)
+
+    # ------------------------------------------------------------------ held-out data
+
+    def open_held_out(self, subject: str) -> int:
+        """Record that a model's held-out data is opened; returns how many times it has been, this one
+        included.
+
+        Raises:
+            ExplorerError: it cannot be recorded, so it must not be opened.
+        """
+        line = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ\n")
+        try:  # appending is atomic, so each program gets a number of its own
+            return append_text(self._held_out_path(subject), line) // len(line)
+        except OSError as error:
+            raise ExplorerError(
+                f"Held-out data stays closed: the opening could not be recorded ({error.strerror})."
+            ) from error
+
+    def held_out_openings(self, subject: str) -> int:
+        """How many times a model's held-out data has been opened.
+
+        Raises:
+            ExplorerError: the record cannot be read.
+        """
+        try:
+            return read_bounded(self._held_out_path(subject), LONGEST_RUN).count(b"\n")
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise ExplorerError(
+                f"How often held-out data was opened cannot be read ({error.strerror}), so it stays closed."
+            ) from error
+
+    # ------------------------------------------------------------------ files
+
+    def _folder(self, subject: str) -> Path:
+        # hashed, because a subject's id is foreign text and must not choose a path
+        return self.root / "runs" / hashlib.sha256(subject.encode()).hexdigest()[:16]
+
+    def _path(self, subject: str, name: str) -> Path:
+        return self._folder(subject) / f"{name}.json"
+
+    def _held_out_path(self, subject: str) -> Path:
+        return self.root / "held_out" / f"{self._folder(subject).name}.log"
+
+    def _paths(self, pattern: str) -> list[Path]:
+        """Files, newest first."""
+        return [path for _, _, path in self._files(pattern)]
+
+    def _files(self, pattern: str) -> list[tuple[float, int, Path]]:
+        """(time, bytes, path), newest first; one that goes away meanwhile is left out."""
+        found = []
+        for path in (self.root / "runs").glob(pattern):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):  # a pipe would be waited for, and a folder is no run
+                    found.append((status.st_mtime, status.st_size, path))
+        return sorted(found, reverse=True)
+
+    def _readable(self, paths: Iterable[Path], limit: int) -> Iterator[Run]:
+        for path in paths:
+            if limit <= 0:
+                return
+            if run := self._read(path):
+                limit -= 1
+                yield run
+
+    def _read(self, path: Path) -> Run | None:
+        try:
+            return Run.from_json(path.stem, json.loads(read_bounded(path, LONGEST_RUN)))
+        except OSError:
+            return None
+        except (ExplorerError, *DAMAGED):
+            # damaged, or of a version that wrote something else: it can be measured again
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            return None
+
+    def _write(self, path: Path, run: Run) -> None:
+        temporary = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False
+            ) as file:
+                temporary = Path(file.name)
+                file.write(json.dumps(run.to_json()))  # a loss may be infinite, which canonical JSON refuses
+            temporary.replace(path)
+        except OSError as error:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            way = f"free some space, or choose another folder with {CACHE_VARIABLE}"
+            raise ExplorerError(f"The run could not be stored in {self.root} ({error}); {way}.") from error
+
+    def _evict(self, keep: str) -> None:
+        used = 0
+        for _, size, path in self._files("*/*.json"):
+            used += size
+            if used > self.max_bytes and path.stem != keep:
+                path.unlink(missing_ok=True)
+        for changed, _, path in self._files("*/*.tmp"):
+            if time.time() - changed > STALE_AFTER:
+                path.unlink(missing_ok=True)

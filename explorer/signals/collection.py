@@ -1,0 +1,109 @@
+"""What criteria need, collected once for a subject and kept: passes over training data, and what the graph
+alone can tell.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from torch import Tensor
+
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..machine.cache import Cache
+from ..registry import CRITERIA, Plugin
+from ..values.profile import Layer
+from ..values.progress import Progress
+from ..values.subject import Subject
+from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
+from .neighbours import neighbours, norms
+from .synaptic_flow import flow_orders
+from .values import LayerSignals, layer_signals
+
+WITH_DATA = {"gradients": gradients, "activations": activations, "feature_maps": feature_maps}
+WITHOUT_DATA = {"norms": norms, "neighbours": neighbours}
+NEEDS = (*WITH_DATA, *WITHOUT_DATA, "flow")
+
+_kept = Cache(12, "signals of criteria", 512 * 2**20)
+
+
+def needs_data(criterion: Plugin) -> bool:
+    """The criterion reads training data."""
+    return any(need in WITH_DATA for need in criterion.traits["needs"])
+
+
+def check_data(subject: Subject, criterion: Plugin) -> None:
+    """
+    Raises:
+        ExplorerError: the criterion needs training data, and this model has none.
+    """
+    if needs_data(criterion) and training_data(subject) is None:
+        able = ", ".join(name for name, other in CRITERIA.items() if not needs_data(other))
+        lacking = f"Criterion {criterion.name!r} reads training data, which {subject.name!r} does not have."
+        raise ExplorerError(f"{lacking} Without data work: {able}.")
+
+
+def _key(subject: Subject, need: str, how: Calibration) -> tuple:
+    task = subject.task.fingerprint if subject.task and need in WITH_DATA else None
+    return (subject.id, task, need, how if need in WITH_DATA else how.device)
+
+
+def _steps(
+    subject: Subject, graph: ModelGraph, need: str, how: Calibration
+) -> Iterator[Progress | Collected]:
+    if need in WITH_DATA:
+        yield from WITH_DATA[need](subject, graph, how)
+    elif need == "flow":
+        yield from flow_orders(subject, graph, how.device)
+    else:
+        yield WITHOUT_DATA[need](subject, graph)
+
+
+def collect(
+    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
+) -> Iterator[Progress]:
+    """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to
+    cancel it.
+
+    Raises:
+        ExplorerError: the model lacks what is to be collected.
+    """
+    for need in needs:
+        key = _key(subject, need, how)
+        if _kept.get(key) is not None:
+            continue
+        for step in _steps(subject, graph, need, how):
+            if isinstance(step, Progress):
+                yield step
+            else:
+                _kept.put(key, step)
+
+
+def collected(
+    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
+) -> dict[str, dict[str, Tensor]]:
+    """Layer -> signal -> tensor of all needs together."""
+    together: dict[str, dict[str, Tensor]] = {}
+    for need in needs:
+        for layer, signals in _known(subject, graph, need, how).items():
+            together.setdefault(layer, {}).update(signals)
+    return together
+
+
+def _known(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> Collected:
+    key = _key(subject, need, how)
+    found = _kept.get(key)
+    if found is None:
+        *_, found = _steps(subject, graph, need, how)
+    return _kept.put(key, found)
+
+
+def signals_of(
+    subject: Subject, graph: ModelGraph, criterion: Plugin, seed: int = 0, how: Calibration = USUAL
+) -> Callable[[Layer], LayerSignals]:
+    """What a criterion may look at, layer by layer.
+
+    Raises:
+        ExplorerError: the model lacks what the criterion needs.
+    """
+    check_data(subject, criterion)
+    known: Mapping[str, Mapping[str, Tensor]] = collected(subject, graph, criterion.traits["needs"], how)
+    return lambda layer: layer_signals(subject, layer, seed, known.get(layer.name))

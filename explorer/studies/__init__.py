@@ -1,0 +1,1 @@
+"""Many measurements that answer one question: scans, curves, searches, agreement."""

@@ -1,0 +1,208 @@
+"""Families of recipes -> lines of Reports: accuracy against what the model costs, a point at a time, the ends
+first.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from ..allocators.context import TargetError
+from ..engine.candidate import build
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..engine.point_order import spread_order
+from ..graph.export import ModelGraph
+from ..machine.cache import Cache
+from ..measuring.latency import rounds, summary
+from ..measuring.precision import in_dtype
+from ..planning.allocate import allocate
+from ..pruning.decision import masks_for
+from ..registry import CRITERIA
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Report
+from ..values.subject import Subject
+
+QUICK = Conditions(samples=512)
+STRENGTHS = tuple(i / 8 for i in range(9))
+TARGETS = tuple(i / 10 for i in range(10))
+TIMED_PAIRS, TIMED_SECONDS = 12, 1.5  # of one point's latency
+Lines = Mapping[str, tuple[Report, ...]]  # name of a family -> its Reports, those that remove least first
+_measured = Cache(256, "measured recipes")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Recipes that make one line.
+
+    Args:
+        name: as the legend has it.
+        steps: what the recipes differ in, e.g. strengths, rising.
+        recipes: one a step.
+    """
+
+    name: str
+    steps: tuple[float, ...]
+    recipes: tuple[Recipe, ...]
+
+
+# --------------------------------------------------------------------------- families
+
+
+def scaled(
+    recipe: Recipe, strengths: Sequence[float] = STRENGTHS, name: str = "this recipe, weaker and stronger"
+) -> Family:
+    """The current profile from dense to its full strength."""
+    return Family(name, tuple(sorted(strengths)), tuple(recipe.scaled(s) for s in sorted(strengths)))
+
+
+def swept(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str,
+    granularity: str,
+    targets: Sequence[float] = TARGETS,
+) -> Family:
+    """An allocator's target from nothing to much, on channels or on weights; targets that cannot be reached
+    are left out.
+
+    Args:
+        recipe: how units are rated; its ratios and choices by hand play no part. For weights a criterion that
+            rates channels only is replaced by l1, which the name says.
+    """
+    settings = replace(recipe, channels={}, weights={}, keep={}, remove={})
+    if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
+        settings = replace(settings, criterion=Choice("l1"))
+    found: dict[float, Recipe] = {}
+    for target in sorted(targets):
+        try:
+            found[target] = (
+                allocate(subject, graph, settings, allocator, target, granularity) if target else settings
+            )
+        except TargetError:
+            continue
+    name = (
+        f"{'channels' if granularity == 'channel' else 'single weights'}, {settings.criterion.name}, "
+        f"{allocator}"
+    )
+    return Family(name, tuple(found), tuple(found.values()))
+
+
+def structured_and_unstructured(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    allocator: str = "uniform",
+    targets: Sequence[float] = TARGETS,
+) -> tuple[Family, ...]:
+    """Channels and single weights under the same allocator, for one pair of axes; what the model does not
+    have is left out.
+    """
+    parts = {"channel": graph.profile.free_groups, "weight": graph.profile.prunable_layers}
+    return tuple(
+        swept(subject, graph, recipe, allocator, granularity, targets)
+        for granularity in parts
+        if parts[granularity]
+    )
+
+
+def by_chance(family: Family) -> Family:
+    """The control that every criterion must beat: as much is removed of every part, but at random."""
+    recipes = tuple(r if r.is_empty else replace(r, criterion=Choice("random")) for r in family.recipes)
+    return Family(f"{family.name}: at random", family.steps, recipes)
+
+
+# --------------------------------------------------------------------------- measuring
+
+
+def measured(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:
+    """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at
+    once.
+
+    Latency would keep the first points waiting (see `timed`).
+    """
+    conditions = replace(conditions, latency=False)
+    task = subject.task.fingerprint if subject.task else None
+    key = (subject.id, task, recipe.fingerprint, conditions)
+    found = _measured.get(key)
+    if found is not None:
+        yield found
+        return
+    for found in stream(subject, graph, recipe, conditions):
+        yield found
+    _measured.put(key, found)
+
+
+def curves(
+    subject: Subject, graph: ModelGraph, families: Sequence[Family], conditions: Conditions = QUICK
+) -> Iterator[Lines | Progress]:
+    """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at
+    each batch.
+
+    A recipe that stands in several families is measured once.
+    """
+    done: dict[str, dict[float, Report]] = {family.name: {} for family in families}
+    total = sum(len(family.steps) for family in families)
+    orders = [[(family, step) for step in spread_order(family.steps)] for family in families if family.steps]
+    turns = [point for points in zip_longest(*orders) for point in points if point is not None]
+    for count, (family, step) in enumerate(turns):
+        recipe = family.recipes[family.steps.index(step)]
+        for report in measured(subject, graph, recipe, conditions):
+            yield Progress(count, total, "measuring points")
+            done[family.name][step] = report
+        yield {name: tuple(found[s] for s in sorted(found)) for name, found in done.items()}
+
+
+def strength_curve(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions = QUICK,
+    strengths: Sequence[float] = STRENGTHS,
+) -> Iterator[tuple[Report, ...] | Progress]:
+    """The current profile from dense to its full strength, ends first; Reports come in the order of their
+    strength.
+    """
+    family = scaled(recipe, strengths)
+    for step in curves(subject, graph, [family], conditions):
+        yield step if isinstance(step, Progress) else step[family.name]
+
+
+def timed(
+    subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu"
+) -> Iterator[Lines | Progress]:
+    """The same lines with latency, measured in turns with the dense model; all lines so far at each point.
+
+    Where no channel is removed the model has the dense one's shapes, and so its latency, too.
+    """
+    found = {name: list(reports) for name, reports in lines.items()}
+    total, count = sum(map(len, found.values())), 0
+    dense = build(subject, graph, masks_for(subject, graph, Recipe()), device)
+    for reports in found.values():
+        for place, report in enumerate(reports):
+            yield Progress(count, total, "timing points")
+            models = {"dense": dense}
+            if report.recipe.is_structured:
+                models["pruned"] = build(subject, graph, masks_for(subject, graph, report.recipe), device)
+            models = {
+                name: in_dtype(model, report.environment.get("dtype", "float32"))
+                for name, model in models.items()
+            }
+            times: dict[str, list[float]] = {name: [] for name in models}
+            for turn in rounds(
+                models, subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device
+            ):
+                for name, milliseconds in (turn or {}).items():
+                    times[name].append(milliseconds)
+                yield Progress(count, total, "timing points")
+            spread = {name: summary(values) | {"batch": 1} for name, values in times.items()}
+            base, own = spread["dense"], spread.get("pruned", spread["dense"])
+            reports[place] = replace(
+                report,
+                baseline=replace(report.baseline, latency_ms=base),
+                pruned=replace(report.pruned, latency_ms=own),
+            )
+            count += 1
+            yield {name: tuple(values) for name, values in found.items()}

@@ -1,0 +1,303 @@
+"""Do criteria agree? Rank correlations and overlaps between them, and the channels on which they
+fall apart.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..pruning.cutting import removal_count
+from ..pruning.decision import calibrate, scores_for
+from ..registry import CRITERIA
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe, check_ratio
+from ..values.subject import Subject
+
+Matrix = tuple[tuple[float | None, ...], ...]
+Measure = Literal["spearman", "kendall", "overlap"]
+ALL = "all groups"
+PAIRS = 1_000_000  # of channels that are compared at once
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A channel that some criteria keep and others remove.
+
+    Args:
+        share: of the criteria that keep it; the closest to one half are disputed most.
+    """
+
+    channel: int
+    kept_by: tuple[str, ...]
+    removed_by: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        return len(self.kept_by) / (len(self.kept_by) + len(self.removed_by))
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How far criteria agree about the channels of one coupled group; what is asked for is counted then.
+
+    Args:
+        scores: criterion -> (units,) saliency, in the order of the rows and columns of the matrices.
+        ratio: fraction of channels removed, for overlap and disputes.
+    """
+
+    group: str
+    scores: Mapping[str, Tensor]
+    ratio: float
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return tuple(self.scores)
+
+    @cached_property
+    def spearman(self) -> Matrix:
+        """Rank correlations from -1 to 1, None where a criterion rates all channels alike."""
+        return _spearmans(self._stacked)
+
+    @cached_property
+    def kendall(self) -> Matrix:
+        """Tau-b from -1 to 1, None where a criterion rates all channels alike."""
+        return _kendalls(self._stacked)
+
+    @cached_property
+    def overlap(self) -> Matrix:
+        """Share of the kept channels that two criteria have in common."""
+        votes = torch.stack(list(self._masks.values())).double()  # (criteria, units)
+        return tuple(map(tuple, ((votes @ votes.T) / votes.sum(1, keepdim=True)).tolist()))
+
+    @cached_property
+    def disputed(self) -> tuple[Dispute, ...]:
+        """Channels, those with the most even votes first."""
+        return _disputes(self._masks)
+
+    def matrix(self, measure: Measure) -> Matrix:
+        """One of the three."""
+        return {
+            "spearman": lambda: self.spearman,
+            "kendall": lambda: self.kendall,
+            "overlap": lambda: self.overlap,
+        }[measure]()
+
+    @property
+    def _stacked(self) -> Tensor:
+        return torch.stack([score.double() for score in self.scores.values()])
+
+    @cached_property
+    def _masks(self) -> Mapping[str, Tensor]:
+        return {name: kept(score, self.ratio) for name, score in self.scores.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Overall:
+    """How far they agree over several groups, at least one: means over those in which a number is known."""
+
+    groups: tuple[Agreement, ...]
+
+    @property
+    def group(self) -> str:
+        return ALL
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return self.groups[0].criteria
+
+    @property
+    def disputed(self) -> tuple[Dispute, ...]:
+        """Channels belong to single groups."""
+        return ()
+
+    def matrix(self, measure: Measure) -> Matrix:
+        """The mean of one of the three."""
+        matrices, size = [found.matrix(measure) for found in self.groups], range(len(self.criteria))
+        known = [[[value for m in matrices if (value := m[i][j]) is not None] for j in size] for i in size]
+        return tuple(tuple(sum(cell) / len(cell) if cell else None for cell in row) for row in known)
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def ranks(values: Tensor) -> Tensor:
+    """(n,) -> (n,) float64 ranks from 1; equal values share their mean rank.
+
+    >>> ranks(torch.tensor([3.0, 1.0, 3.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, group, counts = values.unique(sorted=True, return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts.double() - 1) / 2)[group]
+
+
+def spearman(a: Tensor, b: Tensor) -> float | None:
+    """Correlation of ranks (Spearman 1904), None where one side does not vary.
+
+    >>> round(spearman(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
+    0.6
+    """
+    x, y = (r - r.mean() for r in (ranks(a), ranks(b)))
+    scale = float((x.square().sum() * y.square().sum()).sqrt())
+    return float((x * y).sum()) / scale if scale else None
+
+
+def kendall(a: Tensor, b: Tensor) -> float | None:
+    """Concordant minus discordant pairs, tau-b, which corrects for ties (Kendall 1945); None where one side
+    does not vary.
+
+    >>> round(kendall(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
+    0.3333
+    """
+    return _kendalls(torch.stack([a, b]))[0][1]
+
+
+def _kendalls(scores: Tensor) -> Matrix:
+    """(criteria, units) -> tau-b of all pairs of criteria: products of the signs of all differences, a few
+    rows at a time.
+    """
+    scores, units = scores.double(), scores.shape[1]
+    total = torch.zeros(len(scores), len(scores), dtype=torch.float64)
+    rows = max(1, PAIRS // max(1, units * len(scores)))
+    for start in range(0, units, rows):  # a table of all pairs would not fit for wide groups
+        signs = (scores[:, start : start + rows, None] - scores[:, None, :]).sign().flatten(1)
+        total += signs @ signs.T
+    return _normalised(total)
+
+
+def _spearmans(scores: Tensor) -> Matrix:
+    """(criteria, units) -> correlations of ranks."""
+    centred = torch.stack([r - r.mean() for r in map(ranks, scores)])
+    return _normalised(centred @ centred.T)
+
+
+def _normalised(products: Tensor) -> Matrix:
+    """Products of all pairs, over the root of what each gives with itself; None where that is nothing."""
+    own = products.diagonal()
+    scale = (own[:, None] * own[None, :]).sqrt()
+    found = (products / scale.clamp_min(1e-300)).clamp(-1, 1).tolist()
+    return tuple(
+        tuple(value if ok else None for value, ok in zip(*row, strict=True))
+        for row in zip(found, (scale > 0).tolist(), strict=True)
+    )
+
+
+def kept(scores: Tensor, ratio: float) -> Tensor:
+    """(n,) bool: the channels that stay, of equal scores the later."""
+    order = torch.argsort(scores, stable=True)
+    mask = torch.ones(len(scores), dtype=torch.bool)
+    mask[order[: removal_count(ratio, len(scores))]] = False
+    return mask
+
+
+# --------------------------------------------------------------------------- values
+
+
+def _disputes(masks: Mapping[str, Tensor]) -> tuple[Dispute, ...]:
+    votes = torch.stack(list(masks.values()))  # (criteria, units)
+    split = (votes.any(0) & ~votes.all(0)).nonzero().flatten().tolist()
+
+    def by(channel, kept):
+        return tuple(name for name, mask in masks.items() if bool(mask[channel]) is kept)
+
+    found = [Dispute(channel, by(channel, True), by(channel, False)) for channel in split]
+    return tuple(sorted(found, key=lambda d: (abs(len(d.kept_by) - len(d.removed_by)), d.channel)))
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """What every criterion thinks of every channel.
+
+    Args:
+        scores: criterion -> group -> (units,) saliency.
+        left_out: criterion -> why it cannot rate this model, one sentence.
+    """
+
+    scores: Mapping[str, Mapping[str, Tensor]]
+    left_out: Mapping[str, str]
+
+    def at(self, group: str, ratio: float) -> Agreement | Overall:
+        """How far they agree about one group, or about `ALL`."""
+        groups = next(iter(self.scores.values())) if group == ALL else [group]
+        found = tuple(
+            Agreement(name, {c: scores[name] for c, scores in self.scores.items()}, ratio) for name in groups
+        )
+        return Overall(found) if group == ALL else found[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Criteria compared on every coupled group.
+
+    Args:
+        groups: one entry a group, in the order of the graph.
+        left_out: criterion -> why it cannot rate this model, one sentence.
+    """
+
+    groups: tuple[Agreement, ...]
+    left_out: Mapping[str, str]
+
+
+def rate(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    *,
+    criteria: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> Iterator[Progress | Ratings]:
+    """Progress while signals are collected, and at last what all criteria that can rate this model think of
+    its channels.
+
+    Args:
+        recipe: its reduction, its seed and the parameters of its own criterion are used.
+        criteria: names; None = all.
+    Raises:
+        ExplorerError: an unknown name, or a model whose channels cannot be pruned.
+    """
+    if not graph.profile.free_groups:
+        raise ExplorerError(f"No channels of {subject.name!r} can be pruned, so there is nothing to compare.")
+    scores: dict[str, Mapping[str, Tensor]] = {}
+    left_out: dict[str, str] = {}
+    names = [
+        CRITERIA[name].name for name in criteria or CRITERIA
+    ]  # an unknown name is refused before any work
+    for done, name in enumerate(names):
+        own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
+        yield Progress(done, len(names), f"Rating by {name}")
+        try:
+            yield from calibrate(subject, graph, own, device)
+            scores[name] = scores_for(subject, graph, own, device)["channels"]
+        except ExplorerError as error:
+            left_out[name] = str(error)
+    yield Ratings(scores, left_out)
+
+
+def compare(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    ratio: float,
+    *,
+    criteria: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> Iterator[Progress | Comparison]:
+    """As `rate`, and at last all groups compared.
+
+    Raises:
+        ExplorerError: as `rate`, or a ratio outside of [0, 1).
+    """
+    ratio = check_ratio("compare", ratio)
+    for step in rate(subject, graph, recipe, criteria=criteria, device=device):
+        if isinstance(step, Progress):
+            yield step
+        else:
+            every = step.at(ALL, ratio)
+            yield Comparison(every.groups if isinstance(every, Overall) else (), step.left_out)

@@ -1,0 +1,138 @@
+"""Measure what criteria claim: the same ratio of the same channels' group, once by each criterion, with
+random as the control.
+
+What criteria dispute is settled by the accuracy that is left when each has its way. Choosing at random, with
+several seeds, says how much of it is luck: a criterion that is not above that band has told nothing about
+this group.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.statistics import looks_level
+from ..pruning.decision import calibrate
+from ..registry import CRITERIA
+from ..values.choice import Choice
+from ..values.progress import Progress
+from ..values.recipe import Recipe, check_ratio
+from ..values.report import Report
+from ..values.subject import Subject
+from .criteria_agreement import ALL
+
+CONTROL = "random"
+SEEDS = 5  # of the control
+EVERYTHING = Conditions()
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What was measured until now.
+
+    Args:
+        group: that was pruned alone, or all of them.
+        ratio: fraction of its channels that went.
+        reports: criterion -> its Reports; the control has one a seed, all others just one.
+        left_out: criterion -> why it cannot rate this model.
+        level: of each interval, so that all criteria together hold at 95 %.
+        expected: reports when all is measured.
+    """
+
+    group: str
+    ratio: float
+    reports: Mapping[str, tuple[Report, ...]]
+    left_out: Mapping[str, str]
+    level: float
+    expected: int
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to measure."""
+        return sum(map(len, self.reports.values())) == self.expected
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Criteria, the one that loses least first; the control stands last."""
+        lost = {name: _lost(reports) for name, reports in self.reports.items() if name != CONTROL}
+        return (*sorted(lost, key=lost.__getitem__), *([CONTROL] if CONTROL in self.reports else []))
+
+    @property
+    def chance(self) -> tuple[float, float] | None:
+        """Lowest and highest drop of the control's seeds."""
+        drops = [report.drop.estimate for report in self.reports.get(CONTROL, ()) if report.drop]
+        return (min(drops), max(drops)) if drops else None
+
+    @property
+    def beats_chance(self) -> tuple[str, ...]:
+        """Criteria that lose less than every seed of the control, even at the upper end of their interval."""
+        if self.chance is None:
+            return ()
+        ends = {name: self.reports[name][0].drop for name in self.order if name != CONTROL}
+        return tuple(name for name, drop in ends.items() if drop and drop.high < self.chance[0])
+
+
+def _lost(reports: Sequence[Report]) -> float:
+    """Mean drop of the accuracy."""
+    drops = [report.drop.estimate for report in reports if report.drop]
+    return sum(drops) / len(drops) if drops else 0.0
+
+
+def duel(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    group: str,
+    ratio: float,
+    conditions: Conditions = EVERYTHING,
+    *,
+    criteria: Sequence[str] | None = None,
+    seeds: int = SEEDS,
+) -> Iterator[Progress | Duel]:
+    """Progress between batches, and a Duel after each measurement; the control is measured first.
+
+    Args:
+        recipe: its reduction, repair, multiples and the parameters of its own criterion are used; its ratios
+            play no part.
+        group: a coupled group, pruned alone, or `ALL` of them at the same ratio.
+        criteria: names; None = all. The control always takes part.
+    Raises:
+        ExplorerError: no data, an unknown name, or a ratio outside of [0, 1).
+    """
+    if subject.task is None:
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
+    recipes = list(_recipes(graph, recipe, group, check_ratio(group, ratio), criteria, seeds))
+    names = {candidate.criterion.name for candidate in recipes}
+    how = replace(conditions, latency=False, level=looks_level(len(names)))
+    found = Duel(group, ratio, {}, {}, how.level, len(recipes))
+    for done, candidate in enumerate(recipes):
+        name = candidate.criterion.name
+        try:
+            yield from calibrate(subject, graph, candidate, how.device)
+            for measured in stream(subject, graph, candidate, how):
+                report = measured
+                yield Progress(done, len(recipes), f"Measuring {name}")
+        except ExplorerError as error:
+            found = replace(found, left_out={**found.left_out, name: str(error)}, expected=found.expected - 1)
+        else:
+            found = replace(found, reports={**found.reports, name: (*found.reports.get(name, ()), report)})
+        yield found
+
+
+def _recipes(
+    graph: ModelGraph, recipe: Recipe, group: str, ratio: float, criteria: Sequence[str] | None, seeds: int
+) -> Iterator[Recipe]:
+    """The control with each seed, then one of each criterion."""
+    groups = list(graph.profile.free_groups) if group == ALL else [group]
+    plain = replace(
+        recipe, channels=dict.fromkeys(groups, ratio), weights={}, keep={}, remove={}, pattern="free"
+    )
+    for seed in range(seeds):
+        yield replace(plain, criterion=Choice(CONTROL), seed=seed)
+    for name in [CRITERIA[name].name for name in criteria or CRITERIA]:
+        if name != CONTROL:
+            yield plain if name == recipe.criterion.name else replace(plain, criterion=Choice(name))

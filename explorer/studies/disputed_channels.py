@@ -1,0 +1,104 @@
+"""Measure disputed channels themselves: the accuracy if each goes alone, if all go together, and if as many
+go by chance.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.statistics import looks_level
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Subject
+
+SEEDS = 5  # of the control
+EVERYTHING = Conditions()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was measured until now, one-shot and without any other fader.
+
+    Args:
+        channels: of the group, that were asked about.
+        alone: channel -> change if it alone goes.
+        together: if all of them go.
+        chance: if as many channels of the group go at random, one a seed.
+        samples: of each measurement.
+        level: of the intervals, so that all of them hold at 95 % together.
+    """
+
+    group: str
+    channels: tuple[int, ...]
+    level: float
+    alone: Mapping[int, Drop] = field(default_factory=dict)
+    together: Drop | None = None
+    chance: tuple[Drop, ...] = ()
+    samples: int = 0
+
+    @property
+    def expected(self) -> int:
+        """Measurements when all is done."""
+        return len(self.channels) + 1 + SEEDS
+
+    @property
+    def finished(self) -> bool:
+        return len(self.alone) + (self.together is not None) + len(self.chance) == self.expected
+
+
+def settle(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    group: str,
+    channels: Sequence[int],
+    conditions: Conditions = EVERYTHING,
+) -> Iterator[Progress | Settled]:
+    """Progress between batches, and a Settled after each measurement: all together first, then chance, then
+    one by one.
+
+    Args:
+        recipe: its repair is used; its ratios play no part.
+        channels: of the group.
+    Raises:
+        ExplorerError: there is no data, or no channel is given.
+    """
+    if subject.task is None:
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
+    if not channels:
+        raise ExplorerError(f"No channels of {group!r} are disputed, so there is nothing to measure.")
+    found = Settled(group, tuple(channels), looks_level(len(channels) + 1))
+    units = next(g.units for g in graph.profile.groups if g.name == group)
+    how = replace(conditions, latency=False, level=found.level)
+    plain = replace(recipe, channels={}, weights={}, keep={}, remove={}, pattern="free", round_to=1)
+    removals = [
+        tuple(channels),
+        *(_drawn(units, len(channels), seed) for seed in range(SEEDS)),
+        *((c,) for c in channels),
+    ]
+    for done, removed in enumerate(removals):
+        for report in stream(subject, graph, replace(plain, remove={group: removed}), how):
+            drop, samples = report.drop, report.pruned.samples
+            yield Progress(done, len(removals), "Measuring disputed channels")
+        assert drop is not None
+        if done == 0:
+            found = replace(found, together=drop, samples=samples)
+        elif done <= SEEDS:
+            found = replace(found, chance=(*found.chance, drop))
+        else:
+            found = replace(found, alone={**found.alone, removed[0]: drop})
+        yield found
+
+
+def _drawn(units: int, count: int, seed: int) -> tuple[int, ...]:
+    """So many of a group's channels, by chance."""
+    order = torch.randperm(units, generator=torch.Generator().manual_seed(seed))
+    return tuple(sorted(order[:count].tolist()))

@@ -1,0 +1,181 @@
+"""Several pruned models on the same samples: where their answers flip, and which classes pay."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from torch import Tensor
+
+from ..engine.candidate import prepare
+from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import baseline, drop_between
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..measuring.evaluation import Tally, evaluate
+from ..measuring.statistics import holm, paired_p_value, wilson
+from ..pruning.decision import calibrate
+from ..recovery.results import recovered_candidate
+from ..recovery.values import Recovery
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop
+from ..values.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is
+    given.
+    """
+
+    name: str
+    subject: Subject
+    graph: ModelGraph
+    recipe: Recipe
+    recovery: Recovery | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Poll:
+    """What each model says about the same samples.
+
+    Args:
+        tallies: name -> its answers, in the order asked.
+        targets: (samples,) int64 classes.
+        classes: names.
+    """
+
+    tallies: dict[str, Tally]
+    targets: Tensor
+    classes: tuple[str, ...]
+
+
+def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Progress | Poll]:
+    """Let each model answer; Progress after each batch, the Poll at last.
+
+    Args:
+        candidates: with names that differ.
+    Raises:
+        ExplorerError: no data, or not all on the same data.
+    """
+    task = candidates[0].subject.task
+    if task is None:
+        raise ExplorerError(
+            f"{candidates[0].subject.name!r} came without data, so there are no answers to compare."
+        )
+    if any(c.subject.task is None or c.subject.task.fingerprint != task.fingerprint for c in candidates):
+        raise ExplorerError(
+            "These runs are of models on different data, so their answers cannot be compared."
+        )
+    split = split_for(candidates[0].subject, conditions)
+    tallies: dict[str, Tally] = {}
+    for done, candidate in enumerate(candidates):
+        for step in _answers(candidate, conditions):
+            if isinstance(step, Progress):
+                yield step
+                continue
+            tallies[candidate.name] = step
+            yield Progress(done * len(split) + len(step), len(candidates) * len(split), "Answers")
+    yield Poll(tallies, split.targets.cpu(), task.class_names)
+
+
+def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress | Tally]:
+    subject, graph, recipe = candidate.subject, candidate.graph, candidate.recipe
+    split, task = split_for(subject, conditions), subject.task
+    assert task is not None
+    if recipe.is_empty and candidate.recovery is None:
+        yield from baseline(subject, graph, conditions, len(split))
+        return
+    yield from calibrate(subject, graph, recipe, conditions.device)
+    if candidate.recovery is not None:
+        model = recovered_candidate(subject, graph, candidate.recovery, conditions.device).model
+    else:
+        model = prepare(subject, graph, recipe, conditions.device).model
+    yield from evaluate(model, split, task.normalisation, [len(split)], device=conditions.device)
+
+
+# --------------------------------------------------------------------------- pairs
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Two models on the same samples.
+
+    Args:
+        both_right, only_first, only_second, both_wrong: samples.
+        same_answer: samples on which they say the same class, right or wrong.
+        drop: accuracy of the first minus that of the second.
+        p_value: of no difference, adjusted by Holm for all pairs that are looked at together.
+    """
+
+    first: str
+    second: str
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    same_answer: int
+    drop: Drop
+    p_value: float
+
+    @property
+    def samples(self) -> int:
+        return self.both_right + self.only_first + self.only_second + self.both_wrong
+
+
+def flips(poll: Poll) -> tuple[Flips, ...]:
+    """Every pair of models."""
+    pairs = list(combinations(poll.tallies.items(), 2))
+    lost = [
+        (int((a.correct & ~b.correct).sum()), int((~a.correct & b.correct).sum())) for (_, a), (_, b) in pairs
+    ]
+    adjusted = holm([paired_p_value(b, c) for b, c in lost])
+    return tuple(_flips(*pair, p) for pair, p in zip(pairs, adjusted, strict=True))
+
+
+def _flips(first: tuple[str, Tally], second: tuple[str, Tally], p_value: float) -> Flips:
+    (name, a), (other, b) = first, second
+
+    def count(where):
+        return int(where.sum())
+
+    return Flips(
+        name,
+        other,
+        count(a.correct & b.correct),
+        count(a.correct & ~b.correct),
+        count(~a.correct & b.correct),
+        count(~a.correct & ~b.correct),
+        count(a.predictions == b.predictions),
+        drop_between(a, b),
+        p_value,
+    )
+
+
+# --------------------------------------------------------------------------- classes
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """One model on the samples of one class: a fraction with its 95 % Wilson interval."""
+
+    name: str
+    label: str
+    correct: int
+    samples: int
+    accuracy: float
+    low: float
+    high: float
+
+
+def class_accuracies(poll: Poll) -> tuple[ClassAccuracy, ...]:
+    """Every model on every class that has samples."""
+    rows = []
+    for number, label in enumerate(poll.classes):
+        there = poll.targets == number
+        samples = int(there.sum())
+        for name, tally in poll.tallies.items() if samples else ():
+            correct = int(tally.correct[there].sum())
+            low, high = wilson(correct, samples)
+            rows.append(ClassAccuracy(name, label, correct, samples, correct / samples, low, high))
+    return tuple(rows)

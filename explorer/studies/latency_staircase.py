@@ -1,0 +1,228 @@
+"""One coupled group at several widths -> milliseconds on this device: where it really gets faster, and where
+a step ends.
+
+Latency falls in steps, because kernels work in blocks of channels. All widths and the dense model take turns,
+so a drift of the machine slows all of them alike, and each width is compared with the dense model within the
+same rounds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..engine.candidate import build
+from ..errors import ExplorerError, UnknownNameError
+from ..graph.export import ModelGraph
+from ..machine.environment import environment
+from ..measuring.latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
+from ..values.profile import Group, Masks
+from ..values.progress import Progress
+from ..values.subject import Subject
+
+WIDTHS = 12  # measured of one group, the dense one included
+BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
+ROUNDS, BUDGET_S = 30, 30.0
+ANSWERS: dict[SpeedVerdict, str] = {
+    "faster": "yes",
+    "slower": "no, slower",
+    "not distinguishable": "not distinguishable",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One width of the group.
+
+    Args:
+        kept: units that stay.
+        ratio: fraction removed.
+        latency_ms: median, p10, p90 of a forward.
+        speed_up: over the dense model in the same rounds; the intervals of all widths together hold 95 % of
+            the time.
+        is_edge: no wider width that was measured is as fast beyond noise: the widest of its step.
+    """
+
+    kept: int
+    ratio: float
+    latency_ms: Mapping[str, float]
+    speed_up: SpeedUp
+    is_edge: bool
+
+    @property
+    def answer(self) -> str:
+        """Will it be faster here?"""
+        return ANSWERS[self.speed_up.verdict]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kept": self.kept,
+            "ratio": self.ratio,
+            "latency_ms": dict(self.latency_ms),
+            "speed_up": self.speed_up.to_json(),
+            "is_edge": self.is_edge,
+            "faster_here": self.answer,
+        }
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """Latency against kept units of one group, all other groups dense.
+
+    Args:
+        units: of the dense group.
+        steps: rising in what is kept; the last one is dense.
+        batch: samples a forward.
+        rounds: in which each width was measured once.
+        environment: device, threads, versions.
+    """
+
+    subject: Mapping[str, str]
+    group: str
+    unit: str
+    units: int
+    steps: tuple[Step, ...]
+    batch: int
+    rounds: int
+    environment: Mapping[str, Any]
+
+    @property
+    def fast_ratios(self) -> tuple[float, ...]:
+        """Ratios worth snapping to, rising from 0: each is the widest of its step, so that less would be
+        saved for nothing.
+        """
+        return tuple(sorted(step.ratio for step in self.steps if step.is_edge))
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "steps"}
+        return {
+            **plain,
+            "subject": dict(self.subject),
+            "environment": dict(self.environment),
+            "steps": [step.to_json() for step in self.steps],
+            "fast_ratios": list(self.fast_ratios),
+        }
+
+
+def nearest_fast(ratio: float, fast_ratios: Sequence[float]) -> float:
+    """The ratio on a fast edge that is closest; without any edges the ratio itself.
+
+    >>> nearest_fast(0.4, (0.0, 0.25, 0.5))
+    0.5
+    """
+    return min(fast_ratios, key=lambda edge: (abs(edge - ratio), edge), default=ratio)
+
+
+def widths_of(units: int, count: int = WIDTHS) -> tuple[int, ...]:
+    """Kept units to measure, rising to all: every one of few, else those at equal distances.
+
+    >>> widths_of(3), widths_of(64, 4)
+    ((1, 2, 3), (1, 22, 43, 64))
+    """
+    if units <= count:
+        return tuple(range(1, units + 1))
+    return tuple(sorted({round(1 + i * (units - 1) / (count - 1)) for i in range(count)}))
+
+
+def staircase(
+    subject: Subject,
+    graph: ModelGraph,
+    group: str,
+    *,
+    widths: Sequence[int] | None = None,
+    batch: int = BATCH,
+    pairs: int = ROUNDS,
+    budget_s: float = BUDGET_S,
+    device: str = "cpu",
+) -> Iterator[Staircase | Progress]:
+    """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one
+    with all rounds.
+
+    Args:
+        widths: kept units; the dense width is always measured too.
+    Raises:
+        ExplorerError: there is no such group, or it cannot be pruned, or a width is not possible.
+    """
+    found = _group(graph, group)
+    kept = sorted({*(widths if widths is not None else widths_of(found.units)), found.units})
+    if kept[0] < 1 or kept[-1] > found.units:
+        raise ExplorerError(
+            f"Widths of {group!r} must be from 1 to {found.units}, got {kept[0]} to {kept[-1]}."
+        )
+    models: dict[str, nn.Module] = {}
+    for width in kept:
+        yield Progress(len(models), len(kept), "building the widths")
+        models[str(width)] = build(subject, graph, _first_units(found, width), device)
+    times: dict[str, list[float]] = {name: [] for name in models}
+    about, where = {"id": subject.id, "name": subject.name}, environment(device)
+    how: dict[str, Any] = {"batch": batch, "pairs": pairs, "budget_s": budget_s, "device": device}
+    done = shown = 0
+    for turn in rounds(models, subject.example, pauses=True, **how):
+        for name, milliseconds in (turn or {}).items():
+            times[name].append(milliseconds)
+        done += turn is not None
+        yield Progress(done, pairs, "timing, in turns")
+        if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
+            shown = done
+            yield Staircase(
+                about, group, found.unit, found.units, _steps(times, found.units), batch, done, where
+            )
+    if done > shown:
+        yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
+
+
+def _group(graph: ModelGraph, name: str) -> Group:
+    known = {group.name: group for group in graph.profile.groups}
+    if name not in known:
+        raise UnknownNameError("coupled group", name, graph.profile.free_groups)
+    if known[name].frozen is not None:
+        raise ExplorerError(f"Group {name!r} cannot be pruned: {known[name].frozen}")
+    return known[name]
+
+
+def _first_units(group: Group, kept: int) -> Masks:
+    """Which units stay makes no difference to the clock."""
+    if kept == group.units:
+        return Masks({}, {})
+    return Masks({group.name: torch.arange(group.units) < kept}, {})
+
+
+def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[Step, ...]:
+    """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one
+    will be picked.
+    """
+    dense, level = times[str(units)], _level(len(times) - 1)
+    edges = _edges({int(name): taken for name, taken in times.items()})
+    return tuple(
+        Step(
+            int(name),
+            round(1 - int(name) / units, 4),
+            summary(taken),
+            faster(dense, taken, level=level),
+            int(name) in edges,
+        )
+        for name, taken in times.items()
+    )
+
+
+def _level(widths: int) -> float:
+    """Of each interval, so that all of them hold 95 % of the time (Bonferroni)."""
+    return 1 - 0.05 / max(1, widths)
+
+
+def _edges(times: Mapping[int, Sequence[float]]) -> set[int]:
+    """Widths that are faster, beyond noise, than the edge before them, from dense downwards.
+
+    A width begins a new step if the whole interval of its ratio to the last edge lies below 1; the widths
+    share the error.
+    """
+    widest, *narrower = sorted(times, reverse=True)
+    edges, last, level = {widest}, widest, _level(len(narrower))
+    for width in narrower:
+        _, _, high = median_ratio(times[width], times[last], level=level)
+        if high < 1:
+            edges.add(width)
+            last = width
+    return edges

@@ -1,0 +1,412 @@
+"""The best trade-offs between accuracy and cost, found by an optimiser over the ratios of all parts (package
+optuna, optional).
+
+Every trial is a recipe that is cut, measured on the tuning split and stored as a run like any other. The
+first trials are what allocators propose, so the search begins where they end. It can be stopped and goes on
+where it was. Who tries much and keeps the best has selected luck too, which is why the winner is measured
+once more, on held-out data.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from ..allocators.context import Losses, TargetError, all_but_one
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.export import ModelGraph
+from ..machine import paths
+from ..machine.optional_packages import optional
+from ..machine.version import __version__
+from ..planning.allocate import allocate
+from ..pruning.checks import check_rates_weights
+from ..pruning.decision import calibrate
+from ..registry import ALLOCATORS, CRITERIA
+from ..runs.held_out import held_out
+from ..runs.store import Store
+from ..values.plain import canonical_json
+from ..values.progress import Progress
+from ..values.recipe import Recipe
+from ..values.report import Drop, Report
+from ..values.subject import Subject
+from .sensitivity.scan import known as known_scan
+from .sensitivity.values import ScanPlan
+
+Cost = Literal["params", "macs"]
+COSTS = ("params", "macs")
+HIGHEST = 0.95  # ratio that is tried
+TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
+TAG = "search"
+WITH_SCAN = "A finished sensitivity scan of {parts} is known, so the sensitivity budget proposes trials, too."
+WITHOUT_SCAN = (
+    "No finished sensitivity scan of {parts} is known, so the sensitivity budget proposes "
+    "nothing "
+    "until one is."
+)
+EVERYTHING = Conditions()
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched for.
+
+    Args:
+        trials: how many there are to be in the end, those of earlier searches included.
+        cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense
+            one's.
+        granularity: "channel" or "weight".
+        largest_drop: accuracy that the winner may lose.
+        seed: of the optimiser.
+    Raises:
+        ExplorerError: a value is outside of what is allowed.
+    """
+
+    trials: int = 50
+    cost: Cost = "params"
+    granularity: Literal["channel", "weight"] = "channel"
+    largest_drop: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.trials <= 100_000:
+            raise ExplorerError(f"The number of trials must be from 1 to 100,000, got {self.trials!r}.")
+        if self.cost not in COSTS:
+            raise ExplorerError(f"A search lowers {' or '.join(COSTS)}, got {self.cost!r}.")
+        if self.granularity == "weight" and self.cost == "macs":
+            raise ExplorerError("Zeros alone do not lower MACs; search for single weights with cost params.")
+        if not 0 <= self.largest_drop < 1:
+            raise ExplorerError(
+                f"The largest drop must be in [0, 1), such as 0.01 for one point, got {self.largest_drop!r}."
+            )
+
+
+USUAL = SearchPlan()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe that was measured.
+
+    Args:
+        origin: the allocator that proposed it, or "optimiser".
+        cost: fraction of the dense model's that is left.
+        correct: of `samples`, the first of the tuning split's `total`.
+        drop: of accuracy, paired with the dense model, at one look; it does not pay for the choice among
+            trials.
+        run: its name in the store.
+    """
+
+    number: int
+    recipe: Recipe
+    origin: str
+    cost: float
+    correct: int
+    samples: int
+    total: int
+    drop: Drop
+    run: str
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.samples
+
+    def beats(self, other: "Trial") -> bool:
+        """As good in both respects, and better in one."""
+        at_least = self.correct >= other.correct and self.cost <= other.cost
+        return at_least and (self.correct > other.correct or self.cost < other.cost)
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self)} | {"accuracy": self.accuracy}
+        return plain | {"recipe": self.recipe.to_json(), "drop": self.drop.to_json()}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is known until now; trials in the order of their numbers, and what the user should know of the
+    proposals.
+    """
+
+    plan: SearchPlan
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """Trials that no other beats, the cheapest first."""
+        found = [trial for trial in self.trials if not any(other.beats(trial) for other in self.trials)]
+        return tuple(sorted(found, key=lambda trial: (trial.cost, trial.number)))
+
+    @property
+    def winner(self) -> Trial | None:
+        """The cheapest whose estimated drop is within what it may lose, or None."""
+        within = [trial for trial in self.front if trial.drop.estimate <= self.plan.largest_drop]
+        return within[0] if within else None
+
+
+# --------------------------------------------------------------------------- searching
+
+
+def search(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: SearchPlan = USUAL,
+    conditions: Conditions = EVERYTHING,
+    *,
+    folder: Path | None = None,
+    store: Store | None = None,
+) -> Iterator[Progress | Search]:
+    """Progress between batches, a Search at once and after each trial; what was tried before is not measured
+    again.
+
+    Args:
+        recipe: criterion, repair and the ratios of the other granularity are used by every trial.
+        folder: of the optimiser's journals, else one in the user's cache.
+        store: of the runs, else the user's.
+    Raises:
+        ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk refuses.
+    """
+    parts = _parts(subject, graph, recipe, plan)
+    optuna, place = optional("optuna"), folder or paths.cache() / "searches"
+    how, runs = replace(conditions, latency=False, split="tuning"), store or Store(paths.cache())
+    yield Progress(0, plan.trials, "Preparing")
+    yield from calibrate(subject, graph, recipe, how.device)
+    with _kept_in(place):
+        study = _study(optuna, subject, recipe, plan, how, place)
+        notes: tuple[str, ...] = ()
+        if not study.get_trials(deepcopy=False):
+            losses = _losses(subject, graph, recipe, plan, how)
+            _propose(study, subject, graph, recipe, plan, parts, losses, how.device)
+            parts_are = "channels" if plan.granularity == "channel" else "single weights"
+            notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
+        found = Search(plan, _known(optuna, study, recipe, plan), notes)
+        yield found
+        ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
+        while len(found.trials) < plan.trials:
+            asked = study.ask(ranges)
+            told = False
+            try:
+                for measured in stream(
+                    subject, graph, recipe.with_ratios(plan.granularity, asked.params), how
+                ):
+                    report = measured
+                    yield Progress(len(found.trials), plan.trials, "Measuring trials")
+                trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
+                for name, value in _remembered(trial).items():
+                    asked.set_user_attr(name, value)
+                study.tell(asked, [trial.accuracy, trial.cost])
+                told = True
+            finally:  # also when the search is stopped within a trial
+                if not told:
+                    study.tell(asked, state=optuna.trial.TrialState.FAIL)
+            found = replace(found, trials=(*found.trials, trial))
+            yield found
+
+
+@contextmanager
+def _kept_in(place: Path) -> Iterator[None]:
+    """While a search is kept there.
+
+    Raises:
+        ExplorerError: the disk refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = f"A search keeps what it tries in {str(place)!r}, which cannot be written ({error.strerror})"
+        way = f"make room there, or choose another folder with {paths.CACHE_VARIABLE}"
+        raise ExplorerError(f"{told}; {way}.") from error
+
+
+def _parts(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
+    """Part -> the highest ratio that is tried."""
+    if subject.task is None:
+        raise ExplorerError(
+            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+        )
+    if plan.granularity == "weight":
+        check_rates_weights(CRITERIA[recipe.criterion.name])
+        return dict.fromkeys(graph.profile.prunable_layers, HIGHEST)
+    found = {
+        name: min(HIGHEST, all_but_one(group.units)) for name, group in graph.profile.free_groups.items()
+    }
+    if not found:
+        raise ExplorerError(f"No channels of {subject.name!r} can be pruned; search with granularity weight.")
+    return found
+
+
+def _study(
+    optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPlan, how: Conditions, folder: Path
+) -> Any:
+    """The optimiser with all that it knows, from a journal on disk."""
+    kept = recipe.with_ratios(plan.granularity, {})
+    key = [
+        __version__,
+        subject.id,
+        subject.task.fingerprint if subject.task else None,
+        how.samples,
+        how.device,
+        kept.to_json(),
+        plan.cost,
+        plan.granularity,
+        plan.seed,
+    ]
+    name = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]
+    folder.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"))
+    storage = optuna.storages.JournalStorage(journal)
+    study = optuna.create_study(
+        study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]
+    )
+    # a start that goes on must not draw again what an earlier one drew, so each has a seed of its own
+    study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def _losses(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, how: Conditions
+) -> Losses | None:
+    """What a scan has found that was brought to its end before; none is begun here, since it would
+    take long.
+    """
+    scanned = known_scan(subject, graph, ScanPlan(plan.granularity, recipe=recipe), how)
+    return scanned.losses() if scanned is not None and scanned.finished else None
+
+
+def _propose(
+    study: Any,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    plan: SearchPlan,
+    parts: Mapping[str, float],
+    losses: Losses | None,
+    device: str,
+) -> None:
+    """Let the optimiser try what allocators choose, at most half of the trials; first those that know a scan,
+    if there is one.
+    """
+    left = max(1, plan.trials // 2)
+    able = [
+        name for name, plugin in ALLOCATORS.items() if losses is not None or not plugin.traits["needs_scan"]
+    ]
+    for target in TARGETS:
+        for name in sorted(able, key=lambda name: not ALLOCATORS[name].traits["needs_scan"]):
+            if left == 0:
+                return
+            params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
+            try:
+                chosen = allocate(
+                    subject,
+                    graph,
+                    recipe,
+                    name,
+                    target,
+                    plan.granularity,
+                    params=params,
+                    losses=losses,
+                    device=device,
+                )
+            except TargetError:
+                continue
+            ratios = chosen.ratios(plan.granularity)
+            start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
+            study.enqueue_trial(start, user_attrs={"origin": f"{name} at {target:.0%}".replace("%", " %")})
+            left -= 1
+
+
+# --------------------------------------------------------------------------- trials
+
+
+def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Store) -> Trial:
+    """What was measured, stored as a run."""
+    measured, drop = report.pruned, report.drop
+    assert drop is not None
+    left = {
+        "params": (measured.nonzero_params, report.baseline.nonzero_params),
+        "macs": (measured.macs, report.baseline.macs),
+    }
+    now, before = left[plan.cost]
+    run = runs.put(report, note=f"search for less {plan.cost}, trial {number}, {origin}", tags=[TAG])
+    return Trial(
+        number,
+        report.recipe,
+        origin,
+        (now or 0) / max(1, before or 0),
+        measured.correct or 0,
+        measured.samples,
+        report.total_samples or measured.samples,
+        drop,
+        run,
+    )
+
+
+def _remembered(trial: Trial) -> dict[str, Any]:
+    return {
+        "correct": trial.correct,
+        "samples": trial.samples,
+        "total": trial.total,
+        "drop": trial.drop.to_json(),
+        "run": trial.run,
+        "origin": trial.origin,
+    }
+
+
+def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
+    """The finished trials of earlier searches."""
+    found = []
+    for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+        about = trial.user_attrs
+        drop = Drop(**about["drop"])
+        found.append(
+            Trial(
+                trial.number,
+                recipe.with_ratios(plan.granularity, trial.params),
+                about["origin"],
+                trial.values[1],
+                about["correct"],
+                about["samples"],
+                about["total"],
+                drop,
+                about["run"],
+            )
+        )
+    return tuple(found)
+
+
+def check_winner(
+    subject: Subject,
+    graph: ModelGraph,
+    found: Search,
+    conditions: Conditions = EVERYTHING,
+    *,
+    store: Store | None = None,
+) -> Iterator[Report]:
+    """Measure the winner once on held-out data: the opening is counted, and the Report says so and is stored.
+
+    Raises:
+        ExplorerError: there is no winner, or no held-out data.
+    """
+    winner, runs = found.winner, store or Store(paths.cache())
+    if winner is None:
+        points = f"{100 * found.plan.largest_drop:.3g} points"
+        raise ExplorerError(
+            f"No trial loses at most {points}, so there is no winner; allow more, or run more trials."
+        )
+    how, sentence = held_out(subject, replace(conditions, samples=None, latency=False), runs)
+    for report in stream(subject, graph, winner.recipe, how):
+        told = replace(report, notes=(*report.notes, sentence))
+        if told.stage == "final":
+            runs.put(
+                told,
+                note=f"winner of a search, trial {winner.number}",
+                tags=[TAG, "held-out"],
+                parent=winner.run,
+            )
+        yield told

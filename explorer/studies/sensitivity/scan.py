@@ -1,0 +1,73 @@
+"""The scan: accuracy as one part's ratio varies, the others untouched, without recovery. Each batch walks the
+graph once.
+
+Exact scans have the correct-counts of pruning and evaluating each point by itself. Adaptive ones stop a point
+as soon as its drop is known well enough; that is paid for by a higher level at looks that are fixed in
+advance.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...engine.conditions import Conditions
+from ...graph.export import ModelGraph
+from ...pruning.decision import calibrate
+from ...values.progress import Progress
+from ...values.subject import Subject
+from .additivity import Additivity, additivity
+from .scan_run import ScanRun, log_of
+from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
+
+__all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "known", "scan"]
+
+CHANNELS = ScanPlan("channel")
+EVERYTHING = Conditions()
+
+
+def known(
+    subject: Subject,
+    graph: ModelGraph,
+    plan: ScanPlan,
+    conditions: Conditions = EVERYTHING,
+    *,
+    folder: Path | None = None,
+) -> Scan | None:
+    """What a scan has left on disk, without measuring anything; None if that is nothing.
+
+    Raises:
+        ExplorerError: as `scan`.
+    """
+    log = log_of(subject, plan, conditions.device, folder) if subject.task else None
+    if log is None or not log.path.exists():
+        return None  # at once: what follows takes a quarter of a second on a large model
+    found = ScanRun(subject, graph, plan, conditions, log).snapshot()
+    return found if found.points else None
+
+
+def scan(
+    subject: Subject,
+    graph: ModelGraph,
+    plan: ScanPlan = CHANNELS,
+    conditions: Conditions = EVERYTHING,
+    *,
+    folder: Path | None = None,
+) -> Iterator[Scan | Progress]:
+    """Measure every part at every ratio: Progress after each portion of a batch, a Scan whenever points have
+    reached a look.
+
+    All parts come at the middle ratio and few samples first, then at the other ratios, then on more samples.
+    What was counted before is read from disk and never counted again; a scan that was stopped goes on where
+    it was. The last value is the finished Scan.
+
+    Args:
+        conditions: samples and device; it is always the tuning split.
+        folder: of the logs, else one in the user's cache.
+    Raises:
+        ExplorerError: there is no data, or nothing of this kind that this criterion can rank.
+    """
+    run = ScanRun(subject, graph, plan, conditions, log_of(subject, plan, conditions.device, folder))
+    yield run.snapshot()
+    if run.open_points:
+        yield from calibrate(subject, graph, plan.recipe, conditions.device)
+        yield from run.steps()
+        yield run.snapshot()

@@ -1,0 +1,131 @@
+"""What a sensitivity scan has counted, in memory and on disk: one JSON line a point and look, so that it can
+go on.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ...machine.bounded_file import append_text, read_bounded
+from ...measuring.evaluation import Tally
+from ...measuring.statistics import paired_drop
+from ...values.plain import canonical_json
+from ...values.report import Drop
+from .stopping import Reach, reach
+
+LONGEST = 256_000_000  # bytes of one scan's counts
+
+
+@dataclass(frozen=True)
+class Count:
+    """What was counted of one point on the first `samples` samples; the dense model's is the point of the
+    part "".
+
+    Args:
+        achieved: fraction of the part's units that really went.
+        correct: right with the part pruned.
+        worse, better: right before and wrong after, and the other way round.
+        loss, dense_loss: sums over the samples, with the part pruned and of the dense model.
+    """
+
+    part: str
+    ratio: float
+    achieved: float
+    samples: int
+    correct: int
+    worse: int
+    better: int
+    loss: float
+    dense_loss: float
+
+
+class Point:
+    """The counts of one part at one ratio, while they grow.
+
+    Args:
+        twins: ratios, this one included, that come to the same cut.
+        achieved: fraction of the units that really goes; None = not known before the cut is made.
+    """
+
+    def __init__(self, part: str, twins: Sequence[float], achieved: float | None):
+        self.part, self.ratio, self.twins, self.achieved = part, twins[0], tuple(twins), achieved
+        self.samples = self.correct = self.worse = self.better = 0
+        self.loss = self.dense_loss = 0.0
+        self.finished = False
+
+    def add(self, tally: Tally, base: Tally) -> None:
+        """The next samples, and the dense model on the same."""
+        self.samples += len(tally)
+        self.correct += int(tally.correct.sum())
+        self.worse += int((base.correct & ~tally.correct).sum())
+        self.better += int((~base.correct & tally.correct).sum())
+        self.loss += float(tally.losses.double().sum())
+        self.dense_loss += float(base.losses.double().sum())
+
+    def take(self, count: Count) -> None:
+        """Go on from what is on disk."""
+        self.achieved, self.samples, self.correct = count.achieved, count.samples, count.correct
+        self.worse, self.better = count.worse, count.better
+        self.loss, self.dense_loss = count.loss, count.dense_loss
+
+    def counts(self) -> list[Count]:
+        known = (
+            self.achieved or 0.0,
+            self.samples,
+            self.correct,
+            self.worse,
+            self.better,
+            self.loss,
+            self.dense_loss,
+        )
+        return [Count(self.part, ratio, *known) for ratio in self.twins]
+
+    def drop(self, level: float) -> Drop:
+        return paired_drop(self.worse, self.better, self.samples, level=level)
+
+    def reach(self, total: int) -> Reach:
+        """What these samples say about all of them."""
+        return reach(self.worse, self.better, self.samples, total)
+
+
+class ScanLog:
+    """The counts of one model under one way of ranking, in a file that is only ever appended to.
+
+    Args:
+        folder: made when something is first written.
+        key: everything that the counts depend on, as JSON data.
+        name: what the file's name begins with, for people.
+    """
+
+    def __init__(self, folder: Path, key: Mapping[str, Any], name: str = ""):
+        self.path = folder / f"{name}{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
+
+    def read(self) -> list[Count]:
+        """Every count in the order in which they were written; lines that are damaged are left out."""
+        try:
+            lines = read_bounded(self.path, LONGEST).decode("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        return [count for count in map(_parsed, lines) if count is not None]
+
+    def append(self, counts: Iterable[Count]) -> None:
+        """Add lines; a folder that cannot be written is left alone, since the scan can be made again."""
+        text = "".join(json.dumps(asdict(count)) + "\n" for count in counts)
+        with contextlib.suppress(OSError):
+            append_text(self.path, text)
+
+
+def _parsed(line: str) -> Count | None:
+    try:
+        data = json.loads(line)
+        count = Count(**{field.name: data[field.name] for field in fields(Count)})
+        whole = (count.samples, count.correct, count.worse, count.better)
+        sound = all(isinstance(n, int) and 0 <= n <= count.samples for n in whole) and count.samples > 0
+        numbers = isinstance(count.ratio + count.achieved + count.loss + count.dense_loss, float)
+        return count if sound and numbers and isinstance(count.part, str) else None
+    except (ValueError, KeyError, TypeError):
+        return None

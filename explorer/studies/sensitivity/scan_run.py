@@ -1,0 +1,295 @@
+"""A sensitivity scan while it runs: which points need which samples next, and when a point is known well
+enough.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...engine.conditions import Conditions, split_for
+from ...engine.dense_model import baseline
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph
+from ...machine import paths
+from ...machine.version import __version__
+from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
+from ...measuring.statistics import look_schedule, wilson
+from ...pruning.checks import check_parts
+from ...pruning.cutting import cut
+from ...pruning.decision import decide
+from ...values.profile import Masks
+from ...values.progress import Progress
+from ...values.recipe import Recipe
+from ...values.report import Measurement
+from ...values.subject import Subject
+from .branching import Branches, touched_tensors
+from .graph_pieces import Workshop
+from .scan_log import Count, Point, ScanLog
+from .stopping import LEVEL, looks
+from .values import Scan, ScanPlan, SensitivityPoint
+from .whole_model import WholeModel
+
+DENSE = ""  # the log's name of the dense model's own count
+NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
+Runner = Branches | WholeModel
+
+
+def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
+    """What the counts of a scan depend on, whichever machine counts.
+
+    Raises:
+        ExplorerError: there is no data.
+    """
+    if subject.task is None:
+        raise ExplorerError(NO_DATA)
+    return {
+        "subject": subject.id,
+        "task": [subject.task.name, subject.task.fingerprint],
+        "granularity": plan.granularity,
+        "recipe": plan.recipe.to_json(),
+    }
+
+
+def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
+    """Where the counts of such a scan are kept: in the folder, else in the user's cache.
+
+    Raises:
+        ExplorerError: there is no data.
+    """
+    return ScanLog(
+        folder or paths.cache() / "scans", {"version": __version__, "device": device, **key_of(subject, plan)}
+    )
+
+
+class ScanRun:
+    """One scan of one subject.
+
+    Args:
+        log: what was counted before, and where to write what is counted.
+    Raises:
+        ExplorerError: there is no data, nothing of this kind to prune, or the criterion does not rate it.
+    """
+
+    def __init__(
+        self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, log: ScanLog
+    ):
+        if subject.task is None:
+            raise ExplorerError(NO_DATA)
+        self._subject, self._graph, self._plan, self._task = subject, graph, plan, subject.task
+        self._conditions = replace(conditions, split="tuning")
+        self._split = split_for(subject, self._conditions)
+        self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
+        self._notes: list[str] = []
+        self._touched = touched_tensors(graph, plan.granularity)
+        if not self._touched:
+            why = f": {graph.profile.error}" if graph.profile.error else "; each group is frozen."
+            raise ExplorerError(f"No {plan.granularity}s of this model can be pruned{why}")
+        check_parts(graph.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
+        self._points = {part: self._points_of(part) for part in self._touched}
+        self._log = log
+        self._base: Tally = EMPTY
+        self._dense = self._read()
+
+    # ------------------------------------------------------------------ points
+
+    def _recipe(self, part: str, ratio: float) -> Recipe:
+        return self._plan.recipe.with_ratios(self._plan.granularity, {part: ratio})
+
+    def _points_of(self, part: str) -> list[Point]:
+        """One point for each cut of a part that differs."""
+        same: dict[Any, list[float]] = {}
+        for ratio in self._plan.ratios:
+            same.setdefault(self._kind_of_cut(part, ratio), []).append(ratio)
+        is_channel = self._plan.granularity == "channel"
+        return [Point(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
+
+    def _kind_of_cut(self, part: str, ratio: float) -> float | str:
+        """Equal for two ratios that come to the same cut: the share of units, which no score changes, or the
+        n:m pattern.
+        """
+        if self._plan.granularity == "weight":
+            return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
+        unscored = {
+            "channels": {part: torch.zeros(self._graph.profile.free_groups[part].units)},
+            "weights": {},
+        }
+        return cut(unscored, self._graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
+
+    def _masks(self, part: str, ratio: float) -> Masks:
+        decided = decide(self._subject, self._graph, self._recipe(part, ratio), self._conditions.device)
+        self._at(part, ratio).achieved = decided.outcomes[0].achieved
+        return decided.masks
+
+    def _at(self, part: str, ratio: float) -> Point:
+        return next(point for point in self._points[part] if point.ratio == ratio)
+
+    @property
+    def _all(self) -> list[Point]:
+        return [point for points in self._points.values() for point in points]
+
+    @property
+    def open_points(self) -> list[Point]:
+        return [point for point in self._all if not point.finished]
+
+    # ------------------------------------------------------------------ disk
+
+    def _read(self) -> Count | None:
+        """Take over what is known of the points; returns the dense model's own count."""
+        best: dict[tuple[str, float], Count] = {}
+        for count in self._log.read():
+            key = (count.part, count.ratio)
+            if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
+                best[key] = count
+        for point in self._all:
+            known = [best[point.part, ratio] for ratio in point.twins if (point.part, ratio) in best]
+            if known:
+                point.take(known[0])
+                self._judge(point)
+        return best.get((DENSE, 0.0))
+
+    def _judge(self, point: Point) -> None:
+        """At a look: is the point finished? What an exact scan left between two looks is judged at the next
+        one.
+        """
+        total, estimate = len(self._split), (point.worse - point.better) / point.samples
+        enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
+        point.finished = point.samples == total or enough
+
+    def _level(self, point: Point) -> float:
+        """Of a drop's interval: stopping early is paid for, and an exact scan never does."""
+        alone = self._plan.tolerance is None and point.samples == len(self._split)
+        return 0.95 if alone else LEVEL
+
+    # ------------------------------------------------------------------ running
+
+    def steps(self) -> Iterator[Scan | Progress]:
+        """Progress after each portion of a batch, a Scan whenever points have reached a look."""
+        runner = self._runner()
+        for goal, points in self._rounds():
+            if any(not p.finished and p.samples < goal for p in points):
+                yield from self._advance(runner, goal, points)
+
+    def _runner(self) -> Runner:
+        subject, graph, device = self._subject, self._graph, self._conditions.device
+        if graph.program is None:
+            return WholeModel(subject, graph, device, self._masks)
+        return Branches(Workshop(subject, graph, device), self._touched, self._masks, len(self._plan.ratios))
+
+    def _rounds(self) -> Iterator[tuple[int, list[Point]]]:
+        """First every part at its middle ratio, then all ratios, on the first look's samples; then the later
+        looks.
+        """
+        first, *later = self._looks
+        yield first, [min(points, key=lambda p: abs(p.ratio - 0.5)) for points in self._points.values()]
+        for look in (first, *later):
+            yield look, self._all
+
+    def _advance(self, runner: Runner, goal: int, points: Sequence[Point]) -> Iterator[Scan | Progress]:
+        """Bring points to a look."""
+        yield from self._grow_baseline(goal)
+        batch = runner.batch
+        while behind := [point for point in points if not point.finished and point.samples < goal]:
+            start = min(point.samples for point in behind)
+            now = [point for point in behind if point.samples == start]
+            try:
+                yield from self._run_batch(runner, now, min(start + batch, goal), goal)
+            except torch.OutOfMemoryError:
+                if batch == 1:
+                    raise
+                batch //= 2
+                self._notes.append(f"Device memory ran out: scanned in batches of {batch}.")
+                torch.cuda.empty_cache()
+        yield self.snapshot()
+
+    def _grow_baseline(self, goal: int) -> Iterator[Progress]:
+        for base in baseline(self._subject, self._graph, self._conditions, goal):
+            self._base = base
+            yield self._progress()
+        measured = self._base.measurement()
+        if self._dense is None or self._dense.samples < goal:
+            loss = float(self._base.losses.double().sum())
+            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
+            self._log.append([self._dense])
+
+    def _run_batch(
+        self, runner: Runner, points: Sequence[Point], stop: int, goal: int
+    ) -> Iterator[Scan | Progress]:
+        """Samples up to `stop` for points that are all equally far."""
+        start = points[0].samples
+        base = Tally(
+            self._base.correct[start:stop], self._base.predictions[start:stop], self._base.losses[start:stop]
+        )
+        inputs, targets = batch_of(
+            self._split, self._task.normalisation, start, stop, self._conditions.device
+        )
+        todo: dict[str, list[float]] = {}
+        for point in points:
+            if point.achieved == 0:  # nothing goes, so it is the dense model
+                point.add(base, base)
+                self._settle([point], goal)
+            else:
+                todo.setdefault(point.part, []).append(point.ratio)
+        for part, found in runner.walk(inputs, todo):
+            counted = [self._at(part, ratio) for ratio, _ in found]
+            for point, (_, logits) in zip(counted, found, strict=True):
+                point.add(base if logits is None else judged(logits, targets).cpu(), base)
+            self._settle(counted, goal)
+            yield self._progress()
+            if stop == goal == self._looks[0]:  # the first answers at once; later ones come a look at a time
+                yield self.snapshot()
+
+    def _settle(self, points: Sequence[Point], goal: int) -> None:
+        """Judge and write down those that have reached a look."""
+        there = [point for point in points if point.samples == goal]
+        for point in there:
+            self._judge(point)
+        if there:
+            self._log.append(count for point in there for count in point.counts())
+
+    # ------------------------------------------------------------------ what is known
+
+    def _progress(self) -> Progress:
+        total = len(self._split)
+        done = sum(total if point.finished else point.samples for point in self._all)
+        return Progress(done, total * len(self._all), f"scanning {self._plan.granularity}s")
+
+    def snapshot(self) -> Scan:
+        """The points that have been counted, at their last look or between two."""
+        shown: list[SensitivityPoint] = []
+        for points in self._points.values():
+            known = [(ratio, point) for point in points if point.samples for ratio in point.twins]
+            shown += [self._shown(point, ratio) for ratio, point in sorted(known, key=lambda item: item[0])]
+        about = {"id": self._subject.id, "name": self._subject.name, "task": self._task.name}
+        expected = len(self._touched) * len(self._plan.ratios)
+        notes = tuple(dict.fromkeys(self._notes))
+        return Scan(about, self._plan, self._measured(), tuple(shown), len(self._split), expected, notes)
+
+    def _shown(self, point: Point, ratio: float) -> SensitivityPoint:
+        n = point.samples
+        return SensitivityPoint(
+            point.part,
+            self._plan.granularity,
+            ratio,
+            point.achieved or 0.0,
+            point.correct,
+            n,
+            point.drop(self._level(point)),
+            point.reach(len(self._split)),
+            point.worse,
+            point.better,
+            point.loss / n,
+            (point.loss - point.dense_loss) / n,
+            point.finished,
+        )
+
+    def _measured(self) -> Measurement:
+        dense = self._dense
+        if dense is None:
+            return Measurement()
+        low, high = wilson(dense.correct, dense.samples)
+        return Measurement(
+            dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct
+        )

@@ -1,0 +1,159 @@
+"""What a sensitivity scan is asked for, and what it knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from ...errors import RecipeError
+from ...values.recipe import Recipe, check_ratio
+from ...values.report import Drop, Measurement
+from .findings import Finding, findings
+from .stopping import Reach
+
+Granularity = Literal["channel", "weight"]
+RATIOS = tuple(i / 10 for i in range(1, 10))
+RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to a point
+
+
+DENSE = Recipe()
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """What is scanned.
+
+    Args:
+        granularity: "channel" (each coupled group) or "weight" (each layer).
+        ratios: fractions removed, one point each for every part.
+        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that
+            says what all samples would give; None = exact.
+        recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices
+            by hand play no part.
+    Raises:
+        RecipeError: a value is outside of what is allowed.
+    """
+
+    granularity: Granularity = "channel"
+    ratios: tuple[float, ...] = RATIOS
+    tolerance: float | None = 0.01
+    recipe: Recipe = DENSE
+
+    def __post_init__(self) -> None:
+        if self.granularity not in ("channel", "weight"):
+            raise RecipeError(f"Granularity must be channel or weight, got {self.granularity!r}.")
+        if self.tolerance is not None and not 0 < self.tolerance < 1:
+            raise RecipeError(f"Tolerance must be in (0, 1), got {self.tolerance!r}.")
+        kept = sorted({check_ratio("the scan", ratio) for ratio in self.ratios} - {0.0})
+        if not kept:
+            raise RecipeError("A scan needs at least one ratio above 0, such as 0.5.")
+        settings = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, after="none")
+        object.__setattr__(self, "ratios", tuple(kept))
+        object.__setattr__(self, "recipe", settings)
+
+    def is_enough(self, found: Reach, estimate: float) -> bool:
+        """An adaptive scan need not know this drop better."""
+        if self.tolerance is None:
+            return False
+        return found.half_width <= max(self.tolerance, RELATIVE_TOLERANCE * abs(estimate))
+
+
+@dataclass(frozen=True)
+class SensitivityPoint:
+    """One part at one ratio.
+
+    Args:
+        achieved: fraction of its units that really went.
+        correct: of `samples`.
+        drop: of the accuracy against the dense model on the same samples; its interval and verdict are about
+            new samples.
+        reach: where the drop on all samples of the split lies, which is what an adaptive scan stops on.
+        worse, better: right before and wrong after, and the other way round.
+        loss: mean cross-entropy.
+        loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
+        finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
+    """
+
+    part: str
+    granularity: Granularity
+    ratio: float
+    achieved: float
+    correct: int
+    samples: int
+    drop: Drop
+    reach: Reach
+    worse: int
+    better: int
+    loss: float
+    loss_growth: float
+    finished: bool
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "reach"}
+        return plain | {"drop": self.drop.to_json(), "exact_drop": self.reach.to_json()}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan knows until now; points in the order of the graph, then of their ratio.
+
+    Args:
+        subject: id, name and task.
+        baseline: the dense model on the first samples.
+        total_samples: that an exact point sees.
+        expected: how many points there will be.
+    """
+
+    subject: Mapping[str, str]
+    plan: ScanPlan
+    baseline: Measurement
+    points: tuple[SensitivityPoint, ...]
+    total_samples: int
+    expected: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to measure."""
+        return len(self.points) == self.expected and all(point.finished for point in self.points)
+
+    @property
+    def by_part(self) -> dict[str, tuple[SensitivityPoint, ...]]:
+        """Part -> its points, ratios rising."""
+        found: dict[str, tuple[SensitivityPoint, ...]] = {}
+        for point in self.points:
+            found[point.part] = (*found.get(point.part, ()), point)
+        return found
+
+    def findings(self) -> dict[tuple[str, float], Finding]:
+        """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
+        return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
+
+    def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Part -> (ratio, estimated drop of the accuracy) pairs."""
+        return {
+            part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()
+        }
+
+    def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Part -> (ratio, growth of the loss) pairs."""
+        return {
+            part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        plan, judged = self.plan, self.findings()
+        points = [point.to_json() | judged[point.part, point.ratio].to_json() for point in self.points]
+        return {
+            "subject": dict(self.subject),
+            "granularity": plan.granularity,
+            "ratios": list(plan.ratios),
+            "tolerance": plan.tolerance,
+            "mode": "exact" if plan.tolerance is None else "adaptive",
+            "recipe": plan.recipe.to_json(),
+            "baseline": self.baseline.to_json(),
+            "points": points,
+            "finished": self.finished,
+            "total_samples": self.total_samples,
+            "expected_points": self.expected,
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,147 @@
+"""Training of the sample models, step by step, and the cards that say how it was done."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
+
+from ..errors import ExplorerError
+from ..registry import Plugin
+from ..values.subject import Split, Task
+from .augmentation import AUGMENTATIONS
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained; the defaults suit small convolutional models.
+
+    Args:
+        epochs: passes over the training split.
+        batch_size: samples a step; a smaller last batch is left out.
+        optimiser: "sgd" (momentum 0.9) or "adamw".
+        learning_rate: the highest of the one-cycle schedule.
+        weight_decay: on parameters of two or more dimensions; norms and biases are left free.
+        label_smoothing: share of the target spread over all classes.
+        augmentation: a name of AUGMENTATIONS.
+        seed: of the initial weights, the order and the augmentation.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    augmentation: str = "none"
+    seed: int = 0
+
+    @classmethod
+    def of(cls, sample: Plugin, seed: int = 0) -> "TrainingSettings":
+        """The settings that a sample model was registered with."""
+        names = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in sample.traits.items() if name in names} | {"seed": seed})
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """What a step of training showed.
+
+    Args:
+        step, steps: from 1 to steps.
+        epoch, epochs: from 1 to epochs.
+        loss: mean over the epoch's samples so far.
+        accuracy: the same, on augmented training samples.
+        seconds: since the start.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
+    """SGD with Nesterov momentum 0.9, or AdamW; norms and biases are left free of weight decay."""
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    free = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    if settings.optimiser == "adamw":
+        return AdamW(groups, lr=settings.learning_rate)
+    return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
+
+
+def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    order = torch.randperm(len(split), generator=generator)
+    for start in range(0, len(split) - size + 1, size):
+        chosen = order[start : start + size]
+        yield split.inputs[chosen], split.targets[chosen]
+
+
+def _update(
+    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Tensor], smoothing: float
+) -> tuple[float, int]:
+    """One step of the optimiser; the mean loss and the number of right answers before it."""
+    inputs, targets = batch
+    logits = model(inputs)
+    loss = cross_entropy(logits, targets, label_smoothing=smoothing)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item(), int((logits.argmax(1) == targets).sum())
+
+
+def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: torch.Generator) -> Tensor:
+    inputs = AUGMENTATIONS[settings.augmentation](task.normalisation(raw), generator)
+    return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+
+
+def training_split(task: Task, batch_size: int) -> Split:
+    """
+    Raises:
+        ExplorerError: there is none, or it is smaller than a batch.
+    """
+    split = task.split("training")
+    if split is None or len(split) < batch_size:
+        raise ExplorerError(
+            f"Data set {task.name!r} has no training split of at least one batch ({batch_size} samples)."
+        )
+    return split
+
+
+def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[TrainingStep]:
+    """Train a fresh model in place, one yield a step; it ends in eval mode.
+
+    The only verb that changes the model it is given: hand it one that nobody else holds. Stopping early
+    leaves it half trained.
+
+    Raises:
+        ExplorerError: the task has no training split, or it is smaller than a batch.
+    """
+    split, optimiser = training_split(task, settings.batch_size), make_optimiser(model.train(), settings)
+    steps = settings.epochs * (len(split) // settings.batch_size)
+    schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.25)
+    generator = torch.Generator().manual_seed(settings.seed)
+    started, step = time.perf_counter(), 0
+    for epoch in range(1, settings.epochs + 1):
+        loss_sum, correct, seen = 0.0, 0, 0
+        for raw, targets in _batches(split, settings.batch_size, generator):
+            batch = _prepared(raw, task, settings, generator), targets
+            loss, right = _update(model, optimiser, batch, settings.label_smoothing)
+            schedule.step()
+            step, seen = step + 1, seen + len(targets)
+            loss_sum, correct = loss_sum + loss * len(targets), correct + right
+            seconds = time.perf_counter() - started
+            yield TrainingStep(step, steps, epoch, settings.epochs, loss_sum / seen, correct / seen, seconds)
+    model.eval()

@@ -1,0 +1,265 @@
+"""Whom a cut hurts, drawn from the session: classes, confusions, flipped samples, reliability. Measured in
+the background.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import streamlit as st
+
+from ...figures.class_accuracy import class_accuracy
+from ...figures.confusion import Which, confusion
+from ...figures.reliability_diagram import reliability_diagram
+from ...measuring.statistics import format_accuracy, format_drop
+from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
+from ...studies.reliability import BINS
+from ...words import GLOSSARY
+from .. import session
+from ..drawing import gallery, layout
+from ..drawing.png import is_picture
+from ..live.figure import bring_plotly, in_place
+from ..live.pushed import pushed
+from ..live.regions import watched
+
+LANE = "behaviour"
+SHOWN_FLIPS = 24
+KINDS: dict[FlipKind, str] = {
+    "lost": "Right before, wrong now",
+    "gained": "Wrong before, right now",
+    "moved": "Wrong before, wrong in another way",
+}
+SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "after": "After"}
+EMPTY = (
+    "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
+    "and this page shows which classes and which samples pay for it."
+)
+CLASSES_WORDS = (
+    "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays "
+    "beyond noise when all "
+    "classes are judged together (Holm); few samples a class make wide bars."
+)
+CONFUSION_WORDS = (
+    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count "
+    "samples; colours "
+    "are shares of the true class."
+)
+
+
+def _key() -> Hashable:
+    return (session.subject().id, session.recipe().fingerprint, session.conditions())
+
+
+def begin() -> None:
+    """Measure the answers of the current recipe, unless they are known."""
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
+    session.job(LANE, _key(), lambda: compare(subject, graph, recipe, conditions))
+
+
+def _found() -> Behaviour | None:
+    """What is known of the current recipe."""
+    state = session.lane_state(LANE)
+    return state.value if state.key == _key() else None
+
+
+def _news() -> Hashable:
+    return _key(), session.versions([LANE])[LANE]
+
+
+def draw() -> None:
+    """The whole page, in regions that follow the measurement."""
+    if session.subject().task is None:
+        st.info(
+            "This model came without data, so there are no answers to compare; add some with --data when "
+            "starting."
+        )
+        return
+    begin()
+    bring_plotly()
+    if session.recipe().is_empty:
+        st.info(EMPTY, icon=":material/swipe_up:")
+    watched("behaviour status", _status, LANE, progress=True)
+    watched("behaviour cards", _cards, LANE)
+    st.subheader("Which classes pay", anchor=False)
+    pushed("behaviour classes", "figure", _classes, LANE, facet=_news)
+    st.subheader("What is taken for what", anchor=False)
+    watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
+    st.subheader("Samples that are answered differently", anchor=False)
+    watched("behaviour flips", _flips, LANE, facet=_flips_facet)
+    st.subheader("How sure the model is", anchor=False)
+    pushed("behaviour reliability", "figure", _reliability, LANE, facet=_news)
+
+
+# --------------------------------------------------------------------------- regions
+
+
+def _status() -> None:
+    state, found = session.lane_state(LANE), _found()
+    if session.is_cancelled(LANE, _key()):
+        st.caption(
+            "Stopped." if found is None else f"Stopped after {found.samples:,} of {found.total:,} samples."
+        )
+        st.button("Go on", "resume behaviour", on_click=session.resume, args=(LANE,), type="tertiary")
+    elif state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    elif state.busy:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            done, total = (state.progress.done, state.progress.total) if state.progress else (0, 0)
+            words = (
+                f"{state.progress.label}: {done:,} of {total:,}"
+                if state.progress
+                else "Cutting, then the first samples"
+            )
+            layout.draw_share(done / max(1, total), words)
+            st.button("Stop", "stop behaviour", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
+    elif found is not None:
+        st.caption(
+            f"All {found.total:,} samples asked for were answered by both models: the tuning split, which "
+            "you decide on."
+        )
+
+
+def _cards() -> None:
+    found = _found()
+    if found is None:
+        st.caption("Waiting for the first samples …")
+        return
+    with st.container(horizontal=True, gap="medium", key="cards"):
+        for label, value, notes, help in _facts(found):
+            with st.container(gap=None):
+                st.metric(label, value, help=help)
+                st.caption("  \n".join(layout.plain(note) for note in notes))
+
+
+def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
+    """Label, value, small print and what it means."""
+    share, low, high = found.agreement
+    counts, before, after = found.flip_counts, found.before.reliability, found.after.reliability
+    now = format_accuracy(found.after.correct, found.samples, found.total)
+    hurt = [change for change in found.classes if change.differs and change.drop.estimate > 0]
+    return [
+        (
+            "Same answer",
+            f"{share * 100:.1f} %",
+            [f"{low * 100:.1f} to {high * 100:.1f} %, {found.samples:,} of {found.total:,}"],
+            "How often both models predict the same class, right or wrong, with a 95 % interval.",
+        ),
+        (
+            "Answers that flip",
+            f"{sum(counts.values()):,}",
+            [
+                f"{counts['lost']:,} right to wrong",
+                f"{counts['gained']:,} wrong to right",
+                f"{counts['moved']:,} wrong to wrong",
+            ],
+            "Equal accuracy can hide many flips in both directions.",
+        ),
+        (
+            "Accuracy",
+            f"{found.after.correct / found.samples * 100:.1f} %",
+            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(found.drop)}"],
+            "Of the pruned model. The range is a 95 % interval; the change is paired.",
+        ),
+        (
+            "Classes hurt",
+            f"{len(hurt):,} of {len(found.classes):,}",
+            ["beyond noise, judged together" if found.finished else "so far; more samples may add some"],
+            "Holm's correction: with so many classes some differ by chance alone.",
+        ),
+        (
+            "Calibration error",
+            f"{after.ece * 100:.1f} points",
+            [
+                f"dense {before.ece * 100:.1f} points",
+                f"an honest model would show about {after.chance * 100:.1f}",
+            ],
+            GLOSSARY["reliability"],
+        ),
+    ]
+
+
+def _classes() -> dict[str, Any]:
+    return in_place(class_accuracy(_found()), session.subject().id, CLASSES_WORDS)
+
+
+def _chosen_side() -> Which:
+    return session.shown("confusion side") or "difference"
+
+
+def _draw_confusion() -> None:
+    st.segmented_control(
+        "Shown",
+        list(SIDES),
+        default="difference",
+        format_func=SIDES.__getitem__,
+        key="confusion side",
+        label_visibility="collapsed",
+    )
+    pushed("behaviour confusion", "figure", _confusion, LANE, facet=lambda: (_news(), _chosen_side()))
+
+
+def _confusion() -> dict[str, Any]:
+    which = _chosen_side()
+    return in_place(
+        confusion(_found(), which), session.subject().id, CONFUSION_WORDS if which == "difference" else ""
+    )
+
+
+def _flips_facet() -> Hashable:
+    """Pictures are heavy: they are drawn for the first samples and for all, not at each look between."""
+    found = _found()
+    return _key(), found is not None, found is not None and found.finished
+
+
+def _flips() -> None:
+    found, task = _found(), session.subject().task
+    if found is None or task is None:
+        st.caption("Waiting for the first samples …")
+        return
+    counts = {kind: found.flip_counts[kind] for kind in FLIP_KINDS}
+    kind = (
+        st.segmented_control(
+            "Kind",
+            list(KINDS),
+            default="lost",
+            format_func=lambda kind: f"{KINDS[kind]} ({counts[kind]:,})",
+            key="flip kind",
+            label_visibility="collapsed",
+        )
+        or "lost"
+    )
+    flips = [flip for flip in found.flips if flip.kind == kind]
+    if not flips:
+        st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")
+        return
+    split = task.split("tuning")
+    shown = flips[:SHOWN_FLIPS]
+    pictures = (
+        [split.inputs[flip.sample] for flip in shown]
+        if split is not None and is_picture(task.shape)
+        else None
+    )
+    st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
+    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
+    st.caption(
+        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. "
+        "Percentages are how "
+        f"sure each model was of its own answer.{so_far}"
+    )
+
+
+def _reliability() -> dict[str, Any]:
+    found, words = _found(), ""
+    if found is not None:
+        before, after = (100 * side.reliability.ece for side in (found.before, found.after))
+        words = (
+            f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points "
+            f"before, {after:.1f} after. "
+            "Below the dashed line the model is surer than it is right. Larger dots hold more samples; bars "
+            "cover 95 %."
+        )
+    return in_place(reliability_diagram(found), session.subject().id, words)

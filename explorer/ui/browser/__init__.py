@@ -1,0 +1,1 @@
+"""The elements that run in the browser: JavaScript, CSS and their registration."""

@@ -1,0 +1,104 @@
+"""Our own elements in the browser. A script travels with every message of its element, so all scripts lie on
+one shelf that is
+sent once, and each element is a stub that finds its renderer there.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+CONSOLE = "../prune/console"  # the room of the page that owns it
+# element -> the files of its script (the last one defines the renderer), its renderer, its style, its markup
+ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
+    "console": (
+        tuple(f"{CONSOLE}/{name}" for name in ("cost.js", "strip.js", "bank.js", "console.js")),
+        "renderConsole",
+        f"{CONSOLE}/console.css",
+        '<div class="console"><div class="totals"></div><div class="banks"></div><div '
+        'class="detail"></div></div>',
+    ),
+    "cards": (("cards.js",), "renderCards", "cards.css", '<div class="cards"></div>'),
+    "status": (
+        ("status.js",),
+        "renderStatus",
+        "status.css",
+        '<div class="status" role="status"><span class="share"><i></i></span><span '
+        'class="words"></span><button></button></div>',
+    ),
+    "figure": (
+        ("figure.js",),
+        "renderFigure",
+        "figure.css",
+        '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
+    ),
+    "parts": (
+        (f"{CONSOLE}/cost.js", "parts.js"),
+        "renderParts",
+        "parts.css",
+        '<div class="parts"><table></table><button type="button"></button><div class="none">Nothing is '
+        "removed yet.</div></div>",
+    ),
+    "sketch": (("sketch.js",), "renderSketch", "sketch.css", '<div class="sketch"></div>'),
+    "ticker": (("ticker.js",), "renderTicker", None, ""),
+    "value": (("value.js",), "renderValue", None, ""),
+}
+IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles lie there
+ROOM = '<div class="room"></div>'
+# sent with each message, so short; until the shelf is there it looks again
+STUB = """export default c=>{let e,t
+const g=()=>{const r=window.pruningExplorer?.renderers.%s;r?e=r(c):t=setTimeout(g,15)};g()
+return()=>{clearTimeout(t);e?.()}}"""
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _shelf() -> str:
+    """One module: the shelf, then each renderer in a scope of its own, which sets up markup and style where
+    it is first drawn.
+    """
+    parts = [_read("shelf.js")]
+    for name, (files, renderer, style, markup) in ELEMENTS.items():
+        script = "\n".join(map(_read, files))
+        own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"
+        furniture = f"{json.dumps(markup)}, {json.dumps(_read(style) if style else '')}"
+        parts.append(f"shelf.renderers.{name} = shelf.furnished({own}, {furniture});")
+    return "\n".join([*parts, "export default function () {}\n"])
+
+
+_script = st.components.v2.component("pruning_explorer_shelf", html="<i hidden></i>", js=_shelf())
+_component = st.components.v2.component
+_stubs = {
+    name: _component(
+        f"pruning_explorer_{name}", html=ROOM, js=STUB % name, isolate_styles=name not in IN_THE_OPEN
+    )
+    for name in ELEMENTS
+}
+
+
+def put_up_shelf() -> None:
+    """The scripts, once a page, before any element."""
+    _script(key="shelf", height=1)
+
+
+def draw(name: str, data: Mapping[str, Any], *, key: str, **events: Any) -> None:
+    """An element of that name.
+
+    Args:
+        data: JSON, sent whenever the element is drawn.
+        events: on_NAME_change -> called before the next run, when session.event(key, NAME) holds what the
+            browser sent.
+    """
+    _stubs[name](key=key, data=dict(data), **events)
+
+
+def put(name: str, value: Mapping[str, Any]) -> None:
+    """A value for other elements, sent when this is drawn; drawn outside of watched regions, it is not sent
+    again with them.
+    """
+    draw("value", {"name": name, "value": dict(value)}, key=f"value {name}")

@@ -1,0 +1,160 @@
+"""What each channel is worth, drawn from the session; channels are pinned or removed by hand here."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...errors import ExplorerError
+from ...figures.channel_importance import channel_importance as importance_figure
+from ...graph.export import ModelGraph
+from ...inspection.distributions import GroupImportance, channel_importance
+from ...pruning.decision import masks_for, scores_for
+from ...values.profile import Group
+from ...values.recipe import Recipe
+from ...values.subject import Subject
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..drawing import layout, undo
+from ..session.current import KEPT, Key, asked
+
+DECISIONS = {
+    "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),
+    "remove": ("Remove always", ":material/delete:", "They go whatever their importance, also at ratio 0."),
+    "free": ("Let the criterion decide", ":material/balance:", "They are ranked like all others again."),
+}
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Rating the channels ...")
+def _importances(
+    key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
+) -> dict[str, GroupImportance]:
+    """Group -> its units, rated by the recipe's criterion."""
+    scores, masks = scores_for(_subject, _graph, _recipe)["channels"], masks_for(_subject, _graph, _recipe)
+    return {found.group: found for found in channel_importance(scores, masks.channels)}
+
+
+def choose_group() -> Group | None:
+    """The group that the page is about; None where the model has none."""
+    profile = session.profile()
+    if not profile.free_groups:
+        why = f": {profile.error}" if profile.error else "."
+        st.info(layout.plain(f"This model has no channels that can be pruned{why}"), icon=":material/info:")
+        return None
+    name = st.selectbox(
+        LABELS["group"], list(profile.free_groups), key="explore_group", help=GLOSSARY["coupled group"]
+    )
+    return profile.free_groups[name]
+
+
+def importance(group: Group) -> GroupImportance | None:
+    """The units of a group, most important first; None, with a notice, where the criterion cannot
+    rate them.
+    """
+    try:
+        return _importances(*asked())[group.name]
+    except (
+        ExplorerError
+    ) as error:  # a criterion that needs data, or gradients, which this model does not give
+        layout.draw_notice(str(error))
+        return None
+
+
+def draw_importance(group: Group, found: GroupImportance) -> None:
+    """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
+    recipe = session.recipe()
+    hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
+    st.caption(
+        f"One bar is one {group.unit} of this group, the most important first. Click a bar (with Shift: more "
+        "of them), or "
+        "take *Box Select* at the figure's corner and drag over some, to keep or remove them by hand."
+    )
+    event = st.plotly_chart(
+        importance_figure(found, recipe.criterion.name, group.unit, hand),
+        width="stretch",
+        key=f"importance {group.name}",
+        on_select="rerun",
+        selection_mode=("points", "box"),
+    )
+    tied = f" Why they go together: {'; '.join(group.tied_by)}." if group.tied_by else ""
+    st.caption(layout.plain(f"Touches {', '.join(group.members)}.{tied}"))
+    _draw_hand(group, found, clicked(event))
+
+
+def clicked(event: Any) -> tuple[int, ...]:
+    """The units of the bars that were chosen in the figure.
+
+    >>> clicked({"selection": {"points": [{"customdata": [3]}, {"customdata": 1}, {}]}})
+    (1, 3)
+    """
+    points = event["selection"]["points"] if event and "selection" in event else []
+    given = [point["customdata"] for point in points if "customdata" in point]
+    return tuple(sorted({int(unit[0] if isinstance(unit, list | tuple) else unit) for unit in given}))
+
+
+def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) -> None:
+    """Pin or remove the chosen channels, each a step that can be undone."""
+    st.markdown("**By hand**")
+    recipe = session.recipe()
+    named = st.multiselect(
+        f"Chosen {group.unit}s",
+        sorted(found.units),
+        key=f"chosen {group.name}",
+        placeholder="or choose numbers here",
+    )
+    chosen = tuple(sorted({*picked, *named}))
+    with st.container(horizontal=True):
+        for name, (label, icon, help) in DECISIONS.items():
+            st.button(
+                label,
+                f"{name} channels",
+                help,
+                session.attempt,
+                (decide, group.name, chosen, name),
+                icon=icon,
+                disabled=not chosen,
+            )
+    undo.draw_undo()
+    also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
+    kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
+    cut = (
+        " The dashed line is where the cut would lie without them."
+        if (kept or removed) and not all(found.kept)
+        else ""
+    )
+    st.caption(f"{also}Kept by hand: {listed(kept)}. Removed by hand: {listed(removed)}.{cut}")
+
+
+def listed(units: Iterable[int]) -> str:
+    """Numbers in words.
+
+    >>> listed([]), listed([1, 2]), listed(range(30))
+    ('none', '1, 2', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 18 more')
+    """
+    numbers = list(units)
+    shown = ", ".join(map(str, numbers[:12]))
+    return (f"{shown} and {len(numbers) - 12} more" if len(numbers) > 12 else shown) or "none"
+
+
+def by_hand(recipe: Recipe, group: str, units: Iterable[int], decision: str) -> Recipe:
+    """The recipe with units kept, removed, or left to the criterion ("keep", "remove", "free").
+
+    >>> by_hand(Recipe(keep={"conv1": (0, 1)}), "conv1", [1, 2], "remove").to_json()["keep"]
+    {'conv1': [0]}
+    """
+    chosen = set(units)
+    keep, remove = (set(hand.get(group, ())) - chosen for hand in (recipe.keep, recipe.remove))
+    keep |= chosen if decision == "keep" else set()
+    remove |= chosen if decision == "remove" else set()
+    return replace(
+        recipe, keep={**recipe.keep, group: tuple(keep)}, remove={**recipe.remove, group: tuple(remove)}
+    )
+
+
+def decide(group: str, units: tuple[int, ...], decision: str) -> None:
+    """Change the recipe by hand."""
+    words = {"keep": "keep", "remove": "remove", "free": "free"}[decision]
+    session.set_recipe(
+        by_hand(session.recipe(), group, units, decision), f"{words} {len(units)} of {group} by hand"
+    )

@@ -1,0 +1,167 @@
+"""The channels of a group as pictures: filters, what they answer to a sample, where heads look; removed ones
+crossed out.
+"""
+
+import streamlit as st
+from torch import Tensor
+
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph
+from ...inspection.activation_maps import activation_maps, filter_images, head_maps
+from ...inspection.channel_findings import makers
+from ...inspection.distributions import GroupImportance
+from ...values.profile import Group, Layer, Slot
+from ...values.subject import Subject
+from .. import session
+from ..drawing import gallery, layout
+from ..drawing.png import is_picture, pixels_of
+
+SHOWN = 64  # pictures; of more channels the most important
+KEPT = 16
+
+
+def draw(group: Group, found: GroupImportance) -> None:
+    """Everything of the group that can be seen."""
+    made = makers(session.profile(), group)
+    _draw_filters(made, found)
+    task = session.subject().task
+    if task is None or not is_picture(task.shape):
+        st.caption("Activations are shown of models that read pictures and came with data.")
+        return
+    st.subheader(f"What each {group.unit} answers to one sample", anchor=False)
+    split = task.split("tuning")
+    if split is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
+        names = [layer.name for layer, _ in made]
+        name = (
+            st.selectbox("Layer", names, key=f"shown layer {group.name}")
+            if len(names) > 1
+            else "".join(names)
+        )
+    target = int(split.targets[number])
+    shown = task.class_names[target] if target < len(task.class_names) else f"class {target}"
+    st.html(
+        gallery.gallery(
+            [gallery.tile(pixels_of(split.inputs[number], task.normalisation.scale), [shown, "the sample"])]
+        )
+    )
+    if group.unit == "head":
+        _draw_heads(group, found, number)
+    elif name:
+        _draw_maps(next((layer, slot) for layer, slot in made if layer.name == name), found, number)
+
+
+def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> None:
+    """Of layers that read the picture itself."""
+    for layer, slot in made:
+        images = filter_images(session.subject().model.get_parameter(layer.weight)) if slot.dim == 0 else None
+        if images is not None:
+            st.subheader("Filters", anchor=False)
+            scaled = (images * 255).round().byte()
+            st.html(_tiles(scaled, slot, found, 4.0))
+            told = (
+                f"The weights of {layer.name} as pictures, each on a scale of its own: grey is zero. "
+                f"{_more(found)}"
+            )
+            st.caption(layout.plain(told))
+
+
+def _tiles(pictures: Tensor, slot: Slot, found: GroupImportance, rem: float) -> str:
+    """The most important units first, the first of each unit's positions."""
+    place = {unit: position for position, unit in reversed(list(enumerate(slot.unit_of))) if unit >= 0}
+    shown = list(zip(found.units, found.kept, strict=True))[:SHOWN]
+    rows = [
+        (unit, kept, pictures[place[unit]])
+        for unit, kept in shown
+        if place.get(unit, len(pictures)) < len(pictures)
+    ]
+    return gallery.gallery(
+        (
+            gallery.tile(
+                picture,
+                [f"{unit}"],
+                crossed=not kept,
+                title=f"channel {unit}, {'kept' if kept else 'removed'}",
+            )
+            for unit, kept, picture in rows
+        ),
+        tile_rem=rem,
+        picture_rem=rem,
+    )
+
+
+def _more(found: GroupImportance) -> str:
+    hidden = len(found.units) - SHOWN
+    some = f"The {SHOWN} most important of {len(found.units):,} are shown. " if hidden > 0 else ""
+    return f"{some}Most important first; crossed out: what the recipe removes."
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Running the sample ...")
+def _maps(subject: str, layer: str, number: int, _subject: Subject, _graph: ModelGraph) -> Tensor | None:
+    return activation_maps(_subject, _graph, _graph.profile.prunable_layers[layer], _sample(_subject, number))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Running the sample ...")
+def _heads(subject: str, group: str, number: int, _subject: Subject, _graph: ModelGraph) -> Tensor | None:
+    return head_maps(_subject, _graph, _graph.profile.free_groups[group], _sample(_subject, number))
+
+
+def _sample(subject: Subject, number: int) -> Tensor:
+    task = subject.task
+    split = task.split("tuning") if task else None
+    if task is None or split is None:
+        raise ExplorerError(f"{subject.name!r} came without data, so there is no sample to look at.")
+    return task.normalisation(split.inputs[number : number + 1])[0]
+
+
+def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) -> None:
+    layer, slot = made
+    maps = _maps(session.subject().id, layer.name, number, session.subject(), session.graph())
+    if maps is None:
+        st.caption("This layer makes no maps: its outputs have no height and width.")
+        return
+    st.html(_tiles(_grey(maps), slot, found, 5.0))
+    size = f"{maps.shape[1]} x {maps.shape[2]}"
+    st.caption(
+        layout.plain(
+            f"Activations of {layer.name} in the dense model, {size}, after the norm and activation function "
+            "that follow; white is "
+            f"the strongest of each channel, black its weakest. {_more(found)}"
+        )
+    )
+
+
+def _grey(maps: Tensor) -> Tensor:
+    """(n, height, width) -> uint8, each on a scale of its own."""
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return ((maps - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
+
+
+def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
+    maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
+    if maps is None:
+        st.caption(
+            "Where these heads look cannot be seen: it has a mask, goes by windows, or is not torch's "
+            "operator."
+        )
+        return
+    grey = _grey(maps)
+    each = [(unit, kept, grey[unit]) for unit, kept in zip(found.units, found.kept, strict=True)]
+    st.html(
+        gallery.gallery(
+            gallery.tile(
+                picture,
+                [f"head {unit}", "kept" if kept else "removed"],
+                crossed=not kept,
+                title=f"head {unit}",
+            )
+            for unit, kept, picture in each
+        )
+    )
+    size = f"{maps.shape[1]} x {maps.shape[2]}"
+    st.caption(
+        f"White patches get most attention, averaged over all {size} patches (and tokens) that ask. "
+        f"{_more(found)}"
+    )

@@ -1,0 +1,263 @@
+"""The Compare page, drawn from the store: which runs there are, which are worth their cost, where each came
+from.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from ... import tables
+from ...figures.family_tree import family_tree
+from ...figures.pareto import pareto
+from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
+from ...runs.stored_run import Run
+from ...values.report import Measurement
+from .. import session
+from ..drawing import layout
+from ..kept_runs.keeping import store
+from ..kept_runs.words import called, told
+from . import side_by_side
+
+MOST = 4  # runs side by side
+HERE, ALL = "this model", "all models"
+COST_WORDS: dict[Cost, str] = {
+    "params": "parameters",
+    "nonzero_params": "not zero",
+    "macs": "MACs",
+    "size": "file size",
+    "compressed": "compressed size",
+    "latency": "latency",
+}
+EMPTY = (
+    "No run is kept yet. On the **Prune** page, drag a few faders, wait for the final number, then press "
+    "**Keep this run**. "
+    "With two or more, this page shows which of them are worth what they cost, and how they differ."
+)
+VERDICTS = "Different: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
+FRONT = (
+    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
+    "one that costs no "
+    "more has its whole bar above."
+)
+NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
+COLUMNS = {
+    "called": TEXT(
+        "Run",
+        width="medium",
+        pinned=True,
+        help="Its first four letters, and your note or what the recipe does.",
+    ),
+    "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
+    "range": TEXT("95 % range", width=105),
+    "ground": TEXT("Samples", width=95, help="How many, of which split."),
+    "drop": NUMBER(
+        "Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."
+    ),
+    "verdict": TEXT("Verdict", width=95, help=VERDICTS),
+    "params": NUMBER("Parameters", format="compact", width=90),
+    "nonzero_params": NUMBER("Not zero", format="compact", width=80),
+    "macs": NUMBER("MACs", format="compact", width=75),
+    "dense_bytes": NUMBER("File (bytes)", format="compact", width=90),
+    "latency_ms": NUMBER("Latency", format="%.2f ms", width=80),
+    "recipe": TEXT("Recipe", width="medium"),
+    "tags": TEXT("Tags", width="small"),
+    "model": TEXT("Model", width="small"),
+    "created": st.column_config.DatetimeColumn("Made", format="DD MMM HH:mm", width=105),
+}
+
+
+def draw() -> None:
+    """The whole page."""
+    everything = store().runs()
+    if not everything:
+        st.info(EMPTY, icon=":material/bookmark_add:")
+        return
+    shown = _filtered(everything)
+    if not shown:
+        st.info(_nothing_fits(everything), icon=":material/filter_alt_off:")
+        return
+    chosen = [name for name in session.recalled("compared", ()) if name in {run.name for run in shown}][:MOST]
+    _table(shown, chosen)
+    with st.container(key="below"):
+        left, right = st.columns(2, gap="large")
+    with left:
+        _draw_front(shown, chosen)
+    with right:
+        _draw_family(shown, chosen)
+    _choose(shown, chosen)
+    side_by_side.draw([run for run in shown if run.name in chosen])
+
+
+def _nothing_fits(everything: Sequence[Run]) -> str:
+    if any(run.report.subject["id"] in session.subject().ids for run in everything):
+        return "No kept run fits. Clear the text or the tags."
+    counted = (
+        "1 run of another model is"
+        if len(everything) == 1
+        else f"{len(everything):,} runs of other models are"
+    )
+    return (
+        f"No run of this model fits; {counted} kept. Choose **{ALL}** to see them, or keep one on the "
+        "**Prune** page."
+    )
+
+
+# --------------------------------------------------------------------------- which runs
+
+
+def _filtered(everything: Sequence[Run]) -> list[Run]:
+    """Those of this model, or all, that hold the words and the tags."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        scope = st.segmented_control("Runs of", [HERE, ALL], default=HERE, key="compare_scope", required=True)
+        with st.container(width=260):
+            words = st.text_input(
+                "Containing", key="compare_words", placeholder="words of note, recipe, part ..."
+            )
+        tags = sorted({tag for run in everything for tag in run.tags})
+        if tags:
+            with st.container(width=260):
+                picked = st.multiselect("Tagged", tags, key="compare_tags")
+    here = [run for run in everything if scope == ALL or run.report.subject["id"] in session.subject().ids]
+    return matching(here, words or "", picked if tags else ())
+
+
+def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
+    """The list of runs that stand side by side; a click here shows in the table, and the other way round."""
+    st.subheader("Side by side", anchor=False)
+    names = {run.name: called(run) for run in shown}
+    st.multiselect(
+        "Runs",
+        list(names),
+        format_func=names.__getitem__,
+        key=session.show("compared list", chosen),
+        max_selections=MOST,
+        on_change=_listed,
+        placeholder="choose one to four runs, here or in the table",
+        label_visibility="collapsed",
+    )
+
+
+def _listed() -> None:
+    session.remember("compared", tuple(session.picked("compared list") or ()))
+    session.remember("compared turn", session.recalled("compared turn", 0) + 1)
+
+
+def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
+    names = [run.name for run in shown]
+    # a table keeps what the user ticked, so one whose rows or ticks were changed elsewhere is a new one
+    key = f"runs {hash(tuple(names))} {session.recalled('compared turn', 0)}"
+    frame = _frame(shown)
+    several = frame["model"].nunique() > 1
+    order = [name for name in COLUMNS if several or name != "model"]
+
+    def ticked() -> None:
+        rows = session.shown(key)["selection"]["rows"]
+        session.remember("compared", tuple(names[row] for row in rows if row < len(names))[:MOST])
+
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=order,
+        column_config=COLUMNS,
+        height=min(38 + 35 * len(frame), 388),
+        key=key,
+        on_select=ticked,
+        selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [names.index(name) for name in chosen], "columns": [], "cells": []}
+        },
+    )
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(tables.labelled(tables.runs(shown))),
+        "runs.csv",
+        "text/csv",
+        key="csv runs",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+def _frame(shown: Sequence[Run]) -> Any:
+    """The table of `tables.runs` with what is only for the eyes."""
+    frame = tables.runs(shown)
+    frame["called"] = [called(run) for run in shown]
+    frame["recipe"] = [told(run) for run in shown]
+    frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
+    frame["range"] = [_range(run.report.pruned) for run in shown]
+    frame["ground"] = [_measured_on(run) for run in shown]
+    return frame
+
+
+def _range(measured: Measurement) -> str:
+    if measured.accuracy_low is None or measured.accuracy_high is None:
+        return ""
+    return f"{measured.accuracy_low * 100:.1f} to {measured.accuracy_high * 100:.1f} %"
+
+
+def _measured_on(run: Run) -> str:
+    report = run.report
+    return (
+        f"{report.pruned.samples:,} {report.split.replace('_', '-')}" if report.pruned.samples else "no data"
+    )
+
+
+# --------------------------------------------------------------------------- worth their cost
+
+
+def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
+    """The Pareto front over the runs that may be compared, and what was left out."""
+    usual = grounds(shown)
+    if not usual:
+        st.caption("None of these runs has a measured accuracy.")
+        return
+    with st.container(horizontal=True, gap="small"):
+        with st.container(width=150):
+            cost: Cost = st.selectbox(
+                "Cost", list(COSTS), format_func=COST_WORDS.__getitem__, key="compare_cost"
+            )
+        ground = _ground(usual)
+    machine = (
+        next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None)
+        if cost == "latency"
+        else None
+    )
+    reasons = {run.name: left_out(run, ground, cost, machine) for run in shown}
+    fitting = [run for run in shown if reasons[run.name] is None]
+    placed = points(fitting, cost, {run.name: called(run) for run in fitting})
+    st.plotly_chart(
+        pareto(placed, cost, chosen), width="stretch", key="pareto", config={"displayModeBar": False}
+    )
+    st.caption(f"{FRONT} {layout.plain(str(ground))}.")
+    missing = [(called(run), why) for run in shown if (why := reasons[run.name])]
+    if missing:
+        with st.expander(f"{len(missing)} left out, since numbers must be comparable"):
+            st.markdown("\n".join(f"* {layout.plain(name)}: {layout.plain(why)}" for name, why in missing))
+
+
+def _ground(usual: Sequence[Ground]) -> Ground:
+    if len(usual) == 1:
+        return usual[0]
+    with st.container(width=275):
+        return st.selectbox(
+            "Measured on",
+            usual,
+            format_func=str,
+            key="compare_ground",
+            help="Only runs on the same data, split and samples stand in one figure.",
+        )
+
+
+def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:
+    """The tree of runs."""
+    tree = family(shown)
+    names = {run.name: called(run) for run in shown}
+    st.plotly_chart(
+        family_tree(tree, names, chosen), width="stretch", key="family", config={"displayModeBar": False}
+    )
+    st.caption(
+        "A run stands below the one that was kept or opened before it. One whose origin was deleted begins "
+        "anew."
+    )

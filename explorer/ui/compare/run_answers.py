@@ -1,0 +1,119 @@
+"""The chosen runs on the same samples, on request: where their answers flip, and which classes pay."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from ... import tables
+from ...engine.conditions import Conditions
+from ...figures.side_by_side import classes_side_by_side
+from ...runs.stored_run import Run
+from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
+from ...values.progress import Progress
+from ...values.recipe import Recipe
+from .. import session
+from ..drawing import layout
+from ..kept_runs.keeping import begin, offered
+from ..kept_runs.words import called
+from ..live import regions
+from ..shared import models
+
+LANE, DENSE = "answers", "dense model"
+SMALLEST_P = 0.001
+WHY = (
+    "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts "
+    "where they differ."
+)
+READING = (
+    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the "
+    "number of pairs "
+    "(Holm): below 0.05, the difference is more than noise."
+)
+TEXT, NUMBER = st.column_config.TextColumn, st.column_config.NumberColumn
+FLIP_COLUMNS = {
+    "first": TEXT("First", width=150),
+    "second": TEXT("Second", width=150),
+    "both_right": NUMBER("Both right", format="localized", width=85),
+    "only_first": NUMBER(
+        "Only first", format="localized", width=80, help="Samples that only the first model answers rightly."
+    ),
+    "only_second": NUMBER(
+        "Only second", format="localized", width=95, help="Samples that only the second answers rightly."
+    ),
+    "both_wrong": NUMBER("Both wrong", format="localized", width=90),
+    "agreement": NUMBER(
+        "Same answer", format="%.1f %%", width=95, help="Right or wrong, how often both say the same."
+    ),
+    "change": TEXT("Change", width=150),
+    "p_value": TEXT("p", width=60, help="Adjusted for the number of pairs (Holm)."),
+}
+
+
+def draw(chosen: Sequence[Run]) -> None:
+    """The button, how far it is, or what came out."""
+    st.subheader("Who answers what", anchor=False)
+    regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
+
+
+def _question(chosen: Sequence[Run]) -> Hashable:
+    return (tuple(run.name for run in chosen), session.conditions())
+
+
+def _answers(chosen: Sequence[Run]) -> None:
+    state = session.lane_state(LANE)
+    found: Poll | None = state.value if state.key == _question(chosen) else None
+    if found is not None:
+        _draw_flips(found)
+        figure = classes_side_by_side(class_accuracies(found))
+        st.plotly_chart(figure, width="stretch", key="classes", config={"displayModeBar": False})
+    elif state.busy:
+        _draw_progress(state.progress)
+    else:
+        st.caption(WHY)
+        if state.error and state.key == _question(chosen):
+            layout.draw_notice(state.error)
+        st.button(
+            "Compare their answers",
+            "ask",
+            on_click=begin,
+            args=(_ask, chosen),
+            icon=":material/compare_arrows:",
+        )
+
+
+def _draw_progress(progress: Progress | None) -> None:
+    if progress is None or not progress.total:
+        layout.draw_share(0.0, "Cutting …")
+    else:
+        layout.draw_share(
+            progress.done / progress.total, f"{progress.label}: {progress.done:,} of {progress.total:,}"
+        )
+
+
+def _ask(chosen: Sequence[Run]) -> None:
+    homes = {run.name: offered(run) for run in chosen}
+    first = homes[chosen[0].name]
+    asked = [
+        Candidate(
+            called(run),
+            models.load_subject(home),
+            models.load_graph(home),
+            run.report.recipe,
+            run.recovery.recovery if run.recovery else None,
+        )
+        for run, home in ((run, homes[run.name]) for run in chosen)
+    ]
+    if len(set(homes.values())) == 1:
+        asked.insert(0, Candidate(DENSE, models.load_subject(first), models.load_graph(first), Recipe()))
+    how: Conditions = replace(session.conditions(), split="tuning")
+    session.resume(LANE)
+    session.job(LANE, _question(chosen), lambda: ask(asked, how))
+
+
+def _draw_flips(found: Poll) -> None:
+    frame = tables.flips(flips(found))
+    frame["agreement"] = 100 * frame["agreement"]
+    frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
+    st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
+    st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")

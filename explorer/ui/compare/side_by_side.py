@@ -1,0 +1,207 @@
+"""The chosen runs beside each other: facts, parts, layers; open, replay, edit, delete."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from ...exporters.recovered_model import export_recovered
+from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ...machine import paths
+from ...registry import EXPORTERS
+from ...runs.replay import Replay, replay
+from ...runs.stored_run import Run
+from .. import session
+from ..drawing import layout
+from ..drawing.words import NAMES
+from ..kept_runs import keeping
+from ..kept_runs.words import called, facts
+from ..live import regions
+from ..shared import models
+from . import run_answers
+
+NAME_WIDTH = 230  # pixels
+OPEN = "Its recipe becomes the current one on the Prune page."
+AGAIN = (
+    "Decide and measure it again, and say whether the masks are the same bit for bit. Not for runs on "
+    "held-out data."
+)
+
+
+def draw(chosen: Sequence[Run]) -> None:
+    """What there is to know about one to four runs."""
+    if not chosen:
+        st.caption("Tick runs in the table to see them side by side, open them again, or make them again.")
+        return
+    names = {run.name: called(run) for run in chosen}
+    _facts(chosen)
+    for run in chosen:
+        _actions(run)
+    _go()
+    regions.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
+    reports = {names[run.name]: run.report for run in chosen}
+    with st.container(key="below side"):
+        left, right = st.columns(2, gap="large")
+    plain = {"displayModeBar": False}
+    left.plotly_chart(ratios_side_by_side(reports), width="stretch", key="ratios", config=plain)
+    right.plotly_chart(layers_side_by_side(reports), width="stretch", key="layers", config=plain)
+    run_answers.draw(chosen)
+
+
+def _facts(chosen: Sequence[Run]) -> None:
+    """One column a run, one row a fact; rows that say the same of all stay, since that is an answer too."""
+    columns = {called(run): facts(run) for run in chosen}
+    rows = [fact for fact in facts(chosen[0]) if any(found[fact] for found in columns.values())]
+    table = {"": rows} | {
+        layout.plain(name): [layout.plain(found[fact]) for fact in rows] for name, found in columns.items()
+    }
+    st.table(table, border="horizontal", hide_index=True)
+
+
+# --------------------------------------------------------------------------- what can be done with a run
+
+
+def _actions(run: Run) -> None:
+    """One line: the run's name, and what can be done with it."""
+    act, name = st.button, run.name
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"actions {name}"):
+        with st.container(width=NAME_WIDTH):
+            st.markdown(f"**{layout.plain(called(run))}**")
+        act("Open", f"open {name}", OPEN, lambda: session.attempt(_open, run), icon=":material/open_in_new:")
+        act(
+            "Replay",
+            f"replay {name}",
+            AGAIN,
+            lambda: keeping.begin(_replay, run),
+            icon=":material/replay:",
+            disabled=run.report.split == "held_out",
+        )
+        _take(run)
+        _edit(run)
+        with st.popover("", icon=":material/delete:", help="Delete this run"):
+            st.caption("The run goes for good; its recipe and numbers with it.")
+            act(
+                "Delete",
+                f"delete {name}",
+                None,
+                lambda: session.attempt(keeping.store().delete, name),
+                type="primary",
+            )
+
+
+def _take(run: Run) -> None:
+    """The weights of a recovered model; those of a merely pruned one are made from its recipe, on the Prune
+    page.
+    """
+    if run.recovery is None:
+        return
+    with st.popover("Take away", icon=":material/download:"), st.container(width=keeping.POPOVER_WIDTH):
+        formats = [name for name in EXPORTERS if name != "recipe_json"]
+        chosen = st.selectbox(
+            "Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}"
+        )
+        ending, media = (EXPORTERS[chosen].traits[trait] for trait in ("extension", "media_type"))
+        st.download_button(
+            "Write and download",
+            partial(_written, run, chosen),
+            f"recovered-{run.name[:4]}{ending}",
+            media,
+            key=f"take {run.name}",
+            on_click="ignore",
+            type="primary",
+        )
+        st.caption("The weights that the training left, of the first seed.")
+
+
+def _written(run: Run, format: str) -> bytes:
+    assert run.recovery is not None
+    home = keeping.offered(run)
+    subject, graph = models.load_subject(home), models.load_graph(home)
+    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
+
+
+def _edit(run: Run) -> None:
+    with (
+        st.popover("", icon=":material/edit:", help="Note and tags"),
+        st.container(width=keeping.POPOVER_WIDTH),
+    ):
+        note = session.start_from(f"note {run.name}", run.note)
+        tags = session.start_from(f"tags {run.name}", ", ".join(run.tags))
+        st.text_area("Note", key=note, max_chars=2000)
+        st.text_input("Tags", key=tags, placeholder="separated by commas")
+        st.button(
+            "Save",
+            f"save {run.name}",
+            on_click=lambda: session.attempt(_describe, run.name, note, tags),
+            type="primary",
+        )
+
+
+def _describe(name: str, note: str, tags: str) -> None:
+    keeping.store().describe(
+        name, note=session.shown(note) or "", tags=keeping.split_tags(session.shown(tags))
+    )
+
+
+def _open(run: Run) -> None:
+    session.set_model(keeping.offered(run))
+    session.set_recipe(run.report.recipe, f"run {run.name[:4]}")
+    keeping.comes_from(run.name)
+    session.remember("go to", "prune.py")
+
+
+def _go() -> None:
+    """To the page that an action asked for; a callback cannot go there itself."""
+    page = session.recalled("go to")
+    if page:
+        session.remember("go to", None)
+        st.switch_page(paths.pages().resolve() / page)
+
+
+# --------------------------------------------------------------------------- again
+
+
+def _replay(run: Run) -> None:
+    name = keeping.offered(run)
+    subject, graph, device = (
+        models.load_subject(name),
+        models.load_graph(name),
+        session.conditions().device,
+    )
+    session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
+    session.resume("replay")
+    session.job(
+        "replay", (run.name, session.recalled("replays")), lambda: replay(subject, graph, run, device)
+    )
+
+
+def _replayed(chosen: Sequence[Run]) -> None:
+    state, names = session.lane_state("replay"), {run.name: called(run) for run in chosen}
+    name = state.key[0] if isinstance(state.key, tuple) else None
+    if state.busy and not (name in names and state.value is not None):
+        st.caption("Making the run again …")
+    if name not in names:
+        return
+    if state.error:
+        layout.draw_notice(state.error)
+    elif isinstance(state.value, Replay):
+        st.info(layout.plain(f"Replay of {names[name]}: {said(state.value)}"), icon=":material/replay:")
+
+
+def said(found: Replay) -> str:
+    """What a replay found, in words."""
+    same = {
+        True: "the masks are the same, bit for bit",
+        False: "the masks differ",
+        None: "the run has no record of its masks",
+    }
+    masks = same[found.same_masks]
+    if found.report is None or found.report.stage != "final":
+        return f"{masks}; counting samples …"
+    if found.same_count is None:
+        return f"{masks}."
+    counted = f"{found.report.pruned.correct:,} of {found.report.pruned.samples:,} samples are right"
+    return (
+        f"{masks}; {counted}, "
+        f"{'as in the run' if found.same_count else f'not {found.correct_before:,} as in the run'}."
+    )

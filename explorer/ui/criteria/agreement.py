@@ -1,0 +1,307 @@
+"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right
+when measured.
+"""
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...figures.criteria_agreement import TITLES, criteria_agreement
+from ...figures.criteria_duel import criteria_duel
+from ...measuring.statistics import format_drop
+from ...registry import CRITERIA
+from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
+from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
+from ...values.choice import Choice
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..drawing import layout
+from ..live import regions
+from . import disputed_channels
+
+LANE, DUEL_LANE = "criteria", "duel"
+ASKED = "duel asked for"
+GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
+SAMPLES = 2_048  # of a measurement, at most
+USUAL = 30  # per cent of the channels
+PLAIN = {"displayModeBar": False}
+MEASURES: dict[Measure, str] = {"spearman": "Ranking", "kendall": "Pairs", "overlap": "Kept channels"}
+MEANINGS: dict[Measure, str] = {
+    "spearman": "1: both rank the channels alike; 0: no relation, as random has with all others; -1: "
+    "opposite.",
+    "kendall": "The share of pairs of channels that both put in the same order, minus the share of those in "
+    "opposite order.",
+    "overlap": "Per cent of the kept channels that both keep. Chance alone gives the fraction that is kept.",
+}
+INTRODUCTION = (
+    "A criterion is an opinion about which channels matter. Where all agree, the choice is free; where they "
+    "don't, only "
+    "measuring tells. **Random** stands among them as the control: whoever is no better has told nothing."
+)
+MEASURE_HELP = (
+    f"Prunes this alone by each criterion and measures, with {SEEDS} random choices as the control. All "
+    "other faders are taken "
+    "as 0 %, and the recipe stays as it is."
+)
+
+
+# --------------------------------------------------------------------------- what is asked
+
+
+def _group() -> str:
+    chosen = session.shown(GROUP)
+    return chosen if chosen == ALL or chosen in session.profile().free_groups else ALL
+
+
+def _ratio() -> float:
+    return session.shown(RATIO, USUAL) / 100
+
+
+def _measure() -> Measure:
+    return session.shown(MEASURE) or "spearman"
+
+
+def _key() -> Hashable:
+    """What ratings depend on: no fader."""
+    return (session.subject().id, _settings(), session.conditions().device)
+
+
+def _settings() -> Hashable:
+    return replace(session.recipe(), channels={}, weights={}, keep={}, remove={}, pattern="free")
+
+
+def _duel_key() -> Hashable:
+    return (_key(), _group(), _ratio(), session.conditions())
+
+
+def _ratings() -> Ratings | None:
+    state = session.lane_state(LANE)
+    return state.value if state.key == _key() and isinstance(state.value, Ratings) else None
+
+
+def _found() -> Agreement | Overall | None:
+    ratings = _ratings()
+    return ratings.at(_group(), _ratio()) if ratings and ratings.scores else None
+
+
+def _duel() -> Duel | None:
+    state = session.lane_state(DUEL_LANE)
+    return state.value if state.key == _duel_key() and isinstance(state.value, Duel) else None
+
+
+def _begin() -> None:
+    subject, graph, recipe, device = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions().device,
+    )
+    session.job(LANE, _key(), lambda: rate(subject, graph, recipe, device=device))
+
+
+# --------------------------------------------------------------------------- the page
+
+
+def draw() -> None:
+    """The whole page, in regions that follow the work."""
+    if not session.profile().free_groups:
+        st.info("No channels of this model can be removed, so there is nothing that criteria could dispute.")
+        return
+    st.markdown(INTRODUCTION)
+    _draw_question()
+    _begin()
+    regions.watched("criteria status", _status, LANE, progress=True)
+    with st.container(key="below"):  # whose columns wrap where the page is narrow
+        left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Do they agree?", anchor=False)
+        regions.watched("criteria matrix", _matrix, LANE)
+    with right:
+        st.subheader("Who is right?", anchor=False)
+        regions.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
+    st.subheader("Disputed channels", anchor=False)
+    regions.watched(
+        "criteria disputes",
+        lambda: disputed_channels.draw(_found(), _key()),
+        LANE,
+        disputed_channels.LANE,
+        facet=_disputed_facet,
+        progress=True,
+    )
+
+
+def _draw_question() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.selectbox(
+            LABELS["group"],
+            [ALL, *session.profile().free_groups],
+            key=GROUP,
+            help=GLOSSARY["coupled group"],
+            width=300,
+        )
+        st.slider(
+            "Channels that go", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260
+        )
+        names, now = list(CRITERIA), session.recipe().criterion.name
+        st.selectbox("Criterion", names, index=names.index(now), key=CHOSEN, width=190)
+        st.button(
+            "Use this criterion",
+            "use criterion",
+            on_click=_use,
+            icon=":material/check:",
+            help="Your recipe then ranks by it; can be undone on the Prune page.",
+        )
+    st.caption(f"Your recipe ranks by **{layout.plain(session.recipe().criterion.name)}**.")
+
+
+def _use() -> None:
+    name = session.shown(CHOSEN)
+    if name != session.recipe().criterion.name:
+        session.attempt(
+            session.set_recipe, replace(session.recipe(), criterion=Choice(name)), f"criterion {name}"
+        )
+
+
+# --------------------------------------------------------------------------- do they agree?
+
+
+def _status() -> None:
+    state, ratings = session.lane_state(LANE), _ratings()
+    layout.draw_notice(session.notice())
+    if session.is_cancelled(LANE, _key()) and ratings is None:
+        st.caption("Stopped.")
+        st.button("Go on", "resume criteria", on_click=session.resume, args=(LANE,), type="tertiary")
+    elif state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    elif state.busy:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            layout.draw_share(*_share(state, "Collecting what criteria look at"))
+            st.button("Stop", "stop criteria", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
+    elif ratings is not None and ratings.left_out:
+        with st.expander(f"{len(ratings.left_out)} criteria cannot rate this model"):
+            for name, why in ratings.left_out.items():
+                st.caption(f"**{layout.plain(name)}**: {layout.plain(why)}")
+
+
+def _share(state: JobState, first: str) -> tuple[float, str]:
+    progress = state.progress
+    if progress is None or not progress.total:
+        return 0.0, f"{first} …"
+    return progress.done / progress.total, f"{progress.label}: {progress.done:,} of {progress.total:,}"
+
+
+def _matrix() -> None:
+    measure = (
+        st.segmented_control(
+            "Compared by",
+            list(MEASURES),
+            default="spearman",
+            format_func=MEASURES.__getitem__,
+            key=MEASURE,
+            label_visibility="collapsed",
+        )
+        or "spearman"
+    )
+    st.plotly_chart(
+        criteria_agreement(_found(), measure), width="stretch", key="criteria chart", config=PLAIN
+    )
+    mean = " The mean over all groups." if _group() == ALL else ""
+    st.caption(f"{TITLES[measure]}. {MEANINGS[measure]}{mean}")
+
+
+def _disputed_facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return _key(), _group(), _ratio(), state.version, disputed_channels.facet()
+
+
+# --------------------------------------------------------------------------- who is right?
+
+
+def _duel_facet() -> Hashable:
+    state, found = session.lane_state(DUEL_LANE), _duel()
+    return (
+        _duel_key(),
+        session.recalled(ASKED),
+        state.busy,
+        state.error,
+        found and sum(map(len, found.reports.values())),
+    )
+
+
+def _start() -> None:
+    session.resume(DUEL_LANE)
+    session.remember(ASKED, _duel_key())
+    regions.hurry()
+    st.rerun()
+
+
+def _stop() -> None:
+    session.cancel(DUEL_LANE, _duel_key())
+    session.remember(ASKED, None)
+
+
+def _run() -> JobState:
+    """The measurement, begun if it was asked for."""
+    if session.recalled(ASKED) != _duel_key():
+        return session.lane_state(DUEL_LANE)
+    subject, graph, recipe, group, ratio = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _group(),
+        _ratio(),
+    )
+    how = session.conditions()
+    how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
+    return session.job(DUEL_LANE, _duel_key(), lambda: duel(subject, graph, recipe, group, ratio, how))
+
+
+def _draw_duel() -> None:
+    if session.subject().task is None:
+        st.caption(
+            "This model came without data, so nothing can be measured; add some with --data when starting."
+        )
+        return
+    state, found = _run(), _duel()
+    own = state.key == _duel_key() or session.recalled(ASKED) == _duel_key()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.busy and own:
+            layout.draw_share(*_share(state, "Waiting for its turn"))
+            st.button("Stop", "stop duel", on_click=_stop, type="tertiary")
+        elif found is None or not found.finished:
+            st.button(
+                "Measure it", "start duel", MEASURE_HELP, _start, type="primary", icon=":material/balance:"
+            )
+    if state.error and own:
+        layout.draw_notice(state.error)
+    if found is None:
+        st.caption(
+            f"What is left of the accuracy if {'every group' if _group() == ALL else 'this group'} loses "
+            f"{100 * _ratio():.0f} % of its channels by each criterion."
+        )
+        return
+    st.plotly_chart(criteria_duel(found), width="stretch", key="duel chart", config=PLAIN)
+    st.caption(layout.plain(verdict(found)))
+
+
+def verdict(found: Duel) -> str:
+    """Who lost least, who beats chance, and how it was measured."""
+    named = [name for name in found.order if name != CONTROL]
+    some = next(iter(found.reports.values()))[0]
+    repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"
+    how = (
+        f"First {some.pruned.samples:,} samples of the tuning split, one-shot{repair}, no other fader; "
+        "intervals at level "
+        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+    )
+    if not named:
+        return how
+    drop, better = found.reports[named[0]][0].drop, found.beats_chance
+    least = f"{named[0]} loses least: {format_drop(drop)}. " if drop else ""
+    if not found.finished:
+        return f"{least}So far. {how}"
+    seeds = len(found.reports.get(CONTROL, ()))
+    who = f"Better than each of {seeds} random choices, beyond noise: {', '.join(better) or 'none'}. "
+    return f"{least}{who}{how}"

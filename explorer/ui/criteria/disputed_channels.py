@@ -1,0 +1,138 @@
+"""The disputed channels of a group, drawn from the session: who votes how, and what is lost if they go when
+it is measured.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...measuring.statistics import format_drop
+from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
+from ...studies.disputed_channels import SEEDS, Settled, settle
+from ...values.report import Drop
+from ...words import LABELS
+from .. import session
+from ..drawing import layout
+from ..live import regions
+
+LANE, ASKED = "disputes", "disputes asked for"
+SHOWN = 24  # channels
+SAMPLES = 2_048  # of a measurement, at most
+HELP = (
+    f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times "
+    "without as many that are "
+    "drawn by chance. All other faders are taken as 0 %, and the recipe stays as it is."
+)
+CHANGE = "If it alone goes (points)"
+
+
+def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
+    """The table, the button, and what was measured.
+
+    Args:
+        settings: what the ratings depend on.
+    """
+    if found is None:
+        st.caption("Waiting for the ratings …")
+    elif not isinstance(found, Agreement) or found.group == ALL:
+        st.caption(
+            "Choose one group above: these are the channels on which the vote of the criteria is closest."
+        )
+    elif not found.disputed:
+        st.caption("None: at this ratio every criterion keeps the same channels.")
+    else:
+        _draw(found, settings)
+
+
+def facet() -> Hashable:
+    """What `draw` shows of a measurement."""
+    state = session.lane_state(LANE)
+    return session.recalled(ASKED), state.busy, state.error, state.version
+
+
+def _draw(found: Agreement, settings: Hashable) -> None:
+    shown = found.disputed[:SHOWN]
+    key = (settings, found.group, tuple(dispute.channel for dispute in shown), session.conditions())
+    state = _run(key, found.group, shown)
+    settled = state.value if state.key == key and isinstance(state.value, Settled) else None
+    share = st.column_config.ProgressColumn("For keeping", format="%.0f %%", min_value=0, max_value=100)
+    rows = [_row(dispute, settled) for dispute in shown]
+    st.dataframe(rows, hide_index=True, width="stretch", column_config={"For keeping": share})
+    more = f" The first {SHOWN} of them." if len(found.disputed) > SHOWN else ""
+    st.caption(f"{len(found.disputed):,} channels are disputed, those with the closest vote first.{more}")
+    if session.subject().task is None:
+        return
+    own = session.recalled(ASKED) == key
+    if own and state.busy:
+        done = len(settled.alone) + len(settled.chance) + 1 if settled else 0
+        layout.draw_share(done / (len(shown) + 1 + SEEDS), "Measuring disputed channels")
+        st.button("Stop", "stop disputes", on_click=_stop, args=(key,), type="tertiary")
+    elif settled is None or not settled.finished:
+        st.button("Measure these channels", "start disputes", HELP, _start, (key,), icon=":material/balance:")
+    if own and state.error:
+        layout.draw_notice(state.error)
+    if settled is not None:
+        st.caption(layout.plain(verdict(settled)))
+
+
+def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
+    own = settled.alone.get(dispute.channel) if settled else None
+    row: dict[str, Any] = {LABELS["channel"]: dispute.channel, "For keeping": 100 * dispute.share}
+    row |= {CHANGE: _points(own)} if settled else {}
+    return row | {"Kept by": ", ".join(dispute.kept_by), "Removed by": ", ".join(dispute.removed_by)}
+
+
+def _points(drop: Drop | None) -> str:
+    """
+    >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
+    ('-2.0 (-3.0 to -1.0)', '')
+    """
+    return (
+        ""
+        if drop is None
+        else f"{-100 * drop.estimate:+.1f} ({-100 * drop.high:+.1f} to {-100 * drop.low:+.1f})"
+    )
+
+
+def verdict(found: Settled) -> str:
+    """What all of them together are worth, beside chance, and how it was measured."""
+    words = []
+    if found.together:
+        words.append(f"Without all {len(found.channels)}: {format_drop(found.together)}.")
+    if len(found.chance) == SEEDS:
+        ends = sorted(-100 * drop.estimate for drop in found.chance)
+        words.append(f"Without as many by chance, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points.")
+    words.append(
+        f"First {found.samples:,} samples of the tuning split, one-shot, no other fader; intervals at level "
+        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+    )
+    return " ".join(words)
+
+
+def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
+    """The measurement, begun if it was asked for."""
+    if session.recalled(ASKED) != key:
+        return session.lane_state(LANE)
+    subject, graph, recipe, how = session.subject(), session.graph(), session.recipe(), session.conditions()
+    how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
+    channels = [dispute.channel for dispute in shown]
+
+    def measure() -> Iterator[Any]:
+        yield from settle(subject, graph, recipe, group, channels, how)
+
+    return session.job(LANE, key, measure)
+
+
+def _start(key: Hashable) -> None:
+    session.resume(LANE)
+    session.remember(ASKED, key)
+    regions.hurry()
+    st.rerun()
+
+
+def _stop(key: Hashable) -> None:
+    session.cancel(LANE, key)
+    session.remember(ASKED, None)

@@ -1,0 +1,185 @@
+"""A Report as five cards: accuracy, parameters, file size, MACs, latency; each against the dense model."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ...measuring.predicted_loss import LossWords, loss_words
+from ...measuring.statistics import format_drop
+from ...values.report import Measurement, Report
+
+Colour = Literal["normal", "inverse", "off"]
+WAITING = "measuring …"
+FORMAT_NAMES = {"csr": "as CSR", "bitmask": "as bitmask and values", "deflate": "zipped"}
+
+
+TRAPS = {
+    "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right "
+    "after pruning a model "
+    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % "
+    "interval. "
+    "First order: the change of the loss that the dense model's gradients predict; after training they are "
+    "near zero, so it is "
+    "too small for all but gentle cuts.",
+    "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
+    "the parameters, since "
+    "inputs and outputs both shrink. Zeros stay parameters.",
+    "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
+    "runtimes read.",
+    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower them, "
+    "and fewer MACs "
+    "don't promise the same gain in time.",
+    "Latency": "Time of one forward pass, measured on this machine, dense and pruned in turn: the median, "
+    "and where 8 of 10 runs "
+    "lie. The change is that of runs beside each other. Small models often don't become faster; zeros alone "
+    "never help.",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number against the dense model.
+
+    Args:
+        value: large; change: under it, or None; colour: "normal" if more is better, "inverse" if less is.
+        notes: small print, one line each.
+    """
+
+    label: str
+    value: str
+    change: str | None
+    notes: tuple[str, ...]
+    trap: str
+    colour: Colour = "inverse"
+
+
+def short(number: float) -> str:
+    """Three digits and a letter.
+
+    >>> short(62138), short(512), short(3.1e6)
+    ('62.1 k', '512', '3.10 M')
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f} {letter}"
+    return f"{number:.0f}"
+
+
+def change(after: float, before: float) -> str | None:
+    """The change in per cent, or None where there is none to speak of.
+
+    >>> change(50, 200), change(200, 200)
+    ('-75.0 %', None)
+    """
+    share = after / before - 1 if before else 0.0
+    return (
+        None if abs(share) < 0.0005 else f"{share * 100:+.1f} %"
+    )  # an ASCII minus, by which Streamlit finds the direction
+
+
+def factor(after: float, before: float, more: str, less: str) -> str:
+    """How many times less (or more) that is, and how much in all.
+
+    >>> factor(50, 200, "more", "fewer")
+    '4.00 × fewer, 150 gone'
+    """
+    if after <= 0 or before <= 0:
+        return "none left" if after <= 0 else ""
+    if abs(after / before - 1) < 0.0005:
+        return "as the dense model"
+    if after > before:
+        return f"{after / before:.2f} × {more}, {short(after - before)} on top"
+    return f"{before / after:.2f} × {less}, {short(before - after)} gone"
+
+
+def cards(report: Report) -> tuple[Card, ...]:
+    """The five cards of a Report; what isn't measured yet says so."""
+    dense, now = report.baseline, report.pruned
+    return (_accuracy(report), _params(report), _size(dense, now), _macs(dense, now), _latency(report))
+
+
+def _card(
+    label: str,
+    value: str = WAITING,
+    change: str | None = None,
+    notes: Iterable[str] = (),
+    colour: Colour = "inverse",
+) -> Card:
+    return Card(label, value, change, tuple(notes), TRAPS[label], colour)
+
+
+def _accuracy(report: Report) -> Card:
+    now, dense = report.pruned, report.baseline
+    if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
+        return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
+    accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
+    notes = [
+        f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of "
+        f"{report.total_samples:,}"
+    ]
+    if report.recipe.is_empty or report.drop is None:
+        told = [f"loss {loss.pruned}"] if loss.pruned else []
+        return _card("Accuracy", accuracy, None, [*notes, "this is the dense model", *told], "normal")
+    # "-70.4 points (-74.5 to -65.8), worse beyond noise"
+    points, _, rest = format_drop(report.drop).partition(" (")
+    reach, _, verdict = rest.partition("), ")
+    changed = f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}"
+    return _card("Accuracy", accuracy, points, [*notes, changed, verdict, *_loss(loss)], "normal")
+
+
+def _loss(loss: LossWords) -> list[str]:
+    if not loss.pruned:
+        return []
+    predicted = [f"first order predicted {loss.predicted}"] if loss.predicted else []
+    return [f"loss {loss.pruned}, change {loss.change}", *predicted]
+
+
+def _params(report: Report) -> Card:
+    dense, now = report.baseline, report.pruned
+    if now.params is None or dense.params is None:
+        return _card("Parameters")
+    notes = [factor(now.params, dense.params, "more", "fewer")]
+    # zeros that the model came with, such as fresh biases, are no news
+    if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
+        notes.append(
+            f"{short(now.nonzero_params)} of them not zero ({change(now.nonzero_params, dense.params)})"
+        )
+    return _card("Parameters", short(now.params), change(now.params, dense.params), notes)
+
+
+def _size(dense: Measurement, now: Measurement) -> Card:
+    if not now.size_bytes or not dense.size_bytes:
+        return _card("File size")
+    before, after = dense.size_bytes["dense"], now.size_bytes["dense"]
+    notes = [factor(after, before, "larger", "smaller"), *_smallest(now.size_bytes)]
+    return _card("File size", f"{short(after)}B", change(after, before), notes)
+
+
+def _smallest(sizes: Mapping[str, int]) -> list[str]:
+    name = min(sizes, key=lambda form: sizes[form])
+    worth = name != "dense" and sizes[name] <= 0.95 * sizes["dense"]
+    return [f"{short(sizes[name])}B {FORMAT_NAMES.get(name, name)}"] if worth else []
+
+
+def _macs(dense: Measurement, now: Measurement) -> Card:
+    if now.macs is None or dense.macs is None:
+        return _card("MACs")
+    return _card(
+        "MACs", short(now.macs), change(now.macs, dense.macs), [factor(now.macs, dense.macs, "more", "fewer")]
+    )
+
+
+def _latency(report: Report) -> Card:
+    dense, now = report.baseline.latency_ms, report.pruned.latency_ms
+    if not dense or not now:
+        return _card("Latency")
+    notes, faster = [f"{now['p10']:.2f} to {now['p90']:.2f} ms, batch {now['batch']:.0f}"], None
+    if report.speed_up is None:
+        notes.append("the dense model's: shapes didn't change")
+    else:
+        ratio, low, high, verdict = (report.speed_up[key] for key in ("ratio", "low", "high", "verdict"))
+        notes.append(f"{ratio:.2f} × as fast ({low:.2f} to {high:.2f})")
+        notes += [f"{verdict} from dense"] if verdict == "not distinguishable" else []
+        faster = None if verdict == "not distinguishable" else change(1 / ratio, 1)
+    return _card("Latency", f"{now['median']:.2f} ms", faster, notes)

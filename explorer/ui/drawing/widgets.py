@@ -1,0 +1,138 @@
+"""Widgets that show a value of the session and change it through it: the signature of a plug-in is
+its form.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ...registry import Param, Plugin, Registry
+from .. import session
+
+
+def choose(
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
+    names: Mapping[Any, str] | None = None,
+) -> None:
+    """A selectbox that shows a value; `take` is told of another choice. `names` tells how an option
+    is shown.
+    """
+    shown = (lambda option: names[option]) if names else str
+    st.selectbox(
+        label, options, key=session.show(key, value), on_change=told(key, take), help=help, format_func=shown
+    )
+
+
+def switch(
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
+) -> None:
+    """A segmented control that shows a value; a click on the chosen one changes nothing."""
+    st.segmented_control(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
+
+
+def whole_number(
+    label: str,
+    low: int,
+    high: int,
+    value: int,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
+) -> None:
+    """A number field that shows a value."""
+    st.number_input(
+        label, low, high, key=session.show(key, value), on_change=told(key, take), step=1, help=help
+    )
+
+
+def real_number(
+    label: str,
+    low: float,
+    high: float,
+    value: float,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    help: str | None = None,
+) -> None:
+    """A number field with decimals that shows a value; a step is a fifth of it."""
+    shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
+    st.number_input(label, low, high, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
+
+
+def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
+    """For `on_change`: `take` is told what was picked."""
+
+    def changed() -> None:
+        value = session.picked(key)
+        if value is not None:
+            session.attempt(take, value)
+
+    return changed
+
+
+def choose_plugin(
+    label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str
+) -> None:
+    """A selectbox over plug-ins; the chosen one's sentence is its help."""
+    choose(label, names, value, take, key=key, help=described(registry[value]))
+
+
+def described(plugin: Plugin) -> str:
+    """The first line of its docstring, and what is easily misread."""
+    trap = plugin.traits.get("trap")
+    return f"{plugin.tooltip}\n\n{trap}" if trap else plugin.tooltip
+
+
+def plugin_form(
+    plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, key: str
+) -> None:
+    """One widget for each keyword-only parameter; `take` gets those that differ from their defaults."""
+    params = plugin.params
+
+    def changed() -> None:
+        given = {name: session.picked(f"{key}.{name}") for name in params}
+        session.attempt(
+            take, {name: value for name, value in given.items() if value not in (None, params[name].default)}
+        )
+
+    for name, param in params.items():
+        _field(param, session.show(f"{key}.{name}", values.get(name, param.default)), changed)
+
+
+def free_form(plugin: Plugin, *, key: str) -> None:
+    """One widget for each parameter, from its default on; `filled_in` reads them."""
+    for name, param in plugin.params.items():
+        _field(param, session.start_from(f"{key}.{name}", param.default), lambda: None)
+
+
+def filled_in(plugin: Plugin, *, key: str) -> dict[str, Any]:
+    """What a `free_form` holds."""
+    found = {name: session.shown(f"{key}.{name}", param.default) for name, param in plugin.params.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _field(param: Param, key: str, changed: Callable[[], None]) -> None:
+    label = param.name.replace("_", " ").capitalize()
+    if param.choices:
+        st.selectbox(label, list(param.choices), key=key, on_change=changed)
+    elif param.kind is bool:
+        st.checkbox(label, key=key, on_change=changed)
+    elif param.kind in (int, float):
+        st.number_input(label, key=key, on_change=changed, step=1 if param.kind is int else None)
+    else:
+        st.text_input(label, key=key, on_change=changed)

@@ -1,0 +1,49 @@
+"""Short names for parts and formats on the page."""
+
+import re
+
+LABEL_LENGTH = 11  # characters that fit under a fader
+
+
+NUMBER_AT_END = re.compile(r"\d+$")
+
+
+def label(name: str) -> tuple[str, str]:
+    """Two short lines for a dotted name.
+
+    >>> names = "layer1.0.conv2", "encoder.encoder_layer_3.self_attention.out_proj", "layer2.0.shortcut.0"
+    >>> tuple(label(name) for name in names)
+    (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
+    >>> label("features.denseblock3.denselayer12.conv1")
+    ('f.d3.d12', 'conv1')
+    """
+    path, _, last = name.rpartition(".")
+    if last.isdigit():  # says nothing without the name before it
+        path, _, before = path.rpartition(".")
+        last = f"{before}.{last}".lstrip(".")
+    return (
+        path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")),
+        last,
+    )
+
+
+def _initials(part: str) -> str:
+    """First letters; numbers tell likes apart, so they stay."""
+    return "".join(word if word.isdigit() else word[:1] + _number(word) for word in part.split("_"))
+
+
+def _number(word: str) -> str:
+    found = NUMBER_AT_END.search(word)
+    return found[0] if found else ""
+
+
+NAMES = {
+    "safetensors": "safetensors and loader (zip)",
+    "recipe_json": "recipe (JSON)",
+    "pt2": "torch.export program (pt2)",
+    "onnx": "ONNX",
+    "python_snippet": "one Python file",
+    "csv": "tables (CSV)",
+    "figures_html": "figures (web pages)",
+    "html_report": "report (web page)",
+}

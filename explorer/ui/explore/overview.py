@@ -1,0 +1,115 @@
+"""What is known of the loaded model before anything is measured: its facts, layers and coupled groups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ... import tables
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..drawing import layout
+from ..drawing.measurement_cards import short
+
+
+def draw_glance() -> None:
+    """What is known of the model without measuring anything, and how it was trained if it tells."""
+    subject, profile = session.subject(), session.profile()
+    free = profile.free_groups.values()
+    st.header(layout.plain(subject.name), anchor=False)
+    with st.container(horizontal=True, gap="medium", key="cards"):
+        _fact(
+            "Layers",
+            f"{len(profile.layers):,}",
+            "that hold parameters",
+            "Convolutions, linear layers, norms and embeddings.",
+        )
+        _fact(
+            "Parameters",
+            short(profile.params),
+            f"{profile.params:,}",
+            "All numbers of the model, each counted once.",
+        )
+        _fact("MACs", short(profile.macs), "for one sample", GLOSSARY["MACs"])
+        units, frozen = sum(group.units for group in free), len(profile.groups) - len(free)
+        _fact(
+            "Coupled groups",
+            f"{len(free):,}",
+            f"{units:,} units; {frozen:,} more frozen",
+            GLOSSARY["coupled group"],
+        )
+        _fact("Held-out accuracy", *_from_card(subject.card))
+    if profile.error:
+        st.info(
+            layout.plain(f"Only single weights of this model can be pruned: {profile.error}"),
+            icon=":material/info:",
+        )
+    training = subject.card.get("training")
+    if training:
+        with st.expander("How it was trained"):
+            st.table(
+                {name.replace("_", " "): layout.plain(str(value)) for name, value in training.items()},
+                border="horizontal",
+            )
+
+
+def _fact(label: str, value: str, note: str, help: str) -> None:
+    with st.container(gap=None):
+        st.metric(label, value, help=help)
+        st.caption(layout.plain(note))
+
+
+def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Accuracy, its range and what it means, as a sample's card has it."""
+    found = card.get("held_out")
+    if not found:
+        return (
+            "not known",
+            "no card came with this model",
+            "The Prune page measures accuracy on the tuning split.",
+        )
+    note = (
+        f"{found['accuracy_low'] * 100:.1f} to {found['accuracy_high'] * 100:.1f} %, "
+        f"{found['samples']:,} "
+        "samples, from its card"
+    )
+    return (
+        f"{found['accuracy'] * 100:.1f} %",
+        note,
+        "Measured when the model was made, on data never used to choose anything.",
+    )
+
+
+def draw_tables() -> None:
+    """Layers, and the groups of channels that go together."""
+    profile = session.profile()
+    layers, groups = st.tabs([f"Layers ({len(profile.layers)})", f"Coupled groups ({len(profile.groups)})"])
+    with layers:
+        _table(tables.layers(profile), "layers")
+    with groups:
+        st.caption(GLOSSARY["coupled group"])
+        _table(tables.groups(profile), "groups")
+
+
+def _table(frame: Any, name: str) -> None:
+    numbers = {
+        LABELS[column]: st.column_config.NumberColumn(format="localized")
+        for column in frame.select_dtypes("number")
+    }
+    st.dataframe(
+        tables.labelled(frame),
+        hide_index=True,
+        column_config=numbers,
+        height=min(420, 38 + 35 * max(1, len(frame))),
+    )
+    text, icon = tables.to_csv(tables.labelled(frame)), ":material/download:"
+    st.download_button(
+        "Save as CSV",
+        text,
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv {name}",
+        on_click="ignore",
+        type="tertiary",
+        icon=icon,
+    )

@@ -1,0 +1,1 @@
+"""Keeping a run from any page, and its words."""

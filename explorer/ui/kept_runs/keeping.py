@@ -1,0 +1,233 @@
+"""Keeping runs on disk from the page, and the check on held-out data, drawn from the session."""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...engine.conditions import Conditions
+from ...engine.measure import stream
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph
+from ...machine import paths
+from ...machine.environment import environment
+from ...measuring.statistics import format_drop, looks_level
+from ...pruning.decision import calibrate, decide, masks_for
+from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
+from ...runs.replay import masks_fingerprint
+from ...runs.store import Store
+from ...runs.stored_run import Run, RunKey
+from ...values.recipe import Recipe
+from ...values.report import Report
+from ...values.subject import Subject
+from .. import session
+from ..drawing import layout
+from ..live import regions
+from ..shared import models, settings
+from .words import accuracy
+
+LANE, TAG = "held_out", "held-out"
+POPOVER_WIDTH = 320  # pixels
+NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
+WHY = (
+    "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, "
+    "check on data that "
+    "no decision was made on. Looking often would make it tuning data too, so each look is counted and "
+    "judged more strictly."
+)
+
+
+def store() -> Store:
+    """The runs of this machine's user."""
+    return Store(paths.cache())
+
+
+# --------------------------------------------------------------------------- keeping
+
+
+def draw_keep() -> None:
+    """A popover that keeps the final numbers of the current recipe, with a note and tags."""
+    if settings.current().classroom:
+        return
+    told = "Keep recipe and numbers on this machine's disk, to compare them with others on the Compare page."
+    with (
+        st.popover("Keep this run", icon=":material/bookmark_add:", help=told),
+        st.container(width=POPOVER_WIDTH),
+    ):
+        st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
+        st.text_input("Tags", key="keep tags", placeholder="separated by commas")
+        st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
+        st.caption("Kept runs stand on the **Compare** page.")
+
+
+def split_tags(text: str | None) -> list[str]:
+    """Tags of a text field.
+
+    >>> split_tags("a, b,,a c ")
+    ['a', 'b', 'a c']
+    """
+    return [tag.strip() for tag in (text or "").split(",") if tag.strip()]
+
+
+def _keep() -> None:
+    report = session.report()
+    if report is None or report.stage != "final":
+        raise ExplorerError(NOT_FINAL)
+    masks = masks_fingerprint(masks_for(session.subject(), session.graph(), report.recipe))
+    note, tags = session.shown("keep note", ""), split_tags(session.shown("keep tags"))
+    name = store().put(report, note=note, tags=tags, parent=origin(), masks=masks)
+    comes_from(name)
+    st.toast("Kept. Find it on the Compare page.", icon=":material/bookmark_added:")
+
+
+def origin() -> str | None:
+    """Name of the run that the current recipe was made from: the last one kept or opened for this model."""
+    return session.recalled(f"origin {session.model_name()}")
+
+
+def comes_from(name: str) -> None:
+    """What is kept next was made from this run."""
+    session.remember(f"origin {session.model_name()}", name)
+
+
+def offered(run: Run) -> str:
+    """The name under which this server offers the run's model.
+
+    Raises:
+        ExplorerError: it does not, or with other weights.
+    """
+    about = run.report.subject
+    for name in settings.current().offered:
+        if name == about.get("name") and models.load_subject(name).id == about["id"]:
+            return name
+    if session.subject().id == about["id"]:
+        return session.model_name()
+    raise ExplorerError(
+        f"This server was started without {str(about.get('name'))[:80]!r}, or with other weights of it."
+    )
+
+
+# --------------------------------------------------------------------------- held-out data
+
+
+def draw_held_out() -> None:
+    """The check on data that no decision was made on: why, how often it was opened, the button, the
+    result.
+    """
+    if settings.current().classroom:
+        st.caption(
+            "The held-out data stay closed in a class: thirty looks at them would leave nothing held out."
+        )
+        return
+    regions.watched("held out", _held_out, LANE, facet=_facet, progress=True)
+
+
+def _key() -> Hashable:
+    return (session.subject().id, session.recipe().fingerprint, session.conditions().device)
+
+
+def _facet() -> Hashable:
+    return _key(), session.versions([LANE])[LANE]
+
+
+def _held_out() -> None:
+    subject = session.subject()
+    if not has_held_out(subject):
+        st.caption("This model came without held-out data, so there is nothing to check on.")
+        return
+    state, found = session.lane_state(LANE), _known()
+    own = state.key == _key()
+    if found is not None:
+        _result(found)
+    elif own and state.error:
+        layout.draw_notice(state.error)
+    elif own and state.busy:
+        st.caption(_progress(state))
+    else:
+        _offer(subject, busy=state.busy)
+
+
+def _offer(subject: Subject, busy: bool) -> None:
+    times = openings(subject, store())
+    st.caption(WHY)
+    level = f"the next is judged at level {looks_level(times + 1):.4g}."
+    counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
+    if times >= STRICT_OPENINGS:
+        counted += " After so many openings it can no longer be called held out."
+    st.button(
+        "Check on held-out data",
+        "check held out",
+        on_click=lambda: begin(_check),
+        disabled=busy,
+        icon=":material/lock_open:",
+        help="Opens the held-out split once, and counts it.",
+    )
+    st.caption(counted)
+
+
+def _progress(state: JobState) -> str:
+    report = state.value
+    if not isinstance(report, Report) or not report.total_samples:
+        return "Opening the held-out data …"
+    return f"Counting on held-out data: {report.pruned.samples:,} of {report.total_samples:,} samples …"
+
+
+def _result(report: Report) -> None:
+    change = format_drop(report.drop) if report.drop else ""
+    lines = [
+        f"**Held-out accuracy {layout.plain(accuracy(report))}**",
+        f"dense {accuracy(report, 'baseline')}",
+        change,
+    ]
+    st.markdown("  \n".join(line for line in lines if line))
+    st.caption(layout.plain(" ".join(note for note in report.notes if note.startswith("Held-out"))))
+
+
+def _known() -> Report | None:
+    """What was counted for this recipe before: the same numbers would come out, so the data is not opened
+    again.
+    """
+    subject, device = session.subject(), session.conditions().device
+    split = subject.task.split("held_out") if subject.task else None
+    samples, where = len(split) if split else 0, environment(device) | {"dtype": session.conditions().dtype}
+    return store().get(RunKey.wanted(subject, session.recipe(), samples, "held_out", where))
+
+
+def _check() -> None:
+    subject, graph, recipe, parent = session.subject(), session.graph(), session.recipe(), origin()
+    how = Conditions(device=session.conditions().device, latency=False, dtype=session.conditions().dtype)
+    session.resume(LANE)
+    session.job(LANE, _key(), lambda: check(subject, graph, recipe, how, store(), parent))
+
+
+def begin(action: Callable[..., None], *args: Any) -> None:
+    """In a callback: begin background work, or tell why not, and look for news at once."""
+    session.attempt(action, *args)
+    regions.hurry()
+    st.rerun()
+
+
+def check(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    conditions: Conditions,
+    kept: Store,
+    parent: str | None = None,
+) -> Iterator[Any]:
+    """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else
+    can fail.
+
+    Raises:
+        ExplorerError: the recipe does not fit, there is no such data, or the opening cannot be recorded.
+    """
+    yield from calibrate(subject, graph, recipe, conditions.device)
+    masks = masks_fingerprint(decide(subject, graph, recipe, conditions.device).masks)
+    conditions, sentence = held_out(subject, conditions, kept)
+    for report in stream(subject, graph, recipe, conditions):
+        told = replace(report, notes=(*report.notes, sentence))
+        if told.stage == "final":
+            kept.put(told, tags=[TAG], parent=parent, masks=masks)
+        yield told

@@ -1,0 +1,160 @@
+"""Stored runs in words: what each is called, what its recipe does, and what was measured of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ...measuring.predicted_loss import loss_words
+from ...measuring.statistics import format_accuracy, format_drop
+from ...runs.stored_run import Run
+from ...values.recipe import Recipe
+from ...values.report import Measurement, Report
+from ..drawing.measurement_cards import short
+
+SHORT_NAME = 4  # letters of a run's name
+SHORT_NOTE = 28  # letters of its note
+NOT_MEASURED = "not measured"
+
+
+def called(run: Run) -> str:
+    """A name that fits beside a dot: a few letters that tell runs apart, and the note, or what the recipe
+    does.
+    """
+    words = " ".join(run.note.split()) or told(run)
+    return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
+
+
+def summary(recipe: Recipe) -> str:
+    """What a recipe removes, in a few words.
+
+    >>> summary(Recipe(channels={"a": 0.25, "b": 0.5}, weights={"fc": 0.9}))
+    '25-50 % of channels, 90 % of weights, l1'
+    """
+    kinds = ((recipe.channels, "channels"), (recipe.weights, "weights"))
+    removed = [_range(ratios.values(), what) for ratios, what in kinds if ratios]
+    by_hand = sum(map(len, recipe.remove.values()))
+    removed += [f"{by_hand} by hand"] if by_hand else []
+    if not removed:
+        return "dense model"
+    pattern = [] if recipe.pattern == "free" else [recipe.pattern]
+    after = [] if recipe.after == "none" else [recipe.after.replace("_", " ")]
+    return ", ".join([*removed, *pattern, recipe.criterion.name, *after])
+
+
+def told(run: Run) -> str:
+    """What was removed, and what was done after it; what tells runs of one recipe apart comes first."""
+    cut = summary(run.report.recipe)
+    return f"{run.recovery}; {cut}" if run.recovery else cut
+
+
+def _range(ratios: Any, what: str) -> str:
+    low, high = (f"{ratio * 100:.0f}" for ratio in (min(ratios), max(ratios)))
+    return f"{low if low == high else f'{low}-{high}'} % of {what}"
+
+
+def when(run: Run) -> str:
+    """In the server's own time."""
+    return datetime.fromtimestamp(run.created).strftime("%d %b %H:%M")
+
+
+def accuracy(report: Report, which: str = "pruned") -> str:
+    """Accuracy with its range and samples."""
+    return accuracy_of(getattr(report, which), report.total_samples)
+
+
+def accuracy_of(measured: Measurement, total: int) -> str:
+    """An accuracy with its range and samples, of so many."""
+    return (
+        NOT_MEASURED
+        if measured.correct is None
+        else format_accuracy(measured.correct, measured.samples, total)
+    )
+
+
+def facts(run: Run) -> dict[str, str]:
+    """Everything that two runs are compared by: name of the fact -> what it says."""
+    report, recipe = run.report, run.report.recipe
+    dense, now = report.baseline, report.pruned
+    change, _, verdict = format_drop(report.drop).partition("), ") if report.drop else (NOT_MEASURED, "", "")
+    sizes, before = now.size_bytes or {}, dense.size_bytes or {}
+    return {
+        "Model": str(report.subject.get("name")),
+        "Data": _data(report),
+        "Recipe": summary(recipe),
+        **_after(run),
+        "Accuracy": accuracy(report),
+        "Dense accuracy": accuracy(report, "baseline"),
+        "Change": f"{change})" if report.drop else NOT_MEASURED,
+        "Verdict": verdict,
+        "Loss": _loss(report),
+        "Parameters": _left(now.params, dense.params),
+        "Not zero": _left(now.nonzero_params, dense.params),
+        "MACs": _left(now.macs, dense.macs),
+        "File": _left(sizes.get("dense"), before.get("dense"), "B"),
+        "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"),
+        "Latency": _latency(report),
+        "Measured with": _where(report),
+        "Made": when(run),
+        "Tags": ", ".join(run.tags),
+        "Note": run.note,
+    }
+
+
+def _after(run: Run) -> dict[str, str]:
+    """What was done after the cut, and what it has to be compared with."""
+    kept = run.recovery
+    if kept is None:
+        return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
+    found, total = kept.recovery, kept.recovery.total_samples
+
+    def said(arm):
+        return accuracy_of(arm.measurement, total) if arm else NOT_MEASURED
+
+    return {
+        "After the cut": f"{kept}, seed {found.plan.seeds[0]}",
+        "One-shot": said(found.one_shot),
+        "Recalibrated": said(found.recalibrated),
+        "Dense, as much training": said(kept.dense),
+    }
+
+
+def _loss(report: Report) -> str:
+    """Measured, against the dense model's, and what gradients had predicted of the change; of a recovered
+    model of its cut.
+    """
+    loss = loss_words(report)
+    if not loss.pruned:
+        return NOT_MEASURED
+    predicted = f", first order {loss.predicted}" if loss.predicted else ""
+    return f"{loss.pruned} (dense {loss.dense}, change {loss.change or '0'}{predicted})"
+
+
+def _where(report: Report) -> str:
+    where = report.environment
+    return (
+        f"{where.get('device_name', where.get('device', 'unknown'))}, torch {where.get('torch', 'unknown')}"
+    )
+
+
+def _data(report: Report) -> str:
+    task = report.subject.get("task")
+    return f"{task}, {report.split.replace('_', '-')} split" if task else "none"
+
+
+def _left(after: int | None, before: int | None, unit: str = "") -> str:
+    if after is None:
+        return NOT_MEASURED
+    share = f" ({after / before * 100:.1f} % left)" if before else ""
+    return f"{short(after)}{unit and ' ' * (short(after)[-1].isdigit()) + unit}{share}"
+
+
+def _latency(report: Report) -> str:
+    now: Mapping[str, float] | None = report.pruned.latency_ms
+    if not now:
+        return NOT_MEASURED
+    ratio = (
+        ", {ratio:.2f} × as fast ({low:.2f} to {high:.2f})".format(**report.speed_up)
+        if report.speed_up
+        else ""
+    )
+    return f"{now['median']:.2f} ms ({now['p10']:.2f} to {now['p90']:.2f}){ratio}"

@@ -1,0 +1,156 @@
+"""The Learn page: the list of lessons, or one lesson, one idea a screen."""
+
+import streamlit as st
+
+from ...lessons.values import Lesson, Section
+from ...words import GLOSSARY
+from .. import session
+from ..drawing import layout
+from ..shared import settings
+from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
+
+CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
+INTRO = (
+    "Short lessons on what pruning does to a neural network. In each you first **predict**, then the program "
+    "**measures** on a "
+    "real network, here and now, and then says what the measurement shows: *holds*, *holds only when*, or "
+    "*does not hold here*."
+)
+
+
+def draw() -> None:
+    """The page."""
+    known, now = settings.current().lessons, learner.current()
+    if now.lesson in known:
+        _draw_lesson(known[now.lesson], now)
+    else:
+        class_board.draw()
+        _draw_list(list(known.values()), now)
+    learner.write_url()
+
+
+# --------------------------------------------------------------------------- the list
+
+
+def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
+    st.header("Learn by predicting and measuring", anchor=False)
+    with st.container(width=COLUMN):
+        st.markdown(INTRO)
+        st.caption(
+            "Lessons bring their own small networks; the model at the side is that of the other pages."
+        )
+        st.progress(len(now.done) / len(known), f"{len(now.done)} of {len(known)} lessons done")
+    with st.container(horizontal=True, gap="medium"):
+        for lesson in known:
+            with st.container(border=True, width=CARD, height="stretch", gap="small"):
+                _draw_card(lesson, lesson.name in now.done, lesson.name in now.guesses)
+
+
+def _draw_card(lesson: Lesson, done: bool, begun: bool) -> None:
+    st.markdown(f"**{lesson.number}. {lesson.title}**")
+    st.caption(f"{lesson.summary}  \n{lesson.minutes} minutes" + (" · done" if done else ""))
+    word = "Read lesson {} again" if done else "Go on with lesson {}" if begun else "Start lesson {}"
+    st.button(
+        word.format(lesson.number),
+        f"open {lesson.name}",
+        on_click=_open,
+        args=(lesson.name,),
+        icon=":material/check:" if done else ":material/play_arrow:",
+    )
+
+
+def _open(name: str) -> None:
+    learner.change(lesson=name, step=0)
+
+
+# --------------------------------------------------------------------------- one lesson
+
+
+def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
+    st.button(
+        "All lessons",
+        "all lessons",
+        on_click=_open,
+        args=("",),
+        type="tertiary",
+        icon=":material/arrow_back:",
+    )
+    st.header(f"{lesson.number}. {lesson.title}", anchor=False)
+    names = learner.steps(lesson)
+    step = names[now.step]
+    st.pills(
+        "Step",
+        names,
+        key=session.show("lesson_step", step),
+        on_change=_jump,
+        args=(names,),
+        label_visibility="collapsed",
+    )
+    with st.container(width=COLUMN, key="lesson"):
+        _draw_step(lesson, step, now.step)
+        _draw_turns(names, now.step)
+
+
+def _draw_step(lesson: Lesson, step: str, place: int) -> None:
+    if place < len(lesson.sections):
+        section = lesson.sections[place]
+        _draw_section(section)
+        if section.picture:
+            lesson_steps.draw_picture(lesson, section.picture)
+        return
+    {
+        learner.PREDICT: lesson_predict.draw,
+        learner.MEASURE: lesson_steps.draw_measured,
+        learner.VERDICT: lesson_verdict.draw,
+        learner.CHECK: lesson_ending.draw_check,
+        learner.TRY: lesson_ending.draw_try,
+    }[step](lesson)
+
+
+def _draw_section(section: Section) -> None:
+    st.subheader(section.title, anchor=False)
+    st.markdown(section.text)
+    draw_terms(section.terms)
+
+
+def draw_terms(terms: tuple[str, ...]) -> None:
+    """The words of the trade, each with what it means."""
+    if not terms:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption("Words:", width="content")
+        for term in terms:
+            st.markdown(f"{layout.plain(term)}", help=GLOSSARY[term], width="content")
+
+
+def _draw_turns(names: tuple[str, ...], place: int) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="turns"):
+        st.button("Back", "step back", on_click=_go, args=(place - 1,), disabled=place == 0)
+        if place + 1 < len(names):
+            is_waiting = names[place] == learner.PREDICT
+            st.button(
+                "Skip" if is_waiting else "Next",
+                "step on",
+                on_click=_skip if is_waiting else _go,
+                args=(place + 1,),
+                type="secondary" if is_waiting else "primary",
+            )
+        else:
+            st.button("All lessons", "end of lesson", on_click=_open, args=("",), type="primary")
+
+
+def _go(place: int) -> None:
+    learner.change(step=place)
+
+
+def _skip(place: int) -> None:
+    now = learner.current()
+    if now.lesson not in now.guesses:
+        learner.note("guesses", now.lesson, None)
+    _go(place)
+
+
+def _jump(names: tuple[str, ...]) -> None:
+    chosen = session.picked("lesson_step")
+    if chosen in names:
+        _go(names.index(chosen))

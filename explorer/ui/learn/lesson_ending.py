@@ -1,0 +1,80 @@
+"""How a lesson ends: one question with a reason for each answer, then the recipe on the Prune page and the
+sources.
+"""
+
+import streamlit as st
+
+from ...lessons.recipes import recipe_for
+from ...lessons.values import Answer, Lesson
+from ...machine import paths
+from .. import session
+from ..drawing import layout
+from ..shared import settings
+from . import learner, lesson_results
+from .lesson_steps import model_of
+
+
+def draw_check(lesson: Lesson) -> None:
+    """One question, with a reason for each answer."""
+    st.subheader("Check yourself", anchor=False)
+    answers = lesson.check.answers
+    texts, given = [answer.text for answer in answers], learner.current().answers.get(lesson.name)
+    st.radio(
+        lesson.check.question,
+        texts,
+        key=session.show(f"check {lesson.name}", None if given is None else texts[given]),
+        index=None,
+        on_change=_take_answer,
+        args=(lesson, texts),
+    )
+    if given is not None:
+        _draw_reason(answers[given])
+        if answers[given].right:
+            with st.expander("And the other answers?"):
+                st.markdown(
+                    "\n".join(f"- *{other.text}* {other.reason}" for other in answers if not other.right)
+                )
+
+
+def _draw_reason(answer: Answer) -> None:
+    (st.success if answer.right else st.warning)(
+        answer.reason, icon=":material/check:" if answer.right else ":material/replay:"
+    )
+
+
+def _take_answer(lesson: Lesson, texts: list[str]) -> None:
+    chosen = session.picked(f"check {lesson.name}")
+    if chosen in texts:
+        place = texts.index(chosen)
+        learner.note("answers", lesson.name, place)
+        if lesson.check.answers[place].right:
+            learner.change(done=learner.current().done | {lesson.name})
+
+
+def draw_try(lesson: Lesson) -> None:
+    """Open the lesson's recipe on the Prune page; and where the claims come from."""
+    st.subheader("Try it yourself", anchor=False)
+    st.markdown(lesson.try_it.text)
+    model = lesson.experiment.arm(lesson.try_it.arm).model or model_of(lesson)
+    if model not in settings.current().offered:
+        st.caption(layout.plain(f"Start the program without a list of models, or with {model}, to open it."))
+    elif st.button("Open it on the Prune page", f"try {lesson.name}", type="primary", icon=":material/tune:"):
+        session.attempt(_open_recipe, lesson, model)
+        if session.notice() is None:
+            st.switch_page(paths.pages().resolve() / "prune.py")
+        layout.draw_notice(session.notice())
+    st.markdown("**Sources**")
+    st.markdown("\n".join(f"- [{s.text}]({s.url})" if s.url else f"- {s.text}" for s in lesson.sources))
+
+
+def _open_recipe(lesson: Lesson, model: str) -> None:
+    """
+    Raises:
+        ExplorerError: the recipe does not fit.
+    """
+    experiment = lesson.experiment
+    found = recipe_for(
+        *lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x
+    )
+    session.set_model(model)
+    session.set_recipe(found, f"lesson {lesson.number}")

@@ -1,0 +1,132 @@
+"""The learner's prediction: a drawn curve, a number, or one of some answers; locked in before anything is
+measured.
+"""
+
+from functools import partial
+
+import streamlit as st
+
+from ...lessons.prediction_scores import Guess
+from ...lessons.values import Lesson
+from ...words import LABELS
+from .. import session
+from ..browser import elements
+from . import learner
+
+START = 0.9  # a straight fall from full to guessing is nobody's hint
+
+
+def draw(lesson: Lesson) -> None:
+    """The question, its widgets, and the button that locks the answer in."""
+    st.subheader("Your prediction", anchor=False)
+    st.markdown(f"The claim: *{lesson.claim.text}*")
+    st.markdown(f"**{lesson.prediction.question}**")
+    {"curve": _curve, "number": _number}.get(lesson.prediction.kind, _options)(lesson)
+
+
+def _key(lesson: Lesson, what: object = "") -> str:
+    return f"guess {lesson.name} {what}"
+
+
+def _known(lesson: Lesson) -> Guess | None:
+    return learner.current().guesses.get(lesson.name)
+
+
+def _lock(lesson: Lesson, guess: Guess) -> None:
+    learner.note("guesses", lesson.name, guess)
+    learner.change(step=learner.steps(lesson).index(learner.MEASURE))
+
+
+# --------------------------------------------------------------------------- a curve
+
+
+@st.fragment
+def _curve(lesson: Lesson) -> None:
+    axis, up = lesson.experiment.axis, LABELS["accuracy"]
+    drawn = _drawn(lesson)
+    st.caption(
+        "Draw with the pointer from left to right, or move one point: Tab chooses it, the arrow keys shift "
+        "it."
+    )
+    data = {
+        "name": lesson.name,
+        "points": [100 * x for x in drawn],
+        "values": [round(100 * y) for y in drawn.values()],
+        "label": up,
+        "across": f"{axis} (%)",
+        "up": f"{up} (%)",
+    }
+    elements.draw("sketch", data, key=_key(lesson, "sketch"), on_drawn_change=partial(take, lesson))
+    if st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:"):
+        _lock(lesson, _drawn(lesson))
+        st.rerun()
+
+
+def _drawn(lesson: Lesson) -> dict[float, float]:
+    """The curve as it stands: drawn, locked before, or a straight fall."""
+    points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
+    known = session.recalled(_key(lesson, "curve")) or _known(lesson)
+    return (
+        dict(known)
+        if isinstance(known, dict) and set(known) == set(points)
+        else {x: 1 - START * x for x in points}
+    )
+
+
+def take(lesson: Lesson) -> None:
+    """Keep what the browser says was drawn: a number from 0 to 100 for each point; anything else is
+    left out.
+    """
+    message = session.event(_key(lesson, "sketch"), "drawn")
+    told = message.get("values") if isinstance(message, dict) else None
+    points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
+    if isinstance(told, list) and len(told) == len(points) and all(map(_is_per_cent, told)):
+        session.remember(
+            _key(lesson, "curve"), {x: value / 100 for x, value in zip(points, told, strict=True)}
+        )
+
+
+def _is_per_cent(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+# --------------------------------------------------------------------------- a number, an answer
+
+
+def _number(lesson: Lesson) -> None:
+    known = _known(lesson)
+    key = session.start_from(_key(lesson), round(100 * known) if isinstance(known, float) else 50)
+    st.slider("Your estimate", 0, 120, key=key, format="%d %%")
+    st.button(
+        "Lock it in and measure",
+        _key(lesson, "lock"),
+        type="primary",
+        icon=":material/lock:",
+        on_click=_lock_number,
+        args=(lesson,),
+    )
+
+
+def _lock_number(lesson: Lesson) -> None:
+    _lock(lesson, session.shown(_key(lesson), 50) / 100)
+
+
+def _options(lesson: Lesson) -> None:
+    known, texts = _known(lesson), [option.text for option in lesson.prediction.options]
+    key = session.start_from(_key(lesson), texts[known] if isinstance(known, int) else None)
+    chosen = st.radio("Your answer", texts, key=key, label_visibility="collapsed")
+    st.button(
+        "Lock it in and measure",
+        _key(lesson, "lock"),
+        type="primary",
+        icon=":material/lock:",
+        disabled=chosen is None,
+        on_click=_lock_option,
+        args=(lesson, texts),
+    )
+
+
+def _lock_option(lesson: Lesson, texts: list[str]) -> None:
+    chosen = session.shown(_key(lesson))
+    if chosen in texts:
+        _lock(lesson, texts.index(chosen))

@@ -1,0 +1,47 @@
+"""Experiments of lessons in the background: each is measured once and shared by all sessions of the
+process.
+"""
+
+import threading
+from collections.abc import Hashable
+
+from ...background.jobs import JobState
+from ...background.shared_measurements import Sharing
+from ...graph.export import analyse
+from ...lessons.evidence import Evidence
+from ...lessons.experiment import Opened, run
+from ...lessons.values import Lesson
+from ...loaders.model_text import load_named
+from ...machine.cache import Cache
+from .. import session
+
+LANE = "lesson"
+_evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()
+_models = Cache(8, "models and their data", 4 * 2**30, growing=True)
+
+
+def opened(name: str) -> Opened:
+    """A sample model with its graph, whatever the server offers else; shared, so never modified."""
+    with _loading:
+        found: Opened | None = _models.get(name)
+        if found is None:
+            subject = load_named(name)
+            found = _models.put(name, (subject, analyse(subject)))
+        return found
+
+
+def key_of(lesson: Lesson, model: str) -> Hashable:
+    return ("lesson", lesson.name, model, session.conditions().device)
+
+
+def finished(lesson: Lesson, model: str) -> Evidence | None:
+    """What the experiment found, or None while it is not finished."""
+    return _evidence.results.get(key_of(lesson, model))
+
+
+def begin(lesson: Lesson, model: str) -> JobState:
+    """Measure, unless it is known or runs already."""
+    key, device = key_of(lesson, model), session.conditions().device
+    return session.job(
+        LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device))
+    )

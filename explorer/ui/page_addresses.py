@@ -1,0 +1,30 @@
+"""A page that is opened by its own address, as a link or a reload does.
+
+Streamlit's browser part asks below that address for the server first, is refused, and writes an error into
+the console. Here such an address is answered with the same first page, which says where the server is.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from ..machine import paths
+
+WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin};</script>"
+HEAD = "<head>"
+
+
+def routes() -> list[Route]:
+    """One for each page, to be added to the server; none where its addresses lie below a base path."""
+    first_page = Path(st.__file__).with_name("static") / "index.html"
+    if str(st.get_option("server.baseUrlPath") or "").strip("/") or not first_page.is_file():
+        return []
+    text = first_page.read_text(encoding="utf-8").replace(HEAD, HEAD + WHERE, 1)
+
+    async def answer(request: Request) -> Response:
+        return HTMLResponse(text, headers={"cache-control": "no-cache"})
+
+    return [Route(f"/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]

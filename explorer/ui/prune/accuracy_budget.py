@@ -1,0 +1,188 @@
+"""How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...measuring.statistics import format_accuracy, format_drop
+from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from ...registry import ALLOCATORS
+from .. import session
+from ..drawing import layout, widgets
+from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
+from . import sensitivity_scan
+
+LANE, ASKED = "budget", "budget asked for"
+POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
+HELP = (
+    f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
+    "counts as within the "
+    "budget only if even the upper end of its interval is; so few samples find less, never too much."
+)
+
+
+def _bank() -> BankName:
+    """What goes: the shown bank, or in combined mode the chosen one."""
+    banks = MODES[session.mode()]
+    chosen = session.shown(BANK)
+    return chosen if chosen in banks else banks[0]
+
+
+def _allocator() -> str:
+    """The one that is chosen for an overall target."""
+    return session.shown(ALLOCATOR) or next(iter(ALLOCATORS))
+
+
+def _params() -> dict[str, Any]:
+    return widgets.filled_in(ALLOCATORS[_allocator()], key=_allocator())
+
+
+def _locked() -> frozenset[str]:
+    return frozenset(part for bank, part in session.locks() if bank == _bank())
+
+
+def _allowed() -> float:
+    return session.shown(POINTS, 5.0) / 100
+
+
+def _key() -> Hashable:
+    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are
+    locked.
+    """
+    bank, recipe = _bank(), session.recipe()
+    kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
+    others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
+    losses = sensitivity_scan.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
+    return (
+        session.subject().id,
+        others,
+        bank,
+        _allocator(),
+        tuple(_params().items()),
+        _allowed(),
+        _locked(),
+        losses,
+        session.conditions(),
+    )
+
+
+def draw() -> None:
+    """Below the choice of an allocator: how much accuracy may go, the button, and what was found."""
+    if session.subject().task is None:
+        return
+    st.number_input(
+        "Or: accuracy that may go (points)",
+        0.1,
+        50.0,
+        key=session.start_from(POINTS, 5.0),
+        step=0.5,
+        format="%g",
+        help=HELP,
+    )
+    if len(MODES[session.mode()]) > 1:
+        st.selectbox("What goes", MODES[session.mode()], key=BANK)
+    regions.watched("budget", _draw, LANE, facet=_facet, progress=True)
+
+
+def _facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return _key(), session.recalled(ASKED), state.busy, state.error, state.version
+
+
+def _run() -> JobState:
+    """The search, begun if it was asked for."""
+    if session.recalled(ASKED) != _key():
+        return session.lane_state(LANE)
+    subject, graph, recipe, conditions, bank = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+        _bank(),
+    )
+    name, params, allowed, locked, losses = (
+        _allocator(),
+        _params(),
+        _allowed(),
+        _locked(),
+        sensitivity_scan.losses().get(bank),
+    )
+
+    def find() -> Iterator[Any]:
+        return accuracy_budget(
+            subject,
+            graph,
+            recipe,
+            allowed,
+            allocator=name,
+            granularity=GRANULARITY[bank],
+            conditions=conditions,
+            locked=locked,
+            params=params,
+            losses=losses,
+        )
+
+    return session.job(LANE, _key(), find)
+
+
+def _start() -> None:
+    session.resume(LANE)
+    session.remember(ASKED, _key())
+    regions.hurry()
+    st.rerun()
+
+
+def _stop() -> None:
+    session.cancel(LANE, _key())
+    session.remember(ASKED, None)
+
+
+def _draw() -> None:
+    state = _run()
+    found = state.value if state.key == _key() and isinstance(state.value, Budget) else None
+    asked = session.recalled(ASKED) == _key()
+    if asked and state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    if asked and state.busy:
+        done = len(found.tried) if found else 0
+        label = state.progress.label if state.progress and state.key == _key() else "Waiting for its turn"
+        layout.draw_share(done / LOOKS, f"{label}: look {done + 1} of {LOOKS}")
+        st.button("Stop", "stop budget", on_click=_stop, type="tertiary")
+    elif found is None or not state.finished:
+        st.button("Find the smallest model", "start budget", HELP, _start, icon=":material/search:")
+    if found is not None:
+        _draw_found(found)
+
+
+def _draw_found(found: Budget) -> None:
+    """What was measured and how sure it is, and the button that takes it."""
+    st.markdown(layout.plain(found.summary))
+    report = found.report
+    if report is None or report.drop is None:
+        return
+    measured = report.pruned
+    accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
+    change = format_drop(report.drop)
+    st.caption(
+        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero.")
+    )
+    st.button(
+        "Set the faders like this",
+        "take budget",
+        "One step that can be undone.",
+        _take,
+        (found,),
+        icon=":material/equalizer:",
+    )
+
+
+def _take(found: Budget) -> None:
+    if found.report is not None and found.best is not None:
+        why = f"at most {100 * found.allowed:.3g} point{'s' * (found.allowed != 0.01)} lost"
+        session.attempt(session.set_recipe, found.report.recipe, why)
+        regions.hurry()
+        st.rerun()

@@ -1,0 +1,256 @@
+"""Accuracy against what is left, from the session: along the recipe, along a target, or channels beside
+single weights.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...figures.accuracy_curve import Axis
+from ...figures.curve_comparison import curve_comparison
+from ...graph.export import ModelGraph
+from ...pruning.decision import calibrate
+from ...registry import ALLOCATORS
+from ...studies.accuracy_curves import (
+    QUICK,
+    Family,
+    Lines,
+    by_chance,
+    curves,
+    scaled,
+    structured_and_unstructured,
+    swept,
+    timed,
+)
+from ...values.choice import Choice
+from ...values.progress import Progress
+from ...values.recipe import Recipe
+from ...values.subject import Subject
+from ...words import GLOSSARY
+from .. import session
+from ..live import regions
+from ..live.figure import bring_plotly, in_place
+from ..live.pushed import pushed
+
+Along = Literal["strength", "channel", "weight", "both"]
+ALONGS: dict[Along, str] = {
+    "strength": "this recipe, weaker and stronger",
+    "both": "channels against single weights",
+    "channel": "channels: an allocator's target",
+    "weight": "single weights: an allocator's target",
+}
+AXES: dict[Axis, str] = {
+    "params": "parameters",
+    "nonzero_params": "not zero",
+    "macs": "MACs",
+    "size": "file size",
+    "latency": "latency",
+}
+CHANCE = "at random"  # how the names of control lines end
+FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
+PAUSE_S = 1.0  # between two drawings of the figure
+POINTLESS = (
+    "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+)
+WAITING = "The curve is measured when nothing else waits."
+CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
+ALONG_HELP = (
+    "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
+    "allocator's curve your own "
+    "ratios play no part; your recipe is the star."
+)
+
+
+def usual_axis(along: Along) -> Axis:
+    """What is compared if the user has not said it: zeros do not lower the number of parameters."""
+    return "params" if session.recipe().is_structured and along == "strength" else "nonzero_params"
+
+
+def _axis_key(usual: Axis) -> str:
+    return f"curve_axis {usual}"  # another usual axis is another widget, which begins with it
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the user asks the curve, beside the recipe.
+
+    Args:
+        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is
+            counted.
+    """
+
+    along: Along
+    allocator: str
+    control: bool
+    axis: Axis
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is varied."""
+        recipe = session.recipe()
+        return (
+            recipe
+            if self.along == "strength"
+            else replace(recipe, channels={}, weights={}, keep={}, remove={})
+        )
+
+    @property
+    def is_pointless(self) -> bool:
+        """The curve of a recipe that removes nothing."""
+        return self.along == "strength" and self.recipe.is_empty
+
+    @property
+    def key(self) -> Hashable:
+        """Everything that the lines depend on."""
+        allocator = None if self.along == "strength" else self.allocator
+        return (
+            session.subject().id,
+            self.recipe.fingerprint,
+            self.along,
+            allocator,
+            self.control,
+            self.axis == "latency",
+            session.conditions().device,
+        )
+
+
+def _families(subject: Subject, graph: ModelGraph, asked: Question, recipe: Recipe) -> list[Family]:
+    if asked.along == "strength":
+        found = [scaled(recipe)]
+    elif asked.along == "both":
+        found = list(structured_and_unstructured(subject, graph, recipe, asked.allocator))
+    else:
+        found = [swept(subject, graph, recipe, asked.allocator, asked.along)]
+    return [*found, *(by_chance(family) for family in found)] if asked.control else found
+
+
+def _begin(asked: Question) -> JobState:
+    """The lines that answer the question, measured when nothing more urgent waits."""
+    subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    recipe = asked.recipe  # the worker has no session to ask
+
+    def measure() -> Iterator[Any]:
+        rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
+        for one in rated:
+            yield from calibrate(subject, graph, one, device)
+        families = _families(subject, graph, asked, recipe)
+        lines: Lines = {}
+        for step in curves(subject, graph, families, replace(QUICK, device=device)):
+            lines = lines if isinstance(step, Progress) else step
+            yield step
+        if asked.axis == "latency":
+            yield from timed(subject, graph, lines, device)
+
+    return session.job("curve", asked.key, measure)
+
+
+def _asked() -> Question:
+    """The question that the widgets show."""
+    along: Along = session.shown("curve_along") or "strength"
+    usual = usual_axis(along)
+    return Question(
+        along,
+        session.shown("curve_allocator") or "uniform",
+        bool(session.shown("curve_control", False)),
+        session.shown(_axis_key(usual)) or usual,
+    )
+
+
+# --------------------------------------------------------------------------- drawing
+
+
+def draw() -> None:
+    """What is asked in a row of widgets, and the figure, which grows in place while it is measured."""
+    if session.subject().task is None:
+        st.caption(
+            "This model came without data, so there is no accuracy to measure; add some with --data when "
+            "starting."
+        )
+        return
+    bring_plotly()
+    regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
+    pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
+
+
+def _facet() -> Hashable:
+    """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move
+    of a fader.
+    """
+    asked, state, report = _asked(), session.lane_state("curve"), session.report()
+    points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
+    drawn = points if points < FIRST_POINTS or state.finished else points // EVERY * EVERY
+    return asked, asked.key, session.live_key(), drawn, state.finished, state.error, report and report.stage
+
+
+def _curve() -> dict[str, Any]:
+    """The figure in parts, and the words under it."""
+    asked = _asked()
+    if asked.is_pointless:
+        return {"words": POINTLESS}
+    state = _begin(asked)
+    lines = state.value or {}
+    controls = [name for name in lines if name.endswith(CHANCE)]
+    stale = bool(lines) and state.key != asked.key
+    figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
+    return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **_words(asked, state)}
+
+
+def _words(asked: Question, state: JobState) -> dict[str, Any]:
+    own = state.key == asked.key
+    if state.error and own:
+        return {"words": state.error, "wrong": True}
+    if state.finished and own:
+        return {
+            "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; "
+            "bars cover 95 %."
+        }
+    points = sum(map(len, (state.value or {}).values())) if own else 0
+    return {
+        "words": f"The curve is measured when nothing else waits: {points} points so far."
+        if points
+        else WAITING
+    }
+
+
+def _draw_question() -> None:
+    possible = [along for along in ALONGS if along in ("strength", "weight") or session.profile().free_groups]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="curve_question"):
+        along = st.selectbox(
+            "Curve",
+            possible,
+            format_func=ALONGS.__getitem__,
+            key="curve_along",
+            help=ALONG_HELP,
+            width=270,
+            on_change=_asked_anew,
+        )
+        if along != "strength":
+            names = [name for name, allocator in ALLOCATORS.items() if not allocator.traits["needs_scan"]]
+            st.selectbox(
+                "Allocator",
+                names,
+                key="curve_allocator",
+                help=GLOSSARY["allocator"],
+                width=170,
+                on_change=_asked_anew,
+            )
+        st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
+    usual = usual_axis(along)
+    st.segmented_control(
+        "Against",
+        list(AXES),
+        default=usual,
+        format_func=AXES.__getitem__,
+        key=_axis_key(usual),
+        label_visibility="collapsed",
+        on_change=_asked_anew,
+    )
+
+
+def _asked_anew() -> None:
+    """Draw the curve's regions, and follow what it begins."""
+    regions.hurry()
+    regions.refresh()

@@ -1,0 +1,1 @@
+"""The fader console: its model in Python and its element in the browser."""

@@ -1,0 +1,226 @@
+"""What the fader console shows and what it sends back: values to JSON, and an edit applied to a recipe."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ....errors import RecipeError, UnknownNameError
+from ....values.plain import canonical_json
+from ....values.recipe import Recipe, check_ratio
+from ...session.modes import BankName, Lock
+from .cost import LayerCost
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One vertical fader.
+
+    Args:
+        id: the part: a coupled group or a layer.
+        label: what stands under the fader, two short lines; the first may be empty.
+        ratio: requested fraction removed.
+        units: how many there are, of the kind `unit` ("channel", "head", "weight").
+        params: parameters of the part, for sorting by size.
+        details: what a tooltip tells of it, one sentence each.
+        frozen: why it can't be moved, or None.
+        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, of how
+            many (fewer than `units` if channels went first); reason: why that differs from the request.
+        switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
+        locked: allocators, presets and linked moves leave it alone.
+        sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
+    """
+
+    id: str
+    label: tuple[str, str]
+    ratio: float
+    units: int
+    unit: str
+    params: int
+    details: tuple[str, ...] = ()
+    frozen: str | None = None
+    achieved: float | None = None
+    kept: int | None = None
+    of: int | None = None
+    reason: str | None = None
+    switch: float | None = None
+    locked: bool = False
+    sensitivity: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A row of strips that write into one map of the recipe."""
+
+    name: BankName
+    title: str
+    note: str
+    strips: tuple[Strip, ...]
+
+    def strip(self, name: str) -> Strip:
+        """The strip of a part.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        for strip in self.strips:
+            if strip.id == name:
+                return strip
+        raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
+
+
+# of a strip: what changes with the recipe is sent at each move, what a scan finds while it runs, all else
+# once
+MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
+
+
+@dataclass(frozen=True)
+class ConsoleData:
+    """What the browser is told: facts once for a model, findings while a scan runs, a state at each move.
+
+    Args:
+        epoch: of the server's session; another epoch makes the browser forget what it waited for.
+        generation: of the recipe; the browser ignores data that is older than what it shows.
+        acknowledged: the last edit that this data contains.
+        costs: what each layer costs, for the estimate while dragging.
+        exact: params, nonzero_params and macs of the shown recipe once they are known.
+    """
+
+    epoch: str
+    generation: int
+    acknowledged: int
+    banks: tuple[Bank, ...]
+    costs: tuple[LayerCost, ...]
+    exact: Mapping[str, int] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What no fader changes, under a name of its own."""
+        plain = {
+            "banks": [_facts(bank) for bank in self.banks],
+            "costs": [cost.to_json() for cost in self.costs],
+        }
+        return {"id": hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:12], **plain}
+
+    def findings(self) -> dict[str, Any]:
+        """Bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and what the
+        banks say of it.
+        """
+        found = {
+            bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
+            for bank in self.banks
+        }
+        return {"sensitivity": found, "notes": {bank.name: bank.note for bank in self.banks}}
+
+    def state(self) -> dict[str, Any]:
+        """Where every fader stands and what the last cut did, without what is as usual."""
+        return {
+            "epoch": self.epoch,
+            "generation": self.generation,
+            "acknowledged": self.acknowledged,
+            "facts": self.facts()["id"],
+            "banks": {bank.name: _state(bank) for bank in self.banks},
+            "exact": dict(self.exact) if self.exact else None,
+        }
+
+
+def _facts(bank: Bank) -> dict[str, Any]:
+    strips = [
+        {
+            key: value
+            for key, value in vars(strip).items()
+            if key not in (*MOVING, "sensitivity") and value not in (None, ())
+        }
+        for strip in bank.strips
+    ]
+    return {"name": bank.name, "title": bank.title, "strips": strips}
+
+
+def _state(bank: Bank) -> dict[str, dict[str, Any]]:
+    usual = {"ratio": 0.0, "locked": False}
+    told = {
+        s.id: {key: value for key in MOVING if (value := getattr(s, key)) != usual.get(key)}
+        for s in bank.strips
+    }
+    return {name: strip for name, strip in told.items() if strip}
+
+
+def _rounded(pairs: Iterable[tuple[float, float]]) -> list[list[float]]:
+    return [[round(ratio, 4), round(drop, 3)] for ratio, drop in pairs]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What the user did since the last acknowledged edit: strips moved and strips locked or unlocked."""
+
+    sequence: int
+    ratios: Mapping[BankName, Mapping[str, float]]
+    locks: Mapping[BankName, Mapping[str, bool]]
+
+
+def read_edit(banks: Iterable[Bank], message: object) -> Edit:
+    """A message of the browser, checked like any foreign input.
+
+    Raises:
+        RecipeError: it isn't an edit, a strip is frozen, or a ratio isn't allowed.
+        UnknownNameError: a strip doesn't exist.
+    """
+    if not isinstance(message, Mapping):
+        raise RecipeError(f"An edit must be a mapping, got {type(message).__name__}.")
+    sequence = message.get("seq")
+    if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
+        raise RecipeError(f"'seq' of an edit must be a whole number from 0, got {str(sequence)[:80]!r}.")
+    by_name = {bank.name: bank for bank in banks}
+    values, locks = (_by_bank(by_name, key, message.get(key, {})) for key in ("values", "locks"))
+    ratios = {
+        name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()}
+        for name, row in values.items()
+    }
+    return Edit(
+        sequence,
+        ratios,
+        {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()},
+    )
+
+
+def _by_bank(banks: Mapping[BankName, Bank], key: str, given: object) -> dict[BankName, dict[str, Any]]:
+    if not isinstance(given, Mapping) or not all(isinstance(row, Mapping) for row in given.values()):
+        raise RecipeError(f"{key!r} of an edit must map banks to strips, got {str(given)[:80]!r}.")
+    for name, row in given.items():
+        if name not in banks:
+            raise UnknownNameError("bank", name, banks)
+        for part in row:
+            banks[name].strip(str(part))
+    return {name: {str(part): value for part, value in row.items()} for name, row in given.items()}
+
+
+def _ratio(strip: Strip, ratio: object) -> float:
+    checked = check_ratio(strip.id, ratio)
+    if strip.frozen is not None and checked > 0:
+        raise RecipeError(f"{strip.id!r} cannot be pruned: {strip.frozen}.")
+    if strip.switch is not None and checked > 0 and not math.isclose(checked, strip.switch, abs_tol=1e-4):
+        raise RecipeError(f"{strip.id!r} is a switch: its ratio is 0 or {strip.switch:g}, got {checked:g}.")
+    return checked
+
+
+def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
+    """The recipe with the moved strips at their new ratios; strips that weren't moved keep theirs.
+
+    >>> edit = Edit(1, {"channels": {"conv1": 0.5}}, {})
+    >>> dict(apply_edit(Recipe(channels={"conv2": 0.25}), edit).channels)
+    {'conv1': 0.5, 'conv2': 0.25}
+    """
+    channels = {**recipe.channels, **edit.ratios.get("channels", {})}
+    weights = {**recipe.weights, **edit.ratios.get("weights", {})}
+    return replace(recipe, channels=channels, weights=weights)
+
+
+def apply_locks(locks: frozenset[Lock], edit: Edit) -> frozenset[Lock]:
+    """The locks after an edit.
+
+    >>> edit = Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})
+    >>> sorted(apply_locks(frozenset({("channels", "conv1")}), edit))
+    [('channels', 'conv2')]
+    """
+    changed = {(bank, part): locked for bank, row in edit.locks.items() for part, locked in row.items()}
+    return frozenset(locks - changed.keys() | {lock for lock, locked in changed.items() if locked})

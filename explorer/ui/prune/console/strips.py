@@ -1,0 +1,139 @@
+"""A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut
+achieved.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from math import prod
+
+from ....values.pattern import pattern_ratio, pattern_refusal
+from ....values.profile import Group, ModelProfile
+from ....values.recipe import Recipe
+from ....values.report import PartOutcome
+from ...drawing.words import label
+from ...session.modes import MODES, BankName, Lock, Mode
+from .model import Bank, Strip
+
+SHOWN_MEMBERS = 8
+COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
+Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
+
+
+def banks(
+    profile: ModelProfile,
+    recipe: Recipe,
+    mode: Mode,
+    *,
+    outcomes: Iterable[PartOutcome] = (),
+    locks: Collection[Lock] = (),
+    sensitivity: Mapping[BankName, Sensitivity] | None = None,
+) -> tuple[Bank, ...]:
+    """The banks of a mode, strips in the order of the graph.
+
+    Args:
+        outcomes: what the last cut of this very recipe achieved; empty before it.
+        locks: bank and part of the locked strips.
+        sensitivity: of each bank, what the scan found.
+    """
+    found = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
+    made = []
+    for name in MODES[mode]:
+        strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
+        measured = (sensitivity or {}).get(name, {})
+        made.append(
+            _bank(
+                name,
+                tuple(
+                    _with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id))
+                    for s in strips
+                ),
+            )
+        )
+    return tuple(made)
+
+
+def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
+    if name == "channels":
+        title, note = "Channels", "Structured: whole channels go, and the model becomes smaller and faster."
+    else:
+        title, note = (
+            "Weights",
+            "Unstructured: single weights become zero; shapes stay, only sparse formats shrink.",
+        )
+    scanned = any(strip.sensitivity for strip in strips)
+    return Bank(name, title, f"{note} {COLOURS}" if scanned else note, strips)
+
+
+def _with(
+    strip: Strip,
+    outcome: PartOutcome | None,
+    locked: bool,
+    sensitivity: tuple[tuple[float, float], ...] | None,
+) -> Strip:
+    strip = replace(strip, locked=locked, sensitivity=sensitivity)
+    if outcome is None or strip.frozen is not None:
+        return strip
+    kept = outcome.units - outcome.removed
+    return replace(
+        strip, achieved=round(outcome.achieved, 4), kept=kept, of=outcome.units, reason=outcome.reason
+    )
+
+
+def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
+    """One strip a coupled group, the frozen ones too: a part that can't be moved is shown with its reason."""
+    params = {layer.name: layer.params for layer in profile.layers}
+    return tuple(
+        Strip(
+            group.name,
+            label(group.name),
+            recipe.channels.get(group.name, 0.0),
+            group.units,
+            group.unit,
+            sum(params.get(member, 0) for member in group.members),
+            _group_details(group),
+            group.frozen,
+        )
+        for group in profile.groups
+    )
+
+
+def _group_details(group: Group) -> tuple[str, ...]:
+    shown = ", ".join(group.members[:SHOWN_MEMBERS])
+    more = f" and {len(group.members) - SHOWN_MEMBERS} more" if len(group.members) > SHOWN_MEMBERS else ""
+    reached = (
+        f"{group.units} {group.unit}s, in {shown}{more}" if group.members else f"{group.units} {group.unit}s"
+    )
+    return (
+        (reached, f"go together because they are {'; '.join(group.tied_by)}") if group.tied_by else (reached,)
+    )
+
+
+def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
+    """One strip a prunable layer; under an n:m pattern it is a switch."""
+    return tuple(
+        Strip(
+            layer.name,
+            label(layer.name),
+            recipe.weights.get(layer.name, 0.0),
+            prod(layer.shape),
+            "weight",
+            layer.params,
+            (f"{layer.kind}, weight {' × '.join(map(str, layer.shape))}",),
+            pattern_refusal(layer, recipe.pattern),
+            switch=pattern_ratio(recipe.pattern),
+        )
+        for layer in profile.prunable_layers.values()
+    )
+
+
+def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
+    """The recipe under another pattern: its weights are switched on where they had a ratio and the pattern
+    fits.
+    """
+    ratio, layers = pattern_ratio(pattern), profile.prunable_layers
+    if ratio is None:
+        return replace(recipe, pattern=pattern)
+    fits = [
+        name for name in recipe.weights if name in layers and pattern_refusal(layers[name], pattern) is None
+    ]
+    return replace(recipe, pattern=pattern, weights=dict.fromkeys(fits, ratio))

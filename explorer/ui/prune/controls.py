@@ -1,0 +1,243 @@
+"""What to remove and by which rule: mode, criterion, pattern, options, undo, presets, allocator."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...errors import ExplorerError
+from ...planning.allocate import reach
+from ...registry import ALLOCATORS, CRITERIA
+from ...values.choice import Choice
+from ...values.recipe import AFTER, REDUCTIONS
+from .. import session
+from ..drawing import layout, widgets
+from ..drawing.undo import draw_undo
+from ..session.modes import GRANULARITY, MODES, Mode, in_mode
+from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
+from .console.strips import with_pattern
+from .presets import Allotment, Preset, available, fill, follow
+
+PATTERNS = ("free", "2:4", "1:4", "4:8")
+MULTIPLES = (1, 2, 4, 8, 16, 32)
+POPOVER_WIDTH = 320  # pixels
+LARGEST_TARGET = 95  # per cent
+HELP = {
+    "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become "
+    "zero. "
+    "Combined: channels first, then weights of what is left.",
+    "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs stay, which special "
+    "hardware can use; "
+    "the faders become switches.",
+    "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers "
+    "that read it.",
+    "round_to": "Hardware often likes multiples of 8 or 16; small layers then can't follow every wish.",
+    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and "
+    "often enough. "
+    "bias_correction moves biases until each channel's mean is the dense model's again, also where there are "
+    "no batch norms.",
+    "allocator": "Let an allocator choose all ratios from one overall target.",
+    "target": "Of all units that are shown and not locked, this much goes.",
+}
+
+
+def draw() -> None:
+    """The two rows above the console."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _mode()
+        _criterion()
+        _pattern()
+        _options()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        draw_undo()
+        _presets()
+        _allocator()
+        snapshots.draw()
+        recipe_files.draw()
+
+
+def _put(field: str, words: str) -> Callable[[Any], None]:
+    """What a widget for one field of the recipe does."""
+    return lambda value: session.set_recipe(replace(session.recipe(), **{field: value}), f"{words} {value}")
+
+
+def _mode() -> None:
+    def take(mode: Mode) -> None:
+        recipe = in_mode(session.recipe(), mode)
+        if recipe.criterion.name not in _criteria(mode):
+            recipe = replace(recipe, criterion=Choice("l1"))
+        session.set_recipe(recipe, mode.lower())
+        session.set_mode(mode)
+
+    modes: list[Mode] = list(MODES) if session.profile().free_groups else ["Unstructured"]
+    widgets.switch("What is removed", modes, session.mode(), take, key="mode", help=HELP["mode"])
+    if session.profile().error:
+        st.caption(f"Weights only: {session.profile().error}")
+
+
+def _criteria(mode: Mode) -> list[str]:
+    """Those that can rate what the mode removes."""
+    return [
+        name
+        for name, plugin in CRITERIA.items()
+        if "weights" not in MODES[mode] or plugin.traits["level"] == "weight"
+    ]
+
+
+def _criterion() -> None:
+    now = session.recipe().criterion.name
+    names = _criteria(session.mode())
+
+    def take(name):
+        return session.set_recipe(replace(session.recipe(), criterion=Choice(name)), f"criterion {name}")
+
+    with st.container(width=210):
+        widgets.choose_plugin(
+            "Criterion", CRITERIA, names if now in names else [*names, now], now, take, key="criterion"
+        )
+
+
+def _pattern() -> None:
+    if "weights" not in MODES[session.mode()]:
+        return
+    now = session.recipe().pattern
+
+    def take(pattern):
+        return session.set_recipe(
+            with_pattern(session.recipe(), session.profile(), pattern), f"pattern {pattern}"
+        )
+
+    with st.container(width=120):
+        widgets.choose(
+            "Pattern", list(dict.fromkeys([*PATTERNS, now])), now, take, key="pattern", help=HELP["pattern"]
+        )
+
+
+def _options() -> None:
+    recipe = session.recipe()
+    plugin = CRITERIA[recipe.criterion.name]
+
+    def tune(params: dict[str, Any]) -> None:
+        session.set_recipe(
+            replace(session.recipe(), criterion=Choice(plugin.name, params)), f"options of {plugin.name}"
+        )
+
+    with st.popover("More options", icon=":material/tune:"), st.container(width=POPOVER_WIDTH):
+        widgets.plugin_form(plugin, recipe.criterion.params, tune, key=f"criterion {plugin.name}")
+        choose, multiples = widgets.choose, sorted({*MULTIPLES, recipe.round_to})
+        choose(
+            "A channel is rated by",
+            list(REDUCTIONS),
+            recipe.reduction,
+            _put("reduction", "rated by"),
+            key="reduction",
+            help=HELP["reduction"],
+        )
+        choose(
+            "Channels in multiples of",
+            multiples,
+            recipe.round_to,
+            _put("round_to", "multiples of"),
+            key="round_to",
+            help=HELP["round_to"],
+        )
+        choose(
+            "Repair after the cut",
+            list(AFTER),
+            recipe.after,
+            _put("after", "repair:"),
+            key="after",
+            help=HELP["after"],
+        )
+        widgets.whole_number(
+            "Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed"
+        )
+
+
+def _presets() -> None:
+    presets = {preset.name: preset for preset in available(session.graph())}
+
+    def take(preset: Preset) -> None:
+        found = follow(
+            session.subject(),
+            session.graph(),
+            session.recipe(),
+            preset,
+            session.locks(),
+            session.conditions().device,
+        )
+        session.set_recipe(found, preset.name)
+        if preset.targets:
+            session.set_mode(preset.mode)
+
+    told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
+    st.menu_button(
+        "Presets",
+        list(presets),
+        key="preset",
+        help=told,
+        icon=":material/bolt:",
+        on_click=lambda: session.attempt(take, presets[session.shown("preset")]),
+    )
+
+
+def _allocator() -> None:
+    def take() -> None:
+        name, per_cent, device = (
+            session.shown("allocator"),
+            session.shown("target"),
+            session.conditions().device,
+        )
+        how = Allotment(
+            name,
+            per_cent / 100,
+            widgets.filled_in(ALLOCATORS[name], key=name),
+            sensitivity_scan.losses(),
+            device,
+        )
+        found = fill(
+            session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks()
+        )
+        session.set_recipe(found, f"{name} at {per_cent} %")
+
+    with (
+        st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.container(width=POPOVER_WIDTH),
+    ):
+        name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
+        st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
+        widgets.free_form(ALLOCATORS[name], key=name)
+        st.caption(layout.plain(_reach(name)))
+        target = st.slider(
+            "Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"]
+        )
+        params = widgets.filled_in(ALLOCATORS[name], key=name)
+        if latency_plan.is_wanted(params):
+            latency_plan.draw(name, params, target / 100)
+        else:
+            st.button(
+                "Apply",
+                "apply",
+                "Locked faders stay where they are.",
+                lambda: session.attempt(take),
+                type="primary",
+            )
+        accuracy_budget.draw()
+
+
+def _reach(name: str) -> str:
+    """Which targets can be met with the faders that are locked now, before one is chosen."""
+    params = widgets.filled_in(ALLOCATORS[name], key=name)
+    ends = []
+    for bank in MODES[session.mode()]:
+        how: dict[str, Any] = {"params": params, "losses": sensitivity_scan.losses().get(bank)}
+        locked = frozenset(part for other, part in session.locks() if other == bank)
+        try:
+            low, high = reach(
+                session.subject(), session.graph(), session.recipe(), name, GRANULARITY[bank], locked, **how
+            )
+        except ExplorerError as error:
+            return str(error)
+        ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")
+    return f"Can be met: {', '.join(ends)}."

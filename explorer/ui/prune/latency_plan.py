@@ -1,0 +1,149 @@
+"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below
+its target.
+"""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...planning.allocation_context import NO_FASTER
+from ...planning.latency_plan import allocated
+from ...values.progress import Progress
+from ...values.recipe import Recipe
+from .. import session
+from ..drawing import layout
+from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
+from . import sensitivity_scan
+
+LANE, ASKED = "clock", "latency plan asked for"
+BANK: BankName = "channels"  # zeros make nothing faster
+HELP = (
+    "Times the model with each part pruned alone, then with all together, in turns with the dense one, until "
+    "the target is met. "
+    "What was timed is kept, so another target takes less."
+)
+FOUND = "A plan is found. Its latency is measured anew once the faders are set."
+
+
+def is_wanted(params: dict[str, Any]) -> bool:
+    """Whether these parameters of an allocator ask for the clock."""
+    return params.get("saves") == "latency"
+
+
+def draw(allocator: str, params: dict[str, Any], target: float) -> None:
+    """The button in place of Apply, how far it is, and the button that takes what was found."""
+    if BANK not in MODES[session.mode()]:
+        st.caption(NO_FASTER)
+        return
+    key = _key(allocator, params, target)
+    regions.watched(
+        "clocked", lambda: _draw(allocator, params, target), LANE, facet=lambda: _facet(key), progress=True
+    )
+
+
+def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
+    """What the plan depends on: of the recipe all but the ratios that are chosen, unless they are locked."""
+    recipe, granularity = session.recipe(), GRANULARITY[BANK]
+    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in _locked()}
+    return (
+        session.subject().id,
+        recipe.with_ratios(granularity, kept).fingerprint,
+        allocator,
+        tuple(params.items()),
+        target,
+        _locked(),
+        sensitivity_scan.known(),
+        session.conditions(),
+    )
+
+
+def _locked() -> frozenset[str]:
+    return frozenset(part for bank, part in session.locks() if bank == BANK)
+
+
+def _facet(key: Hashable) -> Hashable:
+    state = session.lane_state(LANE)
+    return key, session.recalled(ASKED), state.busy, state.error, state.version
+
+
+def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
+    """The plan, begun if it was asked for."""
+    key = _key(allocator, params, target)
+    if session.recalled(ASKED) != key:
+        return session.lane_state(LANE)
+    subject, graph, recipe, locked, device = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _locked(),
+        session.conditions().device,
+    )
+    losses = sensitivity_scan.losses().get(BANK)
+
+    def plan() -> Iterator[Progress | Recipe]:
+        yield (
+            yield from allocated(
+                subject,
+                graph,
+                recipe,
+                allocator,
+                target,
+                GRANULARITY[BANK],
+                locked,
+                params=params,
+                losses=losses,
+                device=device,
+            )
+        )
+
+    return session.job(LANE, key, plan)
+
+
+def _start(key: Hashable) -> None:
+    session.resume(LANE)
+    session.remember(ASKED, key)
+    regions.hurry()
+    st.rerun()
+
+
+def _stop(key: Hashable) -> None:
+    session.cancel(LANE, key)
+    session.remember(ASKED, None)
+
+
+def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
+    key, state = _key(allocator, params, target), _run(allocator, params, target)
+    own = state.key == key and session.recalled(ASKED) == key
+    if own and state.error:
+        layout.draw_notice(state.error)
+    if own and state.busy:
+        now = state.progress
+        share = now.done / now.total if now and now.total else 0.0
+        layout.draw_share(
+            share, f"{now.label}: {now.done:,} of about {now.total:,}" if now else "Waiting for its turn"
+        )
+        st.button("Stop", "stop clock", on_click=_stop, args=(key,), type="tertiary")
+    elif own and isinstance(state.value, Recipe):
+        st.caption(FOUND)
+        st.button(
+            "Set the faders like this",
+            "take clocked",
+            "One step that can be undone.",
+            _take,
+            (state.value, allocator, target),
+            icon=":material/equalizer:",
+            type="primary",
+        )
+    else:
+        st.button(
+            "Measure and plan", "start clock", HELP, _start, (key,), icon=":material/timer:", type="primary"
+        )
+
+
+def _take(found: Recipe, allocator: str, target: float) -> None:
+    session.attempt(session.set_recipe, found, f"{allocator}, latency, at {100 * target:g} %")
+    regions.hurry()
+    st.rerun()

@@ -1,0 +1,157 @@
+"""Recipes at one click, and allocators applied to the banks of a mode. Values in, a recipe out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...allocators.context import Losses
+from ...graph.export import ModelGraph
+from ...planning.allocate import allocate
+from ...values.recipe import Recipe
+from ...values.subject import Subject
+from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
+from .console.strips import with_pattern
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A starting point.
+
+    Args:
+        mode: which banks it fills; the others are emptied.
+        targets: bank -> allocator and overall fraction of its units that goes.
+        pattern: of the weights.
+        tooltip: what can be learned from it.
+    """
+
+    name: str
+    mode: Mode
+    targets: Mapping[BankName, tuple[str, float]]
+    tooltip: str
+    pattern: str = "free"
+
+
+PRESETS = (
+    Preset("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
+    Preset(
+        "Gentle 30 %",
+        "Structured",
+        {"channels": ("uniform", 0.3)},
+        "30 % of the channels of every group: about half of the parameters between two of them.",
+    ),
+    Preset(
+        "Half the channels",
+        "Structured",
+        {"channels": ("uniform", 0.5)},
+        "Half of the channels of every group: about a quarter of the parameters stays.",
+    ),
+    Preset(
+        "90 % sparse",
+        "Unstructured",
+        {"weights": ("global_threshold", 0.9)},
+        "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly "
+        "change.",
+    ),
+    Preset(
+        "2:4 pattern",
+        "Unstructured",
+        {"weights": ("uniform", 0.5)},
+        "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
+        "2:4",
+    ),
+    Preset(
+        "Both",
+        "Combined",
+        {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
+        "First 30 % of the channels, then 60 % of the weights that are left.",
+    ),
+)
+
+
+def available(graph: ModelGraph) -> tuple[Preset, ...]:
+    """The presets that this model can follow: without a graph, channels stay."""
+    free = bool(graph.profile.free_groups)
+    return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """How ratios are chosen: an allocator with its parameters, and an overall target.
+
+    Args:
+        losses: bank -> part -> (ratio, how much the loss grows), for allocators that plan with a scan.
+        device: where a criterion that reads training data runs.
+    """
+
+    allocator: str
+    target: float
+    params: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[BankName, Losses] = field(default_factory=dict)
+    device: str = "cpu"
+
+
+def follow(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    preset: Preset,
+    locks: Collection[Lock],
+    device: str = "cpu",
+) -> Recipe:
+    """The recipe of a preset; criterion and the like stay, and so do the ratios of locked parts.
+
+    Raises:
+        ExplorerError: the criterion can't rate what the preset removes.
+    """
+    emptied = replace(
+        recipe,
+        pattern=preset.pattern,
+        remove={},
+        channels=_locked(recipe, "channels", locks),
+        weights=_locked(recipe, "weights", locks),
+    )
+    for bank, (allocator, target) in preset.targets.items():
+        emptied = allotted(subject, graph, emptied, bank, Allotment(allocator, target, device=device), locks)
+    return emptied
+
+
+def _locked(recipe: Recipe, bank: BankName, locks: Collection[Lock]) -> dict[str, float]:
+    return {part: ratio for part, ratio in getattr(recipe, bank).items() if (bank, part) in locks}
+
+
+def allotted(
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    bank: BankName,
+    how: Allotment,
+    locks: Collection[Lock],
+) -> Recipe:
+    """The recipe with the ratios of one bank chosen anew; under an n:m pattern they become on or off.
+
+    Raises:
+        ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
+    """
+    locked = frozenset(part for name, part in locks if name == bank)
+    chosen = allocate(
+        subject,
+        graph,
+        recipe,
+        how.allocator,
+        how.target,
+        GRANULARITY[bank],
+        locked,
+        params=how.params,
+        losses=how.losses.get(bank),
+        device=how.device,
+    )
+    return with_pattern(chosen, graph.profile, recipe.pattern) if bank == "weights" else chosen
+
+
+def fill(
+    subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]
+) -> Recipe:
+    """Every bank of a mode, at one overall target."""
+    for bank in MODES[mode]:
+        recipe = allotted(subject, graph, recipe, bank, how, locks)
+    return in_mode(recipe, mode)

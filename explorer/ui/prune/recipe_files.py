@@ -1,0 +1,57 @@
+"""A recipe as a file: save it, open one. What comes in is foreign."""
+
+import json
+
+import streamlit as st
+
+from ...errors import RecipeError
+from ...pruning.checks import check_brought
+from ...values.link import JSON_LIMIT
+from ...values.recipe import Recipe
+from .. import session
+from ..shared import settings
+
+
+def draw() -> None:
+    """The popover with both; a class shares recipes by their address."""
+    if settings.current().classroom:
+        return
+    with st.popover(
+        "Recipe file", icon=":material/description:", help="Take the recipe with you, or bring one."
+    ):
+        text = json.dumps(session.recipe().to_json(), indent=1)
+        st.download_button(
+            "Save recipe (JSON)",
+            text,
+            "recipe.json",
+            "application/json",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.caption("The address of this page holds the recipe too: copy it to share.")
+        st.file_uploader(
+            "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
+        )
+
+
+def _open() -> None:
+    given = session.shown("recipe_file")
+    if given is not None:
+        recipe = read_recipe(given.getvalue())
+        check_brought(session.profile(), recipe)
+        session.set_recipe(recipe, "recipe from a file")
+
+
+def read_recipe(content: bytes) -> Recipe:
+    """The recipe of a file: saved here, or the one inside a saved Report.
+
+    Raises:
+        RecipeError: it is too large, not JSON, or not a recipe.
+    """
+    if len(content) > JSON_LIMIT:
+        raise RecipeError(f"A recipe file is at most {JSON_LIMIT:,} bytes, this one has {len(content):,}.")
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError("This file is not JSON; choose one that was saved here.") from error
+    return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)

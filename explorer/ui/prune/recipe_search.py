@@ -1,0 +1,335 @@
+"""A search over the ratios of all parts, drawn from the session: its plan, the trials with their front, the
+winner's check.
+"""
+
+import importlib.util
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...figures.search_front import search_front
+from ...measuring.statistics import format_accuracy, format_drop
+from ...runs.held_out import has_held_out
+from ...studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
+from ...values.report import Report
+from .. import session
+from ..drawing import layout
+from ..kept_runs import keeping
+from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
+from ..shared import settings
+
+LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
+TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
+COST_WORDS: dict[Cost, str] = {"params": "parameters that are not zero", "macs": "MACs"}
+WHAT = (
+    "An optimiser sets the faders of all parts at once, measures, and learns from what it saw; it begins "
+    "with what the "
+    "allocators propose. Locks and hand-set ratios of this bank are not looked at. Each trial is a run like "
+    "any other, tagged "
+    "*search* on the **Compare** page, so a search that was stopped goes on where it was."
+)
+MISSING = (
+    "The optimiser is not installed. Install it with `pip install 'pruning-explorer[search]'`, then "
+    "start anew."
+)
+LUCK = (
+    "The best of many trials was lucky too. So the winner is measured once more, on data that no trial "
+    "has seen."
+)
+PLAIN = {"displayModeBar": False}
+
+
+# --------------------------------------------------------------------------- what is asked
+
+
+def _bank() -> BankName:
+    banks = MODES[session.mode()]
+    chosen = session.shown(BANK)
+    return chosen if chosen in banks else banks[0]
+
+
+def _cost() -> Cost:
+    return "params" if _bank() == "weights" or session.shown(COST) != "macs" else "macs"
+
+
+def _plan() -> SearchPlan:
+    return SearchPlan(
+        int(session.shown(TRIALS, 50)), _cost(), GRANULARITY[_bank()], session.shown(POINTS, 1.0) / 100
+    )
+
+
+def _question() -> Hashable:
+    """What the trials depend on: of the recipe all but the ratios that are searched for."""
+    others = session.recipe().with_ratios(GRANULARITY[_bank()], {}).fingerprint
+    return (session.subject().id, others, _bank(), _cost(), session.conditions())
+
+
+def _key() -> tuple[Hashable, SearchPlan]:
+    return _question(), _plan()
+
+
+def _found() -> Search | None:
+    """The trials of this question, judged by the plan as it is now."""
+    state = session.lane_state(LANE)
+    known = isinstance(state.key, tuple) and state.key[0] == _question() and isinstance(state.value, Search)
+    return replace(state.value, plan=_plan()) if known else None
+
+
+# --------------------------------------------------------------------------- the panel
+
+
+def draw() -> None:
+    """An expander with the plan, and what has come of it."""
+    if session.subject().task is None or settings.current().classroom:
+        return
+    with st.expander("Search: let an optimiser try many recipes", icon=":material/travel_explore:"):
+        st.caption(WHAT)
+        if importlib.util.find_spec("optuna") is None:
+            st.info(MISSING, icon=":material/download:")
+            return
+        _draw_plan()
+        regions.watched("search", _draw, LANE, facet=_facet, progress=True)
+        regions.watched("search winner", _draw_winner, LANE, WINNER)
+
+
+def _draw_plan() -> None:
+    banks = MODES[session.mode()]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if len(banks) > 1:
+            st.selectbox("What goes", banks, key=BANK, width=130)
+        st.number_input(
+            "Trials in all",
+            5,
+            2000,
+            key=session.start_from(TRIALS, 50),
+            step=10,
+            width=140,
+            help="Earlier trials of the same question count; each is measured like a move of a fader.",
+        )
+        if _bank() == "channels":
+            st.selectbox("What is to fall", COSTS, key=COST, format_func=COST_WORDS.__getitem__, width=250)
+        st.number_input(
+            "Winner may lose (points)",
+            0.0,
+            50.0,
+            key=session.start_from(POINTS, 1.0),
+            step=0.5,
+            format="%g",
+            width=190,
+            help="The winner is the cheapest trial that loses no more accuracy than this.",
+        )
+
+
+def _facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return _key(), state.busy, state.error, state.version, session.recalled(CHOSEN)
+
+
+def _start() -> None:
+    subject, graph, recipe, plan, how = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        _plan(),
+        session.conditions(),
+    )
+    session.resume(LANE)
+    session.job(LANE, _key(), lambda: search(subject, graph, recipe, plan, how))
+
+
+def _draw() -> None:
+    state, found = session.lane_state(LANE), _found()
+    own = state.key == _key() or found is not None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.busy:
+            layout.draw_share(*_share(found))
+            st.button("Stop", "stop search", on_click=session.cancel, args=(LANE, state.key), type="tertiary")
+        elif found is None or len(found.trials) < found.plan.trials:
+            word = "Search" if found is None else "Go on"
+            st.button(
+                word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
+            )
+    if own and state.error:
+        layout.draw_notice(state.error)
+    for told in found.notes if found else ():
+        st.caption(layout.plain(told))
+    if found is not None and found.trials:
+        _draw_found(found)
+
+
+def _share(found: Search | None) -> tuple[float, str]:
+    state = session.lane_state(LANE)
+    done, total = (state.progress.done, state.progress.total) if state.progress else (0, 1)
+    left = (
+        f", about {state.seconds_left / 60:.0f} minutes left"
+        if state.seconds_left and state.seconds_left > 90
+        else ""
+    )
+    front = f", {len(found.front)} on the front" if found else ""
+    return done / max(
+        1, total
+    ), f"{done:,} of {total:,} trials{front}{left}" if state.progress else "Waiting for its turn …"
+
+
+# --------------------------------------------------------------------------- what came of it
+
+
+def _draw_found(found: Search) -> None:
+    chosen = _chosen(found)
+    with st.container(key="below search"):
+        seen, listed = st.columns(2, gap="large")
+    with seen:
+        key = f"search front {len(found.trials)}"
+        st.plotly_chart(
+            search_front(found, chosen.number),
+            width="stretch",
+            key=key,
+            config=PLAIN,
+            selection_mode="points",
+            on_select=lambda: _click(session.shown(key)),
+        )
+        st.caption(
+            "Bars cover 95 %. Click a trial to choose it. Grey crosses: another trial costs no more and is "
+            "as accurate."
+        )
+    with listed:
+        names = {trial.number: _called(trial) for trial in _offered(found, chosen)}
+        st.selectbox(
+            "Trial",
+            list(names),
+            format_func=names.__getitem__,
+            key=session.show("search trial", chosen.number),
+            on_change=lambda: session.remember(CHOSEN, session.picked("search trial")),
+        )
+        for line in _lines(chosen):
+            st.caption(layout.plain(line))
+        st.button(
+            "Set the faders like this trial",
+            "take trial",
+            "One step that can be undone.",
+            _take,
+            (chosen,),
+            icon=":material/equalizer:",
+        )
+
+
+def _chosen(found: Search) -> Trial:
+    """The one that was clicked, else the winner, else the most accurate."""
+    number = session.recalled(CHOSEN)
+    clicked = next((trial for trial in found.trials if trial.number == number), None)
+    return clicked or found.winner or found.front[-1]
+
+
+def _offered(found: Search, chosen: Trial) -> list[Trial]:
+    return [*found.front, *([] if chosen in found.front else [chosen])]
+
+
+def _called(trial: Trial) -> str:
+    """
+    >>> from explorer.values.recipe import Recipe
+    >>> from explorer.measuring.statistics import paired_drop
+    >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
+    'trial 7: 42.0 % left, 90.0 % right, by optimiser'
+    """
+    return (
+        f"trial {trial.number}: {100 * trial.cost:.1f} % left, {100 * trial.accuracy:.1f} % right, by "
+        f"{trial.origin}"
+    )
+
+
+def _lines(trial: Trial) -> list[str]:
+    measured = format_accuracy(trial.correct, trial.samples, trial.total)
+    return [
+        f"Accuracy on the tuning split: {measured}.",
+        f"Against the dense model: {format_drop(trial.drop)}.",
+        f"{100 * trial.cost:.1f} % of the {COST_WORDS[_cost()]} left. Proposed by: {trial.origin}.",
+    ]
+
+
+def clicked(event: Any) -> int | None:
+    """Number of the trial that was clicked in the figure.
+
+    >>> [clicked({"selection": {"points": points}}) for points in ([{"customdata": [3, "optimiser"]}], [])]
+    [3, None]
+    """
+    points = event["selection"]["points"] if event and "selection" in event else []
+    given = next((point["customdata"] for point in points if "customdata" in point), None)
+    return int(given[0]) if isinstance(given, list | tuple) else None
+
+
+def _click(event: Any) -> None:
+    number = clicked(event)
+    if number is not None:
+        session.remember(CHOSEN, number)
+
+
+def _take(trial: Trial) -> None:
+    session.attempt(session.set_recipe, trial.recipe, f"trial {trial.number} of the search")
+    keeping.comes_from(trial.run)
+    regions.hurry()
+    st.rerun()
+
+
+# --------------------------------------------------------------------------- the winner, once more
+
+
+def _winner_key(winner: Trial) -> Hashable:
+    return winner.run, session.conditions().device
+
+
+def _check() -> None:
+    subject, graph, found, how = session.subject(), session.graph(), _found(), session.conditions()
+    if found is not None and found.winner is not None:
+        session.resume(WINNER)
+        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(subject, graph, found, how))
+
+
+def _draw_winner() -> None:
+    found, running = _found(), session.lane_state(LANE).busy
+    if found is None or running or not found.trials:
+        return
+    winner = found.winner
+    if winner is None:
+        points = f"{100 * found.plan.largest_drop:.3g} points"
+        st.caption(
+            f"No trial loses at most {points}, so there is no winner yet; allow more, or run more trials."
+        )
+        return
+    st.markdown("**The winner, on data that no trial has seen**")
+    if not has_held_out(session.subject()):
+        st.caption("This model came without held-out data, so the winner cannot be checked.")
+        return
+    state = session.lane_state(WINNER)
+    if state.key == _winner_key(winner) and isinstance(state.value, Report):
+        _draw_both(winner, state.value)
+    elif state.key == _winner_key(winner) and state.error:
+        layout.draw_notice(state.error)
+    elif state.busy:
+        st.caption("Counting on held-out data …")
+    else:
+        st.caption(LUCK)
+        st.button(
+            "Check the winner",
+            "check winner",
+            on_click=keeping.begin,
+            args=(_check,),
+            icon=":material/lock_open:",
+            help="Opens the held-out split once, and counts it.",
+        )
+
+
+def _draw_both(winner: Trial, report: Report) -> None:
+    """Both numbers: the one it was chosen by, and the one measured afterwards."""
+    measured, so_far = report.pruned, "" if report.stage == "final" else " so far"
+    after = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    before = format_accuracy(winner.correct, winner.samples, winner.total)
+    change = format_drop(report.drop) if report.drop else ""
+    rows = {
+        "Tuning split, by which it was chosen": f"{before}; {format_drop(winner.drop)}",
+        f"Held-out data, measured once{so_far}": f"{after}; {change}",
+    }
+    st.table({layout.plain(name): layout.plain(value) for name, value in rows.items()}, border="horizontal")
+    st.caption(layout.plain(" ".join(note for note in report.notes if note.startswith("Held-out"))))

@@ -1,0 +1,138 @@
+"""What was measured of the current recipe, drawn from the session: cards, progress, requested and
+achieved.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import streamlit as st
+
+from ...values.progress import Progress
+from ...values.report import Report
+from ...values.subject import Subject
+from .. import session
+from ..browser import elements
+from ..drawing.measurement_cards import TRAPS, cards
+from ..live import regions
+from ..live.pushed import pushed
+
+FINAL = "Final: measured on the model that export would write."
+
+STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
+STATUS_PAUSE_S = 0.4
+
+EMPTY_TEXT = (
+    "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
+    "answer, "
+    "or start from a **preset**. Nothing is ever changed in the model itself."
+)
+
+
+def draw_metrics() -> None:
+    """The cards, and how far the measurement is."""
+    session.live()
+    elements.put("traps", TRAPS)
+    with st.container(key="metrics"):
+        pushed("cards", "cards", _cards, "live", facet=_news)
+        pushed("status", "status", _status, "live", facet=_progress, pause=STATUS_PAUSE_S, on_act_change=_act)
+
+
+def _news() -> Hashable:
+    return session.stamp(), session.live_key(), session.lane_state("live").version
+
+
+def _progress() -> Hashable:
+    state = session.lane_state("live")
+    return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
+
+
+def draw_welcome() -> None:
+    """What to do first, while nothing is removed."""
+    regions.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
+
+
+def _welcome() -> None:
+    if session.recipe().is_empty:
+        st.info(EMPTY_TEXT, icon=":material/swipe_up:")
+
+
+def _cards() -> dict[str, Any]:
+    """What the cards show: the numbers of the recipe, or those of the one before until the first
+    are there.
+    """
+    state, generation = session.live(), session.stamp()[1]
+    if state.value is None:
+        return {
+            "generation": generation,
+            "words": "Measuring the first samples …" if state.busy else "Not measured yet.",
+        }
+    shown = {
+        card.label: {key: value for key, value in vars(card).items() if key != "trap"}
+        for card in cards(state.value)
+    }
+    return {"generation": generation, "older": state.key != session.live_key(), "order": list(shown), **shown}
+
+
+def _status() -> dict[str, Any]:
+    """How far the measurement is: kind, words, the share that is done, and what a button does."""
+    return {"generation": session.stamp()[1], **_standing()}
+
+
+def _standing() -> dict[str, Any]:
+    state, key = session.live(), session.live_key()
+    report: Report | None = state.value if state.key == key else None
+    if session.is_cancelled("live", key):
+        told = (
+            f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
+            if report
+            else "Stopped."
+        )
+        return {"kind": "note", "words": told, "action": GO_ON}
+    if state.error and state.key == key:
+        return {"kind": "error", "words": state.error}
+    if state.busy:
+        share, words = _share(report, state.progress)
+        return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
+    told = "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
+    return {"kind": "note", "words": told}
+
+
+def _act() -> None:
+    """The button beside the progress."""
+    if session.event("status", "act") == STOP:
+        session.cancel("live", session.live_key())
+        return
+    session.resume("live")
+    regions.hurry()
+
+
+def _share(report: Report | None, progress: Progress | None) -> tuple[float, str]:
+    if report is None and progress is not None and progress.total:
+        return (
+            progress.done / progress.total,
+            f"{progress.label or 'Rating'}: {progress.done:,} of {progress.total:,}",
+        )
+    if report is None or not report.total_samples:
+        return 0.0, "Live: cutting, then the first samples …"
+    if report.stage == "final":
+        return 1.0, "Accuracy is final; measuring the latency …"
+    return (
+        report.pruned.samples / report.total_samples,
+        f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples",
+    )
+
+
+def near_chance(report: Report, subject: Subject) -> list[str]:
+    """A word of comfort where a model answers hardly better than a guess."""
+    classes = len(subject.task.class_names) if subject.task else 0
+    if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
+        return []
+    return [
+        f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning "
+        "often helps."
+    ]
+
+
+def draw_parts() -> None:
+    """Requested against achieved, one row a part that was cut; the console tells it."""
+    elements.draw("parts", {}, key="parts")

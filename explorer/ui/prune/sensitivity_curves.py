@@ -1,0 +1,148 @@
+"""What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the
+session.
+"""
+
+from collections.abc import Hashable, Sequence
+
+import streamlit as st
+
+from ... import tables
+from ...errors import ExplorerError
+from ...figures.sensitivity import sensitivity
+from ...studies.sensitivity.additivity import Additivity, additivity
+from ...studies.sensitivity.values import Scan
+from ...values.recipe import Recipe
+from ...values.report import Report
+from ...words import LABELS
+from .. import session
+from ..drawing import layout
+from ..live import regions
+from ..shared import settings
+from . import sensitivity_scan
+
+EMPTY = (
+    "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "
+    "while, and is kept."
+)
+
+BRACKETS = (
+    "Numbers in brackets may be chance: with so many points some would look real by luck alone, so all "
+    "points of a scan are "
+    "judged as one family (Holm's correction)."
+)
+PERCENT = ("achieved", "drop", "drop_low", "drop_high", "exact_low", "exact_high")
+
+
+def draw() -> None:
+    """The figure in a fold, since the faders show its short form already."""
+    if session.subject().task is None:
+        return
+    fold = st.expander(
+        "Sensitivity of every part",
+        icon=":material/network_check:",
+        key="sensitivity fold",
+        on_change="rerun",
+    )
+    if fold.open:  # the figure is heavy, and most visits do without
+        with fold:
+            regions.watched("sensitivities", _draw, "scan", facet=_facet)
+    regions.watched("added up", _draw_words, "scan", facet=_words_facet)
+
+
+def _facet() -> Hashable:
+    """The figure in a few steps: to draw it costs more than a portion of a scan."""
+    return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in sensitivity_scan.found())
+
+
+def _tenths(scan: Scan) -> tuple[int, int]:
+    """How many points are there, and how many are finished."""
+    return 10 * len(scan.points) // scan.expected, 10 * sum(
+        point.finished for point in scan.points
+    ) // scan.expected
+
+
+def _words_facet() -> Hashable:
+    report = session.report()
+    return (
+        report
+        and any(scan.finished for scan in sensitivity_scan.found())
+        and (session.live_key(), report.stage)
+    )
+
+
+def _draw() -> None:
+    scans = sensitivity_scan.found()
+    if not scans:
+        st.caption(EMPTY)
+        return
+    st.plotly_chart(sensitivity(scans), width="stretch", key="sensitivity", config={"displayModeBar": False})
+    first = scans[0]
+    words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
+    st.caption(
+        f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer. "
+        f"{BRACKETS}"
+    )
+    _draw_table(scans)
+
+
+def _draw_table(scans: Sequence[Scan]) -> None:
+    frame = tables.labelled(tables.scans(scans))
+    numbers = {LABELS[name]: st.column_config.NumberColumn(format="percent") for name in PERCENT}
+    numbers[LABELS["p_holm"]] = st.column_config.NumberColumn(format="%.3g")
+    st.dataframe(frame, hide_index=True, column_config=numbers, height=240, key="scan table")
+    if settings.current().classroom:
+        return
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(frame),
+        "scan.csv",
+        "text/csv",
+        key="csv of scans",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+def _draw_words() -> None:
+    """Whether the parts add up, apart from the figure, which no fader changes."""
+    told = _added_up(session.recipe(), session.report())
+    if told:
+        st.caption(layout.plain(told))
+
+
+def _added_up(recipe: Recipe, report: Report | None) -> str | None:
+    """Whether single drops add up to that of the recipe, where a finished scan covers it."""
+    if report is None or report.drop is None or report.stage != "final" or recipe.is_empty:
+        return None
+    for scan in sensitivity_scan.found():
+        if scan.finished and recipe.ratios(scan.plan.granularity):
+            try:
+                return words(additivity(scan, recipe, report))
+            except ExplorerError:  # the recipe also does what the scan does not cover
+                continue
+    return None
+
+
+def words(found: Additivity) -> str:
+    r"""
+    >>> print(words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different")).replace("; ", ";\n"))
+    One by one, the 2 parts of your recipe would lose 4.0 points;
+    together they lose 30.0: 26.0 more (22.0 to 30.0).
+    """
+    alone, together = 100 * found.expected, 100 * found.measured
+    gap, low, high = (100 * value for value in (found.gap, found.low, found.high))
+    said = (
+        f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; "
+        f"together they lose {together:.1f}"
+    )
+    if found.verdict == "different":
+        far = (
+            f"{gap:.1f} more ({low:.1f} to {high:.1f})"
+            if gap > 0
+            else f"{-gap:.1f} less ({-high:.1f} to {-low:.1f})"
+        )
+        return f"{said}: {far}."
+    return f"{said}: that adds up " + (
+        "within a point." if found.verdict == "equivalent" else "as far as one can tell."
+    )

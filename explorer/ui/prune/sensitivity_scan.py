@@ -1,0 +1,152 @@
+"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed
+allocators.
+"""
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from ...allocators.context import Losses
+from ...background.jobs import JobState
+from ...errors import ExplorerError
+from ...studies.sensitivity.scan import known as left_on_disk
+from ...studies.sensitivity.scan import scan
+from ...studies.sensitivity.shipped_scans import delivered
+from ...studies.sensitivity.values import Scan, ScanPlan
+from .. import session
+from ..drawing import layout
+from ..live import regions
+from ..session.modes import GRANULARITY, MODES, BankName
+from .console.strips import Sensitivity
+
+ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
+KEPT = 8  # scans, the last ones
+HELP = (
+    "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green ones "
+    "are not. "
+    "Costs of single parts don't add up; the measured accuracy above is what counts."
+)
+
+
+def _plan(bank: BankName) -> ScanPlan:
+    """A scan depends on how units are ranked, but on no fader."""
+    return ScanPlan(GRANULARITY[bank], recipe=session.recipe())
+
+
+def _key(bank: BankName) -> Hashable:
+    return (session.subject().id, _plan(bank), session.conditions())
+
+
+def _found(bank: BankName) -> Scan | None:
+    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the
+    sample model.
+    """
+    key, looked = _key(bank), session.recalled(LOOKED, frozenset())
+    if key not in looked:
+        session.remember(LOOKED, looked | {key})
+        left = _on_disk(bank)
+        if left is not None:
+            _keep(key, left)
+    return session.recalled(FOUND, {}).get(key)
+
+
+def _on_disk(bank: BankName) -> Scan | None:
+    if session.subject().task is None:
+        return None
+    asked = session.subject(), session.graph(), _plan(bank), session.conditions()
+    try:
+        left = left_on_disk(*asked)
+        return left if left and left.finished else delivered(*asked) or left
+    except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
+        return None
+
+
+def _keep(key: Hashable, found: Scan) -> None:
+    others = {other: value for other, value in session.recalled(FOUND, {}).items() if other != key}
+    session.remember(FOUND, dict([*others.items(), (key, found)][-KEPT:]))
+
+
+def found() -> list[Scan]:
+    """Scans of channels and of single weights, as far as they are known."""
+    return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
+
+
+def sensitivity() -> dict[BankName, Sensitivity]:
+    """Bank -> part -> (ratio, drop) pairs, as far as they are known."""
+    return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
+
+
+def losses() -> dict[BankName, Losses]:
+    """Bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
+    return {
+        bank: known.losses()
+        for bank in MODES["Combined"]
+        if (known := _found(bank)) is not None and known.finished
+    }
+
+
+def _run(bank: BankName) -> JobState:
+    subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
+    state = session.job("scan", _key(bank), lambda: scan(subject, graph, plan, how))
+    if state.key == _key(bank) and state.value is not None:
+        _keep(state.key, state.value)
+    return state
+
+
+def _start(bank: BankName) -> None:
+    session.resume("scan")
+    session.remember(ASKED, _key(bank))
+    st.rerun()
+
+
+def _stop(bank: BankName) -> None:
+    session.cancel("scan", _key(bank))
+    session.remember(ASKED, None)
+
+
+def known() -> Hashable:
+    """What colours the faders: changes whenever a scan has found more."""
+    return tuple(
+        (bank, len(found.points), found.finished)
+        for bank in MODES["Combined"]
+        if (found := _found(bank)) is not None
+    )
+
+
+def draw() -> None:
+    """A button for each shown bank that wasn't scanned, and how far a running scan is."""
+    if session.subject().task is None:
+        return
+    asked = _asked()
+    if asked is not None:
+        _run(asked)
+    regions.watched(
+        "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
+    )
+
+
+def _asked() -> BankName | None:
+    return next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+
+
+def _draw() -> None:
+    asked = _asked()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if asked is not None:
+            _draw_running(asked)
+        for bank in MODES[session.mode()]:
+            found = _found(bank)
+            if bank != asked and not (found and found.finished):
+                words = f"Measure the sensitivity of {bank}"
+                st.button(words, f"scan {bank}", HELP, _start, (bank,), icon=":material/network_check:")
+
+
+def _draw_running(bank: BankName) -> None:
+    state = _run(bank)
+    if state.error:
+        layout.draw_notice(state.error)
+    elif state.busy:
+        left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
+        share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
+        layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
+        st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")

@@ -1,0 +1,117 @@
+"""Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session,
+one set a model.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import streamlit as st
+
+from ...errors import RecipeError
+from ...values.recipe import Recipe
+from .. import session
+from ..drawing import layout
+
+Slot = Literal["A", "B"]
+NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
+HELP_AB = (
+    "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B "
+    "begins as a copy of A."
+)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What is kept for one model.
+
+    >>> shelf = Shelf().switched("B", Recipe(weights={"fc": 0.5}))
+    >>> shelf.slot, dict(shelf.other.weights)
+    ('B', {'fc': 0.5})
+    """
+
+    named: dict[str, Recipe] = field(default_factory=dict)
+    slot: Slot = "A"
+    other: Recipe | None = None
+
+    def switched(self, slot: Slot, present: Recipe) -> "Shelf":
+        """The other slot is chosen, and the present recipe waits in the one that was left."""
+        return self if slot == self.slot else replace(self, slot=slot, other=present)
+
+    def saved(self, name: str, recipe: Recipe) -> "Shelf":
+        """With a snapshot; one of the same name is replaced.
+
+        Raises:
+            RecipeError: it has no name, or there are too many.
+        """
+        name = "".join(letter for letter in name if letter.isprintable()).strip()[:NAME_LIMIT]
+        if not name:
+            raise RecipeError("A snapshot needs a name of at least one letter; type one first.")
+        if name not in self.named and len(self.named) >= COUNT_LIMIT:
+            raise RecipeError(f"{COUNT_LIMIT} snapshots are kept at most; delete one first.")
+        return replace(self, named={**self.named, name: recipe})
+
+    def without(self, name: str) -> "Shelf":
+        return replace(self, named={key: recipe for key, recipe in self.named.items() if key != name})
+
+
+def _key() -> str:
+    return f"snapshots {session.model_name()}"
+
+
+def _shelf() -> Shelf:
+    return session.recalled(_key(), Shelf())
+
+
+def draw() -> None:
+    """The switch between A and B, and the snapshots."""
+    st.segmented_control(
+        "A/B",
+        ["A", "B"],
+        key=session.show("slot", _shelf().slot),
+        on_change=lambda: session.attempt(_switch),
+        label_visibility="collapsed",
+    )
+    with st.popover(
+        "Snapshots",
+        icon=":material/bookmark:",
+        help=f"Name a recipe to come back to it.\n\nA and B: {HELP_AB}",
+    ):
+        st.text_input("Name", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
+        st.button("Save a snapshot", "snapshot save", on_click=lambda: session.attempt(_save), type="primary")
+        for index, name in enumerate(_shelf().named):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    layout.plain(name), f"snapshot {index}", on_click=lambda n=name: session.attempt(_open, n)
+                )
+                st.button(
+                    "",
+                    f"forget {index}",
+                    f"Delete {layout.plain(name)}",
+                    lambda n=name: session.attempt(_forget, n),
+                    icon=":material/delete:",
+                    type="tertiary",
+                )
+        if not _shelf().named:
+            st.caption("None yet. They last as long as this tab; *Recipe file* and the address last longer.")
+
+
+def _switch() -> None:
+    slot, shelf = session.picked("slot"), _shelf()
+    if slot not in ("A", "B") or slot == shelf.slot:
+        return
+    waiting = shelf.other
+    session.remember(_key(), shelf.switched(slot, session.recipe()))
+    if waiting is not None:
+        session.set_recipe(waiting, f"recipe {slot}")
+
+
+def _save() -> None:
+    session.remember(_key(), _shelf().saved(session.shown("snapshot name") or "", session.recipe()))
+
+
+def _open(name: str) -> None:
+    session.set_recipe(_shelf().named[name], f"snapshot {name}")
+
+
+def _forget(name: str) -> None:
+    session.remember(_key(), _shelf().without(name))

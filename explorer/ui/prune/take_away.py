@@ -1,0 +1,145 @@
+"""The pruned model as a file: choose a format, let it be written in the background, take it; and who can use
+it.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...background.side_thread import beside
+from ...engine.conditions import Conditions
+from ...engine.measure import stream
+from ...exporters.export import export
+from ...exporters.who_gains import who_gains
+from ...graph.export import ModelGraph
+from ...pruning.decision import calibrate
+from ...registry import EXPORTERS
+from ...values.progress import Progress
+from ...values.recipe import Recipe
+from ...values.report import Report
+from ...values.subject import Subject
+from .. import session
+from ..drawing import layout
+from ..drawing.measurement_cards import short
+from ..drawing.words import NAMES
+from ..kept_runs import keeping
+from ..live import regions
+from ..shared import settings
+
+LANE, KEY = "export", "export format"
+MEASURED = Conditions(latency=False)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was written."""
+
+    format: str
+    content: bytes
+    remarks: tuple[str, ...]
+
+
+def draw() -> None:
+    """Format and button, what was written, and which runtimes gain from the current recipe."""
+    if settings.current().classroom:
+        st.caption("Files are not written in a class; the address of this page holds the recipe.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(width=270):
+            st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)
+        st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
+    st.caption(layout.plain(EXPORTERS[_format()].tooltip))
+    regions.watched("take away", _draw, LANE, facet=_facet, progress=True)
+
+
+def _format() -> str:
+    return session.shown(KEY) or next(iter(EXPORTERS))
+
+
+def _key() -> Hashable:
+    return (session.subject().id, session.recipe().fingerprint, _format())
+
+
+def _facet() -> Hashable:
+    return _key(), session.versions([LANE])[LANE]
+
+
+def _write() -> None:
+    name, subject, graph, recipe = _format(), session.subject(), session.graph(), session.recipe()
+    report, conditions = session.report(), session.conditions()
+    given = report if report is not None and report.stage == "final" else None
+    session.resume(LANE)
+    session.job(LANE, _key(), lambda: written(name, subject, graph, recipe, given, conditions))
+
+
+def written(
+    name: str,
+    subject: Subject,
+    graph: ModelGraph,
+    recipe: Recipe,
+    report: Report | None,
+    conditions: Conditions = MEASURED,
+) -> Iterator[Progress | Made]:
+    """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are
+    measured first.
+
+    Raises:
+        ExplorerError: the format cannot hold this model, or a package is missing.
+    """
+    plugin, remarks = EXPORTERS[name], list[str]()
+    if not recipe.is_empty:
+        yield from calibrate(subject, graph, recipe, conditions.device)
+    if plugin.traits.get("measures") and report is None:
+        for report in stream(subject, graph, recipe, replace(conditions, latency=False)):
+            yield Progress(report.pruned.samples, report.total_samples, "Measuring")
+
+    def write(step: Callable[[str], None]) -> bytes:
+        return export(subject, graph, recipe, name, report=report, say=remarks.append, step=step)
+
+    for item in beside(write, "Writing the file", plugin.traits.get("stages", 1)):
+        yield item if isinstance(item, Progress) else Made(name, item, tuple(remarks))
+
+
+def _draw() -> None:
+    state, own = session.lane_state(LANE), session.lane_state(LANE).key == _key()
+    if state.busy:
+        _draw_running(state)
+    elif own and isinstance(state.value, Made):
+        _offer(state.value)
+    elif own and state.error:
+        layout.draw_notice(state.error)
+    for sentence in who_gains(session.recipe()):
+        st.caption(layout.plain(sentence))
+
+
+def _draw_running(state: JobState) -> None:
+    progress = state.progress
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = f"{progress.label} …" if progress else "Waiting for its turn …"
+        layout.draw_share(progress.done / max(1, progress.total) if progress else 0.0, words)
+        st.button(
+            "Stop",
+            "stop export",
+            on_click=session.cancel,
+            args=(LANE, _key()),
+            type="tertiary",
+            help="It ends where the next stage begins; nothing is kept.",
+        )
+
+
+def _offer(made: Made) -> None:
+    plugin, stem = EXPORTERS[made.format], session.subject().name.split(":")[-1].split("/")[-1]
+    st.download_button(
+        f"Download ({short(len(made.content))}B)",
+        made.content,
+        f"{stem}-pruned{plugin.traits['extension']}",
+        plugin.traits["media_type"],
+        key="download",
+        on_click="ignore",
+        icon=":material/download:",
+        type="primary",
+    )
+    for remark in made.remarks:
+        st.caption(layout.plain(remark))

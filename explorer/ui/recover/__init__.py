@@ -1,0 +1,1 @@
+"""What the Recover page draws."""

@@ -1,0 +1,315 @@
+"""Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what
+came of it.
+"""
+
+import json
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...exporters.recovered_model import export_recovered
+from ...figures.recovery_accuracy import recovery_accuracy
+from ...figures.recovery_arms import recovery_arms
+from ...figures.recovery_loss import recovery_loss
+from ...figures.recovery_norms import recovery_norms
+from ...recovery.controls import spread
+from ...recovery.cost import Cost, counted, estimate
+from ...recovery.recover import recover
+from ...recovery.recovery_run import TRAINING
+from ...recovery.values import Recovery, finite
+from .. import session
+from ..drawing import layout
+from ..live.figure import bring_plotly, in_place
+from ..live.pushed import pushed
+from ..live.regions import hurry, watched
+from . import recovered_runs, recovery_curve, recovery_plan
+
+LANE, COST_LANE = "recovery", "cost"
+ASKED = "recovery asked for"
+PLAIN = {"displayModeBar": False}
+EMPTY = (
+    "This is the dense model, so there is nothing to win back. Remove something on the **Prune** page, "
+    "and train here what is left of it."
+)
+NO_DATA = (
+    "This model came without training data, so it cannot be trained here; add some with --data when starting."
+)
+BEST_EPOCH = (
+    "The best epoch was chosen on these same samples, so a little of it is luck; held-out data "
+    "would tell how much."
+)
+LOSSES_A_DRAWING = 8  # points of the loss curve between two drawings
+
+
+def _key() -> Hashable:
+    return (
+        session.subject().id,
+        session.recipe().fingerprint,
+        recovery_plan.plan().fingerprint,
+        session.conditions(),
+    )
+
+
+def draw() -> None:
+    """The whole page."""
+    task = session.subject().task
+    if task is None or task.split("training") is None:
+        st.info(NO_DATA, icon=":material/info:")
+        return
+    if session.recipe().is_empty and _shown() is None:
+        st.info(EMPTY, icon=":material/swipe_up:")
+        return
+    bring_plotly()
+    if not session.recipe().is_empty:
+        st.caption(layout.plain(_what()))
+        recovery_plan.draw()
+        _begin()
+        watched("recovery cost", _cost, COST_LANE)
+    watched("recovery status", _status, LANE, facet=_status_facet, progress=True)
+    _draw_figures()
+    watched("recovery outcome", _outcome, LANE, recovered_runs.CONTROL, facet=_outcome_facet)
+    watched(
+        "recovery kept",
+        lambda: recovered_runs.draw(_shown()),
+        *recovered_runs.LANES,
+        LANE,
+        facet=lambda: recovered_runs.facet(_shown()),
+        progress=True,
+    )
+    if not session.recipe().is_empty:
+        recovery_curve.draw(recovery_plan.plan())
+
+
+def _what() -> str:
+    recipe = session.recipe()
+    parts = [
+        (len(recipe.channels), "coupled group"),
+        (len(recipe.weights), "layer"),
+        (len(recipe.remove), "group by hand"),
+    ]
+    said = [f"{count} {name}{'s' * (count != 1)}" for count, name in parts if count]
+    return (
+        f"What your recipe leaves of {session.subject().name} is trained further: {', '.join(said)} pruned, "
+        "rated by "
+        f"{recipe.criterion.name}. Trained on the training split, measured on the tuning split."
+    )
+
+
+def _shown() -> Recovery | None:
+    """The recovery that runs or ran last, of this model."""
+    found = session.lane_state(LANE).value
+    return found if isinstance(found, Recovery) and found.subject["id"] == session.subject().id else None
+
+
+# --------------------------------------------------------------------------- before it begins
+
+
+def _cost() -> None:
+    """Epochs and samples at once, seconds when they were asked for."""
+    plan, state = recovery_plan.plan(), session.lane_state(COST_LANE)
+    known = counted(session.subject(), plan)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        found = state.value if state.key == _key() and isinstance(state.value, Cost) else None
+        words = f"Cost: {known.epochs:,} epochs, {known.samples:,} samples in all"
+        if not known.epochs:
+            words = "Cost: one pass over 1,024 training samples at most; nothing is trained"
+        elif found is not None and found.seconds is not None:
+            words += (
+                f"; about {recovery_plan.duration(found.seconds)} on this machine, an estimate from "
+                f"{found.batches} batches"
+            )
+        st.caption(layout.plain(f"{words}."))
+        if state.error and state.key == _key():
+            layout.draw_notice(state.error)
+        elif state.busy:
+            st.caption("Timing a few batches …")
+        elif known.epochs and found is None:
+            st.button(
+                "Estimate the time",
+                "estimate recovery",
+                on_click=_ask_cost,
+                type="tertiary",
+                icon=":material/timer:",
+            )
+
+
+def _ask_cost() -> None:
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
+    plan = recovery_plan.plan()
+    session.job(COST_LANE, _key(), lambda: estimate(subject, graph, recipe, plan, conditions))
+    hurry()
+
+
+# --------------------------------------------------------------------------- while it runs
+
+
+def _begin() -> JobState | None:
+    """The recovery that was asked for, if it is the one that is planned now."""
+    asked = session.recalled(ASKED)
+    if asked is None or asked != _key():
+        return None
+    subject, graph, recipe, conditions = (
+        session.subject(),
+        session.graph(),
+        session.recipe(),
+        session.conditions(),
+    )
+    plan = recovery_plan.plan()
+
+    def run() -> Iterator[Any]:
+        yield from recover(subject, graph, recipe, plan, replace(conditions, latency=False))
+
+    return session.job(LANE, _key(), run)
+
+
+def _start() -> None:
+    session.resume(LANE)
+    session.remember(ASKED, _key())
+    hurry()
+    st.rerun()
+
+
+def _stop() -> None:
+    session.cancel(LANE, session.recalled(ASKED))
+    session.remember(ASKED, None)
+
+
+def _status_facet() -> Hashable:
+    state = session.lane_state(LANE)
+    return state.key, state.busy, state.error, state.finished
+
+
+def _status() -> None:
+    state, empty = session.lane_state(LANE), session.recipe().is_empty
+    with st.container(horizontal=True, vertical_alignment="center", key="recovery_status"):
+        if state.busy:
+            layout.draw_share(*_share(state))
+            st.button("Stop", "stop recovery", on_click=_stop, type="tertiary")
+        elif not empty and not (state.finished and state.key == _key() and not state.error):
+            stopped = session.is_cancelled(LANE, _key())
+            words = "Go on" if stopped else "Start"
+            st.button(words, "start recovery", on_click=_start, type="primary", icon=":material/play_arrow:")
+            if stopped:
+                st.caption("Stopped. What was trained so far is kept, and goes on from there.")
+        elif not empty:
+            st.caption("Done. Change the plan, or the recipe on the Prune page, to train again.")
+    if state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    found = _shown()
+    if found is not None and state.key != _key():
+        st.caption("Below: an earlier recovery, of another plan or another recipe.")
+
+
+def _share(state: JobState) -> tuple[float, str]:
+    progress = state.progress
+    if progress is None or not progress.total:
+        return 0.0, "Cutting, then the first batches …"
+    if progress.label != TRAINING:
+        return 0.0, f"{progress.label}: {progress.done:,} of {progress.total:,}"
+    left = f", about {recovery_plan.duration(state.seconds_left)} left" if state.seconds_left else ""
+    return progress.done / progress.total, f"Training: {progress.done:,} of {progress.total:,} steps{left}"
+
+
+def _draw_figures() -> None:
+    with st.container(key="below"):  # whose columns wrap where the page is narrow
+        left, right = st.columns(2, gap="large")
+    with left:
+
+        def facet():
+            return (found := _shown()) and (found.key, len(found.epochs))
+
+        pushed("recovery accuracy", "figure", partial(_live, recovery_accuracy), LANE, facet=facet)
+    with right:
+        pushed("recovery loss", "figure", partial(_live, recovery_loss), LANE, facet=_loss_facet)
+
+
+def _loss_facet() -> Hashable:
+    found = _shown()
+    return found and (found.key, len(found.epochs), len(found.losses) // LOSSES_A_DRAWING)
+
+
+def _live(figure: Callable[[Recovery], Any]) -> dict[str, Any]:
+    found = _shown()
+    return in_place(figure(found), found.key) if found is not None and found.epochs else {}
+
+
+# --------------------------------------------------------------------------- what came of it
+
+
+def _outcome_facet() -> Hashable:
+    found = _shown()
+    return found and (
+        found.key,
+        len(found.arms),
+        found.finished,
+        *session.versions([recovered_runs.CONTROL]).values(),
+    )
+
+
+def _outcome() -> None:
+    found = _shown()
+    if found is None:
+        return
+    fair = recovered_runs.fair(found)
+    drawn = recovery_arms(found, [(name, arm.measurement) for name, arm in fair])
+    st.plotly_chart(drawn, width="stretch", key="recovery arms", config=PLAIN)
+    for sentence in (*_sentences(found), *(recovered_runs.sentence(name, arm, found) for name, arm in fair)):
+        st.caption(layout.plain(sentence))
+    if found.finished:
+        _download(found)
+    if any(point.norms for point in found.epochs):
+        st.plotly_chart(recovery_norms(found), width="stretch", key="recovery norms", config=PLAIN)
+
+
+def _sentences(found: Recovery) -> Iterator[str]:
+    """The change of each arm in words, with its range."""
+    for arm in found.arms:
+        yield recovered_runs.sentence(arm.name, arm, found)
+    if len(found.recovered) > 1:
+        over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
+        yield (
+            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
+            f"{over.high * 100:.1f})."
+        )
+    if found.plan.patience and found.recovered:
+        yield BEST_EPOCH
+    yield from found.notes
+
+
+def _download(found: Recovery) -> None:
+    subject, graph = session.subject(), session.graph()
+    name = f"{subject.name.split(':')[-1]}-recovered"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Recovered model",
+            partial(export_recovered, subject, graph, found),
+            f"{name}.zip",
+            "application/zip",
+            key="download recovered",
+            on_click="ignore",
+            icon=":material/download:",
+            help="Weights of the first seed, architecture, recipe, and a loader that needs torch alone.",
+        )
+        st.download_button(
+            "Report",
+            partial(_report, found),
+            f"{name}.json",
+            "application/json",
+            key="download recovery report",
+            on_click="ignore",
+            icon=":material/download:",
+            help="The plan, every epoch and every arm as JSON.",
+        )
+
+
+def _report(found: Recovery) -> bytes:
+    return (json.dumps(finite(found.to_json()), indent=1) + "\n").encode()

@@ -1,0 +1,159 @@
+"""What a finished recovery still lacks, drawn from the session: fair controls, trained as long, and a place
+among the runs.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...background.jobs import JobState
+from ...measuring.statistics import format_accuracy, format_drop
+from ...recovery.controls import Control, controls
+from ...recovery.recover import recover
+from ...recovery.results import known_controls
+from ...recovery.values import Arm, Recovery
+from ...runs.keep_recovery import keep
+from ...values.progress import Progress
+from .. import session
+from ..drawing import layout
+from ..kept_runs import keeping
+
+KEEP, CONTROL = "keep", "control"
+LANES = (KEEP, CONTROL)
+FAIR = (
+    "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "
+    "them, a gain might come "
+    "from more training, from the ratios or from the architecture alone."
+)
+WHERE = "It stands on the **Compare** page, below the run of its recipe."
+
+
+def draw(found: Recovery | None) -> None:
+    """The controls and the button, once the recovery is finished."""
+    if found is None or not found.finished:
+        return
+    if found.plan.trained_epochs:
+        _draw_controls(found)
+    _draw_keep(found)
+
+
+def facet(found: Recovery | None) -> Hashable:
+    """What `draw` shows."""
+    return found and (found.key, found.finished), tuple(session.versions(LANES).values())
+
+
+# --------------------------------------------------------------------------- fair controls
+
+
+def fair(found: Recovery) -> list[tuple[str, Arm]]:
+    """The controls that were trained, by name; one arm a seed."""
+    if not found.finished:
+        return []
+    known = known_controls(session.subject(), found, session.conditions())
+    return [(_named(control, arm), arm) for control, other in known if other for arm in other.recovered]
+
+
+def _named(control: Control, arm: Arm) -> str:
+    """With its seed, once."""
+    seed = arm.name.rpartition(", ")[2]
+    return control.name if control.name.endswith(seed) else f"{control.name}, {seed}"
+
+
+def sentence(name: str, arm: Arm, found: Recovery) -> str:
+    """The change of an arm in words, with its range."""
+    measured = arm.measurement
+    counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
+    loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
+    return f"{name}: {counted}; {format_drop(arm.drop)}{loss}."
+
+
+def _draw_controls(found: Recovery) -> None:
+    missing = [
+        c for c, other in known_controls(session.subject(), found, session.conditions()) if other is None
+    ]
+    state = session.lane_state(CONTROL)
+    if state.busy and state.key == found.key:
+        _draw_progress(state, state.progress.label if state.progress else "Training the controls")
+        st.button(
+            "Stop", "stop control", on_click=lambda: session.cancel(CONTROL, found.key), type="tertiary"
+        )
+        return
+    if not missing:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Train the fair controls",
+            "train control",
+            FAIR,
+            on_click=keeping.begin,
+            args=(_train, found),
+            icon=":material/balance:",
+        )
+        epochs = sum(len(c.plan.seeds) * c.plan.trained_epochs for c in missing)
+        st.caption(layout.plain(f"{', '.join(c.name for c in missing)}: {epochs:,} epochs in all."))
+    if state.error and state.key == found.key:
+        layout.draw_notice(state.error)
+
+
+def _draw_progress(state: JobState, words: str) -> None:
+    progress = state.progress
+    share = progress.done / progress.total if progress and progress.total else 0.0
+    layout.draw_share(
+        share,
+        f"{words}: {progress.done:,} of {progress.total:,}" if progress and progress.total else f"{words} …",
+    )
+
+
+def _train(found: Recovery) -> None:
+    """One control after another, those that are known at once."""
+    subject, graph, how = session.subject(), session.graph(), replace(session.conditions(), latency=False)
+
+    def run() -> Iterator[Any]:
+        for control in controls(found.recipe, found.plan):
+            for step in recover(subject, graph, control.recipe, control.plan, how):
+                yield (
+                    replace(step, label=f"{control.name}: {step.label.lower()}")
+                    if isinstance(step, Progress)
+                    else step
+                )
+
+    session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
+    session.resume(CONTROL)
+    session.job(CONTROL, found.key, run)
+
+
+# --------------------------------------------------------------------------- among the kept runs
+
+
+def _draw_keep(found: Recovery) -> None:
+    state = session.lane_state(KEEP)
+    own = state.key == found.key
+    if own and isinstance(state.value, str) and state.finished and not state.error:
+        st.caption(f"Kept as run {state.value[:4]}. {WHERE}")
+        return
+    if own and state.busy:
+        _draw_progress(state, "Measuring it for keeps")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=keeping.POPOVER_WIDTH):
+            st.text_input("Note", key="recovered note", placeholder="what you tried, and why", max_chars=200)
+        st.button(
+            "Keep the result as a run",
+            "keep recovery",
+            WHERE,
+            on_click=keeping.begin,
+            args=(_keep, found),
+            icon=":material/bookmark_add:",
+        )
+    if own and state.error:
+        layout.draw_notice(state.error)
+
+
+def _keep(found: Recovery) -> None:
+    subject, graph, how = session.subject(), session.graph(), session.conditions()
+    note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
+    session.cancel(KEEP, found.key)
+    session.resume(KEEP)
+    session.job(KEEP, found.key, lambda: keep(subject, graph, found, how, store, note=note, origin=origin))

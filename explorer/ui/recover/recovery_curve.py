@@ -1,0 +1,128 @@
+"""One-shot, recalibrated and recovered models over strengths, drawn from the session: cost, button, and the
+growing figure.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from ...figures.accuracy_curve import Axis
+from ...figures.recovery_curve import recovery_curve as drawn_curve
+from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
+from ...recovery.training_plan import RecoveryPlan
+from .. import session
+from ..drawing import layout
+from ..kept_runs import keeping
+from ..live.figure import in_place
+from ..live.pushed import pushed
+from ..live.regions import watched
+from .recovery_plan import duration
+
+LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
+AXES: dict[Axis, str] = {"nonzero_params": "not zero", "params": "parameters", "macs": "MACs"}
+TOLD = (
+    "The same plan at several strengths of this recipe (every ratio times the strength): where does accuracy "
+    "break, "
+    "and how far does training move that?"
+)
+
+
+def _points() -> int:
+    return session.shown(POINTS) or 3
+
+
+def _key(plan: RecoveryPlan) -> Hashable:
+    return (
+        session.subject().id,
+        session.recipe().fingerprint,
+        plan.fingerprint,
+        session.conditions(),
+        _points(),
+    )
+
+
+def draw(plan: RecoveryPlan) -> None:
+    """The whole section."""
+    st.subheader("Over strengths", anchor=False)
+    st.caption(TOLD)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control("Points", list(STEPS), default=3, key=POINTS, required=True)
+        st.segmented_control(
+            "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
+        )
+    watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
+    pushed("recovery curve", "figure", _figure, LANE, facet=_facet)
+
+
+def _usual() -> Axis:
+    return "params" if session.recipe().is_structured else "nonzero_params"
+
+
+def _facet() -> Hashable:
+    found = session.lane_state(LANE).value
+    return session.shown(AGAINST), found and (id(found), len(found.points))
+
+
+def _status(plan: RecoveryPlan) -> None:
+    state, key = session.lane_state(LANE), _key(plan)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.busy:
+            progress = state.progress
+            share = progress.done / progress.total if progress and progress.total else 0.0
+            left = f", about {duration(state.seconds_left)} left" if state.seconds_left else ""
+            layout.draw_share(share, f"{progress.label if progress else 'Cutting'}{left}")
+            st.button(
+                "Stop",
+                "stop recovery curve",
+                on_click=lambda: session.cancel(LANE, state.key),
+                type="tertiary",
+            )
+        elif not (state.finished and state.key == key and not state.error):
+            st.button(
+                "Draw the curve",
+                "draw recovery curve",
+                on_click=keeping.begin,
+                args=(_begin, plan),
+                icon=":material/show_chart:",
+            )
+            st.caption(_cost(plan))
+        else:
+            st.caption(
+                "Done: each point is a recovery of its own, measured on the same samples; bars cover 95 %."
+            )
+    if state.error and state.key == key:
+        layout.draw_notice(state.error)
+
+
+def _cost(plan: RecoveryPlan) -> str:
+    cost = curve_cost(session.subject(), plan, _points())
+    trained = (
+        f"{cost.epochs:,} epochs, {cost.samples:,} samples in all" if cost.epochs else "nothing is trained"
+    )
+    return f"Cost of {_points()} points: {trained}. Points that were trained before are not trained again."
+
+
+def _begin(plan: RecoveryPlan) -> None:
+    subject, graph, recipe, key = session.subject(), session.graph(), session.recipe(), _key(plan)
+    how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
+
+    def run() -> Iterator[Any]:
+        yield from recovery_curve(subject, graph, recipe, plan, strengths, how)
+
+    session.cancel(LANE, key)  # an error of before does not stand in the way
+    session.resume(LANE)
+    session.job(LANE, key, run)
+
+
+def _figure() -> dict[str, Any]:
+    found = session.lane_state(LANE).value
+    if (
+        not isinstance(found, RecoveryCurve)
+        or not found.points
+        or found.points[0].recovery.subject["id"] != session.subject().id
+    ):
+        return {}
+    axis: Axis = session.shown(AGAINST) or _usual()
+    return in_place(drawn_curve(found, axis), (session.subject().id, axis))

@@ -1,0 +1,100 @@
+"""What all sessions of the process share: subjects, their graphs, and the worker. Bounded, since closed
+sessions linger.
+"""
+
+import atexit
+import threading
+from importlib import import_module
+
+import streamlit as st
+from streamlit.runtime import exists, get_instance
+
+from ...background.lanes import Lanes
+from ...errors import ExplorerError
+from ...graph.export import ModelGraph, analyse, analysed
+from ...machine.cache import Cache
+from ...values.subject import Subject
+from .settings import current
+
+KEPT_SUBJECTS, MODEL_BYTES = 4, 4 * 2**30
+UPLOADED = "upload:"
+_subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True)
+_uploads = Cache(KEPT_SUBJECTS, "uploaded weights", MODEL_BYTES, lasting=True, growing=True)
+_loading = threading.Lock()
+_lanes: Lanes | None = None
+_starting = threading.Lock()
+
+
+def load_subject(name: str) -> Subject:
+    """The subject of an offered or uploaded model; shared between sessions, so never modified.
+
+    Raises:
+        ExplorerError: the upload had to make room for newer ones.
+    """
+    if name.startswith(UPLOADED):
+        uploaded: Subject | None = _uploads.get(name)
+        if uploaded is None:
+            raise ExplorerError("These uploaded weights had to make room for newer ones; upload them again.")
+        return uploaded
+    found: Subject | None = _subjects.get(name)
+    return found or _load(name)
+
+
+def _load(name: str) -> Subject:
+    with st.spinner("Loading the model ..."), _loading:
+        found: Subject | None = _subjects.get(name)  # another session may have loaded it meanwhile
+        return found or _subjects.put(name, current().opened(name))
+
+
+def look_ahead() -> None:
+    """Load the first model and read its graph while the browser still opens: the first page is there some
+    seconds earlier.
+
+    What goes wrong is told when somebody asks for the model.
+    """
+    for module in ("tables", "figures.style"):  # with pandas and plotly, which take a second each
+        import_module(f"explorer.{module}")
+    name = next(iter(current().offered), None)
+    if name is None:
+        return
+    try:
+        with _loading:
+            subject = _subjects.get(name) or _subjects.put(name, current().opened(name))
+        analyse(subject)
+    except ExplorerError:
+        return
+
+
+def keep_upload(subject: Subject) -> str:
+    """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask
+    for it by.
+    """
+    name = UPLOADED + subject.id
+    _uploads.put(name, subject)
+    return name
+
+
+def load_graph(name: str) -> ModelGraph:
+    """The graph of an offered model."""
+    subject = load_subject(name)
+    if analysed(subject):
+        return analyse(subject)
+    with st.spinner("Finding out which channels belong together ..."):
+        return analyse(subject)
+
+
+def lanes() -> Lanes:
+    """The one background worker of the process; joined at exit, since a thread inside torch would abort it.
+
+    It is none of Streamlit's resources, which a message from any browser can clear.
+    """
+    global _lanes
+    with _starting:
+        if _lanes is None:
+            _lanes = Lanes(_is_active)
+            atexit.register(_lanes.shutdown)
+        return _lanes
+
+
+def _is_active(session: str) -> bool:
+    return not exists() or get_instance().is_active_session(session)

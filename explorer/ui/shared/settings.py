@@ -1,0 +1,80 @@
+"""What the operator of the server offers: set once by the command line before the page starts, read by the
+page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import UnknownNameError
+from ...lessons.class_board import Classroom
+from ...lessons.lesson_files import course
+from ...lessons.values import Lesson
+from ...loaders.model_text import DEFAULT_MODEL, load_named
+from ...loaders.sample_files import weights_path
+from ...registry import SAMPLES
+from ...values.subject import Subject
+
+CLOSED_TO_CLASSES = ("compare", "recover")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Models by name, and how one is loaded; a browser can only choose among these.
+
+    Args:
+        models: names in the list; empty = every sample that has weights.
+        device: "auto", "cpu" or "cuda".
+        load: name -> Subject; what the command line gives here may read paths and run code.
+        classroom: of a class, or None.
+        own_lessons: a folder of lessons beside those that come with the program.
+    """
+
+    models: tuple[str, ...] = ()
+    device: str = "auto"
+    load: Callable[[str], Subject] = load_named
+    classroom: Classroom | None = None
+    own_lessons: Path | None = None
+
+    @property
+    def hidden_pages(self) -> tuple[str, ...]:
+        """Pages that write to this machine's disk or occupy it for long, which a class must not."""
+        return CLOSED_TO_CLASSES if self.classroom else ()
+
+    @property
+    def lessons(self) -> dict[str, Lesson]:
+        """Name -> lesson of the Learn page, in their order."""
+        return course(self.own_lessons)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The names in the list, the default first where it is among them."""
+        if self.models:
+            return self.models
+        names = [name for name in SAMPLES if weights_path(name).is_file()]
+        return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
+
+    def opened(self, name: str) -> Subject:
+        """The model of an offered name; a page can open no other.
+
+        Raises:
+            UnknownNameError: the server does not offer it.
+            ExplorerError: it cannot be loaded.
+        """
+        if name not in self.offered:
+            raise UnknownNameError("model on this server", name, self.offered)
+        return self.load(name)
+
+
+_settings = Settings()
+
+
+def configure(settings: Settings) -> None:
+    """Set what this process offers."""
+    global _settings
+    _settings = settings
+
+
+def current() -> Settings:
+    """What this process offers."""
+    return _settings

@@ -1,0 +1,113 @@
+"""What all pages share: the model, and how much of the data is measured where."""
+
+import streamlit as st
+
+from ...errors import ExplorerError
+from ...machine.environment import DEVICES, pick_device
+from ...measuring.precision import DTYPES
+from .. import session
+from ..drawing import layout, widgets
+from ..shared import settings
+from . import memory_panel
+
+SAMPLES = (512, 1024, 2048)
+ALWAYS_THERE = ("auto", "cpu")
+
+
+def draw() -> None:
+    """Model, what is known of it, number of samples, device, and what is kept in memory."""
+    with st.sidebar:
+        names = session.models()
+        widgets.choose(
+            "Model", list(names), session.model_name(), session.set_model, key="model", names=names
+        )
+        _about()
+        if settings.current().classroom is None:
+            _upload()
+        _samples()
+        _device()
+        _dtype()
+        memory_panel.draw()
+    if session.notice():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            layout.draw_notice(session.notice())
+            st.button("Dismiss", "dismiss", on_click=session.dismiss, type="tertiary")
+
+
+def _about() -> None:
+    subject = session.subject()
+    described = subject.card.get("description")
+    task = subject.task
+    lines = [str(described)] if described else []
+    if task is not None:
+        lines.append(f"Data: {task.name}, {len(task.class_names)} classes. {task.note}".strip())
+    else:
+        lines.append("No data: everything but accuracy is measured.")
+    st.caption(layout.plain("\n\n".join(lines)))
+
+
+def _upload() -> None:
+    with st.popover("Own weights", icon=":material/upload:", help="Your weights in this architecture."):
+        st.caption(
+            "A .safetensors file whose names and shapes are those of this model. It stays on this machine."
+        )
+        st.file_uploader(
+            "Weights", ["safetensors"], key="upload", on_change=lambda: session.attempt(_take_upload)
+        )
+
+
+def _take_upload() -> None:
+    given = session.shown("upload")
+    if given is not None:
+        session.upload_weights(given.getvalue())
+
+
+def _samples() -> None:
+    task = session.subject().task
+    split = task.split("tuning") if task else None
+    if split is None:
+        return
+    choices: dict[str, int | None] = {f"all {len(split):,} samples": None}
+    choices |= {f"first {samples:,}": samples for samples in SAMPLES if samples < len(split)}
+    now = next(
+        (words for words, samples in choices.items() if samples == session.conditions().samples),
+        next(iter(choices)),
+    )
+
+    def take(words):
+        return session.set_conditions(samples=choices[words], device=session.device())
+
+    told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
+    widgets.choose("Measured on", list(choices), now, take, key="samples", help=told)
+
+
+def _device() -> None:
+    found = [device for device in DEVICES if _usable(device)]
+
+    def take(device):
+        return session.set_conditions(samples=session.conditions().samples, device=device)
+
+    if len(found) > len(ALWAYS_THERE):
+        widgets.choose("Device", found, session.device(), take, key="device")
+    else:
+        st.caption(f"Device: {pick_device(session.device()).type}")
+
+
+def _dtype() -> None:
+    told = (
+        "The number format that models compute in. bfloat16 keeps two to three digits; some processors are "
+        "faster with it, "
+        "others slower. What it alone does to the accuracy is measured and said. Files, scans and flips stay "
+        "float32."
+    )
+    widgets.choose(
+        "Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told
+    )
+
+
+def _usable(device: str) -> bool:
+    try:
+        pick_device(device)
+    except ExplorerError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What the Structure page draws."""

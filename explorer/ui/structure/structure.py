@@ -1,0 +1,227 @@
+"""The architecture as a picture, what is tied to what and why, and the proof of the smaller model's
+wiring.
+"""
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from ... import tables
+from ...audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
+from ...graph.drawing import draw as dot_of
+from ...graph.folding import modules, suggested
+from ...graph.wiring import wiring
+from ...pruning.widths import units_left
+from ...values.profile import Group, ModelProfile
+from ...values.recipe import Recipe
+from ...words import GLOSSARY, LABELS
+from .. import session
+from ..drawing import layout
+from ..live.regions import hurry, watched
+
+LANE, ASKED = "check", "audit asked for"
+KEPT = 8
+WHY = "Why they go together, or stay"
+COLUMNS = {
+    LABELS["group"]: st.column_config.TextColumn(width=250),
+    LABELS["unit"]: st.column_config.TextColumn(width=70),
+    LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
+    WHY: st.column_config.TextColumn(width=400),
+}
+HALF = 0.5  # of each group, where the recipe removes no channels
+LEGEND = (
+    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
+    "group**: their "
+    "channels are added or read side by side, so they go together (colours repeat in large models). Pale "
+    "boxes have a group of "
+    "their own; a folded module shows stripes of the coupled groups in it. A **dashed** box stays whole, an "
+    "**orange** frame "
+    "loses channels; hover over a box for the reason."
+)
+PROOF = (
+    "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
+    "precision, on a copy "
+    "with redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on "
+    "purpose, which "
+    "must show."
+)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
+def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...]) -> str:
+    return dot_of(session.graph(), left, unfolded)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
+def _foldable(subject: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All modules that can be folded, and those that are unfolded at first."""
+    wired = wiring(session.graph())
+    at_first = suggested(wired)
+    return modules(wired), tuple(module for module in modules(wired) if module in at_first)
+
+
+def draw() -> None:
+    """Graph on the left, proof and one group beside it, all groups below."""
+    profile = session.profile()
+    if profile.error:
+        st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
+        return
+    with st.container(key="below"):
+        seen, beside = st.columns(2, gap="large")
+    with seen:
+        _draw_graph()
+    with beside:
+        st.subheader("Is the smaller model wired rightly?", anchor=False)
+        _draw_audit()
+        st.subheader("What goes together, and why", anchor=False)
+        _draw_group(profile)
+    st.subheader("All coupled groups", anchor=False)
+    _draw_groups(profile)
+
+
+# --------------------------------------------------------------------------- picture
+
+
+def _draw_graph() -> None:
+    every, at_first = _foldable(session.subject().id)
+    chosen = at_first
+    if every:
+        names = st.multiselect(
+            "Modules shown from the inside",
+            every,
+            default=at_first,
+            key=f"unfolded {session.subject().id}",
+            help="Modules that are not listed are drawn as one box each. Unfolding a module unfolds those "
+            "around it. A large model starts folded, so that it can be read.",
+        )
+        chosen = tuple(names)
+    recipe = session.recipe()
+    left = units_left(session.profile(), recipe)
+    st.caption(LEGEND)
+    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
+
+
+# --------------------------------------------------------------------------- proof
+
+
+def _recipe() -> Recipe | None:
+    """The one to prove: the user's own, or None for half of every group."""
+    recipe = session.recipe()
+    return recipe if recipe.is_structured else None
+
+
+def _key() -> Hashable:
+    recipe = _recipe()
+    return (session.subject().id, recipe.fingerprint if recipe else HALF)
+
+
+def _begin() -> None:
+    subject, graph, recipe = session.subject(), session.graph(), _recipe()
+
+    session.remember(ASKED, _key())
+    session.resume(LANE)
+    session.job(LANE, _key(), lambda: audit_steps(subject, graph, recipe, ratio=HALF))
+    hurry()
+
+
+def _draw_audit() -> None:
+    what = "this recipe" if _recipe() else f"a cut of {HALF:.0%} of every group".replace("%", " %")
+    st.caption(PROOF)
+    st.button(f"Prove the wiring of {what}", "prove", on_click=_begin, icon=":material/fact_check:")
+    watched("proof", _proof, LANE, progress=True)
+
+
+def _proof() -> None:
+    state = session.lane_state(LANE)
+    if session.recalled(ASKED) != _key():
+        return
+    if state.busy:
+        st.caption("Building the smaller model and comparing; a large one takes some seconds.")
+    elif state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    elif state.key == _key() and isinstance(state.value, AuditReport):
+        _verdict(state.value)
+
+
+def _verdict(found: AuditReport) -> None:
+    if found.verified:
+        st.success(
+            "Verified: the smaller model computes what the silenced one does.", icon=":material/verified:"
+        )
+    else:
+        st.warning(layout.plain(f"Not verified: {found.reason}."), icon=":material/warning:")
+    small = "below" if found.max_rel_diff is not None and found.max_rel_diff <= TOLERANCE else "above"
+    moved = "above" if found.negative_control is not None and found.negative_control > REJECTED else "below"
+    rows = {
+        "Largest relative difference": f"{_number(found.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
+        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the "
+        f"{REJECTED:.0e} needed",
+        LABELS["params"]: f"{found.params_before:,} before, {found.params_after or 0:,} after",
+        LABELS["macs"]: f"{found.macs_before:,} before, {found.macs_after or 0:,} after",
+        "Time": f"{found.seconds:.1f} s",
+    }
+    st.table(rows, border="horizontal")
+
+
+def _number(value: float | None) -> str:
+    return "not computed" if value is None else f"{value:.1e}"
+
+
+# --------------------------------------------------------------------------- groups
+
+
+@st.fragment
+def _draw_group(profile: ModelProfile) -> None:
+    st.caption(GLOSSARY["coupled group"])
+    named = {group.name: group for group in profile.groups}
+    if named:
+        frozen = sum(group.frozen is not None for group in profile.groups)
+        name = st.selectbox(
+            f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group"
+        )
+        _explain(named[name])
+
+
+def _draw_groups(profile: ModelProfile) -> None:
+    frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
+    stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
+    shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
+    order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=COLUMNS,
+        column_order=order,
+        height=min(420, 38 + 35 * max(1, len(frame))),
+    )
+    st.download_button(
+        "Save as CSV",
+        tables.to_csv(frame),
+        "groups.csv",
+        "text/csv",
+        key="csv of groups",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count:,} layers"
+
+
+def _explain(group: Group) -> None:
+    """All that is known of one group, in words."""
+    made = {slot.tensor for slot in group.slots if slot.producer}
+    lines = [
+        f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by "
+        f"{_layers(len(made))}."
+    ]
+    if group.frozen:
+        lines.append(f"**Stays whole:** {layout.plain(group.frozen)}.")
+    elif group.tied_by:
+        lines.append(f"**Tied:** {layout.plain('; '.join(group.tied_by))}.")
+    else:
+        lines.append("One layer makes them; its norm and the layers that read them lose the same ones.")
+    st.markdown("  \n".join(lines))
+    st.caption(layout.plain(f"Touches {', '.join(group.members)}."))

@@ -1,0 +1,446 @@
+"""Every allocator keeps the contract: it meets the target, spares what it must, and says what it cannot
+reach.
+"""
+
+import copy
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from calibrated import renamed, with_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zoo import ZOO, odd
+
+from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
+from explorer.allocators.sensitivity_budget import knapsack
+from explorer.engine.candidate import prepare
+from explorer.engine.conditions import Conditions
+from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.export import analyse, count_macs
+from explorer.planning.allocate import HIGHEST, allocate, reach
+from explorer.planning.allocation_context import context_for
+from explorer.planning.recipe_costs import CostModel
+from explorer.pruning.decision import decide
+from explorer.registry import ALLOCATORS
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.values import ScanPlan
+from explorer.values.choice import Choice
+from explorer.values.recipe import Recipe
+
+SHAPES = {
+    "conv1": ("conv", (8, 3, 3, 3)),
+    "conv2": ("conv", (16, 8, 3, 3)),
+    "conv3": ("conv", (16, 16, 1, 1)),
+    "fc": ("linear", (10, 16)),
+}
+TARGETS = [0.0, 0.1, 0.3, 0.5, 0.7]
+
+
+def weight_scores():
+    generator = torch.Generator().manual_seed(0)
+    return {name: torch.rand(shape, generator=generator) for name, (_, shape) in SHAPES.items()}
+
+
+def channel_scores():
+    generator = torch.Generator().manual_seed(1)
+    return {name: torch.rand(shape[0], generator=generator) for name, (_, shape) in SHAPES.items()}
+
+
+def context(scores):
+    """Parts, a cost that counts units, and losses that grow with the ratio."""
+    units = {part: score.numel() for part, score in scores.items()}
+
+    def cost(what, ratios):
+        return sum(n - round(ratios.get(part, 0) * n) for part, n in units.items())
+
+    losses = {
+        part: [(r / 10, (i + 1) * (r / 10) ** 2) for r in range(1, 10)] for i, part in enumerate(scores)
+    }
+    return AllocationContext({part: Part(*SHAPES[part]) for part in SHAPES}, cost, losses)
+
+
+GIVEN = {"weights": weight_scores(), "channels": channel_scores()}
+CASES = [(name, kind) for name in ALLOCATORS for kind in GIVEN]
+
+
+def total(ratios, scores):
+    return sum(ratio * scores[part].numel() for part, ratio in ratios.items())
+
+
+# --------------------------------------------------------------------------- the contract
+
+
+@pytest.mark.parametrize("name", list(ALLOCATORS))
+def test_traits_are_complete(name):
+    traits = ALLOCATORS[name].traits
+    assert (
+        isinstance(traits["needs_scores"], bool)
+        and isinstance(traits["needs_scan"], bool)
+        and isinstance(traits["rank"], int)
+    )
+    assert ALLOCATORS[name].tooltip.endswith((".", ")"))
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_ratios_are_valid_cover_all_parts_and_meet_the_target(name, kind, target):
+    scores = GIVEN[kind]
+    ratios = ALLOCATORS[name](scores, target, context(scores))
+    assert set(ratios) == set(scores)
+    assert all(0 <= ratio < 1 for ratio in ratios.values())
+    units = sum(score.numel() for score in scores.values())
+    assert abs(total(ratios, scores) - target * units) <= 1
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_higher_target_removes_no_less(name, kind):
+    scores = GIVEN[kind]
+    found = [ALLOCATORS[name](scores, target, context(scores)) for target in TARGETS]
+    for less, more in itertools.pairwise(found):
+        assert total(less, scores) <= total(more, scores) + 1e-9
+        if name != "sensitivity_budget":  # a better plan for more may spare what the plan for less took
+            assert all(less[part] <= more[part] + 1e-9 for part in scores)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_an_unreachable_target_is_one_sentence_with_the_range(name, kind):
+    scores = GIVEN[kind]
+    if name == "uniform":
+        assert set(ALLOCATORS[name](scores, 0.9999, context(scores)).values()) == {0.9999}, (
+            "one ratio is always possible"
+        )
+        return
+    with pytest.raises(TargetError, match="choose a target from 0 to") as caught:
+        ALLOCATORS[name](scores, 0.9999, context(scores))
+    assert "\n" not in str(caught.value) and 0 == caught.value.low < caught.value.high < 0.9999
+    reached = ALLOCATORS[name](scores, caught.value.high, context(scores))
+    assert total(reached, scores) >= caught.value.high * sum(s.numel() for s in scores.values()) - 1
+
+
+@pytest.mark.parametrize("name", list(ALLOCATORS))
+def test_nothing_to_allocate_is_nothing(name):
+    assert ALLOCATORS[name]({}, 0.0, context({})) == {}
+
+
+@pytest.mark.parametrize("model", ["chain", "residual", "depthwise", "fused_qkv"])
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+def test_what_was_allocated_is_what_is_cut(name, granularity, model):
+    subject = odd(model)
+    graph = analyse(subject)
+    try:
+        recipe = allocate(subject, graph, Recipe(), name, 0.25, granularity)
+    except TargetError as error:
+        recipe = allocate(subject, graph, Recipe(), name, error.high, granularity)
+        assert name == "uniform_plus", "few small groups, the first of them spared"
+    outcomes = decide(subject, graph, recipe).outcomes
+    asked = sum(recipe.ratios(granularity).get(o.name, 0) * o.units for o in outcomes)
+    assert abs(sum(o.removed for o in outcomes) - asked) <= len(outcomes) / 2 + 1
+
+
+def test_locked_parts_keep_their_ratio_and_do_not_count():
+    subject = odd("chain")
+    graph = analyse(subject)
+    start = Recipe(weights={"conv1": 0.6, "fc": 0.2})
+    recipe = allocate(subject, graph, start, "global_threshold", 0.5, "weight", frozenset({"conv1"}))
+    assert recipe.weights["conv1"] == 0.6
+    units = {name: layer.shape for name, layer in graph.profile.prunable_layers.items() if name != "conv1"}
+    sizes = {name: torch.Size(shape).numel() for name, shape in units.items()}
+    assert abs(sum(recipe.weights[n] * size for n, size in sizes.items()) - 0.5 * sum(sizes.values())) <= 1
+    assert not allocate(subject, graph, start, "uniform", 0.0, "weight").weights, (
+        "nothing is locked, so nothing is kept"
+    )
+
+
+def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
+
+    subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
+    assert allocate(subject, analyse(subject), recipe, "erk", 0.5, "weight").weights
+    with pytest.raises(ExplorerError, match="training data"):
+        allocate(subject, analyse(subject), recipe, "lamp", 0.5, "weight")
+
+
+def test_parameters_are_checked():
+    subject = odd("chain")
+    with pytest.raises(RecipeError, match="params, macs, bytes"):
+        allocate(
+            subject,
+            analyse(subject),
+            Recipe(),
+            "sensitivity_budget",
+            0.5,
+            "weight",
+            params={"saves": "watts"},
+        )
+    with pytest.raises(UnknownNameError):
+        allocate(subject, analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+
+
+# --------------------------------------------------------------------------- meanings
+
+
+def test_global_threshold_removes_the_lowest_wherever_they_are():
+    scores = {"a": torch.tensor([[1.0, 2.0, 9.0]]), "b": torch.tensor([[3.0, 4.0, 5.0]])}
+    ratios = ALLOCATORS["global_threshold"](scores, 0.5, AllocationContext())
+    assert ratios == {"a": 2 / 3, "b": 1 / 3}
+
+
+def test_a_part_that_is_low_altogether_keeps_its_best_unit_and_others_pay():
+    values = {"low": torch.tensor([1.0, 2.0, 3.0]), "high": torch.tensor([10.0, 11.0, 12.0])}
+    assert lowest("test", values, 0.5) == {"low": 2 / 3, "high": 1 / 3}
+
+
+def test_channels_are_compared_after_division_by_their_groups_mean():
+    scores = {"small": torch.tensor([0.1, 0.3]), "large": torch.tensor([10.0, 30.0])}
+    assert ALLOCATORS["global_threshold"](scores, 0.5, AllocationContext()) == {"small": 0.5, "large": 0.5}
+
+
+def test_lamp_is_the_papers_formula_on_weights():
+    subject = odd("chain")
+    graph = analyse(subject)
+    flat = {
+        n: subject.model.get_parameter(la.weight).detach().flatten()
+        for n, la in graph.profile.prunable_layers.items()
+    }
+    rated = {}
+    for name, w in flat.items():
+        ordered = sorted(w.tolist(), key=abs)
+        rated[name] = [ordered[i] ** 2 / sum(v**2 for v in ordered[i:]) for i in range(len(ordered))]
+    everything = sorted(v for values in rated.values() for v in values)
+    threshold = everything[round(0.6 * len(everything)) - 1]
+    expected = {name: sum(v <= threshold for v in values) / len(values) for name, values in rated.items()}
+    recipe = allocate(subject, graph, Recipe(), "lamp", 0.6, "weight")
+    assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
+
+
+def test_erk_densities_follow_the_shapes():
+    scores = weight_scores()
+    ratios = ALLOCATORS["erk"](scores, 0.6, context(scores))
+    raw = {name: sum(shape) / torch.Size(shape).numel() for name, (_, shape) in SHAPES.items()}
+    factors = {
+        name: (1 - ratios[name]) / raw[name]
+        for name in SHAPES
+        if 0 < ratios[name] < all_but_one(scores[name].numel())
+    }
+    assert len(factors) >= 2 and max(factors.values()) - min(factors.values()) < 1e-6
+    assert ratios["fc"] < ratios["conv2"]
+
+
+def test_erk_leaves_dense_what_would_get_more_than_it_has():
+    parts = {"tiny": Part("linear", (2, 2)), "large": Part("linear", (40, 40))}
+    scores = {"tiny": torch.ones(2, 2), "large": torch.ones(40, 40)}
+    ratios = ALLOCATORS["erk"](scores, 0.5, AllocationContext(parts))
+    assert ratios["tiny"] == 0 and abs(ratios["large"] * 1600 - 802) < 1e-6
+
+
+def test_uniform_plus_spares_the_ends():
+    scores = weight_scores()
+    ratios = ALLOCATORS["uniform_plus"](scores, 0.85, context(scores))
+    assert (
+        ratios["conv1"] == 0
+        and ratios["fc"] == pytest.approx(0.8)
+        and ratios["conv2"] == pytest.approx(ratios["conv3"])
+    )
+    unlocked = {part: scores[part] for part in ("conv2", "fc")}
+    assert ALLOCATORS["uniform_plus"](unlocked, 0.3, context(scores))["conv2"] == pytest.approx(0.3), (
+        "the first is locked, not gone"
+    )
+
+
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=6), st.floats(0.01, 0.9), st.integers(0, 1000))
+def test_spread_meets_every_target_that_its_limits_allow(units, target, seed):
+    generator = torch.Generator().manual_seed(seed)
+    odds = {str(i): float(torch.rand((), generator=generator)) + 0.01 for i in range(len(units))}
+    counts = {str(i): n for i, n in enumerate(units)}
+    highest = {part: all_but_one(n) for part, n in counts.items()}
+    try:
+        ratios = spread("test", target, counts, odds, highest)
+    except TargetError:
+        assert target * sum(units) > sum(n - 1 for n in units) + 1
+        return
+    wanted = min(target * sum(units), sum(n - 1 for n in units))
+    assert abs(sum(counts[p] * r for p, r in ratios.items()) - wanted) < 1e-6
+    assert all(0 <= ratios[p] <= highest[p] for p in counts)
+
+
+# --------------------------------------------------------------------------- the knapsack
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_knapsack_is_as_good_as_trying_everything(data):
+    options = {}
+    for part in "abcd"[: data.draw(st.integers(1, 4))]:
+        steps = data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=4))
+        saves = list(itertools.accumulate(steps))
+        growths = data.draw(st.lists(st.floats(-0.1, 5), min_size=len(saves), max_size=len(saves)))
+        options[part] = [
+            (0.0, 0.0, 0.0),
+            *zip([(i + 1) / 10 for i in range(len(saves))], map(float, saves), growths, strict=True),
+        ]
+    most = sum(points[-1][1] for points in options.values())
+    # savings are whole numbers and the budget's parts are finer, so that rounding down hides nothing
+    saving = float(data.draw(st.sampled_from([s for s in (1, 2, 4, 5, 8, 10, 20, 25, 40, 50) if s <= most])))
+    plan = knapsack(options, saving)
+
+    def cost(choice):
+        return sum(point[2] for point in choice)
+
+    found = [next(point for point in options[part] if point[0] == plan[part]) for part in options]
+    best = min(
+        cost(choice)
+        for choice in itertools.product(*options.values())
+        if sum(point[1] for point in choice) >= saving
+    )
+    assert sum(point[1] for point in found) >= saving and cost(found) == pytest.approx(best)
+
+
+def test_a_budget_needs_a_scan():
+    scores = weight_scores()
+    with pytest.raises(ExplorerError, match="run the scan first"):
+        ALLOCATORS["sensitivity_budget"](scores, 0.5, replace(context(scores), losses=None))
+
+
+def test_the_budget_takes_from_where_it_harms_least():
+    scores = {"cheap": torch.ones(100), "dear": torch.ones(100)}
+
+    def cost(what, ratios):
+        return 200 - sum(round(100 * r) for r in ratios.values())
+
+    losses = {"cheap": [(0.5, 0.1), (0.9, 0.3)], "dear": [(0.5, 2.0), (0.9, 9.0)]}
+    plan = AllocationContext({part: Part("conv", (100, 1)) for part in scores}, cost, losses)
+    assert ALLOCATORS["sensitivity_budget"](scores, 0.4, plan) == {"cheap": 0.8, "dear": 0.0}
+    assert ALLOCATORS["sensitivity_budget"](scores, 0.6, plan) == {"cheap": 0.9, "dear": 0.3}
+    with pytest.raises(TargetError, match="from 0 to 90 %"):
+        ALLOCATORS["sensitivity_budget"](scores, 0.95, plan)
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory):
+    """A residual model with tuning data, and its channel scan."""
+    subject = with_data("residual", samples=64)
+    training = subject.task.split("training")
+    subject = replace(subject, task=replace(subject.task, load_split=lambda which: training))
+    graph = analyse(subject)
+    plan = ScanPlan("channel", ratios=(0.2, 0.4, 0.6, 0.8), tolerance=None)
+    *_, found = scan(subject, graph, plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
+    return subject, graph, found
+
+
+@pytest.mark.parametrize("saves", ["params", "macs", "bytes"])
+def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, saves):
+    subject, graph, found = scanned
+    losses = found.losses()
+    recipe = allocate(
+        subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses
+    )
+    model = CostModel.of(subject, graph.profile)
+    dense = model.cost(Recipe(), saves)
+    assert model.cost(recipe, saves) <= 0.7 * dense
+    unit_less = [
+        replace(
+            recipe,
+            channels={**recipe.channels, part: max(0.0, ratio - 1 / graph.profile.free_groups[part].units)},
+        )
+        for part, ratio in recipe.channels.items()
+    ]
+    assert unit_less and any(model.cost(less, saves) > 0.7 * dense for less in unit_less), (
+        "no unit more than needed"
+    )
+
+
+def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
+    subject, graph, found = scanned
+    start, losses = Recipe(channels={"stem": 0.5}), found.losses()
+    recipe = allocate(
+        subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses
+    )
+    assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
+    with pytest.raises(TargetError) as caught:
+        allocate(
+            subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses
+        )
+    assert caught.value.low > 0.3, "what is locked already saves that much"
+
+
+# --------------------------------------------------------------------------- costs
+
+
+def without_zeros(subject):
+    """With parameters none of which is zero before pruning."""
+    with torch.no_grad():
+        for parameter in subject.model.parameters():
+            parameter[parameter == 0] = 0.1
+    return renamed(subject)
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
+    subject = without_zeros(odd(name))
+    graph = analyse(subject)
+    recipe = allocate(subject, graph, Recipe(), "uniform", 0.5, granularity)
+
+    # on the meta device, since kernels of the cpu hide what attention multiplies
+    def count(module):
+        return count_macs(copy.deepcopy(module).to("meta"), subject.example[:1].to("meta"))
+
+    pruned, model = (
+        prepare(subject, graph, recipe),
+        CostModel.of(subject, replace(graph.profile, macs=count(subject.model))),
+    )
+    assert model.cost(recipe, "params") == pruned.static.nonzero_params
+    if granularity == "channel":
+        assert model.cost(recipe, "macs") == pytest.approx(count(pruned.model))
+        assert model.cost(recipe, "params") == pruned.static.params
+
+
+def test_costs_know_hands_and_both_granularities_together():
+    subject = without_zeros(odd("chain"))
+    graph = analyse(subject)
+    recipe = Recipe(channels={"conv1": 0.25}, remove={"conv1": (0, 1, 2)}, weights={"fc": 0.5})
+    counted = prepare(subject, graph, recipe).static
+    assert CostModel.of(subject, graph.profile).cost(recipe, "params") == counted.nonzero_params
+
+
+def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
+    subject = odd("no_bias")
+    model = CostModel.of(subject, analyse(subject).profile)
+    dense = model.cost(Recipe(), "bytes")
+    assert dense == 4 * (63 + 36)
+    assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
+        "one zero of 63 saves 4 bytes, the mask costs 8"
+    )
+    assert model.cost(Recipe(weights={"a": 0.5}), "bytes") == dense - 32 * 4 + 8
+
+
+def test_the_context_knows_the_first_maker_of_each_group():
+    subject = odd("residual")
+    found = context_for(subject, analyse(subject).profile, Recipe(), "channel").parts
+    assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
+
+
+# --------------------------------------------------------------------------- reach
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
+    subject = odd("residual")
+    graph, locked = analyse(subject), frozenset({"stem"})
+    start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
+    low, high = reach(subject, graph, start, name, granularity, locked)
+    assert low == 0 and 0 < high < 1
+    assert allocate(subject, graph, start, name, high, granularity, locked).ratios(granularity)["stem"] == 0.5
+    if high < HIGHEST:
+        with pytest.raises(TargetError):
+            allocate(subject, graph, start, name, min(HIGHEST, high + 0.2), granularity, locked)
+
+
+def test_the_reach_is_known_before_anything_is_rated():
+    subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
+    assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    with pytest.raises(ExplorerError, match="run the scan first"):
+        reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")

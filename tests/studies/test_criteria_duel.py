@@ -1,0 +1,78 @@
+"""What criteria claim is measured: random is the control, intervals pay for the number of criteria."""
+
+from types import SimpleNamespace
+
+import pytest
+from zoo import odd
+
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.export import analyse
+from explorer.loaders.model_text import load
+from explorer.measuring.statistics import looks_level
+from explorer.studies.criteria_agreement import ALL
+from explorer.studies.criteria_duel import CONTROL, Duel, duel
+from explorer.values.progress import Progress
+from explorer.values.recipe import Recipe
+
+FEW = Conditions(samples=200, latency=False)
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    subject = load("digits-mlp")
+    return subject, analyse(subject)
+
+
+def lost(*estimates, high=None):
+    return tuple(
+        SimpleNamespace(drop=SimpleNamespace(estimate=e, high=e + 0.05 if high is None else high))
+        for e in estimates
+    )
+
+
+def test_who_loses_least_and_who_beats_chance_by_hand():
+    found = Duel(
+        "g", 0.5, {CONTROL: lost(0.3, 0.2), "a": lost(0.18), "b": lost(0.1), "c": lost(0.4)}, {}, 0.95, 5
+    )
+    assert found.order == ("b", "a", "c", CONTROL) and found.chance == (0.2, 0.3) and found.finished
+    assert found.beats_chance == ("b",)  # a is below as well, but not with the whole of its interval
+    nothing = Duel("g", 0.5, {}, {}, 0.95, 5)
+    assert (
+        nothing.order == () and nothing.chance is None and nothing.beats_chance == () and not nothing.finished
+    )
+
+
+def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
+    group = next(iter(mlp[1].profile.free_groups))
+    given = Recipe(channels=dict.fromkeys(mlp[1].profile.free_groups, 0.9), weights={})
+    steps = list(duel(*mlp, given, group, 0.5, FEW, criteria=["l1", "l2"], seeds=2))
+    last = steps[-1]
+    assert isinstance(last, Duel) and last.finished and any(isinstance(step, Progress) for step in steps)
+    assert [len(last.reports[name]) for name in (CONTROL, "l1", "l2")] == [2, 1, 1]
+    assert [report.recipe.seed for report in last.reports[CONTROL]] == [0, 1]
+    report = last.reports["l1"][0]
+    assert report.recipe == Recipe(channels={group: 0.5})
+    assert report.pruned.correct == prune(*mlp, report.recipe, FEW).pruned.correct
+    assert report.drop.level == looks_level(3) == last.level
+
+
+def test_all_groups_go_at_the_same_ratio(mlp):
+    *_, last = duel(*mlp, Recipe(), ALL, 0.25, FEW, criteria=["l1"], seeds=1)
+    assert set(last.reports["l1"][0].recipe.channels) == set(mlp[1].profile.free_groups)
+
+
+def test_criteria_that_cannot_rate_the_model_are_left_out(mlp):
+    *_, last = duel(*mlp, Recipe(), ALL, 0.25, FEW, criteria=["bn_scale", "l1"], seeds=1)
+    assert "norms" in last.left_out["bn_scale"] and "bn_scale" not in last.reports and last.finished
+
+
+def test_bad_input_is_refused_before_any_work(mlp):
+    with pytest.raises(UnknownNameError):
+        next(duel(*mlp, Recipe(), ALL, 0.5, FEW, criteria=["l3"]))
+    with pytest.raises(RecipeError):
+        next(duel(*mlp, Recipe(), ALL, 1.0, FEW))
+    subject = odd("chain")
+    with pytest.raises(ExplorerError, match="no data"):
+        next(duel(subject, analyse(subject), Recipe(), ALL, 0.5))

@@ -1,0 +1,223 @@
+"""The search: every trial is a measured run, it goes on where it was stopped, and its winner is measured
+again.
+"""
+
+import json
+import resource
+import signal
+
+import pytest
+
+from explorer.commands.main import main
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.errors import ExplorerError
+from explorer.graph.export import analyse
+from explorer.loaders.model_text import load
+from explorer.machine import paths
+from explorer.measuring.statistics import paired_drop
+from explorer.planning.allocate import allocate
+from explorer.runs.store import Store
+from explorer.studies.recipe_search import (
+    TAG,
+    WITH_SCAN,
+    WITHOUT_SCAN,
+    Search,
+    SearchPlan,
+    Trial,
+    check_winner,
+    search,
+)
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.scan_run import ScanRun
+from explorer.studies.sensitivity.values import Scan, ScanPlan
+from explorer.values.progress import Progress
+from explorer.values.recipe import Recipe
+
+FEW = Conditions(samples=150, latency=False)
+DROP = paired_drop(0, 0, 100)
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    subject = load("digits-mlp")
+    return subject, analyse(subject)
+
+
+def trial(number, correct, cost, drop=DROP):
+    return Trial(number, Recipe(), "optimiser", cost, correct, 100, 100, drop, "0" * 24)
+
+
+def test_the_front_and_the_winner_by_hand():
+    bad = paired_drop(20, 0, 100)
+    trials = (
+        trial(0, 90, 0.5),
+        trial(1, 95, 0.8),
+        trial(2, 89, 0.6),
+        trial(3, 70, 0.2, bad),
+        trial(4, 90, 0.5),
+    )
+    found = Search(SearchPlan(5), trials)
+    assert [t.number for t in found.front] == [
+        3,
+        0,
+        4,
+        1,
+    ]  # equals do not beat each other; trial 2 is beaten by trial 0
+    assert found.winner.number == 0
+    assert Search(SearchPlan(5), (trial(0, 70, 0.2, bad),)).winner is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"trials": 0}, "trials must be"),
+        ({"cost": "time"}, "params or macs"),
+        ({"largest_drop": 1.0}, "largest drop"),
+        ({"cost": "macs", "granularity": "weight"}, "do not lower MACs"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(options, words):
+    with pytest.raises(ExplorerError, match=words):
+        SearchPlan(**options)
+
+
+def searched(mlp, folder, trials, stop_after=None):
+    steps = []
+    running = search(
+        *mlp, Recipe(), SearchPlan(trials, largest_drop=0.3), FEW, folder=folder / "s", store=Store(folder)
+    )
+    for step in running:
+        steps.append(step)
+        within = isinstance(step, Progress) and step.done == stop_after and isinstance(steps[-2], Search)
+        if within:
+            break
+    running.close()
+    return steps, [step for step in steps if isinstance(step, Search)][-1]
+
+
+def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_again(mlp, tmp_path):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    _, begun = searched(mlp, tmp_path, 6, stop_after=3)  # stopped within the fourth trial
+    assert len(begun.trials) == 3 and begun.trials[0].origin == "uniform at 50 %"
+    steps, found = searched(mlp, tmp_path, 6)
+    assert (
+        steps[0] == Progress(0, 6, "Preparing")
+        and found.trials[:3] == begun.trials
+        and len(found.trials) == 6
+    )
+    assert any(t.origin == "optimiser" for t in found.trials)
+    runs = {run.name: run for run in Store(tmp_path).runs()}
+    for t in found.trials:
+        assert runs[t.run].report.pruned.correct == t.correct and runs[t.run].tags == (TAG,)
+        measured = prune(*mlp, t.recipe, FEW)
+        assert measured.pruned.correct == t.correct
+        assert t.cost == measured.pruned.nonzero_params / measured.baseline.nonzero_params
+
+    winner = found.winner
+    assert winner is not None
+    *_, checked = check_winner(*mlp, found, FEW, store=Store(tmp_path))
+    assert checked.split == "held_out" and checked.recipe == winner.recipe
+    assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
+        "opened 1 time" in text for text in checked.notes
+    )
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    *_, known = scan(*mlp, ScanPlan("channel"), FEW)
+    _, found = searched(mlp, cache, 8)
+    assert found.notes == (WITH_SCAN.format(parts="channels"),)
+    first = found.trials[0]
+    assert (
+        first.origin == "sensitivity_budget at 50 %"
+        and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
+    )
+    wanted = allocate(*mlp, Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
+    assert first.recipe.channels == wanted.channels
+    steps, again = searched(mlp, cache, 8)
+    assert again.trials == found.trials and len(steps) == 2  # nothing is measured a second time
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["none", "stopped"])
+def test_without_a_finished_scan_none_is_run_and_the_search_says_so(mlp, cache, begun, monkeypatch):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    if begun:
+        running = scan(*mlp, ScanPlan("channel"), FEW)
+        next(step for step in running if isinstance(step, Scan) and step.points)
+        running.close()
+    monkeypatch.setattr(ScanRun, "steps", lambda run: pytest.fail("a scan was run"))
+    _, found = searched(mlp, cache, 4)
+    assert found.notes == (WITHOUT_SCAN.format(parts="channels"),)
+    assert not any("sensitivity_budget" in trial.origin for trial in found.trials)
+
+
+def test_without_a_winner_held_out_data_stays_closed(mlp, tmp_path):
+    with pytest.raises(ExplorerError, match="no winner"):
+        next(check_winner(*mlp, Search(SearchPlan(1), ()), store=Store(tmp_path)))
+    assert Store(tmp_path).held_out_openings(mlp[0].id) == 0
+
+
+def test_a_missing_package_is_said(mlp, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(ExplorerError, match=r"pruning-explorer\[search\]"):
+        next(search(*mlp, Recipe(), SearchPlan(1), FEW, folder=tmp_path, store=Store(tmp_path)))
+
+
+def test_the_command_shows_both_numbers_of_the_winner(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+    words = [
+        "search",
+        "digits-mlp",
+        "--trials",
+        "3",
+        "--largest-drop",
+        "0.5",
+        "--samples",
+        "200",
+        "--device",
+        "cpu",
+    ]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert (
+        "by which it was chosen" in out
+        and "on held-out data, measured once" in out
+        and "opened 1 time" in out
+    )
+    assert main([*words, "--json", "--no-held-out"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (
+        len(answer["trials"]) == 3
+        and answer["winner"]["number"] in answer["front"]
+        and answer["held_out"] is None
+    )
+
+
+def test_a_search_that_cannot_be_kept_is_one_sentence(mlp, tmp_path):
+    (tmp_path / "file").write_text("no folder can be made in it")
+    with pytest.raises(
+        ExplorerError, match=r"keeps what it tries in '.*', which cannot be written \(.*\); make"
+    ):
+        list(search(*mlp, Recipe(), SearchPlan(2), FEW, folder=tmp_path / "file" / "searches"))
+
+
+def test_a_disk_that_is_full_within_a_search_is_one_sentence(mlp, tmp_path):
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    steps = search(*mlp, Recipe(), SearchPlan(3), FEW, folder=tmp_path, store=Store(tmp_path))
+    next(step for step in steps if isinstance(step, Search))
+    largest = max(file.stat().st_size for file in tmp_path.iterdir() if file.is_file())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 20, limits[1]))
+    try:
+        with pytest.raises(ExplorerError, match=r"cannot be written|could not be stored"):
+            list(steps)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)

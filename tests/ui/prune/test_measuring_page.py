@@ -1,0 +1,115 @@
+"""The Prune page's curves, staircase and scans: what is asked is measured, kept and shown."""
+
+from dataclasses import replace
+
+import pytest
+from apps import fine, offering, opened, told, until, words
+from streamlit.testing.v1 import AppTest
+
+from explorer.engine.conditions import Conditions
+from explorer.graph.export import analyse
+from explorer.loaders.model_text import load
+from explorer.studies.sensitivity.scan import known, scan
+from explorer.studies.sensitivity.values import ScanPlan
+from explorer.ui.prune import latency_staircase
+from explorer.ui.prune.console.model import Edit
+from explorer.values.recipe import Recipe
+
+RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
+
+
+@pytest.fixture(autouse=True)
+def offered(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
+    with offering("digits-cnn"):
+        yield
+
+
+def visited(recipe: Recipe = RECIPE) -> AppTest:
+    return opened(recipe=recipe)
+
+
+def charts(app: AppTest) -> str:
+    return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(
+        told(app).get("curve", "")
+    )
+
+
+def box(app: AppTest, label: str):
+    return next(found for found in app.selectbox if found.label == label)
+
+
+def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
+    app = until(visited(), "Each point is measured")
+    assert "this recipe, weaker and stronger" in charts(app)
+    fine(box(app, "Curve").set_value("both").run())
+    fine(next(toggle for toggle in app.toggle if toggle.label == "Random control").set_value(True).run())
+    app = until(app, "Each point is measured")
+    for name in (
+        "channels, l1, uniform",
+        "single weights, l1, uniform",
+        "single weights, l1, uniform: at random",
+    ):
+        assert name in charts(app)
+    assert "weaker and stronger" not in charts(app)
+
+
+def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
+    app = visited(Recipe())
+    assert "Remove something, and a curve" in words(app)
+    fine(box(app, "Curve").set_value("weight").run())
+    assert "single weights, l1, uniform" in charts(until(app, "Each point is measured"))
+
+
+def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
+    app = visited()
+    assert not any("Faster here?" in found.value for found in app.markdown)
+    fine(box(app, "Coupled group").set_value("conv2").run())
+    fine(next(button for button in app.button if button.label == "Measure the staircase").click().run())
+    app = until(app, "Faster here?")
+    assert any(
+        "At 16 of 32 channels" in found.value or "measured width closest" in found.value
+        for found in app.markdown
+    )
+    assert "Latency of the whole model" in charts(app)
+
+
+def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(tmp_path):
+    subject = load("digits-cnn")
+    plan, graph = ScanPlan("channel"), analyse(subject)
+    assert known(subject, graph, plan) is None
+    *_, found = scan(subject, graph, plan, Conditions(device="cpu"))
+    assert known(subject, graph, plan) == found
+    assert known(subject, graph, replace(plan, recipe=Recipe(seed=1))) is None  # the negative control
+    app = until(visited(), "parts of your recipe would lose")
+    assert "Accuracy that each part loses alone" not in charts(app)  # folded
+    app.session_state["sensitivity fold"] = True
+    assert "Accuracy that each part loses alone" in charts(fine(app.run()))
+    assert not any("sensitivity of channels" in button.label for button in app.button)
+
+
+def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(monkeypatch):
+    fast = {"conv1": (0.0, 0.25, 0.5)}
+    monkeypatch.setattr(latency_staircase, "fast_ratios", lambda group: fast.get(group, ()))
+    edit = Edit(1, {"channels": {"conv1": 0.41, "conv2": 0.41}, "weights": {"fc": 0.41}}, {})
+    monkeypatch.setattr(latency_staircase.session, "shown", lambda key, default=None: False)
+    assert latency_staircase.snapped(edit) == edit  # the negative control
+    monkeypatch.setattr(
+        latency_staircase.session, "shown", lambda key, default=None: key == latency_staircase.SNAPS
+    )
+    snapped = latency_staircase.snapped(edit)
+    assert (
+        snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}}
+        and snapped.sequence == 1
+    )
+
+
+def test_without_a_measured_staircase_the_option_says_so():
+    app = visited()
+    assert not any("No fader snaps yet" in caption.value for caption in app.caption)
+    fine(
+        next(toggle for toggle in app.toggle if toggle.label == "Faders snap to fast widths")
+        .set_value(True)
+        .run()
+    )
+    assert any("No fader snaps yet" in caption.value for caption in app.caption)

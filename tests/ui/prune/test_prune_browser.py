@@ -1,0 +1,362 @@
+"""The page in a real browser: faders, keyboard, undo, links, reload, what is sent. Skipped without
+Chromium.
+"""
+
+import re
+import time
+
+import pytest
+
+from explorer.graph.export import analyse
+from explorer.loaders.model_text import load
+from explorer.ui.drawing.words import label
+from explorer.values.recipe import Recipe
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect, Page = sync_api.expect, sync_api.Page
+
+pytestmark = pytest.mark.browser
+SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
+PATIENCE = 60_000  # ms, for a machine with neighbours
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture
+def prune(page, served):
+    """The Prune page."""
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    return Open(page, served)
+
+
+class Open:
+    """The page with the words that the tests need."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+
+    def visit(self, query: str = "") -> "Open":
+        self.page.goto(f"{self.address}/{query}")
+        return self.ready()
+
+    def ready(self) -> "Open":
+        self.page.wait_for_selector(".strip")
+        self.page.wait_for_selector(SETTLED)
+        return self
+
+    def fader(self, name: str, bank: str = "Channels"):
+        return self.page.get_by_role("slider", name=re.compile(rf"^{bank}: {re.escape(name)}\."))
+
+    def shows(self, name: str, per_cent: float, bank: str = "Channels") -> None:
+        expect(self.fader(name, bank)).to_have_attribute("aria-valuenow", f"{per_cent:g}")
+
+    def drag(self, name: str, pixels: float, *, let_go: bool = True) -> None:
+        """Take the cap and pull it up by so many pixels."""
+        cap = self.fader(name).locator(".thumb").bounding_box()
+        x, y = cap["x"] + cap["width"] / 2, cap["y"] + cap["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x, y - pixels, steps=6)
+        if let_go:
+            self.page.mouse.up()
+
+    def metric(self, label: str):
+        return (
+            self.page.locator(".card")
+            .filter(has=self.page.locator(".label", has_text=label))
+            .locator(".value")
+        )
+
+    def accuracy(self) -> float:
+        text = self.metric("Accuracy").inner_text()
+        return float(text.removesuffix(" %"))
+
+    def recipe(self) -> Recipe:
+        """The recipe in the address."""
+        found = re.search(r"recipe=([^&]+)", self.page.url)
+        return Recipe.from_url(found[1]) if found else Recipe()
+
+    def comes_to_hold(self, part: str, bank: str = "channels", seconds: float = 60) -> float:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if part in getattr(self.recipe(), bank):
+                return getattr(self.recipe(), bank)[part]
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{part} did not arrive in {self.recipe()}")
+
+    def comes_to(self, wanted: dict, seconds: float = 60) -> None:
+        """An edit is on its way while the address still tells the recipe before it."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.recipe().channels == pytest.approx(wanted):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{wanted} did not arrive in {self.recipe()}")
+
+    def final(self) -> None:
+        expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(prune):
+    prune.visit("?model=digits-cnn").final()
+    dense = prune.accuracy()
+    assert dense > 90
+    prune.drag("conv1", 100)
+    ratio = prune.comes_to_hold("conv1")
+    assert 0.6 < ratio < 0.9
+    expect(prune.metric("Accuracy")).not_to_have_text(f"{dense} %")
+    prune.final()
+    assert prune.accuracy() < dense - 10
+    prune.page.keyboard.press("Control+z")
+    prune.shows("conv1", 0)
+    expect(prune.metric("Accuracy")).to_have_text(f"{dense} %")
+    prune.page.keyboard.press("Control+y")
+    prune.shows("conv1", round(ratio * 100))
+
+
+def test_the_totals_follow_the_hand_before_it_lets_go(prune):
+    prune.visit("?model=digits-cnn").final()
+    totals = prune.page.locator(".totals")
+    whole = totals.inner_text()
+    assert not whole.startswith("About")
+    prune.drag("conv2", 60, let_go=False)
+    expect(totals).to_have_text(re.compile(r"^About .*parameters \(−"))
+    assert prune.recipe() == Recipe()  # nothing was sent
+    prune.page.mouse.up()
+    prune.comes_to_hold("conv2")
+    about = totals.inner_text().removeprefix("About ")
+    expect(totals).not_to_have_text(re.compile("^About"))
+    assert totals.inner_text() == about  # the estimate of this model is exact
+
+
+def test_keys_move_a_fader_and_readers_are_told(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv3").focus()
+    for key in ("PageUp", "PageUp", "PageUp", "ArrowUp", "ArrowUp", "ArrowDown"):
+        prune.page.keyboard.press(key)
+    prune.shows("conv3", 31)
+    assert prune.comes_to_hold("conv3") == 0.31
+    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "31 % removed, 22 of 32 channels kept")
+    expect(prune.fader("conv3")).to_have_attribute("aria-orientation", "vertical")
+    prune.page.keyboard.press("End")
+    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "99 % removed, 1 of 32 channels kept")
+    prune.page.keyboard.press("Home")
+    prune.shows("conv3", 0)
+    prune.page.keyboard.press("Shift+Tab")
+    expect(prune.fader("conv2")).to_be_focused()
+
+
+def test_a_typed_number_and_a_double_click(prune):
+    prune.visit("?model=digits-cnn")
+    field = prune.page.get_by_label("conv2: per cent removed")
+    field.fill("12,5")
+    field.press("Enter")
+    assert prune.comes_to_hold("conv2") == 0.125
+    prune.shows("conv2", 12.5)
+    prune.fader("conv2").locator(".thumb").dblclick()
+    prune.shows("conv2", 0)
+
+
+def test_reload_and_link_keep_the_recipe(prune):
+    recipe = Recipe(channels={"conv1": 0.25}, weights={"fc": 0.5})
+    prune.visit(f"?model=digits-cnn&recipe={recipe.to_url()}")
+    prune.shows("conv1", 25)
+    prune.shows("fc", 50, "Weights")
+    prune.page.reload()
+    prune.ready().shows("conv1", 25)
+    assert prune.recipe() == recipe
+
+
+def test_a_damaged_link_is_told_and_the_page_still_works(prune, signs):
+    signs.expect("The recipe in this link is damaged")
+    prune.visit("?model=digits-cnn&recipe=damaged")
+    expect(prune.page.get_by_text("The recipe in this link is damaged")).to_be_visible()
+    prune.drag("conv1", 40)
+    assert prune.comes_to_hold("conv1") > 0
+
+
+def test_edits_in_quick_succession_are_all_kept(prune):
+    names = ("conv1", "conv2", "conv3")
+    prune.visit("?model=digits-cnn")
+    for turn in range(3):
+        for name in names:
+            prune.drag(name, 8 + 4 * turn)
+    wanted = {name: float(prune.fader(name).get_attribute("aria-valuenow")) / 100 for name in names}
+    assert min(wanted.values()) > 0.1
+    prune.comes_to(wanted)
+    prune.final()
+    assert prune.recipe().channels == pytest.approx(wanted)
+    for name in names:
+        prune.shows(name, round(wanted[name] * 100))
+
+
+def test_requested_and_achieved_stand_in_a_table_with_the_reason(prune):
+    recipe = Recipe(channels={"conv1": 0.3}, remove={"conv2": (1, 2)}, weights={"fc": 0.5})
+    prune.visit(f"?model=digits-cnn&recipe={recipe.to_url()}").final()
+    rows = [
+        row.replace("\u200b", "").split("\t") for row in prune.page.locator(".parts tr").all_inner_texts()
+    ]
+    assert rows[0][:4] == ["Part", "Asked for", "Removed", "Units"]
+    assert rows[1:] == [
+        ["Channels"],
+        ["conv1", "30 %", "31.25 %", "5 of 16", "nearest whole number"],
+        ["conv2", "0 %", "6.25 %", "2 of 32", "2 removed by hand"],
+        ["Weights"],
+        ["fc", "50 %", "50 %", "160 of 320", ""],
+    ]
+
+
+def test_a_fader_says_how_far_its_part_can_go_before_it_is_moved(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv2").hover()
+    expect(prune.page.locator(".detail")).to_contain_text(
+        re.compile(r"Of this part alone, \d+ % (can go|costs)")
+    )
+    track = prune.fader("conv2").evaluate(
+        "track => getComputedStyle(track).getPropertyValue('--sensitivity')"
+    )
+    assert track.startswith("linear-gradient")
+
+
+def test_linked_faders_move_together_but_not_a_locked_one(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv2").focus()
+    prune.page.keyboard.press("l")
+    expect(prune.page.get_by_role("button", name="Unlock conv2")).to_be_visible()
+    prune.page.get_by_role("button", name="Link").click()
+    prune.drag("conv1", 50)
+    ratio = prune.comes_to_hold("conv1")
+    assert prune.comes_to_hold("conv3") == ratio
+    assert "conv2" not in prune.recipe().channels
+
+
+def test_a_pattern_makes_switches(prune):
+    prune.visit(f"?model=digits-cnn&recipe={Recipe(weights={'conv2': 0.5}, pattern='2:4').to_url()}")
+    switch = prune.page.get_by_role("switch", name=re.compile("^Weights: conv2"))
+    expect(switch).to_have_attribute("aria-checked", "true")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "false")
+    refused = prune.page.get_by_role("switch", name=re.compile("^Weights: conv1"))
+    expect(refused).to_have_attribute("aria-disabled", "true")
+    expect(refused).to_have_attribute(
+        "aria-label", re.compile("its 1 input cannot be divided into blocks of 4")
+    )
+
+
+def test_another_model_shows_its_own_faders(prune):
+    prune.visit("?model=digits-mlp")
+    groups = analyse(load("digits-mlp")).profile.groups
+    assert prune.page.locator(".strip .lower").all_inner_texts() == [label(group.name)[1] for group in groups]
+
+
+# --------------------------------------------------------------------------- what is sent, what stays
+
+BYTES_OF_A_MOVE = 30_000  # 60 parts; a slow machine takes more looks at the same measurement
+
+
+class Meter:
+    """Counts what the browser receives: messages of the page's socket, and answers without their headers."""
+
+    def __init__(self, page):
+        self.bytes, self.last, self._asked = 0, time.monotonic(), set()
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.webSocketFrameReceived", lambda event: self._add(self._length(event["response"])))
+        session.on("Network.requestWillBeSent", lambda event: self._asked.add(event["requestId"]))
+        session.on("Network.dataReceived", self._received)
+
+    @staticmethod
+    def _length(frame: dict) -> int:
+        return (
+            len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])
+        )  # binary comes as base64
+
+    def _received(self, event: dict) -> None:
+        if event["requestId"] in self._asked:
+            self._add(int(event["dataLength"]))
+
+    def _add(self, count: int) -> None:
+        self.bytes, self.last = self.bytes + count, time.monotonic()
+
+    def wait_for_quiet(self, page, seconds: float = 4, most: float = 180) -> None:
+        end = time.monotonic() + most
+        while time.monotonic() - self.last < seconds:
+            assert time.monotonic() < end, f"Still receiving after {most} s."
+            page.wait_for_timeout(200)
+
+
+def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
+    recipe = _both("shapes-mobilenet")
+    meter = Meter(prune.page)
+    prune.visit(f"?model=shapes-mobilenet&recipe={recipe.to_url()}")
+    assert 50 <= prune.page.locator(".strip").count() <= 70
+    prune.final()
+    meter.wait_for_quiet(prune.page)
+    meter.bytes = 0
+    part = next(iter(recipe.channels))
+    prune.fader(part).focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({part: 0.2})
+    prune.page.wait_for_timeout(1000)
+    prune.final()
+    meter.wait_for_quiet(prune.page)
+    assert 1_000 < meter.bytes < BYTES_OF_A_MOVE
+
+
+def _both(model: str) -> Recipe:
+    """One channel fader and one weights fader moved, so that both banks are shown."""
+    profile = analyse(load(model)).profile
+    return Recipe(
+        channels={next(iter(profile.free_groups)): 0.1}, weights={next(iter(profile.prunable_layers)): 0.1}
+    )
+
+
+def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
+    prune.visit(f"?model=digits-cnn&recipe={Recipe(channels={'conv1': 0.25}).to_url()}").final()
+    expect(prune.page.get_by_text("Each point is measured, on the first")).to_be_visible()
+    plot = prune.page.locator(".live-figure .plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    prune.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    prune.page.mouse.down()
+    prune.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.7, steps=5)
+    prune.page.mouse.up()
+    state = "plot => [plot.layout.xaxis.range.map(Number), plot.data.at(-1).x[0]]"
+    prune.page.wait_for_function(
+        "() => document.querySelector('.live-figure .plot').layout.xaxis.autorange === false"
+    )
+    zoomed, star = plot.evaluate(state)
+    plot.evaluate("plot => { plot.marked = true; }")
+    prune.fader("conv2").focus()
+    for _ in range(3):
+        prune.page.keyboard.press("PageUp")
+    prune.page.wait_for_function(
+        "before => document.querySelector('.live-figure .plot').data.at(-1).x[0] !== before", arg=star
+    )
+    assert plot.evaluate(state)[0] == pytest.approx(zoomed)
+    assert plot.evaluate("plot => plot.marked === true")
+
+
+def test_numbers_are_marked_as_older_the_moment_the_hand_lets_go(prune):
+    prune.visit("?model=digits-cnn").final()
+    prune.page.evaluate(
+        """() => { window.marks = []; const root = document.documentElement;
+        new MutationObserver(() => window.marks.push(root.hasAttribute("data-older-numbers")))
+          .observe(root, { attributes: true, attributeFilter: ["data-older-numbers"] }); }"""
+    )
+    prune.fader("conv1").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.page.wait_for_function("() => window.marks.length >= 2")
+    assert prune.page.evaluate("window.marks")[:2] == [True, False]
+    assert prune.comes_to_hold("conv1") == 0.1
+
+
+def test_the_way_from_a_moved_fader_to_recovery_shows_its_figures_empty(prune):
+    prune.visit("?model=digits-cnn").final()
+    prune.fader("conv1").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({"conv1": 0.1})
+    prune.page.get_by_role("link", name="Recover").click()
+    expect(prune.page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    expect(prune.page.locator(".live-figure")).to_have_count(3)
+    assert prune.page.locator(".live-figure .plot:visible").count() == 0
