@@ -14,6 +14,7 @@ from ..graph.nodes import layer_of
 from ..graph.running import fixed_batch
 from ..measuring.memory_layout import in_usual_order, laid_out
 from ..measuring.storage_size import sizes, state_of
+from ..pruning.computed_weights import changed_by
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
@@ -83,8 +84,21 @@ def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "
     """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
     decided = decide(subject, graph, recipe, device)
     model = build(subject, graph, decided.masks, device)
-    notes = _repair(model, subject, graph, recipe, decided.masks, device)
+    notes = _computed(subject, graph, decided.masks) if not recipe.is_empty else ()
+    notes += _repair(model, subject, graph, recipe, decided.masks, device)
     return described(subject, graph, model, decided, notes, device)
+
+
+def _computed(subject: Subject, graph: ModelGraph, masks: Masks) -> tuple[str, ...]:
+    """What the user should know where weights are computed in the forward."""
+    found = changed_by(subject.model, graph, masks)
+    if not found:
+        return ()
+    more = f" and {len(found) - 1:,} more layers" if len(found) > 1 else ""
+    return (
+        f"The model computes the weights of {found[0]!r}{more} from all stored ones, so those that are left "
+        "change with the cut, or are not zero.",
+    )
 
 
 def described(
