@@ -5,7 +5,7 @@ works.
 from dataclasses import dataclass
 from functools import cache
 
-from ..graph.export import ModelGraph, analyse
+from ..graph.export import ModelGraph, graph_of
 from ..loaders.model_text import load
 from ..values.subject import Subject
 
@@ -52,4 +52,4 @@ QUICK = Size(
 def opened(name: str) -> tuple[Subject, ModelGraph]:
     """A model and its graph, once a run."""
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)

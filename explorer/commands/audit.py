@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from ..audit.audit import AuditReport, audit
-from ..graph.export import analyse
+from ..graph.export import graph_of
 from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
@@ -45,7 +45,7 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
     memory = PeakMemory()
     subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
     started = time.perf_counter()
-    graph = analyse(subject)
+    graph = graph_of(subject)
     analysis = time.perf_counter() - started
     recipe = recipe_of(arguments, subject, graph)
     found = audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)

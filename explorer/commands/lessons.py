@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplorerError
-from ..graph.export import analyse
+from ..graph.export import graph_of
 from ..lessons import evidence_files, wording
 from ..lessons.evidence import Evidence
 from ..lessons.experiment import Opened
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _opened(given: str | None, name: str) -> Opened:
     """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
     subject = load(name) if name == given else load_named(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.export import analyse
+from ..graph.export import graph_of
 from ..loaders.sample import sample
 from ..registry import SAMPLES
 from ..studies.sensitivity.scan import scan
@@ -76,7 +76,7 @@ def _line(step: TrainingStep) -> str:
 def _scan(name: str, out: Path | None) -> None:
     """Both scans of a sample, from where they were stopped, and their counts beside its weights."""
     subject, conditions = sample(name), Conditions()
-    graph = analyse(subject)
+    graph = graph_of(subject)
     for plan in (ScanPlan("channel"), ScanPlan("weight")):
         for _ in scan(subject, graph, plan, conditions):
             pass

@@ -18,7 +18,7 @@ from explorer.allocators.sensitivity_budget import knapsack
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse, count_macs
+from explorer.graph.export import graph_of, count_macs
 from explorer.planning.allocate import HIGHEST, allocate, reach
 from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
@@ -129,7 +129,7 @@ def test_nothing_to_allocate_is_nothing(name):
 @pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
 def test_what_was_allocated_is_what_is_cut(name, granularity, model):
     subject = odd(model)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     try:
         recipe = allocate(subject, graph, Recipe(), name, 0.25, granularity)
     except TargetError as error:
@@ -142,7 +142,7 @@ def test_what_was_allocated_is_what_is_cut(name, granularity, model):
 
 def test_locked_parts_keep_their_ratio_and_do_not_count():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     start = Recipe(weights={"conv1": 0.6, "fc": 0.2})
     recipe = allocate(subject, graph, start, "global_threshold", 0.5, "weight", frozenset({"conv1"}))
     assert recipe.weights["conv1"] == 0.6
@@ -157,9 +157,9 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(subject, analyse(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(subject, graph_of(subject), recipe, "erk", 0.5, "weight").weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(subject, analyse(subject), recipe, "lamp", 0.5, "weight")
+        allocate(subject, graph_of(subject), recipe, "lamp", 0.5, "weight")
 
 
 def test_parameters_are_checked():
@@ -167,7 +167,7 @@ def test_parameters_are_checked():
     with pytest.raises(RecipeError, match="params, macs, bytes"):
         allocate(
             subject,
-            analyse(subject),
+            graph_of(subject),
             Recipe(),
             "sensitivity_budget",
             0.5,
@@ -175,7 +175,7 @@ def test_parameters_are_checked():
             params={"saves": "watts"},
         )
     with pytest.raises(UnknownNameError):
-        allocate(subject, analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(subject, graph_of(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
 
 # --------------------------------------------------------------------------- meanings
@@ -199,7 +199,7 @@ def test_channels_are_compared_after_division_by_their_groups_mean():
 
 def test_lamp_is_the_papers_formula_on_weights():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     flat = {
         n: subject.model.get_parameter(la.weight).detach().flatten()
         for n, la in graph.profile.prunable_layers.items()
@@ -323,7 +323,7 @@ def scanned(tmp_path_factory):
     subject = with_data("residual", samples=64)
     training = subject.task.split("training")
     subject = replace(subject, task=replace(subject.task, load_split=lambda which: training))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     plan = ScanPlan("channel", ratios=(0.2, 0.4, 0.6, 0.8), tolerance=None)
     *_, found = scan(subject, graph, plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
     return subject, graph, found
@@ -380,7 +380,7 @@ def without_zeros(subject):
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
 def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
     subject = without_zeros(odd(name))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = allocate(subject, graph, Recipe(), "uniform", 0.5, granularity)
 
     # on the meta device, since kernels of the cpu hide what attention multiplies
@@ -399,7 +399,7 @@ def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
 
 def test_costs_know_hands_and_both_granularities_together():
     subject = without_zeros(odd("chain"))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(channels={"conv1": 0.25}, remove={"conv1": (0, 1, 2)}, weights={"fc": 0.5})
     counted = prepare(subject, graph, recipe).static
     assert CostModel.of(subject, graph.profile).cost(recipe, "params") == counted.nonzero_params
@@ -407,7 +407,7 @@ def test_costs_know_hands_and_both_granularities_together():
 
 def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     subject = odd("no_bias")
-    model = CostModel.of(subject, analyse(subject).profile)
+    model = CostModel.of(subject, graph_of(subject).profile)
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
     assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
@@ -418,7 +418,7 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
 
 def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
-    found = context_for(subject, analyse(subject).profile, Recipe(), "channel").parts
+    found = context_for(subject, graph_of(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
 
 
@@ -429,7 +429,7 @@ def test_the_context_knows_the_first_maker_of_each_group():
 @pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
 def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
     subject = odd("residual")
-    graph, locked = analyse(subject), frozenset({"stem"})
+    graph, locked = graph_of(subject), frozenset({"stem"})
     start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
     low, high = reach(subject, graph, start, name, granularity, locked)
     assert low == 0 and 0 < high < 1
@@ -441,6 +441,6 @@ def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, g
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(subject, graph_of(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
-        reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")
+        reach(subject, graph_of(subject), recipe, "sensitivity_budget", "weight")

@@ -13,7 +13,7 @@ from explorer.compaction.compact import compact
 from explorer.compaction.devices import device_of
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
-from explorer.graph.export import analyse, count_macs
+from explorer.graph.export import graph_of, count_macs
 from explorer.pruning.decision import masks_for
 from explorer.values.identity import subject_id
 from explorer.values.profile import Masks
@@ -90,7 +90,7 @@ def macs_by_hand(own, width: int) -> int:
 @pytest.mark.parametrize("own", OWN)
 def test_attention_is_counted_before_and_after_a_cut(own):
     subject = subject_of(own)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     (heads,) = (group for group in graph.profile.free_groups.values() if group.unit == "head")
     assert graph.profile.macs == macs_by_hand(own, WIDTH) == count_macs(subject.model, subject.example[:1])
     whole = compact(subject, graph, Masks({}, {}))
@@ -111,7 +111,7 @@ def python_file(packed: bytes, folder) -> nn.Module:
 def test_what_is_left_runs_where_its_input_is(own, tmp_path):
     """On the meta device, since a model that makes one tensor on the processor cannot run there."""
     subject = subject_of(own)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.5))
     small = compact(subject, graph, masks_for(subject, graph, recipe))
     zipfile.ZipFile(io.BytesIO(export(subject, graph, recipe))).extractall(tmp_path)
@@ -127,7 +127,7 @@ def test_what_is_left_runs_where_its_input_is(own, tmp_path):
 
 def test_a_model_tied_to_the_processor_would_be_seen():
     subject = subject_of(positions)
-    small = compact(subject, analyse(subject), Masks({}, {}))
+    small = compact(subject, graph_of(subject), Masks({}, {}))
     (place,) = (node for node in small.graph.nodes if node.target is device_of)
     for user in list(place.users):
         user.kwargs = {**user.kwargs, "device": torch.device("cpu")}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.inspection.activation_maps import activation_maps, filter_images, head_maps
 from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.loaders.model_text import load
@@ -42,7 +42,7 @@ def half():
     split = Split(inputs, torch.zeros(40, dtype=torch.long))
     task = Task("t", (1, 6, 6), ("a", "b"), lambda name: split, Normalisation(), fingerprint="t")
     subject = Subject("half", "half", Half().eval(), task, torch.randn(2, 1, 6, 6))
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def last(steps):
@@ -84,7 +84,7 @@ def test_similarity_agrees_with_a_plain_loop():
 
 def test_a_unit_is_made_by_all_layers_that_produce_it():
     subject = load("shapes-resnet")
-    profile = analyse(subject).profile
+    profile = graph_of(subject).profile
     group = profile.free_groups["conv1"]
     rows = unit_weights(subject, profile, group)
     made = [subject.model.get_parameter(slot.tensor) for slot in group.slots if slot.producer]
@@ -103,7 +103,7 @@ def test_maps_are_the_activations_behind_the_norm_and_the_activation_function(ha
 
 def test_heads_look_where_a_plain_computation_says():
     subject = load("shapes-vit")
-    graph, seen = analyse(subject), []
+    graph, seen = graph_of(subject), []
     group = next(group for group in graph.profile.free_groups.values() if group.unit == "head")
     sample = subject.example[0]
     found = head_maps(subject, graph, group, sample)

@@ -10,7 +10,7 @@ import torch
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring import kept_activations
 from explorer.measuring.kept_activations import Trail, first_difference, resumed
@@ -25,7 +25,7 @@ NAMES = ["digits-mlp", "digits-cnn", "shapes-resnet", "shapes-mobilenet", "shape
 
 def opened(name: str) -> tuple[Subject, ModelGraph]:
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def moves(subject: Subject, graph: ModelGraph) -> Iterator[Recipe]:

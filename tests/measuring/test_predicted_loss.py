@@ -14,7 +14,7 @@ from explorer.compaction.compact import compact
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
 from explorer.exporters.html_report import quantities
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.predicted_loss import gradient_samples, loss_words, predicted_change
 from explorer.pruning.decision import masks_for
@@ -27,7 +27,7 @@ from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
-GRAPHS = {name: analyse(subject) for name, subject in SUBJECTS.items()}
+GRAPHS = {name: graph_of(subject) for name, subject in SUBJECTS.items()}
 RECIPES = {
     "channels": ("digits-cnn", Recipe(channels={"conv1": 0.25, "conv3": 0.5})),
     "weights": ("digits-mlp", Recipe(weights={"hidden1": 0.5, "hidden2": 0.3})),

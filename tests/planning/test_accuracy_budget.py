@@ -8,7 +8,7 @@ from zoo import odd
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
@@ -19,7 +19,7 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def searched(mlp, allowed, **options):
@@ -61,7 +61,7 @@ def test_what_is_out_of_range_is_refused_before_any_work(mlp, allowed, looks):
 def test_without_data_there_is_no_drop():
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(accuracy_budget(subject, analyse(subject), Recipe(), 0.05))
+        next(accuracy_budget(subject, graph_of(subject), Recipe(), 0.05))
 
 
 def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reaches(mlp, monkeypatch):

@@ -10,7 +10,7 @@ from explorer.commands.main import main
 from explorer.engine.candidate import build, prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.machine.environment import environment
@@ -27,7 +27,7 @@ from explorer.values.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 PARAMS = GRAPH.profile.params
 LOSSES = {
     part: [(r / 10, weight * (r / 10) ** 2) for r in range(1, 10)]

@@ -12,7 +12,7 @@ import torch
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery import disk_limit
@@ -36,7 +36,7 @@ from explorer.values.report import Report
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 SUBJECT = load("digits-mlp")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 RECIPE = Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)

@@ -13,7 +13,7 @@ from zoo import odd
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import evaluate
@@ -36,7 +36,7 @@ from explorer.values.recipe import Recipe
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 CNN = SUBJECTS["digits-cnn"]
-GRAPH = analyse(CNN)
+GRAPH = graph_of(CNN)
 FEW = Conditions(samples=100, latency=False)
 CHANNELS = Recipe(channels={"conv1": 0.5, "conv2": 0.25})
 WEIGHTS = Recipe(weights=dict.fromkeys(GRAPH.profile.prunable_layers, 0.8))
@@ -55,7 +55,7 @@ def one_thread():
 def ended(recipe: Recipe, plan: RecoveryPlan, root, subject=CNN, conditions=FEW) -> Recovery:
     values = [
         v
-        for v in recover(subject, analyse(subject), recipe, plan, conditions, root=root)
+        for v in recover(subject, graph_of(subject), recipe, plan, conditions, root=root)
         if isinstance(v, Recovery)
     ]
     return values[-1]
@@ -205,7 +205,7 @@ def test_training_wins_accuracy_back(tmp_path):
 
 def test_a_model_without_a_graph_is_trained_in_its_own_shapes(tmp_path):
     mlp = SUBJECTS["digits-mlp"]
-    bare = replace(analyse(mlp), program=None, coupling=None)
+    bare = replace(graph_of(mlp), program=None, coupling=None)
     plan, recipe = replace(SHORT, augmentation="none"), Recipe(weights={"hidden1": 0.5})
     *_, found = recover(mlp, bare, recipe, plan, FEW, root=tmp_path)
     weight = recovered_model(mlp, bare, found.key, root=tmp_path).get_parameter("hidden1.weight")

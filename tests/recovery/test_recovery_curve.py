@@ -11,7 +11,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
@@ -23,7 +23,7 @@ from explorer.values.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)

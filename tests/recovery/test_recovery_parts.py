@@ -23,7 +23,7 @@ from explorer.figures.recovery_arms import recovery_arms
 from explorer.figures.recovery_loss import recovery_loss
 from explorer.figures.recovery_norms import recovery_norms
 from explorer.figures.style import NOTHING
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
@@ -45,7 +45,7 @@ from explorer.values.report import Measurement
 from explorer.values.subject import Normalisation, Split
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")
-GRAPH = analyse(CNN)
+GRAPH = graph_of(CNN)
 
 
 def test_a_step_draws_its_dropout_as_if_torch_had_been_seeded():
@@ -256,7 +256,7 @@ def test_layers_that_run_twice_or_have_no_bias_stay():
 
 
 def test_a_recipe_may_ask_for_it_also_where_there_are_no_norms():
-    graph, recipe = analyse(MLP), Recipe(channels={"hidden1": 0.5}, after="bias_correction")
+    graph, recipe = graph_of(MLP), Recipe(channels={"hidden1": 0.5}, after="bias_correction")
     found = prepare(MLP, graph, recipe)
     assert found.notes == ("Biases of 3 layers corrected on training images.",)
     bare = replace(MLP, task=replace(MLP.task, load_split=lambda name: None))

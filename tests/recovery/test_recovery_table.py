@@ -11,7 +11,7 @@ from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery import recovery_table as table
@@ -33,7 +33,7 @@ from explorer.values.report import Measurement
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 FEW = Conditions(samples=100, latency=False, split="held_out")
 SHORT = TablePlan((0.7,), epochs=2, seeds=(0,), rates=(0.01, 1e-6), kinds=("channel",))
 

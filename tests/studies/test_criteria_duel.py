@@ -8,7 +8,7 @@ from zoo import odd
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -22,7 +22,7 @@ FEW = Conditions(samples=200, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def lost(*estimates, high=None):
@@ -75,4 +75,4 @@ def test_bad_input_is_refused_before_any_work(mlp):
         next(duel(*mlp, Recipe(), ALL, 1.0, FEW))
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(duel(subject, analyse(subject), Recipe(), ALL, 0.5))
+        next(duel(subject, graph_of(subject), Recipe(), ALL, 0.5))

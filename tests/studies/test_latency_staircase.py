@@ -12,7 +12,7 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.latency import faster, summary
 from explorer.pruning.decision import masks_for
@@ -33,7 +33,7 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def noisy(base: float, seed: int) -> list[float]:
@@ -215,7 +215,7 @@ def test_two_of_four_kernels_are_timed_against_dense():
 
     model = Wide().eval()
     subject = Subject(subject_id(model), "wide", model, None, torch.randn(2, 2048))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(weights={"hidden": 0.5}, pattern="2:4")
     assert masks_for(subject, graph, recipe).weights["hidden"].float().mean() == 0.5
     *_, found = sparse_speed(subject, graph, recipe, batch=512, device="cuda")

@@ -14,7 +14,7 @@ import pytest
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.lessons.lesson_files import CONTENT, TEMPLATE, parse
 from explorer.loaders.model_text import load
 from explorer.pruning.checks import check_brought, check_parts
@@ -103,7 +103,7 @@ def check(data, read, seed=1):
 
 @pytest.fixture(scope="module")
 def graph():
-    return analyse(load("digits-mlp"))
+    return graph_of(load("digits-mlp"))
 
 
 def test_recipes(graph):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ...errors import ExplorerError, UnknownNameError
-from ...graph.export import ModelGraph, analyse
+from ...graph.export import ModelGraph, graph_of
 from ...loaders.model_text import load, split_spec
 from ...machine.environment import pick_device, usable_threads
 from ...measuring.precision import DTYPES
@@ -80,4 +80,4 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
 def opened(arguments: argparse.Namespace) -> tuple[Subject, ModelGraph]:
     """The subject and graph of the parsed arguments."""
     subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from ...background.jobs import JobState
 from ...background.shared_measurements import Sharing
-from ...graph.export import analyse
+from ...graph.export import graph_of
 from ...lessons.evidence import Evidence
 from ...lessons.experiment import Opened, run
 from ...lessons.values import Lesson
@@ -26,7 +26,7 @@ def opened(name: str) -> Opened:
         found: Opened | None = _models.get(name)
         if found is None:
             subject = load_named(name)
-            found = _models.put(name, (subject, analyse(subject)))
+            found = _models.put(name, (subject, graph_of(subject)))
         return found
 
 

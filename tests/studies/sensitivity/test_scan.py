@@ -12,7 +12,7 @@ from explorer.engine.candidate import build
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample import card
 from explorer.measuring.evaluation import evaluate
@@ -38,7 +38,7 @@ EXACT = ScanPlan("channel", (0.2, 0.5, 0.8), tolerance=None)
 
 
 def loaded(name):
-    return SUBJECTS[name], analyse(SUBJECTS[name])
+    return SUBJECTS[name], graph_of(SUBJECTS[name])
 
 
 def run(name, plan, folder, samples=None) -> Scan:
@@ -93,7 +93,7 @@ def test_a_point_is_the_report_of_its_recipe(tmp_path):
 @pytest.mark.skipif(not card("shapes-resnet"), reason="shapes-resnet is not trained")
 def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
     subject = load("shapes-resnet")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     *_, found = scan(
         subject, graph, ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path
     )
@@ -117,7 +117,7 @@ def test_a_model_without_a_graph_is_scanned_by_weights(tmp_path):
         torch.manual_seed(0)
         model, task = Branching().eval(), SUBJECTS["digits-mlp"].task
     subject = Subject(subject_id(model), "branching", model, task, task.example(2))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     *_, found = scan(subject, graph, replace(EXACT, granularity="weight"), folder=tmp_path)
     assert [p.correct for p in found.points] == [
         plain_correct(subject, graph, "weight", p.part, p.ratio, 450) for p in found.points
@@ -333,7 +333,7 @@ def test_plans_that_make_no_sense_are_refused(values):
 
 def test_what_cannot_be_scanned_says_why(tmp_path):
     with pytest.raises(ExplorerError, match="no data"):
-        next(scan(odd("chain"), analyse(odd("chain")), EXACT, folder=tmp_path))
+        next(scan(odd("chain"), graph_of(odd("chain")), EXACT, folder=tmp_path))
     channels_only = ScanPlan("weight", recipe=Recipe(criterion=Choice("fpgm")))
     with pytest.raises(RecipeError, match="channels only"):
         next(scan(*loaded("digits-cnn"), channels_only, folder=tmp_path))

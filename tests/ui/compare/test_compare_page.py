@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.pruning.decision import masks_for
@@ -35,7 +35,7 @@ def offered(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def measured():
     subject = load(MODEL)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     conditions = Conditions(200, latency=False)
     return {
         note: (
@@ -167,7 +167,7 @@ def test_a_run_is_kept_with_note_tags_and_origin():
     (first,) = Store(paths.cache()).runs()
     assert (first.note, first.tags, first.parent) == ("first try", ("a", "b"), None)
     assert first.report.recipe == RECIPES["quarter"] and first.report.stage == "final"
-    assert first.masks == masks_fingerprint(masks_for(load(MODEL), analyse(load(MODEL)), RECIPES["quarter"]))
+    assert first.masks == masks_fingerprint(masks_for(load(MODEL), graph_of(load(MODEL)), RECIPES["quarter"]))
     app.button(key="reset").click()
     app = settled(fine(app.run()))
     app.button(key="keep").click()

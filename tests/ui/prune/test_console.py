@@ -11,7 +11,7 @@ from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
@@ -41,7 +41,7 @@ BANKS = (Bank("channels", "Channels", "", (FREE, FROZEN)), Bank("weights", "Weig
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def two_layers() -> ModelProfile:
@@ -242,7 +242,7 @@ def test_frozen_groups_do_not_shrink_the_estimate():
 def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     model, task = untrained(name).eval(), DATA[SAMPLES[name].traits["data"]]()
     subject = Subject(subject_id(model), name, model, task, task.example(2))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     units = {group.name: group.units for group in graph.profile.groups}
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
     real = prepare(subject, graph, recipe).static.params
