@@ -13,6 +13,7 @@ from torch import nn
 
 from ..engine.candidate import build
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..pruning.decision import masks_for
 from ..pruning.scoring import score
 from ..registry import CRITERIA
@@ -48,11 +49,11 @@ def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> It
         return Recipe(channels=dict.fromkeys(groups, ratio))
 
     def rate() -> None:
-        signals = signals_of(subject, graph, CRITERIA["l1"], 0, Calibration(device=device))
+        signals = signals_of(Analysed(subject, graph), CRITERIA["l1"], 0, Calibration(device=device))
         score(graph.profile, recipe(RATIO), signals, list(groups))
 
     def ours(ratio: float) -> nn.Module:
-        return build(subject, graph, masks_for(subject, graph, recipe(ratio)), device)
+        return build(Analysed(subject, graph), masks_for(Analysed(subject, graph), recipe(ratio)), device)
 
     def run(model: nn.Module) -> None:
         with torch.inference_mode():
@@ -78,10 +79,10 @@ def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> It
 
         return make
 
-    masks, (mine, other) = masks_for(subject, graph, recipe(RATIO)), (ours(RATIO), theirs(RATIO))
+    masks, (mine, other) = masks_for(Analysed(subject, graph), recipe(RATIO)), (ours(RATIO), theirs(RATIO))
     took = {
-        "cut": seconds(lambda: masks_for(subject, graph, recipe(RATIO)), device),
-        "compact": seconds(lambda: build(subject, graph, masks, device), device),
+        "cut": seconds(lambda: masks_for(Analysed(subject, graph), recipe(RATIO)), device),
+        "compact": seconds(lambda: build(Analysed(subject, graph), masks, device), device),
         "and rating anew would take": seconds(rate, device),
         "the first forward takes": seconds(lambda: run(mine), device),
         "theirs": seconds(lambda: run(other), device),

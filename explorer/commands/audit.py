@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from ..audit.audit import AuditReport, audit
+from ..graph.analysed import Analysed
 from ..graph.export import graph_of
 from ..loaders.model_text import load
 from ..machine import cache
@@ -47,8 +48,8 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
     started = time.perf_counter()
     graph = graph_of(subject)
     analysis = time.perf_counter() - started
-    recipe = recipe_of(arguments, subject, graph)
-    found = audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+    recipe = recipe_of(arguments, Analysed(subject, graph))
+    found = audit(Analysed(subject, graph), None if recipe.is_empty else recipe, ratio=RATIO)
     whose = "model" if memory.own else "process"
     return replace(found, analysis_seconds=analysis, peak_memory_bytes=memory.bytes(), peak_memory_of=whose)
 

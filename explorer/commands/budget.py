@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..measuring.statistics import format_accuracy, format_drop
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from .arguments.conditions import add_conditions
@@ -48,12 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     device = set_up(arguments.device)
     subject, graph = opened(arguments)
     name, params = allocator_of(arguments, USUAL)
-    recipe = recipe_of(without_allocator(arguments), subject, graph)
-    losses = losses_for(arguments, subject, graph, recipe, name, arguments.granularity)
+    recipe = recipe_of(without_allocator(arguments), Analysed(subject, graph))
+    losses = losses_for(arguments, Analysed(subject, graph), recipe, name, arguments.granularity)
     found: Budget | None = None
     for step in accuracy_budget(
-        subject,
-        graph,
+        Analysed(subject, graph),
         recipe,
         arguments.largest_drop,
         allocator=name,

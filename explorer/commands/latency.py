@@ -5,6 +5,7 @@ not.
 import argparse
 
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         "budget_s": arguments.seconds,
         "device": device,
     }
-    for step in staircase(subject, graph, arguments.group, widths=widths, **how):
+    for step in staircase(Analysed(subject, graph), arguments.group, widths=widths, **how):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
         else:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..engine.until_resolved import resolve
+from ..graph.analysed import Analysed
 from ..machine import paths
 from ..pruning.decision import calibrate, masks_for
 from ..runs.held_out import held_out
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     subject, graph = opened(arguments)
-    recipe = recipe_of(arguments, subject, graph)
+    recipe = recipe_of(arguments, Analysed(subject, graph))
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
     conditions = Conditions(
@@ -54,14 +55,14 @@ def run(arguments: argparse.Namespace) -> None:
     opening = None
     if arguments.held_out:
         conditions, opening = held_out(subject, conditions, Store(paths.cache()))
-    for step in calibrate(subject, graph, recipe, device):
+    for step in calibrate(Analysed(subject, graph), recipe, device):
         progress(f"{step.label}: {step.done} of {step.total}")
     measure = resolve if arguments.until_resolved else stream
-    for report in measure(subject, graph, recipe, conditions):
+    for report in measure(Analysed(subject, graph), recipe, conditions):
         progress(f"{subject.name}: {accuracy(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report
     if arguments.keep is not None:
-        masks = masks_fingerprint(masks_for(subject, graph, recipe))
+        masks = masks_fingerprint(masks_for(Analysed(subject, graph), recipe))
         note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
     return print_json(report.to_json()) if arguments.json else print(report_text(report))

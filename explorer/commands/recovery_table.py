@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
+from ..graph.analysed import Analysed
 from ..machine import paths
 from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
         conditions = replace(conditions, latency=False)
     rows: Sequence[Row] = ()
     for step in recovery_table(
-        subject, graph, Recipe(criterion=Choice(arguments.criterion)), plan, conditions
+        Analysed(subject, graph), Recipe(criterion=Choice(arguments.criterion)), plan, conditions
     ):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")

@@ -4,6 +4,7 @@ import argparse
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import Finding
 from ..studies.sensitivity.scan import scan
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     subject, graph = opened(arguments)
     found: Scan | None = None
-    for step in scan(subject, graph, plan, Conditions(arguments.samples, device=device)):
+    for step in scan(Analysed(subject, graph), plan, Conditions(arguments.samples, device=device)):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
         else:

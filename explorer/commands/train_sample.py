@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import graph_of
 from ..loaders.sample import sample
 from ..registry import SAMPLES
@@ -78,7 +79,7 @@ def _scan(name: str, out: Path | None) -> None:
     subject, conditions = sample(name), Conditions()
     graph = graph_of(subject)
     for plan in (ScanPlan("channel"), ScanPlan("weight")):
-        for _ in scan(subject, graph, plan, conditions):
+        for _ in scan(Analysed(subject, graph), plan, conditions):
             pass
         path = deliver(subject, plan, log_of(subject, plan, conditions.device, None), out)
         note(f"Wrote {path.name} ({path.stat().st_size:,} bytes)")

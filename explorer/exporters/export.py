@@ -9,6 +9,7 @@ from torch import nn
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.measure import prune
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..pruning.checks import check_parts
 from ..registry import EXPORTERS
@@ -41,16 +42,17 @@ class Export:
     def model(self) -> nn.Module:
         """The compact model on the processor, in eval mode; exporters leave it as it is."""
         self.step("Cutting the model")
-        return prepare(self.subject, self.graph, self.recipe).model
+        return prepare(Analysed(self.subject, self.graph), self.recipe).model
 
     def measured(self) -> Report:
         """The report; it is measured now, on the tuning split and without latency, where none was given."""
-        return self.report or prune(self.subject, self.graph, self.recipe, Conditions(latency=False))
+        return self.report or prune(
+            Analysed(self.subject, self.graph), self.recipe, Conditions(latency=False)
+        )
 
 
 def export(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     format: str = "safetensors",
     *,
@@ -72,5 +74,5 @@ def export(
         ExplorerError: the recipe does not fit the model, or the format cannot hold it.
     """
     exporter = EXPORTERS[format]
-    check_parts(graph.profile, recipe)
-    return exporter(Export(subject, graph, recipe, report, say, step))
+    check_parts(model.profile, recipe)
+    return exporter(Export(model.subject, model.graph, recipe, report, say, step))

@@ -10,6 +10,7 @@ from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import Tally, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
@@ -84,13 +85,13 @@ def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress 
     split, task = split_for(subject, conditions), subject.task
     assert task is not None
     if recipe.is_empty and candidate.recovery is None:
-        yield from baseline(subject, graph, conditions, len(split))
+        yield from baseline(Analysed(subject, graph), conditions, len(split))
         return
-    yield from calibrate(subject, graph, recipe, conditions.device)
+    yield from calibrate(Analysed(subject, graph), recipe, conditions.device)
     if candidate.recovery is not None:
-        model = recovered_candidate(subject, graph, candidate.recovery, conditions.device).model
+        model = recovered_candidate(Analysed(subject, graph), candidate.recovery, conditions.device).model
     else:
-        model = prepare(subject, graph, recipe, conditions.device).model
+        model = prepare(Analysed(subject, graph), recipe, conditions.device).model
     yield from evaluate(model, split, task.normalisation, [len(split)], device=conditions.device)
 
 

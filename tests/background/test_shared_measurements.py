@@ -7,6 +7,7 @@ from explorer.background.shared_measurements import Sharing
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import stream
 from explorer.errors import ExplorerError
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.lessons.class_board import Classroom
 from explorer.loaders.model_text import load
@@ -93,7 +94,7 @@ def test_equal_recipes_of_a_class_are_measured_once():
 
     def measure():
         begun.append(recipe)
-        yield from stream(subject, graph, recipe, Conditions(latency=False))
+        yield from stream(Analysed(subject, graph), recipe, Conditions(latency=False))
 
     lanes = Lanes()
     try:

@@ -17,6 +17,7 @@ from explorer.commands.bench import bench_text
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import UnknownNameError
+from explorer.graph.analysed import Analysed
 from explorer.measuring.evaluation import batch_size
 
 
@@ -126,7 +127,7 @@ def test_the_bare_loop_sees_every_sample():
 
 
 def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
-    loops = _loops(*opened("digits-cnn"), "cpu")
+    loops = _loops(Analysed(*opened("digits-cnn")), "cpu")
     assert loops.differing() == 0 and len(loops.models) == 15
     scan_macs, plain_macs = loops.bound()
     assert scan_macs < plain_macs

@@ -8,7 +8,8 @@ from zoo import ZOO, odd
 
 from explorer.compaction.compact import compact
 from explorer.engine.candidate import prepare
-from explorer.graph.export import graph_of, count_macs
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import count_macs, graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
@@ -19,8 +20,10 @@ from explorer.values.recipe import Recipe
 def halved(name):
     subject = odd(name)
     graph = graph_of(subject)
-    masks = decide(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel")).masks
-    return subject, graph, masks, compact(subject, graph, masks)
+    masks = decide(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    ).masks
+    return subject, graph, masks, compact(Analysed(subject, graph), masks)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -77,7 +80,9 @@ def test_one_training_step_moves_every_parameter_and_the_statistics(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_parameters_and_macs_are_those_predicted(name):
     subject, graph, masks, model = halved(name)
-    candidate = prepare(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel"))
+    candidate = prepare(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    )
     assert candidate.static.params == sum(p.numel() for p in model.parameters())
     assert candidate.static.macs == count_macs(model, subject.example[:1])
     shapes = {key: tuple(value.shape) for key, value in subject.model.state_dict().items()}
@@ -96,7 +101,9 @@ def test_parameters_and_macs_are_those_predicted(name):
 def test_layers_predict_the_counted_macs(name):
     subject = odd(name)
     graph = graph_of(subject)
-    candidate = prepare(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel"))
+    candidate = prepare(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    )
     assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
     assert sum(layer.pruned_params for layer in candidate.layers) == candidate.static.params
     assert (

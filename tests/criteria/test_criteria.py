@@ -13,6 +13,7 @@ from torch.nn import functional
 from zoo import ZOO
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
@@ -96,7 +97,7 @@ def test_a_channel_criterion_returns_one_number_an_output(name):
     plugin = CRITERIA[name]
     if usable(subject, name) is None:
         return
-    signals = signals_of(subject, graph, plugin)
+    signals = signals_of(Analysed(subject, graph), plugin)
     for layer in graph.profile.prunable_layers.values():
         shape = (layer.shape[0],) if plugin.traits["level"] == "channel" else layer.shape
         assert plugin(signals(layer)).shape == shape
@@ -274,7 +275,7 @@ def test_taylor_is_the_squared_change_of_the_loss_as_a_channel_begins_to_go():
         )
     single = with_data("chain", samples=10)
     graph = graph_of(single)
-    signals = signals_of(single, graph, CRITERIA["taylor"], how=Calibration(batch=1))
+    signals = signals_of(Analysed(single, graph), CRITERIA["taylor"], how=Calibration(batch=1))
     layer = replace(signals(graph.profile.prunable_layers["conv1"]), granularity="channel")
     torch.testing.assert_close(CRITERIA["taylor"](layer).double(), measured, rtol=1e-3, atol=1e-9)
 

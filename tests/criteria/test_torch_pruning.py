@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.allocators.lamp import shares
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.pruning.decision import scores_for
 from explorer.registry import CRITERIA
@@ -73,7 +74,7 @@ def rated(name, subject):
 def gate(subject):
     """The derivative by a gate on all that reads a channel."""
     graph = graph_of(subject)
-    signals = signals_of(subject, graph, CRITERIA["taylor"], how=Calibration(batch=12))
+    signals = signals_of(Analysed(subject, graph), CRITERIA["taylor"], how=Calibration(batch=12))
     return signals(graph.profile.prunable_layers["conv1"]).signal("gate_gradient").abs()
 
 

@@ -19,6 +19,7 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.exporters.architecture import describe
 from explorer.exporters.export import Export, export
 from explorer.exporters.load_pruned import PrunedModel, load_pruned, normalise
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import weights_path
@@ -77,9 +78,12 @@ def shipped(tmp_path_factory):
         np.savez(folder / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
         for kind in KINDS:
             recipe = recipe_of(kind, graph)
-            packed = export(subject, graph, recipe)
+            packed = export(Analysed(subject, graph), recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
-            made[name, kind] = packed, prune(subject, graph, recipe, Conditions(samples, latency=False))
+            made[name, kind] = (
+                packed,
+                prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False)),
+            )
     done = subprocess.run(
         [sys.executable, "-c", PLAIN_LOOP], cwd=folder, capture_output=True, text=True, timeout=280
     )
@@ -114,7 +118,7 @@ def subject_of(model, example, task=None):
 def test_an_export_has_the_original_names_and_can_be_trained(tmp_path):
     subject = load("digits-cnn")
     graph = graph_of(subject)
-    model, about = unpacked(export(subject, graph, Recipe(channels={"conv1": 0.5})), tmp_path)
+    model, about = unpacked(export(Analysed(subject, graph), Recipe(channels={"conv1": 0.5})), tmp_path)
     assert set(model.state_dict()) == set(subject.model.state_dict())
     assert model.conv1.weight.shape == (8, 1, 3, 3)
     assert about["input"]["shape"] == [1, 8, 8] and about["classes"] == [str(d) for d in range(10)]
@@ -139,8 +143,10 @@ def test_normalise_is_the_tasks():
 def test_equal_recipes_give_equal_files():
     subject = load("digits-mlp")
     graph, half = graph_of(subject), Recipe(channels={"hidden1": 0.5})
-    assert export(subject, graph, half) == export(subject, graph, half)
-    assert export(subject, graph, half) != export(subject, graph, Recipe(channels={"hidden1": 0.25}))
+    assert export(Analysed(subject, graph), half) == export(Analysed(subject, graph), half)
+    assert export(Analysed(subject, graph), half) != export(
+        Analysed(subject, graph), Recipe(channels={"hidden1": 0.25})
+    )
 
 
 def test_exporting_leaves_the_model_as_it_is():
@@ -189,7 +195,7 @@ def test_tied_weights_are_stored_once_and_read_twice(tmp_path):
     torch.manual_seed(0)
     subject = subject_of(Tied(), torch.randn(2, 6))
     graph = graph_of(subject)
-    packed = export(subject, graph, Recipe())
+    packed = export(Analysed(subject, graph), Recipe())
     model, about = unpacked(packed, tmp_path)
     ((alias, kept),) = about["tied"].items()
     assert {alias, kept} == {"first.weight", "second.weight"}
@@ -199,7 +205,7 @@ def test_tied_weights_are_stored_once_and_read_twice(tmp_path):
     assert set(subject.model.state_dict()) <= set(model.state_dict())
     assert torch.equal(model.unused, subject.model.unused)
     assert (tmp_path / "model.safetensors").stat().st_size == prepare(
-        subject, graph, Recipe()
+        Analysed(subject, graph), Recipe()
     ).static.size_bytes["dense"]
 
 

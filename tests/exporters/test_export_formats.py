@@ -27,6 +27,7 @@ from explorer.exporters.export import Export, export
 from explorer.exporters.html_report import verdict
 from explorer.exporters.pt2 import WARNING
 from explorer.exporters.who_gains import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.values.identity import subject_id
@@ -71,7 +72,7 @@ def counted():
         subject = load(name)
         graph = graph_of(subject)
         recipe = recipe_of(graph)
-        report = prune(subject, graph, recipe, Conditions(samples, latency=False))
+        report = prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False))
         made[name] = subject, graph, recipe, report, subject.task.split("tuning").first(samples)
     return made
 
@@ -85,7 +86,7 @@ def correct(logits, split):
 
 def test_the_python_file_counts_what_the_report_says(counted, tmp_path):
     for name, (subject, graph, recipe, _, split) in counted.items():
-        (tmp_path / f"{name}.py").write_bytes(export(subject, graph, recipe, "python_snippet"))
+        (tmp_path / f"{name}.py").write_bytes(export(Analysed(subject, graph), recipe, "python_snippet"))
         np.savez(tmp_path / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
     done = subprocess.run(
         [sys.executable, "-c", PLAIN_LOOP], cwd=tmp_path, capture_output=True, text=True, timeout=120
@@ -198,7 +199,7 @@ def test_the_pt2_program_counts_what_the_report_says(counted):
     said = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        content = export(subject, graph, recipe, "pt2", say=said.append)
+        content = export(Analysed(subject, graph), recipe, "pt2", say=said.append)
     extra = {"about.json": "", "recipe.json": ""}
     model = torch.export.load(io.BytesIO(content), extra_files=extra).module()
     assert correct(model(subject.task.normalisation(split.inputs)), split) == report.pruned.correct
@@ -220,7 +221,7 @@ def written(counted):
     """The file, and what was said of it."""
     onnx_packages()
     said: list[str] = []
-    return export(*counted["digits-cnn"][:3], "onnx", say=said.append), said
+    return export(Analysed(*counted["digits-cnn"][:3]), "onnx", say=said.append), said
 
 
 def test_onnx_counts_what_the_report_says_at_any_batch(counted, written):
@@ -262,7 +263,7 @@ def test_without_its_packages_onnx_says_what_to_install(counted, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     subject, graph, recipe, _, _ = counted["digits-cnn"]
     with pytest.raises(LoadError, match=r"pip install 'pruning-explorer\[onnx\]'"):
-        export(subject, graph, recipe, "onnx")
+        export(Analysed(subject, graph), recipe, "onnx")
 
 
 # --------------------------------------------------------------------------- tables, figures, report
@@ -275,7 +276,7 @@ def files(content):
 
 def test_the_tables_hold_what_was_measured(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    found = files(export(subject, graph, recipe, "csv", report=report))
+    found = files(export(Analysed(subject, graph), recipe, "csv", report=report))
     assert set(found) == {"measured.csv", "parts.csv", "groups.csv", "layers.csv", "dense_layers.csv"}
     rows = {row["quantity"]: row for row in csv_module.DictReader(io.StringIO(found["measured.csv"]))}
     assert float(rows["accuracy"]["pruned"]) == report.pruned.accuracy
@@ -305,14 +306,14 @@ def hostile(report):
 
 def test_formulas_become_text(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = files(export(subject, graph, recipe, "csv", report=hostile(report)))["parts.csv"]
+    text = files(export(Analysed(subject, graph), recipe, "csv", report=hostile(report)))["parts.csv"]
     first = next(csv_module.DictReader(io.StringIO(text)))
     assert first["name"].startswith("'=cmd") and first["reason"] == "'@SUM(1)"
 
 
 def test_the_report_is_one_page_with_every_number_and_no_address(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = export(subject, graph, recipe, "html_report", report=report).decode()
+    text = export(Analysed(subject, graph), recipe, "html_report", report=report).decode()
     assert verdict(report).split(" %")[0] in text and "points" in verdict(report)
     measured = report.pruned
     assert (
@@ -330,13 +331,13 @@ def test_the_report_is_one_page_with_every_number_and_no_address(counted):
 
 def test_foreign_text_is_no_markup_in_the_report(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = export(subject, graph, recipe, "html_report", report=hostile(report)).decode()
+    text = export(Analysed(subject, graph), recipe, "html_report", report=hostile(report)).decode()
     assert "<script>alert" not in text and "<img src=x" not in text and "&lt;/script&gt;" in text
 
 
 def test_figures_stand_beside_one_library(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    found = files(export(subject, graph, recipe, "figures_html", report=hostile(report)))
+    found = files(export(Analysed(subject, graph), recipe, "figures_html", report=hostile(report)))
     assert set(found) == {"layers.html", "file_sizes.html", "weights.html", "accuracy.html", "plotly.min.js"}
     assert all('src="plotly.min.js"' in text for name, text in found.items() if name.endswith("html"))
     assert "<script>alert" not in found["layers.html"]

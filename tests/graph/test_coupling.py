@@ -9,6 +9,7 @@ from zoo import IMAGE, ZOO, odd
 from explorer.audit.audit import audit
 from explorer.audit.negative_control import flat
 from explorer.engine.candidate import prepare
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
@@ -108,10 +109,10 @@ def test_nasty_models_are_pruned_and_proven_or_say_why_not(name):
     subject = Subject(subject_id(model), name, model, None, example)
     graph = graph_of(subject)
     assert {group.name: group.units for group in graph.profile.free_groups.values()} == expected
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified or not expected, report.reason
     assert all(item["reason"] for item in report.frozen)
-    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(expected, 0.5))).model
+    small = prepare(Analysed(subject, graph), Recipe(channels=dict.fromkeys(expected, 0.5))).model
     assert set(small.state_dict()) == set(model.state_dict())
     three = example[:1].expand(3, *shape)
     assert flat(small(three)).shape == flat(model(three)).shape
@@ -121,10 +122,10 @@ def test_a_graph_written_for_one_batch_runs_on_any():
     model = BakedBatch().eval()
     subject = Subject(subject_id(model), "baked", model, None, torch.randn(2, *TOKENS))
     graph = graph_of(subject)
-    candidate = prepare(subject, graph, Recipe(channels={"a": 0.5}))
-    dense = prepare(subject, graph, Recipe())
+    candidate = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.5}))
+    dense = prepare(Analysed(subject, graph), Recipe())
     x = torch.randn(5, *TOKENS)
     whole = torch.cat([model(torch.cat([part, part])[:2])[: len(part)] for part in x.split(2)])
     assert torch.allclose(dense.model(x), whole, atol=1e-6) and candidate.model(x).shape == (5, 4)
     assert candidate.static.macs < dense.static.macs == graph.profile.macs
-    assert audit(subject, graph).verified
+    assert audit(Analysed(subject, graph)).verified

@@ -14,6 +14,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -114,17 +115,17 @@ class Keywords(nn.Module):
 def test_layers_may_be_called_like_words_of_python(name):
     subject = subject_of(Keywords(name), 3, 8, 8)
     graph = graph_of(subject)
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
     recipe = Recipe(channels={f"heads.{name}": 0.5})
-    small = prepare(subject, graph, recipe).model
+    small = prepare(Analysed(subject, graph), recipe).model
     assert f"heads.{name}.weight" in small.state_dict()
-    assert export(subject, graph, recipe, "python_snippet")
+    assert export(Analysed(subject, graph), recipe, "python_snippet")
     if keyword.iskeyword(name):  # plain torch could not run such a file
         with pytest.raises(ExplorerError, match="choose another format"):
-            export(subject, graph, recipe, "pt2")
+            export(Analysed(subject, graph), recipe, "pt2")
     else:
-        assert export(subject, graph, recipe, "pt2")
+        assert export(Analysed(subject, graph), recipe, "pt2")
 
 
 class Squeezed(nn.Module):
@@ -152,10 +153,10 @@ def test_a_squeeze_takes_neither_the_batch_nor_the_last_channel(way):
     subject = subject_of(Squeezed(way), 1, 8, 8)
     graph = graph_of(subject)
     assert free(subject) == {"a": 8}
-    assert audit(subject, graph).verified
-    small = prepare(subject, graph, Recipe(channels={"a": 0.99})).model
+    assert audit(Analysed(subject, graph)).verified
+    small = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.99})).model
     assert small.a.out_channels == 1 and small(torch.randn(1, 1, 8, 8)).shape == (1, 10)
-    dense = prepare(subject, graph, Recipe()).model
+    dense = prepare(Analysed(subject, graph), Recipe()).model
     x = torch.randn(5, 1, 8, 8)
     assert torch.allclose(dense(x), subject.model(x), atol=1e-6)
 
@@ -211,9 +212,9 @@ def test_small_groups_of_a_norm_go_whole(groups, units, norm):
     subject = subject_of(in_groups(groups, norm), 1, 40)
     graph = graph_of(subject)
     assert free(subject) == {"a": units}
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
-    small = prepare(subject, graph, Recipe(channels={"a": 0.5})).model
+    small = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.5})).model
     own = in_groups(groups, norm)  # by hand: the same code with half the channels
     own.a, own.b = nn.Conv1d(1, 8, 3), nn.Conv1d(8, 4, 3)
     own.norm = nn.GroupNorm(groups // 2 if 16 // groups <= groups else groups, 8)
@@ -268,9 +269,9 @@ def test_random_numbers_are_cut_with_their_channels_and_proven(way):
     subject = subject_of(Noisy(way), 20)
     graph = graph_of(subject)
     assert free(subject) == {"e": 16, "mean": 6, "d": 16}
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
-    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(("e", "mean", "d"), 0.5))).model
+    small = prepare(Analysed(subject, graph), Recipe(channels=dict.fromkeys(("e", "mean", "d"), 0.5))).model
     own = Noisy(way)  # by hand: the same code with half the channels, from the same seed
     own.e, own.mean, own.d, own.o = nn.Linear(20, 8), nn.Linear(8, 3), nn.Linear(3, 8), nn.Linear(8, 20)
     own.load_state_dict(small.state_dict())

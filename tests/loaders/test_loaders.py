@@ -16,6 +16,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import size_limits
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders import pt_weights
 from explorer.loaders.model_text import is_local_only, load, split_spec
@@ -182,7 +183,7 @@ def test_a_torchvision_model_loads_the_same_each_time():
 def test_a_torchvision_model_is_analysed_and_pruned_without_data():
     subject = load("torchvision:squeezenet1_1")
     graph = graph_of(subject)
-    report = prune(subject, graph, Recipe(channels={"features.0": 0.5}), Conditions(latency=False))
+    report = prune(Analysed(subject, graph), Recipe(channels={"features.0": 0.5}), Conditions(latency=False))
     assert report.pruned.params < report.baseline.params and report.pruned.accuracy is None
 
 
@@ -485,8 +486,8 @@ def test_a_model_of_one_sample_at_a_time_is_pruned_and_proven(file):
     subject = load(f"{file}:OneSample")
     graph = graph_of(subject)
     assert subject.example.shape == (1, 3, 8, 8) and "one sample at a time" in subject.card["description"]
-    assert subject.model(torch.randn(3, 3, 8, 8)).shape == (3, 4) and audit(subject, graph).verified
-    report = prune(subject, graph, Recipe(channels={"conv": 0.5}), Conditions(latency=False))
+    assert subject.model(torch.randn(3, 3, 8, 8)).shape == (3, 4) and audit(Analysed(subject, graph)).verified
+    report = prune(Analysed(subject, graph), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
     assert report.pruned.params == 3 * 27 + 3 + 2 * 3 + 4 * 3 + 4
 
 
@@ -498,8 +499,8 @@ def test_several_inputs_lie_side_by_side_in_one_row(file, name):
     own = type(subject.model).__mro__[1].forward
     assert subject.example.shape == (2, 196) and "conv.weight" in subject.model.state_dict()
     assert torch.equal(subject.model(torch.cat([x.flatten(1), y], 1)), own(subject.model, x, y))
-    assert set(graph.profile.free_groups) == {"conv"} and audit(subject, graph).verified
-    assert prune(subject, graph, Recipe(channels={"conv": 0.5})).pruned.latency_ms is not None
+    assert set(graph.profile.free_groups) == {"conv"} and audit(Analysed(subject, graph)).verified
+    assert prune(Analysed(subject, graph), Recipe(channels={"conv": 0.5})).pruned.latency_ms is not None
 
 
 def test_a_view_of_a_picture_survives_the_order_in_memory(file):
@@ -512,12 +513,14 @@ def test_a_model_that_cannot_be_exported_still_loses_single_weights(file):
     subject = load(f"{file}:Branching")
     graph = graph_of(subject)
     assert "torch.export cannot read this model" in graph.profile.error and graph.profile.groups == ()
-    report = prune(subject, graph, Recipe(weights={"conv": 0.5, "fc": 0.5}), Conditions(latency=False))
+    report = prune(
+        Analysed(subject, graph), Recipe(weights={"conv": 0.5, "fc": 0.5}), Conditions(latency=False)
+    )
     assert report.baseline.nonzero_params - report.pruned.nonzero_params == 81 + 12
     with pytest.raises(
         ExplorerError, match=r"Channels of this model cannot be pruned: torch\.export cannot read"
     ):
-        decide(subject, graph, Recipe(channels={"conv": 0.5}))
+        decide(Analysed(subject, graph), Recipe(channels={"conv": 0.5}))
 
 
 # --------------------------------------------------------------------------- weights

@@ -12,6 +12,7 @@ from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.cutting import _cut_free, _cut_pattern, _cut_rows, removal_count
@@ -119,7 +120,7 @@ def test_channel_masks_of_single_producers_are_those_of_ln_structured(criterion,
 def test_every_criterion_rates_every_part(name, criterion):
     subject = odd(name)
     graph = graph_of(subject)
-    scores = scores_for(subject, graph, Recipe(criterion=Choice(criterion)))
+    scores = scores_for(Analysed(subject, graph), Recipe(criterion=Choice(criterion)))
     assert set(scores["channels"]) == set(graph.profile.free_groups)
     assert all(bool(torch.isfinite(s).all()) for family in scores.values() for s in family.values())
 
@@ -129,7 +130,9 @@ def test_every_criterion_rates_every_part(name, criterion):
 def test_each_group_loses_what_was_asked_for(name, ratio):
     subject = odd(name)
     graph = graph_of(subject)
-    decided = decide(subject, graph, allocate(subject, graph, Recipe(), "uniform", ratio, "channel"))
+    decided = decide(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
+    )
     for outcome in decided.outcomes:
         group = graph.profile.free_groups[outcome.name]
         assert outcome.removed == min(round(ratio * group.units), group.units - 1)
@@ -139,7 +142,7 @@ def test_each_group_loses_what_was_asked_for(name, ratio):
 def test_masks_reach_every_slot():
     subject = odd("residual")
     graph = graph_of(subject)
-    masks = decide(subject, graph, Recipe(remove={"stem": (2,)})).masks
+    masks = decide(Analysed(subject, graph), Recipe(remove={"stem": (2,)})).masks
     reached = {
         (t, d)
         for t, dims in positions(graph.profile, masks.channels).items()
@@ -163,7 +166,8 @@ def test_channels_by_hand():
     subject = odd("chain")
     graph = graph_of(subject)
     decided = decide(
-        subject, graph, Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)})
+        Analysed(subject, graph),
+        Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)}),
     )
     assert decided.masks.channels["conv1"].tolist() == [True, True, False, False, False, True, True, True]
     assert "removed by hand" in decided.outcomes[0].reason
@@ -212,11 +216,13 @@ def test_rounding_obeys_what_was_said_by_hand():
     for recipe in by_hand_recipes():
         if recipe.is_empty:
             continue
-        decided = decide(subject, graph, recipe)
+        decided = decide(Analysed(subject, graph), recipe)
         kept = decided.masks.channels.get("conv2", torch.ones(6, dtype=torch.bool))
         assert not breaks_what_was_said_by_hand(recipe, kept), recipe
         allowed, count = multiples_allowed(recipe), int(kept.sum())
-        unrounded = int(decide(subject, graph, replace(recipe, round_to=1)).masks.channels["conv2"].sum())
+        unrounded = int(
+            decide(Analysed(subject, graph), replace(recipe, round_to=1)).masks.channels["conv2"].sum()
+        )
         stays_whole = count == 6 and not recipe.remove
         if allowed and not stays_whole:
             assert abs(count - unrounded) == min(abs(n - unrounded) for n in allowed), recipe
@@ -236,7 +242,7 @@ def test_rounding_without_bounds_would_be_seen():
 def test_weights_are_cut_among_those_that_survive():
     subject = odd("chain")
     graph = graph_of(subject)
-    decided = decide(subject, graph, Recipe(channels={"conv1": 0.5}, weights={"conv2": 0.5}))
+    decided = decide(Analysed(subject, graph), Recipe(channels={"conv1": 0.5}, weights={"conv2": 0.5}))
     conv2 = decided.outcomes[1]
     assert conv2.units == 6 * 4 * 9 and conv2.removed == 108
     gone = ~decided.masks.channels["conv1"]

@@ -15,6 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.figures.family_tree import family_tree
 from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -238,8 +239,8 @@ HALF = Recipe(channels={"hidden1": 0.5}, weights={"output": 0.3})
 @pytest.fixture(scope="module")
 def stored(model):
     subject, graph = model
-    report = prune(subject, graph, HALF, Conditions(300, latency=False))
-    return Run("f" * 24, 0.0, report, masks=masks_fingerprint(masks_for(subject, graph, HALF)))
+    report = prune(Analysed(subject, graph), HALF, Conditions(300, latency=False))
+    return Run("f" * 24, 0.0, report, masks=masks_fingerprint(masks_for(Analysed(subject, graph), HALF)))
 
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
@@ -264,7 +265,7 @@ def test_models_on_different_data_are_not_polled(model):
 
 
 def replayed(model, stored) -> Replay:
-    *_, last = replay(*model, stored)
+    *_, last = replay(Analysed(*model), stored)
     return last
 
 
@@ -282,7 +283,7 @@ def test_a_replay_notices_other_masks_and_counts(model, stored):
 
 
 def test_one_bit_changes_the_fingerprint(model):
-    masks = masks_for(*model, HALF)
+    masks = masks_for(Analysed(*model), HALF)
     flipped = {name: mask.clone() for name, mask in masks.channels.items()}
     flipped["hidden1"][3] ^= True
     assert masks_fingerprint(Masks(flipped, masks.weights)) != masks_fingerprint(masks)
@@ -296,9 +297,11 @@ def test_a_replay_needs_the_same_model_and_data_and_opens_no_held_out_data(model
         (replace(subject, task=None), "on other data"),
     ):
         with pytest.raises(ExplorerError, match=why):
-            next(replay(changed, graph, stored))
+            next(replay(Analysed(changed, graph), stored))
     with pytest.raises(ExplorerError, match="would open the data once more"):
-        next(replay(subject, graph, replace(stored, report=replace(stored.report, split="held_out"))))
+        next(
+            replay(Analysed(subject, graph), replace(stored, report=replace(stored.report, split="held_out")))
+        )
 
 
 def test_a_run_that_the_command_line_kept_can_be_replayed(model, tmp_path, monkeypatch, capsys):

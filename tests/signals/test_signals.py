@@ -13,6 +13,7 @@ from torch.nn import functional
 from zoo import ZOO, Chain, odd
 
 from explorer.errors import ExplorerError
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
@@ -57,7 +58,7 @@ def test_collecting_leaves_the_model_as_it_was(name):
     refused = set()
     for need in NEEDS:
         try:
-            collected(subject, graph, [need])
+            collected(Analysed(subject, graph), [need])
         except ExplorerError:
             refused.add(need)
     assert same(before, traces(subject.model))
@@ -84,7 +85,7 @@ def test_a_trace_is_seen():
 def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
     subject = with_data(name)
     graph = graph_of(subject)
-    found = collected(subject, graph, ["gradients", "activations", "neighbours"])
+    found = collected(Analysed(subject, graph), ["gradients", "activations", "neighbours"])
     for layer in graph.profile.prunable_layers.values():
         signals, out = found[layer.name], layer.shape[layer.output_dim]
         assert all(bool(torch.isfinite(values).all()) for values in signals.values())
@@ -101,33 +102,35 @@ def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
 def test_progress_then_nothing_the_second_time():
     subject = with_data("chain", seed=11)
     graph, how = graph_of(subject), Calibration(batch=8)
-    steps = list(collect(subject, graph, ["gradients", "activations"], how))
+    steps = list(collect(Analysed(subject, graph), ["gradients", "activations"], how))
     assert [(step.done, step.total) for step in steps] == [(0, 24), (8, 24), (16, 24), (24, 24)] * 2
     assert all(isinstance(step, Progress) for step in steps)
-    assert list(collect(subject, graph, ["gradients", "activations"], how)) == []
+    assert list(collect(Analysed(subject, graph), ["gradients", "activations"], how)) == []
     other = replace(subject, task=with_data("chain", seed=12).task)
-    assert list(collect(other, graph, ["gradients"], how)), "other data, other signals"
+    assert list(collect(Analysed(other, graph), ["gradients"], how)), "other data, other signals"
 
 
 def test_a_closed_collection_keeps_nothing_and_leaves_grad_mode_alone():
     subject = with_data("chain", seed=13)
     graph, before = graph_of(subject), traces(subject.model)
-    steps = collect(subject, graph, ["gradients"], Calibration(batch=8))
+    steps = collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8))
     next(steps)
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     steps.close()
     assert same(before, traces(subject.model))
-    assert len(list(collect(subject, graph, ["gradients"], Calibration(batch=8)))) == 4
+    assert len(list(collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8)))) == 4
 
 
 def test_only_the_first_samples_are_read():
     subject = with_data("no_bias", samples=40)
     few = replace(subject, task=task_of(subject.task.split("training").first(16)))
     graph = graph_of(subject)
-    first = last(gradients(subject, graph, Calibration(samples=16)))
-    assert torch.equal(first["a"]["gradient"], last(gradients(few, graph, Calibration()))["a"]["gradient"])
+    first = last(gradients(Analysed(subject, graph), Calibration(samples=16)))
+    assert torch.equal(
+        first["a"]["gradient"], last(gradients(Analysed(few, graph), Calibration()))["a"]["gradient"]
+    )
     assert not torch.equal(
-        first["a"]["gradient"], last(gradients(subject, graph, Calibration()))["a"]["gradient"]
+        first["a"]["gradient"], last(gradients(Analysed(subject, graph), Calibration()))["a"]["gradient"]
     )
 
 
@@ -146,7 +149,9 @@ def test_a_model_with_a_fixed_batch_reads_whole_batches():
     subject = subject_of(FixedBatch(), torch.randn(5, 6))
     graph = graph_of(subject)
     assert graph.program is not None
-    done = [step.done for step in collect(subject, graph, ["gradients"]) if isinstance(step, Progress)]
+    done = [
+        step.done for step in collect(Analysed(subject, graph), ["gradients"]) if isinstance(step, Progress)
+    ]
     assert done == [0, 2, 4]
 
 
@@ -170,7 +175,7 @@ def test_without_data_the_sentence_names_criteria_that_need_none():
 def test_gradients_are_those_of_plain_autograd():
     subject = with_data("residual")
     graph, data = graph_of(subject), subject.task.split("training")
-    found = last(gradients(subject, graph, Calibration(batch=5)))  # 24 is no multiple of 5
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
     torch.manual_seed(0)
     twin = ZOO["residual"][0]().eval()
     twin.load_state_dict(subject.model.state_dict())
@@ -184,14 +189,14 @@ def test_gradients_are_those_of_plain_autograd():
 def test_squared_gradients_are_exact_at_batch_one():
     subject = with_data("chain", samples=6)
     graph, data = graph_of(subject), subject.task.split("training")
-    found = last(gradients(subject, graph, Calibration(batch=1)))
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=1)))
     weight = subject.model.conv2.weight
     squares = torch.zeros_like(weight)
     for i in range(6):
         loss = functional.cross_entropy(subject.model(data.inputs[i : i + 1]), data.targets[i : i + 1])
         squares += torch.autograd.grad(loss, weight)[0].square() / 6
     torch.testing.assert_close(found["conv2"]["squared_gradient"], squares, rtol=1e-4, atol=1e-8)
-    in_batches = last(gradients(subject, graph, Calibration(batch=3)))
+    in_batches = last(gradients(Analysed(subject, graph), Calibration(batch=3)))
     assert not torch.allclose(in_batches["conv2"]["squared_gradient"], squares)
 
 
@@ -204,7 +209,7 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
     hidden = torch.relu(model.norm(model.conv1(data.inputs))) * gate.view(1, -1, 1, 1)
     logits = model.fc(torch.relu(model.conv2(hidden)).flatten(1))
     expected = torch.autograd.grad(functional.cross_entropy(logits, data.targets), gate)[0]
-    found = last(gradients(subject, graph, Calibration(batch=8)))
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=8)))
     torch.testing.assert_close(found["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(
         found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
@@ -284,7 +289,7 @@ def test_without_a_graph_modules_are_watched():
     graph = graph_of(subject)
     assert graph.program is None
     inputs = subject.task.split("training").inputs
-    found = last(activations(subject, graph, Calibration(batch=4)))
+    found = last(activations(Analysed(subject, graph), Calibration(batch=4)))
     torch.testing.assert_close(
         found["conv"]["mean_magnitude"], subject.model.conv(inputs).detach().abs().mean((0, 2, 3))
     )
@@ -433,7 +438,7 @@ def test_flow_by_hand_and_its_conservation():
 def test_flow_orders_are_one_order_and_keep_every_layer_connected():
     subject = odd("chain")
     graph = graph_of(subject)
-    found = collected(subject, graph, ["flow"])
+    found = collected(Analysed(subject, graph), ["flow"])
     orders = torch.cat([signals["flow_order"].flatten() for signals in found.values()])
     assert len(orders.unique()) == len(orders) and orders.dtype == torch.float64
     assert all(float(signals["flow_order"].max()) >= 100 for signals in found.values()), (

@@ -10,6 +10,7 @@ import streamlit as st
 from ...figures.class_accuracy import class_accuracy
 from ...figures.confusion import Which, confusion
 from ...figures.reliability_diagram import reliability_diagram
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ...studies.reliability import BINS
@@ -57,7 +58,7 @@ def begin() -> None:
         session.recipe(),
         session.conditions(),
     )
-    session.job(LANE, _key(), lambda: compare(subject, graph, recipe, conditions))
+    session.job(LANE, _key(), lambda: compare(Analysed(subject, graph), recipe, conditions))
 
 
 def _found() -> Behaviour | None:

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import streamlit as st
 
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
@@ -52,7 +53,7 @@ def _begin() -> None:
     subject, graph, device = session.subject(), session.graph(), session.conditions().device
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: idle(subject, graph, device))
+    session.job(LANE, _key(), lambda: idle(Analysed(subject, graph), device))
     hurry()
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ...exporters.recovered_model import export_recovered
 from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ...graph.analysed import Analysed
 from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
@@ -117,7 +118,7 @@ def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
     home = keeping.offered(run)
     subject, graph = models.load_subject(home), models.load_graph(home)
-    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
+    return export_recovered(Analysed(subject, graph), run.recovery.recovery, format, report=run.report)
 
 
 def _edit(run: Run) -> None:
@@ -171,7 +172,9 @@ def _replay(run: Run) -> None:
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
     session.resume("replay")
     session.job(
-        "replay", (run.name, session.recalled("replays")), lambda: replay(subject, graph, run, device)
+        "replay",
+        (run.name, session.recalled("replays")),
+        lambda: replay(Analysed(subject, graph), run, device),
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_drop
 from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
@@ -98,7 +99,7 @@ def _begin() -> None:
         session.recipe(),
         session.conditions().device,
     )
-    session.job(LANE, _key(), lambda: rate(subject, graph, recipe, device=device))
+    session.job(LANE, _key(), lambda: rate(Analysed(subject, graph), recipe, device=device))
 
 
 # --------------------------------------------------------------------------- the page
@@ -255,7 +256,9 @@ def _run() -> JobState:
     )
     how = session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
-    return session.job(DUEL_LANE, _duel_key(), lambda: duel(subject, graph, recipe, group, ratio, how))
+    return session.job(
+        DUEL_LANE, _duel_key(), lambda: duel(Analysed(subject, graph), recipe, group, ratio, how)
+    )
 
 
 def _draw_duel() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
@@ -121,7 +122,7 @@ def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
     channels = [dispute.channel for dispute in shown]
 
     def measure() -> Iterator[Any]:
-        yield from settle(subject, graph, recipe, group, channels, how)
+        yield from settle(Analysed(subject, graph), recipe, group, channels, how)
 
     return session.job(LANE, key, measure)
 

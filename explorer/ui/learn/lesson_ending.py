@@ -4,6 +4,7 @@ sources.
 
 import streamlit as st
 
+from ...graph.analysed import Analysed
 from ...lessons.recipes import recipe_for
 from ...lessons.values import Answer, Lesson
 from ...machine import paths
@@ -74,7 +75,10 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
     """
     experiment = lesson.experiment
     found = recipe_for(
-        *lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x
+        Analysed(*lesson_results.opened(model)),
+        experiment,
+        experiment.arm(lesson.try_it.arm),
+        lesson.try_it.x,
     )
     session.set_model(model)
     session.set_recipe(found, f"lesson {lesson.number}")

@@ -16,6 +16,7 @@ from ...figures.lesson_matrices import lesson_matrices
 from ...figures.lesson_sizes import lesson_sizes
 from ...figures.lesson_spread import lesson_spread
 from ...figures.lesson_times import lesson_times
+from ...graph.analysed import Analysed
 from ...lessons import evidence_files, weights_shown, wording
 from ...lessons.evidence import Evidence
 from ...lessons.prediction_scores import score
@@ -61,7 +62,7 @@ def draw_picture(lesson: Lesson, picture: str) -> None:
     if picture == "layers":
         drawn = lesson_layers(weights_shown.layers(graph))
     else:
-        drawn = lesson_magnitudes(weights_shown.magnitudes(subject, graph))
+        drawn = lesson_magnitudes(weights_shown.magnitudes(Analysed(subject, graph)))
     st.plotly_chart(drawn, width="stretch", key=f"{picture} {lesson.name}", config=PLAIN_BAR)
 
 
@@ -170,7 +171,7 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
         drawn = lesson_spread(experiment, evidence)
     elif view == "matrices":
         layer, shown = weights_shown.matrices(
-            *lesson_results.opened(evidence.model), experiment, experiment.points[0]
+            Analysed(*lesson_results.opened(evidence.model)), experiment, experiment.points[0]
         )
         drawn = lesson_matrices(shown, layer)
     else:

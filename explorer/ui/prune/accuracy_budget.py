@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...registry import ALLOCATORS
@@ -113,8 +114,7 @@ def _run() -> JobState:
 
     def find() -> Iterator[Any]:
         return accuracy_budget(
-            subject,
-            graph,
+            Analysed(subject, graph),
             recipe,
             allowed,
             allocator=name,

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...graph.analysed import Analysed
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values.progress import Progress
@@ -86,8 +87,7 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
     def plan() -> Iterator[Progress | Recipe]:
         yield (
             yield from allocated(
-                subject,
-                graph,
+                Analysed(subject, graph),
                 recipe,
                 allocator,
                 target,

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ...figures.search_front import search_front
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
@@ -137,7 +138,7 @@ def _start() -> None:
         session.conditions(),
     )
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: search(subject, graph, recipe, plan, how))
+    session.job(LANE, _key(), lambda: search(Analysed(subject, graph), recipe, plan, how))
 
 
 def _draw() -> None:
@@ -284,7 +285,9 @@ def _check() -> None:
     subject, graph, found, how = session.subject(), session.graph(), _found(), session.conditions()
     if found is not None and found.winner is not None:
         session.resume(WINNER)
-        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(subject, graph, found, how))
+        session.job(
+            WINNER, _winner_key(found.winner), lambda: check_winner(Analysed(subject, graph), found, how)
+        )
 
 
 def _draw_winner() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from ...allocators.context import Losses
 from ...background.jobs import JobState
 from ...errors import ExplorerError
+from ...graph.analysed import Analysed
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.shipped_scans import delivered
@@ -53,7 +54,7 @@ def _found(bank: BankName) -> Scan | None:
 def _on_disk(bank: BankName) -> Scan | None:
     if session.subject().task is None:
         return None
-    asked = session.subject(), session.graph(), _plan(bank), session.conditions()
+    asked = session.model(), _plan(bank), session.conditions()
     try:
         left = left_on_disk(*asked)
         return left if left and left.finished else delivered(*asked) or left
@@ -87,7 +88,7 @@ def losses() -> dict[BankName, Losses]:
 
 def _run(bank: BankName) -> JobState:
     subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(subject, graph, plan, how))
+    state = session.job("scan", _key(bank), lambda: scan(Analysed(subject, graph), plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state

@@ -16,6 +16,7 @@ from ...figures.recovery_accuracy import recovery_accuracy
 from ...figures.recovery_arms import recovery_arms
 from ...figures.recovery_loss import recovery_loss
 from ...figures.recovery_norms import recovery_norms
+from ...graph.analysed import Analysed
 from ...recovery.controls import spread
 from ...recovery.cost import Cost, counted, estimate
 from ...recovery.recover import recover
@@ -145,7 +146,7 @@ def _ask_cost() -> None:
         session.conditions(),
     )
     plan = recovery_plan.plan()
-    session.job(COST_LANE, _key(), lambda: estimate(subject, graph, recipe, plan, conditions))
+    session.job(COST_LANE, _key(), lambda: estimate(Analysed(subject, graph), recipe, plan, conditions))
     hurry()
 
 
@@ -166,7 +167,7 @@ def _begin() -> JobState | None:
     plan = recovery_plan.plan()
 
     def run() -> Iterator[Any]:
-        yield from recover(subject, graph, recipe, plan, replace(conditions, latency=False))
+        yield from recover(Analysed(subject, graph), recipe, plan, replace(conditions, latency=False))
 
     return session.job(LANE, _key(), run)
 
@@ -291,7 +292,7 @@ def _download(found: Recovery) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Recovered model",
-            partial(export_recovered, subject, graph, found),
+            partial(export_recovered, Analysed(subject, graph), found),
             f"{name}.zip",
             "application/zip",
             key="download recovered",

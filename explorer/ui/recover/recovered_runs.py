@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
@@ -112,7 +113,7 @@ def _train(found: Recovery) -> None:
 
     def run() -> Iterator[Any]:
         for control in controls(found.recipe, found.plan):
-            for step in recover(subject, graph, control.recipe, control.plan, how):
+            for step in recover(Analysed(subject, graph), control.recipe, control.plan, how):
                 yield (
                     replace(step, label=f"{control.name}: {step.label.lower()}")
                     if isinstance(step, Progress)
@@ -156,4 +157,6 @@ def _keep(found: Recovery) -> None:
     note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
     session.cancel(KEEP, found.key)
     session.resume(KEEP)
-    session.job(KEEP, found.key, lambda: keep(subject, graph, found, how, store, note=note, origin=origin))
+    session.job(
+        KEEP, found.key, lambda: keep(Analysed(subject, graph), found, how, store, note=note, origin=origin)
+    )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
+from ...graph.analysed import Analysed
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ...recovery.training_plan import RecoveryPlan
 from .. import session
@@ -109,7 +110,7 @@ def _begin(plan: RecoveryPlan) -> None:
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
 
     def run() -> Iterator[Any]:
-        yield from recovery_curve(subject, graph, recipe, plan, strengths, how)
+        yield from recovery_curve(Analysed(subject, graph), recipe, plan, strengths, how)
 
     session.cancel(LANE, key)  # an error of before does not stand in the way
     session.resume(LANE)

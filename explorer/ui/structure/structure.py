@@ -8,6 +8,7 @@ import streamlit as st
 
 from ... import tables
 from ...audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
+from ...graph.analysed import Analysed
 from ...graph.drawing import draw as dot_of
 from ...graph.folding import modules, suggested
 from ...graph.wiring import wiring
@@ -120,7 +121,7 @@ def _begin() -> None:
 
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: audit_steps(subject, graph, recipe, ratio=HALF))
+    session.job(LANE, _key(), lambda: audit_steps(Analysed(subject, graph), recipe, ratio=HALF))
     hurry()
 
 

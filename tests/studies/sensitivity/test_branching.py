@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.compaction.compact import compact
+from explorer.graph.analysed import Analysed
 from explorer.graph.detours import can_start_anywhere, detour, functional, output_node, working_nodes
 from explorer.graph.export import graph_of
 from explorer.measuring.memory_layout import laid_out
@@ -34,16 +35,18 @@ def branches(subject: Subject, granularity: str) -> Branches:
     graph = graph_of(subject)
 
     def masks(part, ratio):
-        return decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks
+        return decide(Analysed(subject, graph), Recipe().with_ratios(granularity, {part: ratio})).masks
 
-    return Branches(Workshop(subject, graph, "cpu"), touched_tensors(graph, granularity), masks, len(RATIOS))
+    return Branches(
+        Workshop(Analysed(subject, graph), "cpu"), touched_tensors(graph, granularity), masks, len(RATIOS)
+    )
 
 
 def compact_logits(subject: Subject, granularity: str, part: str, ratio: float, inputs: Tensor) -> Tensor:
     graph = graph_of(subject)
-    masks = decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks
+    masks = decide(Analysed(subject, graph), Recipe().with_ratios(granularity, {part: ratio})).masks
     with torch.inference_mode():
-        return laid_out(compact(subject, graph, masks), "cpu")(inputs)
+        return laid_out(compact(Analysed(subject, graph), masks), "cpu")(inputs)
 
 
 def alike(a: Tensor, b: Tensor) -> bool:
@@ -225,7 +228,10 @@ def test_a_part_that_cannot_change_the_output_gives_none():
 
     subject = subject_of(Unused(), (7,))
     found = walked(
-        branches(subject, "weight"), list(touched_tensors(graph_of(subject), "weight")), (0.5,), batch(subject)
+        branches(subject, "weight"),
+        list(touched_tensors(graph_of(subject), "weight")),
+        (0.5,),
+        batch(subject),
     )
     assert found["b", 0.5] is not None and all(
         logits is None for (part, _), logits in found.items() if part != "b"

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -39,8 +40,8 @@ def measured():
     conditions = Conditions(200, latency=False)
     return {
         note: (
-            prune(subject, graph, recipe, conditions),
-            masks_fingerprint(masks_for(subject, graph, recipe)),
+            prune(Analysed(subject, graph), recipe, conditions),
+            masks_fingerprint(masks_for(Analysed(subject, graph), recipe)),
         )
         for note, recipe in RECIPES.items()
     }
