@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..engine.conditions import Conditions
-from ..graph.analysed import Analysed
 from ..measuring.statistics import wilson
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import Scan, ScanPlan
@@ -48,6 +47,6 @@ def _held(name: str, device: str) -> tuple[int, int]:
 def _scanned(name: str, plan: ScanPlan, device: str) -> Scan:
     """A finished scan that neither reads nor leaves anything in the user's cache."""
     with tempfile.TemporaryDirectory() as folder:
-        *_, found = scan(Analysed(*opened(name)), plan, Conditions(device=device), folder=Path(folder))
+        *_, found = scan(opened(name), plan, Conditions(device=device), folder=Path(folder))
     assert isinstance(found, Scan)
     return found

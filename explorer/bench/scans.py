@@ -127,10 +127,10 @@ def exact(size: Size, device: str) -> Iterator[Row]:
     """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the
     split.
     """
-    subject, graph = opened(size.live)
+    model = opened(size.live)
     loops, total = (
-        _loops(Analysed(subject, graph), device),
-        len(split_for(subject, Conditions(device=device))),
+        _loops(model, device),
+        len(split_for(model.subject, Conditions(device=device))),
     )
 
     def works(index: int) -> tuple[Work, Work]:
@@ -150,7 +150,7 @@ def exact(size: Size, device: str) -> Iterator[Row]:
         }
     )
     details = {
-        "model": subject.name,
+        "model": model.subject.name,
         "points": points,
         "samples": total,
         "ratios": EXACT_RATIOS,
@@ -199,13 +199,13 @@ def _adaptive(name: str, count: int, device: str) -> Row:
 
     The dense model's own answers are known to both.
     """
-    subject, graph = opened(name)
+    model = opened(name)
     conditions = Conditions(device=device)
-    everything = [(part, ratio) for part in graph.profile.free_groups for ratio in RATIOS]
+    everything = [(part, ratio) for part in model.profile.free_groups for ratio in RATIOS]
     chosen = random.Random(0).sample(everything, min(count, len(everything)))
     with tempfile.TemporaryDirectory() as folder:
-        found, took, plain, dense = _raced(Analysed(subject, graph), conditions, chosen, Path(folder))
-    total = len(split_for(subject, conditions))
+        found, took, plain, dense = _raced(model, conditions, chosen, Path(folder))
+    total = len(split_for(model.subject, conditions))
     loop = tuple(len(everything) * seconds_each for _, seconds_each in plain.values())
     # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was
     # timed once
@@ -226,7 +226,7 @@ def _adaptive(name: str, count: int, device: str) -> Row:
         bound_by=f"it looked at {100 * seen:.1f} % of the plain loop's samples, "
         f"each {value * seen:.2f} times as fast",
         details={
-            "model": subject.name,
+            "model": model.subject.name,
             "within_interval": inside / len(chosen),
             "within_low": held[0],
             "within_high": held[1],

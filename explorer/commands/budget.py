@@ -6,7 +6,6 @@ from typing import Any
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.analysed import Analysed
 from ..measuring.statistics import format_accuracy, format_drop
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from .arguments.conditions import add_conditions
@@ -47,13 +46,13 @@ def run(arguments: argparse.Namespace) -> None:
             to be within it.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     name, params = allocator_of(arguments, USUAL)
-    recipe = recipe_of(without_allocator(arguments), Analysed(subject, graph))
-    losses = losses_for(arguments, Analysed(subject, graph), recipe, name, arguments.granularity)
+    recipe = recipe_of(without_allocator(arguments), model)
+    losses = losses_for(arguments, model, recipe, name, arguments.granularity)
     found: Budget | None = None
     for step in accuracy_budget(
-        Analysed(subject, graph),
+        model,
         recipe,
         arguments.largest_drop,
         allocator=name,
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         losses=losses,
     ):
         found = step if isinstance(step, Budget) else found
-        progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
+        progress(f"{model.subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
     progress("")
     assert found is not None
     if arguments.save_recipe and found.report is not None:

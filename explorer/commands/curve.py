@@ -68,22 +68,22 @@ def run(arguments: argparse.Namespace) -> None:
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    recipe, families = _families(arguments, Analysed(subject, graph))
+    model = opened(arguments)
+    recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
     lines: Lines = {family.name: () for family in families}
     for step in curves(
-        Analysed(subject, graph),
+        model,
         families,
         Conditions(arguments.samples, device=device, dtype=arguments.dtype),
     ):
         lines = _told(step, lines)
     if arguments.latency:
-        for step in timed(Analysed(subject, graph), lines, device):
+        for step in timed(model, lines, device):
             lines = _told(step, lines)
     progress("")
     if arguments.json:
-        return print_json(_document(subject, recipe, arguments.along, families, lines))
+        return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return print("\n\n".join(_text(arguments.along, family, lines) for family in families))
 
 

@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     EXPORTERS[arguments.format]
     set_up()
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     if arguments.run:
-        write(arguments.output, _recovered(Analysed(subject, graph), arguments.run, arguments.format))
+        write(arguments.output, _recovered(model, arguments.run, arguments.format))
         return
-    recipe = recipe_of(arguments, Analysed(subject, graph))
-    write(arguments.output, export(Analysed(subject, graph), recipe, arguments.format, say=note))
+    recipe = recipe_of(arguments, model)
+    write(arguments.output, export(model, recipe, arguments.format, say=note))
 
 
 def _recovered(model: Analysed, name: str, format: str) -> bytes:

@@ -5,7 +5,6 @@ not.
 import argparse
 
 from ..errors import ExplorerError
-from ..graph.analysed import Analysed
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) < 1:
             raise ExplorerError(f"--{name} must be at least 1, got {getattr(arguments, name)}.")
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Staircase | None = None
     how = {
         "batch": arguments.batch,
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         "budget_s": arguments.seconds,
         "device": device,
     }
-    for step in staircase(Analysed(subject, graph), arguments.group, widths=widths, **how):
+    for step in staircase(model, arguments.group, widths=widths, **how):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
         else:

@@ -50,11 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model cannot be loaded.
     """
     set_up()
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     if arguments.json:
-        return print_json(facts(Analysed(subject, graph)))
-    profile = graph.profile
-    print(f"{subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
+        return print_json(facts(model))
+    profile = model.profile
+    print(f"{model.subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
     layers = [[la.name, la.kind, " x ".join(map(str, la.shape)), la.params, la.macs] for la in profile.layers]
     print(table(["layer", "kind", "shape", "params", "MACs"], layers))
     if profile.error:

@@ -90,8 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe, the plan or the data are not as they must be.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    recipe, plan = recipe_of(arguments, Analysed(subject, graph)), plan_of(arguments, subject)
+    model = opened(arguments)
+    recipe, plan = recipe_of(arguments, model), plan_of(arguments, model.subject)
     if recipe.is_empty:
         raise RecipeError(
             "Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe."
@@ -103,14 +103,12 @@ def run(arguments: argparse.Namespace) -> None:
             "--curve is about several recipes, so it goes without --controls and --keep; give those for one."
         )
     if arguments.dry_run:
-        return _cost(
-            Analysed(subject, graph), recipe, plan, conditions, arguments.json, max(1, len(strengths))
-        )
+        return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:
-        return _curve(Analysed(subject, graph), recipe, plan, strengths, conditions, arguments)
-    found = _followed(Analysed(subject, graph), recipe, plan, conditions)
+        return _curve(model, recipe, plan, strengths, conditions, arguments)
+    found = _followed(model, recipe, plan, conditions)
     compared = [
-        (control, _followed(Analysed(subject, graph), control.recipe, control.plan, conditions))
+        (control, _followed(model, control.recipe, control.plan, conditions))
         for control in (controls(recipe, plan) if arguments.controls else ())
     ]
     answer = found.to_json() | {
@@ -120,11 +118,9 @@ def run(arguments: argparse.Namespace) -> None:
         ]
     }
     if arguments.output:
-        _write(arguments.output, Analysed(subject, graph), found, answer)
+        _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(
-            Analysed(subject, graph), found, conditions, Store(paths.cache()), note=arguments.keep
-        )
+        *_, name = keep(model, found, conditions, Store(paths.cache()), note=arguments.keep)
         note(f"Kept as run {name}.")
     return (
         print_json(answer)

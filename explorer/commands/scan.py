@@ -4,7 +4,6 @@ import argparse
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.analysed import Analysed
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import Finding
 from ..studies.sensitivity.scan import scan
@@ -85,9 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Scan | None = None
-    for step in scan(Analysed(subject, graph), plan, Conditions(arguments.samples, device=device)):
+    for step in scan(model, plan, Conditions(arguments.samples, device=device)):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
         else:

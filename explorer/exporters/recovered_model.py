@@ -41,14 +41,14 @@ class RecoveredExport(Export):
     @cached_property
     def model(self) -> nn.Module:
         """The compact, trained model on the processor, in eval mode."""
-        return recovered_model(Analysed(self.subject, self.graph), self._recovery().key, root=self.root)
+        return recovered_model(self.dense, self._recovery().key, root=self.root)
 
     def measured(self) -> Report:
         """The report of the trained model; it is measured now, without latency, where none was given."""
         if self.report is not None:
             return self.report
         *_, report = recovered_reports(
-            Analysed(self.subject, self.graph), self._recovery(), Conditions(latency=False), root=self.root
+            self.dense, self._recovery(), Conditions(latency=False), root=self.root
         )
         return report
 
@@ -70,4 +70,4 @@ def export_recovered(
         ExplorerError: the recovery is not finished, or its weights are no longer in the cache.
     """
     exporter = EXPORTERS[format]
-    return exporter(RecoveredExport(model.subject, model.graph, found.recipe, report, found=found, root=root))
+    return exporter(RecoveredExport(model, found.recipe, report, found=found, root=root))

@@ -31,18 +31,17 @@ from .evidence import Evidence, Point, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
-Opened = tuple[Subject, ModelGraph]
 ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch size
 
 
 def run(
-    experiment: Experiment, model: str, load: Callable[[str], Opened], device: str = "cpu"
+    experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
 ) -> Iterator[Evidence | Progress]:
     """Measure every arm at every point: a growing Evidence after each, Progress between batches.
 
     Args:
         model: on which the experiment is made; an arm that names its own keeps that.
-        load: name -> subject and graph.
+        load: name -> model.
     Raises:
         ExplorerError: a model has no data, or lacks what an arm prunes.
     """
@@ -50,26 +49,26 @@ def run(
     found = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}
     for done, (arm, x) in enumerate(todo):
-        subject, graph = load(arm.model or model)
+        opened = load(arm.model or model)
         samples = arm.samples or experiment.samples
         if arm.name not in found.dense:
             dense, base = yield from _measured(
-                Analysed(subject, graph), Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+                opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
             )
             found = replace(
                 found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct))
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
-        recipe = recipe_for(Analysed(subject, graph), experiment, arm, x)
-        built, point = yield from _measured(Analysed(subject, graph), arm, x, recipe, samples, device)
+        recipe = recipe_for(opened, experiment, arm, x)
+        built, point = yield from _measured(opened, arm, x, recipe, samples, device)
         found = replace(found, points={**found.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
         yield found
         yield Progress(done + 1, len(todo), "pruned models measured")
     for batch in experiment.batches:
-        found = yield from _timed(found, models, load(model)[0], batch, device)
+        found = yield from _timed(found, models, load(model).subject, batch, device)
         yield found
     yield replace(found, finished=True)
 

@@ -133,15 +133,15 @@ def recovery_table(
 
 def _rows(bench: "_Bench", recipe: Recipe) -> Found:
     """The rows of one arm after another; of untrained ones together with the first that trains."""
-    subject, graph, plan = bench.subject, bench.graph, bench.plan
-    simple = suggested(subject, epochs=plan.epochs)
+    model, plan = Analysed(bench.subject, bench.graph), bench.plan
+    simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
-    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=graph.profile.macs)
-    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, graph.profile.macs)
+    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
+    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
     for ratio in plan.ratios:
         for kind in plan.kinds:
-            cut = recipe_at(Analysed(subject, graph), recipe, kind, ratio, bench.conditions.device)
-            macs = prepare(Analysed(subject, graph), cut, bench.conditions.device).static.macs
+            cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
+            macs = prepare(model, cut, bench.conditions.device).static.macs
             for arm, how, own in _arms(cut, simple):
                 found, rate = yield from bench.trained(own, how)
                 yield (

@@ -260,7 +260,7 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator
     """
     if model.subject.task is None:
         raise ExplorerError(
-            f"{model.subject.name!r} came without data, so you cannot compare its answers; add some with --data."
+            f"{model.subject.name!r} came without data, so its answers cannot be compared; add --data."
         )
     yield from calibrate(model, recipe, conditions.device) if not recipe.is_empty else ()
     split = split_for(model.subject, conditions)

@@ -18,7 +18,7 @@ from explorer.allocators.sensitivity_budget import knapsack
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
 from explorer.planning.allocate import HIGHEST, allocate, reach
 from explorer.planning.allocation_context import context_for
@@ -160,17 +160,16 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(subject, graph_of(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(analyse(subject), recipe, "erk", 0.5, "weight").weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(subject, graph_of(subject), recipe, "lamp", 0.5, "weight")
+        allocate(analyse(subject), recipe, "lamp", 0.5, "weight")
 
 
 def test_parameters_are_checked():
     subject = odd("chain")
     with pytest.raises(RecipeError, match="params, macs, bytes"):
         allocate(
-            subject,
-            graph_of(subject),
+            analyse(subject),
             Recipe(),
             "sensitivity_budget",
             0.5,
@@ -178,7 +177,7 @@ def test_parameters_are_checked():
             params={"saves": "watts"},
         )
     with pytest.raises(UnknownNameError):
-        allocate(subject, graph_of(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
 
 # --------------------------------------------------------------------------- meanings
@@ -465,6 +464,6 @@ def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, g
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(subject, graph_of(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(analyse(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
-        reach(subject, graph_of(subject), recipe, "sensitivity_budget", "weight")
+        reach(analyse(subject), recipe, "sensitivity_budget", "weight")

@@ -24,6 +24,7 @@ from explorer.commands.verbs import VERBS
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.graph.analysed import analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -125,7 +126,7 @@ def test_prune_gives_the_numbers_of_the_engine(run_json, tmp_path):
             "seed": 3,
         }
     )
-    expected = prune(subject, graph_of(subject), asked, Conditions(latency=False))
+    expected = prune(analyse(subject), asked, Conditions(latency=False))
     assert report == expected
     again = Report.from_json(run_json("prune", MLP, "--recipe", tmp_path / "r.json", "--no-latency"))
     assert again == expected, "a saved recipe gives the same numbers"
@@ -164,7 +165,7 @@ def test_text_shows_ranges_changes_and_reasons(run):
 
 def test_a_model_without_data_is_described_without_accuracy():
     subject = load(MLP)
-    report = prune(subject, graph_of(subject), Recipe(), Conditions(samples=10, latency=False))
+    report = prune(analyse(subject), Recipe(), Conditions(samples=10, latency=False))
     lonely = Report.from_json(report.to_json() | {"subject": {"name": "mine", "task": None}, "drop": None})
     assert "no data" in report_text(lonely) and " points" not in report_text(lonely)
 

@@ -8,7 +8,7 @@ from zoo import ZOO, odd
 
 from explorer.compaction.compact import compact
 from explorer.engine.candidate import prepare
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.decision import decide
@@ -29,7 +29,7 @@ def halved(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_nothing_removed_is_the_same_function(name):
     subject = odd(name)
-    model = compact(subject, graph_of(subject), Masks({}, {}))
+    model = compact(analyse(subject), Masks({}, {}))
     x = torch.randn(5, *subject.example.shape[1:])
     assert torch.allclose(model(x), subject.model(x), atol=1e-6)
     assert set(model.state_dict()) == set(subject.model.state_dict())

@@ -13,7 +13,7 @@ from explorer.compaction.compact import compact
 from explorer.compaction.devices import device_of
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
 from explorer.pruning.decision import masks_for
 from explorer.values.identity import subject_id
@@ -130,7 +130,7 @@ def test_what_is_left_runs_where_its_input_is(own, tmp_path):
 
 def test_a_model_tied_to_the_processor_would_be_seen():
     subject = subject_of(positions)
-    small = compact(subject, graph_of(subject), Masks({}, {}))
+    small = compact(analyse(subject), Masks({}, {}))
     (place,) = (node for node in small.graph.nodes if node.target is device_of)
     for user in list(place.users):
         user.kwargs = {**user.kwargs, "device": torch.device("cpu")}

@@ -13,7 +13,7 @@ from torch.nn import functional
 from zoo import ZOO
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
@@ -30,7 +30,7 @@ MODELS = ["chain", "residual", "grouped", "concat", "depthwise", "fused_qkv", "s
 
 def scores(subject, criterion, **fields):
     choice = criterion if isinstance(criterion, Choice) else Choice(criterion)
-    return scores_for(subject, graph_of(subject), Recipe(criterion=choice, **fields))
+    return scores_for(analyse(subject), Recipe(criterion=choice, **fields))
 
 
 def usable(subject, criterion):
@@ -134,10 +134,8 @@ def test_wrong_parameters_are_refused():
 def test_a_channel_criterion_cannot_rate_weights():
     subject = with_data("chain")
     for call in (
-        lambda: decide(subject, graph_of(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
-        lambda: allocate(
-            subject, graph_of(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"
-        ),
+        lambda: decide(analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
+        lambda: allocate(analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"),
     ):
         with pytest.raises(RecipeError, match="rates channels only") as caught:
             call()
@@ -240,11 +238,11 @@ def test_a_filter_with_a_twin_goes_first_under_fpgm_though_it_is_large():
 
 def test_wanda_ranks_within_each_row():
     subject = with_data("no_bias")
-    mask = decide(
-        subject, graph_of(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))
-    ).masks.weights["a"]
+    mask = decide(analyse(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))).masks.weights[
+        "a"
+    ]
     assert mask.sum(1).tolist() == [4] * 9
-    free = decide(subject, graph_of(subject), Recipe(weights={"a": 3 / 7})).masks.weights["a"]
+    free = decide(analyse(subject), Recipe(weights={"a": 3 / 7})).masks.weights["a"]
     assert free.sum(1).tolist() != [4] * 9
 
 

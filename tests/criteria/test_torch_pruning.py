@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.allocators.lamp import shares
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.pruning.decision import scores_for
 from explorer.registry import CRITERIA
@@ -68,7 +68,7 @@ def pair(samples=12, absolute=False):
 
 
 def rated(name, subject):
-    return scores_for(subject, graph_of(subject), Recipe(criterion=Choice(name)))["channels"]["conv1"]
+    return scores_for(analyse(subject), Recipe(criterion=Choice(name)))["channels"]["conv1"]
 
 
 def gate(subject):

@@ -17,7 +17,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline
 from explorer.engine.measure import prune, stream
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.graph.size_limits import Size
 from explorer.loaders.model_text import load
@@ -301,7 +301,7 @@ def test_recipes_of_other_models_are_refused(recipe):
 
 def test_without_data_everything_but_accuracy_is_measured():
     subject = odd("chain")
-    report = prune(subject, graph_of(subject), Recipe(channels={"conv1": 0.5}), QUICK)
+    report = prune(analyse(subject), Recipe(channels={"conv1": 0.5}), QUICK)
     assert report.stage == "final" and report.drop is None and any("No data" in note for note in report.notes)
     assert (report.pruned.accuracy, report.pruned.correct, report.pruned.samples) == (None, None, 0)
     assert report.pruned.params < report.baseline.params and report.pruned.size_bytes["deflate"] > 0
@@ -319,7 +319,7 @@ def test_without_a_graph_weights_can_still_be_pruned():
 
     model, task = Branching().eval(), SUBJECTS["digits-mlp"].task
     subject = Subject(subject_id(model), "branching", model, task, task.example(2))
-    report = prune(subject, graph_of(subject), Recipe(weights={"hidden": 0.5}), QUICK)
+    report = prune(analyse(subject), Recipe(weights={"hidden": 0.5}), QUICK)
     assert report.pruned.nonzero_params == report.baseline.params - 640 and report.pruned.samples == 450
 
 
@@ -370,5 +370,5 @@ def test_recalibration_says_when_there_is_nothing_to_do():
     bare = odd("chain")
     assert (
         "no training data"
-        in prepare(bare, graph_of(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
+        in prepare(analyse(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
     )

@@ -19,7 +19,7 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.exporters.architecture import describe
 from explorer.exporters.export import Export, export
 from explorer.exporters.load_pruned import PrunedModel, load_pruned, normalise
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import weights_path
@@ -151,13 +151,13 @@ def test_equal_recipes_give_equal_files():
 
 def test_exporting_leaves_the_model_as_it_is():
     subject = load("digits-mlp")
-    export(subject, graph_of(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
+    export(analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
     assert weights_id(subject.model) == subject.id
 
 
 def test_the_recipe_alone_comes_back():
     subject, recipe = load("digits-mlp"), Recipe(channels={"hidden1": 0.5}, keep={"hidden1": (3,)}, seed=4)
-    written = export(subject, graph_of(subject), recipe, "recipe_json")
+    written = export(analyse(subject), recipe, "recipe_json")
     assert Recipe.from_json(json.loads(written)) == recipe
 
 
@@ -168,7 +168,7 @@ def test_every_format_has_a_file_ending_and_a_media_type():
     with pytest.raises(
         UnknownNameError, match=r"No export format named 'jpeg'\. Available: safetensors, recipe_json"
     ):
-        export(load("digits-mlp"), graph_of(load("digits-mlp")), Recipe(), "jpeg")
+        export(analyse(load("digits-mlp")), Recipe(), "jpeg")
 
 
 # --------------------------------------------------------------------------- odd models
@@ -224,7 +224,7 @@ class TwoAnswers(nn.Module):
 
 def test_structures_dtypes_and_sizes_come_back(tmp_path):
     subject = subject_of(TwoAnswers(), torch.randn(2, 2, 5))
-    model, _ = unpacked(export(subject, graph_of(subject), Recipe()), tmp_path)
+    model, _ = unpacked(export(analyse(subject), Recipe()), tmp_path)
     x = torch.randn(3, 2, 5)
     found, expected = model(x), subject.model(x)
     assert found["flat"].shape == (6, 10) and torch.allclose(found["flat"], expected["flat"])
@@ -235,7 +235,7 @@ def test_without_a_graph_weights_and_recipe_are_exported():
     subject = load("digits-mlp")
     layers = graph_of(subject).profile.layers
     blind = ModelGraph(ModelProfile(layers, (), 6570, 6464, "torch.export cannot read this model."))
-    packed = export(subject, blind, Recipe(weights={"output": 0.5}))
+    packed = export(Analysed(subject, blind), Recipe(weights={"output": 0.5}))
     assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == ["model.safetensors", "recipe.json"]
 
 
@@ -307,5 +307,5 @@ def test_a_crafted_architecture_calls_nothing_but_modules_and_operators():
 
 def test_the_value_of_an_export_is_what_exporters_take():
     subject = load("digits-mlp")
-    pruned = Export(subject, graph_of(subject), Recipe())
-    assert EXPORTERS["safetensors"](pruned) == export(subject, graph_of(subject), Recipe())
+    pruned = Export(analyse(subject), Recipe())
+    assert EXPORTERS["safetensors"](pruned) == export(analyse(subject), Recipe())

@@ -27,7 +27,7 @@ from explorer.exporters.export import Export, export
 from explorer.exporters.html_report import verdict
 from explorer.exporters.pt2 import WARNING
 from explorer.exporters.who_gains import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.values.identity import subject_id
@@ -105,15 +105,13 @@ def run_file(text, name="pruned.py"):
 
 def test_the_python_file_reads_like_code_and_names_only_what_differs():
     subject = load("digits-cnn")
-    text = export(subject, graph_of(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode()
+    text = export(analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode()
     assert (
         "put(self, 'conv1', nn.Conv2d(in_channels=1, out_channels=8, kernel_size=(3, 3), padding=(1, 1), "
         "bias=False))" in text
     )
     assert "        bn1 = self.bn1(conv1); del conv1\n" in text
-    assert (
-        export(subject, graph_of(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
-    )
+    assert export(analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
 
 
 class Odd(nn.Module):
@@ -143,7 +141,7 @@ def odd():
 
 def test_the_python_file_keeps_tied_weights_constants_and_hostile_names():
     subject = odd()
-    module = run_file(export(subject, graph_of(subject), Recipe(), "python_snippet"))
+    module = run_file(export(analyse(subject), Recipe(), "python_snippet"))
     model, x = module["build"](), torch.randn(5, 6)
     assert module["MODEL"] == subject.name
     assert torch.allclose(model(x), subject.model(x))
@@ -185,10 +183,10 @@ def test_a_large_model_or_one_without_a_graph_is_no_python_file(monkeypatch):
     with pytest.raises(
         ExplorerError, match=r"26,736 bytes of weights are too many for a Python file \(at most 1,000\)"
     ):
-        export(subject, graph_of(subject), Recipe(), "python_snippet")
+        export(analyse(subject), Recipe(), "python_snippet")
     blind = ModelGraph(ModelProfile(graph_of(subject).profile.layers, (), 6570, 6464, "no graph"))
     with pytest.raises(ExplorerError, match="has no graph, so its layers cannot be written as code"):
-        export(subject, blind, Recipe(), "python_snippet")
+        export(Analysed(subject, blind), Recipe(), "python_snippet")
 
 
 # --------------------------------------------------------------------------- pt2
@@ -242,7 +240,7 @@ def test_onnx_counts_what_the_report_says_at_any_batch(counted, written):
 def test_a_file_that_answers_otherwise_is_noticed(counted, written):
     subject, graph, recipe, _, split = counted["digits-cnn"]
     content, questions = written[0], subject.task.normalisation(split.inputs[:5])
-    model = Export(subject, graph, recipe).model
+    model = Export(Analysed(subject, graph), recipe).model
     assert onnx_format.parity(content, model, questions) < 1e-5
     with torch.no_grad():
         model.get_submodule("fc").bias[3] += 0.5
@@ -256,7 +254,7 @@ def test_onnx_is_refused_where_its_answers_differ(counted, monkeypatch):
     with pytest.raises(
         ExplorerError, match=r"ONNX Runtime's answers differ by 2\.0e-02 .* choose another format"
     ):
-        export(subject, graph_of(subject), Recipe(), "onnx")
+        export(analyse(subject), Recipe(), "onnx")
 
 
 def test_without_its_packages_onnx_says_what_to_install(counted, monkeypatch):
@@ -345,7 +343,7 @@ def test_figures_stand_beside_one_library(counted):
 
 def test_numbers_that_were_not_given_are_measured():
     subject = load("digits-mlp")
-    measured = Export(subject, graph_of(subject), Recipe(weights={"hidden1": 0.5})).measured()
+    measured = Export(analyse(subject), Recipe(weights={"hidden1": 0.5})).measured()
     assert measured.stage == "final" and measured.pruned.samples == 450 and measured.pruned.latency_ms is None
 
 

@@ -9,7 +9,7 @@ from zoo import IMAGE, ZOO, odd
 from explorer.audit.audit import audit
 from explorer.audit.negative_control import flat
 from explorer.engine.candidate import prepare
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
@@ -49,7 +49,7 @@ def test_heads_go_whole():
 
 @pytest.mark.parametrize("name", ZOO)
 def test_compact_equals_masked_and_a_wrong_wiring_is_rejected(name):
-    report = audit(odd(name), graph_of(odd(name)))
+    report = audit(analyse(odd(name)))
     assert report.verified, report.reason
     assert report.max_rel_diff < 1e-8 < 1e-4 < report.negative_control
     assert report.params_after < report.params_before

@@ -14,7 +14,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -54,7 +54,7 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("scale", [torch.tensor(2.0), torch.tensor(1e-5), torch.tensor([2.0])])
 def test_a_parameter_without_dimensions_is_proven_like_any_other(scale):
     subject = subject_of(Scaled(scale), 3, 8, 8)
-    report = audit(subject, graph_of(subject))
+    report = audit(analyse(subject))
     assert report.verified, report.reason
     assert report.params_after == 261 and report.max_rel_diff < 1e-8 < 1e-4 < report.negative_control
 
@@ -78,9 +78,9 @@ class Stereo(nn.Module):
 )
 def test_weights_of_four_and_five_dimensions_are_measured(recipe):
     subject = subject_of(Stereo(), 3, 16, 16)
-    report = prune(subject, graph_of(subject), recipe, Conditions(latency=False))
+    report = prune(analyse(subject), recipe, Conditions(latency=False))
     assert report.pruned.nonzero_params < report.baseline.nonzero_params
-    assert audit(subject, graph_of(subject)).verified
+    assert audit(analyse(subject)).verified
 
 
 class Gate(nn.Module):
@@ -187,7 +187,7 @@ class Positioned(nn.Module):
 def test_positions_give_way_to_channels(way):
     subject = subject_of(Positioned(way), 7, 5)
     assert free(subject) == {"a": 8}
-    assert audit(subject, graph_of(subject)).verified
+    assert audit(analyse(subject)).verified
 
 
 def in_groups(groups: int, norm: str = "module") -> nn.Module:
@@ -285,7 +285,7 @@ def test_random_numbers_are_cut_with_their_channels_and_proven(way):
 
 def test_a_wrong_wiring_in_front_of_random_numbers_is_seen():
     subject = subject_of(Noisy("bernoulli"), 20)
-    report = audit(subject, graph_of(subject))
+    report = audit(analyse(subject))
     assert report.negative_control > 1e-4
 
 
@@ -308,4 +308,4 @@ def test_shapes_that_change_in_place_are_followed(way):
 
     subject = subject_of(Turned(), 5)
     assert free(subject) == {"a": 8}
-    assert audit(subject, graph_of(subject)).verified
+    assert audit(analyse(subject)).verified

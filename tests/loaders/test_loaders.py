@@ -16,7 +16,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import size_limits
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders import pt_weights
 from explorer.loaders.model_text import is_local_only, load, split_spec
@@ -413,7 +413,7 @@ def test_a_factory_of_a_file_gives_the_model(file):
     subject = load(f"{file}:build")
     assert (subject.name, subject.example.shape) == ("nets.py:build", (2, 3, 8, 8))
     assert subject.id == load(f"{file}:build").id
-    report = prune(subject, graph_of(subject), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
+    report = prune(analyse(subject), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
     assert report.pruned.params == 3 * 27 + 3 + 2 * 3 + 4 * 3 + 4
 
 
@@ -505,7 +505,7 @@ def test_several_inputs_lie_side_by_side_in_one_row(file, name):
 
 def test_a_view_of_a_picture_survives_the_order_in_memory(file):
     subject = load(f"{file}:Tutorial")
-    report = prune(subject, graph_of(subject), Recipe(channels={"b": 0.5}))
+    report = prune(analyse(subject), Recipe(channels={"b": 0.5}))
     assert report.pruned.latency_ms is not None and report.pruned.params < report.baseline.params
 
 

@@ -8,7 +8,7 @@ from zoo import odd
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
@@ -62,7 +62,7 @@ def test_what_is_out_of_range_is_refused_before_any_work(mlp, allowed, looks):
 def test_without_data_there_is_no_drop():
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(accuracy_budget(subject, graph_of(subject), Recipe(), 0.05))
+        next(accuracy_budget(analyse(subject), Recipe(), 0.05))
 
 
 def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reaches(mlp, monkeypatch):

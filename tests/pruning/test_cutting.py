@@ -12,7 +12,7 @@ from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.cutting import _cut_free, _cut_pattern, _cut_rows, removal_count
@@ -94,7 +94,7 @@ def test_rows_are_cut_alike():
 def test_l1_masks_are_those_of_torch_and_random_ones_are_not(name, ratio):
     subject = odd("chain")
     recipe = Recipe(weights={"conv1": ratio}, criterion=Choice(name))
-    ours = decide(subject, graph_of(subject), recipe).masks.weights["conv1"]
+    ours = decide(analyse(subject), recipe).masks.weights["conv1"]
     layer = nn.Conv2d(3, 8, 3, padding=1, bias=False)
     layer.load_state_dict(subject.model.conv1.state_dict())
     torch_prune.l1_unstructured(layer, "weight", amount=ratio)
@@ -105,7 +105,7 @@ def test_l1_masks_are_those_of_torch_and_random_ones_are_not(name, ratio):
 def test_channel_masks_of_single_producers_are_those_of_ln_structured(criterion, order):
     subject = odd("chain")
     recipe = Recipe(channels={"conv1": 0.5}, criterion=Choice(criterion), reduction="first")
-    ours = decide(subject, graph_of(subject), recipe).masks.channels["conv1"]
+    ours = decide(analyse(subject), recipe).masks.channels["conv1"]
     layer = nn.Conv2d(3, 8, 3, padding=1, bias=False)
     layer.load_state_dict(subject.model.conv1.state_dict())
     torch_prune.ln_structured(layer, "weight", amount=0.5, n=order, dim=0)
@@ -175,15 +175,13 @@ def test_channels_by_hand():
 
 def test_keep_wins_over_the_ratio_and_says_so():
     subject = odd("chain")
-    decided = decide(subject, graph_of(subject), Recipe(channels={"conv1": 0.9}, keep={"conv1": (0, 1, 2)}))
+    decided = decide(analyse(subject), Recipe(channels={"conv1": 0.9}, keep={"conv1": (0, 1, 2)}))
     assert decided.masks.channels["conv1"].sum() == 3 and "kept by hand" in decided.outcomes[0].reason
 
 
 def test_round_to_is_stated():
     subject = odd("chain")
-    outcome = decide(
-        subject, graph_of(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)
-    ).outcomes
+    outcome = decide(analyse(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)).outcomes
     assert (outcome[0].units - outcome[0].removed) == 4 + 0 or "rounded" in outcome[0].reason
     assert all((o.units - o.removed) % 4 == 0 for o in outcome)
 
@@ -261,13 +259,13 @@ STRANGE = [
 @pytest.mark.parametrize("recipe", STRANGE)
 def test_recipes_of_another_model_are_refused_in_one_sentence(recipe):
     with pytest.raises((UnknownNameError, RecipeError)) as caught:
-        decide(odd("chain"), graph_of(odd("chain")), recipe)
+        decide(analyse(odd("chain")), recipe)
     assert "\n" not in str(caught.value) and len(str(caught.value)) > 20
 
 
 def test_frozen_groups_are_stated_not_refused():
     subject = odd("chain")
-    outcome = decide(subject, graph_of(subject), Recipe(channels={"fc": 0.5})).outcomes[0]
+    outcome = decide(analyse(subject), Recipe(channels={"fc": 0.5})).outcomes[0]
     assert outcome.achieved == 0 and "output" in outcome.reason
 
 
@@ -276,4 +274,4 @@ def test_weights_that_are_not_finite_are_refused():
     model[0].weight.data[0, 0] = float("nan")
     subject = Subject(subject_id(model), "nan", model, None, torch.randn(2, 7))
     with pytest.raises(ExplorerError, match="NaN"):
-        decide(subject, graph_of(subject), Recipe(weights={"0": 0.5}))
+        decide(analyse(subject), Recipe(weights={"0": 0.5}))

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 SUBJECT = load("digits-mlp")
 GRAPH = graph_of(SUBJECT)
+MODEL = Analysed(SUBJECT, GRAPH)
 RECIPE = Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)
@@ -177,7 +178,7 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
 
 def test_a_recovered_model_answers_with_its_own_weights():
     found = recovered()
-    asked = [Candidate("cut", SUBJECT, GRAPH, RECIPE), Candidate("trained", SUBJECT, GRAPH, RECIPE, found)]
+    asked = [Candidate("cut", MODEL, RECIPE), Candidate("trained", MODEL, RECIPE, found)]
     poll = [step for step in ask(asked, FEW) if isinstance(step, Poll)][-1]
     assert int(poll.tallies["trained"].correct.sum()) == found.recovered[0].measurement.correct
     assert int(poll.tallies["cut"].correct.sum()) == found.one_shot.measurement.correct

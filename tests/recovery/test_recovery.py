@@ -13,7 +13,7 @@ from zoo import odd
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -55,9 +55,7 @@ def one_thread():
 
 def ended(recipe: Recipe, plan: RecoveryPlan, root, subject=CNN, conditions=FEW) -> Recovery:
     values = [
-        v
-        for v in recover(subject, graph_of(subject), recipe, plan, conditions, root=root)
-        if isinstance(v, Recovery)
+        v for v in recover(analyse(subject), recipe, plan, conditions, root=root) if isinstance(v, Recovery)
     ]
     return values[-1]
 
@@ -208,8 +206,8 @@ def test_a_model_without_a_graph_is_trained_in_its_own_shapes(tmp_path):
     mlp = SUBJECTS["digits-mlp"]
     bare = replace(graph_of(mlp), program=None, coupling=None)
     plan, recipe = replace(SHORT, augmentation="none"), Recipe(weights={"hidden1": 0.5})
-    *_, found = recover(mlp, bare, recipe, plan, FEW, root=tmp_path)
-    weight = recovered_model(mlp, bare, found.key, root=tmp_path).get_parameter("hidden1.weight")
+    *_, found = recover(Analysed(mlp, bare), recipe, plan, FEW, root=tmp_path)
+    weight = recovered_model(Analysed(mlp, bare), found.key, root=tmp_path).get_parameter("hidden1.weight")
     assert int((weight == 0).sum()) == weight.numel() // 2 and found.recalibrated is None
 
 

@@ -65,7 +65,7 @@ def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(mo
 
     def seen(model, recipe, plan, conditions, *, root=None):
         asked.append((recipe, plan, conditions.split))
-        return true(model.subject, model.graph, recipe, plan, conditions, root=root)
+        return true(model, recipe, plan, conditions, root=root)
 
     true = table.recover
     monkeypatch.setattr(table, "recover", seen)

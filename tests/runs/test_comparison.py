@@ -245,7 +245,8 @@ def stored(model):
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
     *steps, poll = ask(
-        [Candidate("dense", *model, Recipe()), Candidate("half", *model, HALF)], Conditions(300)
+        [Candidate("dense", Analysed(*model), Recipe()), Candidate("half", Analysed(*model), HALF)],
+        Conditions(300),
     )
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
     assert int(poll.tallies["dense"].correct.sum()) == stored.report.baseline.correct
@@ -256,9 +257,14 @@ def test_a_poll_counts_what_the_report_counts(model, stored):
 def test_models_on_different_data_are_not_polled(model):
     other = replace(model[0], task=replace(model[0].task, fingerprint="other"))
     with pytest.raises(ExplorerError, match="models on different data"):
-        next(ask([Candidate("a", *model, HALF), Candidate("b", other, model[1], HALF)], Conditions()))
+        next(
+            ask(
+                [Candidate("a", Analysed(*model), HALF), Candidate("b", Analysed(other, model[1]), HALF)],
+                Conditions(),
+            )
+        )
     with pytest.raises(ExplorerError, match="came without data"):
-        next(ask([Candidate("a", replace(model[0], task=None), model[1], HALF)], Conditions()))
+        next(ask([Candidate("a", Analysed(replace(model[0], task=None), model[1]), HALF)], Conditions()))
 
 
 # --------------------------------------------------------------------------- replay

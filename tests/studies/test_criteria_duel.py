@@ -8,7 +8,7 @@ from zoo import odd
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
@@ -76,4 +76,4 @@ def test_bad_input_is_refused_before_any_work(mlp):
         next(duel(Analysed(*mlp), Recipe(), ALL, 1.0, FEW))
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(duel(subject, graph_of(subject), Recipe(), ALL, 0.5))
+        next(duel(analyse(subject), Recipe(), ALL, 0.5))

@@ -51,7 +51,7 @@ def test_what_cannot_be_measured_is_said(mlp):
     with pytest.raises(ExplorerError, match="nothing to measure"):
         next(settle(Analysed(*mlp), Recipe(), "hidden1", (), FEW))
     with pytest.raises(ExplorerError, match="no data"):
-        next(settle(replace(mlp[0], task=None), mlp[1], Recipe(), "hidden1", (1,), FEW))
+        next(settle(Analysed(replace(mlp[0], task=None), mlp[1]), Recipe(), "hidden1", (1,), FEW))
 
 
 def test_the_page_measures_them_on_request(own_cache):

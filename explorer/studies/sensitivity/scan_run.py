@@ -178,12 +178,10 @@ class ScanRun:
                 yield from self._advance(runner, goal, points)
 
     def _runner(self) -> Runner:
-        subject, graph, device = self._subject, self._graph, self._conditions.device
-        if graph.program is None:
-            return WholeModel(Analysed(subject, graph), device, self._masks)
-        return Branches(
-            Workshop(Analysed(subject, graph), device), self._touched, self._masks, len(self._plan.ratios)
-        )
+        model, device = Analysed(self._subject, self._graph), self._conditions.device
+        if model.graph.program is None:
+            return WholeModel(model, device, self._masks)
+        return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[Point]]]:
         """First every part at its middle ratio, then all ratios, on the first look's samples; then the later

@@ -10,7 +10,6 @@ import streamlit as st
 from ...figures.class_accuracy import class_accuracy
 from ...figures.confusion import Which, confusion
 from ...figures.reliability_diagram import reliability_diagram
-from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ...studies.reliability import BINS
@@ -52,13 +51,8 @@ def _key() -> Hashable:
 
 def begin() -> None:
     """Measure the answers of the current recipe, unless they are known."""
-    subject, graph, recipe, conditions = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-    )
-    session.job(LANE, _key(), lambda: compare(Analysed(subject, graph), recipe, conditions))
+    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
+    session.job(LANE, _key(), lambda: compare(model, recipe, conditions))
 
 
 def _found() -> Behaviour | None:

@@ -4,7 +4,6 @@ from collections.abc import Hashable
 
 import streamlit as st
 
-from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
@@ -50,10 +49,10 @@ def _key() -> Hashable:
 
 
 def _begin() -> None:
-    subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    model, device = session.model(), session.conditions().device
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: idle(Analysed(subject, graph), device))
+    session.job(LANE, _key(), lambda: idle(model, device))
     hurry()
 
 

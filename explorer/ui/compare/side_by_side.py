@@ -117,8 +117,8 @@ def _take(run: Run) -> None:
 def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
     home = keeping.offered(run)
-    subject, graph = models.load_subject(home), models.load_graph(home)
-    return export_recovered(Analysed(subject, graph), run.recovery.recovery, format, report=run.report)
+    model = Analysed(models.load_subject(home), models.load_graph(home))
+    return export_recovered(model, run.recovery.recovery, format, report=run.report)
 
 
 def _edit(run: Run) -> None:
@@ -164,17 +164,13 @@ def _go() -> None:
 
 def _replay(run: Run) -> None:
     name = keeping.offered(run)
-    subject, graph, device = (
-        models.load_subject(name),
-        models.load_graph(name),
-        session.conditions().device,
-    )
+    model, device = Analysed(models.load_subject(name), models.load_graph(name)), session.conditions().device
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
     session.resume("replay")
     session.job(
         "replay",
         (run.name, session.recalled("replays")),
-        lambda: replay(Analysed(subject, graph), run, device),
+        lambda: replay(model, run, device),
     )
 
 

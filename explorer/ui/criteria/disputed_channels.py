@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
-from ...graph.analysed import Analysed
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
@@ -117,12 +116,12 @@ def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
     """The measurement, begun if it was asked for."""
     if session.recalled(ASKED) != key:
         return session.lane_state(LANE)
-    subject, graph, recipe, how = session.subject(), session.graph(), session.recipe(), session.conditions()
+    model, recipe, how = session.model(), session.recipe(), session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
     channels = [dispute.channel for dispute in shown]
 
     def measure() -> Iterator[Any]:
-        yield from settle(Analysed(subject, graph), recipe, group, channels, how)
+        yield from settle(model, recipe, group, channels, how)
 
     return session.job(LANE, key, measure)
 

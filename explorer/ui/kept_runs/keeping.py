@@ -196,10 +196,10 @@ def _known() -> Report | None:
 
 
 def _check() -> None:
-    subject, graph, recipe, parent = session.subject(), session.graph(), session.recipe(), origin()
+    model, recipe, parent = session.model(), session.recipe(), origin()
     how = Conditions(device=session.conditions().device, latency=False, dtype=session.conditions().dtype)
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: check(Analysed(subject, graph), recipe, how, store(), parent))
+    session.job(LANE, _key(), lambda: check(model, recipe, how, store(), parent))
 
 
 def begin(action: Callable[..., None], *args: Any) -> None:

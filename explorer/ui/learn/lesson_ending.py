@@ -4,7 +4,6 @@ sources.
 
 import streamlit as st
 
-from ...graph.analysed import Analysed
 from ...lessons.recipes import recipe_for
 from ...lessons.values import Answer, Lesson
 from ...machine import paths
@@ -75,7 +74,7 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
     """
     experiment = lesson.experiment
     found = recipe_for(
-        Analysed(*lesson_results.opened(model)),
+        lesson_results.opened(model),
         experiment,
         experiment.arm(lesson.try_it.arm),
         lesson.try_it.x,

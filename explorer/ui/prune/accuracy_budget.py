@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
-from ...graph.analysed import Analysed
 from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...registry import ALLOCATORS
@@ -97,13 +96,7 @@ def _run() -> JobState:
     """The search, begun if it was asked for."""
     if session.recalled(ASKED) != _key():
         return session.lane_state(LANE)
-    subject, graph, recipe, conditions, bank = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-        _bank(),
-    )
+    model, recipe, conditions, bank = session.model(), session.recipe(), session.conditions(), _bank()
     name, params, allowed, locked, losses = (
         _allocator(),
         _params(),
@@ -114,7 +107,7 @@ def _run() -> JobState:
 
     def find() -> Iterator[Any]:
         return accuracy_budget(
-            Analysed(subject, graph),
+            model,
             recipe,
             allowed,
             allocator=name,

@@ -128,20 +128,20 @@ def _families(model: Analysed, asked: Question, recipe: Recipe) -> list[Family]:
 
 def _begin(asked: Question) -> JobState:
     """The lines that answer the question, measured when nothing more urgent waits."""
-    subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
     def measure() -> Iterator[Any]:
         rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
         for one in rated:
-            yield from calibrate(Analysed(subject, graph), one, device)
-        families = _families(Analysed(subject, graph), asked, recipe)
+            yield from calibrate(model, one, device)
+        families = _families(model, asked, recipe)
         lines: Lines = {}
-        for step in curves(Analysed(subject, graph), families, replace(QUICK, device=device)):
+        for step in curves(model, families, replace(QUICK, device=device)):
             lines = lines if isinstance(step, Progress) else step
             yield step
         if asked.axis == "latency":
-            yield from timed(Analysed(subject, graph), lines, device)
+            yield from timed(model, lines, device)
 
     return session.job("curve", asked.key, measure)
 

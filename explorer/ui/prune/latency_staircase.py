@@ -9,7 +9,6 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...figures.latency_staircase import latency_staircase
-from ...graph.analysed import Analysed
 from ...studies.latency_staircase import Staircase, nearest_fast, staircase
 from ...studies.sparse_kernels import why_not
 from ...words import GLOSSARY, LABELS
@@ -79,8 +78,8 @@ def _is_asked(group: str) -> bool:
 
 def _run(group: str) -> JobState:
     """Begin, or go on; what has come is kept."""
-    subject, graph, device, key = session.subject(), session.graph(), session.conditions().device, _key(group)
-    state = session.job("latency", key, lambda: staircase(Analysed(subject, graph), group, device=device))
+    model, device, key = session.model(), session.conditions().device, _key(group)
+    state = session.job("latency", key, lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))

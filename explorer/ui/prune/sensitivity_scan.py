@@ -9,7 +9,6 @@ import streamlit as st
 from ...allocators.context import Losses
 from ...background.jobs import JobState
 from ...errors import ExplorerError
-from ...graph.analysed import Analysed
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.shipped_scans import delivered
@@ -87,8 +86,8 @@ def losses() -> dict[BankName, Losses]:
 
 
 def _run(bank: BankName) -> JobState:
-    subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(Analysed(subject, graph), plan, how))
+    model, plan, how = session.model(), _plan(bank), session.conditions()
+    state = session.job("scan", _key(bank), lambda: scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state

@@ -10,7 +10,6 @@ import streamlit as st
 
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
-from ...graph.analysed import Analysed
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ...recovery.training_plan import RecoveryPlan
 from .. import session
@@ -106,11 +105,11 @@ def _cost(plan: RecoveryPlan) -> str:
 
 
 def _begin(plan: RecoveryPlan) -> None:
-    subject, graph, recipe, key = session.subject(), session.graph(), session.recipe(), _key(plan)
+    model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
 
     def run() -> Iterator[Any]:
-        yield from recovery_curve(Analysed(subject, graph), recipe, plan, strengths, how)
+        yield from recovery_curve(model, recipe, plan, strengths, how)
 
     session.cancel(LANE, key)  # an error of before does not stand in the way
     session.resume(LANE)

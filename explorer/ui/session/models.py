@@ -49,7 +49,7 @@ def subject() -> Subject:
 
 def model() -> Analysed:
     """The model that is shown, with its graph."""
-    return Analysed(subject(), graph())
+    return shared_models.load_model(model_name())
 
 
 def graph() -> ModelGraph:

@@ -11,6 +11,7 @@ from streamlit.runtime import exists, get_instance
 
 from ...background.lanes import Lanes
 from ...errors import ExplorerError
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph, graph_of, is_analysed
 from ...machine.cache import Cache
 from ...values.subject import Subject
@@ -72,6 +73,11 @@ def keep_upload(subject: Subject) -> str:
     name = UPLOADED + subject.id
     _uploads.put(name, subject)
     return name
+
+
+def load_model(name: str) -> Analysed:
+    """A model with its graph."""
+    return Analysed(load_subject(name), load_graph(name))
 
 
 def load_graph(name: str) -> ModelGraph:

@@ -8,7 +8,6 @@ import streamlit as st
 
 from ... import tables
 from ...audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
-from ...graph.analysed import Analysed
 from ...graph.drawing import draw as dot_of
 from ...graph.folding import modules, suggested
 from ...graph.wiring import wiring
@@ -117,11 +116,11 @@ def _key() -> Hashable:
 
 
 def _begin() -> None:
-    subject, graph, recipe = session.subject(), session.graph(), _recipe()
+    model, recipe = session.model(), _recipe()
 
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: audit_steps(Analysed(subject, graph), recipe, ratio=HALF))
+    session.job(LANE, _key(), lambda: audit_steps(model, recipe, ratio=HALF))
     hurry()
 
 

@@ -12,7 +12,7 @@ from explorer.engine.candidate import build
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample import card
@@ -345,7 +345,7 @@ def test_plans_that_make_no_sense_are_refused(values):
 
 def test_what_cannot_be_scanned_says_why(tmp_path):
     with pytest.raises(ExplorerError, match="no data"):
-        next(scan(odd("chain"), graph_of(odd("chain")), EXACT, folder=tmp_path))
+        next(scan(analyse(odd("chain")), EXACT, folder=tmp_path))
     channels_only = ScanPlan("weight", recipe=Recipe(criterion=Choice("fpgm")))
     with pytest.raises(RecipeError, match="channels only"):
         next(scan(Analysed(*loaded("digits-cnn")), channels_only, folder=tmp_path))

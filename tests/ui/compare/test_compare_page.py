@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.analysed import Analysed
+from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -168,7 +168,7 @@ def test_a_run_is_kept_with_note_tags_and_origin():
     (first,) = Store(paths.cache()).runs()
     assert (first.note, first.tags, first.parent) == ("first try", ("a", "b"), None)
     assert first.report.recipe == RECIPES["quarter"] and first.report.stage == "final"
-    assert first.masks == masks_fingerprint(masks_for(load(MODEL), graph_of(load(MODEL)), RECIPES["quarter"]))
+    assert first.masks == masks_fingerprint(masks_for(analyse(load(MODEL)), RECIPES["quarter"]))
     app.button(key="reset").click()
     app = settled(fine(app.run()))
     app.button(key="keep").click()
