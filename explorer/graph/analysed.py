@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..values.profile import ModelProfile
 from ..values.subject import Subject
-from .export import ModelGraph
+from .export import ModelGraph, graph_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,4 +31,4 @@ def analyse(subject: Subject) -> Analysed:
     A model that cannot be exported is analysed all the same: its weights can be pruned, its channels cannot,
     and the profile says why.
     """
-    return analyse(subject)
+    return Analysed(subject, graph_of(subject))

@@ -253,7 +253,7 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
     ],
 )
 def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatch):
-    monkeypatch.setattr(measure, "size_of", lambda model, example: size)
+    monkeypatch.setattr(conditions, "size_of", lambda model, example: size)
     subject = SUBJECTS["digits-mlp"]
     assert (conditions.fitting_batch(subject, "cpu"), conditions.first_look(subject, "cpu")) == (batch, first)
     assert batch <= conditions.fitting_batch(subject, "cuda") <= 1024

@@ -219,7 +219,8 @@ def written(counted):
     """The file, and what was said of it."""
     onnx_packages()
     said: list[str] = []
-    return export(Analysed(*counted["digits-cnn"][:3]), "onnx", say=said.append), said
+    subject, graph, recipe = counted["digits-cnn"][:3]
+    return export(Analysed(subject, graph), recipe, "onnx", say=said.append), said
 
 
 def test_onnx_counts_what_the_report_says_at_any_batch(counted, written):
