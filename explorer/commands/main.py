@@ -62,7 +62,7 @@ def _run(words: Sequence[str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 2 for bad input, or 130 after Ctrl+C."""
+    """Run one command; the exit code is 0, 1 for an audit that fails, 2 for bad input, 130 after Ctrl+C."""
     try:
         _run(sys.argv[1:] if argv is None else argv)
     except ExplorerError as error:
@@ -74,6 +74,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except SystemExit as end:  # --help and --version
+    except SystemExit as end:  # --help and --version, and an audit that does not verify
         return int(end.code or 0)
     return 0

@@ -11,6 +11,7 @@ import torch
 from calibrated import renamed, with_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
 from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
@@ -20,6 +21,7 @@ from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
+from explorer.loaders.model_text import load
 from explorer.planning.allocate import HIGHEST, allocate, reach
 from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
@@ -160,16 +162,16 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(analyse(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(graph_of(subject), recipe, "erk", 0.5, "weight").weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(analyse(subject), recipe, "lamp", 0.5, "weight")
+        allocate(graph_of(subject), recipe, "lamp", 0.5, "weight")
 
 
 def test_parameters_are_checked():
     subject = odd("chain")
     with pytest.raises(RecipeError, match="params, macs, bytes"):
         allocate(
-            analyse(subject),
+            graph_of(subject),
             Recipe(),
             "sensitivity_budget",
             0.5,
@@ -177,7 +179,7 @@ def test_parameters_are_checked():
             params={"saves": "watts"},
         )
     with pytest.raises(UnknownNameError):
-        allocate(analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(graph_of(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
 
 # --------------------------------------------------------------------------- meanings
@@ -427,7 +429,7 @@ def test_costs_know_hands_and_both_granularities_together():
 
 def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     subject = odd("no_bias")
-    model = CostModel.of(subject, graph_of(subject).profile)
+    model = CostModel.of(analyse(subject).profile)
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
     assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
@@ -438,7 +440,7 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
 
 def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
-    found = context_for(subject, graph_of(subject).profile, Recipe(), "channel").parts
+    found = context_for(analyse(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
 
 
@@ -464,6 +466,31 @@ def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, g
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(graph_of(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
         reach(analyse(subject), recipe, "sensitivity_budget", "weight")
+
+
+# --------------------------------------------------------------------------- one threshold, against torch
+
+
+def differing(graph, kept: dict[str, torch.Tensor], model: torch.nn.Module) -> int:
+    """Weights that one of the two keeps and the other does not."""
+    layers = graph.profile.prunable_layers
+    theirs = {name: model.get_submodule(name).weight_mask.bool() for name in layers}
+    return sum(int((kept.get(name, torch.ones_like(mask)) != mask).sum()) for name, mask in theirs.items())
+
+
+@pytest.mark.parametrize("name", ["digits-cnn", "shapes-mobilenet", "shapes-resnet"])
+@pytest.mark.parametrize("target", [0.3, 0.777, 0.9, 0.95])
+def test_a_global_threshold_is_that_of_torch_to_the_last_weight(name, target):
+    subject = load(name)
+    graph = graph_of(subject)
+    recipe = allocate(Analysed(subject, graph), Recipe(), "global_threshold", target, "weight")
+    theirs = copy.deepcopy(subject.model)
+    layers = [(theirs.get_submodule(layer), "weight") for layer in graph.profile.prunable_layers]
+    torch_prune.global_unstructured(layers, torch_prune.L1Unstructured, amount=target)
+    assert differing(graph, decide(Analysed(subject, graph), recipe).masks.weights, theirs) == 0
+    if name == "shapes-resnet":  # the negative control: where parts are large, four decimals do not say it
+        rough = replace(recipe, weights={part: round(ratio, 4) for part, ratio in recipe.weights.items()})
+        assert differing(graph, decide(Analysed(subject, graph), rough).masks.weights, theirs) > 0

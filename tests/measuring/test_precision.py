@@ -12,8 +12,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline, drop_between
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.graph.analysed import Analysed
-from explorer.graph.export import graph_of
+from explorer.graph.analysed import Analysed, analyse
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
@@ -28,7 +27,7 @@ RECIPE = Recipe(channels={"conv2": 0.25})
 
 def opened(name: str = "digits-cnn"):
     subject = load(name)
-    return subject, graph_of(subject)
+    return analyse(subject)
 
 
 def test_its_own_effect_is_the_paired_difference_of_the_same_model():

@@ -10,8 +10,7 @@ from apps import keys, offering, opened, until, words
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed
-from explorer.graph.export import graph_of
+from explorer.graph.analysed import Analysed, analyse
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -26,7 +25,7 @@ FEW = Conditions(samples=100, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, graph_of(subject)
+    return analyse(subject)
 
 
 def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):
