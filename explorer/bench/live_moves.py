@@ -84,7 +84,7 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
 
         pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
         kind = "structured" if structured else "unstructured"
-        took = _stages(Analysed(model, recipe_at(model.graph, structured, 0.0)), conditions, inputs)
+        took = _stages(model, recipe_at(model.graph, structured, 0.0), conditions, inputs)
         yield row(
             f"live_full_over_bare_{kind}",
             pairs,
@@ -230,7 +230,7 @@ def mask_overhead(size: Size, device: str) -> Iterator[Row]:
     """
     model = opened(size.live)
     dense = build(model, masks_for(model, Recipe()), device)
-    masked = build(model, masks_for(Analysed(model, recipe_at(model.graph, False, 0.0))), device)
+    masked = build(model, masks_for(model, recipe_at(model.graph, False, 0.0)), device)
     inputs = resident(model.subject, Conditions(samples=min(64, len(_tuning(model.subject))), device=device))
     works: tuple[Work, Work] = (lambda: forward_all(masked, inputs), lambda: forward_all(dense, inputs))
     pairs = interleaved(lambda index: works, size.pairs, device)

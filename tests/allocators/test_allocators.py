@@ -162,16 +162,16 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(graph_of(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(analyse(subject), recipe, "erk", 0.5, "weight").weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(graph_of(subject), recipe, "lamp", 0.5, "weight")
+        allocate(analyse(subject), recipe, "lamp", 0.5, "weight")
 
 
 def test_parameters_are_checked():
     subject = odd("chain")
     with pytest.raises(RecipeError, match="params, macs, bytes"):
         allocate(
-            graph_of(subject),
+            analyse(subject),
             Recipe(),
             "sensitivity_budget",
             0.5,
@@ -179,7 +179,7 @@ def test_parameters_are_checked():
             params={"saves": "watts"},
         )
     with pytest.raises(UnknownNameError):
-        allocate(graph_of(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
 
 # --------------------------------------------------------------------------- meanings
@@ -429,7 +429,7 @@ def test_costs_know_hands_and_both_granularities_together():
 
 def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     subject = odd("no_bias")
-    model = CostModel.of(analyse(subject).profile)
+    model = CostModel.of(subject, graph_of(subject).profile)
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
     assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
@@ -440,7 +440,7 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
 
 def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
-    found = context_for(analyse(subject).profile, Recipe(), "channel").parts
+    found = context_for(subject, graph_of(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
 
 
@@ -466,7 +466,7 @@ def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, g
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(graph_of(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(analyse(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
         reach(analyse(subject), recipe, "sensitivity_budget", "weight")
 

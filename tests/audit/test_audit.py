@@ -176,7 +176,7 @@ class Gained(nn.Module):
 def test_the_graph_of_another_model_is_found_out():
     double, triple = subject_of(Gained(2.0), 8), subject_of(Gained(3.0), 8)
     wrong: ModelGraph = graph_of(double)
-    found = audit(triple, wrong)
+    found = audit(Analysed(triple, wrong))
     assert not found.verified and "model itself" in found.reason and found.graph_rel_diff > 0.1
     right = audit(analyse(triple))
     assert right.verified and right.graph_rel_diff < 1e-6 < OWN_TOLERANCE

@@ -21,9 +21,7 @@ def halved(name):
     subject = odd(name)
     graph = graph_of(subject)
     masks = decide(
-        Analysed(
-            Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
-        )
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
     ).masks
     return subject, graph, masks, compact(Analysed(subject, graph), masks)
 
@@ -83,9 +81,7 @@ def test_one_training_step_moves_every_parameter_and_the_statistics(name):
 def test_parameters_and_macs_are_those_predicted(name):
     subject, graph, masks, model = halved(name)
     candidate = prepare(
-        Analysed(
-            Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
-        )
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
     )
     assert candidate.static.params == sum(p.numel() for p in model.parameters())
     assert candidate.static.macs == count_macs(model, subject.example[:1])
@@ -106,9 +102,7 @@ def test_layers_predict_the_counted_macs(name):
     subject = odd(name)
     graph = graph_of(subject)
     candidate = prepare(
-        Analysed(
-            Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
-        )
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
     )
     assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
     assert sum(layer.pruned_params for layer in candidate.layers) == candidate.static.params

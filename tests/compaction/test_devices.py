@@ -97,9 +97,7 @@ def test_attention_is_counted_before_and_after_a_cut(own):
     whole = compact(Analysed(subject, graph), Masks({}, {}))
     assert count_macs(whole, subject.example[:1]) == graph.profile.macs
     half = compact(
-        Analysed(
-            Analysed(subject, graph), masks_for(Analysed(subject, graph), Recipe(channels={heads.name: 0.5}))
-        )
+        Analysed(subject, graph), masks_for(Analysed(subject, graph), Recipe(channels={heads.name: 0.5}))
     )
     assert count_macs(half, subject.example[:1]) == macs_by_hand(own, WIDTH // 2)
 
@@ -118,7 +116,7 @@ def test_what_is_left_runs_where_its_input_is(own, tmp_path):
     subject = subject_of(own)
     graph = graph_of(subject)
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.5))
-    small = compact(Analysed(Analysed(subject, graph), masks_for(Analysed(subject, graph), recipe)))
+    small = compact(Analysed(subject, graph), masks_for(Analysed(subject, graph), recipe))
     zipfile.ZipFile(io.BytesIO(export(Analysed(subject, graph), recipe))).extractall(tmp_path)
     loaded, _ = load_pruned(tmp_path)
     written = python_file(export(Analysed(subject, graph), recipe, "python_snippet"), tmp_path)

@@ -9,7 +9,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.engine.until_resolved import resolve
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import look_schedule, looks_level, paired_drop
 from explorer.values.recipe import Recipe
@@ -22,7 +23,7 @@ LEVEL = looks_level(len(LOOKS))
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_a_hard_cut_is_known_at_the_first_look(digits):

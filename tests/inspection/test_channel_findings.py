@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.inspection.activation_maps import activation_maps, filter_images, head_maps
 from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
@@ -43,7 +43,7 @@ def half():
     split = Split(inputs, torch.zeros(40, dtype=torch.long))
     task = Task("t", (1, 6, 6), ("a", "b"), lambda name: split, Normalisation(), fingerprint="t")
     subject = Subject("half", "half", Half().eval(), task, torch.randn(2, 1, 6, 6))
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def last(steps):
@@ -95,14 +95,11 @@ def test_a_unit_is_made_by_all_layers_that_produce_it():
 def test_maps_are_the_activations_behind_the_norm_and_the_activation_function(half):
     subject, graph = half
     sample = subject.task.split("tuning").inputs[3]
-    maps = activation_maps(Analysed(Analysed(subject, graph), graph.profile.prunable_layers["conv"]), sample)
+    maps = activation_maps(Analysed(subject, graph), graph.profile.prunable_layers["conv"], sample)
     with torch.no_grad():
         expected = torch.relu(subject.model.conv(sample[None]))[0]
     assert torch.allclose(maps, expected, atol=1e-6) and float(maps[1].abs().max()) == 0
-    assert (
-        activation_maps(Analysed(Analysed(subject, graph), graph.profile.prunable_layers["fc"]), sample)
-        is None
-    )
+    assert activation_maps(Analysed(subject, graph), graph.profile.prunable_layers["fc"], sample) is None
 
 
 def test_heads_look_where_a_plain_computation_says():

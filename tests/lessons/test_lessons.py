@@ -24,7 +24,8 @@ from explorer.figures.lesson_matrices import lesson_matrices
 from explorer.figures.lesson_sizes import lesson_sizes
 from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.lessons import evidence_files, weights_shown, wording
 from explorer.lessons.claim_tables import possible, xs_of
 from explorer.lessons.class_board import (
@@ -74,7 +75,7 @@ SLOW = {name for name, one in LESSONS.items() if any(arm.model for arm in one.ex
 @cache
 def opened(name):
     subject = load(name)
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def shortened(experiment: Experiment) -> Experiment:

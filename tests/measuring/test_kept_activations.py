@@ -10,8 +10,8 @@ import torch
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
-from explorer.graph.analysed import Analysed, analyse
-from explorer.graph.export import ModelGraph
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring import kept_activations
 from explorer.measuring.kept_activations import Trail, first_difference, resumed
@@ -26,7 +26,7 @@ NAMES = ["digits-mlp", "digits-cnn", "shapes-resnet", "shapes-mobilenet", "shape
 
 def opened(name: str) -> tuple[Subject, ModelGraph]:
     subject = load(name)
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def moves(model: Analysed) -> Iterator[Recipe]:

@@ -12,7 +12,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline, drop_between
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
@@ -27,7 +28,7 @@ RECIPE = Recipe(channels={"conv2": 0.25})
 
 def opened(name: str = "digits-cnn"):
     subject = load(name)
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_its_own_effect_is_the_paired_difference_of_the_same_model():

@@ -9,6 +9,7 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
 from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
@@ -19,7 +20,7 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def searched(mlp, allowed, **options):

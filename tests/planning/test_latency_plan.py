@@ -161,7 +161,7 @@ def test_widths_are_what_the_cut_leaves():
 
 def test_a_real_clock_gives_shares_of_the_dense_model():
     dense, pruned = (
-        build(Analysed(Analysed(SUBJECT, GRAPH), decide(Analysed(SUBJECT, GRAPH), recipe).masks))
+        build(Analysed(SUBJECT, GRAPH), decide(Analysed(SUBJECT, GRAPH), recipe).masks)
         for recipe in (Recipe(), HALF)
     )
     steps = latency_plan._share(dense, pruned, SUBJECT.example, "cpu", Progress(0, 1))

@@ -131,10 +131,7 @@ def test_each_group_loses_what_was_asked_for(name, ratio):
     subject = odd(name)
     graph = graph_of(subject)
     decided = decide(
-        Analysed(
-            Analysed(subject, graph),
-            allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel"),
-        )
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
     )
     for outcome in decided.outcomes:
         group = graph.profile.free_groups[outcome.name]

@@ -15,7 +15,8 @@ from explorer.errors import ExplorerError
 from explorer.figures.family_tree import family_tree
 from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import Tally
@@ -229,7 +230,7 @@ def test_many_pairs_are_a_family():
 @pytest.fixture(scope="module")
 def model():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 HALF = Recipe(channels={"hidden1": 0.5}, weights={"output": 0.3})

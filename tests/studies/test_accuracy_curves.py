@@ -10,7 +10,8 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.engine.point_order import spread_order
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.studies import accuracy_curves as module
 from explorer.studies.accuracy_curves import (
@@ -37,7 +38,7 @@ TARGETS = (0.0, 0.5, 0.9)
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def values(steps):

@@ -10,7 +10,8 @@ from behaviours import AFTER, BEFORE, FOUND, NAMES, TARGETS, says
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import holm, paired_drop, paired_p_value
 from explorer.studies import behaviour as counted
@@ -140,7 +141,7 @@ def test_answers_of_other_samples_are_refused():
 @pytest.fixture(scope="module")
 def cnn():
     subject = load("digits-cnn")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_a_stream_ends_with_what_the_engine_counts(cnn):

@@ -9,6 +9,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -22,7 +23,7 @@ FEW = Conditions(samples=200, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def lost(*estimates, high=None):

@@ -10,7 +10,8 @@ from apps import keys, offering, opened, until, words
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -25,7 +26,7 @@ FEW = Conditions(samples=100, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):

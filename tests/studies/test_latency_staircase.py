@@ -12,7 +12,7 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.latency import faster, summary
@@ -34,7 +34,7 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def noisy(base: float, seed: int) -> list[float]:

@@ -12,7 +12,8 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
@@ -41,7 +42,7 @@ DROP = paired_drop(0, 0, 100)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def trial(number, correct, cost, drop=DROP):

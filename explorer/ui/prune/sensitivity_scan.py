@@ -9,7 +9,6 @@ import streamlit as st
 from ...allocators.context import Losses
 from ...background.jobs import JobState
 from ...errors import ExplorerError
-from ...graph.analysed import Analysed
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.shipped_scans import delivered
@@ -57,7 +56,7 @@ def _on_disk(bank: BankName) -> Scan | None:
     asked = session.model(), _plan(bank), session.conditions()
     try:
         left = left_on_disk(*asked)
-        return left if left and left.finished else delivered(Analysed(*asked)) or left
+        return left if left and left.finished else delivered(*asked) or left
     except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
         return None
 

@@ -7,7 +7,8 @@ import pytest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.registry import SAMPLES
 from explorer.studies.sensitivity.scan import known, scan
@@ -25,7 +26,7 @@ DIGITS = Conditions(device="cpu", latency=False)
 @cache
 def opened(name: str):
     subject = load(name)
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)

@@ -11,7 +11,7 @@ from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
@@ -42,7 +42,7 @@ BANKS = (Bank("channels", "Channels", "", (FREE, FROZEN)), Bank("weights", "Weig
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return analyse(subject)
+    return subject, graph_of(subject)
 
 
 def two_layers() -> ModelProfile:
