@@ -1,4 +1,4 @@
-"""A few published architectures; `architectures.py` takes those of torchvision and a hundred families of timm."""
+"""A few published architectures; `architectures.py` takes torchvision and a hundred families of timm."""
 
 from importlib.util import find_spec
 

@@ -16,8 +16,8 @@ FREE = (
 ).split()
 MIXED = (
     "cumsum diagonal matmul sort squeeze nn.functional.glu nn.functional.interpolate.linear tensor_split "
-    "linalg.qr nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d nn.functional.channel_shuffle "
-    "nn.functional.scaled_dot_product_attention native_layer_norm"
+    "linalg.qr nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d "
+    "nn.functional.channel_shuffle nn.functional.scaled_dot_product_attention native_layer_norm"
 ).split()
 
 
