@@ -11,7 +11,7 @@ from ..machine import cache
 from ..machine.peak_memory import PeakMemory
 from .arguments.model import add_model, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.output import print_json, progress, table
+from .printing.output import print_json, progress, show, table
 
 RATIO = 0.5
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     progress("")
     if arguments.json:
         return print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
-    return print(audit_text(found))
+    return show(audit_text(found))
 
 
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
