@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..compaction.compact import compact
@@ -21,12 +20,14 @@ from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.subject import Subject
+from .comparison import expected_answers
 from .conditioned_model import conditioned_state, portions, random_inputs
-from .masked_reference import masked_outputs
-from .negative_control import flat, negative_control, relative_difference, wide_outputs
-from .random_draws import Draws
+from .float64_run import widened
+from .negative_control import negative_control
+from .own_answers import difference_of_graph
 
 TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
+OWN_TOLERANCE = 1e-4  # of the largest answer, between a model and its graph in the model's own precision
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
 
 
@@ -47,6 +48,8 @@ class AuditReport:
         peak_memory_of: "model" where it was measured for this model alone, from its loading on; else
             "process", until now.
         analysis_seconds: from the loaded model to its coupled groups; None = not measured.
+        graph_rel_diff: largest difference between the answers of the model and of its graph, of the largest
+            answer; None = not computed.
     """
 
     model: str
@@ -64,6 +67,7 @@ class AuditReport:
     peak_memory_bytes: int
     peak_memory_of: str = "process"
     analysis_seconds: float | None = None
+    graph_rel_diff: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "frozen": [dict(item) for item in self.frozen]}
@@ -129,27 +133,25 @@ def _compare(
     """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
     time.
     """
+    own = difference_of_graph(subject, graph)
+    result = replace(result, graph_rel_diff=own)
+    if not own <= OWN_TOLERANCE:
+        told = f"the graph that was read of the model answers otherwise than the model itself, by {own:.1e}"
+        return replace(result, reason=f"{told} of the largest answer; allowed is {OWN_TOLERANCE:.0e}")
     state = yield from conditioned_state(subject, graph)
-    parts = [(part, Draws()) for part in portions(random_inputs(subject, graph), graph)]
-    silenced = []
-    for part, draws in parts:
-        silenced.append(flat((yield from masked_outputs(graph, masks, state, part, draws))))
-    expected = torch.cat(silenced)
+    expected = yield from expected_answers(
+        graph, masks, state, portions(random_inputs(subject, graph), graph)
+    )
     small = compact(subject, graph, masks, state=state)
     del state
-    example = (
-        subject.example[: fixed_batch(graph.program) or 1]
-        if graph.program is not None
-        else subject.example[:1]
-    )
+    example = subject.example[: fixed_batch(graph.program) or 1]  # type: ignore[arg-type]
     macs = count_macs(small, example) // len(example)
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
-    twin = small.double()
-    with torch.no_grad():
-        difference = relative_difference(wide_outputs(twin, parts), expected)
+    twin = small._apply(widened)
+    difference = max(one.difference(twin) for one in expected)
     yield Progress(0, 1, "Swapping two channels")
-    control = yield from negative_control(graph.profile, masks, twin, parts, expected)
-    reason = _why_not(masks, expected, difference, control)
+    control = yield from negative_control(graph.profile, masks, twin, expected[-1])
+    reason = _why_not(masks, expected[0].outputs, difference, control)
     return replace(
         result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason
     )

@@ -15,6 +15,7 @@ from ..graph.running import fixed_batch
 from ..values.progress import Progress
 from ..values.subject import Subject
 from .float64_run import tensor_names, tensor_of, walk
+from .random_draws import drawing, seeded
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 TINY = 1e-3  # of a parameter's largest magnitude
@@ -40,8 +41,13 @@ def conditioned_state(
     names = tensor_names(program)
     seen: dict[str, list[Tensor]] = {}
 
+    numbers = drawing(program.graph.nodes)
+
     def call(node: fx.Node, args: Any, kwargs: Any) -> Any:
         target: Any = node.target
+        if node in numbers:
+            with seeded(numbers[node]):
+                return target(*args, **kwargs)
         statistics = node.args[3:5] if op_name(target) == "batch_norm" else ()
         buffers = [names.get(n.name) for n in statistics if isinstance(n, fx.Node)]
         if len(buffers) < 2 or None in buffers:

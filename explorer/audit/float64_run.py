@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from ..values.progress import Progress
-from .random_draws import Replay, is_random
+from .awake import called
+from .random_draws import Draws, drawing
 
 Call = Callable[[fx.Node, Any, Any], Any]
 
@@ -47,7 +48,7 @@ def walk(
             continue
         for source in node.all_input_nodes:
             if source.name in names and source.name not in values:
-                values[source.name] = widened(read(names[source.name]))
+                values[source.name] = _own(read(names[source.name]))
 
         def look_up(item):
             return fx.node.map_arg(item, lambda n: values[n.name])
@@ -73,31 +74,52 @@ def tensor_of(program: torch.export.ExportedProgram, state: Mapping[str, Tensor]
     return state[name] if name in state else program.constants[name]
 
 
+def _own(tensor: Tensor) -> Tensor:
+    """Widened, in memory of its own, since an operator may write into it."""
+    wide = widened(tensor)
+    return tensor.clone() if wide is tensor else wide
+
+
 def widened(value: Any) -> Any:
-    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever
-    it stands.
+    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever it is.
+    Complex numbers become pairs of float64.
     """
-    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+    if not isinstance(value, Tensor):
+        return value
+    return value.double() if value.is_floating_point() else value.to(WIDE.get(value.dtype, value.dtype))
+
+
+WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128, torch.complex32: torch.complex128}
 
 
 def double_dtype(item: Any) -> Any:
-    """A graph's literal float32 becomes float64 too."""
-    return torch.float64 if item is torch.float32 else item
+    """A graph's literal float32 becomes float64 too, and its complex numbers as wide."""
+    return WIDE.get(item, item) if isinstance(item, torch.dtype) else item
 
 
 class WideRun(fx.Interpreter):
-    """A model of float64 parameters, run by its graph: what its operators make of literals is widened too.
+    """A model of wide parameters, run by its graph: what its operators make of literals is widened too.
 
     Args:
-        replay: the random numbers that it draws.
+        draws: the random numbers that the masked model drew.
+        awake: as in `called`.
     """
 
-    def __init__(self, module: fx.GraphModule, replay: Replay):
-        super().__init__(module)
-        self.replay = replay
+    def __init__(self, model: fx.GraphModule, draws: Draws, awake: bool):
+        super().__init__(model)
+        self._draws, self._drawing, self._awake = draws, drawing(model.graph.nodes), awake
 
-    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        args, kwargs = (fx.node.map_aggregate(item, double_dtype) for item in (args, kwargs))
-        if is_random(target):
-            return widened(self.replay.call(target, args, kwargs))
-        return widened(super().call_function(target, args, kwargs))
+    def run_node(self, n: fx.Node) -> Any:
+        if n.op == "get_attr":
+            found = super().run_node(
+                n
+            )  # an operator may write into a buffer; the next run reads it as it was
+            return found if isinstance(found, nn.Parameter) else found.clone()
+        if n.op != "call_function":
+            return super().run_node(n)
+        args, kwargs = (
+            fx.node.map_aggregate(item, double_dtype) for item in self.fetch_args_kwargs_from_env(n)
+        )
+        if n in self._drawing:
+            return widened(self._draws.replay(self._drawing[n], n.target, args, kwargs))
+        return widened(called(n, args, kwargs, self._awake))

@@ -15,28 +15,30 @@ from ..graph.survivors import Survivors
 from ..pruning.masks import positions
 from ..values.profile import Masks
 from ..values.progress import Progress
+from .awake import called
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS
-from .random_draws import Draws, is_random
+from .random_draws import Draws, drawing
 
 PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 
 
 def masked_outputs(
-    graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws
+    graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws, *, awake: bool
 ) -> Generator[Progress, None, Any]:
     """What the dense model computes while the removed channels are silenced.
 
     Args:
         draws: takes the random numbers that it draws.
+        awake: as in `called`.
     """
     assert graph.program is not None and graph.coupling is not None
-    left = Survivors(graph.coupling, masks.channels)
+    left, numbers = Survivors(graph.coupling, masks.channels), drawing(graph.program.graph.nodes)
 
     def call(node, args, kwargs):
-        if is_random(node.target):
-            return draws.record(node, args, kwargs, left)
-        return _call(node, args, kwargs, left)
+        if node in numbers:
+            return draws.record(numbers[node], node, args, kwargs, left)
+        return _call(node, args, kwargs, left, awake)
 
     return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))
 
@@ -58,7 +60,7 @@ def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Cal
     return read
 
 
-def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
+def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -> Any:
     target: Any = node.target
     source: Any = node.args[0] if node.args else None
     name = op_name(target).rstrip("_")
@@ -75,7 +77,8 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
         and args[4] is not None
     ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
-    return _finite(target(*args, **kwargs), left.coupling.values.get(node.name), left)
+    found = called(node, args, kwargs, awake)
+    return _finite(found, left.coupling.values.get(node.name), left)
 
 
 def _finite(found: Any, value: Any, left: Survivors) -> Any:

@@ -4,7 +4,8 @@ its channels are left.
 What a draw depends on is still computed by each of the two, so a wrong wiring in front of it shows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, fx
 
 from ..graph.labels import Labelled
-from ..graph.nodes import op_name
+from ..graph.nodes import IGNORED, op_name
 from ..graph.survivors import Survivors
 
 SHAPED = frozenset(
@@ -22,44 +23,65 @@ SHAPED = frozenset(
 DROPOUTS = frozenset(("dropout", "feature_dropout"))
 
 
-def is_random(target: Any) -> bool:
-    """An operator that gives other numbers each time."""
-    return isinstance(target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in target.tags
+def drawing(nodes: Iterable[fx.Node]) -> dict[fx.Node, int]:
+    """The nodes that give other numbers each time -> their number, the same in a graph and in what a cut
+    leaves of it: nodes that nothing reads are not carried over, so all of them have the number -1.
+    """
+    living: set[fx.Node] = set()
+    found: list[fx.Node] = []
+    unread: list[fx.Node] = []
+    for node in reversed(list(nodes)):
+        is_carried = _is_carried(node, living)
+        living |= {node} if is_carried else set()
+        if _is_random(node):
+            (found if is_carried else unread).append(node)
+    return {node: number for number, node in enumerate(reversed(found))} | dict.fromkeys(unread, -1)
+
+
+def _is_carried(node: fx.Node, living: set[fx.Node]) -> bool:
+    """Whether a node is in the smaller model too: something reads it, or it writes into its argument."""
+    writes = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+    is_read = node.op == "output" or writes or not living.isdisjoint(node.users)
+    return is_read and op_name(node.target) not in IGNORED
+
+
+def _is_random(node: fx.Node) -> bool:
+    """Attention is so only where it drops some of what it attends to."""
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded not in target.tags:
+        return False
+    if op_name(target) != "scaled_dot_product_attention":
+        return True
+    return bool(node.args[4] if len(node.args) > 4 else node.kwargs.get("dropout_p"))
+
+
+@contextmanager
+def seeded(number: int) -> Iterator[None]:
+    """Random numbers from a seed; those of the program go on afterwards as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(number)
+        yield
 
 
 @dataclass(eq=False)
 class Draws:
-    """The random numbers of one run, in the order of the graph; None = drawn again from the same seed."""
+    """The random numbers of one run, by the number of the node; None = drawn again from the same seed."""
 
-    kept: list[Tensor | None] = field(default_factory=list)
+    kept: dict[int, Tensor | None] = field(default_factory=dict)
 
-    def record(self, node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
+    def record(self, number: int, node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
         """The value of a random node of the dense graph; what is left of its draw is kept."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(len(self.kept))
+        with seeded(number):
             draw = _draw(node.target, args, kwargs)
             made = _applied(node.target, args, kwargs, draw)
         value = left.coupling.values.get(node.name)
-        self.kept.append(None if draw is None else _cut(draw, value, left))
+        self.kept[number] = None if draw is None else _cut(draw, value, left)
         return made
 
-    def replay(self) -> "Replay":
-        """The same numbers for the smaller model, from the first on."""
-        return Replay(enumerate(self.kept))
-
-
-@dataclass(eq=False)
-class Replay:
-    """Random numbers that were kept, one after the other."""
-
-    left: Iterator[tuple[int, Tensor | None]]
-
-    def call(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """The value of the next random node."""
-        number, draw = next(self.left)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(number)
-            return _applied(target, args, kwargs, draw)
+    def replay(self, number: int, target: Any, args: Any, kwargs: Any) -> Any:
+        """The value of the node of that number in the smaller model."""
+        with seeded(number):
+            return _applied(target, args, kwargs, self.kept[number])
 
 
 def _draw(target: Any, args: Any, kwargs: Any) -> Tensor | None:

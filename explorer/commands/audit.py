@@ -14,6 +14,7 @@ from .arguments.recipe import add_recipe, recipe_of
 from .printing.output import print_json, progress, show, table
 
 RATIO = 0.5
+NOT_VERIFIED = 1  # the exit code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         ExplorerError: a model cannot be loaded, or the recipe does not fit it.
+        SystemExit: with code 1, when some model is not verified.
     """
     set_up()
     found = []
@@ -36,8 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
         found.append(_audited(model, arguments))
     progress("")
     if arguments.json:
-        return print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
-    return show(audit_text(found))
+        print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
+    else:
+        show(audit_text(found))
+    if not all(report.verified for report in found):
+        raise SystemExit(NOT_VERIFIED)
 
 
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:

@@ -70,8 +70,8 @@ def _run(verb: str | None, words: Sequence[str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 where the output cannot be written, 2 for bad input, or 130
-    after Ctrl+C.
+    """Run one command; the exit code is 0, 1 for an audit that fails or an output that cannot be written,
+    2 for bad input, 130 after Ctrl+C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     verb = words[0] if words and words[0] in VERBS else None
@@ -98,8 +98,8 @@ def _told(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         say("Interrupted.")
         return INTERRUPTED
-    if isinstance(error, SystemExit):  # --help and --version
-        return _flushed()
+    if isinstance(error, SystemExit):  # --help, --version, and an audit that fails
+        return _flushed() or int(error.code or 0)
     if isinstance(error, OSError) and error.filename is None:
         return _unwritten(error)
     if isinstance(error, MemoryError) or "not enough memory" in str(error):

@@ -54,6 +54,12 @@ def run(arguments: argparse.Namespace) -> None:
     show(f"{subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
     layers = [[la.name, la.kind, " x ".join(map(str, la.shape)), la.params, la.macs] for la in profile.layers]
     show(table(["layer", "kind", "shape", "params", "MACs"], layers))
+    if profile.whole_layers:
+        names = ", ".join(profile.whole_layers[:12]) + (", ..." if len(profile.whole_layers) > 12 else "")
+        reason = (
+            "no convolution, linear, recurrent or embedding layer multiplies by them, or they are complex"
+        )
+        show(f"\nTheir single weights cannot be pruned: {names} ({reason}).")
     if profile.error:
         return note(profile.error)
     why = {g.name: f"frozen: {g.frozen}" if g.frozen else "; ".join(g.tied_by) for g in profile.groups}

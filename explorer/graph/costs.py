@@ -1,6 +1,8 @@
 """Layers of a model with their parameters and multiply-adds."""
 
-from torch import nn
+from collections.abc import Mapping
+
+from torch import Tensor, nn
 
 from ..values.profile import Layer
 from .coupling import Walk
@@ -18,10 +20,23 @@ KINDS = {
     "addmm": "linear",
     "matmul": "linear",
     "mm": "linear",
+    "bmm": "linear",
+    "baddbmm": "linear",
+    "einsum": "linear",
+    "bilinear": "linear",
+    "lstm": "recurrent",
+    "gru": "recurrent",
+    "rnn_": "recurrent",
 }
+RATED = ("conv", "linear", "embedding")
+MATRICES = ("recurrent", "attention")  # modules that hold several, each rated by itself
 MODULES = {
     nn.modules.conv._ConvNd: "conv",
     nn.Linear: "linear",
+    nn.Bilinear: "linear",
+    nn.RNNBase: "recurrent",
+    nn.RNNCellBase: "recurrent",
+    nn.MultiheadAttention: "attention",
     nn.Embedding: "embedding",
     nn.modules.batchnorm._NormBase: "norm",
     nn.LayerNorm: "norm",
@@ -62,8 +77,14 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
                 weight is None or weight.whole
             ):  # else its share of the multiply-adds does not follow its shape
                 found[layer]["macs"] += walk.macs.get(node.name, 0)
-            if weight is not None and kind in ("conv", "linear", "embedding") and not found[layer]["weight"]:
+            if weight is not None and kind in RATED and not found[layer]["weight"]:
                 found[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
+        for tensor in names if kind == "recurrent" else ():
+            if len(shapes[tensor]) > 1:  # each matrix of a recurrent layer is rated by itself
+                found[layer_of(tensor)] |= {"weight": tensor}
+    for entry in found.values():
+        if entry["weight"] and parameters[entry["weight"]].is_complex():
+            entry["weight"] = ""  # criteria rate real numbers
     return tuple(
         Layer(
             name=name,
@@ -81,27 +102,38 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
 
 def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:
     """The same from the modules alone, for a model without a graph; MACs per layer are not known and 0."""
-    layers = []
+    layers: list[Layer] = []
     for name, module in model.named_modules():
         own = dict(module.named_parameters(recurse=False))
-        if not own:
-            continue
         kind = next((k for cls, k in MODULES.items() if isinstance(module, cls)), "other")
-        weight = own.get("weight")
-        prunable = weight is not None and weight.dim() >= 2 and kind in ("conv", "linear", "embedding")
-        shape = tuple(weight.shape) if weight is not None else tuple(next(iter(own.values())).shape)
-        turned = kind == "embedding" or isinstance(module, nn.modules.conv._ConvTransposeNd)
-        full = f"{name}.weight" if name else "weight"
-        layers.append(
-            Layer(
-                name or "model",
-                kind,
-                shape,
-                sum(p.numel() for p in own.values()),
-                0,
-                prunable,
-                full if prunable else "",
-                0 if turned else 1,
-            )
-        )
+        matrices = [leaf for leaf, t in own.items() if t.dim() > 1 and not t.is_complex()]
+        if kind in MATRICES and matrices:
+            layers += [_of_module(name, kind, [leaf], own, leaf, False) for leaf in matrices]
+            own = {leaf: tensor for leaf, tensor in own.items() if leaf not in matrices}
+        if own:
+            weight = "weight" if kind in RATED and "weight" in matrices else ""
+            turned = kind == "embedding" or isinstance(module, nn.modules.conv._ConvTransposeNd)
+            layers.append(_of_module(name, kind, list(own), own, weight, turned))
     return tuple(layers)
+
+
+def _of_module(
+    name: str, kind: str, leaves: list[str], own: Mapping[str, Tensor], weight: str, turned: bool
+) -> Layer:
+    """Some tensors of a module as a layer; one matrix of several has its own name.
+
+    Args:
+        turned: inputs are along the first dimension of its weight.
+    """
+    shown = weight or ("weight" if "weight" in own else leaves[0])
+    full = f"{name}.{weight}" if name else weight
+    return Layer(
+        full if kind in MATRICES and weight else name or "model",
+        kind,
+        tuple(own[shown].shape),
+        sum(own[leaf].numel() for leaf in leaves),
+        0,
+        bool(weight),
+        full if weight else "",
+        0 if turned else 1,
+    )

@@ -21,7 +21,7 @@ from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
 from .rules.elementwise import pointwise
 
-PRODUCERS = ("conv", "linear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum")
+PRODUCERS = ("conv", "linear", "embedding", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "bilinear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +119,8 @@ class Walk:
             self.ranges.append((self.ties.labels, (tensor, dim)))
             labels = self.ties.fresh(full, dim)
             self.slots[tensor, dim] = labels.flatten()
+            if tensor not in self.parameters:
+                self.ties.tables.update(self.slots[tensor, dim].tolist())
             if size > 1:
                 arrays.append(labels)
         return Labelled(torch.empty(full, dtype=value.dtype, device="meta"), tuple(arrays), parameter=True)
@@ -248,6 +250,8 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
             for word in inputs
         ]
         found = [(argument, dims[-1]) for argument, dims in zip(node.args[1], own, strict=True) if dims]  # type: ignore[arg-type]
+    elif name == "bilinear":
+        found = [(node.args[2], 0)]
     elif name == "embedding":
         found = [(node.args[0], rank(0) - 1)]
     elif name in ("matmul", "mm", "bmm", "addmm", "baddbmm"):

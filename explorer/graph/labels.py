@@ -77,6 +77,7 @@ class Ties:
     )  # labels of each part that is taken out; none may lose all of them
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
     made: set[int] = field(default_factory=set)  # labels of what layers make
+    tables: set[int] = field(default_factory=set)  # labels of what is no parameter, such as masks
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """New labels, one a position along `dim`."""
@@ -88,6 +89,13 @@ class Ties:
     def is_made(self, array: Tensor) -> bool:
         """A layer makes it, as far as is known by now; else nothing could cut it (a position, a table)."""
         return array.numel() > 0 and not self.made.isdisjoint(array.flatten().unique().tolist())
+
+    def says_more(self, array: Tensor, present: Tensor) -> bool:
+        """Of two arrays that are tied the first is nearer to a layer: a parameter, or what a layer makes."""
+        if self.is_made(array) or self.is_made(present):
+            return not self.is_made(present)
+        held = [not self.tables.isdisjoint(a.flatten().tolist()) for a in (array, present)]
+        return held == [False, True]
 
     def tie(self, a: Tensor, b: Tensor, why: str = "") -> None:
         """Labels that meet (after broadcasting) must go together; one that meets FIXED is frozen."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.export.graph_signature import OutputKind
 
 from ..values.subject import Subject
 
@@ -28,12 +29,18 @@ class GraphRun(fx.Interpreter):
         Args:
             tensors: parameter, buffer or constant -> what stands in for it.
         """
+        return self.outputs(tensors, inputs)[0]
+
+    def outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> list[Any]:
+        """All outputs of the program; arguments as in `logits`."""
         placeholders = [n for n in self.graph.nodes if n.op == "placeholder"]
-        outputs = self.run(
+        found = self.run(
             *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
         )
-        made = [n.name for n in next(n for n in self.graph.nodes if n.op == "output").args[0]]
-        return outputs[made.index(self.program.graph_signature.user_outputs[0])]
+        specs = self.program.graph_signature.output_specs
+        return [
+            value for value, spec in zip(found, specs, strict=True) if spec.kind is OutputKind.USER_OUTPUT
+        ]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         # a graph traced on the cpu names that device where it makes tensors

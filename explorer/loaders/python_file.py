@@ -1,5 +1,6 @@
 """A model from the user's own Python file. Its code runs, so it comes from the command line only."""
 
+import copy
 import importlib.util
 import re
 import sys
@@ -18,6 +19,7 @@ from ..registry import LOADERS
 from ..values.subject import Preset, Subject
 from .foreign_forward import led, one_by_one, side_by_side
 from .foreign_model import BUILDING, seeded, subject_of, weights_of
+from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
 SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+([x+]\d+)*))?\Z")
@@ -50,6 +52,8 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     with BUILDING:
         file = _imported(path)
         model = _made(file, _factory(file, path, match["factory"]), path)
+        check_plain(model, path.name)
+        masks = fold_masks(model)
         shapes = _shapes(match["shape"], model, file, name)
         if len(shapes) > 1:
             led(model, side_by_side(shapes))
@@ -62,7 +66,8 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     preset = preset if isinstance(preset, Preset) else Preset()
     origin = weights_of(checkpoint, found) if checkpoint else "weights as it makes them"
     factory = match["factory"]
-    about = f"{factory} of {path.name}, {origin}.{_told(shapes, batch)}"
+    made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
+    about = f"{factory} of {path.name}, {origin}.{made}{_told(shapes, batch)}"
     return subject_of(
         model, f"{path.name}:{factory}", shape, preset, about, code=path.read_bytes(), batch=batch
     )
@@ -191,6 +196,7 @@ def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
     Raises:
         LoadError: it does not run on such an input.
     """
+    own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     model.eval().cpu().float()
     failures: list[BaseException] = []
     for batch in (2, 1):
@@ -201,6 +207,23 @@ def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
                 return batch
         except (Exception, SystemExit) as error:  # the border of the user's code
             failures.append(error)
+    for dtype in own - {torch.float32}:
+        if _runs_in(model, shape, dtype):
+            name = str(dtype).removeprefix("torch.")
+            raise LoadError(
+                f"The model of {path.name} runs in {name} only, since its forward casts to that, but weights "
+                "are loaded as float32; cast to the type of a weight, such as x.to(self.conv.weight.dtype)."
+            ) from failures[0]
     raise LoadError(
         f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told(failures[0])})."
     ) from failures[0]
+
+
+def _runs_in(model: nn.Module, shape: tuple[int, ...], dtype: torch.dtype) -> bool:
+    """The model runs once its weights are of this type."""
+    try:
+        with torch.no_grad():
+            copy.deepcopy(model).to(dtype)(torch.zeros(1, *shape))
+    except Exception:  # the border of the user's code
+        return False
+    return True

@@ -143,9 +143,11 @@ def _hooked(
 
     handles = []
     try:
+        modules = {**dict(model.named_modules()), "model": model}
         for name, layer in layers.items():
-            module = model.get_submodule("" if name == "model" else name)
-            handles.append(module.register_forward_hook(hook(name, 1 if layer.kind == "conv" else -1)))
+            if name in modules:  # else it is a matrix inside of a module, whose inputs nobody sees
+                made = hook(name, 1 if layer.kind == "conv" else -1)
+                handles.append(modules[name].register_forward_hook(made))
         yield
     finally:
         for handle in handles:

@@ -14,7 +14,7 @@ class Layer:
 
     Args:
         name: dotted name of the module.
-        kind: conv, linear, norm, embedding, attention or other.
+        kind: conv, linear, recurrent, norm, embedding, attention or other.
         shape: of its weight; () where there is none.
         params: parameters, all tensors of the layer.
         macs: multiply-adds for one sample.
@@ -104,6 +104,11 @@ class ModelProfile:
     def free_groups(self) -> dict[str, Group]:
         """The groups that can be pruned, by name."""
         return {group.name: group for group in self.groups if group.frozen is None}
+
+    @cached_property
+    def whole_layers(self) -> tuple[str, ...]:
+        """The layers that hold a matrix whose single weights cannot be pruned, by name."""
+        return tuple(la.name for la in self.layers if len(la.shape) > 1 and not la.prunable)
 
     @cached_property
     def prunable_layers(self) -> dict[str, Layer]:

@@ -2,6 +2,7 @@
 that is closed, full, or not read to its end is no traceback.
 """
 
+import ast
 import json
 import os
 import subprocess
@@ -226,3 +227,16 @@ def test_a_reader_that_has_seen_enough_is_no_complaint():
 def test_names_that_standard_output_cannot_say_are_written_out():
     done = shell("PYTHONIOENCODING=ascii pruning-explorer criteria")
     assert done.returncode == 0 and done.stderr == ""
+
+
+def printing(source):
+    """Lines of bare `print(...)`, which standard output does not see."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+
+
+def test_results_are_shown_and_not_printed():
+    assert printing("x = 1\nprint(x)") == [2], "a print would be seen"
+    for path in (ROOT / "explorer").rglob("*.py"):
+        if path.parent.name != "printing":
+            assert printing(path.read_text(encoding="utf-8")) == [], f"{path}: call show() instead"

@@ -7,7 +7,7 @@ from torch import nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.audit.audit import audit
-from explorer.audit.negative_control import flat
+from explorer.audit.comparison import flat
 from explorer.engine.candidate import prepare
 from explorer.graph.export import analyse
 from explorer.values.identity import subject_id

@@ -47,8 +47,8 @@ def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
             result[position] = ties.tie_along(present, theirs - ours) if theirs - ours else present
             array = ties.tie_along(array, ours - theirs) if ours - theirs else array
             ties.tie(result[position], array, "" if present is array else why)
-            if not ties.is_made(result[position]) and ties.is_made(array):
-                result[position] = array  # of equal labels those of a layer say more
+            if ties.says_more(array, result[position]):
+                result[position] = array
             return None
     result[:] = [*(present for present in result if not varying(present) < varying(array)), array]
     return None

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ..labels import Labelled, lifted, varying
-from .call import Arrays, Call, labelled, name_of, only, rule, split_off
+from .call import Arrays, Call, freeze_all, labelled, name_of, only, rule, split_off
 from .elementwise import meet
 
 FUNCTIONS = (
@@ -23,8 +23,12 @@ FUNCTIONS = (
 @rule(*FUNCTIONS)
 def matrices(call: Call) -> Any:
     """(..., m, n): each matrix is worked on alone, with those that it meets."""
-    kept = [_batches(call, value) for value in labelled([call.args, call.kwargs])]
-    rank = max(len(value.shape) for value in kept)
+    operands = labelled([call.args, call.kwargs])
+    rank = max(len(value.shape) for value in operands)
+    if any(len(value.shape) < rank for value in operands):  # vectors beside matrices, such as pivots
+        freeze_all(call, f"goes through {name_of(call)} in {call.where}")
+        return () if isinstance(call.out, Tensor) else [() for _ in call.out]
+    kept = [_batches(call, value) for value in operands]
     met = meet(call.ties, kept, f"worked on together in {call.where}") if len(kept) > 1 else kept[0].arrays
     lines = [a for a in met if varying(a)]
     outputs = [call.out] if isinstance(call.out, Tensor) else list(call.out)

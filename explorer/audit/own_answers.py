@@ -1,0 +1,40 @@
+"""Is the graph that of this model? Both answer the same inputs, with the same weights and random numbers."""
+
+import torch
+from torch import Tensor
+
+from ..graph.export import ModelGraph
+from ..graph.running import GraphRun, tensors_of
+from ..values.subject import Subject
+from .comparison import flat
+from .conditioned_model import portions, random_inputs
+from .random_draws import seeded
+
+SEED = 0
+
+
+def difference_of_graph(subject: Subject, graph: ModelGraph) -> float:
+    """Largest difference between what a model answers itself and what its graph does, relative to the largest
+    answer. Both compute in the model's own precision.
+    """
+    assert graph.program is not None
+    inputs = portions(random_inputs(subject, graph), graph)[0].to(subject.example.dtype)
+    run = GraphRun(graph.program, "cpu")
+    tensors = tensors_of(subject, graph.program, "cpu")
+    kept = {
+        name: tensor.clone() for name, tensor in subject.model.named_buffers()
+    }  # a forward may write them
+    with torch.no_grad():
+        with seeded(SEED):
+            own = flat(subject.model(inputs.clone()))
+        with seeded(SEED):
+            traced = flat(run.outputs(tensors | kept, inputs.clone()))
+    return _apart(own, traced)
+
+
+def _apart(own: Tensor, traced: Tensor) -> float:
+    if own.shape != traced.shape:
+        return float("inf")
+    equal = (own == traced) | (own.isnan() & traced.isnan())
+    largest = own[own.isfinite()].abs().max() if bool(own.isfinite().any()) else own.new_tensor(1.0)
+    return float(torch.where(equal, 0.0, (own - traced).abs()).max() / largest.clamp(min=1e-30))
