@@ -99,7 +99,7 @@ def accuracy_budget(
     for look in range(looks):
         target = round((low + high) / 2, 4)
         if target in budget.tried:
-            break  # ratios are kept to four decimals
+            break  # targets are tried to four decimals
         tried = yield from allocated(subject, graph, recipe, allocator, target, granularity, **options)
         for measured in stream(subject, graph, tried, how):
             report = measured

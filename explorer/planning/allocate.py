@@ -15,7 +15,7 @@ from ..values.recipe import Recipe, check_ratio
 from ..values.subject import Subject
 from .allocation_context import context_for
 
-HIGHEST = 0.9999  # a ratio has four decimals
+HIGHEST = 0.9999  # target that is offered
 
 
 def allocate(

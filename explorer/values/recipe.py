@@ -16,11 +16,15 @@ AFTER = ("none", "bn_recalibration", "bias_correction")
 REDUCTIONS = ("sum", "first", "all")
 
 
+DECIMALS = 9  # of a ratio: enough to say exactly how many of up to 500 million units go
+LARGEST = 1 - 10.0**-DECIMALS
+
+
 def check_ratio(part: str, ratio: object) -> float:
-    """A pruning ratio is the fraction removed, in [0, 1), kept to four decimals; the largest is 0.9999."""
+    """A pruning ratio is the fraction removed, in [0, 1), kept to nine decimals."""
     if not isinstance(ratio, int | float) or isinstance(ratio, bool) or not 0 <= ratio < 1:
         raise RecipeError(f"Pruning ratio of {part[:80]!r} must be in [0, 1), got {str(ratio)[:40]}.")
-    return min(round(float(ratio), 4), 0.9999)
+    return min(round(float(ratio), DECIMALS), LARGEST)
 
 
 def _ratios(what: str, given: object) -> Mapping[str, float]:

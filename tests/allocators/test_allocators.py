@@ -11,6 +11,7 @@ import torch
 from calibrated import renamed, with_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
 from explorer.allocators.context import AllocationContext, Part, TargetError, all_but_one, lowest, spread
@@ -19,6 +20,7 @@ from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.export import analyse, count_macs
+from explorer.loaders.model_text import load
 from explorer.planning.allocate import HIGHEST, allocate, reach
 from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
@@ -444,3 +446,28 @@ def test_the_reach_is_known_before_anything_is_rated():
     assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
         reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")
+
+
+# --------------------------------------------------------------------------- one threshold, against torch
+
+
+def differing(graph, kept: dict[str, torch.Tensor], model: torch.nn.Module) -> int:
+    """Weights that one of the two keeps and the other does not."""
+    layers = graph.profile.prunable_layers
+    theirs = {name: model.get_submodule(name).weight_mask.bool() for name in layers}
+    return sum(int((kept.get(name, torch.ones_like(mask)) != mask).sum()) for name, mask in theirs.items())
+
+
+@pytest.mark.parametrize("name", ["digits-cnn", "shapes-mobilenet", "shapes-resnet"])
+@pytest.mark.parametrize("target", [0.3, 0.777, 0.9, 0.95])
+def test_a_global_threshold_is_that_of_torch_to_the_last_weight(name, target):
+    subject = load(name)
+    graph = analyse(subject)
+    recipe = allocate(subject, graph, Recipe(), "global_threshold", target, "weight")
+    theirs = copy.deepcopy(subject.model)
+    layers = [(theirs.get_submodule(layer), "weight") for layer in graph.profile.prunable_layers]
+    torch_prune.global_unstructured(layers, torch_prune.L1Unstructured, amount=target)
+    assert differing(graph, decide(subject, graph, recipe).masks.weights, theirs) == 0
+    if name == "shapes-resnet":  # the negative control: where parts are large, four decimals do not say it
+        rough = replace(recipe, weights={part: round(ratio, 4) for part, ratio in recipe.weights.items()})
+        assert differing(graph, decide(subject, graph, rough).masks.weights, theirs) > 0

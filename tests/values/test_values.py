@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.errors import RecipeError
+from explorer.pruning.cutting import removal_count
 from explorer.values.choice import Choice
 from explorer.values.identity import subject_id
 from explorer.values.link import JSON_LIMIT, URL_LIMIT
@@ -108,9 +109,15 @@ def test_foreign_names_are_shortened():
 
 
 @given(st.floats(0, 1, exclude_max=True))
-def test_every_ratio_below_one_is_allowed_and_kept_to_four_decimals(ratio):
+def test_every_ratio_below_one_is_allowed_and_kept_to_nine_decimals(ratio):
     kept = check_ratio("a", ratio)
-    assert 0 <= kept <= 0.9999 and abs(kept - ratio) <= 1e-4 and kept == round(kept, 4)
+    assert 0 <= kept < 1 and abs(kept - ratio) <= 1e-9 and kept == round(kept, 9)
+
+
+@given(st.integers(1, 400_000_000), st.floats(0, 1, exclude_max=True))
+def test_a_ratio_says_exactly_how_many_units_go(units, share):
+    removed = min(int(share * units), units - 1)
+    assert removal_count(check_ratio("a", removed / units), units) == removed
 
 
 # --------------------------------------------------------------------------- what is the same afterwards
