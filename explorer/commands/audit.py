@@ -12,7 +12,7 @@ from ..machine import cache
 from ..machine.peak_memory import PeakMemory
 from .arguments.model import add_model, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.output import print_json, progress, table
+from .printing.output import print_json, progress, show, table
 
 RATIO = 0.5
 NOT_VERIFIED = 1  # the exit code
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
     else:
-        print(audit_text(found))
+        show(audit_text(found))
     if not all(report.verified for report in found):
         raise SystemExit(NOT_VERIFIED)
 

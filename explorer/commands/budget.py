@@ -12,7 +12,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
 from .printing.files import write
-from .printing.output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, show, table
 from .printing.report_text import loss_text
 
 USUAL = "global_threshold"
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(as_json(found))
     else:
-        print(_text(found))
+        show(_text(found))
     if found.best is None:
         raise ExplorerError(found.summary)
 

@@ -28,7 +28,7 @@ from ..values.subject import Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
-from .printing.output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, show, table
 from .printing.report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     progress("")
     if arguments.json:
         return print_json(_document(model.subject, recipe, arguments.along, families, lines))
-    return print("\n\n".join(_text(arguments.along, family, lines) for family in families))
+    return show("\n\n".join(_text(arguments.along, family, lines) for family in families))
 
 
 def _told(step: Lines | Progress, before: Lines) -> Lines:

@@ -8,7 +8,7 @@ from ..errors import ExplorerError
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
             found = step
     progress("")
     assert found is not None
-    return print_json(found.to_json()) if arguments.json else print(staircase_text(found))
+    return print_json(found.to_json()) if arguments.json else show(staircase_text(found))
 
 
 def _widths(text: str | None) -> list[int] | None:

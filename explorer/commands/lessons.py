@@ -18,7 +18,7 @@ from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
 from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, progress, table
+from .printing.output import note, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     chosen = [lesson(name, folder) for name in arguments.names] or list(lessons(folder).values())
     if arguments.list:
-        return print(
+        return show(
             table(
                 ["lesson", "name", "title", "minutes"],
                 [[x.number, x.name, x.title, x.minutes] for x in chosen],
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     found = [(one, *_measured(one, arguments.model, device, arguments.keep)) for one in chosen]
     if arguments.json:
         return print_json([_as_json(*entry) for entry in found])
-    return print(_details(*found[0]) if len(found) == 1 else _overview(found))
+    return show(_details(*found[0]) if len(found) == 1 else _overview(found))
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 from ..graph.analysed import Analysed
 from ..values.profile import Group
 from .arguments.model import add_model, opened, set_up
-from .printing.output import note, print_json, table
+from .printing.output import note, print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,18 +54,18 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(facts(model))
     profile = model.profile
-    print(f"{model.subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
+    show(f"{model.subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
     layers = [[la.name, la.kind, " x ".join(map(str, la.shape)), la.params, la.macs] for la in profile.layers]
-    print(table(["layer", "kind", "shape", "params", "MACs"], layers))
+    show(table(["layer", "kind", "shape", "params", "MACs"], layers))
     if profile.whole_layers:
         names = ", ".join(profile.whole_layers[:12]) + (", ..." if len(profile.whole_layers) > 12 else "")
         reason = (
             "no convolution, linear, recurrent or embedding layer multiplies by them, or they are complex"
         )
-        print(f"\nTheir single weights cannot be pruned: {names} ({reason}).")
+        show(f"\nTheir single weights cannot be pruned: {names} ({reason}).")
     if profile.error:
         return note(profile.error)
     why = {g.name: f"frozen: {g.frozen}" if g.frozen else "; ".join(g.tied_by) for g in profile.groups}
     groups = [[g.name, g.units, g.unit, ", ".join(g.members), why[g.name]] for g in profile.groups]
-    print("\n" + table(["coupled group", "units", "unit", "layers", "why they go together, or stay"], groups))
+    show("\n" + table(["coupled group", "units", "unit", "layers", "why they go together, or stay"], groups))
     return None

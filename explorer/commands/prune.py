@@ -16,7 +16,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write
-from .printing.output import note, print_json, progress
+from .printing.output import note, print_json, progress, show
 from .printing.report_text import accuracy, report_text
 
 
@@ -64,4 +64,4 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.keep is not None:
         masks = masks_fingerprint(masks_for(model, recipe))
         note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
-    return print_json(report.to_json()) if arguments.json else print(report_text(report))
+    return print_json(report.to_json()) if arguments.json else show(report_text(report))

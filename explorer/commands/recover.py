@@ -29,7 +29,7 @@ from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, read_json, recipe_of
 from .printing.files import write
-from .printing.output import note, percent, print_json, progress, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
@@ -125,7 +125,7 @@ def run(arguments: argparse.Namespace) -> None:
     return (
         print_json(answer)
         if arguments.json
-        else print(_text(found, [(c.name, other) for c, other in compared]))
+        else show(_text(found, [(c.name, other) for c, other in compared]))
     )
 
 
@@ -175,7 +175,7 @@ def _cost(
     )
     if as_json:
         return print_json({"plan": plan.to_json(), "cost": vars(cost)})
-    return print(
+    return show(
         f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate "
         "from "
         f"{cost.batches} batches."
@@ -240,7 +240,7 @@ def _curve(
             str(Path(arguments.output).with_suffix(".json")),
             (json.dumps(finite(answer), indent=1) + "\n").encode(),
         )
-    return print_json(answer) if arguments.json else print(_curve_text(found))
+    return print_json(answer) if arguments.json else show(_curve_text(found))
 
 
 def _curve_text(found: RecoveryCurve) -> str:

@@ -22,7 +22,7 @@ from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write
-from .printing.output import note, percent, plain, print_json, progress, table
+from .printing.output import note, percent, plain, print_json, progress, show, table
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     plan = _plan(arguments, rates_of(model.subject), epochs)
     each = counted(model.subject, suggested(model.subject, epochs=epochs))
     if arguments.dry_run:
-        return print(
+        return show(
             f"{trainings(plan):,} trainings of {epochs} epochs: {trainings(plan) * each.samples:,} samples."
         )
     conditions, opening = Conditions(arguments.samples, "tuning", device, latency=False), ""
@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
         f"{model.subject.name}, {conditions.split.replace('_', '-')} split; "
         f"{epochs} epochs for every arm that trains"
     )
-    return print(
+    return show(
         "\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])])
     )
 

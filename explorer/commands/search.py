@@ -13,7 +13,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write
-from .printing.output import note, percent, print_json, progress, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
         write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:
         return print_json(as_json(found, checked))
-    return print(_text(found, checked))
+    return show(_text(found, checked))
 
 
 def as_json(found: Search, checked: Report | None) -> dict[str, Any]:

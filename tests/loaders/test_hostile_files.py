@@ -669,7 +669,7 @@ from explorer.data.source_text import load_data
 from explorer.data.reader import Reader
 from explorer.errors import ExplorerError
 from explorer.loaders.model_text import load
-from explorer.values import Preset
+from explorer.values.subject import Preset
 def attempt(action, place):
     try:
         action(place)

@@ -462,7 +462,8 @@ REFUSED = {
     r"'.*nets\.py:build@axb'",
     "nets.py:build@0x8x8": r"input_shape of '.*' must hold whole numbers from 1, such as \(3, 32, 32\), got "
     r"\(0, 8, 8\)",
-    "nets.py:build@7": r"The model of nets\.py does not run on an input of shape \(2, 7\) \(RuntimeError: ",
+    "nets.py:build@7": r"The model of nets\.py does not run on an input of shape \(2, 7\) "
+    r"\(nets\.py, line 15, fails with RuntimeError: ",
     "nets.py:number": r"nets\.py gives a int instead of a torch\.nn\.Module",
     "nets.py:answer": r"nets\.py gives a int instead of a torch\.nn\.Module",
     "nets.py:failing": r"nets\.py, line 59, fails with RuntimeError: no such thing$",
