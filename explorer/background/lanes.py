@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 
 from ..errors import ExplorerError, UnknownNameError
+from ..machine.foreign_code import failure
 from ..values.progress import Progress
 from .jobs import Job, JobState, Slot
 
@@ -239,11 +240,12 @@ class Lanes:
             ended = True
         except ExplorerError as reason:
             error = str(reason)
-        except (
-            Exception
-        ) as reason:  # the border of foreign code: one user's failing job must not stop everybody's worker
-            logger.exception("A job of lane %s failed.", slot.lane)
-            error = f"Unexpected error: {type(reason).__name__}: {reason}"
+        except (Exception, SystemExit) as reason:
+            # the border of foreign code: one user's failing job must not stop everybody's worker
+            error = failure(reason)
+            if error is None:
+                logger.exception("A job of lane %s failed.", slot.lane)
+                error = f"Unexpected error: {type(reason).__name__}: {reason}"
         with self._changed:
             job.busy_seconds += time.monotonic() - started
             self._publish(slot, job, item, ended or error is not None, error)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import ExplorerError
 from ..machine.cache import Cache
+from ..machine.foreign_code import failure
 
 
 @dataclass(eq=False)
@@ -39,8 +40,11 @@ class Flight:
                 self.done = True
             except ExplorerError as error:
                 self.reason = str(error)
-            except Exception as error:  # the generator is dead, and what it yielded is no result
-                self.reason = f"Unexpected error: {type(error).__name__}: {error}"
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # the generator is dead, and what it yielded is no result
+                self.reason = failure(error) or f"Unexpected error: {type(error).__name__}: {error}"
                 raise
         if self.reason is not None:
             raise ExplorerError(self.reason)

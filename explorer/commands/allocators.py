@@ -4,7 +4,7 @@ import argparse
 
 from ..registry import ALLOCATORS
 from .criteria import add_arguments, facts
-from .printing.output import print_json, table
+from .printing.output import print_json, show, table
 
 __all__ = ["add_arguments", "run"]
 
@@ -13,4 +13,4 @@ def run(arguments: argparse.Namespace) -> None:
     """Print every allocator; the first line of its docstring says what it does."""
     if arguments.json:
         return print_json([facts(plugin) for plugin in ALLOCATORS.values()])
-    return print(table(["allocator", "what it does"], [[p.name, p.tooltip] for p in ALLOCATORS.values()]))
+    return show(table(["allocator", "what it does"], [[p.name, p.tooltip] for p in ALLOCATORS.values()]))

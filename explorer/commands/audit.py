@@ -5,13 +5,14 @@ import time
 from dataclasses import replace
 
 from ..audit.audit import AuditReport, audit
-from ..graph.export import analyse
+from ..graph.analysed import Analysed
+from ..graph.export import graph_of
 from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
 from .arguments.model import add_model, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.output import print_json, progress, table
+from .printing.output import print_json, progress, show, table
 
 RATIO = 0.5
 NOT_VERIFIED = 1  # the exit code
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
     else:
-        print(audit_text(found))
+        show(audit_text(found))
     if not all(report.verified for report in found):
         raise SystemExit(NOT_VERIFIED)
 
@@ -50,10 +51,10 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
     memory = PeakMemory()
     subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
     started = time.perf_counter()
-    graph = analyse(subject)
+    graph = graph_of(subject)
     analysis = time.perf_counter() - started
-    recipe = recipe_of(arguments, subject, graph)
-    found = audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+    recipe = recipe_of(arguments, Analysed(subject, graph))
+    found = audit(Analysed(subject, graph), None if recipe.is_empty else recipe, ratio=RATIO)
     whose = "model" if memory.own else "process"
     return replace(found, analysis_seconds=analysis, peak_memory_bytes=memory.bytes(), peak_memory_of=whose)
 

@@ -8,7 +8,7 @@ from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import Row
 from ..values.progress import Progress
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, table
+from .printing.output import note, print_json, show, table
 
 MARKS = {"met": "met", "missed": "MISSED", "not resolved": "not resolved", None: ""}
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     where = surroundings(device)
     if arguments.json:
         return print_json({"rows": [row.to_json() for row in rows], "environment": where})
-    return print(bench_text(rows, where))
+    return show(bench_text(rows, where))
 
 
 def bench_text(rows: list[Row], where: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
 from .printing.files import write
-from .printing.output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, show, table
 from .printing.report_text import loss_text
 
 USUAL = "global_threshold"
@@ -46,14 +46,13 @@ def run(arguments: argparse.Namespace) -> None:
             to be within it.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     name, params = allocator_of(arguments, USUAL)
-    recipe = recipe_of(without_allocator(arguments), subject, graph)
-    losses = losses_for(arguments, subject, graph, recipe, name, arguments.granularity)
+    recipe = recipe_of(without_allocator(arguments), model)
+    losses = losses_for(arguments, model, recipe, name, arguments.granularity)
     found: Budget | None = None
     for step in accuracy_budget(
-        subject,
-        graph,
+        model,
         recipe,
         arguments.largest_drop,
         allocator=name,
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         losses=losses,
     ):
         found = step if isinstance(step, Budget) else found
-        progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
+        progress(f"{model.subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
     progress("")
     assert found is not None
     if arguments.save_recipe and found.report is not None:
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(as_json(found))
     else:
-        print(_text(found))
+        show(_text(found))
     if found.best is None:
         raise ExplorerError(found.summary)
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from ..registry import CRITERIA, Param, Plugin
-from .printing.output import print_json, table
+from .printing.output import print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,4 +31,4 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json([facts(plugin) for plugin in CRITERIA.values()])
     rows = [[p.name, p.traits["level"], p.tooltip] for p in CRITERIA.values()]
-    return print(table(["criterion", "rates", "what it does"], rows))
+    return show(table(["criterion", "rates", "what it does"], rows))

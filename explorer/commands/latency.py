@@ -8,7 +8,7 @@ from ..errors import ExplorerError
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import percent, print_json, progress, table
+from .printing.output import percent, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) < 1:
             raise ExplorerError(f"--{name} must be at least 1, got {getattr(arguments, name)}.")
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Staircase | None = None
     how = {
         "batch": arguments.batch,
@@ -59,14 +59,14 @@ def run(arguments: argparse.Namespace) -> None:
         "budget_s": arguments.seconds,
         "device": device,
     }
-    for step in staircase(subject, graph, arguments.group, widths=widths, **how):
+    for step in staircase(model, arguments.group, widths=widths, **how):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
         else:
             found = step
     progress("")
     assert found is not None
-    return print_json(found.to_json()) if arguments.json else print(staircase_text(found))
+    return print_json(found.to_json()) if arguments.json else show(staircase_text(found))
 
 
 def _widths(text: str | None) -> list[int] | None:

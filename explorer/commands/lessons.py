@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplorerError
-from ..graph.export import analyse
+from ..graph.analysed import Analysed, analyse
 from ..lessons import evidence_files, wording
 from ..lessons.evidence import Evidence
-from ..lessons.experiment import Opened
 from ..lessons.experiment import run as measure
 from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
 from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, progress, table
+from .printing.output import note, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     chosen = [lesson(name, folder) for name in arguments.names] or list(lessons(folder).values())
     if arguments.list:
-        return print(
+        return show(
             table(
                 ["lesson", "name", "title", "minutes"],
                 [[x.number, x.name, x.title, x.minutes] for x in chosen],
@@ -64,14 +63,14 @@ def run(arguments: argparse.Namespace) -> None:
     found = [(one, *_measured(one, arguments.model, device, arguments.keep)) for one in chosen]
     if arguments.json:
         return print_json([_as_json(*entry) for entry in found])
-    return print(_details(*found[0]) if len(found) == 1 else _overview(found))
+    return show(_details(*found[0]) if len(found) == 1 else _overview(found))
 
 
 @cache
-def _opened(given: str | None, name: str) -> Opened:
+def _opened(given: str | None, name: str) -> Analysed:
     """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
     subject = load(name) if name == given else load_named(name)
-    return subject, analyse(subject)
+    return analyse(subject)
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:

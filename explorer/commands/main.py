@@ -3,22 +3,29 @@ exit code.
 """
 
 import argparse
+import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
 from ..errors import ExplorerError
+from ..machine.foreign_code import failure
 from ..machine.version import __version__
+from .printing.streams import abandon, own_output, quiet_libraries, result, say
 from .verbs import MODULES, PROGRAM, VERBS
 
+SERVING = (None, "class")  # they print no result
 BAD_INPUT, INTERRUPTED = 2, 130
 
 
 class Parser(argparse.ArgumentParser):
     """argparse whose complaints are ExplorerErrors: one sentence instead of usage and message."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if message:
+            result().write(message)
 
     def error(self, message: str) -> NoReturn:
         raise ExplorerError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
@@ -54,26 +61,66 @@ def _command(verb: str | None) -> tuple[ModuleType, Parser]:
     return module, parser
 
 
-def _run(words: Sequence[str]) -> None:
-    verb = words[0] if words and words[0] in VERBS else None
+def _run(verb: str | None, words: Sequence[str]) -> None:
     module, parser = _command(verb)
-    module.run(parser.parse_args(words[1:] if verb else words))
-    sys.stdout.flush()
+    arguments = parser.parse_args(words)
+    with contextlib.nullcontext() if verb in SERVING else quiet_libraries():
+        module.run(arguments)
+    result().flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 for an audit that fails, 2 for bad input, 130 after Ctrl+C."""
-    try:
-        _run(sys.argv[1:] if argv is None else argv)
-    except ExplorerError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except SystemExit as end:  # --help and --version, and an audit that does not verify
-        return int(end.code or 0)
+    """Run one command; the exit code is 0, 1 for an audit that fails or an output that cannot be written,
+    2 for bad input, 130 after Ctrl+C.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    verb = words[0] if words and words[0] in VERBS else None
+    with own_output(is_server=verb in SERVING):
+        try:
+            _run(verb, words[1:] if verb else words)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            code = _told(error)
+            if code is None:
+                raise
+            return code
     return 0
+
+
+def _told(error: BaseException) -> int | None:
+    """Say what went wrong, and the exit code for it; None for what is a fault of this program."""
+    foreign = failure(error)
+    if isinstance(error, ExplorerError):
+        say(" ".join(str(error).split()))
+        return BAD_INPUT
+    if foreign is not None:
+        say(f"{foreign}.")
+        return BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        say("Interrupted.")
+        return INTERRUPTED
+    if isinstance(error, SystemExit):  # --help, --version, and an audit that fails
+        return _flushed() or int(error.code or 0)
+    if isinstance(error, OSError) and error.filename is None:
+        return _unwritten(error)
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        say("There is not enough memory for this; choose a smaller model, fewer samples, or another machine.")
+        return BAD_INPUT
+    return None
+
+
+def _flushed() -> int:
+    try:
+        result().flush()
+    except OSError as error:
+        return _unwritten(error)
+    return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """What is left of the output cannot be written: its reader, such as head, has seen enough, or its disk is
+    full.
+    """
+    if not isinstance(error, BrokenPipeError):
+        say(f"The output cannot be written ({error.strerror}); make room, or choose another place for it.")
+    abandon(result())
+    return 1

@@ -8,7 +8,7 @@ from ..loaders.sample_files import untrained
 from ..measuring.statistics import format_accuracy
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
-from .printing.output import print_json, table
+from .printing.output import print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,15 +46,15 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(found)
     rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
-    print(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
-    print("\nOther models, by LOADER:NAME")
-    print(
+    show(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
+    show("\nOther models, by LOADER:NAME")
+    show(
         table(
             ["loader", "what it loads"], [[p.name, p.tooltip] for p in LOADERS.values() if p.name != "sample"]
         )
     )
-    print("\nData sets, for --data")
-    return print(table(["source", "what it is"], [[_source(p), p.tooltip] for p in DATA.values()]))
+    show("\nData sets, for --data")
+    return show(table(["source", "what it is"], [[_source(p), p.tooltip] for p in DATA.values()]))
 
 
 def _source(plugin: Plugin) -> str:

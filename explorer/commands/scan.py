@@ -12,7 +12,7 @@ from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import note, percent, print_json, progress, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 MOST = 99  # ratios of one scan
 
@@ -84,9 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Scan | None = None
-    for step in scan(subject, graph, plan, Conditions(arguments.samples, device=device)):
+    for step in scan(model, plan, Conditions(arguments.samples, device=device)):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
         else:
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
         return print_json(found.to_json())
     judged = found.findings()
     rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
-    return print(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
+    return show(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
 
 
 def _row(point: SensitivityPoint, finding: Finding) -> list[str]:

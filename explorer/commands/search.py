@@ -13,7 +13,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write
-from .printing.output import note, percent, print_json, progress, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> None:
     plan = SearchPlan(
         arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed
     )
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     found = Search(plan, ())
-    for step in search(subject, graph, recipe_of(arguments, subject, graph), plan, conditions):
+    for step in search(model, recipe_of(arguments, model), plan, conditions):
         if isinstance(step, Search):
             found = step
         progress(f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front")
@@ -69,13 +69,13 @@ def run(arguments: argparse.Namespace) -> None:
     for told in found.notes:
         note(told)
     checked: Report | None = None
-    if found.winner is not None and not arguments.no_held_out and has_held_out(subject):
-        *_, checked = check_winner(subject, graph, found, conditions)
+    if found.winner is not None and not arguments.no_held_out and has_held_out(model.subject):
+        *_, checked = check_winner(model, found, conditions)
     if found.winner is not None and arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:
         return print_json(as_json(found, checked))
-    return print(_text(found, checked))
+    return show(_text(found, checked))
 
 
 def as_json(found: Search, checked: Report | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves
 
 from ..errors import ExplorerError, LoadError
 from ..graph.export import EXPORT_LOCK
@@ -52,7 +54,8 @@ def onnx(pruned: Export) -> bytes:
 
 
 def parity(written: bytes, model: nn.Module, questions: Tensor) -> float:
-    """Largest difference between what ONNX Runtime and torch answer, as a fraction of the largest logit.
+    """Largest difference between what ONNX Runtime and torch answer, as a fraction of the largest number of
+    an output; of several outputs that of the worst.
 
     Args:
         questions: (n, *shape) float32.
@@ -61,16 +64,33 @@ def parity(written: bytes, model: nn.Module, questions: Tensor) -> float:
     (name,) = (given.name for given in runtime.get_inputs())
     with torch.inference_mode():
         expected = model(questions)
-    if not isinstance(expected, Tensor):
-        raise ExplorerError(
-            "A model with more than one output cannot be compared in ONNX; choose another format."
-        )
-    found = torch.from_numpy(runtime.run(None, {name: questions.numpy()})[0])
-    if found.shape != expected.shape:
+    wanted = [leaf for leaf in tree_leaves(expected) if isinstance(leaf, Tensor)]
+    found = [torch.from_numpy(answer) for answer in runtime.run(None, {name: questions.numpy()})]
+    if len(found) != len(wanted):
         return float("inf")
-    return float(
-        (found - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
-    )
+    return max(_apart(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def _apart(found: Tensor, wanted: Tensor) -> float:
+    if found.shape != wanted.shape:
+        return float("inf")
+    if not wanted.is_floating_point():  # places and classes are equal or not
+        return 0.0 if torch.equal(found, wanted.to(found.dtype)) else float("inf")
+    largest = wanted.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
+    return float((found - wanted).abs().max() / largest)
+
+
+def output_names(answers: Any) -> list[str]:
+    """One name for each tensor that a model answers with: "logits", or what its keys and places say.
+
+    >>> output_names({"out": torch.zeros(1), "aux": [torch.zeros(1), torch.zeros(1)]})
+    ['out', 'aux_0', 'aux_1']
+    """
+    found = tree_flatten_with_path(answers)[0]
+    if len(found) == 1:
+        return ["logits"]
+    names = [re.sub(r"\W+", "_", keystr(path)).strip("_") for path, _ in found]
+    return [f"output_{name}" if name[:1].isdigit() else name for name in names]
 
 
 def _questions(pruned: Export) -> Tensor:
@@ -85,6 +105,8 @@ def _questions(pruned: Export) -> Tensor:
 def _proto(model: nn.Module, example: Tensor) -> Any:
     """The `onnx.ModelProto` of a model."""
     batch = torch.export.Dim("batch", min=1)
+    with torch.no_grad():
+        names = output_names(model(example))
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
     try:
@@ -95,7 +117,7 @@ def _proto(model: nn.Module, example: Tensor) -> Any:
                 dynamo=True,
                 dynamic_shapes=({0: batch},),
                 input_names=["inputs"],
-                output_names=["logits"],
+                output_names=names,
                 verbose=False,
             )
     except Exception as error:  # the exporter raises many kinds; each means the same to the user

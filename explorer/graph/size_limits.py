@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from ..errors import ExplorerError, GraphError, LoadError
+from ..machine.foreign_code import told
 
 VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
 
@@ -210,11 +211,10 @@ def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
     try:
         with torch.no_grad():
             model(example)
-    except Exception as error:  # foreign code
-        told = " ".join(str(error).split())[:200]
+    except (Exception, SystemExit) as error:  # foreign code
         shape = tuple(example.shape)
         raise LoadError(
-            f"{name[:80]!r} does not run on an input of shape {shape} ({type(error).__name__}: {told})."
+            f"{name[:80]!r} does not run on an input of shape {shape} ({told(error)})."
         ) from error
 
 

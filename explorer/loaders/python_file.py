@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError
+from ..machine.foreign_code import failure, note_file, told
 from ..registry import LOADERS
 from ..values.subject import Preset, Subject
 from .foreign_forward import led, one_by_one, side_by_side
@@ -80,13 +81,14 @@ def _imported(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise LoadError(f"There is no file {str(path)!r}; give the path of a Python file.")
-    spec = importlib.util.spec_from_file_location(f"explorer_file_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"explorer_file_{path.stem}", path.resolve())
     assert spec is not None and spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     beside = str(path.resolve().parent)
     if beside not in sys.path:
         sys.path.append(beside)
     loader = spec.loader
+    note_file(path)
     _run(lambda: loader.exec_module(module), path)
     return module
 
@@ -98,18 +100,9 @@ def _run(action: Callable[[], Any], path: Path) -> Any:
         Exception,
         SystemExit,
     ) as error:  # the border of the user's code: whatever it raises is told, with its line
-        told, line = " ".join(str(error).split())[:200], _line(error, path)
-        raise LoadError(f"{path.name}{line} fails with {type(error).__name__}: {told}") from error
-
-
-def _line(error: BaseException, path: Path) -> str:
-    """Where in the user's file it happened."""
-    lines, step = [], error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == str(path):
-            lines.append(step.tb_lineno)
-        step = step.tb_next
-    return f", line {lines[-1]}," if lines else ""
+        words = " ".join(str(error).split())[:200]
+        sentence = failure(error) or f"{path.name} fails with {type(error).__name__}: {words}"
+        raise LoadError(sentence) from error
 
 
 def _factory(file: ModuleType, path: Path, name: str | None) -> Any:
@@ -205,14 +198,14 @@ def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
     """
     own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     model.eval().cpu().float()
-    failures = []
+    failures: list[BaseException] = []
     for batch in (2, 1):
         try:
             with torch.no_grad():
                 found = seeded(lambda batch=batch: model(torch.zeros(batch, *shape)))  # type: ignore[misc]
             if batch == 1 or not isinstance(found, Tensor) or len(found) == batch:
                 return batch
-        except Exception as error:  # the border of the user's code
+        except (Exception, SystemExit) as error:  # the border of the user's code
             failures.append(error)
     for dtype in own - {torch.float32}:
         if _runs_in(model, shape, dtype):
@@ -221,9 +214,8 @@ def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
                 f"The model of {path.name} runs in {name} only, since its forward casts to that, but weights "
                 "are loaded as float32; cast to the type of a weight, such as x.to(self.conv.weight.dtype)."
             ) from failures[0]
-    told = f"{type(failures[0]).__name__}: {' '.join(str(failures[0]).split())[:200]}"
     raise LoadError(
-        f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told})."
+        f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told(failures[0])})."
     ) from failures[0]
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import layer_of
@@ -16,13 +17,14 @@ from .masks import positions
 NEAR = 1e-4  # of the largest weight
 
 
-def changed_by(model: nn.Module, graph: ModelGraph, masks: Masks) -> tuple[str, ...]:
+def changed_by(model: Analysed, masks: Masks) -> tuple[str, ...]:
     """Layers of which weights that are left change with the cut, or are not zero where a mask says so."""
+    graph = model.graph
     computed = computed_weights(graph) if graph.program is not None else {}
     if not computed:
         return ()
     assert graph.coupling is not None
-    left, chain = Survivors(graph.coupling, masks.channels), _Chain(model, graph)
+    left, chain = Survivors(graph.coupling, masks.channels), _Chain(model)
     cut, found = positions(graph.profile, masks.channels), []
     for tensor, node in computed.items():
         zeros = {
@@ -83,14 +85,15 @@ def _stay(chain: "_Chain", node: fx.Node, zeros: Mapping[str, Tensor], left: Sur
 class _Chain:
     """Evaluates nodes that read nothing but tensors of the model."""
 
-    def __init__(self, model: nn.Module, graph: ModelGraph):
-        assert graph.program is not None
-        signature = graph.program.graph_signature
+    def __init__(self, model: Analysed):
+        program, network = model.graph.program, model.subject.model
+        assert program is not None
+        signature = program.graph_signature
         self._names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self._names |= signature.inputs_to_lifted_tensor_constants
-        self._own: dict[str, Any] = dict(graph.program.constants)
-        self._own |= dict(model.named_parameters(remove_duplicate=False))
-        self._own |= dict(model.named_buffers(remove_duplicate=False))
+        self._own: dict[str, Any] = dict(program.constants)
+        self._own |= dict(network.named_parameters(remove_duplicate=False))
+        self._own |= dict(network.named_buffers(remove_duplicate=False))
 
     def tensor(self, name: str) -> Tensor:
         return self._own[name].detach()

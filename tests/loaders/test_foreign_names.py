@@ -115,6 +115,6 @@ def test_only_the_command_line_takes_names_unchecked():
     takers = {
         path.relative_to(PACKAGE).parts[0]
         for path in PACKAGE.rglob("*.py")
-        if ("loaders", "load") in {(module.split(".")[-1], name) for module, name in imported_names(path)}
+        if ("model_text", "load") in {(module.split(".")[-1], name) for module, name in imported_names(path)}
     }
     assert takers == {"commands", "bench", "__init__.py"}, "the first, names of its own, the public function"

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from explorer.engine.candidate import build, prepare
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.loaders.plain_weights import fold_parametrisations
 from explorer.pruning.computed_weights import changed_by
@@ -134,18 +134,16 @@ def errors(model: nn.Module, subject: Subject) -> tuple[list[float], set[str]]:
     Args:
         model: what is silenced; another one than that of the subject.
     """
-    graph, x = analyse(subject), torch.randn(4, *SHAPE)
+    analysed, x = analyse(subject), torch.randn(4, *SHAPE)
     found, said = [], set()
     for group in ("a", "b"):
-        masks = masks_for(subject, graph, Recipe(channels={group: 0.5}))
-        found.append(apart(build(subject, graph, masks)(x), silenced(model, group, masks.channels[group], x)))
-        said |= set(changed_by(subject.model, graph, masks))
+        masks = masks_for(analysed, Recipe(channels={group: 0.5}))
+        found.append(apart(build(analysed, masks)(x), silenced(model, group, masks.channels[group], x)))
+        said |= set(changed_by(analysed, masks))
     for layer in ("a", "b", "fc"):
-        masks = masks_for(subject, graph, Recipe(weights={layer: 0.5}))
-        found.append(
-            apart(build(subject, graph, masks)(x), with_zeros(model, layer, masks.weights[layer], x))
-        )
-        said |= set(changed_by(subject.model, graph, masks))
+        masks = masks_for(analysed, Recipe(weights={layer: 0.5}))
+        found.append(apart(build(analysed, masks)(x), with_zeros(model, layer, masks.weights[layer], x)))
+        said |= set(changed_by(analysed, masks))
     return found, said
 
 
@@ -209,11 +207,10 @@ def test_a_model_of_a_file_is_folded_and_says_so(tmp_path):
 
 def test_weights_that_a_forward_computes_are_named_where_a_cut_changes_them(tmp_path):
     (tmp_path / "m.py").write_text(FILE)
-    subject = load(f"{tmp_path / 'm.py'}:own")
-    graph = analyse(subject)
-    assert "folded" not in subject.card["description"]
+    own = analyse(load(f"{tmp_path / 'm.py'}:own"))
+    assert "folded" not in own.subject.card["description"]
     for recipe in (Recipe(channels={"0": 0.5}), Recipe(weights={"2": 0.5})):
-        (note,) = prepare(subject, graph, recipe).notes
+        (note,) = prepare(own, recipe).notes
         assert "'2'" in note and "change" in note
-    assert not prepare(subject, graph, Recipe(weights={"0": 0.5})).notes
-    assert not prepare(subject, graph, Recipe()).notes
+    assert not prepare(own, Recipe(weights={"0": 0.5})).notes
+    assert not prepare(own, Recipe()).notes

@@ -1,10 +1,13 @@
 """What the verbs print: one JSON document or aligned text on stdout, progress on stderr."""
 
+import contextlib
 import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from .streams import result, say
 
 
 def plain(value: Any) -> Any:
@@ -22,7 +25,12 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """Exactly one JSON document on stdout."""
-    print(json.dumps(plain(value), indent=1, allow_nan=False))
+    show(json.dumps(plain(value), indent=1, allow_nan=False))
+
+
+def show(text: str = "") -> None:
+    """A part of what the command gives, on stdout."""
+    print(text, file=result())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -62,10 +70,11 @@ def percent(fraction: float | None) -> str:
 
 def note(text: str) -> None:
     """A line for the human on stderr."""
-    print(text, file=sys.stderr)
+    say(text)
 
 
 def progress(text: str) -> None:
     """A line that the next one overwrites, where stderr is a terminal; an empty text clears it."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
