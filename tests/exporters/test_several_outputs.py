@@ -12,7 +12,7 @@ from explorer.engine.candidate import prepare
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
 from explorer.exporters.onnx import parity
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -53,25 +53,25 @@ def test_onnx_answers_with_all_of_them(subject):
         pytest.importorskip(package)
     import onnxruntime
 
-    written = export(subject, analyse(subject), RECIPE, "onnx")
+    written = export(analyse(subject), RECIPE, "onnx")
     session = onnxruntime.InferenceSession(written)
     x = torch.randn(5, 3, 16, 16)
-    small = prepare(subject, analyse(subject), RECIPE).model
+    small = prepare(analyse(subject), RECIPE).model
     wanted = leaves(small(x))
     found = session.run(None, {"inputs": x.numpy()})
     assert len(found) == len(wanted) == len({output.name for output in session.get_outputs()})
     for a, b in zip(found, wanted, strict=True):
         assert torch.allclose(torch.from_numpy(a), b, atol=1e-5)
     assert parity(written, small, x) < 1e-5
-    other = prepare(subject, analyse(subject), Recipe(channels={"a": 0.25})).model  # the negative control
+    other = prepare(analyse(subject), Recipe(channels={"a": 0.25})).model  # the negative control
     assert parity(written, other, x) > 1e-3
 
 
 def test_load_pruned_and_the_python_file_answer_in_the_same_structure(subject, tmp_path):
-    small = prepare(subject, analyse(subject), RECIPE).model
+    small = prepare(analyse(subject), RECIPE).model
     x = torch.randn(5, 3, 16, 16)
-    zipfile.ZipFile(io.BytesIO(export(subject, analyse(subject), RECIPE, "safetensors"))).extractall(tmp_path)
-    (tmp_path / "snippet.py").write_bytes(export(subject, analyse(subject), RECIPE, "python_snippet"))
+    zipfile.ZipFile(io.BytesIO(export(analyse(subject), RECIPE, "safetensors"))).extractall(tmp_path)
+    (tmp_path / "snippet.py").write_bytes(export(analyse(subject), RECIPE, "python_snippet"))
     spec = importlib.util.spec_from_file_location("snippet", tmp_path / "snippet.py")
     snippet = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(snippet)
