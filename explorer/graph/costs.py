@@ -20,8 +20,6 @@ KINDS = {
     "addmm": "linear",
     "matmul": "linear",
     "mm": "linear",
-    "bmm": "linear",
-    "baddbmm": "linear",
     "einsum": "linear",
     "bilinear": "linear",
     "lstm": "recurrent",
