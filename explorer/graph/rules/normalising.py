@@ -10,7 +10,7 @@ from .elementwise import meet
 
 
 @rule("batch_norm", "instance_norm", "_native_batch_norm_legit_no_training")
-def batch_norm(call: Call) -> Arrays:
+def batch_norm(call: Call) -> Any:
     source = call.args[0]
     shape = tuple(source.shape[1] if d == 1 else 1 for d in range(len(source.shape)))
     vectors = [
@@ -19,7 +19,8 @@ def batch_norm(call: Call) -> Arrays:
     ]
     if name_of(call) == "instance_norm":
         source = Labelled(source.meta, channels(call, source, 1, f"normalised in {call.where}"))
-    return meet(call.ties, [source, *vectors], "") if vectors else source.arrays
+    arrays = meet(call.ties, [source, *vectors], "") if vectors else source.arrays
+    return arrays if isinstance(call.out, Tensor) else [arrays, *(() for _ in call.out[1:])]
 
 
 @rule("layer_norm", "rms_norm", "native_layer_norm")

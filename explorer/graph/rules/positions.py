@@ -15,7 +15,11 @@ ORDERED = (
     "cumsum cumprod logcumsumexp cummax cummin sort argsort topk argmax argmin prod median mode kthvalue any "
     "all nanmean nanmedian"
 ).split()
-FOURIER = [f"fft_{kind}{dims}" for kind in ("fft", "ifft", "rfft", "irfft") for dims in ("", "2", "n")]
+FOURIER = [
+    f"fft_{kind}{dims}"
+    for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
+    for dims in ("", "2", "n")
+]
 
 
 @rule(*ORDERED)
