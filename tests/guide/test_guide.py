@@ -286,8 +286,9 @@ def broken_links(found: Document) -> list[str]:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", found.text):
         name, _, anchor = target.partition("#")
         path = found.path.parent / name
-        text = path.read_text(encoding="utf-8") if path.is_file() else None if name else found.text
-        if text is None or (anchor and anchor not in anchors(text)):
+        if name and not path.is_file():
+            broken.append(target)
+        elif anchor and anchor not in anchors(path.read_text(encoding="utf-8") if name else found.text):
             broken.append(target)
     return broken
 
