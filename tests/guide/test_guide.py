@@ -286,10 +286,10 @@ def broken_links(found: Document) -> list[str]:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", found.text):
         name, _, anchor = target.partition("#")
         path = found.path.parent / name
-        if name and not path.is_file():
-            broken.append(target)
-        elif anchor and anchor not in anchors(path.read_text(encoding="utf-8") if name else found.text):
-            broken.append(target)
+        missing = bool(name) and not path.is_file()
+        if not missing and anchor:
+            missing = anchor not in anchors(path.read_text(encoding="utf-8") if name else found.text)
+        broken += [target] if missing else []
     return broken
 
 
