@@ -26,7 +26,7 @@ errors words machine values registry background graph signals data loaders crite
 compaction inspection measuring engine planning audit training recovery runs lessons studies bench guide
 tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure
-ui.behaviour ui.criteria ui.learn ui.prune ui.recover ui.compare ui
+ui.behaviour ui.criteria ui.learn ui.guide ui.prune ui.recover ui.compare ui
 commands pages
 """.split()
 ROOT_FILES = {"__init__.py", "__main__.py", "errors.py", "registry.py", "words.py", "tables.py"}

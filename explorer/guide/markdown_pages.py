@@ -79,9 +79,18 @@ def shown(section: GuideSection) -> str:
     """The text of a section for the app: links between files are links between pages of the app.
 
     >>> shown(GuideSection("A", "see [Exports](exports.md#formats)"))
-    'see [Exports](/guide?page=exports#formats)'
+    'see [Exports](?page=exports#formats)'
     """
-    return LINK.sub(r"](/guide?page=\1\2)", COMMENT.sub("", section.text + "\n")).rstrip()
+    return LINK.sub(r"](?page=\1\2)", COMMENT.sub("", section.text + "\n")).rstrip()
+
+
+def anchor(heading: str) -> str:
+    """What a link to a heading names.
+
+    >>> anchor("What is measured, and how")
+    'what-is-measured-and-how'
+    """
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def search(words: str) -> tuple[GuideHit, ...]:

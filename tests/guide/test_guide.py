@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,6 +56,10 @@ class Document:
     @property
     def shell(self) -> list[str]:
         return re.findall(r"```sh\n(.*?)\n```", self.text, re.DOTALL)
+
+    @property
+    def toml(self) -> list[str]:
+        return re.findall(r"```toml\n(.*?)```", self.text, re.DOTALL)
 
 
 def document(path: Path) -> Document:
@@ -242,6 +247,11 @@ def test_the_model_file_of_the_guide_is_pruned_on_its_data(tmp_path, monkeypatch
     assert report["pruned"]["params"] < report["baseline"]["params"] and report["pruned"]["samples"] == 450
 
 
+def test_the_entry_point_group_of_the_guide_is_that_of_the_program():
+    (code,) = DOCUMENTS["criteria"].toml
+    assert list(tomllib.loads(code)["project"]["entry-points"]) == [CRITERIA.group]
+
+
 def test_every_python_example_has_its_test():
     assert EXAMPLES == [("README", 0), ("README", 1), ("models", 0), ("criteria", 0), ("exports", 0)]
 
@@ -250,7 +260,7 @@ def test_every_python_example_has_its_test():
 def test_there_are_no_other_code_blocks(name):
     found = DOCUMENTS[name]
     blocks = re.findall(r"^```\w", found.text, re.MULTILINE)
-    assert len(blocks) == len(found.console) + len(found.python) + len(found.shell)
+    assert len(blocks) == len(found.console) + len(found.python) + len(found.shell) + len(found.toml)
     assert bool(found.shell) == (name == "README")
 
 
@@ -277,7 +287,7 @@ def test_the_readme_is_short_and_maps_every_room():
 def anchors(text: str) -> set[str]:
     """The places of a page that a link can name, as GitHub and the app spell them."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {markdown_pages.anchor(heading) for heading in headings}
 
 
 def broken_links(found: Document) -> list[str]:

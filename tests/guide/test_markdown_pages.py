@@ -28,7 +28,7 @@ def test_a_line_of_code_is_no_heading():
 def test_links_between_files_become_links_of_the_app_and_others_stay():
     text = "[a](exports.md) [b](models.md#data) [c](https://x.org/y.md) <!-- x -->"
     assert shown(GuideSection("", text)) == (
-        "[a](/guide?page=exports) [b](/guide?page=models#data) [c](https://x.org/y.md) <!-- x -->"
+        "[a](?page=exports) [b](?page=models#data) [c](https://x.org/y.md) <!-- x -->"
     )
     assert not any(".md)" in shown(s) or "<!--" in shown(s) for p in pages().values() for s in p.sections)
 
