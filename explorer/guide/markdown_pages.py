@@ -12,6 +12,7 @@ ORDER = tuple("command-line models criteria allocators measuring recovery export
 FENCE = "```"
 AROUND = 70  # characters of text that a hit shows on each side of the word
 LINK = re.compile(r"\]\(([\w-]+)\.md(#[\w-]+)?\)")
+MARKS = re.compile(r"[`|*[]|-{3,}")  # of Markdown, which an excerpt leaves out
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
 
 
@@ -113,7 +114,8 @@ def search(words: str) -> tuple[GuideHit, ...]:
 
 
 def _excerpt(section: GuideSection, word: str) -> str:
-    text = " ".join(LINK.sub("]", COMMENT.sub("", section.text)).split())
+    plain = MARKS.sub(" ", LINK.sub("", COMMENT.sub("", section.text)))
+    text = " ".join(plain.split())
     at = max(text.lower().find(word), 0)
     start, end = max(at - AROUND, 0), at + len(word) + AROUND
     return f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"

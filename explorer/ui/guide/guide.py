@@ -7,7 +7,7 @@ from .. import session
 from ..drawing import layout
 from . import reading
 
-LIST, COLUMN = 250, 900  # pixels: the list of pages, and a column of text that reads well
+SHARES = (1, 3.4)  # of the width: the list of pages, and the text
 MOST_HITS = 20
 
 
@@ -15,14 +15,14 @@ def draw() -> None:
     """The page: the list and the search at the left, next to what was chosen or found."""
     now = reading.current()
     st.header("Guide", anchor=False)
-    with st.container(horizontal=True, gap="large", key="guide"):
-        with st.container(width=LIST):
-            _draw_choice(now)
-        with st.container(width=COLUMN, key="guide_text"):
-            if now.words.strip():
-                _draw_hits(now.words)
-            else:
-                _draw_page(pages()[now.page])
+    choice, text = st.columns(SHARES, gap="large")
+    with choice:
+        _draw_choice(now)
+    with text:
+        if now.words.strip():
+            _draw_hits(now.words)
+        else:
+            _draw_page(pages()[now.page])
     reading.write_url()
 
 
