@@ -17,6 +17,7 @@ from ..engine.conditions import Conditions
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
@@ -29,7 +30,7 @@ from .recover import recover
 from .training_plan import RecoveryPlan, suggested
 from .values import Recovery
 
-ALLOCATOR = "global_threshold"
+ALLOCATOR = Choice("global_threshold")
 UNCOUNTED = 1_000_003  # seed of the trainings that choose the rate
 BISECTIONS = 12
 RETRAINED, ITERATIVE, RANDOM, SCRATCH = "retrained", "iterative", "random, retrained", "from scratch"
@@ -185,7 +186,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
         TargetError: the ratio leaves less than one unit a part.
     """
     bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
-    weights = allocate(model, bare, ALLOCATOR, ratio, "weight", device=device)
+    weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, "weight"), device)
     if kind == "weight":
         return weights
     costs = CostModel.of(model.subject, model.profile)
@@ -193,7 +194,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
     low, high, best = 0.0, ratio, (inf, bare)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        tried = allocate(model, bare, ALLOCATOR, middle, "channel", device=device)
+        tried = allocate(model, bare, Allocation(ALLOCATOR, middle), device)
         left = costs.cost(tried, "params")
         best = min(best, (abs(left - wanted), tried), key=lambda found: found[0])
         low, high = (middle, high) if left > wanted else (low, middle)

@@ -16,6 +16,7 @@ from ..machine.cache import Cache
 from ..measuring.latency import rounds, summary
 from ..measuring.precision import in_dtype
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..pruning.decision import masks_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
@@ -76,7 +77,8 @@ def swept(
     found: dict[float, Recipe] = {}
     for target in sorted(targets):
         try:
-            found[target] = allocate(model, settings, allocator, target, granularity) if target else settings
+            wish = Allocation(Choice(allocator), target, granularity)
+            found[target] = allocate(model, settings, wish) if target else settings
         except TargetError:
             continue
     name = (

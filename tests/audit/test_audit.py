@@ -20,9 +20,11 @@ from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import masks_once
 from explorer.pruning.masks import positions
 from explorer.registry import SAMPLES
+from explorer.values.choice import Choice
 from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -53,7 +55,7 @@ class Audited:
     def __init__(self, subject: Subject):
         graph = graph_of(subject)
         self.profile = graph.profile
-        recipe = allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+        recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5))
         self.masks = masks_once(Analysed(subject, graph), recipe)
         state = last(conditioned_state(Analysed(subject, graph)))
         inputs = portions(random_inputs(Analysed(subject, graph)), graph)

@@ -19,6 +19,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import evaluate
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import decide
 from explorer.recovery import recovery_run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
@@ -30,6 +31,7 @@ from explorer.recovery.recover import recover, recovered_model
 from explorer.recovery.students import fresh, full_state, make_student, with_state
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import Recovery
+from explorer.values.choice import Choice
 from explorer.values.identity import weights_id
 from explorer.values.profile import Masks
 from explorer.values.progress import Progress
@@ -195,7 +197,7 @@ def test_baseline_and_every_arm_saw_the_same_samples(tmp_path):
 
 
 def test_training_wins_accuracy_back(tmp_path):
-    recipe = allocate(Analysed(CNN, GRAPH), Recipe(), "global_threshold", 0.8, "weight")
+    recipe = allocate(Analysed(CNN, GRAPH), Recipe(), Allocation(Choice("global_threshold"), 0.8, "weight"))
     found = ended(recipe, suggested(CNN, epochs=4), tmp_path, conditions=Conditions())
     assert found.one_shot.measurement.accuracy < 0.6
     assert found.recovered[0].measurement.accuracy > found.one_shot.measurement.accuracy + 0.2

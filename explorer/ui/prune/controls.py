@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...errors import ExplorerError
 from ...planning.allocate import reach
+from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS, CRITERIA
 from ...values.choice import Choice
 from ...values.recipe import AFTER, REDUCTIONS
@@ -228,10 +229,15 @@ def _reach(name: str) -> str:
     params = widgets.filled_in(ALLOCATORS[name], key=name)
     ends = []
     for bank in MODES[session.mode()]:
-        how: dict[str, Any] = {"params": params, "losses": sensitivity_scan.losses().get(bank)}
         locked = frozenset(part for other, part in session.locks() if other == bank)
+        wish = Allocation(
+            Choice(name, params),
+            granularity=GRANULARITY[bank],
+            locked=locked,
+            losses=sensitivity_scan.losses().get(bank),
+        )
         try:
-            low, high = reach(session.model(), session.recipe(), name, GRANULARITY[bank], locked, **how)
+            low, high = reach(session.model(), session.recipe(), wish)
         except ExplorerError as error:
             return str(error)
         ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")

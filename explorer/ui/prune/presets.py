@@ -8,6 +8,8 @@ from ...allocators.context import Losses
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
+from ...planning.allocation import Allocation
+from ...values.choice import Choice
 from ...values.recipe import Recipe
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
@@ -131,17 +133,10 @@ def allotted(
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
     """
     locked = frozenset(part for name, part in locks if name == bank)
-    chosen = allocate(
-        model,
-        recipe,
-        how.allocator,
-        how.target,
-        GRANULARITY[bank],
-        locked,
-        params=how.params,
-        losses=how.losses.get(bank),
-        device=how.device,
+    wish = Allocation(
+        Choice(how.allocator, how.params), how.target, GRANULARITY[bank], locked, how.losses.get(bank)
     )
+    chosen = allocate(model, recipe, wish, how.device)
     return with_pattern(chosen, model.profile, recipe.pattern) if bank == "weights" else chosen
 
 
