@@ -233,6 +233,59 @@ def test_session_state_is_kept_in_one_room():
     assert holders == {PACKAGE / "ui" / "session"}
 
 
+# --------------------------------------------------------------------------- values in place of long lists
+
+MOST_PARAMETERS = 6
+
+
+def crowded(source: str) -> list[str]:
+    """Functions with more parameters than anyone can keep apart, `self` and `cls` not counted."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            given = node.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            names = [one.arg for one in every if one is not None and one.arg not in ("self", "cls")]
+            if len(names) > MOST_PARAMETERS:
+                found.append(f"{getattr(node, 'name', 'lambda')}: {len(names)}")
+    return found
+
+
+def bags(source: str) -> list[str]:
+    """Dicts with fixed keys that a function fills and then spreads over the parameters of another of ours."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef):
+            inside = list(ast.walk(function))
+            filled = {name for node in inside for name in _filled(node)}
+            calls = (
+                node for node in inside if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            )
+            spread = {ast.unparse(word.value) for call in calls for word in call.keywords if word.arg is None}
+            found += [f"{function.name}: {name}" for name in sorted(filled & spread)]
+    return found
+
+
+def _filled(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        keys, targets = node.value.keys, node.targets if isinstance(node, ast.Assign) else [node.target]
+        if keys and all(isinstance(key, ast.Constant) for key in keys):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=dotted)
+def test_parameters_that_travel_together_are_one_value(path):
+    source = path.read_text(encoding="utf-8")
+    assert crowded(source) == [] and bags(source) == []
+
+
+def test_a_crowded_function_and_a_bag_of_keywords_are_seen():
+    seven = "def f(self, a, b, c, *d, e, g, **h): pass"
+    assert crowded(seven) == ["f: 7"] and crowded(seven.replace(", **h", "")) == []
+    bag = "def f(x):\n    how: dict[str, Any] = {'a': 1}\n    return g(x, **how)"
+    assert bags(bag) == ["f: how"] and bags(bag.replace("**how", "a=how['a']")) == []
+
+
 # --------------------------------------------------------------------------- style
 
 

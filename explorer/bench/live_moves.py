@@ -16,7 +16,7 @@ from ..engine.conditions import Conditions, split_for
 from ..engine.measure import stream
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
-from ..measuring.evaluation import batch_of, batch_size, evaluate
+from ..measuring.evaluation import Execution, batch_of, batch_size, evaluate
 from ..measuring.kept_activations import KEPT_BYTES, Trail
 from ..measuring.storage_size import sizes
 from ..pruning.decision import masks_for
@@ -108,7 +108,7 @@ def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Ten
     return {
         "cut, build and count": seconds(lambda: prepare(model, recipe, device), device),
         "normalise, forward and judge": seconds(
-            lambda: list(evaluate(network, split, normalisation, [len(split)], device=device)), device
+            lambda: list(evaluate(network, split, normalisation, [len(split)], Execution(device))), device
         ),
         "compressed size": seconds(lambda: sizes(tensors)),
         "bare forward": seconds(lambda: forward_all(network, inputs), device),

@@ -16,7 +16,7 @@ from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Tally, batch_of, evaluate, judged
+from ..measuring.evaluation import Execution, Tally, batch_of, evaluate, judged
 from ..measuring.statistics import wilson
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.branching import Branches, touched_tensors
@@ -276,7 +276,7 @@ def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int
 
     def work() -> None:
         network = build(model, masks_for(model, recipe), conditions.device)
-        *_, tally = evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
+        *_, tally = evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
         counted.append(int(tally.correct.sum()))
 
     took = seconds(work, conditions.device)

@@ -20,7 +20,7 @@ from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
 from ..recovery.values import Arm, Recovery, finite
-from ..runs.keep_recovery import keep
+from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
 from ..values.progress import Progress
 from ..values.recipe import Recipe
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output:
         _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(model, found, conditions, Store(paths.cache()), note=arguments.keep)
+        *_, name = keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep))
         note(f"Kept as run {name}.")
     return (
         print_json(answer)

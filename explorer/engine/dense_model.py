@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
-from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
 from ..measuring.statistics import paired_drop
 from ..values.recipe import Recipe
 from ..values.report import Drop
@@ -39,12 +38,8 @@ def dense_tallies(
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
     base: Tally = _dense.get(key) or EMPTY
-    how: dict[str, Any] = {
-        "device": conditions.device,
-        "batch": fitting_batch(subject, conditions.device),
-        "notes": notes,
-    }
-    for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
+    how = Execution(conditions.device, fitting_batch(subject, conditions.device), notes)
+    for grown in evaluate(model, split, task.normalisation, [look], how, start=base):
         base = _dense.put(key, grown)
         if len(base) < look:
             yield base

@@ -14,8 +14,8 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
-from ..measuring.evaluation import evaluate
-from ..measuring.latency import WARM_UP_ROUNDS, rounds
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.latency import WARM_UP_ROUNDS, TimingPlan, rounds
 from ..measuring.storage_size import sizes
 from ..pruning.decision import decide
 from ..pruning.masks import expand
@@ -92,7 +92,7 @@ def _measured(
     else:
         network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
-    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], device=device):
+    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
             yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
@@ -187,7 +187,10 @@ def _timed(
     ready = dict(zip(named, models.values(), strict=True))
     times: dict[Timed, list[float]] = {key: [] for key in named.values()}
     clock = rounds(
-        ready, subject.example[:1], batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS, device=device
+        ready,
+        subject.example[:1],
+        TimingPlan(batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS),
+        device=device,
     )
     for turns, turn in enumerate(clock, 1):
         for name, milliseconds in (turn or {}).items():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..engine.candidate import build
 from ..graph.analysed import Analysed
-from ..measuring.latency import rounds
+from ..measuring.latency import TimingPlan, rounds
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
@@ -72,7 +72,10 @@ def _share(
     """
     fastest = {"dense": math.inf, "pruned": math.inf}
     for turn in rounds(
-        {"dense": dense, "pruned": pruned}, example[:1], pairs=TURNS, budget_s=SECONDS, device=device
+        {"dense": dense, "pruned": pruned},
+        example[:1],
+        TimingPlan(pairs=TURNS, budget_s=SECONDS),
+        device=device,
     ):
         for name, milliseconds in (turn or {}).items():
             fastest[name] = min(fastest[name], milliseconds)

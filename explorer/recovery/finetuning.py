@@ -43,6 +43,24 @@ class Course:
 
 
 @dataclass(frozen=True)
+class Means:
+    """With what a training is done.
+
+    Args:
+        objective: what its loss is.
+        layers: whose weights a penalty acts on.
+        device: where.
+    """
+
+    objective: Objective = CLASSES
+    layers: Sequence[Layer] = ()
+    device: str = "cpu"
+
+
+USUAL = Means()
+
+
+@dataclass(frozen=True)
 class Step:
     """What one batch showed, before the step that it caused."""
 
@@ -58,7 +76,7 @@ class Training:
     Args:
         place: what tells this training from others of the same plan, such as (seed, phase): the source of all
             chance in it.
-        layers: whose weights a penalty acts on.
+        means: the objective, the penalised layers, and the device.
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
     """
@@ -70,10 +88,7 @@ class Training:
         plan: RecoveryPlan,
         course: Course,
         place: Sequence[int],
-        *,
-        objective: Objective = CLASSES,
-        layers: Sequence[Layer] = (),
-        device: str = "cpu",
+        means: Means = USUAL,
     ):
         self.student, self._task, self._plan, self._course, self._place = (
             student,
@@ -82,7 +97,7 @@ class Training:
             course,
             tuple(place),
         )
-        self._objective, self._layers, self._device = objective, layers, device
+        self._objective, self._layers, self._device = means.objective, means.layers, means.device
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
         settings = TrainingSettings(

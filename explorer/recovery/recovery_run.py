@@ -16,7 +16,7 @@ from ..pruning.decision import calibrate
 from ..values.progress import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
-from .finetuning import Training
+from .finetuning import Means, Training
 from .gradual import gradual
 from .iterative import iterated
 from .phases import Known, Phase, Setting, finetuned, from_scratch, recalibrated, regularised
@@ -217,9 +217,7 @@ class Run:
             plan,
             phase.course,
             (seed, self._place.phase),
-            objective=objective,
-            layers=self._layers,
-            device=self._device,
+            Means(objective, self._layers, self._device),
         )
 
     # ------------------------------------------------------------------ on disk

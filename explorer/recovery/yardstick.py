@@ -14,7 +14,7 @@ from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..machine.environment import environment
-from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
 from ..values.progress import Progress
 from ..values.report import Measurement
 from .checkpoints import key_of
@@ -50,7 +50,7 @@ class Yardstick:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
         for tally in evaluate(
-            model, self._split, self.task.normalisation, [len(self._split)], device=self._device
+            model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
         ):
             yield Progress(len(tally), len(self._split), f"Measuring {name}")
         return Arm(name, _with_parameters(tally, model), drop_between(self._dense, tally))

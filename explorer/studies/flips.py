@@ -11,7 +11,7 @@ from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Tally, evaluate
+from ..measuring.evaluation import Execution, Tally, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
@@ -92,7 +92,7 @@ def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress 
         network = recovered_candidate(model, candidate.recovery, conditions.device).model
     else:
         network = prepare(model, recipe, conditions.device).model
-    yield from evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
+    yield from evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
 
 
 # --------------------------------------------------------------------------- pairs

@@ -55,8 +55,8 @@ def clock(monkeypatch):
     """A clock that goes by parameters, exactly; it counts how often it was asked."""
     asked = []
 
-    def rounds(models, example, **how):
-        asked.append(how)
+    def rounds(models, example, plan, **how):
+        asked.append(plan)
         yield None  # a warm-up round
         yield {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
 

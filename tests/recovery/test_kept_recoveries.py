@@ -26,7 +26,7 @@ from explorer.recovery.training_plan import RecoveryPlan
 from explorer.recovery.values import Recovery
 from explorer.recovery.what_was_done import Kept
 from explorer.runs.comparison import family, matching
-from explorer.runs.keep_recovery import TAG, keep
+from explorer.runs.keep_recovery import TAG, Remarks, keep
 from explorer.runs.replay import Replay, replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import RunKey
@@ -89,7 +89,7 @@ def test_the_report_counts_what_the_recovery_counted():
 
 def test_a_recovered_model_stands_beside_the_one_shot_run_of_its_recipe(store):
     found = recovered()
-    name = kept(found, store, note="won back")
+    name = kept(found, store, remarks=Remarks("won back"))
     run, parent = store.run(name), store.run(store.run(name).parent)
     assert run.recovery == Kept(found) and run.tags == (TAG,) and run.note == "won back"
     assert parent.recovery is None and parent.report.recipe == RECIPE and parent.name != name
@@ -104,7 +104,7 @@ def test_a_recovered_model_stands_beside_the_one_shot_run_of_its_recipe(store):
 def test_a_one_shot_run_that_is_there_becomes_the_parent(store):
     origin = store.put(prune(Analysed(SUBJECT, GRAPH), Recipe(channels={"hidden1": 0.2}), FEW))
     one_shot = store.put(prune(Analysed(SUBJECT, GRAPH), RECIPE, FEW), note="mine", parent=origin)
-    assert store.run(kept(recovered(), store, origin=origin)).parent == one_shot
+    assert store.run(kept(recovered(), store, remarks=Remarks(origin=origin))).parent == one_shot
     assert store.run(one_shot).note == "mine" and len(store.runs()) == 3
 
 

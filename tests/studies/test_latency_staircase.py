@@ -15,7 +15,7 @@ from explorer.figures.style import NOTHING
 from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
-from explorer.measuring.latency import faster, summary
+from explorer.measuring.latency import TimingPlan, faster, summary
 from explorer.pruning.decision import masks_for
 from explorer.studies.latency_staircase import (
     Staircase,
@@ -96,7 +96,7 @@ def test_widths_are_those_of_the_compact_models(digits):
 
 
 def test_it_streams_after_six_rounds_and_ends_with_all(digits):
-    steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), batch=2, pairs=8))
+    steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), plan=TimingPlan(batch=2, pairs=8)))
     found = [step for step in steps if isinstance(step, Staircase)]
     assert [f.rounds for f in found] == [6, 8]
     last = found[-1]
@@ -112,7 +112,7 @@ def test_it_streams_after_six_rounds_and_ends_with_all(digits):
 def test_models_stay_as_they_are(digits):
     subject, _ = digits
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
-    list(staircase(Analysed(*digits), "conv1", widths=(4,), batch=2, pairs=6))
+    list(staircase(Analysed(*digits), "conv1", widths=(4,), plan=TimingPlan(batch=2, pairs=6)))
     assert all(torch.equal(tensor, before[name]) for name, tensor in subject.model.state_dict().items())
 
 

@@ -152,7 +152,7 @@ def _options() -> None:
             help=HELP["after"],
         )
         widgets.whole_number(
-            "Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed"
+            "Seed of everything random", (0, 2**31 - 1), recipe.seed, _put("seed", "seed"), key="seed"
         )
 
 

@@ -14,7 +14,7 @@ from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
 from ...recovery.results import known_controls
 from ...recovery.values import Arm, Recovery
-from ...runs.keep_recovery import keep
+from ...runs.keep_recovery import Remarks, keep
 from ...values.progress import Progress
 from .. import session
 from ..drawing import layout
@@ -153,7 +153,7 @@ def _draw_keep(found: Recovery) -> None:
 
 def _keep(found: Recovery) -> None:
     model, how = session.model(), session.conditions()
-    note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
+    remarks, store = Remarks(session.shown("recovered note", "") or "", keeping.origin()), keeping.store()
     session.cancel(KEEP, found.key)
     session.resume(KEEP)
-    session.job(KEEP, found.key, lambda: keep(model, found, how, store, note=note, origin=origin))
+    session.job(KEEP, found.key, lambda: keep(model, found, how, store, remarks=remarks))
