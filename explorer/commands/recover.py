@@ -19,9 +19,10 @@ from ..recovery.cost import estimate
 from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from ..recovery.values import Arm, Recovery, finite
+from ..recovery.values import Arm, Recovery
 from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
+from ..values.plain import finite
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement

@@ -17,12 +17,13 @@ from ..registry import CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
+from ..values.plain import finite
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write
-from .printing.output import note, percent, plain, print_json, progress, show, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
@@ -156,7 +157,7 @@ def cells(row: Row) -> list[Any]:
 
 
 def _document(name: str, plan: TablePlan, conditions: Conditions, rows: Sequence[Row]) -> Mapping[str, Any]:
-    return plain(
+    return finite(
         {
             "model": name,
             "split": conditions.split,

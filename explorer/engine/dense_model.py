@@ -15,12 +15,13 @@ from ..values.subject import Split, Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
-_dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
+_tallies = Cache(16, "counted answers of dense models")
+_models = Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
 def dense_candidate(model: Analysed, device: str) -> Candidate:
     key = (model.subject.id, model.graph.program is not None, device)
-    return _costs.get(key) or _costs.put(key, prepare(model, Recipe(), device))
+    return _models.get(key) or _models.put(key, prepare(model, Recipe(), device))
 
 
 def dense_tallies(
@@ -37,10 +38,10 @@ def dense_tallies(
     task = subject.task
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
-    base: Tally = _dense.get(key) or EMPTY
+    base: Tally = _tallies.get(key) or EMPTY
     how = Execution(conditions.device, fitting_batch(subject, conditions.device), notes)
     for grown in evaluate(model, split, task.normalisation, [look], how, start=base):
-        base = _dense.put(key, grown)
+        base = _tallies.put(key, grown)
         if len(base) < look:
             yield base
     yield base.first(look)

@@ -1,6 +1,5 @@
 """What a recovery shows while it runs and when it is done: frozen values, JSON in, JSON out."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -152,16 +151,3 @@ class Recovery:
         values["epochs"] = tuple(EpochPoint.from_json(point) for point in data["epochs"])
         values["notes"] = tuple(data["notes"])
         return cls(**values)
-
-
-def finite(value: Any) -> Any:
-    """The value with what JSON does not know (the loss of a training that blew up) as null.
-
-    >>> finite({"loss": float("nan"), "epochs": (1, 2)})
-    {'loss': None, 'epochs': [1, 2]}
-    """
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

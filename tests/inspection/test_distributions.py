@@ -5,7 +5,6 @@ import torch
 
 from explorer.inspection.distributions import (
     channel_importance,
-    layer_sparsity,
     weight_histogram,
     weight_image,
 )

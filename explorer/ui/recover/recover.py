@@ -20,7 +20,8 @@ from ...recovery.controls import spread
 from ...recovery.cost import Cost, counted, estimate
 from ...recovery.recover import recover
 from ...recovery.recovery_run import TRAINING
-from ...recovery.values import Recovery, finite
+from ...recovery.values import Recovery
+from ...values.plain import finite
 from .. import session
 from ..drawing import layout
 from ..live.figure import bring_plotly, in_place
