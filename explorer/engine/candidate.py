@@ -15,6 +15,7 @@ from ..graph.nodes import layer_of
 from ..graph.running import fixed_batch
 from ..measuring.memory_layout import in_usual_order, laid_out
 from ..measuring.storage_size import sizes, state_of
+from ..pruning.computed_weights import changed_by
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
@@ -83,8 +84,21 @@ def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
     """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
     decided = decide(model, recipe, device)
     network = build(model, decided.masks, device)
-    notes = _repair(network, model, recipe, decided.masks, device)
+    notes = _computed(model, decided.masks) if not recipe.is_empty else ()
+    notes += _repair(network, model, recipe, decided.masks, device)
     return described(model, network, decided, notes, device)
+
+
+def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
+    """What the user should know where weights are computed in the forward."""
+    found = changed_by(model, masks)
+    if not found:
+        return ()
+    more = f" and {len(found) - 1:,} more layers" if len(found) > 1 else ""
+    return (
+        f"The model computes the weights of {found[0]!r}{more} from all stored ones, so those that are left "
+        "change with the cut, or are not zero.",
+    )
 
 
 def described(

@@ -29,9 +29,7 @@ from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
-FAULTS = (
-    "PRUNING_EXPLORER_FAULTS"  # "all" plants every fault, which takes some minutes; a number so many a model
-)
+FAULTS = "PRUNING_EXPLORER_FAULTS"  # how many are planted into a sample; "all" takes some minutes
 FEW = 40
 FLOAT64 = 1e-11  # what rounding alone makes of equal numbers, with room
 
@@ -53,14 +51,13 @@ class Audited:
     """The two sides of an audit at ratio 0.5, so that faults can be planted into one of them."""
 
     def __init__(self, subject: Subject):
-        graph = graph_of(subject)
-        self.profile = graph.profile
-        recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5))
-        self.masks = masks_once(Analysed(subject, graph), recipe)
-        state = last(conditioned_state(Analysed(subject, graph)))
-        inputs = portions(random_inputs(Analysed(subject, graph)), graph)
-        self.expected: list[Expected] = last(expected_answers(graph, self.masks, state, inputs))
-        self.twin = compact(Analysed(subject, graph), self.masks, state=state)._apply(widened)
+        model = analyse(subject)
+        self.profile = model.profile
+        self.masks = masks_once(model, allocate(model, Recipe(), Allocation(Choice("uniform"), 0.5)))
+        state = last(conditioned_state(model))
+        inputs = portions(random_inputs(model), model.graph)
+        self.expected: list[Expected] = last(expected_answers(model.graph, self.masks, state, inputs))
+        self.twin = compact(model, self.masks, state=state)._apply(widened)
 
     def swaps(self) -> list[Swap]:
         """Every two neighbours among the kept units of a slot, on that slot alone."""
