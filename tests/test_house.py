@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -284,6 +285,41 @@ def test_a_crowded_function_and_a_bag_of_keywords_are_seen():
     assert crowded(seven) == ["f: 7"] and crowded(seven.replace(", **h", "")) == []
     bag = "def f(x):\n    how: dict[str, Any] = {'a': 1}\n    return g(x, **how)"
     assert bags(bag) == ["f: how"] and bags(bag.replace("**how", "a=how['a']")) == []
+
+
+# --------------------------------------------------------------------------- one word, one thing
+
+
+def classes(source: str) -> list[str]:
+    return [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+
+
+def cache_labels(source: str) -> list[str]:
+    """What the page calls the caches that a file makes."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    makers = (call for call in calls if ast.unparse(call.func) == "Cache" and len(call.args) > 1)
+    return [ast.unparse(call.args[1]) for call in makers]
+
+
+def twice(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+SOURCES = [path.read_text(encoding="utf-8") for path in MODULES]
+
+
+def test_no_two_classes_share_a_name():
+    assert twice(name for source in SOURCES for name in classes(source)) == []
+
+
+def test_no_two_caches_share_a_label():
+    assert twice(label for source in SOURCES for label in cache_labels(source)) == []
+
+
+def test_a_name_that_is_used_twice_is_seen():
+    assert twice([*classes("class Step: pass"), *classes("class Step: pass\nclass Place: pass")]) == ["Step"]
+    assert twice(cache_labels("a, b = Cache(1, 'models'), Cache(2, 'models', 8)")) == ["'models'"]
+    assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
 
 
 # --------------------------------------------------------------------------- style

@@ -88,10 +88,6 @@ def test_parameters_that_train_are_read_like_plain_tensors():
     assert not weight_image(weight).values.requires_grad
 
 
-def test_sparsity_of_layers():
-    assert layer_sparsity(WEIGHTS) == {"a": pytest.approx(1 / 3), "b": 0}
-
-
 def test_units_are_sorted_with_their_flags():
     scores = {"g": torch.tensor([3.0, 1.0, 2.0]), "h": torch.tensor([1.0, 1.0])}
     g, h = channel_importance(scores, {"g": torch.tensor([True, False, True])})

@@ -39,8 +39,9 @@ from explorer.recovery.regularisation import EDGES, count_norms, shrink
 from explorer.recovery.schedules import LEARNING_RATES, PRUNING, learning_rate, shares, strengths
 from explorer.recovery.students import DENSE
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
-from explorer.recovery.values import Arm, EpochPoint, LossPoint, Recovery, finite
+from explorer.recovery.values import Arm, EpochPoint, LossPoint, Recovery
 from explorer.values.choice import Choice
+from explorer.values.plain import finite
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 from explorer.values.subject import Normalisation, Split
