@@ -19,7 +19,7 @@ from ..recovery.cost import estimate
 from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from ..recovery.values import Arm, Recovery
+from ..recovery.values import MeasuredArm, Recovery
 from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
 from ..values.plain import finite
@@ -301,7 +301,7 @@ def _budget(found: Recovery) -> str:
     return f"{epochs} epoch{'s' * (epochs != 1)} a seed" if epochs else "nothing is trained"
 
 
-def _row(name: str, arm: Arm, total: int) -> list[str]:
+def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
     measured = arm.measurement
     change = format_drop(arm.drop).split(", ")[0]
     counted = format_accuracy(measured.correct or 0, measured.samples, total)

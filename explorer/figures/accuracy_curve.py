@@ -35,7 +35,7 @@ AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
 
 
 @dataclass(frozen=True)
-class Point:
+class PlottedPoint:
     """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples,
     and loss.
     """
@@ -49,7 +49,7 @@ class Point:
     loss: float | None
 
 
-def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | None:
+def point(measured: Measurement, baseline: Measurement, axis: Axis) -> PlottedPoint | None:
     """A measurement as a point, or None if something that it takes was not measured."""
     amount, whole = AXES[axis][2](measured), AXES[axis][2](baseline)
     if not whole or amount is None or measured.accuracy is None:
@@ -57,7 +57,7 @@ def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | N
     low, high = (
         measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
     )
-    return Point(
+    return PlottedPoint(
         amount / whole,
         amount,
         100 * measured.accuracy,
@@ -105,7 +105,7 @@ def _told(loss: float | None) -> str:
 
 
 def trace(
-    points: Sequence[Point],
+    points: Sequence[PlottedPoint],
     name: str,
     unit: str,
     mark: Mark,

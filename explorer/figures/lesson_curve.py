@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..lessons.evidence import Evidence, Point
+from ..lessons.evidence import ArmPoint, Evidence
 from ..lessons.values import Experiment, Published
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, Mark, figure, nothing, text
@@ -77,7 +77,7 @@ def _end(experiment: Experiment, published: Sequence[Published]) -> float:
     return min(100.0, 100 * max(xs) + 5)
 
 
-def _measured(points: Sequence[Point], label: str, place: int) -> go.Scatter:
+def _measured(points: Sequence[ArmPoint], label: str, place: int) -> go.Scatter:
     rows = [
         (p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0)
         for p in points

@@ -27,7 +27,7 @@ from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
-from .evidence import Evidence, Point, Timed
+from .evidence import ArmPoint, Evidence, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
@@ -75,7 +75,7 @@ def run(
 
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
-) -> Generator[Progress, None, tuple[nn.Module, Point]]:
+) -> Generator[Progress, None, tuple[nn.Module, ArmPoint]]:
     """The model that this arm makes, and what it answers; yields between batches."""
     if model.subject.task is None:
         raise ExplorerError(
@@ -103,7 +103,7 @@ def _measured(
         macs=static.macs,
         size_bytes=_weighed(network, static),
     )
-    return network, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
+    return network, ArmPoint(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
 
 
 def _trained(

@@ -61,7 +61,7 @@ USUAL = Means()
 
 
 @dataclass(frozen=True)
-class Step:
+class BatchResult:
     """What one batch showed, before the step that it caused."""
 
     loss: float
@@ -109,7 +109,7 @@ class Training:
         self.parts = 1  # that a batch is cut into; more where memory ran out
         self._order = lru_cache(1)(self._shuffled)
 
-    def step(self, epoch: int, index: int) -> Step:
+    def step(self, epoch: int, index: int) -> BatchResult:
         """Train on batch `index` (0 to steps - 1) of an epoch (0 and up)."""
         rate = self._rate(epoch, index)
         for group in self.optimiser.param_groups:
@@ -123,7 +123,7 @@ class Training:
                 self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength
             )
         self.student.hold()
-        return Step(loss, correct, len(targets), rate)
+        return BatchResult(loss, correct, len(targets), rate)
 
     def _rate(self, epoch: int, index: int) -> float:
         done = (self._course.first_epoch + epoch) * self.steps + index

@@ -20,11 +20,11 @@ from .finetuning import Means, Training
 from .gradual import gradual
 from .iterative import iterated
 from .phases import Known, Phase, Setting, finetuned, from_scratch, recalibrated, regularised
-from .progress import Place, chosen_epoch, curve_width
+from .progress import TrainingPlace, chosen_epoch, curve_width
 from .regularisation import count_norms
 from .rewinding import rewound
 from .students import DENSE, Student, full_state, make_student, set_state
-from .values import Arm, EpochPoint, Recovery
+from .values import EpochPoint, MeasuredArm, Recovery
 from .yardstick import Yardstick
 
 SAVE_SECONDS = 30.0  # between two checkpoints within an epoch
@@ -57,7 +57,7 @@ PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
 }
 
 
-class Run:
+class RecoveryRun:
     """One recovery; `steps` yields what there is to see.
 
     Args:
@@ -73,7 +73,7 @@ class Run:
         self._steps_an_epoch = len(self._yardstick.training) // self._plan.batch_size
         self._layers = tuple(setting.graph.profile.prunable_layers.values())
         self._phases: list[Phase] = []  # of the seed that runs
-        self._place = Place()
+        self._place = TrainingPlace()
         self._kept: dict[str, Tensor] = {}  # of a checkpoint that is to be taken up
         self._best: dict[str, Tensor] = {}  # the student's tensors at the best epoch of this phase
         self._remembered: dict[str, Tensor] = {}  # what a phase left for a later one
@@ -116,7 +116,7 @@ class Run:
             known = Known(state, student, self._remembered or None)
         assert student is not None
         kept = self._state.epochs[chosen_epoch(self._state, seed, self._plan.patience)]
-        arm = Arm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
+        arm = MeasuredArm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
         self._state = replace(self._state, recovered=(*self._state.recovered, arm))
         if self._place.seed == 0:
             parts = packed(
@@ -253,7 +253,7 @@ class Run:
             return False
         self._kept, about = found
         try:
-            self._place, self._state = Place(**about["place"]), Recovery.from_json(about["recovery"])
+            self._place, self._state = TrainingPlace(**about["place"]), Recovery.from_json(about["recovery"])
         except (KeyError, TypeError, ValueError):  # written by another version
             self._kept = {}
             return False

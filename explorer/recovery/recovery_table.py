@@ -57,7 +57,7 @@ class TablePlan:
 
 
 @dataclass(frozen=True)
-class Row:
+class RecoveryRow:
     """One way to have one pruned model.
 
     Args:
@@ -87,7 +87,7 @@ class Row:
         }
 
 
-Found = Iterator[Progress | tuple[Row, ...]]
+Found = Iterator[Progress | tuple[RecoveryRow, ...]]
 
 
 def rates_of(subject: Subject) -> tuple[float, ...]:
@@ -123,7 +123,7 @@ def recovery_table(
     """
     yield from calibrate(model, recipe, conditions.device)
     bench = _Bench(model.subject, model.graph, plan, conditions, root)
-    rows: tuple[Row, ...] = ()
+    rows: tuple[RecoveryRow, ...] = ()
     for own in _rows(bench, recipe):
         if isinstance(own, Progress):
             yield own
@@ -137,8 +137,8 @@ def _rows(bench: "_Bench", recipe: Recipe) -> Found:
     model, plan = Analysed(bench.subject, bench.graph), bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
-    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
-    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
+    untouched = RecoveryRow("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
+    yield untouched, RecoveryRow("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
     for ratio in plan.ratios:
         for kind in plan.kinds:
             cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
@@ -147,7 +147,7 @@ def _rows(bench: "_Bench", recipe: Recipe) -> Found:
                 found, rate = yield from bench.trained(own, how)
                 yield (
                     *_untrained(kind, ratio, arm, found, macs),
-                    Row(kind, ratio, arm, _ends(found), rate, macs),
+                    RecoveryRow(kind, ratio, arm, _ends(found), rate, macs),
                 )
 
 
@@ -161,14 +161,16 @@ def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan
 
 def _untrained(
     kind: str, ratio: float, arm: str, found: Sequence[Recovery], macs: int | None
-) -> Iterator[Row]:
+) -> Iterator[RecoveryRow]:
     if arm not in (RETRAINED, RANDOM):
         return
     before, seeds = ("random, ", found) if arm == RANDOM else ("", found[:1])
-    yield Row(kind, ratio, f"{before}one-shot", tuple(one.one_shot.measurement for one in seeds), macs=macs)
+    yield RecoveryRow(
+        kind, ratio, f"{before}one-shot", tuple(one.one_shot.measurement for one in seeds), macs=macs
+    )
     again = tuple(one.recalibrated.measurement for one in seeds if one.recalibrated)
     if again:
-        yield Row(kind, ratio, f"{before}recalibrated", again, macs=macs)
+        yield RecoveryRow(kind, ratio, f"{before}recalibrated", again, macs=macs)
 
 
 def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:

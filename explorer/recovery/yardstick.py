@@ -19,7 +19,7 @@ from ..values.progress import Progress
 from ..values.report import Measurement
 from .checkpoints import key_of
 from .phases import Setting
-from .values import Arm, Recovery
+from .values import MeasuredArm, Recovery
 
 
 class Yardstick:
@@ -46,14 +46,14 @@ class Yardstick:
             self._dense = tally
             yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
 
-    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, Arm]:
+    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, MeasuredArm]:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
         for tally in evaluate(
             model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
         ):
             yield Progress(len(tally), len(self._split), f"Measuring {name}")
-        return Arm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
+        return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
     def without_training(self) -> Generator[Progress | Recovery, None, Recovery]:
         """The dense, the one-shot and the recalibrated model."""

@@ -43,7 +43,7 @@ ANSWERS: dict[SpeedVerdict, str] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TimedWidth:
     """One width of the group.
 
     Args:
@@ -93,7 +93,7 @@ class Staircase:
     group: str
     unit: str
     units: int
-    steps: tuple[Step, ...]
+    steps: tuple[TimedWidth, ...]
     batch: int
     rounds: int
     environment: Mapping[str, Any]
@@ -197,14 +197,14 @@ def _first_units(group: Group, kept: int) -> Masks:
     return Masks({group.name: torch.arange(group.units) < kept}, {})
 
 
-def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[Step, ...]:
+def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[TimedWidth, ...]:
     """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one
     will be picked.
     """
     dense, level = times[str(units)], _level(len(times) - 1)
     edges = _edges({int(name): taken for name, taken in times.items()})
     return tuple(
-        Step(
+        TimedWidth(
             int(name),
             round(1 - int(name) / units, 4),
             summary(taken),

@@ -314,7 +314,9 @@ def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, mo
     while not (isinstance(step := next(killed), Recovery) and len(step.epochs) == 3):
         pass
     next(killed)
-    monkeypatch.setattr(running.Run, "_save", lambda *args: None)  # a killed program does not clean up
+    monkeypatch.setattr(
+        running.RecoveryRun, "_save", lambda *args: None
+    )  # a killed program does not clean up
     killed.close()
     monkeypatch.undo()
     assert (tmp_path / "killed" / whole.key / CHECKPOINT).is_file()

@@ -17,7 +17,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.latency import TimingPlan, faster, summary
 from explorer.studies.latency_staircase import (
     Staircase,
-    Step,
+    TimedWidth,
     _edges,
     _first_units,
     nearest_fast,
@@ -126,7 +126,7 @@ def test_groups_that_cannot_be_timed_say_why(digits):
 def made(*steps: tuple[int, float, float]) -> Staircase:
     """(kept, milliseconds, dense milliseconds) -> a staircase of 16 units."""
     shown = tuple(
-        Step(
+        TimedWidth(
             kept,
             1 - kept / 16,
             summary(noisy(ms, kept)),

@@ -12,7 +12,7 @@ from . import regions
 
 
 @dataclass(frozen=True)
-class Source:
+class LiveValue:
     """What an element shows, and when it is made again.
 
     Args:
@@ -43,7 +43,7 @@ class Told:
         at: time.monotonic() of the last change.
     """
 
-    source: Source
+    source: LiveValue
     seen: Hashable = None
     value: Mapping[str, Any] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Told:
 def pushed(
     name: str,
     element: str,
-    source: Source,
+    source: LiveValue,
     *,
     key: str | None = None,
     then: Callable[[], None] | None = None,

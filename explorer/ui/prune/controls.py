@@ -18,7 +18,7 @@ from ..drawing.undo import draw_undo
 from ..session.modes import GRANULARITY, MODES, Mode, in_mode
 from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
 from .console.strips import with_pattern
-from .presets import Allotment, Preset, available, fill, follow
+from .presets import Allotment, StartingPoint, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
@@ -159,7 +159,7 @@ def _options() -> None:
 def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
-    def take(preset: Preset) -> None:
+    def take(preset: StartingPoint) -> None:
         found = follow(
             session.model(),
             session.recipe(),

@@ -16,7 +16,7 @@ from .console.strips import with_pattern
 
 
 @dataclass(frozen=True)
-class Preset:
+class StartingPoint:
     """A starting point.
 
     Args:
@@ -34,34 +34,34 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
-    Preset(
+    StartingPoint("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
+    StartingPoint(
         "Gentle 30 %",
         "Structured",
         {"channels": ("uniform", 0.3)},
         "30 % of the channels of every group: about half of the parameters between two of them.",
     ),
-    Preset(
+    StartingPoint(
         "Half the channels",
         "Structured",
         {"channels": ("uniform", 0.5)},
         "Half of the channels of every group: about a quarter of the parameters stays.",
     ),
-    Preset(
+    StartingPoint(
         "90 % sparse",
         "Unstructured",
         {"weights": ("global_threshold", 0.9)},
         "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly "
         "change.",
     ),
-    Preset(
+    StartingPoint(
         "2:4 pattern",
         "Unstructured",
         {"weights": ("uniform", 0.5)},
         "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
         "2:4",
     ),
-    Preset(
+    StartingPoint(
         "Both",
         "Combined",
         {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
@@ -70,7 +70,7 @@ PRESETS = (
 )
 
 
-def available(graph: ModelGraph) -> tuple[Preset, ...]:
+def available(graph: ModelGraph) -> tuple[StartingPoint, ...]:
     """The presets that this model can follow: without a graph, channels stay."""
     free = bool(graph.profile.free_groups)
     return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
@@ -95,7 +95,7 @@ class Allotment:
 def follow(
     model: Analysed,
     recipe: Recipe,
-    preset: Preset,
+    preset: StartingPoint,
     locks: Collection[Lock],
     device: str = "cpu",
 ) -> Recipe:

@@ -25,7 +25,7 @@ from ...values.plain import finite
 from .. import session
 from ..drawing import layout
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import Source, pushed
+from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
 from . import recovered_runs, recovery_curve, recovery_plan
 
@@ -218,9 +218,9 @@ def _draw_figures() -> None:
         def facet():
             return (found := _shown()) and (found.key, len(found.epochs))
 
-        pushed("recovery accuracy", "figure", Source(partial(_live, recovery_accuracy), facet, (LANE,)))
+        pushed("recovery accuracy", "figure", LiveValue(partial(_live, recovery_accuracy), facet, (LANE,)))
     with right:
-        pushed("recovery loss", "figure", Source(partial(_live, recovery_loss), _loss_facet, (LANE,)))
+        pushed("recovery loss", "figure", LiveValue(partial(_live, recovery_loss), _loss_facet, (LANE,)))
 
 
 def _loss_facet() -> Hashable:
