@@ -1,6 +1,7 @@
 """Pickled bytes -> plain data. No name in them is looked up and nothing is called, so no code can run.
 
-What a pickle would call or build stays a description (`PickledCall`); containers and numbers become themselves.
+What a pickle would call or build stays a description (`PickledCall`); containers and numbers become
+themselves.
 """
 
 import pickletools

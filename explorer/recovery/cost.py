@@ -66,7 +66,7 @@ def estimate(
         ExplorerError: there is no data, or the recipe does not fit.
     """
     setting, cost = (
-        Setting(model.subject, model.graph, recipe, plan, conditions),
+        Setting(model, recipe, plan, conditions),
         counted(model.subject, plan),
     )
     samples = len(split_for(model.subject, conditions))
@@ -93,11 +93,11 @@ def estimate(
 
 def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
     """Seconds of a training step and of a measured sample, the fastest so far, after each timed batch."""
-    task, plan, device = setting.subject.task, setting.plan, setting.conditions.device
+    task, plan, device = setting.model.subject.task, setting.plan, setting.conditions.device
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course
     training = Training(student, task, plan, course, (0, 0), Means(device=device))
-    split = split_for(setting.subject, setting.conditions).first(LOOKED)
+    split = split_for(setting.model.subject, setting.conditions).first(LOOKED)
     a_step = a_sample = float("inf")
     for index in range(BATCHES):
         started = _now(device)

@@ -51,7 +51,7 @@ def recover(
     check_parts(model.profile, recipe)
     own = key_of(model.subject, recipe, plan, conditions)
     make_room(root, own=[own])
-    yield from RecoveryRun(Setting(model.subject, model.graph, recipe, plan, conditions), root).steps()
+    yield from RecoveryRun(Setting(model, recipe, plan, conditions), root).steps()
     make_room(root, own=[own])
 
 

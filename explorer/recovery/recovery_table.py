@@ -15,7 +15,6 @@ from typing import Any
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..graph.analysed import Analysed
-from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
@@ -122,7 +121,7 @@ def recovery_table(
             training data.
     """
     yield from calibrate(model, recipe, conditions.device)
-    bench = _Bench(model.subject, model.graph, plan, conditions, root)
+    bench = _Bench(model, plan, conditions, root)
     rows: tuple[RecoveryRow, ...] = ()
     for own in _rows(bench, recipe):
         if isinstance(own, Progress):
@@ -134,7 +133,7 @@ def recovery_table(
 
 def _rows(bench: "_Bench", recipe: Recipe) -> Found:
     """The rows of one arm after another; of untrained ones together with the first that trains."""
-    model, plan = Analysed(bench.subject, bench.graph), bench.plan
+    model, plan = bench.model, bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
     untouched = RecoveryRow("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
@@ -210,8 +209,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
 class _Bench:
     """Where all arms are trained, under the same conditions; counts what is done."""
 
-    subject: Subject
-    graph: ModelGraph
+    model: Analysed
     plan: TablePlan
     conditions: Conditions
     root: Path | None
@@ -234,9 +232,7 @@ class _Bench:
     def _once(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Any:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
         found: Recovery | None = None
-        for step in recover(
-            Analysed(self.subject, self.graph), own, replace(how, seeds=(seed,)), conditions, root=self.root
-        ):
+        for step in recover(self.model, own, replace(how, seeds=(seed,)), conditions, root=self.root):
             if isinstance(step, Recovery):
                 found = step
             else:

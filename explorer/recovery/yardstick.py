@@ -12,7 +12,6 @@ from ..engine.candidate import build
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
-from ..graph.analysed import Analysed
 from ..machine.environment import environment
 from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
 from ..values.progress import Progress
@@ -30,19 +29,22 @@ class Yardstick:
     """
 
     def __init__(self, setting: Setting):
-        task = setting.subject.task
+        task = setting.model.subject.task
         training = task.split("training") if task else None
         if task is None or training is None:
-            without = f"Recovery needs training data, which {setting.subject.name!r} does not have"
+            without = f"Recovery needs training data, which {setting.model.subject.name!r} does not have"
             raise ExplorerError(f"{without}; add some with --data.")
         self.task, self.training, self._setting = task, training, setting
-        self._split, self._device = split_for(setting.subject, setting.conditions), setting.conditions.device
+        self._split, self._device = (
+            split_for(setting.model.subject, setting.conditions),
+            setting.conditions.device,
+        )
         self._dense: Tally = EMPTY
 
     def dense(self) -> Iterator[Progress]:
         """Count the dense model, which has to come first."""
         setting = self._setting
-        for tally in baseline(Analysed(setting.subject, setting.graph), setting.conditions, len(self._split)):
+        for tally in baseline(setting.model, setting.conditions, len(self._split)):
             self._dense = tally
             yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
 
@@ -58,11 +60,11 @@ class Yardstick:
     def without_training(self) -> Generator[Progress | Recovery, None, Recovery]:
         """The dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
-        masks = setting.cut(setting.subject, setting.recipe).masks
-        model = build(Analysed(setting.subject, setting.graph), masks, self._device)
+        masks = setting.cut(setting.model.subject, setting.recipe).masks
+        model = build(setting.model, masks, self._device)
         subject, key = (
-            setting.subject,
-            key_of(setting.subject, setting.recipe, setting.plan, setting.conditions),
+            setting.model.subject,
+            key_of(setting.model.subject, setting.recipe, setting.plan, setting.conditions),
         )
         about = {
             "id": subject.id,

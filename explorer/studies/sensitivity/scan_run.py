@@ -76,12 +76,7 @@ class ScanRun:
     def __init__(self, model: Analysed, plan: ScanPlan, conditions: Conditions, log: ScanLog):
         if model.subject.task is None:
             raise ExplorerError(NO_DATA)
-        self._subject, self._graph, self._plan, self._task = (
-            model.subject,
-            model.graph,
-            plan,
-            model.subject.task,
-        )
+        self._model, self._plan, self._task = model, plan, model.subject.task
         self._conditions = replace(conditions, split="tuning")
         self._split = split_for(model.subject, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
@@ -116,15 +111,13 @@ class ScanRun:
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
         unscored = {
-            "channels": {part: torch.zeros(self._graph.profile.free_groups[part].units)},
+            "channels": {part: torch.zeros(self._model.graph.profile.free_groups[part].units)},
             "weights": {},
         }
-        return cut(unscored, self._graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
+        return cut(unscored, self._model.graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
-        decided = decide(
-            Analysed(self._subject, self._graph), self._recipe(part, ratio), self._conditions.device
-        )
+        decided = decide(self._model, self._recipe(part, ratio), self._conditions.device)
         self._at(part, ratio).achieved = decided.outcomes[0].achieved
         return decided.masks
 
@@ -178,7 +171,7 @@ class ScanRun:
                 yield from self._advance(runner, goal, points)
 
     def _runner(self) -> Runner:
-        model, device = Analysed(self._subject, self._graph), self._conditions.device
+        model, device = self._model, self._conditions.device
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
@@ -212,7 +205,7 @@ class ScanRun:
         yield self.snapshot()
 
     def _grow_baseline(self, goal: int) -> Iterator[Progress]:
-        for base in baseline(Analysed(self._subject, self._graph), self._conditions, goal):
+        for base in baseline(self._model, self._conditions, goal):
             self._base = base
             yield self._progress()
         measured = self._base.measurement()
@@ -269,7 +262,7 @@ class ScanRun:
         for points in self._points.values():
             known = [(ratio, point) for point in points if point.samples for ratio in point.twins]
             shown += [self._shown(point, ratio) for ratio, point in sorted(known, key=lambda item: item[0])]
-        about = {"id": self._subject.id, "name": self._subject.name, "task": self._task.name}
+        about = {"id": self._model.subject.id, "name": self._model.subject.name, "task": self._task.name}
         expected = len(self._touched) * len(self._plan.ratios)
         notes = tuple(dict.fromkeys(self._notes))
         return Scan(about, self._plan, self._measured(), tuple(shown), len(self._split), expected, notes)
