@@ -94,7 +94,11 @@ def shortened(experiment: Experiment) -> Experiment:
 def measured(name: str) -> Evidence:
     """A lesson's experiment on its default model, shortened where it trains."""
     experiment = LESSONS[name].experiment
-    *_, found = run(shortened(experiment) if name in TRAINED else experiment, experiment.model, opened)
+    *_, found = run(
+        shortened(experiment) if name in TRAINED else experiment,
+        experiment.model,
+        lambda name: Analysed(*opened(name)),
+    )
     return found
 
 
