@@ -240,12 +240,16 @@ MOST_PARAMETERS = 6
 
 
 def crowded(source: str) -> list[str]:
-    """Functions with more parameters than anyone can keep apart, `self` and `cls` not counted."""
+    """Functions with more parameters than anyone can keep apart, `self` and `cls` not counted; nor are the
+    keywords of a registered plug-in, which are the form that its user fills in.
+    """
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             given = node.args
-            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            form = any(".register(" in ast.unparse(mark) for mark in getattr(node, "decorator_list", ()))
+            keywords = [] if form else given.kwonlyargs
+            every = [*given.posonlyargs, *given.args, *keywords, given.vararg, given.kwarg]
             names = [one.arg for one in every if one is not None and one.arg not in ("self", "cls")]
             if len(names) > MOST_PARAMETERS:
                 found.append(f"{getattr(node, 'name', 'lambda')}: {len(names)}")
@@ -283,6 +287,7 @@ def test_parameters_that_travel_together_are_one_value(path):
 def test_a_crowded_function_and_a_bag_of_keywords_are_seen():
     seven = "def f(self, a, b, c, *d, e, g, **h): pass"
     assert crowded(seven) == ["f: 7"] and crowded(seven.replace(", **h", "")) == []
+    assert crowded(f"@DATA.register('x')\n{seven}") == [] != crowded(f"@DATA.other('x')\n{seven}")
     bag = "def f(x):\n    how: dict[str, Any] = {'a': 1}\n    return g(x, **how)"
     assert bags(bag) == ["f: how"] and bags(bag.replace("**how", "a=how['a']")) == []
 
