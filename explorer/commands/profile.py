@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def facts(subject: Subject, graph: ModelGraph) -> dict[str, Any]:
     """The profile as JSON data."""
     profile = graph.profile
-    about = {"model": subject.name, "id": subject.id, "task": subject.task.name if subject.task else None}
+    about: dict[str, Any] = {"model": subject.name, "id": subject.id}
+    about |= {"task": subject.task.name if subject.task else None}
+    about |= {"how": list(subject.task.how)} if subject.task and subject.task.how else {}
     return about | {
         "params": profile.params,
         "macs": profile.macs,
