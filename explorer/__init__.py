@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .engine.measure import prune, stream
     from .errors import ExplorerError
     from .exporters.export import export
-    from .graph.export import analyse
+    from .graph.analysed import analyse
     from .loaders.model_text import load
     from .planning.allocate import allocate
     from .pruning.decision import masks_for
@@ -47,7 +47,7 @@ HOMES = {
     "Subject": "values.subject",
     "Task": "values.subject",
     "allocate": "planning.allocate",
-    "analyse": "graph.export",
+    "analyse": "graph.analysed",
     "compact": "compaction.compact",
     "export": "exporters.export",
     "load": "loaders.model_text",

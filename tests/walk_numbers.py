@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 import explorer
+from explorer.graph.analysed import Analysed
 
 # what a page says of itself, in one look, so that nothing changes in between
 LOOK = """() => {
@@ -130,7 +131,7 @@ def expected(model: str, recipe: str, samples: str, dtype: str) -> dict[str, str
     given = explorer.Recipe.from_url(recipe) if recipe else explorer.Recipe()
     counted = int(samples.split()[1].replace(",", "")) if samples.startswith("first") else None
     how = explorer.Conditions(samples=counted, split="tuning", dtype=dtype, latency=False)
-    report = explorer.prune(*_opened(model), given, how).pruned
+    report = explorer.prune(Analysed(*_opened(model)), given, how).pruned
     found = {"Parameters": _short(report.params), "MACs": _short(report.macs)}
     if report.accuracy is not None:
         found["Accuracy"] = f"{report.accuracy * 100:.1f} %"

@@ -15,7 +15,7 @@ def erk(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     dense, and the others share the rest. Channels take the shape of the first layer that makes them.
 
     >>> import torch
-    >>> from ..allocation import Part
+    >>> from explorer.allocators.context import Part
     >>> context = AllocationContext({"a": Part("linear", (4, 4)), "b": Part("linear", (8, 8))})
     >>> ratios = erk({"a": torch.ones(4, 4), "b": torch.ones(8, 8)}, 0.7, context)
     >>> {part: round(ratio, 4) for part, ratio in ratios.items()}

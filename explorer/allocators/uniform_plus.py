@@ -15,7 +15,7 @@ def uniform_plus(scores: Scores, target: float, context: AllocationContext) -> R
     (Gale et al. 2019, arXiv:1902.09574.) First and last are those of the model, even while they are locked.
 
     >>> import torch
-    >>> from ..allocation import Part
+    >>> from explorer.allocators.context import Part
     >>> parts = {"conv": Part("conv", (4, 1)), "mid": Part("conv", (8, 4)), "fc": Part("linear", (4, 8))}
     >>> context = AllocationContext(parts)
     >>> uniform_plus({"conv": torch.ones(10), "mid": torch.ones(50), "fc": torch.ones(40)}, 0.77, context)

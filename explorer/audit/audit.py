@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..compaction.compact import compact
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph, count_macs
+from ..graph.analysed import Analysed
+from ..graph.export import count_macs
 from ..graph.running import fixed_batch
 from ..machine.peak_memory import peak_of_process
 from ..planning.allocate import allocate
@@ -19,7 +20,6 @@ from ..pruning.decision import masks_once
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .comparison import expected_answers
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .float64_run import widened
@@ -73,24 +73,22 @@ class AuditReport:
         return {**self.__dict__, "frozen": [dict(item) for item in self.frozen]}
 
 
-def audit(
-    subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5
-) -> AuditReport:
+def audit(model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5) -> AuditReport:
     """Prune, compact and compare; without a recipe every free group loses `ratio` of its units."""
-    *_, report = audit_steps(subject, graph, recipe, ratio=ratio)
+    *_, report = audit_steps(model, recipe, ratio=ratio)
     assert isinstance(report, AuditReport)
     return report
 
 
 def audit_steps(
-    subject: Subject, graph: ModelGraph, recipe: Recipe | None = None, *, ratio: float = 0.5
+    model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5
 ) -> Iterator[Progress | AuditReport]:
     """The same in steps of a layer each, so that it can be followed and stopped; the report comes last."""
     started = time.perf_counter()
-    profile = graph.profile
+    profile = model.profile
     frozen = tuple({"name": g.name, "reason": g.frozen} for g in profile.groups if g.frozen)
     result = AuditReport(
-        subject.name,
+        model.subject.name,
         len(profile.groups),
         frozen,
         profile.params,
@@ -104,18 +102,16 @@ def audit_steps(
         0.0,
         0,
     )
-    if graph.program is not None:
-        chosen = recipe or allocate(subject, graph, Recipe(), "uniform", ratio, "channel")
+    if model.graph.program is not None:
+        chosen = recipe or allocate(model, Recipe(), "uniform", ratio, "channel")
         yield Progress(0, 1, "Rating channels")
-        result = yield from _compared(subject, graph, masks_once(subject, graph, chosen), result)
+        result = yield from _compared(model, masks_once(model, chosen), result)
     yield replace(result, seconds=time.perf_counter() - started, peak_memory_bytes=peak_of_process())
 
 
-def _compared(
-    subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport
-) -> Generator[Progress, None, AuditReport]:
+def _compared(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
     try:
-        return (yield from _compare(subject, graph, masks, result))
+        return (yield from _compare(model, masks, result))
     except (
         ExplorerError,
         RuntimeError,
@@ -127,30 +123,28 @@ def _compared(
         return replace(result, reason=f"{type(error).__name__}: {first_line}")
 
 
-def _compare(
-    subject: Subject, graph: ModelGraph, masks: Masks, result: AuditReport
-) -> Generator[Progress, None, AuditReport]:
+def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
     """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
     time.
     """
-    own = difference_of_graph(subject, graph)
+    own = difference_of_graph(model)
     result = replace(result, graph_rel_diff=own)
     if not own <= OWN_TOLERANCE:
         told = f"the graph that was read of the model answers otherwise than the model itself, by {own:.1e}"
         return replace(result, reason=f"{told} of the largest answer; allowed is {OWN_TOLERANCE:.0e}")
-    state = yield from conditioned_state(subject, graph)
+    state = yield from conditioned_state(model)
     expected = yield from expected_answers(
-        graph, masks, state, portions(random_inputs(subject, graph), graph)
+        model.graph, masks, state, portions(random_inputs(model), model.graph)
     )
-    small = compact(subject, graph, masks, state=state)
+    small = compact(model, masks, state=state)
     del state
-    example = subject.example[: fixed_batch(graph.program) or 1]  # type: ignore[arg-type]
+    example = model.subject.example[: fixed_batch(model.graph.program) or 1]  # type: ignore[arg-type]
     macs = count_macs(small, example) // len(example)
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
     twin = small._apply(widened)
     difference = max(one.difference(twin) for one in expected)
     yield Progress(0, 1, "Swapping two channels")
-    control = yield from negative_control(graph.profile, masks, twin, expected[-1])
+    control = yield from negative_control(model.profile, masks, twin, expected[-1])
     reason = _why_not(masks, expected[0].outputs, difference, control)
     return replace(
         result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import fixed_batch
@@ -25,9 +26,7 @@ WEAK = (
 SILENT = 1e-3  # of the mean variance
 
 
-def conditioned_state(
-    subject: Subject, graph: ModelGraph, seed: int = 0
-) -> Generator[Progress, None, dict[str, Tensor]]:
+def conditioned_state(model: Analysed, seed: int = 0) -> Generator[Progress, None, dict[str, Tensor]]:
     """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the
     model's own.
 
@@ -35,9 +34,9 @@ def conditioned_state(
 
     Returns: the names of its state_dict -> tensors.
     """
-    program = graph.program
+    program = model.graph.program
     assert program is not None
-    state = _redrawn(subject, seed)
+    state = _redrawn(model.subject, seed)
     names = tensor_names(program)
     seen: dict[str, list[Tensor]] = {}
 
@@ -64,7 +63,7 @@ def conditioned_state(
         program,
         read,
         call,
-        portions(random_inputs(subject, graph, seed + 1), graph)[0],
+        portions(random_inputs(model, seed + 1), model.graph)[0],
         "Collecting statistics",
     )
     return {
@@ -121,13 +120,16 @@ def portions(inputs: Tensor, graph: ModelGraph) -> tuple[Tensor, ...]:
     return inputs.split(fixed_batch(graph.program) or len(inputs))
 
 
-def random_inputs(subject: Subject, graph: ModelGraph, seed: int = 7) -> Tensor:
+def random_inputs(model: Analysed, seed: int = 7) -> Tensor:
     """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers
     of the example.
     """
-    example = subject.example
-    assert graph.program is not None
-    batch, fixed = (LARGE_BATCH if example[0].numel() > 50_000 else BATCH), fixed_batch(graph.program) or 1
+    example = model.subject.example
+    assert model.graph.program is not None
+    batch, fixed = (
+        (LARGE_BATCH if example[0].numel() > 50_000 else BATCH),
+        fixed_batch(model.graph.program) or 1,
+    )
     batch = -(-batch // fixed) * fixed
     shape = (batch, *example.shape[1:])
     generator = torch.Generator().manual_seed(seed)

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..graph.running import GraphRun, tensors_of
-from ..values.subject import Subject
 from .comparison import flat
 from .conditioned_model import portions, random_inputs
 from .random_draws import seeded
@@ -13,20 +12,20 @@ from .random_draws import seeded
 SEED = 0
 
 
-def difference_of_graph(subject: Subject, graph: ModelGraph) -> float:
+def difference_of_graph(model: Analysed) -> float:
     """Largest difference between what a model answers itself and what its graph does, relative to the largest
     answer. Both compute in the model's own precision.
     """
-    assert graph.program is not None
-    inputs = portions(random_inputs(subject, graph), graph)[0].to(subject.example.dtype)
-    run = GraphRun(graph.program, "cpu")
-    tensors = tensors_of(subject, graph.program, "cpu")
+    assert model.graph.program is not None
+    inputs = portions(random_inputs(model), model.graph)[0].to(model.subject.example.dtype)
+    run = GraphRun(model.graph.program, "cpu")
+    tensors = tensors_of(model.subject, model.graph.program, "cpu")
     kept = {
-        name: tensor.clone() for name, tensor in subject.model.named_buffers()
+        name: tensor.clone() for name, tensor in model.subject.model.named_buffers()
     }  # a forward may write them
     with torch.no_grad():
         with seeded(SEED):
-            own = flat(subject.model(inputs.clone()))
+            own = flat(model.subject.model(inputs.clone()))
         with seeded(SEED):
             traced = flat(run.outputs(tensors | kept, inputs.clone()))
     return _apart(own, traced)

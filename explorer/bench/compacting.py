@@ -41,35 +41,35 @@ def compaction(size: Size, device: str) -> Iterator[Row]:
 
 def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> Iterator[Row]:
     pruning = importlib.import_module("torch_pruning")
-    subject, graph = opened(name)
-    example, groups = subject.example[:1].to(device), graph.profile.free_groups
+    model = opened(name)
+    example, groups = model.subject.example[:1].to(device), model.profile.free_groups
 
     def recipe(ratio: float) -> Recipe:
         return Recipe(channels=dict.fromkeys(groups, ratio))
 
     def rate() -> None:
-        signals = signals_of(subject, graph, CRITERIA["l1"], 0, Calibration(device=device))
-        score(graph.profile, recipe(RATIO), signals, list(groups))
+        signals = signals_of(model, CRITERIA["l1"], 0, Calibration(device=device))
+        score(model.profile, recipe(RATIO), signals, list(groups))
 
     def ours(ratio: float) -> nn.Module:
-        return build(subject, graph, masks_for(subject, graph, recipe(ratio)), device)
+        return build(model, masks_for(model, recipe(ratio)), device)
 
-    def run(model: nn.Module) -> None:
+    def run(network: nn.Module) -> None:
         with torch.inference_mode():
-            model(example)
+            network(example)
 
     def theirs(ratio: float) -> nn.Module:
-        model = copy.deepcopy(subject.model).to(device)
+        network = copy.deepcopy(model.subject.model).to(device)
         importance = pruning.importance.MagnitudeImportance(p=1)
         pruner = pruning.pruner.MagnitudePruner(
-            model,
+            network,
             example,
             importance=importance,
             pruning_ratio=ratio,
-            ignored_layers=[model.get_submodule(stays)],
+            ignored_layers=[network.get_submodule(stays)],
         )
         pruner.step()
-        return model
+        return network
 
     def turns(then: Callable[[nn.Module], object]) -> Callable[[int], tuple[Work, Work]]:
         def make(index: int) -> tuple[Work, Work]:
@@ -78,10 +78,10 @@ def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> It
 
         return make
 
-    masks, (mine, other) = masks_for(subject, graph, recipe(RATIO)), (ours(RATIO), theirs(RATIO))
+    masks, (mine, other) = masks_for(model, recipe(RATIO)), (ours(RATIO), theirs(RATIO))
     took = {
-        "cut": seconds(lambda: masks_for(subject, graph, recipe(RATIO)), device),
-        "compact": seconds(lambda: build(subject, graph, masks, device), device),
+        "cut": seconds(lambda: masks_for(model, recipe(RATIO)), device),
+        "compact": seconds(lambda: build(model, masks, device), device),
         "and rating anew would take": seconds(rate, device),
         "the first forward takes": seconds(lambda: run(mine), device),
         "theirs": seconds(lambda: run(other), device),

@@ -5,9 +5,8 @@ works.
 from dataclasses import dataclass
 from functools import cache
 
-from ..graph.export import ModelGraph, analyse
+from ..graph.analysed import Analysed, analyse
 from ..loaders.model_text import load
-from ..values.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ QUICK = Size(
 
 
 @cache
-def opened(name: str) -> tuple[Subject, ModelGraph]:
+def opened(name: str) -> Analysed:
     """A model and its graph, once a run."""
     subject = load(name)
-    return subject, analyse(subject)
+    return analyse(subject)

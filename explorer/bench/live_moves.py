@@ -14,6 +14,7 @@ from ..background.lanes import Lanes
 from ..engine.candidate import build, prepare
 from ..engine.conditions import Conditions, split_for
 from ..engine.measure import stream
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..measuring.evaluation import batch_of, batch_size, evaluate
 from ..measuring.kept_activations import KEPT_BYTES, Trail
@@ -70,51 +71,47 @@ def full_evaluation(size: Size, device: str) -> Iterator[Row]:
     """Recipe in, final accuracy and sizes out, over a bare forward loop of the same compact module on the
     same samples.
     """
-    subject, graph = opened(size.live)
-    conditions = Conditions(min(size.samples, len(_tuning(subject))), device=device, latency=False)
-    inputs = resident(subject, conditions)
+    model = opened(size.live)
+    conditions = Conditions(min(size.samples, len(_tuning(model.subject))), device=device, latency=False)
+    inputs = resident(model.subject, conditions)
     bare = f"bare forward loop of the same compact module, batch {batch_size(device)}, fp32"
     for structured in (True, False):
 
         def make(index: int, structured: bool = structured) -> tuple[Work, Work]:
-            recipe = recipe_at(graph, structured, index / (size.pairs + 1))
-            model = build(subject, graph, masks_for(subject, graph, recipe), device)
-            return lambda: list(stream(subject, graph, recipe, conditions)), lambda: forward_all(
-                model, inputs
-            )
+            recipe = recipe_at(model.graph, structured, index / (size.pairs + 1))
+            network = build(model, masks_for(model, recipe), device)
+            return lambda: list(stream(model, recipe, conditions)), lambda: forward_all(network, inputs)
 
         pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
         kind = "structured" if structured else "unstructured"
-        took = _stages(subject, graph, recipe_at(graph, structured, 0.0), conditions, inputs)
+        took = _stages(model, recipe_at(model.graph, structured, 0.0), conditions, inputs)
         yield row(
             f"live_full_over_bare_{kind}",
             pairs,
             bare,
             goal=OVERHEAD,
             bound_by=stages(took),
-            details={"model": subject.name, "samples": len(inputs), **pairs.details},
+            details={"model": model.subject.name, "samples": len(inputs), **pairs.details},
         )
 
 
-def _stages(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions, inputs: Tensor
-) -> dict[str, float]:
+def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Tensor) -> dict[str, float]:
     """Seconds of what an evaluation consists of, each alone."""
-    assert subject.task is not None
+    assert model.subject.task is not None
     split, normalisation, device = (
-        split_for(subject, conditions),
-        subject.task.normalisation,
+        split_for(model.subject, conditions),
+        model.subject.task.normalisation,
         conditions.device,
     )
-    model = prepare(subject, graph, recipe, device).model
-    tensors = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    network = prepare(model, recipe, device).model
+    tensors = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
     return {
-        "cut, build and count": seconds(lambda: prepare(subject, graph, recipe, device), device),
+        "cut, build and count": seconds(lambda: prepare(model, recipe, device), device),
         "normalise, forward and judge": seconds(
-            lambda: list(evaluate(model, split, normalisation, [len(split)], device=device)), device
+            lambda: list(evaluate(network, split, normalisation, [len(split)], device=device)), device
         ),
         "compressed size": seconds(lambda: sizes(tensors)),
-        "bare forward": seconds(lambda: forward_all(model, inputs), device),
+        "bare forward": seconds(lambda: forward_all(network, inputs), device),
     }
 
 
@@ -129,20 +126,20 @@ def first_answers(size: Size, device: str) -> Iterator[Row]:
 
 
 def _first_answer(name: str, count: int, device: str, scanning: bool) -> Row:
-    subject, graph = opened(name)
+    model = opened(name)
     conditions = Conditions(device=device, latency=False)
-    inputs = resident(subject, conditions)
+    inputs = resident(model.subject, conditions)
     lanes = Lanes()
-    first = inputs[: _first(subject, graph, Recipe(), conditions).pruned.samples]
+    first = inputs[: _first(model, Recipe(), conditions).pruned.samples]
 
     def make(index: int) -> tuple[Work, Work]:
-        recipe = recipe_at(graph, index % 2 == 0, index / (count + 1))
-        model = build(subject, graph, masks_for(subject, graph, recipe), device)
-        return lambda: _answered(lanes, subject, graph, recipe, conditions), lambda: forward_all(model, first)
+        recipe = recipe_at(model.graph, index % 2 == 0, index / (count + 1))
+        network = build(model, masks_for(model, recipe), device)
+        return lambda: _answered(lanes, model, recipe, conditions), lambda: forward_all(network, first)
 
     try:
         if scanning:
-            lanes.submit("another", "scan", "bench", lambda: _endless_scan(subject, graph, conditions))
+            lanes.submit("another", "scan", "bench", lambda: _endless_scan(model, conditions))
         pairs = interleaved(make, count, device)
     finally:
         lanes.shutdown()
@@ -162,30 +159,26 @@ def _first_answer(name: str, count: int, device: str, scanning: bool) -> Row:
     )
 
 
-def _first(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Report:
-    return next(stream(subject, graph, recipe, conditions))
+def _first(model: Analysed, recipe: Recipe, conditions: Conditions) -> Report:
+    return next(stream(model, recipe, conditions))
 
 
-def _answered(
-    lanes: Lanes, subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions
-) -> None:
+def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditions) -> None:
     """Ask the worker and wait for the first Report."""
     lanes.submit(
         "bench",
         "live",
         (recipe.fingerprint, time.perf_counter()),
-        lambda: [_first(subject, graph, recipe, conditions)],
+        lambda: [_first(model, recipe, conditions)],
     )
     lanes.wait("bench", "live", TIMEOUT_S)
 
 
-def _endless_scan(subject: Subject, graph: ModelGraph, conditions: Conditions) -> Iterator[object]:
+def _endless_scan(model: Analysed, conditions: Conditions) -> Iterator[object]:
     """A scan that begins anew when it is done, and reads and writes no log that another one could find."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
-            yield from scan(
-                subject, graph, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder)
-            )
+            yield from scan(model, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder))
 
 
 # --------------------------------------------------------------------------- the same fader again
@@ -195,24 +188,29 @@ def late_move(size: Size, device: str) -> Iterator[Row]:
     """The last fader moved once more: begun at its layer from kept activations, over the whole forward of the
     same recipe.
     """
-    subject, graph = opened(size.live)
+    model = opened(size.live)
     conditions = Conditions(
-        min(LATE_SAMPLES, size.samples, len(_tuning(subject))), device=device, latency=False
+        min(LATE_SAMPLES, size.samples, len(_tuning(model.subject))), device=device, latency=False
     )
-    trail, start = Trail(KEPT_BYTES[device]), recipe_at(graph, True, 0.0)
-    list(stream(subject, graph, start, conditions, trail=trail))
-    late = list(graph.profile.free_groups)[-1]
+    trail, start = Trail(KEPT_BYTES[device]), recipe_at(model.graph, True, 0.0)
+    list(stream(model, start, conditions, trail=trail))
+    late = list(model.profile.free_groups)[-1]
 
     def make(index: int) -> tuple[Work, Work]:
         recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
 
         def again():
-            return list(stream(subject, graph, recipe, conditions, trail=trail))
+            return list(stream(model, recipe, conditions, trail=trail))
 
-        return again, lambda: list(stream(subject, graph, recipe, conditions))
+        return again, lambda: list(stream(model, recipe, conditions))
 
     pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
-    details = {"model": subject.name, "group": late, "samples": conditions.samples, "kept_bytes": trail.bytes}
+    details = {
+        "model": model.subject.name,
+        "group": late,
+        "samples": conditions.samples,
+        "kept_bytes": trail.bytes,
+    }
     yield row(
         "late_move_speedup",
         pairs,
@@ -230,10 +228,10 @@ def mask_overhead(size: Size, device: str) -> Iterator[Row]:
     """The forward of a model with zeros in its weights over that of the dense one: same shapes,
     same kernels.
     """
-    subject, graph = opened(size.live)
-    dense = build(subject, graph, masks_for(subject, graph, Recipe()), device)
-    masked = build(subject, graph, masks_for(subject, graph, recipe_at(graph, False, 0.0)), device)
-    inputs = resident(subject, Conditions(samples=min(64, len(_tuning(subject))), device=device))
+    model = opened(size.live)
+    dense = build(model, masks_for(model, Recipe()), device)
+    masked = build(model, masks_for(model, recipe_at(model.graph, False, 0.0)), device)
+    inputs = resident(model.subject, Conditions(samples=min(64, len(_tuning(model.subject))), device=device))
     works: tuple[Work, Work] = (lambda: forward_all(masked, inputs), lambda: forward_all(dense, inputs))
     pairs = interleaved(lambda index: works, size.pairs, device)
     yield row(
@@ -242,7 +240,7 @@ def mask_overhead(size: Size, device: str) -> Iterator[Row]:
         f"forward of the dense module, batch {len(inputs)}, fp32",
         goal=1.05,
         bound_by="the same kernels on the same shapes; zeros are numbers like others",
-        details={"model": subject.name, **pairs.details},
+        details={"model": model.subject.name, **pairs.details},
     )
 
 

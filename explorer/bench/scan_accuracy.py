@@ -47,6 +47,6 @@ def _held(name: str, device: str) -> tuple[int, int]:
 def _scanned(name: str, plan: ScanPlan, device: str) -> Scan:
     """A finished scan that neither reads nor leaves anything in the user's cache."""
     with tempfile.TemporaryDirectory() as folder:
-        *_, found = scan(*opened(name), plan, Conditions(device=device), folder=Path(folder))
+        *_, found = scan(opened(name), plan, Conditions(device=device), folder=Path(folder))
     assert isinstance(found, Scan)
     return found

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.evaluation import Tally, batch_of, evaluate, judged
 from ..measuring.statistics import wilson
 from ..pruning.decision import masks_for
@@ -24,7 +24,6 @@ from ..studies.sensitivity.graph_pieces import Workshop
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .effort import Size, opened
 from .timed_rows import Row, Work, interleaved, row, seconds, stages
 
@@ -93,26 +92,32 @@ def _macs(work: Work) -> int:
     return counter.get_total_flops() // 2
 
 
-def _loops(subject: Subject, graph: ModelGraph, device: str) -> Loops:
-    assert subject.task is not None
-    split, normalisation = split_for(subject, Conditions(device=device)), subject.task.normalisation
+def _loops(model: Analysed, device: str) -> Loops:
+    assert model.subject.task is not None
+    split, normalisation = (
+        split_for(model.subject, Conditions(device=device)),
+        model.subject.task.normalisation,
+    )
     size = min(EXACT_BATCH, len(split))
     batches = [
         batch_of(split, normalisation, s, s + size, device) for s in range(0, len(split) - size + 1, size)
     ]
-    todo = dict.fromkeys(graph.profile.free_groups, EXACT_RATIOS)
+    todo = dict.fromkeys(model.profile.free_groups, EXACT_RATIOS)
     points = [(part, ratio) for part in todo for ratio in EXACT_RATIOS]
 
     def masks_of(part, ratio):
-        return masks_for(subject, graph, Recipe(channels={part: ratio}))
+        return masks_for(model, Recipe(channels={part: ratio}))
 
     models: dict[Point, nn.Module] = {}
     setting_up = seconds(
-        lambda: models.update({p: build(subject, graph, masks_of(*p), device) for p in points}), device
+        lambda: models.update({p: build(model, masks_of(*p), device) for p in points}), device
     )
     started = time.perf_counter()
     branches = Branches(
-        Workshop(subject, graph, device), touched_tensors(graph, "channel"), masks_of, len(EXACT_RATIOS)
+        Workshop(model, device),
+        touched_tensors(model.graph, "channel"),
+        masks_of,
+        len(EXACT_RATIOS),
     )
     _walked(branches, *batches[0], todo)
     return Loops(branches, models, todo, batches, setting_up, time.perf_counter() - started)
@@ -122,8 +127,11 @@ def exact(size: Size, device: str) -> Iterator[Row]:
     """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the
     split.
     """
-    subject, graph = opened(size.live)
-    loops, total = _loops(subject, graph, device), len(split_for(subject, Conditions(device=device)))
+    model = opened(size.live)
+    loops, total = (
+        _loops(model, device),
+        len(split_for(model.subject, Conditions(device=device))),
+    )
 
     def works(index: int) -> tuple[Work, Work]:
         return (lambda: loops.scan(index), lambda: loops.plain(index))
@@ -142,7 +150,7 @@ def exact(size: Size, device: str) -> Iterator[Row]:
         }
     )
     details = {
-        "model": subject.name,
+        "model": model.subject.name,
         "points": points,
         "samples": total,
         "ratios": EXACT_RATIOS,
@@ -191,13 +199,13 @@ def _adaptive(name: str, count: int, device: str) -> Row:
 
     The dense model's own answers are known to both.
     """
-    subject, graph = opened(name)
+    model = opened(name)
     conditions = Conditions(device=device)
-    everything = [(part, ratio) for part in graph.profile.free_groups for ratio in RATIOS]
+    everything = [(part, ratio) for part in model.profile.free_groups for ratio in RATIOS]
     chosen = random.Random(0).sample(everything, min(count, len(everything)))
     with tempfile.TemporaryDirectory() as folder:
-        found, took, plain, dense = _raced(subject, graph, conditions, chosen, Path(folder))
-    total = len(split_for(subject, conditions))
+        found, took, plain, dense = _raced(model, conditions, chosen, Path(folder))
+    total = len(split_for(model.subject, conditions))
     loop = tuple(len(everything) * seconds_each for _, seconds_each in plain.values())
     # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was
     # timed once
@@ -218,7 +226,7 @@ def _adaptive(name: str, count: int, device: str) -> Row:
         bound_by=f"it looked at {100 * seen:.1f} % of the plain loop's samples, "
         f"each {value * seen:.2f} times as fast",
         details={
-            "model": subject.name,
+            "model": model.subject.name,
             "within_interval": inside / len(chosen),
             "within_low": held[0],
             "within_high": held[1],
@@ -231,18 +239,18 @@ def _adaptive(name: str, count: int, device: str) -> Row:
 
 
 def _raced(
-    subject: Subject, graph: ModelGraph, conditions: Conditions, chosen: Sequence[Point], folder: Path
+    model: Analysed, conditions: Conditions, chosen: Sequence[Point], folder: Path
 ) -> tuple[Scan, float, dict[Point, tuple[int, float]], int]:
     """Run the scan and the plain loop's points in turns.
 
     Returns: the finished scan, its seconds, point -> (correct, seconds), and the dense model's correct-count.
     """
-    total = len(split_for(subject, conditions))
-    *_, known = baseline(subject, graph, conditions, total)
+    total = len(split_for(model.subject, conditions))
+    *_, known = baseline(model, conditions, total)
     dense = int(known.correct.sum())
     waiting, plain = list(chosen), {}
     found, took, turn = None, 0.0, 0.0
-    steps = scan(subject, graph, ScanPlan("channel"), conditions, folder=folder)
+    steps = scan(model, ScanPlan("channel"), conditions, folder=folder)
     while True:
         started = time.perf_counter()
         step = next(steps, None)
@@ -252,22 +260,23 @@ def _raced(
         found = step if isinstance(step, Scan) else found
         if waiting and took > turn:
             point = waiting.pop()
-            plain[point] = _alone(subject, graph, conditions, Recipe(channels={point[0]: point[1]}))
+            plain[point] = _alone(model, conditions, Recipe(channels={point[0]: point[1]}))
             turn = took + plain[point][1] / 4
     for point in waiting:
-        plain[point] = _alone(subject, graph, conditions, Recipe(channels={point[0]: point[1]}))
+        plain[point] = _alone(model, conditions, Recipe(channels={point[0]: point[1]}))
     assert found is not None
     return found, took, plain, dense
 
 
-def _alone(subject: Subject, graph: ModelGraph, conditions: Conditions, recipe: Recipe) -> tuple[int, float]:
+def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int, float]:
     """One point of the plain loop: (correct of all samples, seconds)."""
-    assert subject.task is not None
-    split, counted = split_for(subject, conditions), []
+    task = model.subject.task
+    assert task is not None
+    split, counted = split_for(model.subject, conditions), []
 
     def work() -> None:
-        model = build(subject, graph, masks_for(subject, graph, recipe), conditions.device)
-        *_, tally = evaluate(model, split, subject.task.normalisation, [len(split)], device=conditions.device)  # type: ignore[union-attr]
+        network = build(model, masks_for(model, recipe), conditions.device)
+        *_, tally = evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
         counted.append(int(tally.correct.sum()))
 
     took = seconds(work, conditions.device)

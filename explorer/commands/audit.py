@@ -5,7 +5,8 @@ import time
 from dataclasses import replace
 
 from ..audit.audit import AuditReport, audit
-from ..graph.export import analyse
+from ..graph.analysed import Analysed
+from ..graph.export import graph_of
 from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
@@ -50,10 +51,10 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
     memory = PeakMemory()
     subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
     started = time.perf_counter()
-    graph = analyse(subject)
+    graph = graph_of(subject)
     analysis = time.perf_counter() - started
-    recipe = recipe_of(arguments, subject, graph)
-    found = audit(subject, graph, None if recipe.is_empty else recipe, ratio=RATIO)
+    recipe = recipe_of(arguments, Analysed(subject, graph))
+    found = audit(Analysed(subject, graph), None if recipe.is_empty else recipe, ratio=RATIO)
     whose = "model" if memory.own else "process"
     return replace(found, analysis_seconds=analysis, peak_memory_bytes=memory.bytes(), peak_memory_of=whose)
 

@@ -46,14 +46,13 @@ def run(arguments: argparse.Namespace) -> None:
             to be within it.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     name, params = allocator_of(arguments, USUAL)
-    recipe = recipe_of(without_allocator(arguments), subject, graph)
-    losses = losses_for(arguments, subject, graph, recipe, name, arguments.granularity)
+    recipe = recipe_of(without_allocator(arguments), model)
+    losses = losses_for(arguments, model, recipe, name, arguments.granularity)
     found: Budget | None = None
     for step in accuracy_budget(
-        subject,
-        graph,
+        model,
         recipe,
         arguments.largest_drop,
         allocator=name,
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         losses=losses,
     ):
         found = step if isinstance(step, Budget) else found
-        progress(f"{subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
+        progress(f"{model.subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
     progress("")
     assert found is not None
     if arguments.save_recipe and found.report is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..studies.accuracy_curves import (
     QUICK,
@@ -67,20 +68,22 @@ def run(arguments: argparse.Namespace) -> None:
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    recipe, families = _families(arguments, subject, graph)
+    model = opened(arguments)
+    recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
     lines: Lines = {family.name: () for family in families}
     for step in curves(
-        subject, graph, families, Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+        model,
+        families,
+        Conditions(arguments.samples, device=device, dtype=arguments.dtype),
     ):
         lines = _told(step, lines)
     if arguments.latency:
-        for step in timed(subject, graph, lines, device):
+        for step in timed(model, lines, device):
             lines = _told(step, lines)
     progress("")
     if arguments.json:
-        return print_json(_document(subject, recipe, arguments.along, families, lines))
+        return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return show("\n\n".join(_text(arguments.along, family, lines) for family in families))
 
 
@@ -92,27 +95,25 @@ def _told(step: Lines | Progress, before: Lines) -> Lines:
     return step
 
 
-def _families(
-    arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
-) -> tuple[Recipe, list[Family]]:
+def _families(arguments: argparse.Namespace, model: Analysed) -> tuple[Recipe, list[Family]]:
     """What is measured, and the recipe that it comes from."""
     shares = [i / (arguments.points - 1) for i in range(arguments.points)]
     if arguments.along == "strength":
-        recipe = recipe_of(arguments, subject, graph)
-        recipe = _full(recipe, graph) if recipe.is_empty else recipe
+        recipe = recipe_of(arguments, model)
+        recipe = _full(recipe, model.graph) if recipe.is_empty else recipe
         return recipe, [scaled(recipe, shares)]
     settings = copy(arguments)
     settings.channels = settings.weights = settings.allocator = None
-    recipe, allocator = recipe_of(settings, subject, graph), arguments.allocator or "uniform"
+    recipe, allocator = recipe_of(settings, model), arguments.allocator or "uniform"
     top = {name: _top(getattr(arguments, name), allocator) for name in ("channels", "weights")}
     if arguments.along == "granularity":
         targets = [share * (top["channels"] or top["weights"] or FULL) for share in shares]
-        return recipe, list(structured_and_unstructured(subject, graph, recipe, allocator, targets))
+        return recipe, list(structured_and_unstructured(model, recipe, allocator, targets))
     is_weight = arguments.channels is None and (
-        arguments.weights is not None or not graph.profile.free_groups
+        arguments.weights is not None or not model.profile.free_groups
     )
     targets = [share * (top["weights" if is_weight else "channels"] or FULL) for share in shares]
-    return recipe, [swept(subject, graph, recipe, allocator, "weight" if is_weight else "channel", targets)]
+    return recipe, [swept(model, recipe, allocator, "weight" if is_weight else "channel", targets)]
 
 
 def _top(text: str | None, allocator: str) -> float | None:

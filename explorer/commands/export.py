@@ -5,11 +5,10 @@ import argparse
 from ..errors import ExplorerError
 from ..exporters.export import export
 from ..exporters.recovered_model import export_recovered
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine import paths
 from ..registry import EXPORTERS
 from ..runs.store import Store
-from ..values.subject import Subject
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write
@@ -35,24 +34,24 @@ def run(arguments: argparse.Namespace) -> None:
     """
     EXPORTERS[arguments.format]
     set_up()
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     if arguments.run:
-        write(arguments.output, _recovered(subject, graph, arguments.run, arguments.format))
+        write(arguments.output, _recovered(model, arguments.run, arguments.format))
         return
-    recipe = recipe_of(arguments, subject, graph)
-    write(arguments.output, export(subject, graph, recipe, arguments.format, say=note))
+    recipe = recipe_of(arguments, model)
+    write(arguments.output, export(model, recipe, arguments.format, say=note))
 
 
-def _recovered(subject: Subject, graph: ModelGraph, name: str, format: str) -> bytes:
+def _recovered(model: Analysed, name: str, format: str) -> bytes:
     store = Store(paths.cache())
     run = store.run(store.full_name(name))
     if run is None or run.recovery is None:
         raise ExplorerError(
             f"There is no kept run {name!r} of a recovered model; keep one with recover --keep."
         )
-    if run.report.subject["id"] not in subject.ids:
+    if run.report.subject["id"] not in model.subject.ids:
         raise ExplorerError(
             f"Run {name!r} is of {str(run.report.subject.get('name'))[:80]!r}, or of other weights than "
             "these."
         )
-    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
+    return export_recovered(model, run.recovery.recovery, format, report=run.report)

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) < 1:
             raise ExplorerError(f"--{name} must be at least 1, got {getattr(arguments, name)}.")
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Staircase | None = None
     how = {
         "batch": arguments.batch,
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         "budget_s": arguments.seconds,
         "device": device,
     }
-    for step in staircase(subject, graph, arguments.group, widths=widths, **how):
+    for step in staircase(model, arguments.group, widths=widths, **how):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
         else:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplorerError
-from ..graph.export import analyse
+from ..graph.analysed import Analysed, analyse
 from ..lessons import evidence_files, wording
 from ..lessons.evidence import Evidence
-from ..lessons.experiment import Opened
 from ..lessons.experiment import run as measure
 from ..lessons.lesson_files import CONTENT, TEMPLATE, lesson, lessons
 from ..lessons.values import Lesson
@@ -68,10 +67,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 @cache
-def _opened(given: str | None, name: str) -> Opened:
+def _opened(given: str | None, name: str) -> Analysed:
     """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
     subject = load(name) if name == given else load_named(name)
-    return subject, analyse(subject)
+    return analyse(subject)
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:

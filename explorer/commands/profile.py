@@ -4,9 +4,8 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..values.profile import Group
-from ..values.subject import Subject
 from .arguments.model import add_model, opened, set_up
 from .printing.output import note, print_json, show, table
 
@@ -16,9 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
 
 
-def facts(subject: Subject, graph: ModelGraph) -> dict[str, Any]:
+def facts(model: Analysed) -> dict[str, Any]:
     """The profile as JSON data."""
-    profile = graph.profile
+    profile, subject = model.profile, model.subject
     about: dict[str, Any] = {"model": subject.name, "id": subject.id}
     about |= {"task": subject.task.name if subject.task else None}
     about |= {"how": list(subject.task.how)} if subject.task and subject.task.how else {}
@@ -49,11 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model cannot be loaded.
     """
     set_up()
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     if arguments.json:
-        return print_json(facts(subject, graph))
-    profile = graph.profile
-    show(f"{subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
+        return print_json(facts(model))
+    profile = model.profile
+    show(f"{model.subject.name}: {profile.params:,} parameters, {profile.macs:,} MACs per sample\n")
     layers = [[la.name, la.kind, " x ".join(map(str, la.shape)), la.params, la.macs] for la in profile.layers]
     show(table(["layer", "kind", "shape", "params", "MACs"], layers))
     if profile.whole_layers:

@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe or the data are not as they must be.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    recipe = recipe_of(arguments, subject, graph)
+    model = opened(arguments)
+    recipe = recipe_of(arguments, model)
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
     conditions = Conditions(
@@ -53,15 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
     )
     opening = None
     if arguments.held_out:
-        conditions, opening = held_out(subject, conditions, Store(paths.cache()))
-    for step in calibrate(subject, graph, recipe, device):
+        conditions, opening = held_out(model.subject, conditions, Store(paths.cache()))
+    for step in calibrate(model, recipe, device):
         progress(f"{step.label}: {step.done} of {step.total}")
     measure = resolve if arguments.until_resolved else stream
-    for report in measure(subject, graph, recipe, conditions):
-        progress(f"{subject.name}: {accuracy(report.pruned, report.total_samples)}")
+    for report in measure(model, recipe, conditions):
+        progress(f"{model.subject.name}: {accuracy(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report
     if arguments.keep is not None:
-        masks = masks_fingerprint(masks_for(subject, graph, recipe))
+        masks = masks_fingerprint(masks_for(model, recipe))
         note(f"Kept as run {Store(paths.cache()).put(report, note=arguments.keep, masks=masks)}.")
     return print_json(report.to_json()) if arguments.json else show(report_text(report))

@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine import paths
 from ..measuring.statistics import format_accuracy, format_drop
 from ..recovery.controls import controls, spread
@@ -90,8 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe, the plan or the data are not as they must be.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    recipe, plan = recipe_of(arguments, subject, graph), plan_of(arguments, subject)
+    model = opened(arguments)
+    recipe, plan = recipe_of(arguments, model), plan_of(arguments, model.subject)
     if recipe.is_empty:
         raise RecipeError(
             "Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe."
@@ -103,12 +103,12 @@ def run(arguments: argparse.Namespace) -> None:
             "--curve is about several recipes, so it goes without --controls and --keep; give those for one."
         )
     if arguments.dry_run:
-        return _cost(subject, graph, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
+        return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:
-        return _curve(subject, graph, recipe, plan, strengths, conditions, arguments)
-    found = _followed(subject, graph, recipe, plan, conditions)
+        return _curve(model, recipe, plan, strengths, conditions, arguments)
+    found = _followed(model, recipe, plan, conditions)
     compared = [
-        (control, _followed(subject, graph, control.recipe, control.plan, conditions))
+        (control, _followed(model, control.recipe, control.plan, conditions))
         for control in (controls(recipe, plan) if arguments.controls else ())
     ]
     answer = found.to_json() | {
@@ -118,9 +118,9 @@ def run(arguments: argparse.Namespace) -> None:
         ]
     }
     if arguments.output:
-        _write(arguments.output, subject, graph, found, answer)
+        _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(subject, graph, found, conditions, Store(paths.cache()), note=arguments.keep)
+        *_, name = keep(model, found, conditions, Store(paths.cache()), note=arguments.keep)
         note(f"Kept as run {name}.")
     return (
         print_json(answer)
@@ -161,15 +161,14 @@ def _read(path: str) -> RecoveryPlan:
 
 
 def _cost(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: RecoveryPlan,
     conditions: Conditions,
     as_json: bool,
     points: int,
 ) -> None:
-    *_, one = estimate(subject, graph, recipe, plan, conditions)
+    *_, one = estimate(model, recipe, plan, conditions)
     assert not isinstance(one, Progress) and one.seconds is not None
     cost = replace(
         one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds
@@ -193,13 +192,11 @@ def _strengths(text: str) -> tuple[float, ...]:
 # --------------------------------------------------------------------------- while it runs
 
 
-def _followed(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions
-) -> Recovery:
+def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
     """The finished recovery, told on stderr while it runs."""
     found: Recovery | None = None
     shown = time.monotonic()
-    for step in recover(subject, graph, recipe, plan, conditions):
+    for step in recover(model, recipe, plan, conditions):
         found = step if isinstance(step, Recovery) else found
         line = _line(step, found)
         progress(line)
@@ -220,8 +217,7 @@ def _line(step: Recovery | Progress, found: Recovery | None) -> str:
 
 
 def _curve(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: RecoveryPlan,
     strengths: tuple[float, ...],
@@ -230,7 +226,7 @@ def _curve(
 ) -> None:
     """Print the curve, told on stderr while it grows."""
     found: RecoveryCurve | None = None
-    for step in recovery_curve(subject, graph, recipe, plan, strengths, conditions):
+    for step in recovery_curve(model, recipe, plan, strengths, conditions):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done / step.total * 100:.0f} % of all")
         else:
@@ -275,8 +271,8 @@ def _range(measured: Measurement, total: int) -> str:
 # --------------------------------------------------------------------------- when it is done
 
 
-def _write(path: str, subject: Subject, graph: ModelGraph, found: Recovery, answer: dict[str, Any]) -> None:
-    write(path, export_recovered(subject, graph, found))
+def _write(path: str, model: Analysed, found: Recovery, answer: dict[str, Any]) -> None:
+    write(path, export_recovered(model, found))
     report = str(Path(path).with_suffix(".json"))
     write(report, (json.dumps(finite(answer), indent=1) + "\n").encode())
 

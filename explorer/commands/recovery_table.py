@@ -78,22 +78,20 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the plan or the data are not as they must be.
     """
     device = set_up(arguments.device)
-    subject, graph = opened(arguments)
-    epochs = arguments.epochs or max(2, subject.card.get("training", {}).get("epochs", 20) // 2)
-    plan = _plan(arguments, rates_of(subject), epochs)
-    each = counted(subject, suggested(subject, epochs=epochs))
+    model = opened(arguments)
+    epochs = arguments.epochs or max(2, model.subject.card.get("training", {}).get("epochs", 20) // 2)
+    plan = _plan(arguments, rates_of(model.subject), epochs)
+    each = counted(model.subject, suggested(model.subject, epochs=epochs))
     if arguments.dry_run:
         return show(
             f"{trainings(plan):,} trainings of {epochs} epochs: {trainings(plan) * each.samples:,} samples."
         )
     conditions, opening = Conditions(arguments.samples, "tuning", device, latency=False), ""
     if arguments.held_out:
-        conditions, opening = held_out(subject, conditions, Store(paths.cache()))
+        conditions, opening = held_out(model.subject, conditions, Store(paths.cache()))
         conditions = replace(conditions, latency=False)
     rows: Sequence[Row] = ()
-    for step in recovery_table(
-        subject, graph, Recipe(criterion=Choice(arguments.criterion)), plan, conditions
-    ):
+    for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
             continue
@@ -103,14 +101,14 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.output:
             write(
                 arguments.output,
-                (json.dumps(_document(subject.name, plan, conditions, rows), indent=1) + "\n").encode(),
+                (json.dumps(_document(model.subject.name, plan, conditions, rows), indent=1) + "\n").encode(),
             )
     progress("")
     if arguments.json:
-        return print_json(_document(subject.name, plan, conditions, rows))
+        return print_json(_document(model.subject.name, plan, conditions, rows))
     head = (
-        f"{subject.name}, {conditions.split.replace('_', '-')} split; {epochs} epochs for every arm that "
-        "trains"
+        f"{model.subject.name}, {conditions.split.replace('_', '-')} split; "
+        f"{epochs} epochs for every arm that trains"
     )
     return show(
         "\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])])

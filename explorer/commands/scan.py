@@ -84,9 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     found: Scan | None = None
-    for step in scan(subject, graph, plan, Conditions(arguments.samples, device=device)):
+    for step in scan(model, plan, Conditions(arguments.samples, device=device)):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
         else:

@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> None:
     plan = SearchPlan(
         arguments.trials, arguments.cost, arguments.granularity, arguments.largest_drop, arguments.search_seed
     )
-    subject, graph = opened(arguments)
+    model = opened(arguments)
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     found = Search(plan, ())
-    for step in search(subject, graph, recipe_of(arguments, subject, graph), plan, conditions):
+    for step in search(model, recipe_of(arguments, model), plan, conditions):
         if isinstance(step, Search):
             found = step
         progress(f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front")
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
     for told in found.notes:
         note(told)
     checked: Report | None = None
-    if found.winner is not None and not arguments.no_held_out and has_held_out(subject):
-        *_, checked = check_winner(subject, graph, found, conditions)
+    if found.winner is not None and not arguments.no_held_out and has_held_out(model.subject):
+        *_, checked = check_winner(model, found, conditions)
     if found.winner is not None and arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:

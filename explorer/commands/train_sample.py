@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.export import analyse
+from ..graph.analysed import Analysed
+from ..graph.export import graph_of
 from ..loaders.sample import sample
 from ..registry import SAMPLES
 from ..studies.sensitivity.scan import scan
@@ -76,9 +77,9 @@ def _line(step: TrainingStep) -> str:
 def _scan(name: str, out: Path | None) -> None:
     """Both scans of a sample, from where they were stopped, and their counts beside its weights."""
     subject, conditions = sample(name), Conditions()
-    graph = analyse(subject)
+    graph = graph_of(subject)
     for plan in (ScanPlan("channel"), ScanPlan("weight")):
-        for _ in scan(subject, graph, plan, conditions):
+        for _ in scan(Analysed(subject, graph), plan, conditions):
             pass
         path = deliver(subject, plan, log_of(subject, plan, conditions.device, None), out)
         note(f"Wrote {path.name} ({path.stat().st_size:,} bytes)")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import CompactionError
+from ..graph.analysed import Analysed
 from ..graph.detours import functional
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
@@ -26,9 +27,7 @@ from .modules import filled
 from .plan import own_tensors, plan_of
 
 
-def compact(
-    subject: Subject, graph: ModelGraph, masks: Masks, *, state: Mapping[str, Tensor] | None = None
-) -> fx.GraphModule:
+def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
     """Build the smaller model; the subject's model stays as it is.
 
     Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
@@ -39,11 +38,11 @@ def compact(
     Raises:
         CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
     """
-    if graph.program is None or graph.coupling is None:
+    if model.graph.program is None or model.graph.coupling is None:
         raise CompactionError(
-            f"This model has no graph, so channels cannot be removed: {graph.profile.error}"
+            f"This model has no graph, so channels cannot be removed: {model.profile.error}"
         )
-    return Builder(subject, graph, masks, state).build()
+    return Builder(model.subject, model.graph, masks, state).build()
 
 
 @dataclass(eq=False)

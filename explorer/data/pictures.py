@@ -33,6 +33,7 @@ FORMATS = (
 )  # decoders of pixels; PIL knows others that start programs (EPS)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 64_000_000  # of one picture: 256 MB when it is unpacked
+MAX_SIDE = 100_000  # pixels; few formats can even say more
 HEADERS = 200  # of pictures that are looked at beforehand
 DEPTHS = {  # modes of PIL, in words
     **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "I"), "16 bits"),
@@ -66,10 +67,10 @@ def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> 
     Image = optional("PIL.Image")
     try:
         picture = Image.open(source, formats=FORMATS)
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
             raise LoadError(
                 f"Picture {name!r} has {picture.width} x {picture.height} pixels; up to {MAX_PIXELS:,} are "
-                "read."
+                f"read, and up to {MAX_SIDE:,} a side."
             )
         if small:
             picture.draft(None, (32, 32))

@@ -9,34 +9,35 @@ import torch
 from torch import Tensor, nn
 
 from ..compaction.compact import compact
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..graph.nodes import layer_of
 from ..graph.running import fixed_batch
 from ..measuring.memory_layout import in_usual_order, laid_out
 from ..measuring.storage_size import sizes, state_of
+from ..pruning.computed_weights import changed_by
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
 from ..values.profile import Masks
 from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
-from ..values.subject import Subject
 from .bias_correction import correct_biases, kept_outputs
 from .bn_recalibration import recalibrate
 
 
-def build(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> nn.Module:
+def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
     """The model that export would write: physically smaller, weights outside of the masks zero, on the
     device.
     """
-    if graph.program is not None:
-        return laid_out(compact(subject, graph, masks), device)
-    model = copy.deepcopy(subject.model)
-    shapes = {name: tuple(p.shape) for name, p in model.named_parameters(remove_duplicate=False)}
+    if model.graph.program is not None:
+        return laid_out(compact(model, masks), device)
+    network = copy.deepcopy(model.subject.model)
+    shapes = {name: tuple(p.shape) for name, p in network.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
-        for name, mask in expand(masks, graph.profile, shapes).items():
-            model.get_parameter(name).mul_(mask)
-    return laid_out(in_usual_order(model), device)
+        for name, mask in expand(masks, model.profile, shapes).items():
+            network.get_parameter(name).mul_(mask)
+    return laid_out(in_usual_order(network), device)
 
 
 def _outcomes(
@@ -79,18 +80,30 @@ class Candidate:
     notes: tuple[str, ...]
 
 
-def prepare(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Candidate:
+def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
     """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
-    decided = decide(subject, graph, recipe, device)
-    model = build(subject, graph, decided.masks, device)
-    notes = _repair(model, subject, graph, recipe, decided.masks, device)
-    return described(subject, graph, model, decided, notes, device)
+    decided = decide(model, recipe, device)
+    network = build(model, decided.masks, device)
+    notes = _computed(model, decided.masks) if not recipe.is_empty else ()
+    notes += _repair(network, model, recipe, decided.masks, device)
+    return described(model, network, decided, notes, device)
+
+
+def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
+    """What the user should know where weights are computed in the forward."""
+    found = changed_by(model, masks)
+    if not found:
+        return ()
+    more = f" and {len(found) - 1:,} more layers" if len(found) > 1 else ""
+    return (
+        f"The model computes the weights of {found[0]!r}{more} from all stored ones, so those that are left "
+        "change with the cut, or are not zero.",
+    )
 
 
 def described(
-    subject: Subject,
-    graph: ModelGraph,
-    model: nn.Module,
+    model: Analysed,
+    network: nn.Module,
     decided: Cut,
     notes: tuple[str, ...] = (),
     device: str = "cpu",
@@ -98,18 +111,18 @@ def described(
     """A model that was built by these masks, whatever became of its weights since, with what needs no data to
     be known.
     """
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    parameters = dict(network.named_parameters(remove_duplicate=False))
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     unique = {id(p): (p.numel(), nonzero[name]) for name, p in parameters.items()}
-    layers = _outcomes(graph, decided.masks, nonzero, shapes)
+    layers = _outcomes(model.graph, decided.masks, nonzero, shapes)
     static = Measurement(
         params=sum(total for total, _ in unique.values()),
         nonzero_params=sum(kept for _, kept in unique.values()),
-        macs=_macs(graph, layers, model, subject.example, device),
-        size_bytes=sizes(state_of(model), deflate=False),
+        macs=_macs(model.graph, layers, network, model.subject.example, device),
+        size_bytes=sizes(state_of(network), deflate=False),
     )
-    return Candidate(model, decided, static, layers, notes)
+    return Candidate(network, decided, static, layers, notes)
 
 
 def _macs(
@@ -125,12 +138,12 @@ def _macs(
 
 
 def _repair(
-    model: nn.Module, subject: Subject, graph: ModelGraph, recipe: Recipe, masks: Masks, device: str
+    network: nn.Module, model: Analysed, recipe: Recipe, masks: Masks, device: str
 ) -> tuple[str, ...]:
     if recipe.after == "none" or recipe.is_empty:
         return ()
-    training = subject.task.split("training") if subject.task else None
-    if subject.task is None or training is None:
+    training = model.subject.task.split("training") if model.subject.task else None
+    if model.subject.task is None or training is None:
         what = (
             "Norms were not recalibrated"
             if recipe.after == "bn_recalibration"
@@ -138,17 +151,15 @@ def _repair(
         )
         return (f"{what}: this model has no training data. Add some with --data.",)
     if recipe.after == "bias_correction":
-        dense = build(
-            subject, graph, Masks({}, {}), device
-        )  # a copy, since the subject's own model is shared
-        rule, kept = subject.task.normalisation, kept_outputs(graph.profile, masks)
-        count = correct_biases(model, dense, training, rule, kept, device=device)
+        dense = build(model, Masks({}, {}), device)  # a copy, since the subject's own model is shared
+        rule, kept = model.subject.task.normalisation, kept_outputs(model.profile, masks)
+        count = correct_biases(network, dense, training, rule, kept, device=device)
         return (
             (f"Biases of {count} layers corrected on training images.",)
             if count
             else ("No layer has a bias to correct.",)
         )
-    count = recalibrate(model, training, subject.task.normalisation, device=device)
+    count = recalibrate(network, training, model.subject.task.normalisation, device=device)
     return (
         (f"{count} norms recalibrated on training images.",)
         if count

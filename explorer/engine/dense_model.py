@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.evaluation import EMPTY, Tally, evaluate
 from ..measuring.statistics import paired_drop
@@ -19,9 +19,9 @@ from .conditions import Conditions, fitting_batch, split_for
 _dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
-def dense_candidate(subject: Subject, graph: ModelGraph, device: str) -> Candidate:
-    key = (subject.id, graph.program is not None, device)
-    return _costs.get(key) or _costs.put(key, prepare(subject, graph, Recipe(), device))
+def dense_candidate(model: Analysed, device: str) -> Candidate:
+    key = (model.subject.id, model.graph.program is not None, device)
+    return _costs.get(key) or _costs.put(key, prepare(model, Recipe(), device))
 
 
 def dense_tallies(
@@ -51,14 +51,14 @@ def dense_tallies(
     yield base.first(look)
 
 
-def baseline(subject: Subject, graph: ModelGraph, conditions: Conditions, look: int) -> Iterator[Tally]:
+def baseline(model: Analysed, conditions: Conditions, look: int) -> Iterator[Tally]:
     """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`;
     kept for later.
     """
     conditions = replace(conditions, dtype="float32")
-    dense = dense_candidate(subject, graph, conditions.device)
+    dense = dense_candidate(model, conditions.device)
     yield from dense_tallies(
-        dense.model, subject, split_for(subject, conditions), conditions, look, lambda note: None
+        dense.model, model.subject, split_for(model.subject, conditions), conditions, look, lambda note: None
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
@@ -33,8 +33,7 @@ _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models"
 
 
 def stream(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     conditions: Conditions = Conditions(),
     *,
@@ -51,20 +50,19 @@ def stream(
     Raises:
         ExplorerError: the recipe does not fit this model, or the split does not exist.
     """
-    candidate = prepare(subject, graph, recipe, conditions.device)
+    candidate = prepare(model, recipe, conditions.device)
     report: Report | None = None
-    for report in measure(subject, graph, recipe, candidate, conditions, trail=trail):
+    for report in measure(model, recipe, candidate, conditions, trail=trail):
         yield report
     if report is not None and report.pruned.loss is not None and conditions.latency and not recipe.is_empty:
-        for step in predicted_change(subject, graph, candidate.cut.masks, conditions.device):
+        for step in predicted_change(model, candidate.cut.masks, conditions.device):
             if isinstance(step, float):
                 report = replace(report, predicted_loss_change=step)
             yield report  # a place to be cancelled at
 
 
 def measure(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     pruned: Candidate,
     conditions: Conditions = Conditions(),
@@ -76,49 +74,46 @@ def measure(
     Raises:
         ExplorerError: the split does not exist.
     """
-    dense = dense_candidate(subject, graph, conditions.device)
-    report = _report(subject, graph, recipe, conditions, dense, pruned)
-    if subject.task is None:
+    dense = dense_candidate(model, conditions.device)
+    report = _report(model, recipe, conditions, dense, pruned)
+    if model.subject.task is None:
         report = replace(
             report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some.")
         )
     else:
         usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
-        forward = resumed(trail, pruned.model, dense.model, graph) if trail and usual else None
-        for live in _accuracies(subject, recipe, conditions, dense, pruned, report, forward):
+        forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None
+        for live in _accuracies(model.subject, recipe, conditions, dense, pruned, report, forward):
             report = live
             yield report
     report = replace(
         report,
         stage="final",
-        baseline=_weighed(report.baseline, dense, subject.id),
-        pruned=_weighed(report.pruned, pruned, subject.id),
+        baseline=_weighed(report.baseline, dense, model.subject.id),
+        pruned=_weighed(report.pruned, pruned, model.subject.id),
     )
     yield report
     if conditions.latency:
-        yield from _timed(subject, recipe, conditions, dense, pruned, report)
+        yield from _timed(model.subject, recipe, conditions, dense, pruned, report)
 
 
-def prune(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = Conditions()
-) -> Report:
+def prune(model: Analysed, recipe: Recipe, conditions: Conditions = Conditions()) -> Report:
     """The last Report of `stream`."""
-    *_, report = stream(subject, graph, recipe, conditions)
+    *_, report = stream(model, recipe, conditions)
     return report
 
 
 def _report(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     conditions: Conditions,
     dense: Candidate,
     pruned: Candidate,
 ) -> Report:
-    task = subject.task
+    task = model.subject.task
     about: dict[str, Any] = {
-        "id": subject.id,
-        "name": subject.name,
+        "id": model.subject.id,
+        "name": model.subject.name,
         "task": task.name if task else None,
         "task_fingerprint": task.fingerprint if task else None,
     }

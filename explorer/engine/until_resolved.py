@@ -10,20 +10,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.statistics import look_schedule, looks_level
 from ..values.recipe import Recipe
 from ..values.report import Report
-from ..values.subject import Subject
 from .conditions import Conditions, first_look, split_for
 from .measure import stream
 
 EVERYTHING = Conditions()
 
 
-def resolve(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions = EVERYTHING
-) -> Iterator[Report]:
+def resolve(model: Analysed, recipe: Recipe, conditions: Conditions = EVERYTHING) -> Iterator[Report]:
     """Reports on more and more samples; ends at the first verdict that isn't "undecided", or with all samples
     of the split.
 
@@ -35,13 +32,15 @@ def resolve(
     Raises:
         ExplorerError: there is no data, or the recipe does not fit the model.
     """
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError("Without data there is no accuracy to compare; start with --data to add some.")
     everything = replace(conditions, samples=None, latency=False)
-    looks = look_schedule(len(split_for(subject, everything)), first_look(subject, everything.device))
+    looks = look_schedule(
+        len(split_for(model.subject, everything)), first_look(model.subject, everything.device)
+    )
     level = looks_level(len(looks))
     report: Report | None = None
-    for report in stream(subject, graph, recipe, replace(everything, level=level)):
+    for report in stream(model, recipe, replace(everything, level=level)):
         if report.drop is not None and report.drop.verdict != "undecided":
             break
         yield report

@@ -9,6 +9,7 @@ from torch import nn
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.measure import prune
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..pruning.checks import check_parts
 from ..registry import EXPORTERS
@@ -22,35 +23,42 @@ class Export:
     """What an exporter may look at.
 
     Args:
-        subject: the dense model with its task.
-        graph: of the dense model.
+        dense: the dense model.
         recipe: what was decided.
         report: what was measured of this recipe, None where nothing was.
         say: takes a sentence that the user should read beside the file.
         step: told in a few words when a stage of the work begins; it may end the work by raising.
     """
 
-    subject: Subject
-    graph: ModelGraph
+    dense: Analysed
     recipe: Recipe
     report: Report | None = None
     say: Callable[[str], None] = lambda remark: None
     step: Callable[[str], None] = lambda stage: None
 
+    @property
+    def subject(self) -> Subject:
+        """The dense model with its task."""
+        return self.dense.subject
+
+    @property
+    def graph(self) -> ModelGraph:
+        """The graph of the dense model."""
+        return self.dense.graph
+
     @cached_property
     def model(self) -> nn.Module:
         """The compact model on the processor, in eval mode; exporters leave it as it is."""
         self.step("Cutting the model")
-        return prepare(self.subject, self.graph, self.recipe).model
+        return prepare(self.dense, self.recipe).model
 
     def measured(self) -> Report:
         """The report; it is measured now, on the tuning split and without latency, where none was given."""
-        return self.report or prune(self.subject, self.graph, self.recipe, Conditions(latency=False))
+        return self.report or prune(self.dense, self.recipe, Conditions(latency=False))
 
 
 def export(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     format: str = "safetensors",
     *,
@@ -72,5 +80,5 @@ def export(
         ExplorerError: the recipe does not fit the model, or the format cannot hold it.
     """
     exporter = EXPORTERS[format]
-    check_parts(graph.profile, recipe)
-    return exporter(Export(subject, graph, recipe, report, say, step))
+    check_parts(model.profile, recipe)
+    return exporter(Export(model, recipe, report, say, step))

@@ -51,7 +51,7 @@ def _weights(pruned: Export) -> Any:
     model, layers = pruned.subject.model, pruned.graph.profile.prunable_layers
     tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     full = expand(
-        masks_for(pruned.subject, pruned.graph, pruned.recipe),
+        masks_for(pruned.dense, pruned.recipe),
         pruned.graph.profile,
         {name: tuple(tensor.shape) for name, tensor in tensors},
     )

@@ -89,7 +89,8 @@ def output_names(answers: Any) -> list[str]:
     found = tree_flatten_with_path(answers)[0]
     if len(found) == 1:
         return ["logits"]
-    return [re.sub(r"\W+", "_", keystr(path)).strip("_") or "output" for path, _ in found]
+    names = [re.sub(r"\W+", "_", keystr(path)).strip("_") for path, _ in found]
+    return [f"output_{name}" if name[:1].isdigit() else name for name in names]
 
 
 def _questions(pruned: Export) -> Tensor:
@@ -106,7 +107,6 @@ def _proto(model: nn.Module, example: Tensor) -> Any:
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
         names = output_names(model(example))
-    names = [name if not name.isdigit() else f"output_{name}" for name in names]
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
     try:

@@ -10,13 +10,12 @@ from torch import nn
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..recovery.recover import recovered_model
 from ..recovery.results import recovered_reports
 from ..recovery.values import Recovery
 from ..registry import EXPORTERS
 from ..values.report import Report
-from ..values.subject import Subject
 from .export import Export
 
 
@@ -42,21 +41,20 @@ class RecoveredExport(Export):
     @cached_property
     def model(self) -> nn.Module:
         """The compact, trained model on the processor, in eval mode."""
-        return recovered_model(self.subject, self.graph, self._recovery().key, root=self.root)
+        return recovered_model(self.dense, self._recovery().key, root=self.root)
 
     def measured(self) -> Report:
         """The report of the trained model; it is measured now, without latency, where none was given."""
         if self.report is not None:
             return self.report
         *_, report = recovered_reports(
-            self.subject, self.graph, self._recovery(), Conditions(latency=False), root=self.root
+            self.dense, self._recovery(), Conditions(latency=False), root=self.root
         )
         return report
 
 
 def export_recovered(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     found: Recovery,
     format: str = "safetensors",
     *,
@@ -72,4 +70,4 @@ def export_recovered(
         ExplorerError: the recovery is not finished, or its weights are no longer in the cache.
     """
     exporter = EXPORTERS[format]
-    return exporter(RecoveredExport(subject, graph, found.recipe, report, found=found, root=root))
+    return exporter(RecoveredExport(model, found.recipe, report, found=found, root=root))

@@ -76,7 +76,7 @@ def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.ex
         ) from error
 
 
-def analyse(subject: Subject) -> ModelGraph:
+def graph_of(subject: Subject) -> ModelGraph:
     """The graph of a subject, analysed once and kept for the last few subjects.
 
     A model that cannot be exported gets a profile of its modules, no groups, and the reason.
@@ -86,7 +86,7 @@ def analyse(subject: Subject) -> ModelGraph:
         return known or _graphs.put(subject.id, _analyse(subject))
 
 
-def analysed(subject: Subject) -> bool:
+def is_analysed(subject: Subject) -> bool:
     """`analyse` would answer at once."""
     return _graphs.get(subject.id) is not None
 

@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..graph.nodes import op_name, where
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..signals.watching import silent, watch
 from ..values.profile import Group, Layer
-from ..values.subject import Subject
 
 
-def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: Tensor) -> Tensor | None:
+def activation_maps(model: Analysed, layer: Layer, sample: Tensor) -> Tensor | None:
     """(out, height, width) activations after the norm and the activation function that follow a layer; None
     if it makes no maps.
 
@@ -29,7 +28,7 @@ def activation_maps(subject: Subject, graph: ModelGraph, layer: Layer, sample: T
         if name == layer.name and values.dim() == 4 and not found:
             found.append(values[0].detach().cpu().float())
 
-    watched = watch(subject, graph)
+    watched = watch(model)
     with torch.no_grad():
         watched.run(_batch(sample, watched.batch), silent, on_activation)
     return found[0] if found else None
@@ -62,19 +61,19 @@ class _Attentive(GraphRun):
         return super().run_node(node)
 
 
-def head_maps(subject: Subject, graph: ModelGraph, group: Group, sample: Tensor) -> Tensor | None:
+def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
     """(heads, height, width): how much attention each patch of a square grid gets from each head, averaged
     over all that ask.
 
     Tokens before the patches, such as a class token, are left out. None where the attention cannot be seen:
     it has a mask, is not computed by torch's operator, goes window by window, or its tokens form no square.
     """
-    if graph.program is None or group.unit != "head":
+    if model.graph.program is None or group.unit != "head":
         return None
-    runner = _Attentive(graph.program, group.name)
-    inputs = _batch(sample, fixed_batch(graph.program))
+    runner = _Attentive(model.graph.program, group.name)
+    inputs = _batch(sample, fixed_batch(model.graph.program))
     with torch.no_grad():
-        runner.logits(tensors_of(subject, graph.program, "cpu"), inputs)
+        runner.logits(tensors_of(model.subject, model.graph.program, "cpu"), inputs)
     if (
         runner.found is None
         or runner.found.dim() != 4

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..signals.calibration import SAMPLES, Calibration, training_data
 from ..signals.collection import collect, collected
 from ..values.profile import Group, Layer, ModelProfile, Slot
@@ -86,22 +86,22 @@ def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
     return tuple(sorted(found, key=lambda pair: (-pair.similarity, pair.first, pair.second))[:MOST_PAIRS])
 
 
-def idle(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Iterator[Progress | Idle]:
+def idle(model: Analysed, device: str = "cpu") -> Iterator[Progress | Idle]:
     """Progress while training samples run through the model, and at last the units that never answered.
 
     Raises:
         ExplorerError: there is no training data.
     """
-    split = training_data(subject)
+    split = training_data(model.subject)
     if split is None:
         raise ExplorerError(
-            f"{subject.name!r} has no training data, so it is not known which channels are ever active."
+            f"{model.subject.name!r} has no training data, so it is not known which channels are ever active."
         )
     how = Calibration(device=device)
-    yield from collect(subject, graph, NEEDS, how)
-    known = collected(subject, graph, NEEDS, how)
+    yield from collect(model, NEEDS, how)
+    known = collected(model, NEEDS, how)
     found = {
-        name: _idle_units(graph.profile, group, known) for name, group in graph.profile.free_groups.items()
+        name: _idle_units(model.profile, group, known) for name, group in model.profile.free_groups.items()
     }
     yield Idle({name: units for name, units in found.items() if units}, min(SAMPLES, len(split)))
 

@@ -11,6 +11,7 @@ from torch import nn
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
 from ..measuring.evaluation import evaluate
@@ -30,18 +31,17 @@ from .evidence import Evidence, Point, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
-Opened = tuple[Subject, ModelGraph]
 ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch size
 
 
 def run(
-    experiment: Experiment, model: str, load: Callable[[str], Opened], device: str = "cpu"
+    experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
 ) -> Iterator[Evidence | Progress]:
     """Measure every arm at every point: a growing Evidence after each, Progress between batches.
 
     Args:
         model: on which the experiment is made; an arm that names its own keeps that.
-        load: name -> subject and graph.
+        load: name -> model.
     Raises:
         ExplorerError: a model has no data, or lacks what an arm prunes.
     """
@@ -49,50 +49,50 @@ def run(
     found = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}
     for done, (arm, x) in enumerate(todo):
-        subject, graph = load(arm.model or model)
+        opened = load(arm.model or model)
         samples = arm.samples or experiment.samples
         if arm.name not in found.dense:
             dense, base = yield from _measured(
-                subject, graph, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+                opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
             )
             found = replace(
                 found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct))
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
-        recipe = recipe_for(subject, graph, experiment, arm, x)
-        built, point = yield from _measured(subject, graph, arm, x, recipe, samples, device)
+        recipe = recipe_for(opened, experiment, arm, x)
+        built, point = yield from _measured(opened, arm, x, recipe, samples, device)
         found = replace(found, points={**found.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
         yield found
         yield Progress(done + 1, len(todo), "pruned models measured")
     for batch in experiment.batches:
-        found = yield from _timed(found, models, load(model)[0], batch, device)
+        found = yield from _timed(found, models, load(model).subject, batch, device)
         yield found
     yield replace(found, finished=True)
 
 
 def _measured(
-    subject: Subject, graph: ModelGraph, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
+    model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
 ) -> Generator[Progress, None, tuple[nn.Module, Point]]:
     """The model that this arm makes, and what it answers; yields between batches."""
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError(
-            f"Model {subject.name!r} has no data, and lessons measure accuracy; choose another model."
+            f"Model {model.subject.name!r} has no data, and lessons measure accuracy; choose another model."
         )
-    split = split_for(subject, Conditions(samples=samples, device=device))
+    split = split_for(model.subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
-        model, spread = yield from _trained(subject, graph, arm, recipe, device)
-        static = static_of(model, subject)
+        network, spread = yield from _trained(model, arm, recipe, device)
+        static = static_of(network, model.subject)
     elif arm.by_hand == "no":
-        candidate = prepare(subject, graph, recipe, device)
-        model, static = candidate.model, candidate.static
+        candidate = prepare(model, recipe, device)
+        network, static = candidate.model, candidate.static
     else:
-        model = masked_by_hand(subject, graph, recipe, everywhere=arm.by_hand == "everywhere").to(device)
-        static = Measurement(params=graph.profile.params, macs=graph.profile.macs)
-    for tally in evaluate(model, split, subject.task.normalisation, [len(split)], device=device):
+        network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
+        static = Measurement(params=model.profile.params, macs=model.profile.macs)
+    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], device=device):
         if len(tally) < len(split):
             yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
@@ -101,23 +101,25 @@ def _measured(
         params=static.params,
         nonzero_params=static.nonzero_params,
         macs=static.macs,
-        size_bytes=_weighed(model, static),
+        size_bytes=_weighed(network, static),
     )
-    return model, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
+    return network, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
 
 
 def _trained(
-    subject: Subject, graph: ModelGraph, arm: Arm, recipe: Recipe, device: str
+    model: Analysed, arm: Arm, recipe: Recipe, device: str
 ) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
     """The model after the arm's training, taken from the cache where it was done before, and the spread of a
     penalty.
     """
     given = dict(arm.training)
     plan = suggested(
-        subject, given.pop("method", "finetune"), **{name: _as_plan(value) for name, value in given.items()}
+        model.subject,
+        given.pop("method", "finetune"),
+        **{name: _as_plan(value) for name, value in given.items()},
     )
     found: Recovery | None = None
-    for step in recover(subject, graph, recipe, plan, Conditions(device=device, latency=False)):
+    for step in recover(model, recipe, plan, Conditions(device=device, latency=False)):
         if isinstance(step, Recovery):
             found = step
         else:
@@ -125,7 +127,7 @@ def _trained(
     if found is None or not found.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
     spread = tuple(point.norms for point in found.epochs if point.norms)
-    return recovered_model(subject, graph, found.key).to(device), spread
+    return recovered_model(model, found.key).to(device), spread
 
 
 def _as_plan(value: Any) -> Any:
@@ -148,25 +150,25 @@ def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:
     return sizes(tensors) if static.size_bytes else None
 
 
-def masked_by_hand(subject: Subject, graph: ModelGraph, recipe: Recipe, *, everywhere: bool) -> nn.Module:
+def masked_by_hand(model: Analysed, recipe: Recipe, *, everywhere: bool) -> nn.Module:
     """A copy of the model with removed parts set to zero.
 
     Args:
         everywhere: in every tensor that they touch; else only in the weights of the layers that produce them,
             as a first try does: biases and norms stay alive.
     """
-    model = copy.deepcopy(subject.model)
-    masks = decide(subject, graph, recipe).masks
-    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(
-        model.named_buffers(remove_duplicate=False)
+    network = copy.deepcopy(model.subject.model)
+    masks = decide(model, recipe).masks
+    tensors = dict(network.named_parameters(remove_duplicate=False)) | dict(
+        network.named_buffers(remove_duplicate=False)
     )
-    keep = expand(masks, graph.profile, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
-    producing = _producers(graph, masks)
+    keep = expand(masks, model.profile, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+    producing = _producers(model.graph, masks)
     with torch.no_grad():
         for name, mask in keep.items():
             if everywhere or name in producing:
                 tensors[name].mul_(mask)
-    return model.eval()
+    return network.eval()
 
 
 def _producers(graph: ModelGraph, masks: Masks) -> set[str]:

@@ -1,11 +1,11 @@
 """arm + x -> recipe on a model: which parts, which ratios, so that what x asks for is met."""
 
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
 from ..planning.recipe_costs import CostModel
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .toml_table import LessonError
 from .values import Arm, Experiment
 
@@ -13,7 +13,7 @@ HALVINGS = 14  # of the interval in which the target lies: to 1/16,000
 LARGEST = 0.9999
 
 
-def recipe_for(subject: Subject, graph: ModelGraph, experiment: Experiment, arm: Arm, x: float) -> Recipe:
+def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> Recipe:
     """What this arm prunes at x.
 
     Raises:
@@ -21,32 +21,32 @@ def recipe_for(subject: Subject, graph: ModelGraph, experiment: Experiment, arm:
     """
     start = arm.recipe
     if arm.base:
-        start = allocate(subject, graph, start, "uniform", arm.base, "channel")
+        start = allocate(model, start, "uniform", arm.base, "channel")
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
-        costs = CostModel.of(subject, graph.profile)
-        wanted = costs.cost(recipe_for(subject, graph, experiment, other, x), "params")
-        return _search(subject, graph, arm, start, "params", wanted)
+        costs = CostModel.of(model.subject, model.profile)
+        wanted = costs.cost(recipe_for(model, experiment, other, x), "params")
+        return _search(model, arm, start, "params", wanted)
     if arm.match == "units":
-        return _spread(subject, graph, arm, start, x)
-    costs = CostModel.of(subject, graph.profile)
-    return _search(subject, graph, arm, start, arm.match, (1 - x) * costs.cost(Recipe(), arm.match))  # type: ignore[arg-type]
+        return _spread(model, arm, start, x)
+    costs = CostModel.of(model.subject, model.profile)
+    return _search(model, arm, start, arm.match, (1 - x) * costs.cost(Recipe(), arm.match))  # type: ignore[arg-type]
 
 
-def _spread(subject: Subject, graph: ModelGraph, arm: Arm, start: Recipe, target: float) -> Recipe:
+def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
     if arm.parts != "all":
-        chosen = {part_of(graph, arm.granularity, role): target for role in arm.parts.split("+")}
+        chosen = {part_of(model.graph, arm.granularity, role): target for role in arm.parts.split("+")}
         return start.with_ratios(arm.granularity, {**start.ratios(arm.granularity), **chosen})
-    return allocate(subject, graph, start, arm.allocator, target, arm.granularity)
+    return allocate(model, start, arm.allocator, target, arm.granularity)
 
 
-def _search(subject: Subject, graph: ModelGraph, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:
+def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:
     """The recipe whose cost is nearest to what is wanted; costs fall as the target rises."""
-    costs = CostModel.of(subject, graph.profile)
+    costs = CostModel.of(model.subject, model.profile)
     best, low, high = start, 0.0, LARGEST
     for _ in range(HALVINGS):
         middle = round((low + high) / 2, 4)
-        found = _spread(subject, graph, arm, start, middle)
+        found = _spread(model, arm, start, middle)
         cost = costs.cost(found, what)  # type: ignore[arg-type]
         best = min(best, found, key=lambda recipe: abs(costs.cost(recipe, what) - wanted))  # type: ignore[arg-type]
         low, high = (middle, high) if cost > wanted else (low, middle)

@@ -3,20 +3,20 @@
 from math import prod
 
 from ..engine.candidate import prepare
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .recipes import recipe_for
 from .values import Experiment
 
 SIDE = 160
 
 
-def magnitudes(subject: Subject, graph: ModelGraph) -> WeightHistogram:
+def magnitudes(model: Analysed) -> WeightHistogram:
     """All layers on one scale."""
-    layers = graph.profile.prunable_layers.items()
-    return weight_histogram({name: subject.model.get_parameter(layer.weight) for name, layer in layers})
+    layers = model.profile.prunable_layers.items()
+    return weight_histogram({name: model.subject.model.get_parameter(layer.weight) for name, layer in layers})
 
 
 def layers(graph: ModelGraph) -> dict[str, int]:
@@ -24,15 +24,13 @@ def layers(graph: ModelGraph) -> dict[str, int]:
     return {name: prod(layer.shape) for name, layer in graph.profile.prunable_layers.items()}
 
 
-def matrices(
-    subject: Subject, graph: ModelGraph, experiment: Experiment, x: float
-) -> tuple[str, list[tuple[str, WeightImage]]]:
+def matrices(model: Analysed, experiment: Experiment, x: float) -> tuple[str, list[tuple[str, WeightImage]]]:
     """A layer between two others, and its weight in the dense model and in each arm at x."""
-    layers = list(graph.profile.prunable_layers.values())
+    layers = list(model.profile.prunable_layers.values())
     layer = layers[min(1, len(layers) - 1)]
     recipes = [("the dense model", Recipe())]
-    recipes += [(arm.label, recipe_for(subject, graph, experiment, arm, x)) for arm in experiment.arms]
-    models = [(title, prepare(subject, graph, recipe).model) for title, recipe in recipes]
+    recipes += [(arm.label, recipe_for(model, experiment, arm, x)) for arm in experiment.arms]
+    models = [(title, prepare(model, recipe).model) for title, recipe in recipes]
     return layer.name, [
-        (title, weight_image(model.get_parameter(layer.weight), SIDE)) for title, model in models
+        (title, weight_image(network.get_parameter(layer.weight), SIDE)) for title, network in models
     ]

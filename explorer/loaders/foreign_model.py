@@ -13,6 +13,7 @@ from ..graph.export import EXPORT_LOCK
 from ..graph.size_limits import check_loadable, check_parameters
 from ..values.identity import subject_id, weights_id
 from ..values.subject import Preset, Subject
+from .plain_weights import fold_parametrisations, folded_text
 
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK
@@ -85,11 +86,13 @@ def subject_of(
         LoadError: it is too large to be run.
     """
     model = model.eval().float()
+    former = identity(weights_id(model), shape, code)
+    about += folded_text(fold_parametrisations(model))
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
-    own, former = identity(subject_id(model), shape), identity(weights_id(model), shape, code)
+    own = identity(subject_id(model), shape)
     return Subject(own, name, model, None, example, {"description": about}, preset, former)
 
 

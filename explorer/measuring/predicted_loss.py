@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
 from ..signals.collection import collect, collected
@@ -54,25 +54,23 @@ def gradient_batch(profile: ModelProfile) -> int:
     return min(BATCH, max(1, int(STEP_WORK / (PASSES * max(1, profile.macs)))))
 
 
-def predicted_change(
-    subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu"
-) -> Iterator[Progress | float]:
+def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Iterator[Progress | float]:
     """Progress while gradients are collected, which happens once for a model, and at last the predicted
     change in nats.
 
     Nothing but Progress comes where it cannot be told: no training data, or units that no weight makes.
     """
-    if training_data(subject) is None:
+    if training_data(model.subject) is None:
         return
-    how = Calibration(gradient_samples(graph.profile), gradient_batch(graph.profile), device)
+    how = Calibration(gradient_samples(model.profile), gradient_batch(model.profile), device)
     try:
-        yield from collect(subject, graph, ["gradients"], how)
-        known = collected(subject, graph, ["gradients"], how)
+        yield from collect(model, ["gradients"], how)
+        known = collected(model, ["gradients"], how)
     except ExplorerError:  # such as fewer samples than the model reads at once: then there is no prediction
         return
-    gates = _channels(graph.profile, masks, known)
+    gates = _channels(model.profile, masks, known)
     if gates is not None:
-        yield -(gates + _weights(subject, graph.profile, masks, known))
+        yield -(gates + _weights(model.subject, model.profile, masks, known))
 
 
 def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]) -> float | None:

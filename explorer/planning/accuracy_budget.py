@@ -10,7 +10,7 @@ from ..allocators.context import Losses
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..values.progress import Progress
@@ -62,8 +62,7 @@ class Budget:
 
 
 def accuracy_budget(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     allowed: float,
     *,
@@ -86,22 +85,22 @@ def accuracy_budget(
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.
     """
-    _check(subject, allowed, looks)
+    _check(model.subject, allowed, looks)
     how = replace(conditions, latency=False, level=looks_level(looks))
-    yield from calibrate(subject, graph, recipe, how.device)
+    yield from calibrate(model, recipe, how.device)
     options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
 
     def ask():
-        return reach(subject, graph, recipe, allocator, granularity, **options)
+        return reach(model, recipe, allocator, granularity, **options)
 
-    low, high = yield from timed(subject, graph, ask, how.device)
+    low, high = yield from timed(model, ask, how.device)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
         target = round((low + high) / 2, 4)
         if target in budget.tried:
             break  # targets are tried to four decimals
-        tried = yield from allocated(subject, graph, recipe, allocator, target, granularity, **options)
-        for measured in stream(subject, graph, tried, how):
+        tried = yield from allocated(model, recipe, allocator, target, granularity, **options)
+        for measured in stream(model, tried, how):
             report = measured
             yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")
         within = report.drop is not None and report.drop.high <= allowed

@@ -6,21 +6,19 @@ from typing import Any
 import torch
 
 from ..allocators.context import Losses, TargetError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.profile import Scores
 from ..values.recipe import Recipe, check_ratio
-from ..values.subject import Subject
 from .allocation_context import context_for
 
 HIGHEST = 0.9999  # target that is offered
 
 
 def allocate(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     name: str,
     target: float,
@@ -48,17 +46,16 @@ def allocate(
     if granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
-    scores = _unit_scores(subject, graph, recipe, granularity, allocator.traits["needs_scores"], device)
+    scores = _unit_scores(model, recipe, granularity, allocator.traits["needs_scores"], device)
     free = {part: score for part, score in scores.items() if part not in locked}
     context = context_for(
-        subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
+        model.subject, model.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
     )
     return recipe.with_ratios(granularity, {**kept, **allocator(free, target, context, **given)})
 
 
 def reach(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     name: str,
     granularity: str,
@@ -77,11 +74,11 @@ def reach(
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
     free = {
         part: s
-        for part, s in _unit_scores(subject, graph, recipe, granularity, False, device).items()
+        for part, s in _unit_scores(model, recipe, granularity, False, device).items()
         if part not in locked
     }
     context = context_for(
-        subject, graph.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
+        model.subject, model.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
     )
     try:
         allocator(free, 1.0, context, **allocator.check(params or {}))
@@ -90,15 +87,11 @@ def reach(
     return 0.0, HIGHEST
 
 
-def _unit_scores(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, granularity: str, needed: bool, device: str
-) -> Scores:
+def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
     """Part -> saliency of its units; where it isn't needed, something of that shape that costs nothing."""
     if needed:
-        return scores_for(subject, graph, recipe, device)[
-            "channels" if granularity == "channel" else "weights"
-        ]
-    profile = graph.profile
+        return scores_for(model, recipe, device)["channels" if granularity == "channel" else "weights"]
+    profile = model.profile
     if granularity == "channel":
         return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}
     return {name: torch.zeros(()).expand(layer.shape) for name, layer in profile.prunable_layers.items()}

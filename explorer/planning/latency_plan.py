@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from ..allocators.context import Losses
 from ..engine.candidate import build
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.latency import rounds
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .allocate import allocate
 from .known_latencies import UnmeasuredError, timed_widths
 
@@ -31,8 +30,7 @@ T = TypeVar("T")
 
 
 def allocated(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     name: str,
     target: float,
@@ -55,29 +53,25 @@ def allocated(
     how: dict[str, Any] = {"params": params, "losses": losses, "device": device}
 
     def ask():
-        return allocate(subject, graph, recipe, name, target, granularity, locked, **how)
+        return allocate(model, recipe, name, target, granularity, locked, **how)
 
-    return (yield from timed(subject, graph, ask, device))
+    return (yield from timed(model, ask, device))
 
 
-def timed(
-    subject: Subject, graph: ModelGraph, ask: Callable[[], T], device: str = "cpu"
-) -> Generator[Progress, None, T]:
+def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Generator[Progress, None, T]:
     """What `ask` returns, once it no longer asks for a time that isn't known."""
-    known, done = timed_widths(subject, device), 0
-    expected = OPTIONS * len(graph.profile.free_groups) + TOGETHER
-    units = {group.name: group.units for group in graph.profile.groups}
+    known, done = timed_widths(model.subject, device), 0
+    expected = OPTIONS * len(model.profile.free_groups) + TOGETHER
+    units = {group.name: group.units for group in model.profile.groups}
     dense: nn.Module | None = None
     while True:
         try:
             return ask()
         except UnmeasuredError as asked:
             now = Progress(done, max(expected, done + 1), LABEL)
-            dense = dense or build(subject, graph, Masks({}, {}), device)
+            dense = dense or build(model, Masks({}, {}), device)
             masks = Masks({group: torch.arange(units[group]) < left for group, left in asked.widths}, {})
-            share = yield from _share(
-                dense, build(subject, graph, masks, device), subject.example, device, now
-            )
+            share = yield from _share(dense, build(model, masks, device), model.subject.example, device, now)
             known.add(asked.widths, share)
             done += 1
 

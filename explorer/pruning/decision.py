@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
@@ -12,7 +12,6 @@ from ..signals.collection import check_data, collect, signals_of
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .checks import check_parts
 from .cutting import Cut, cut
 from .scoring import score
@@ -20,9 +19,7 @@ from .scoring import score
 _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 
 
-def scores_for(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu"
-) -> dict[str, dict[str, Tensor]]:
+def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
     """Saliency of every part under the recipe's criterion, kept for the next recipe.
 
     Args:
@@ -30,18 +27,16 @@ def scores_for(
             `calibrate`).
     Returns: {"channels": group -> (units,), "weights": layer -> the weight's shape}.
     """
-    task = subject.task.fingerprint if subject.task else None
-    key = (subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
+    task = model.subject.task.fingerprint if model.subject.task else None
+    key = (model.subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
     found = _scores.get(key)
     if found is None:
-        signals = signals_of(
-            subject, graph, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device)
-        )
-        found = _scores.put(key, score(graph.profile, recipe, signals))
+        signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
+        found = _scores.put(key, score(model.profile, recipe, signals))
     return found
 
 
-def calibrate(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
+def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
     """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is
     known.
 
@@ -49,11 +44,11 @@ def calibrate(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str =
         ExplorerError: the criterion cannot rate this model, e.g. it needs training data and there is none.
     """
     criterion = CRITERIA[recipe.criterion.name]
-    check_data(subject, criterion)
-    yield from collect(subject, graph, criterion.traits["needs"], Calibration(device=device))
+    check_data(model.subject, criterion)
+    yield from collect(model, criterion.traits["needs"], Calibration(device=device))
 
 
-def decide(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "cpu") -> Cut:
+def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
     """Masks and outcomes of a recipe.
 
     Raises:
@@ -61,25 +56,25 @@ def decide(subject: Subject, graph: ModelGraph, recipe: Recipe, device: str = "c
     """
     criterion = CRITERIA[recipe.criterion.name]
     criterion.check(recipe.criterion.params)
-    check_parts(graph.profile, recipe)
+    check_parts(model.profile, recipe)
     if recipe.is_empty:
         return Cut(Masks({}, {}), ())
-    return cut(scores_for(subject, graph, recipe, device), graph.profile, recipe)
+    return cut(scores_for(model, recipe, device), model.profile, recipe)
 
 
-def masks_for(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
+def masks_for(model: Analysed, recipe: Recipe) -> Masks:
     """The masks of a recipe: True = kept."""
-    return decide(subject, graph, recipe).masks
+    return decide(model, recipe).masks
 
 
-def masks_once(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
+def masks_once(model: Analysed, recipe: Recipe) -> Masks:
     """The same for one recipe alone: only its parts are rated and nothing is kept, which takes the least
     memory.
 
     Raises:
         ExplorerError: as in `decide`.
     """
-    check_parts(graph.profile, recipe)
-    signals = signals_of(subject, graph, CRITERIA[recipe.criterion.name], recipe.seed)
-    scores = score(graph.profile, recipe, signals, {*recipe.channels, *recipe.remove, *recipe.weights})
-    return cut(scores, graph.profile, recipe).masks
+    check_parts(model.profile, recipe)
+    signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed)
+    scores = score(model.profile, recipe, signals, {*recipe.channels, *recipe.remove, *recipe.weights})
+    return cut(scores, model.profile, recipe).masks

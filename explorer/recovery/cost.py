@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.conditions import Conditions, split_for
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.evaluation import evaluate
 from ..training.steps import training_split
 from ..values.progress import Progress
@@ -54,7 +54,7 @@ def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
 
 
 def estimate(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions
+    model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions
 ) -> Iterator[Progress | Cost]:
     """Progress at each timed batch, and at last the Cost with its seconds.
 
@@ -65,8 +65,11 @@ def estimate(
     Raises:
         ExplorerError: there is no data, or the recipe does not fit.
     """
-    setting, cost = Setting(subject, graph, recipe, plan, conditions), counted(subject, plan)
-    samples = len(split_for(subject, conditions))
+    setting, cost = (
+        Setting(model.subject, model.graph, recipe, plan, conditions),
+        counted(model.subject, plan),
+    )
+    samples = len(split_for(model.subject, conditions))
     students = {True: setting.student(), False: setting.dense_student()}
     seconds: dict[bool, float] = {}
     looking: dict[bool, float] = {}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..graph.analysed import Analysed
 from ..pruning.cutting import cut
 from ..pruning.decision import scores_for
 from ..values.profile import Masks, Scores
@@ -40,9 +41,9 @@ def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
     subject = setting.subject if known.student is None else setting.weighted(known.state)
     if known.student is None:
         return setting.student(subject, recipe)
-    scores = scores_for(subject, setting.graph, recipe, setting.conditions.device)
+    scores = scores_for(Analysed(subject, setting.graph), recipe, setting.conditions.device)
     masks = cut(_gone_first(scores, known.student.masks), setting.graph.profile, recipe).masks
-    return make_student(subject, setting.graph, masks, setting.conditions.device)
+    return make_student(Analysed(subject, setting.graph), masks, setting.conditions.device)
 
 
 def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str, Tensor]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
@@ -30,7 +31,7 @@ class Setting:
 
     def cut(self, subject: Subject, recipe: Recipe) -> Cut:
         """Masks of a recipe by the weights that this subject has."""
-        return decide(subject, self.graph, recipe, self.conditions.device)
+        return decide(Analysed(subject, self.graph), recipe, self.conditions.device)
 
     def student(self, subject: Subject | None = None, recipe: Recipe | None = None) -> Student:
         """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that
@@ -38,10 +39,10 @@ class Setting:
         """
         chosen = subject or self.subject
         masks = self.cut(chosen, self.recipe if recipe is None else recipe).masks
-        return make_student(chosen, self.graph, masks, self.conditions.device)
+        return make_student(Analysed(chosen, self.graph), masks, self.conditions.device)
 
     def dense_student(self) -> Student:
-        return make_student(self.subject, self.graph, DENSE, self.conditions.device)
+        return make_student(Analysed(self.subject, self.graph), DENSE, self.conditions.device)
 
     def weighted(self, state: State) -> Subject:
         """The subject with other weights."""

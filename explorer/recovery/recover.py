@@ -9,12 +9,11 @@ from torch import nn
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.checks import check_parts
 from ..registry import CRITERIA
 from ..values.progress import Progress
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 from .checkpoints import key_of, masks_of, unpacked
 from .disk_limit import make_room
 from .phases import Setting
@@ -28,8 +27,7 @@ GONE = "The recovered weights are no longer in the cache; start the recovery aga
 
 
 def recover(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: RecoveryPlan,
     conditions: Conditions = ALL,
@@ -50,14 +48,14 @@ def recover(
         ExplorerError: the recipe does not fit, there is no training data, or the folder cannot be written.
     """
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
-    check_parts(graph.profile, recipe)
-    own = key_of(subject, recipe, plan, conditions)
+    check_parts(model.profile, recipe)
+    own = key_of(model.subject, recipe, plan, conditions)
     make_room(root, own=[own])
-    yield from Run(Setting(subject, graph, recipe, plan, conditions), root).steps()
+    yield from Run(Setting(model.subject, model.graph, recipe, plan, conditions), root).steps()
     make_room(root, own=[own])
 
 
-def recovered_model(subject: Subject, graph: ModelGraph, key: str, *, root: Path | None = None) -> nn.Module:
+def recovered_model(model: Analysed, key: str, *, root: Path | None = None) -> nn.Module:
     """The model that a recovery has kept, compact, on the processor, in eval mode.
 
     Raises:
@@ -66,6 +64,6 @@ def recovered_model(subject: Subject, graph: ModelGraph, key: str, *, root: Path
     tensors = result_state(key, root)
     if tensors is None:
         raise ExplorerError(GONE)
-    student = make_student(subject, graph, masks_of(tensors))
+    student = make_student(model, masks_of(tensors))
     set_state(student, unpacked(tensors, "model"))
     return student.model.eval()

@@ -14,7 +14,7 @@ from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.point_order import spread_order
 from ..errors import RecipeError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement
@@ -116,8 +116,7 @@ def checked_strengths(given: Sequence[float]) -> tuple[float, ...]:
 
 
 def recovery_curve(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: RecoveryPlan,
     strengths: Sequence[float],
@@ -133,12 +132,12 @@ def recovery_curve(
     """
     strengths = checked_strengths(strengths)
     done: dict[float, CurvePoint] = {}
-    dense = graph.profile.macs or None
+    dense = model.profile.macs or None
     for count, strength in enumerate(spread_order(strengths)):
         own = recipe.scaled(strength)
         last: Recovery | None = None
         share = 0.0
-        for step in recover(subject, graph, own, plan, conditions, root=root):
+        for step in recover(model, own, plan, conditions, root=root):
             if isinstance(step, Recovery):
                 last = step
             elif step.label == TRAINING:
@@ -147,7 +146,5 @@ def recovery_curve(
                 round((count + share) * FINE), len(strengths) * FINE, f"Point {count + 1} of {len(strengths)}"
             )
         assert last is not None
-        done[strength] = CurvePoint(
-            strength, prepare(subject, graph, own, conditions.device).static.macs, last
-        )
+        done[strength] = CurvePoint(strength, prepare(model, own, conditions.device).static.macs, last)
         yield RecoveryCurve(len(strengths), dense, tuple(done[s] for s in sorted(done)))

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..engine.candidate import build
+from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate
 from ..values.progress import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
@@ -81,7 +82,9 @@ class Run:
 
     def steps(self) -> Steps:
         """Progress, and a Recovery whenever there is something new to see; the last one is finished."""
-        yield from calibrate(self._setting.subject, self._setting.graph, self._setting.recipe, self._device)
+        yield from calibrate(
+            Analysed(self._setting.subject, self._setting.graph), self._setting.recipe, self._device
+        )
         yield from self._yardstick.dense()
         if not self._taken_up():
             self._state = yield from self._yardstick.without_training()
@@ -206,7 +209,7 @@ class Run:
     def _training(self, phase: Phase, student: Student, seed: int) -> Training:
         objective, plan = Objective(), self._plan
         if plan.distillation_weight and phase.pruned:
-            teacher = build(self._setting.subject, self._setting.graph, DENSE, self._device)
+            teacher = build(Analysed(self._setting.subject, self._setting.graph), DENSE, self._device)
             objective = Objective(teacher_of(teacher), plan.distillation_weight, plan.temperature)
         return Training(
             student,
@@ -260,7 +263,9 @@ class Run:
         return True
 
     def _student_taken_up(self, phase: Phase) -> Student:
-        student = make_student(self._setting.subject, self._setting.graph, masks_of(self._kept), self._device)
+        student = make_student(
+            Analysed(self._setting.subject, self._setting.graph), masks_of(self._kept), self._device
+        )
         set_state(student, unpacked(self._kept, "model"))
         return student
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
 from ..planning.recipe_costs import CostModel
@@ -103,8 +104,7 @@ def trainings(plan: TablePlan) -> int:
 
 
 def recovery_table(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: TablePlan,
     conditions: Conditions,
@@ -120,8 +120,8 @@ def recovery_table(
         ExplorerError: the criterion cannot rate this model, a ratio cannot be reached, or there is no
             training data.
     """
-    yield from calibrate(subject, graph, recipe, conditions.device)
-    bench = _Bench(subject, graph, plan, conditions, root)
+    yield from calibrate(model, recipe, conditions.device)
+    bench = _Bench(model.subject, model.graph, plan, conditions, root)
     rows: tuple[Row, ...] = ()
     for own in _rows(bench, recipe):
         if isinstance(own, Progress):
@@ -133,15 +133,15 @@ def recovery_table(
 
 def _rows(bench: "_Bench", recipe: Recipe) -> Found:
     """The rows of one arm after another; of untrained ones together with the first that trains."""
-    subject, graph, plan = bench.subject, bench.graph, bench.plan
-    simple = suggested(subject, epochs=plan.epochs)
+    model, plan = Analysed(bench.subject, bench.graph), bench.plan
+    simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
-    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=graph.profile.macs)
-    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, graph.profile.macs)
+    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
+    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
     for ratio in plan.ratios:
         for kind in plan.kinds:
-            cut = recipe_at(subject, graph, recipe, kind, ratio, bench.conditions.device)
-            macs = prepare(subject, graph, cut, bench.conditions.device).static.macs
+            cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
+            macs = prepare(model, cut, bench.conditions.device).static.macs
             for arm, how, own in _arms(cut, simple):
                 found, rate = yield from bench.trained(own, how)
                 yield (
@@ -177,9 +177,7 @@ def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:
 # --------------------------------------------------------------------------- what is cut
 
 
-def recipe_at(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, kind: str, ratio: float, device: str = "cpu"
-) -> Recipe:
+def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: str = "cpu") -> Recipe:
     """The recipe with one threshold over all parts: so many single weights, or channels down to as many
     parameters.
 
@@ -187,15 +185,15 @@ def recipe_at(
         TargetError: the ratio leaves less than one unit a part.
     """
     bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
-    weights = allocate(subject, graph, bare, ALLOCATOR, ratio, "weight", device=device)
+    weights = allocate(model, bare, ALLOCATOR, ratio, "weight", device=device)
     if kind == "weight":
         return weights
-    costs = CostModel.of(subject, graph.profile)
+    costs = CostModel.of(model.subject, model.profile)
     wanted = costs.cost(weights, "params")
     low, high, best = 0.0, ratio, (inf, bare)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        tried = allocate(subject, graph, bare, ALLOCATOR, middle, "channel", device=device)
+        tried = allocate(model, bare, ALLOCATOR, middle, "channel", device=device)
         left = costs.cost(tried, "params")
         best = min(best, (abs(left - wanted), tried), key=lambda found: found[0])
         low, high = (middle, high) if left > wanted else (low, middle)
@@ -234,7 +232,7 @@ class _Bench:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
         found: Recovery | None = None
         for step in recover(
-            self.subject, self.graph, own, replace(how, seeds=(seed,)), conditions, root=self.root
+            Analysed(self.subject, self.graph), own, replace(how, seeds=(seed,)), conditions, root=self.root
         ):
             if isinstance(step, Recovery):
                 found = step

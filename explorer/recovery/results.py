@@ -8,7 +8,7 @@ from ..engine.candidate import Candidate, described
 from ..engine.conditions import Conditions
 from ..engine.measure import measure
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.memory_layout import laid_out
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
@@ -75,28 +75,26 @@ def recovered_masks(key: str, root: Path | None = None) -> Masks:
 
 
 def recovered_candidate(
-    subject: Subject, graph: ModelGraph, found: Recovery, device: str = "cpu", *, root: Path | None = None
+    model: Analysed, found: Recovery, device: str = "cpu", *, root: Path | None = None
 ) -> Candidate:
     """The recovered model with its parameters, MACs and sizes.
 
     Raises:
         ExplorerError: its weights are no longer in the cache.
     """
-    model = laid_out(recovered_model(subject, graph, found.key, root=root), device)
-    decided = Cut(recovered_masks(found.key, root), decide(subject, graph, found.recipe, device).outcomes)
+    network = laid_out(recovered_model(model, found.key, root=root), device)
+    decided = Cut(recovered_masks(found.key, root), decide(model, found.recipe, device).outcomes)
     seed = found.plan.seeds[0]
-    return described(
-        subject, graph, model, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device
-    )
+    return described(model, network, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device)
 
 
 def recovered_reports(
-    subject: Subject, graph: ModelGraph, found: Recovery, conditions: Conditions, *, root: Path | None = None
+    model: Analysed, found: Recovery, conditions: Conditions, *, root: Path | None = None
 ) -> Iterator[Report]:
     """What `stream` yields for a pruned model, of the recovered one.
 
     Raises:
         ExplorerError: its weights are no longer in the cache, or the split does not exist.
     """
-    candidate = recovered_candidate(subject, graph, found, conditions.device, root=root)
-    yield from measure(subject, graph, replace(found.recipe, after="none"), candidate, conditions)
+    candidate = recovered_candidate(model, found, conditions.device, root=root)
+    yield from measure(model, replace(found.recipe, after="none"), candidate, conditions)

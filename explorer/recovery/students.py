@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..compaction.compact import compact
 from ..engine.candidate import build
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.masks import positions
 from ..values.identity import sibling_id
 from ..values.profile import Masks, ModelProfile
@@ -55,23 +55,25 @@ class Student:
         return sum(int(torch.count_nonzero(parameter)) for parameter in self.model.parameters())
 
 
-def make_student(subject: Subject, graph: ModelGraph, masks: Masks, device: str = "cpu") -> Student:
+def make_student(model: Analysed, masks: Masks, device: str = "cpu") -> Student:
     """A trainable copy of the subject, cut by the masks."""
-    model = build(subject, graph, masks, device)
-    for parameter in model.parameters():
+    network = build(model, masks, device)
+    for parameter in network.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    return Student(model, masks, _held(subject, graph, masks, device))
+    return Student(network, masks, _held(model, masks, device))
 
 
-def _held(subject: Subject, graph: ModelGraph, masks: Masks, device: str) -> dict[str, Tensor]:
+def _held(model: Analysed, masks: Masks, device: str) -> dict[str, Tensor]:
     """The masks of single weights in compact shapes: what becomes of a model of ones."""
-    layers = graph.profile.prunable_layers
-    if graph.program is None:
+    layers = model.profile.prunable_layers
+    if model.graph.program is None:
         return {layers[name].weight: mask.to(device) for name, mask in masks.weights.items()}
     if not masks.weights:
         return {}
-    ones = {name: torch.ones_like(p) for name, p in subject.model.named_parameters(remove_duplicate=False)}
-    twin = compact(subject, graph, masks, state=ones)
+    ones = {
+        name: torch.ones_like(p) for name, p in model.subject.model.named_parameters(remove_duplicate=False)
+    }
+    twin = compact(model, masks, state=ones)
     return {
         layers[name].weight: (twin.get_parameter(layers[name].weight) != 0).to(device)
         for name in masks.weights

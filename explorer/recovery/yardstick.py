@@ -12,6 +12,7 @@ from ..engine.candidate import build
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..machine.environment import environment
 from ..measuring.evaluation import EMPTY, Tally, evaluate
 from ..values.progress import Progress
@@ -41,7 +42,7 @@ class Yardstick:
     def dense(self) -> Iterator[Progress]:
         """Count the dense model, which has to come first."""
         setting = self._setting
-        for tally in baseline(setting.subject, setting.graph, setting.conditions, len(self._split)):
+        for tally in baseline(Analysed(setting.subject, setting.graph), setting.conditions, len(self._split)):
             self._dense = tally
             yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
 
@@ -58,7 +59,7 @@ class Yardstick:
         """The dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
         masks = setting.cut(setting.subject, setting.recipe).masks
-        model = build(setting.subject, setting.graph, masks, self._device)
+        model = build(Analysed(setting.subject, setting.graph), masks, self._device)
         subject, key = (
             setting.subject,
             key_of(setting.subject, setting.recipe, setting.plan, setting.conditions),

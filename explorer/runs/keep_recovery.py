@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.environment import environment
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import dense_control, recovered_masks, recovered_reports
@@ -14,7 +14,6 @@ from ..recovery.values import Recovery
 from ..recovery.what_was_done import Kept
 from ..values.progress import Progress
 from ..values.report import Report
-from ..values.subject import Subject
 from .replay import masks_fingerprint
 from .store import Store
 from .stored_run import RunKey
@@ -23,8 +22,7 @@ TAG = "recovered"
 
 
 def keep(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     found: Recovery,
     conditions: Conditions,
     store: Store,
@@ -47,18 +45,17 @@ def keep(
     """
     masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
     same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
-    parent = yield from _one_shot(subject, graph, found, same, store, origin)
+    parent = yield from _one_shot(model, found, same, store, origin)
     report: Report | None = None
-    for report in recovered_reports(subject, graph, found, same, root=root):
+    for report in recovered_reports(model, found, same, root=root):
         yield _progress(report, "Measuring the recovered model")
     assert report is not None
-    kept = Kept(found, dense_control(subject, found.plan, conditions, root))
+    kept = Kept(found, dense_control(model.subject, found.plan, conditions, root))
     yield store.put(report, note=note, tags=[TAG, *tags], parent=parent, masks=masks, recovery=kept)
 
 
 def _one_shot(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     found: Recovery,
     conditions: Conditions,
     store: Store,
@@ -66,15 +63,15 @@ def _one_shot(
 ) -> Generator[Progress, None, str]:
     """Name of the run of the recipe alone."""
     where = environment(conditions.device) | {"dtype": conditions.dtype}
-    key = RunKey.wanted(subject, found.recipe, found.total_samples, conditions.split, where)
+    key = RunKey.wanted(model.subject, found.recipe, found.total_samples, conditions.split, where)
     if store.get(key) is not None:
         return key.name
-    yield from calibrate(subject, graph, found.recipe, conditions.device)
+    yield from calibrate(model, found.recipe, conditions.device)
     report: Report | None = None
-    for report in stream(subject, graph, found.recipe, conditions):
+    for report in stream(model, found.recipe, conditions):
         yield _progress(report, "Measuring the pruned model")
     assert report is not None
-    masks = masks_fingerprint(masks_for(subject, graph, found.recipe))
+    masks = masks_fingerprint(masks_for(model, found.recipe))
     return store.put(report, parent=origin, masks=masks)
 
 

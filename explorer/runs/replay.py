@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values.profile import Masks
@@ -60,35 +60,39 @@ class Replay:
         return self.report.pruned.correct == self.correct_before
 
 
-def replay(subject: Subject, graph: ModelGraph, run: Run, device: str = "cpu") -> Iterator[Progress | Replay]:
+def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress | Replay]:
     """Make a run again; nothing that is remembered from before is used.
 
     Raises:
         ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for
             this, or of a recovered model whose weights are no longer there.
     """
-    _check(subject, run)
+    _check(model.subject, run)
     recipe, measured = run.report.recipe, run.report.pruned
     anew = replace(
-        subject, id=f"{subject.id} {uuid.uuid4().hex}"
+        model.subject, id=f"{model.subject.id} {uuid.uuid4().hex}"
     )  # under a new name, no earlier scores or counts are found
-    yield from calibrate(anew, graph, recipe, device)
-    masks = masks_fingerprint(_masks(anew, graph, run))
+    yield from calibrate(Analysed(anew, model.graph), recipe, device)
+    masks = masks_fingerprint(_masks(Analysed(anew, model.graph), run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
     yield found
     dtype = str(run.report.environment.get("dtype", "float32"))
     how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
     after = run.recovery.recovery if run.recovery else None
-    for report in recovered_reports(anew, graph, after, how) if after else stream(anew, graph, recipe, how):
+    for report in (
+        recovered_reports(Analysed(anew, model.graph), after, how)
+        if after
+        else stream(Analysed(anew, model.graph), recipe, how)
+    ):
         yield replace(found, report=report)
 
 
-def _masks(subject: Subject, graph: ModelGraph, run: Run) -> Masks:
+def _masks(model: Analysed, run: Run) -> Masks:
     """Decided anew; where a method decides masks while it trains, those that it left in its file."""
     after = run.recovery.recovery if run.recovery else None
     if after is not None and after.plan.method not in CUT_FIRST:
         return recovered_masks(after.key)
-    return masks_for(subject, graph, run.report.recipe)
+    return masks_for(model, run.report.recipe)
 
 
 def _check(subject: Subject, run: Run) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..values.profile import Layer, ModelProfile
 from ..values.progress import Progress
 from ..values.subject import Split, Subject
@@ -84,24 +84,24 @@ def _sweep(
 
 
 def _swept(
-    subject: Subject, graph: ModelGraph, how: Calibration, kind: str, batch: int, samples: int
+    model: Analysed, how: Calibration, kind: str, batch: int, samples: int
 ) -> Iterator[Progress | Sums]:
-    watched, layers = watch(subject, graph, how.device), graph.profile.prunable_layers
+    watched, layers = watch(model, how.device), model.profile.prunable_layers
     passes: dict[str, Pass] = {
-        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, graph.profile),
+        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile),
         "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
         "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }
     yield from _sweep(
-        subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}"
+        model.subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}"
     )
 
 
-def gradients(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+def gradients(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
     """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates
     on its outputs.
     """
-    for step in _swept(subject, graph, how, "gradients", GRADIENT_BATCH, how.samples):
+    for step in _swept(model, how, "gradients", GRADIENT_BATCH, how.samples):
         if isinstance(step, Progress):
             yield step
             continue
@@ -110,10 +110,10 @@ def gradients(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator
             name: {
                 "gradient": means[name, "gradient"],
                 "squared_gradient": means[name, "square"],
-                "gate_gradient": _on_outputs(graph.profile, layer, means, "gate"),
-                "squared_gate_gradient": _on_outputs(graph.profile, layer, means, "gate square"),
+                "gate_gradient": _on_outputs(model.profile, layer, means, "gate"),
+                "squared_gate_gradient": _on_outputs(model.profile, layer, means, "gate square"),
             }
-            for name, layer in graph.profile.prunable_layers.items()
+            for name, layer in model.profile.prunable_layers.items()
         }
 
 
@@ -126,10 +126,10 @@ def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> 
     return line
 
 
-def activations(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+def activations(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
     """Progress, then input_norm, positive_share and mean_magnitude of each layer that ran."""
-    layers = graph.profile.prunable_layers
-    for step in _swept(subject, graph, how, "activations", BATCH, how.samples):
+    layers = model.profile.prunable_layers
+    for step in _swept(model, how, "activations", BATCH, how.samples):
         if isinstance(step, Progress):
             yield step
             continue
@@ -172,18 +172,18 @@ def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
     )
 
 
-def feature_maps(subject: Subject, graph: ModelGraph, how: Calibration) -> Iterator[Progress | Collected]:
+def feature_maps(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
     """Progress, then map_rank of each layer whose outputs are maps.
 
     Raises:
         ExplorerError: no layer makes maps.
     """
-    for step in _swept(subject, graph, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)):
+    for step in _swept(model, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)):
         if isinstance(step, Progress):
             yield step
             continue
         layers = {
-            name: layer for name, layer in graph.profile.prunable_layers.items() if (name, "maps") in step
+            name: layer for name, layer in model.profile.prunable_layers.items() if (name, "maps") in step
         }
         if not layers:
             raise ExplorerError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..registry import CRITERIA, Plugin
 from ..values.profile import Layer
@@ -46,20 +46,16 @@ def _key(subject: Subject, need: str, how: Calibration) -> tuple:
     return (subject.id, task, need, how if need in WITH_DATA else how.device)
 
 
-def _steps(
-    subject: Subject, graph: ModelGraph, need: str, how: Calibration
-) -> Iterator[Progress | Collected]:
+def _steps(model: Analysed, need: str, how: Calibration) -> Iterator[Progress | Collected]:
     if need in WITH_DATA:
-        yield from WITH_DATA[need](subject, graph, how)
+        yield from WITH_DATA[need](model, how)
     elif need == "flow":
-        yield from flow_orders(subject, graph, how.device)
+        yield from flow_orders(model, how.device)
     else:
-        yield WITHOUT_DATA[need](subject, graph)
+        yield WITHOUT_DATA[need](model)
 
 
-def collect(
-    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
-) -> Iterator[Progress]:
+def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> Iterator[Progress]:
     """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to
     cancel it.
 
@@ -67,10 +63,10 @@ def collect(
         ExplorerError: the model lacks what is to be collected.
     """
     for need in needs:
-        key = _key(subject, need, how)
+        key = _key(model.subject, need, how)
         if _kept.get(key) is not None:
             continue
-        for step in _steps(subject, graph, need, how):
+        for step in _steps(model, need, how):
             if isinstance(step, Progress):
                 yield step
             else:
@@ -78,32 +74,32 @@ def collect(
 
 
 def collected(
-    subject: Subject, graph: ModelGraph, needs: Iterable[str], how: Calibration = USUAL
+    model: Analysed, needs: Iterable[str], how: Calibration = USUAL
 ) -> dict[str, dict[str, Tensor]]:
     """Layer -> signal -> tensor of all needs together."""
     together: dict[str, dict[str, Tensor]] = {}
     for need in needs:
-        for layer, signals in _known(subject, graph, need, how).items():
+        for layer, signals in _known(model, need, how).items():
             together.setdefault(layer, {}).update(signals)
     return together
 
 
-def _known(subject: Subject, graph: ModelGraph, need: str, how: Calibration) -> Collected:
-    key = _key(subject, need, how)
+def _known(model: Analysed, need: str, how: Calibration) -> Collected:
+    key = _key(model.subject, need, how)
     found = _kept.get(key)
     if found is None:
-        *_, found = _steps(subject, graph, need, how)
+        *_, found = _steps(model, need, how)
     return _kept.put(key, found)
 
 
 def signals_of(
-    subject: Subject, graph: ModelGraph, criterion: Plugin, seed: int = 0, how: Calibration = USUAL
+    model: Analysed, criterion: Plugin, seed: int = 0, how: Calibration = USUAL
 ) -> Callable[[Layer], LayerSignals]:
     """What a criterion may look at, layer by layer.
 
     Raises:
         ExplorerError: the model lacks what the criterion needs.
     """
-    check_data(subject, criterion)
-    known: Mapping[str, Mapping[str, Tensor]] = collected(subject, graph, criterion.traits["needs"], how)
-    return lambda layer: layer_signals(subject, layer, seed, known.get(layer.name))
+    check_data(model.subject, criterion)
+    known: Mapping[str, Mapping[str, Tensor]] = collected(model, criterion.traits["needs"], how)
+    return lambda layer: layer_signals(model.subject, layer, seed, known.get(layer.name))

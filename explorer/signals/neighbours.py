@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..values.profile import Group, Layer, ModelProfile, Slot
 from ..values.subject import Subject
@@ -15,15 +16,17 @@ from ..values.subject import Subject
 Found = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor
 
 
-def norms(subject: Subject, graph: ModelGraph) -> Found:
+def norms(model: Analysed) -> Found:
     """norm_scale of each prunable layer, (out,): the size of the scale of the norm that follows, NaN where
     there is none.
 
     Raises:
         ExplorerError: no norm lies on any layer's outputs.
     """
-    profile = _with_groups(graph)
-    scales = {name: norm_scale(subject, profile, layer) for name, layer in profile.prunable_layers.items()}
+    profile = _with_groups(model.graph)
+    scales = {
+        name: norm_scale(model.subject, profile, layer) for name, layer in profile.prunable_layers.items()
+    }
     if all(bool(scale.isnan().all()) for scale in scales.values()):
         raise ExplorerError(
             "bn_scale reads the scales of norms behind layers, and this model has none; choose one such as "
@@ -32,17 +35,18 @@ def norms(subject: Subject, graph: ModelGraph) -> Found:
     return {name: {"norm_scale": scale} for name, scale in scales.items()}
 
 
-def neighbours(subject: Subject, graph: ModelGraph) -> Found:
+def neighbours(model: Analysed) -> Found:
     """own_gain, upstream and downstream of each prunable layer, in shapes that multiply its weight; 1 where
     nobody stands.
 
     A weight counts together with the gain of the norm that follows it in eval mode. Where several layers feed
     or read a channel, their norms add as squares.
     """
-    profile = _with_groups(graph)
-    fed, read = _energies(subject, profile)
+    profile = _with_groups(model.graph)
+    fed, read = _energies(model.subject, profile)
     return {
-        name: _around(subject, profile, layer, fed, read) for name, layer in profile.prunable_layers.items()
+        name: _around(model.subject, profile, layer, fed, read)
+        for name, layer in profile.prunable_layers.items()
     }
 
 

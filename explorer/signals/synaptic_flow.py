@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, fx
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values.progress import Progress
-from ..values.subject import Subject
 from .activation_sites import NORMS
 from .lowest import lowest_of
 
@@ -25,7 +24,7 @@ LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least o
 
 
 def flow_orders(
-    subject: Subject, graph: ModelGraph, device: str = "cpu"
+    model: Analysed, device: str = "cpu"
 ) -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
     """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then
     its place there.
@@ -35,12 +34,12 @@ def flow_orders(
     Raises:
         ExplorerError: the model has no graph, or the flow leaves the range of float64.
     """
-    if graph.program is None:
+    if model.graph.program is None:
         raise ExplorerError(
             "synflow follows the model's graph, which this model does not have; choose a criterion such as "
             "l1."
         )
-    flow = _Flow(subject, graph, device)
+    flow = _Flow(model, device)
     alive = torch.ones(sum(flow.sizes), dtype=torch.bool, device=device)
     order = torch.zeros(len(alive), dtype=torch.float64, device=device)
     last = max(LAST_DENSITY, len(flow.sizes) / len(alive))
@@ -70,22 +69,22 @@ def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:
 class _Flow:
     """The linear stand-in: magnitudes instead of weights, scales instead of norms."""
 
-    def __init__(self, subject: Subject, graph: ModelGraph, device: str):
-        assert graph.program is not None
-        self.run = _FlowRun(graph.program, device)
-        own = tensors_of(subject, graph.program, device)
-        layers = graph.profile.prunable_layers
+    def __init__(self, model: Analysed, device: str):
+        assert model.graph.program is not None
+        self.run = _FlowRun(model.graph.program, device)
+        own = tensors_of(model.subject, model.graph.program, device)
+        layers = model.profile.prunable_layers
         scales = {
-            t for la in graph.profile.layers if la.kind == "norm" for t in (la.name, f"{la.name}.weight")
+            t for la in model.profile.layers if la.kind == "norm" for t in (la.name, f"{la.name}.weight")
         }
-        parameters = {name for name, _ in subject.model.named_parameters(remove_duplicate=False)}
+        parameters = {name for name, _ in model.subject.model.named_parameters(remove_duplicate=False)}
         self.tensors = {
             name: _stand_in(tensor, name in scales, name in parameters) for name, tensor in own.items()
         }
         self.weights = {name: own[layer.weight].double().abs() for name, layer in layers.items()}
         self.names = {name: layer.weight for name, layer in layers.items()}
         self.sizes = [w.numel() for w in self.weights.values()]
-        example = subject.example[: fixed_batch(graph.program) or 1].to(device)
+        example = model.subject.example[: fixed_batch(model.graph.program) or 1].to(device)
         self.inputs = (
             torch.ones_like(example, dtype=torch.float64) if example.is_floating_point() else example
         )

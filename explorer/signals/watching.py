@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..graph.analysed import Analysed
 from ..graph.coupling import Coupling
-from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values.profile import Layer, ModelProfile
@@ -44,12 +44,12 @@ class Watched:
     run: Callable[[Tensor, Listener, Listener], Tensor]
 
 
-def watch(subject: Subject, graph: ModelGraph, device: str = "cpu") -> Watched:
+def watch(model: Analysed, device: str = "cpu") -> Watched:
     """The exported graph with the model's tensors, or a copy of the model where there is no graph."""
     return (
-        _watch_graph(subject, graph, device)
-        if graph.program is not None
-        else _watch_modules(subject, graph.profile, device)
+        _watch_graph(model, device)
+        if model.graph.program is not None
+        else _watch_modules(model.subject, model.profile, device)
     )
 
 
@@ -101,18 +101,18 @@ class _ListeningRun(GraphRun):
         return result
 
 
-def _watch_graph(subject: Subject, graph: ModelGraph, device: str) -> Watched:
-    assert graph.program is not None and graph.coupling is not None
-    tensors = tensors_of(subject, graph.program, device)
-    layers = graph.profile.prunable_layers
+def _watch_graph(model: Analysed, device: str) -> Watched:
+    assert model.graph.program is not None and model.graph.coupling is not None
+    tensors = tensors_of(model.subject, model.graph.program, device)
+    layers = model.profile.prunable_layers
     weights = {name: tensors[layer.weight].requires_grad_() for name, layer in layers.items()}
-    runner = _ListeningRun(graph.program, graph.coupling, device, layers)
+    runner = _ListeningRun(model.graph.program, model.graph.coupling, device, layers)
 
     def run(inputs: Tensor, on_input: Listener = silent, on_activation: Listener = silent) -> Tensor:
         runner.listen(on_input, on_activation)
         return runner.logits(tensors, inputs)
 
-    return Watched(weights, fixed_batch(graph.program), run)
+    return Watched(weights, fixed_batch(model.graph.program), run)
 
 
 # --------------------------------------------------------------------------- modules, where there is no graph

@@ -11,7 +11,7 @@ from ..engine.candidate import build
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..engine.point_order import spread_order
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.latency import rounds, summary
 from ..measuring.precision import in_dtype
@@ -22,7 +22,6 @@ from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Report
-from ..values.subject import Subject
 
 QUICK = Conditions(samples=512)
 STRENGTHS = tuple(i / 8 for i in range(9))
@@ -58,8 +57,7 @@ def scaled(
 
 
 def swept(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     allocator: str,
     granularity: str,
@@ -78,9 +76,7 @@ def swept(
     found: dict[float, Recipe] = {}
     for target in sorted(targets):
         try:
-            found[target] = (
-                allocate(subject, graph, settings, allocator, target, granularity) if target else settings
-            )
+            found[target] = allocate(model, settings, allocator, target, granularity) if target else settings
         except TargetError:
             continue
     name = (
@@ -91,8 +87,7 @@ def swept(
 
 
 def structured_and_unstructured(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     allocator: str = "uniform",
     targets: Sequence[float] = TARGETS,
@@ -100,11 +95,9 @@ def structured_and_unstructured(
     """Channels and single weights under the same allocator, for one pair of axes; what the model does not
     have is left out.
     """
-    parts = {"channel": graph.profile.free_groups, "weight": graph.profile.prunable_layers}
+    parts = {"channel": model.profile.free_groups, "weight": model.profile.prunable_layers}
     return tuple(
-        swept(subject, graph, recipe, allocator, granularity, targets)
-        for granularity in parts
-        if parts[granularity]
+        swept(model, recipe, allocator, granularity, targets) for granularity in parts if parts[granularity]
     )
 
 
@@ -117,26 +110,26 @@ def by_chance(family: Family) -> Family:
 # --------------------------------------------------------------------------- measuring
 
 
-def measured(subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:
+def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:
     """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at
     once.
 
     Latency would keep the first points waiting (see `timed`).
     """
     conditions = replace(conditions, latency=False)
-    task = subject.task.fingerprint if subject.task else None
-    key = (subject.id, task, recipe.fingerprint, conditions)
+    task = model.subject.task.fingerprint if model.subject.task else None
+    key = (model.subject.id, task, recipe.fingerprint, conditions)
     found = _measured.get(key)
     if found is not None:
         yield found
         return
-    for found in stream(subject, graph, recipe, conditions):
+    for found in stream(model, recipe, conditions):
         yield found
     _measured.put(key, found)
 
 
 def curves(
-    subject: Subject, graph: ModelGraph, families: Sequence[Family], conditions: Conditions = QUICK
+    model: Analysed, families: Sequence[Family], conditions: Conditions = QUICK
 ) -> Iterator[Lines | Progress]:
     """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at
     each batch.
@@ -149,15 +142,14 @@ def curves(
     turns = [point for points in zip_longest(*orders) for point in points if point is not None]
     for count, (family, step) in enumerate(turns):
         recipe = family.recipes[family.steps.index(step)]
-        for report in measured(subject, graph, recipe, conditions):
+        for report in measured(model, recipe, conditions):
             yield Progress(count, total, "measuring points")
             done[family.name][step] = report
         yield {name: tuple(found[s] for s in sorted(found)) for name, found in done.items()}
 
 
 def strength_curve(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     conditions: Conditions = QUICK,
     strengths: Sequence[float] = STRENGTHS,
@@ -166,33 +158,31 @@ def strength_curve(
     strength.
     """
     family = scaled(recipe, strengths)
-    for step in curves(subject, graph, [family], conditions):
+    for step in curves(model, [family], conditions):
         yield step if isinstance(step, Progress) else step[family.name]
 
 
-def timed(
-    subject: Subject, graph: ModelGraph, lines: Lines, device: str = "cpu"
-) -> Iterator[Lines | Progress]:
+def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines | Progress]:
     """The same lines with latency, measured in turns with the dense model; all lines so far at each point.
 
     Where no channel is removed the model has the dense one's shapes, and so its latency, too.
     """
     found = {name: list(reports) for name, reports in lines.items()}
     total, count = sum(map(len, found.values())), 0
-    dense = build(subject, graph, masks_for(subject, graph, Recipe()), device)
+    dense = build(model, masks_for(model, Recipe()), device)
     for reports in found.values():
         for place, report in enumerate(reports):
             yield Progress(count, total, "timing points")
             models = {"dense": dense}
             if report.recipe.is_structured:
-                models["pruned"] = build(subject, graph, masks_for(subject, graph, report.recipe), device)
+                models["pruned"] = build(model, masks_for(model, report.recipe), device)
             models = {
-                name: in_dtype(model, report.environment.get("dtype", "float32"))
-                for name, model in models.items()
+                name: in_dtype(network, report.environment.get("dtype", "float32"))
+                for name, network in models.items()
             }
             times: dict[str, list[float]] = {name: [] for name in models}
             for turn in rounds(
-                models, subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device
+                models, model.subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device
             ):
                 for name, milliseconds in (turn or {}).items():
                     times[name].append(milliseconds)

@@ -13,13 +13,12 @@ from torch import Tensor
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from ..pruning.decision import calibrate
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Drop
-from ..values.subject import Subject
 from .model_answers import NONE, Answers, answer, dense_answers
 from .reliability import Reliability, reliability
 
@@ -252,33 +251,31 @@ def _strongest(flips: list[Flip]) -> tuple[Flip, ...]:
 # --------------------------------------------------------------------------- measuring
 
 
-def compare(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, conditions: Conditions
-) -> Iterator[Progress | Behaviour]:
+def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator[Progress | Behaviour]:
     """A Behaviour at each look of the schedule, and Progress after each batch between; the last one is of all
     samples.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit this model.
     """
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError(
-            f"{subject.name!r} came without data, so its answers cannot be compared; add some with --data."
+            f"{model.subject.name!r} came without data, so its answers cannot be compared; add --data."
         )
-    yield from calibrate(subject, graph, recipe, conditions.device) if not recipe.is_empty else ()
-    split = split_for(subject, conditions)
-    model = prepare(subject, graph, recipe, conditions.device).model
+    yield from calibrate(model, recipe, conditions.device) if not recipe.is_empty else ()
+    split = split_for(model.subject, conditions)
+    network = prepare(model, recipe, conditions.device).model
     known: Answers = NONE
     for look in look_schedule(len(split)):
         base = NONE
-        for base in dense_answers(subject, graph, split, look, conditions):
+        for base in dense_answers(model, split, look, conditions):
             if len(base) < look:
                 yield Progress(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
         for grown in answer(
-            model, split, subject.task.normalisation, look, device=conditions.device, start=known
+            network, split, model.subject.task.normalisation, look, device=conditions.device, start=known
         ):
             known = grown
             yield Progress(len(known), len(split), "The pruned model")
-        yield behaviour(base, known, split.targets[:look], subject.task.class_names, len(split))
+        yield behaviour(base, known, split.targets[:look], model.subject.task.class_names, len(split))

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..pruning.cutting import removal_count
 from ..pruning.decision import calibrate, scores_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe, check_ratio
-from ..values.subject import Subject
 
 Matrix = tuple[tuple[float | None, ...], ...]
 Measure = Literal["spearman", "kendall", "overlap"]
@@ -246,8 +245,7 @@ class Comparison:
 
 
 def rate(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     *,
     criteria: Sequence[str] | None = None,
@@ -262,8 +260,10 @@ def rate(
     Raises:
         ExplorerError: an unknown name, or a model whose channels cannot be pruned.
     """
-    if not graph.profile.free_groups:
-        raise ExplorerError(f"No channels of {subject.name!r} can be pruned, so there is nothing to compare.")
+    if not model.profile.free_groups:
+        raise ExplorerError(
+            f"No channels of {model.subject.name!r} can be pruned, so there is nothing to compare."
+        )
     scores: dict[str, Mapping[str, Tensor]] = {}
     left_out: dict[str, str] = {}
     names = [
@@ -273,16 +273,15 @@ def rate(
         own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
         yield Progress(done, len(names), f"Rating by {name}")
         try:
-            yield from calibrate(subject, graph, own, device)
-            scores[name] = scores_for(subject, graph, own, device)["channels"]
+            yield from calibrate(model, own, device)
+            scores[name] = scores_for(model, own, device)["channels"]
         except ExplorerError as error:
             left_out[name] = str(error)
     yield Ratings(scores, left_out)
 
 
 def compare(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     ratio: float,
     *,
@@ -295,7 +294,7 @@ def compare(
         ExplorerError: as `rate`, or a ratio outside of [0, 1).
     """
     ratio = check_ratio("compare", ratio)
-    for step in rate(subject, graph, recipe, criteria=criteria, device=device):
+    for step in rate(model, recipe, criteria=criteria, device=device):
         if isinstance(step, Progress):
             yield step
         else:

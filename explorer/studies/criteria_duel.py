@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
@@ -20,7 +21,6 @@ from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe, check_ratio
 from ..values.report import Report
-from ..values.subject import Subject
 from .criteria_agreement import ALL
 
 CONTROL = "random"
@@ -81,8 +81,7 @@ def _lost(reports: Sequence[Report]) -> float:
 
 
 def duel(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     group: str,
     ratio: float,
@@ -101,19 +100,19 @@ def duel(
     Raises:
         ExplorerError: no data, an unknown name, or a ratio outside of [0, 1).
     """
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError(
-            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
         )
-    recipes = list(_recipes(graph, recipe, group, check_ratio(group, ratio), criteria, seeds))
+    recipes = list(_recipes(model.graph, recipe, group, check_ratio(group, ratio), criteria, seeds))
     names = {candidate.criterion.name for candidate in recipes}
     how = replace(conditions, latency=False, level=looks_level(len(names)))
     found = Duel(group, ratio, {}, {}, how.level, len(recipes))
     for done, candidate in enumerate(recipes):
         name = candidate.criterion.name
         try:
-            yield from calibrate(subject, graph, candidate, how.device)
-            for measured in stream(subject, graph, candidate, how):
+            yield from calibrate(model, candidate, how.device)
+            for measured in stream(model, candidate, how):
                 report = measured
                 yield Progress(done, len(recipes), f"Measuring {name}")
         except ExplorerError as error:

@@ -10,12 +10,11 @@ import torch
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Drop
-from ..values.subject import Subject
 
 SEEDS = 5  # of the control
 EVERYTHING = Conditions()
@@ -53,8 +52,7 @@ class Settled:
 
 
 def settle(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     group: str,
     channels: Sequence[int],
@@ -69,14 +67,14 @@ def settle(
     Raises:
         ExplorerError: there is no data, or no channel is given.
     """
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError(
-            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
         )
     if not channels:
         raise ExplorerError(f"No channels of {group!r} are disputed, so there is nothing to measure.")
     found = Settled(group, tuple(channels), looks_level(len(channels) + 1))
-    units = next(g.units for g in graph.profile.groups if g.name == group)
+    units = next(g.units for g in model.profile.groups if g.name == group)
     how = replace(conditions, latency=False, level=found.level)
     plain = replace(recipe, channels={}, weights={}, keep={}, remove={}, pattern="free", round_to=1)
     removals = [
@@ -85,7 +83,7 @@ def settle(
         *((c,) for c in channels),
     ]
     for done, removed in enumerate(removals):
-        for report in stream(subject, graph, replace(plain, remove={group: removed}), how):
+        for report in stream(model, replace(plain, remove={group: removed}), how):
             drop, samples = report.drop, report.pruned.samples
             yield Progress(done, len(removals), "Measuring disputed channels")
         assert drop is not None

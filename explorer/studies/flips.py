@@ -10,7 +10,7 @@ from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..measuring.evaluation import Tally, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
 from ..pruning.decision import calibrate
@@ -19,7 +19,6 @@ from ..recovery.values import Recovery
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Drop
-from ..values.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +28,7 @@ class Candidate:
     """
 
     name: str
-    subject: Subject
-    graph: ModelGraph
+    model: Analysed
     recipe: Recipe
     recovery: Recovery | None = None
 
@@ -58,16 +56,19 @@ def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Pro
     Raises:
         ExplorerError: no data, or not all on the same data.
     """
-    task = candidates[0].subject.task
+    task = candidates[0].model.subject.task
     if task is None:
         raise ExplorerError(
-            f"{candidates[0].subject.name!r} came without data, so there are no answers to compare."
+            f"{candidates[0].model.subject.name!r} came without data, so there are no answers to compare."
         )
-    if any(c.subject.task is None or c.subject.task.fingerprint != task.fingerprint for c in candidates):
+    if any(
+        c.model.subject.task is None or c.model.subject.task.fingerprint != task.fingerprint
+        for c in candidates
+    ):
         raise ExplorerError(
             "These runs are of models on different data, so their answers cannot be compared."
         )
-    split = split_for(candidates[0].subject, conditions)
+    split = split_for(candidates[0].model.subject, conditions)
     tallies: dict[str, Tally] = {}
     for done, candidate in enumerate(candidates):
         for step in _answers(candidate, conditions):
@@ -80,18 +81,18 @@ def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Pro
 
 
 def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress | Tally]:
-    subject, graph, recipe = candidate.subject, candidate.graph, candidate.recipe
-    split, task = split_for(subject, conditions), subject.task
+    model, recipe = candidate.model, candidate.recipe
+    split, task = split_for(model.subject, conditions), model.subject.task
     assert task is not None
     if recipe.is_empty and candidate.recovery is None:
-        yield from baseline(subject, graph, conditions, len(split))
+        yield from baseline(model, conditions, len(split))
         return
-    yield from calibrate(subject, graph, recipe, conditions.device)
+    yield from calibrate(model, recipe, conditions.device)
     if candidate.recovery is not None:
-        model = recovered_candidate(subject, graph, candidate.recovery, conditions.device).model
+        network = recovered_candidate(model, candidate.recovery, conditions.device).model
     else:
-        model = prepare(subject, graph, recipe, conditions.device).model
-    yield from evaluate(model, split, task.normalisation, [len(split)], device=conditions.device)
+        network = prepare(model, recipe, conditions.device).model
+    yield from evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
 
 
 # --------------------------------------------------------------------------- pairs

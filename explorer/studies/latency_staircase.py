@@ -15,12 +15,12 @@ from torch import nn
 
 from ..engine.candidate import build
 from ..errors import ExplorerError, UnknownNameError
+from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
 from ..measuring.latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
 from ..values.profile import Group, Masks
 from ..values.progress import Progress
-from ..values.subject import Subject
 
 WIDTHS = 12  # measured of one group, the dense one included
 BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
@@ -127,8 +127,7 @@ def widths_of(units: int, count: int = WIDTHS) -> tuple[int, ...]:
 
 
 def staircase(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     group: str,
     *,
     widths: Sequence[int] | None = None,
@@ -145,7 +144,7 @@ def staircase(
     Raises:
         ExplorerError: there is no such group, or it cannot be pruned, or a width is not possible.
     """
-    found = _group(graph, group)
+    found = _group(model.graph, group)
     kept = sorted({*(widths if widths is not None else widths_of(found.units)), found.units})
     if kept[0] < 1 or kept[-1] > found.units:
         raise ExplorerError(
@@ -154,12 +153,12 @@ def staircase(
     models: dict[str, nn.Module] = {}
     for width in kept:
         yield Progress(len(models), len(kept), "building the widths")
-        models[str(width)] = build(subject, graph, _first_units(found, width), device)
+        models[str(width)] = build(model, _first_units(found, width), device)
     times: dict[str, list[float]] = {name: [] for name in models}
-    about, where = {"id": subject.id, "name": subject.name}, environment(device)
+    about, where = {"id": model.subject.id, "name": model.subject.name}, environment(device)
     how: dict[str, Any] = {"batch": batch, "pairs": pairs, "budget_s": budget_s, "device": device}
     done = shown = 0
-    for turn in rounds(models, subject.example, pauses=True, **how):
+    for turn in rounds(models, model.subject.example, pauses=True, **how):
         for name, milliseconds in (turn or {}).items():
             times[name].append(milliseconds)
         done += turn is not None

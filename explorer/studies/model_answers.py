@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.evaluation import batch_of, batch_size
 from ..values.recipe import Recipe
-from ..values.subject import Normalisation, Split, Subject
+from ..values.subject import Normalisation, Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,19 +93,17 @@ def answer(
         yield known
 
 
-def dense_answers(
-    subject: Subject, graph: ModelGraph, split: Split, until: int, conditions: Conditions
-) -> Iterator[Answers]:
+def dense_answers(model: Analysed, split: Split, until: int, conditions: Conditions) -> Iterator[Answers]:
     """The dense model's, kept for the next recipe; the last that is yielded has just the first `until`
     samples.
     """
-    task = subject.task
+    task = model.subject.task
     assert task is not None
-    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device)
+    key = (model.subject.id, task.name, task.fingerprint, conditions.split, conditions.device)
     known: Answers = _dense.get(key) or NONE
     if len(known) < until:
-        model = prepare(subject, graph, Recipe(), conditions.device).model
-        for grown in answer(model, split, task.normalisation, until, device=conditions.device, start=known):
+        network = prepare(model, Recipe(), conditions.device).model
+        for grown in answer(network, split, task.normalisation, until, device=conditions.device, start=known):
             known = _dense.put(key, grown)
             if len(known) < until:
                 yield known

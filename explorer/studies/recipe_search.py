@@ -19,7 +19,7 @@ from ..allocators.context import Losses, TargetError, all_but_one
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine import paths
 from ..machine.optional_packages import optional
 from ..machine.version import __version__
@@ -152,8 +152,7 @@ class Search:
 
 
 def search(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: SearchPlan = USUAL,
     conditions: Conditions = EVERYTHING,
@@ -171,17 +170,17 @@ def search(
     Raises:
         ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk refuses.
     """
-    parts = _parts(subject, graph, recipe, plan)
+    parts = _parts(model, recipe, plan)
     optuna, place = optional("optuna"), folder or paths.cache() / "searches"
     how, runs = replace(conditions, latency=False, split="tuning"), store or Store(paths.cache())
     yield Progress(0, plan.trials, "Preparing")
-    yield from calibrate(subject, graph, recipe, how.device)
+    yield from calibrate(model, recipe, how.device)
     with _kept_in(place):
-        study = _study(optuna, subject, recipe, plan, how, place)
+        study = _study(optuna, model.subject, recipe, plan, how, place)
         notes: tuple[str, ...] = ()
         if not study.get_trials(deepcopy=False):
-            losses = _losses(subject, graph, recipe, plan, how)
-            _propose(study, subject, graph, recipe, plan, parts, losses, how.device)
+            losses = _losses(model, recipe, plan, how)
+            _propose(study, model, recipe, plan, parts, losses, how.device)
             parts_are = "channels" if plan.granularity == "channel" else "single weights"
             notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
         found = Search(plan, _known(optuna, study, recipe, plan), notes)
@@ -191,9 +190,7 @@ def search(
             asked = study.ask(ranges)
             told = False
             try:
-                for measured in stream(
-                    subject, graph, recipe.with_ratios(plan.granularity, asked.params), how
-                ):
+                for measured in stream(model, recipe.with_ratios(plan.granularity, asked.params), how):
                     report = measured
                     yield Progress(len(found.trials), plan.trials, "Measuring trials")
                 trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
@@ -223,20 +220,22 @@ def _kept_in(place: Path) -> Iterator[None]:
         raise ExplorerError(f"{told}; {way}.") from error
 
 
-def _parts(subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
+def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
     """Part -> the highest ratio that is tried."""
-    if subject.task is None:
+    if model.subject.task is None:
         raise ExplorerError(
-            f"{subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
         )
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
-        return dict.fromkeys(graph.profile.prunable_layers, HIGHEST)
+        return dict.fromkeys(model.profile.prunable_layers, HIGHEST)
     found = {
-        name: min(HIGHEST, all_but_one(group.units)) for name, group in graph.profile.free_groups.items()
+        name: min(HIGHEST, all_but_one(group.units)) for name, group in model.profile.free_groups.items()
     }
     if not found:
-        raise ExplorerError(f"No channels of {subject.name!r} can be pruned; search with granularity weight.")
+        raise ExplorerError(
+            f"No channels of {model.subject.name!r} can be pruned; search with granularity weight."
+        )
     return found
 
 
@@ -269,20 +268,17 @@ def _study(
     return study
 
 
-def _losses(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, plan: SearchPlan, how: Conditions
-) -> Losses | None:
+def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
     """What a scan has found that was brought to its end before; none is begun here, since it would
     take long.
     """
-    scanned = known_scan(subject, graph, ScanPlan(plan.granularity, recipe=recipe), how)
+    scanned = known_scan(model, ScanPlan(plan.granularity, recipe=recipe), how)
     return scanned.losses() if scanned is not None and scanned.finished else None
 
 
 def _propose(
     study: Any,
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     plan: SearchPlan,
     parts: Mapping[str, float],
@@ -303,8 +299,7 @@ def _propose(
             params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
             try:
                 chosen = allocate(
-                    subject,
-                    graph,
+                    model,
                     recipe,
                     name,
                     target,
@@ -381,8 +376,7 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
 
 
 def check_winner(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     found: Search,
     conditions: Conditions = EVERYTHING,
     *,
@@ -399,8 +393,8 @@ def check_winner(
         raise ExplorerError(
             f"No trial loses at most {points}, so there is no winner; allow more, or run more trials."
         )
-    how, sentence = held_out(subject, replace(conditions, samples=None, latency=False), runs)
-    for report in stream(subject, graph, winner.recipe, how):
+    how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
+    for report in stream(model, winner.recipe, how):
         told = replace(report, notes=(*report.notes, sentence))
         if told.stage == "final":
             runs.put(

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
 from ..engine.candidate import build
-from ..graph.export import ModelGraph
+from ..graph.analysed import Analysed
 from ..machine.environment import environment
 from ..measuring.latency import SpeedUp, faster, forward_ms
 from ..pruning.decision import masks_for
 from ..values.progress import Progress
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 
 PATTERN = "2:4"
 CAPABLE = (8, 0)  # compute capability: Ampere and newer
@@ -64,25 +63,25 @@ def why_not(recipe: Recipe, device: str) -> str | None:
 
 
 def sparse_speed(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, *, batch: int = 64, device: str = "cpu"
+    model: Analysed, recipe: Recipe, *, batch: int = 64, device: str = "cpu"
 ) -> Iterator[SparseSpeed | Progress]:
     """Time the 2:4 kernels against dense ones, both in float16, on linear layers of the masked model."""
     where, why = environment(device), why_not(recipe, device)
     if why is not None:
         yield SparseSpeed(None, 0, why, where)
         return
-    dense = build(subject, graph, masks_for(subject, graph, recipe), device).half()
-    sparse, count = _sparse(build(subject, graph, masks_for(subject, graph, recipe), device).half())
+    dense = build(model, masks_for(model, recipe), device).half()
+    sparse, count = _sparse(build(model, masks_for(model, recipe), device).half())
     if not count:
         yield SparseSpeed(None, 0, NO_LAYERS, where)
         return
     times: dict[str, list[float]] = {"dense": [], "sparse": []}
-    inputs = subject.example.half()[torch.arange(batch) % len(subject.example)].to(device)
+    inputs = model.subject.example.half()[torch.arange(batch) % len(model.subject.example)].to(device)
     for turn in range(WARM_UP + PAIRS):
-        for name, model in (
+        for name, network in (
             (("dense", dense), ("sparse", sparse)) if turn % 2 else (("sparse", sparse), ("dense", dense))
         ):
-            times[name].append(forward_ms(model, inputs, torch.device(device)))
+            times[name].append(forward_ms(network, inputs, torch.device(device)))
         yield Progress(turn + 1, WARM_UP + PAIRS, "timing 2:4 against dense")
     found = faster(*(times[name][WARM_UP:] for name in ("dense", "sparse")))
     yield SparseSpeed(found, count, f"float16, batch {batch}, 2:4 kernels on {count} linear layers", where)

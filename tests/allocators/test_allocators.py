@@ -19,7 +19,8 @@ from explorer.allocators.sensitivity_budget import knapsack
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse, count_macs
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import count_macs, graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import HIGHEST, allocate, reach
 from explorer.planning.allocation_context import context_for
@@ -131,27 +132,29 @@ def test_nothing_to_allocate_is_nothing(name):
 @pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
 def test_what_was_allocated_is_what_is_cut(name, granularity, model):
     subject = odd(model)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     try:
-        recipe = allocate(subject, graph, Recipe(), name, 0.25, granularity)
+        recipe = allocate(Analysed(subject, graph), Recipe(), name, 0.25, granularity)
     except TargetError as error:
-        recipe = allocate(subject, graph, Recipe(), name, error.high, granularity)
+        recipe = allocate(Analysed(subject, graph), Recipe(), name, error.high, granularity)
         assert name == "uniform_plus", "few small groups, the first of them spared"
-    outcomes = decide(subject, graph, recipe).outcomes
+    outcomes = decide(Analysed(subject, graph), recipe).outcomes
     asked = sum(recipe.ratios(granularity).get(o.name, 0) * o.units for o in outcomes)
     assert abs(sum(o.removed for o in outcomes) - asked) <= len(outcomes) / 2 + 1
 
 
 def test_locked_parts_keep_their_ratio_and_do_not_count():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     start = Recipe(weights={"conv1": 0.6, "fc": 0.2})
-    recipe = allocate(subject, graph, start, "global_threshold", 0.5, "weight", frozenset({"conv1"}))
+    recipe = allocate(
+        Analysed(subject, graph), start, "global_threshold", 0.5, "weight", frozenset({"conv1"})
+    )
     assert recipe.weights["conv1"] == 0.6
     units = {name: layer.shape for name, layer in graph.profile.prunable_layers.items() if name != "conv1"}
     sizes = {name: torch.Size(shape).numel() for name, shape in units.items()}
     assert abs(sum(recipe.weights[n] * size for n, size in sizes.items()) - 0.5 * sum(sizes.values())) <= 1
-    assert not allocate(subject, graph, start, "uniform", 0.0, "weight").weights, (
+    assert not allocate(Analysed(subject, graph), start, "uniform", 0.0, "weight").weights, (
         "nothing is locked, so nothing is kept"
     )
 
@@ -159,16 +162,15 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(subject, analyse(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(analyse(subject), recipe, "erk", 0.5, "weight").weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(subject, analyse(subject), recipe, "lamp", 0.5, "weight")
+        allocate(analyse(subject), recipe, "lamp", 0.5, "weight")
 
 
 def test_parameters_are_checked():
     subject = odd("chain")
     with pytest.raises(RecipeError, match="params, macs, bytes"):
         allocate(
-            subject,
             analyse(subject),
             Recipe(),
             "sensitivity_budget",
@@ -177,7 +179,7 @@ def test_parameters_are_checked():
             params={"saves": "watts"},
         )
     with pytest.raises(UnknownNameError):
-        allocate(subject, analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
 
 
 # --------------------------------------------------------------------------- meanings
@@ -201,7 +203,7 @@ def test_channels_are_compared_after_division_by_their_groups_mean():
 
 def test_lamp_is_the_papers_formula_on_weights():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     flat = {
         n: subject.model.get_parameter(la.weight).detach().flatten()
         for n, la in graph.profile.prunable_layers.items()
@@ -213,7 +215,7 @@ def test_lamp_is_the_papers_formula_on_weights():
     everything = sorted(v for values in rated.values() for v in values)
     threshold = everything[round(0.6 * len(everything)) - 1]
     expected = {name: sum(v <= threshold for v in values) / len(values) for name, values in rated.items()}
-    recipe = allocate(subject, graph, Recipe(), "lamp", 0.6, "weight")
+    recipe = allocate(Analysed(subject, graph), Recipe(), "lamp", 0.6, "weight")
     assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
 
 
@@ -325,9 +327,9 @@ def scanned(tmp_path_factory):
     subject = with_data("residual", samples=64)
     training = subject.task.split("training")
     subject = replace(subject, task=replace(subject.task, load_split=lambda which: training))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     plan = ScanPlan("channel", ratios=(0.2, 0.4, 0.6, 0.8), tolerance=None)
-    *_, found = scan(subject, graph, plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
+    *_, found = scan(Analysed(subject, graph), plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
     return subject, graph, found
 
 
@@ -336,7 +338,13 @@ def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, sa
     subject, graph, found = scanned
     losses = found.losses()
     recipe = allocate(
-        subject, graph, Recipe(), "sensitivity_budget", 0.3, "channel", params={"saves": saves}, losses=losses
+        Analysed(subject, graph),
+        Recipe(),
+        "sensitivity_budget",
+        0.3,
+        "channel",
+        params={"saves": saves},
+        losses=losses,
     )
     model = CostModel.of(subject, graph.profile)
     dense = model.cost(Recipe(), saves)
@@ -357,12 +365,24 @@ def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
     subject, graph, found = scanned
     start, losses = Recipe(channels={"stem": 0.5}), found.losses()
     recipe = allocate(
-        subject, graph, start, "sensitivity_budget", 0.55, "channel", frozenset({"stem"}), losses=losses
+        Analysed(subject, graph),
+        start,
+        "sensitivity_budget",
+        0.55,
+        "channel",
+        frozenset({"stem"}),
+        losses=losses,
     )
     assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
     with pytest.raises(TargetError) as caught:
         allocate(
-            subject, graph, start, "sensitivity_budget", 0.05, "channel", frozenset({"stem"}), losses=losses
+            Analysed(subject, graph),
+            start,
+            "sensitivity_budget",
+            0.05,
+            "channel",
+            frozenset({"stem"}),
+            losses=losses,
         )
     assert caught.value.low > 0.3, "what is locked already saves that much"
 
@@ -382,15 +402,15 @@ def without_zeros(subject):
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
 def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
     subject = without_zeros(odd(name))
-    graph = analyse(subject)
-    recipe = allocate(subject, graph, Recipe(), "uniform", 0.5, granularity)
+    graph = graph_of(subject)
+    recipe = allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, granularity)
 
     # on the meta device, since kernels of the cpu hide what attention multiplies
     def count(module):
         return count_macs(copy.deepcopy(module).to("meta"), subject.example[:1].to("meta"))
 
     pruned, model = (
-        prepare(subject, graph, recipe),
+        prepare(Analysed(subject, graph), recipe),
         CostModel.of(subject, replace(graph.profile, macs=count(subject.model))),
     )
     assert model.cost(recipe, "params") == pruned.static.nonzero_params
@@ -401,15 +421,15 @@ def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
 
 def test_costs_know_hands_and_both_granularities_together():
     subject = without_zeros(odd("chain"))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(channels={"conv1": 0.25}, remove={"conv1": (0, 1, 2)}, weights={"fc": 0.5})
-    counted = prepare(subject, graph, recipe).static
+    counted = prepare(Analysed(subject, graph), recipe).static
     assert CostModel.of(subject, graph.profile).cost(recipe, "params") == counted.nonzero_params
 
 
 def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     subject = odd("no_bias")
-    model = CostModel.of(subject, analyse(subject).profile)
+    model = CostModel.of(subject, graph_of(subject).profile)
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
     assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
@@ -420,7 +440,7 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
 
 def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
-    found = context_for(subject, analyse(subject).profile, Recipe(), "channel").parts
+    found = context_for(subject, graph_of(subject).profile, Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
 
 
@@ -431,21 +451,24 @@ def test_the_context_knows_the_first_maker_of_each_group():
 @pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
 def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
     subject = odd("residual")
-    graph, locked = analyse(subject), frozenset({"stem"})
+    graph, locked = graph_of(subject), frozenset({"stem"})
     start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
-    low, high = reach(subject, graph, start, name, granularity, locked)
+    low, high = reach(Analysed(subject, graph), start, name, granularity, locked)
     assert low == 0 and 0 < high < 1
-    assert allocate(subject, graph, start, name, high, granularity, locked).ratios(granularity)["stem"] == 0.5
+    assert (
+        allocate(Analysed(subject, graph), start, name, high, granularity, locked).ratios(granularity)["stem"]
+        == 0.5
+    )
     if high < HIGHEST:
         with pytest.raises(TargetError):
-            allocate(subject, graph, start, name, min(HIGHEST, high + 0.2), granularity, locked)
+            allocate(Analysed(subject, graph), start, name, min(HIGHEST, high + 0.2), granularity, locked)
 
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(subject, analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(analyse(subject), recipe, "lamp", "weight")[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
-        reach(subject, analyse(subject), recipe, "sensitivity_budget", "weight")
+        reach(analyse(subject), recipe, "sensitivity_budget", "weight")
 
 
 # --------------------------------------------------------------------------- one threshold, against torch
@@ -462,12 +485,12 @@ def differing(graph, kept: dict[str, torch.Tensor], model: torch.nn.Module) -> i
 @pytest.mark.parametrize("target", [0.3, 0.777, 0.9, 0.95])
 def test_a_global_threshold_is_that_of_torch_to_the_last_weight(name, target):
     subject = load(name)
-    graph = analyse(subject)
-    recipe = allocate(subject, graph, Recipe(), "global_threshold", target, "weight")
+    graph = graph_of(subject)
+    recipe = allocate(Analysed(subject, graph), Recipe(), "global_threshold", target, "weight")
     theirs = copy.deepcopy(subject.model)
     layers = [(theirs.get_submodule(layer), "weight") for layer in graph.profile.prunable_layers]
     torch_prune.global_unstructured(layers, torch_prune.L1Unstructured, amount=target)
-    assert differing(graph, decide(subject, graph, recipe).masks.weights, theirs) == 0
+    assert differing(graph, decide(Analysed(subject, graph), recipe).masks.weights, theirs) == 0
     if name == "shapes-resnet":  # the negative control: where parts are large, four decimals do not say it
         rough = replace(recipe, weights={part: round(ratio, 4) for part, ratio in recipe.weights.items()})
-        assert differing(graph, decide(subject, graph, rough).masks.weights, theirs) > 0
+        assert differing(graph, decide(Analysed(subject, graph), rough).masks.weights, theirs) > 0

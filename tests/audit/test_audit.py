@@ -16,7 +16,8 @@ from explorer.audit.float64_run import widened
 from explorer.audit.own_answers import difference_of_graph
 from explorer.audit.swaps import Swap
 from explorer.compaction.compact import compact
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
 from explorer.pruning.decision import masks_once
@@ -26,9 +27,7 @@ from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
-FAULTS = (
-    "PRUNING_EXPLORER_FAULTS"  # "all" plants every fault, which takes some minutes; a number so many a model
-)
+FAULTS = "PRUNING_EXPLORER_FAULTS"  # how many are planted into a sample; "all" takes some minutes
 FEW = 40
 FLOAT64 = 1e-11  # what rounding alone makes of equal numbers, with room
 
@@ -50,14 +49,13 @@ class Audited:
     """The two sides of an audit at ratio 0.5, so that faults can be planted into one of them."""
 
     def __init__(self, subject: Subject):
-        graph = analyse(subject)
-        self.profile = graph.profile
-        recipe = allocate(subject, graph, Recipe(), "uniform", 0.5, "channel")
-        self.masks = masks_once(subject, graph, recipe)
-        state = last(conditioned_state(subject, graph))
-        inputs = portions(random_inputs(subject, graph), graph)
-        self.expected: list[Expected] = last(expected_answers(graph, self.masks, state, inputs))
-        self.twin = compact(subject, graph, self.masks, state=state)._apply(widened)
+        model = analyse(subject)
+        self.profile = model.profile
+        self.masks = masks_once(model, allocate(model, Recipe(), "uniform", 0.5, "channel"))
+        state = last(conditioned_state(model))
+        inputs = portions(random_inputs(model), model.graph)
+        self.expected: list[Expected] = last(expected_answers(model.graph, self.masks, state, inputs))
+        self.twin = compact(model, self.masks, state=state)._apply(widened)
 
     def swaps(self) -> list[Swap]:
         """Every two neighbours among the kept units of a slot, on that slot alone."""
@@ -156,7 +154,7 @@ class Logarithm(nn.Module):
 
 def test_what_cannot_be_woken_is_audited_as_before():
     subject = subject_of(Logarithm(), 6)
-    assert len(Audited(subject).expected) == 1 and audit(subject, analyse(subject)).verified
+    assert len(Audited(subject).expected) == 1 and audit(analyse(subject)).verified
 
 
 # --------------------------------------------------------------------------- whose graph it is
@@ -174,10 +172,10 @@ class Gained(nn.Module):
 
 def test_the_graph_of_another_model_is_found_out():
     double, triple = subject_of(Gained(2.0), 8), subject_of(Gained(3.0), 8)
-    wrong: ModelGraph = analyse(double)
-    found = audit(triple, wrong)
+    wrong: ModelGraph = graph_of(double)
+    found = audit(Analysed(triple, wrong))
     assert not found.verified and "model itself" in found.reason and found.graph_rel_diff > 0.1
-    right = audit(triple, analyse(triple))
+    right = audit(analyse(triple))
     assert right.verified and right.graph_rel_diff < 1e-6 < OWN_TOLERANCE
 
 
@@ -196,11 +194,11 @@ class Counting(nn.Module):
 
 def test_an_audit_calls_the_model_itself_once_and_writes_into_none_of_its_buffers():
     subject = subject_of(Counting(), 4)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     before = int(subject.model.calls)
-    difference_of_graph(subject, graph)
+    difference_of_graph(Analysed(subject, graph))
     assert int(subject.model.calls) == before + 1
-    found = audit(subject, graph)
+    found = audit(Analysed(subject, graph))
     assert found.verified, found.reason
     assert int(subject.model.calls) == before + 2
 
@@ -281,11 +279,11 @@ OWN = {
 def test_a_right_wiring_is_not_blamed(kind):
     torch.manual_seed(0)
     subject = subject_of(*OWN[kind]())
-    found = audit(subject, analyse(subject))
+    found = audit(analyse(subject))
     assert found.verified, found.reason
     assert found.max_rel_diff < FLOAT64 and found.negative_control > 1e-4
     assert replace(found, seconds=0.0, peak_memory_bytes=0) == replace(
-        audit(subject, analyse(subject)), seconds=0.0, peak_memory_bytes=0
+        audit(analyse(subject)), seconds=0.0, peak_memory_bytes=0
     ), "the same again"
 
 
@@ -300,9 +298,9 @@ def test_a_wrong_wiring_of_them_is_found(kind):
 
 def test_an_audit_leaves_the_random_numbers_of_the_program():
     subject = subject_of(Noisy(), 8)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     torch.manual_seed(3)
     expected: Tensor = torch.rand(4)
     torch.manual_seed(3)
-    audit(subject, graph)
+    audit(Analysed(subject, graph))
     assert torch.equal(torch.rand(4), expected)

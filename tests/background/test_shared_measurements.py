@@ -7,7 +7,8 @@ from explorer.background.shared_measurements import Sharing
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import stream
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.lessons.class_board import Classroom
 from explorer.loaders.model_text import load
 from explorer.machine.cache import Cache
@@ -89,11 +90,11 @@ def test_a_failure_is_told_to_all_and_is_no_result(sharing, error):
 def test_equal_recipes_of_a_class_are_measured_once():
     room, begun = Classroom(), []
     subject = load("digits-mlp")
-    graph, recipe = analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
+    graph, recipe = graph_of(subject), Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
 
     def measure():
         begun.append(recipe)
-        yield from stream(subject, graph, recipe, Conditions(latency=False))
+        yield from stream(Analysed(subject, graph), recipe, Conditions(latency=False))
 
     lanes = Lanes()
     try:

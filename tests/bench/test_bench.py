@@ -109,7 +109,7 @@ def test_stages_in_words():
 
 
 def test_no_two_pairs_ask_for_the_same_recipe_and_both_kinds_cover_the_model():
-    _, graph = opened("digits-cnn")
+    graph = opened("digits-cnn").graph
     recipes = [recipe_at(graph, structured, i / 31) for structured in (True, False) for i in range(31)]
     assert len({recipe.fingerprint for recipe in recipes}) == 62
     assert set(recipes[0].channels) == set(graph.profile.free_groups) and set(recipes[-1].weights) == set(
@@ -118,7 +118,7 @@ def test_no_two_pairs_ask_for_the_same_recipe_and_both_kinds_cover_the_model():
 
 
 def test_the_bare_loop_sees_every_sample():
-    subject, _ = opened("digits-cnn")
+    subject = opened("digits-cnn").subject
     seen: list = []
     # type: ignore[arg-type]
     forward_all(lambda batch: seen.append(len(batch)), resident(subject, Conditions()))
@@ -126,7 +126,7 @@ def test_the_bare_loop_sees_every_sample():
 
 
 def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
-    loops = _loops(*opened("digits-cnn"), "cpu")
+    loops = _loops(opened("digits-cnn"), "cpu")
     assert loops.differing() == 0 and len(loops.models) == 15
     scan_macs, plain_macs = loops.bound()
     assert scan_macs < plain_macs

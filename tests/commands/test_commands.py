@@ -24,7 +24,8 @@ from explorer.commands.verbs import VERBS
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import looks_level
@@ -93,7 +94,7 @@ def test_plug_ins_are_listed_with_their_tooltips(run, run_json, verb, registry):
 
 
 def test_profile_tells_layers_groups_and_why_one_is_frozen(run, run_json):
-    found, profile = run_json("profile", MLP), analyse(load(MLP)).profile
+    found, profile = run_json("profile", MLP), graph_of(load(MLP)).profile
     assert (found["params"], found["macs"], found["error"]) == (6570, 6464, None)
     assert [la["name"] for la in found["layers"]] == ["hidden1", "hidden2", "output"]
     assert {g["name"]: g["frozen"] for g in found["groups"]} == {g.name: g.frozen for g in profile.groups}
@@ -125,7 +126,7 @@ def test_prune_gives_the_numbers_of_the_engine(run_json, tmp_path):
             "seed": 3,
         }
     )
-    expected = prune(subject, analyse(subject), asked, Conditions(latency=False))
+    expected = prune(analyse(subject), asked, Conditions(latency=False))
     assert report == expected
     again = Report.from_json(run_json("prune", MLP, "--recipe", tmp_path / "r.json", "--no-latency"))
     assert again == expected, "a saved recipe gives the same numbers"
@@ -164,7 +165,7 @@ def test_text_shows_ranges_changes_and_reasons(run):
 
 def test_a_model_without_data_is_described_without_accuracy():
     subject = load(MLP)
-    report = prune(subject, analyse(subject), Recipe(), Conditions(samples=10, latency=False))
+    report = prune(analyse(subject), Recipe(), Conditions(samples=10, latency=False))
     lonely = Report.from_json(report.to_json() | {"subject": {"name": "mine", "task": None}, "drop": None})
     assert "no data" in report_text(lonely) and " points" not in report_text(lonely)
 

@@ -8,7 +8,8 @@ from zoo import ZOO, odd
 
 from explorer.compaction.compact import compact
 from explorer.engine.candidate import prepare
-from explorer.graph.export import analyse, count_macs
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import count_macs, graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
@@ -18,15 +19,17 @@ from explorer.values.recipe import Recipe
 
 def halved(name):
     subject = odd(name)
-    graph = analyse(subject)
-    masks = decide(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel")).masks
-    return subject, graph, masks, compact(subject, graph, masks)
+    graph = graph_of(subject)
+    masks = decide(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    ).masks
+    return subject, graph, masks, compact(Analysed(subject, graph), masks)
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_nothing_removed_is_the_same_function(name):
     subject = odd(name)
-    model = compact(subject, analyse(subject), Masks({}, {}))
+    model = compact(analyse(subject), Masks({}, {}))
     x = torch.randn(5, *subject.example.shape[1:])
     assert torch.allclose(model(x), subject.model(x), atol=1e-6)
     assert set(model.state_dict()) == set(subject.model.state_dict())
@@ -77,7 +80,9 @@ def test_one_training_step_moves_every_parameter_and_the_statistics(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_parameters_and_macs_are_those_predicted(name):
     subject, graph, masks, model = halved(name)
-    candidate = prepare(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel"))
+    candidate = prepare(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    )
     assert candidate.static.params == sum(p.numel() for p in model.parameters())
     assert candidate.static.macs == count_macs(model, subject.example[:1])
     shapes = {key: tuple(value.shape) for key, value in subject.model.state_dict().items()}
@@ -95,8 +100,10 @@ def test_parameters_and_macs_are_those_predicted(name):
 @pytest.mark.parametrize("name", ["chain", "residual", "concat", "depthwise"])
 def test_layers_predict_the_counted_macs(name):
     subject = odd(name)
-    graph = analyse(subject)
-    candidate = prepare(subject, graph, allocate(subject, graph, Recipe(), "uniform", 0.5, "channel"))
+    graph = graph_of(subject)
+    candidate = prepare(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+    )
     assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
     assert sum(layer.pruned_params for layer in candidate.layers) == candidate.static.params
     assert (
@@ -109,13 +116,13 @@ def test_layers_predict_the_counted_macs(name):
 @pytest.mark.parametrize("name", ZOO)
 def test_the_profile_counts_what_the_flop_counter_counts(name):
     subject = odd(name)
-    assert analyse(subject).profile.macs == count_macs(subject.model, subject.example[:1])
+    assert graph_of(subject).profile.macs == count_macs(subject.model, subject.example[:1])
 
 
 def test_attention_is_counted():
     """q k^T and attention times v: 3 heads x 6 x 6 x 4 each, beside the projections."""
     projections = 6 * (5 * 12 + 12 * 36 + 12 * 12) + 12 * 4
-    assert analyse(odd("fused_qkv")).profile.macs == projections + 2 * 3 * 6 * 6 * 4
+    assert graph_of(odd("fused_qkv")).profile.macs == projections + 2 * 3 * 6 * 6 * 4
 
 
 def test_a_masked_convolution_with_a_living_norm_is_a_different_model():

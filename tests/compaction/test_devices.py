@@ -13,7 +13,8 @@ from explorer.compaction.compact import compact
 from explorer.compaction.devices import device_of
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
-from explorer.graph.export import analyse, count_macs
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import count_macs, graph_of
 from explorer.pruning.decision import masks_for
 from explorer.values.identity import subject_id
 from explorer.values.profile import Masks
@@ -90,12 +91,14 @@ def macs_by_hand(own, width: int) -> int:
 @pytest.mark.parametrize("own", OWN)
 def test_attention_is_counted_before_and_after_a_cut(own):
     subject = subject_of(own)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     (heads,) = (group for group in graph.profile.free_groups.values() if group.unit == "head")
     assert graph.profile.macs == macs_by_hand(own, WIDTH) == count_macs(subject.model, subject.example[:1])
-    whole = compact(subject, graph, Masks({}, {}))
+    whole = compact(Analysed(subject, graph), Masks({}, {}))
     assert count_macs(whole, subject.example[:1]) == graph.profile.macs
-    half = compact(subject, graph, masks_for(subject, graph, Recipe(channels={heads.name: 0.5})))
+    half = compact(
+        Analysed(subject, graph), masks_for(Analysed(subject, graph), Recipe(channels={heads.name: 0.5}))
+    )
     assert count_macs(half, subject.example[:1]) == macs_by_hand(own, WIDTH // 2)
 
 
@@ -111,12 +114,12 @@ def python_file(packed: bytes, folder) -> nn.Module:
 def test_what_is_left_runs_where_its_input_is(own, tmp_path):
     """On the meta device, since a model that makes one tensor on the processor cannot run there."""
     subject = subject_of(own)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.5))
-    small = compact(subject, graph, masks_for(subject, graph, recipe))
-    zipfile.ZipFile(io.BytesIO(export(subject, graph, recipe))).extractall(tmp_path)
+    small = compact(Analysed(subject, graph), masks_for(Analysed(subject, graph), recipe))
+    zipfile.ZipFile(io.BytesIO(export(Analysed(subject, graph), recipe))).extractall(tmp_path)
     loaded, _ = load_pruned(tmp_path)
-    written = python_file(export(subject, graph, recipe, "python_snippet"), tmp_path)
+    written = python_file(export(Analysed(subject, graph), recipe, "python_snippet"), tmp_path)
     with torch.no_grad():
         expected = small(subject.example)
         for model in (loaded, written):
@@ -127,7 +130,7 @@ def test_what_is_left_runs_where_its_input_is(own, tmp_path):
 
 def test_a_model_tied_to_the_processor_would_be_seen():
     subject = subject_of(positions)
-    small = compact(subject, analyse(subject), Masks({}, {}))
+    small = compact(analyse(subject), Masks({}, {}))
     (place,) = (node for node in small.graph.nodes if node.target is device_of)
     for user in list(place.users):
         user.kwargs = {**user.kwargs, "device": torch.device("cpu")}

@@ -13,7 +13,8 @@ from torch.nn import functional
 from zoo import ZOO
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
 from explorer.pruning.decision import decide, scores_for
@@ -29,7 +30,7 @@ MODELS = ["chain", "residual", "grouped", "concat", "depthwise", "fused_qkv", "s
 
 def scores(subject, criterion, **fields):
     choice = criterion if isinstance(criterion, Choice) else Choice(criterion)
-    return scores_for(subject, analyse(subject), Recipe(criterion=choice, **fields))
+    return scores_for(analyse(subject), Recipe(criterion=choice, **fields))
 
 
 def usable(subject, criterion):
@@ -73,7 +74,7 @@ def test_every_parameter_can_be_a_widget(name):
 @pytest.mark.parametrize("name", list(CRITERIA))
 def test_every_criterion_rates_every_part_of_every_model(name, model):
     subject = with_data(model)
-    graph, before = analyse(subject), traces(subject.model)
+    graph, before = graph_of(subject), traces(subject.model)
     found = usable(subject, name)
     assert same(before, traces(subject.model))
     if found is None:
@@ -92,11 +93,11 @@ def test_every_criterion_rates_every_part_of_every_model(name, model):
 @pytest.mark.parametrize("name", list(CRITERIA))
 def test_a_channel_criterion_returns_one_number_an_output(name):
     subject = with_data("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     plugin = CRITERIA[name]
     if usable(subject, name) is None:
         return
-    signals = signals_of(subject, graph, plugin)
+    signals = signals_of(Analysed(subject, graph), plugin)
     for layer in graph.profile.prunable_layers.values():
         shape = (layer.shape[0],) if plugin.traits["level"] == "channel" else layer.shape
         assert plugin(signals(layer)).shape == shape
@@ -133,10 +134,8 @@ def test_wrong_parameters_are_refused():
 def test_a_channel_criterion_cannot_rate_weights():
     subject = with_data("chain")
     for call in (
-        lambda: decide(subject, analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
-        lambda: allocate(
-            subject, analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"
-        ),
+        lambda: decide(analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
+        lambda: allocate(analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"),
     ):
         with pytest.raises(RecipeError, match="rates channels only") as caught:
             call()
@@ -179,7 +178,7 @@ def test_no_two_criteria_rank_everything_alike(rankings):
 
 def test_a_twin_would_be_noticed(rankings):
     subject = load("digits-cnn")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     doubled = {
         "channels": {n: 2 * s for n, s in scores(subject, "l1")["channels"].items()},
         "weights": {n: 2 * s for n, s in scores(subject, "l1")["weights"].items()},
@@ -239,11 +238,11 @@ def test_a_filter_with_a_twin_goes_first_under_fpgm_though_it_is_large():
 
 def test_wanda_ranks_within_each_row():
     subject = with_data("no_bias")
-    mask = decide(
-        subject, analyse(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))
-    ).masks.weights["a"]
+    mask = decide(analyse(subject), Recipe(weights={"a": 3 / 7}, criterion=Choice("wanda"))).masks.weights[
+        "a"
+    ]
     assert mask.sum(1).tolist() == [4] * 9
-    free = decide(subject, analyse(subject), Recipe(weights={"a": 3 / 7})).masks.weights["a"]
+    free = decide(analyse(subject), Recipe(weights={"a": 3 / 7})).masks.weights["a"]
     assert free.sum(1).tolist() != [4] * 9
 
 
@@ -273,8 +272,8 @@ def test_taylor_is_the_squared_change_of_the_loss_as_a_channel_begins_to_go():
             [((losses(c, step) - losses(c, -step)) / (2 * step)).square().mean() for c in range(8)]
         )
     single = with_data("chain", samples=10)
-    graph = analyse(single)
-    signals = signals_of(single, graph, CRITERIA["taylor"], how=Calibration(batch=1))
+    graph = graph_of(single)
+    signals = signals_of(Analysed(single, graph), CRITERIA["taylor"], how=Calibration(batch=1))
     layer = replace(signals(graph.profile.prunable_layers["conv1"]), granularity="channel")
     torch.testing.assert_close(CRITERIA["taylor"](layer).double(), measured, rtol=1e-3, atol=1e-9)
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from explorer.allocators.lamp import shares
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.pruning.decision import scores_for
 from explorer.registry import CRITERIA
 from explorer.signals.calibration import Calibration
@@ -67,13 +68,13 @@ def pair(samples=12, absolute=False):
 
 
 def rated(name, subject):
-    return scores_for(subject, analyse(subject), Recipe(criterion=Choice(name)))["channels"]["conv1"]
+    return scores_for(analyse(subject), Recipe(criterion=Choice(name)))["channels"]["conv1"]
 
 
 def gate(subject):
     """The derivative by a gate on all that reads a channel."""
-    graph = analyse(subject)
-    signals = signals_of(subject, graph, CRITERIA["taylor"], how=Calibration(batch=12))
+    graph = graph_of(subject)
+    signals = signals_of(Analysed(subject, graph), CRITERIA["taylor"], how=Calibration(batch=12))
     return signals(graph.profile.prunable_layers["conv1"]).signal("gate_gradient").abs()
 
 

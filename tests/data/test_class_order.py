@@ -13,7 +13,7 @@ from explorer.data.source_text import load_data
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import LoadError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load, with_data
 from explorer.measuring.class_order import renumbered_accuracy, wrong_order
 from explorer.values.recipe import Recipe
@@ -135,7 +135,7 @@ def digits(tmp_path_factory):
 def measured(source):
     subject = load("digits-cnn")
     plain = with_data(subject, source)
-    return prune(plain, analyse(plain), Recipe(), NO_LATENCY)
+    return prune(analyse(plain), Recipe(), NO_LATENCY)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +162,7 @@ def test_folders_called_zero_to_nine_are_pointed_out_and_put_in_order(digits):
 
 
 def test_samples_of_the_program_are_left_alone():
-    report = prune(load("digits-cnn"), analyse(load("digits-cnn")), Recipe(), NO_LATENCY)
+    report = prune(analyse(load("digits-cnn")), Recipe(), NO_LATENCY)
     assert "how" not in report.subject and not any("another order" in note for note in report.notes)
 
 

@@ -20,7 +20,7 @@ from explorer.data.source_text import load_data, split_source
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load, with_data
 from explorer.machine import optional_packages
 from explorer.values.identity import subject_id
@@ -188,7 +188,7 @@ def test_another_number_of_classes_is_one_sentence(pets):
 
 def test_a_folder_measures_a_foreign_model(pets):
     subject = with_data(tiny(), f"folder:{pets}")
-    report = prune(subject, analyse(subject), Recipe(channels={"1": 0.4}), Conditions(latency=False))
+    report = prune(analyse(subject), Recipe(channels={"1": 0.4}), Conditions(latency=False))
     assert report.pruned.samples == 15 and 0 <= report.pruned.accuracy <= 1
     assert subject.card == {"description": "A tiny one."}
     (again,) = (with_data(subject, f"folder:{pets}"),)
@@ -412,7 +412,7 @@ def test_a_sample_model_reads_arrays_and_keeps_its_own_names(tmp_path):
     subject = load("digits-mlp", data=source)
     assert subject.task.class_names == own.task.class_names and subject.id == own.id
     assert subject.task.normalisation == own.task.normalisation
-    report = prune(subject, analyse(subject), Recipe(), Conditions(latency=False))
+    report = prune(analyse(subject), Recipe(), Conditions(latency=False))
     assert report.baseline.samples == 20 and report.baseline.accuracy > 0.7
 
 

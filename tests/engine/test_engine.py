@@ -17,7 +17,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline
 from explorer.engine.measure import prune, stream
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.graph.size_limits import Size
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
@@ -36,7 +37,7 @@ WIDE = {"digits-mlp": "hidden1", "digits-cnn": "conv2"}
 
 
 def loaded(name: str) -> tuple[Subject, ModelGraph]:
-    return SUBJECTS[name], analyse(SUBJECTS[name])
+    return SUBJECTS[name], graph_of(SUBJECTS[name])
 
 
 def plain_correct(model: nn.Module, task: Task, samples: int = 450) -> int:
@@ -60,7 +61,7 @@ def name(request) -> str:
 
 def test_the_empty_recipe_is_the_baseline_and_a_plain_loop_agrees(name):
     subject, graph = loaded(name)
-    report = prune(subject, graph, Recipe(), QUICK)
+    report = prune(Analysed(subject, graph), Recipe(), QUICK)
     assert report.baseline == report.pruned
     assert (
         report.baseline.correct
@@ -79,7 +80,7 @@ def test_the_empty_recipe_is_the_baseline_and_a_plain_loop_agrees(name):
 def test_unstructured_pruning_is_that_of_torch(name, ratio):
     subject, graph = loaded(name)
     layers = list(graph.profile.prunable_layers)
-    report = prune(subject, graph, Recipe(weights=dict.fromkeys(layers, ratio)), QUICK)
+    report = prune(Analysed(subject, graph), Recipe(weights=dict.fromkeys(layers, ratio)), QUICK)
     masked = copy.deepcopy(subject.model)
     for layer in layers:
         torch_prune.l1_unstructured(masked.get_submodule(layer), "weight", amount=ratio)
@@ -92,7 +93,7 @@ def test_other_masks_count_differently():
     subject, graph = loaded("digits-mlp")
     recipe = Recipe(weights=dict.fromkeys(graph.profile.prunable_layers, 0.9))
     by_size, by_chance = (
-        prune(subject, graph, replace(recipe, criterion=Choice(c)), QUICK) for c in ("l1", "random")
+        prune(Analysed(subject, graph), replace(recipe, criterion=Choice(c)), QUICK) for c in ("l1", "random")
     )
     assert by_size.pruned.correct != by_chance.pruned.correct
 
@@ -100,11 +101,11 @@ def test_other_masks_count_differently():
 @pytest.mark.parametrize("ratio", [0.25, 0.5, 0.9])
 def test_structured_pruning_is_the_dense_model_masked_on_every_slot(name, ratio):
     subject, graph = loaded(name)
-    recipe = allocate(subject, graph, Recipe(), "uniform", ratio, "channel")
-    report = prune(subject, graph, recipe, QUICK)
+    recipe = allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
+    report = prune(Analysed(subject, graph), recipe, QUICK)
     masked = copy.deepcopy(subject.model)
     shapes = {key: tuple(tensor.shape) for key, tensor in masked.state_dict().items()}
-    hidden = expand(decide(subject, graph, recipe).masks, graph.profile, shapes)
+    hidden = expand(decide(Analysed(subject, graph), recipe).masks, graph.profile, shapes)
     masked.load_state_dict({k: t * hidden[k] if k in hidden else t for k, t in masked.state_dict().items()})
     assert report.pruned.correct == plain_correct(masked, subject.task)
     assert report.pruned.params < report.baseline.params and report.pruned.macs < report.baseline.macs
@@ -114,8 +115,8 @@ def test_structured_pruning_is_the_dense_model_masked_on_every_slot(name, ratio)
 def test_channels_then_weights(name):
     subject, graph = loaded(name)
     part = WIDE[name]
-    both = prune(subject, graph, Recipe(channels={part: 0.5}, weights={part: 0.5}), QUICK)
-    alone = prune(subject, graph, Recipe(channels={part: 0.5}), QUICK)
+    both = prune(Analysed(subject, graph), Recipe(channels={part: 0.5}, weights={part: 0.5}), QUICK)
+    alone = prune(Analysed(subject, graph), Recipe(channels={part: 0.5}), QUICK)
     assert (
         both.pruned.params == alone.pruned.params and both.pruned.nonzero_params < alone.pruned.nonzero_params
     )
@@ -123,7 +124,7 @@ def test_channels_then_weights(name):
 
 def test_baseline_and_pruned_saw_the_same_samples(name):
     subject, graph = loaded(name)
-    report = prune(subject, graph, Recipe(channels={WIDE[name]: 0.5}), replace(QUICK, samples=130))
+    report = prune(Analysed(subject, graph), Recipe(channels={WIDE[name]: 0.5}), replace(QUICK, samples=130))
     assert report.baseline.samples == report.pruned.samples == report.total_samples == 130
     assert report.baseline.correct == plain_correct(subject.model, subject.task, 130)
     assert report.drop.estimate == pytest.approx((report.baseline.correct - report.pruned.correct) / 130)
@@ -133,7 +134,7 @@ def test_the_subject_stays_bit_identical(name):
     subject, graph = loaded(name)
     before = {key: tensor.clone() for key, tensor in subject.model.state_dict().items()}
     recipe = Recipe(channels={WIDE[name]: 0.7}, weights={WIDE[name]: 0.5}, after="bn_recalibration")
-    prune(subject, graph, recipe, replace(QUICK, latency=True))
+    prune(Analysed(subject, graph), recipe, replace(QUICK, latency=True))
     after = subject.model.state_dict()
     assert list(before) == list(after) and all(torch.equal(before[key], after[key]) for key in before)
     assert (
@@ -143,7 +144,7 @@ def test_the_subject_stays_bit_identical(name):
 
 
 def test_a_report_survives_json(name):
-    report = prune(*loaded(name), Recipe(channels={WIDE[name]: 0.5}), QUICK)
+    report = prune(Analysed(*loaded(name)), Recipe(channels={WIDE[name]: 0.5}), QUICK)
     assert Report.from_json(report.to_json()) == report
 
 
@@ -152,13 +153,13 @@ def test_a_report_survives_json(name):
 
 def test_the_stream_grows_and_ends_final():
     subject, graph = loaded("digits-cnn")
-    reports = list(stream(subject, graph, Recipe(channels={"conv2": 0.5}), QUICK))
+    reports = list(stream(Analysed(subject, graph), Recipe(channels={"conv2": 0.5}), QUICK))
     looks = [r for i, r in enumerate(reports) if i == 0 or r.stage != "live" or r is not reports[i - 1]]
     assert [r.stage for r in looks] == ["live", "live", "live", "final"]
     assert [r.pruned.samples for r in looks] == [128, 256, 450, 450]
     assert [r.drop.level for r in looks] == pytest.approx([1 - 0.05 / 3, 1 - 0.05 / 3, 0.95, 0.95])
     assert reports[0].pruned.correct == plain_correct(
-        prepare(subject, graph, reports[0].recipe).model, subject.task, 128
+        prepare(Analysed(subject, graph), reports[0].recipe).model, subject.task, 128
     )
     assert "deflate" not in looks[2].pruned.size_bytes and "deflate" in looks[3].pruned.size_bytes
     assert {r.pruned.params for r in reports} == {reports[-1].pruned.params}
@@ -172,7 +173,9 @@ def test_between_two_looks_there_are_places_to_stop_at():
     task = replace(subject.task, load_split=lambda name: many, fingerprint="five times")
     reports = list(
         stream(
-            replace(subject, task=task), graph, Recipe(channels={"conv2": 0.5}), replace(QUICK, samples=2000)
+            Analysed(replace(subject, task=task), graph),
+            Recipe(channels={"conv2": 0.5}),
+            replace(QUICK, samples=2000),
         )
     )
     seen = [r.pruned.samples for r in reports if r.stage == "live"]
@@ -183,7 +186,11 @@ def test_between_two_looks_there_are_places_to_stop_at():
 def test_latency_comes_last():
     subject, graph = loaded("digits-mlp")
     reports = list(
-        stream(subject, graph, Recipe(channels={"hidden1": 0.5}), replace(QUICK, latency=True, samples=64))
+        stream(
+            Analysed(subject, graph),
+            Recipe(channels={"hidden1": 0.5}),
+            replace(QUICK, latency=True, samples=64),
+        )
     )
     measured = [r.pruned.latency_ms is not None for r in reports]
     assert measured == sorted(measured) and measured[-1] and not measured[1]
@@ -196,12 +203,14 @@ def test_latency_comes_last():
 def test_latency_is_known_by_widths_and_zeros_alone_are_the_dense_model(monkeypatch):
     subject, graph = loaded("digits-mlp")
     quick = replace(QUICK, latency=True, samples=32)
-    first = prune(subject, graph, Recipe(channels={"hidden2": 0.5}), quick)
-    prune(subject, graph, Recipe(), quick)
+    first = prune(Analysed(subject, graph), Recipe(channels={"hidden2": 0.5}), quick)
+    prune(Analysed(subject, graph), Recipe(), quick)
     monkeypatch.setattr(measure, "rounds", lambda *args, **kwargs: pytest.fail("was measured again"))
-    again = prune(subject, graph, Recipe(channels={"hidden2": 0.5}, weights={"hidden1": 0.5}), quick)
+    again = prune(
+        Analysed(subject, graph), Recipe(channels={"hidden2": 0.5}, weights={"hidden1": 0.5}), quick
+    )
     assert again.pruned.latency_ms == first.pruned.latency_ms and again.speed_up == first.speed_up
-    zeros = prune(subject, graph, Recipe(weights={"hidden1": 0.5}), quick)
+    zeros = prune(Analysed(subject, graph), Recipe(weights={"hidden1": 0.5}), quick)
     assert zeros.pruned.latency_ms == zeros.baseline.latency_ms and zeros.speed_up is None
     assert any("zeros alone" in note for note in zeros.notes) and not any(
         "zeros alone" in note for note in again.notes
@@ -210,16 +219,16 @@ def test_latency_is_known_by_widths_and_zeros_alone_are_the_dense_model(monkeypa
 
 def test_the_dense_model_is_evaluated_once(monkeypatch):
     subject, graph = loaded("digits-cnn")
-    dense = list(baseline(subject, graph, QUICK, 450))[-1]
+    dense = list(baseline(Analysed(subject, graph), QUICK, 450))[-1]
     seen = []
 
     def counted(model, *args, **kwargs):
         return seen.append(model) or evaluate(model, *args, **kwargs)
 
     monkeypatch.setattr(measure, "evaluate", counted)
-    assert torch.equal(list(baseline(subject, graph, QUICK, 200))[-1].correct, dense.correct[:200])
+    assert torch.equal(list(baseline(Analysed(subject, graph), QUICK, 200))[-1].correct, dense.correct[:200])
     monkeypatch.setattr(measure, "prepare", lambda *args: pytest.fail("the dense model was built again"))
-    assert len(list(baseline(subject, graph, QUICK, 450))[-1]) == 450
+    assert len(list(baseline(Analysed(subject, graph), QUICK, 450))[-1]) == 450
 
 
 def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
@@ -228,7 +237,9 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
     sizes = []
     for ratio in (0, 0.5, 0, 0.25, 0.75, 0):
         recipe = Recipe(channels={WIDE[name]: ratio})
-        sizes.append(prune(subject, graph, recipe, replace(QUICK, samples=10)).pruned.size_bytes["deflate"])
+        sizes.append(
+            prune(Analysed(subject, graph), recipe, replace(QUICK, samples=10)).pruned.size_bytes["deflate"]
+        )
     assert sizes[0] == sizes[2] == sizes[5] > sizes[3] > sizes[1] > sizes[4]
 
 
@@ -242,7 +253,7 @@ def test_sizes_are_those_of_the_model_even_after_the_dense_one(name):
     ],
 )
 def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatch):
-    monkeypatch.setattr(measure, "size_of", lambda model, example: size)
+    monkeypatch.setattr(conditions, "size_of", lambda model, example: size)
     subject = SUBJECTS["digits-mlp"]
     assert (conditions.fitting_batch(subject, "cpu"), conditions.first_look(subject, "cpu")) == (batch, first)
     assert batch <= conditions.fitting_batch(subject, "cuda") <= 1024
@@ -262,7 +273,7 @@ def test_batches_are_small_where_a_model_is_large(size, batch, first, monkeypatc
 )
 def test_conditions_that_cannot_be_met_are_refused(conditions, error):
     with pytest.raises(error) as caught:
-        prune(*loaded("digits-mlp"), Recipe(), conditions)
+        prune(Analysed(*loaded("digits-mlp")), Recipe(), conditions)
     assert "\n" not in str(caught.value)
 
 
@@ -270,11 +281,13 @@ def test_a_split_that_does_not_exist_says_what_to_use():
     subject, graph = loaded("digits-mlp")
     task = replace(subject.task, load_split=lambda name: None, fingerprint="nothing")
     with pytest.raises(ExplorerError, match="no held-out split; use tuning"):
-        prune(replace(subject, task=task), graph, Recipe(), replace(QUICK, split="held_out"))
+        prune(Analysed(replace(subject, task=task), graph), Recipe(), replace(QUICK, split="held_out"))
 
 
 def test_more_samples_than_there_are_is_all():
-    assert prune(*loaded("digits-mlp"), Recipe(), replace(QUICK, samples=10**6)).pruned.samples == 450
+    assert (
+        prune(Analysed(*loaded("digits-mlp")), Recipe(), replace(QUICK, samples=10**6)).pruned.samples == 450
+    )
 
 
 FOREIGN = [Recipe(channels={"conv9": 0.5}), Recipe(criterion=Choice("l9")), Recipe(weights={"bn1": 0.5})]
@@ -283,12 +296,12 @@ FOREIGN = [Recipe(channels={"conv9": 0.5}), Recipe(criterion=Choice("l9")), Reci
 @pytest.mark.parametrize("recipe", FOREIGN)
 def test_recipes_of_other_models_are_refused(recipe):
     with pytest.raises(UnknownNameError, match="Available"):
-        prune(*loaded("digits-cnn"), recipe, QUICK)
+        prune(Analysed(*loaded("digits-cnn")), recipe, QUICK)
 
 
 def test_without_data_everything_but_accuracy_is_measured():
     subject = odd("chain")
-    report = prune(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), QUICK)
+    report = prune(analyse(subject), Recipe(channels={"conv1": 0.5}), QUICK)
     assert report.stage == "final" and report.drop is None and any("No data" in note for note in report.notes)
     assert (report.pruned.accuracy, report.pruned.correct, report.pruned.samples) == (None, None, 0)
     assert report.pruned.params < report.baseline.params and report.pruned.size_bytes["deflate"] > 0
@@ -306,7 +319,7 @@ def test_without_a_graph_weights_can_still_be_pruned():
 
     model, task = Branching().eval(), SUBJECTS["digits-mlp"].task
     subject = Subject(subject_id(model), "branching", model, task, task.example(2))
-    report = prune(subject, analyse(subject), Recipe(weights={"hidden": 0.5}), QUICK)
+    report = prune(analyse(subject), Recipe(weights={"hidden": 0.5}), QUICK)
     assert report.pruned.nonzero_params == report.baseline.params - 640 and report.pruned.samples == 450
 
 
@@ -316,13 +329,13 @@ def test_without_a_graph_weights_can_still_be_pruned():
 def test_allocate_respects_locked_parts():
     subject, graph = loaded("digits-cnn")
     recipe = Recipe(channels={"conv1": 0.1, "conv2": 0.2})
-    made = allocate(subject, graph, recipe, "uniform", 0.5, "channel", frozenset({"conv1"}))
+    made = allocate(Analysed(subject, graph), recipe, "uniform", 0.5, "channel", frozenset({"conv1"}))
     assert made.channels == {"conv1": 0.1, "conv2": 0.5, "conv3": 0.5}
     everywhere = allocate(
-        subject, graph, made, "global_threshold", 0.5, "channel", frozenset({"conv1", "conv2"})
+        Analysed(subject, graph), made, "global_threshold", 0.5, "channel", frozenset({"conv1", "conv2"})
     )
     assert everywhere.channels["conv1"] == 0.1 and everywhere.channels["conv2"] == 0.5
-    weights = allocate(subject, graph, recipe, "uniform", 0.5, "weight", frozenset({"fc"}))
+    weights = allocate(Analysed(subject, graph), recipe, "uniform", 0.5, "weight", frozenset({"fc"}))
     assert "fc" not in weights.weights and weights.channels == recipe.channels
 
 
@@ -336,8 +349,8 @@ def test_recalibration_changes_norm_statistics_only():
     subject, graph = loaded("digits-cnn")
     recipe = Recipe(channels={"conv2": 0.5})
     plain, repaired = (
-        prepare(subject, graph, recipe),
-        prepare(subject, graph, replace(recipe, after="bn_recalibration")),
+        prepare(Analysed(subject, graph), recipe),
+        prepare(Analysed(subject, graph), replace(recipe, after="bn_recalibration")),
     )
     before, after = plain.model.state_dict(), repaired.model.state_dict()
     changed = {key for key in before if not torch.equal(before[key], after[key])}
@@ -351,10 +364,12 @@ def test_recalibration_says_when_there_is_nothing_to_do():
     subject, graph = loaded("digits-mlp")
     assert (
         "no batch norms"
-        in prepare(subject, graph, Recipe(channels={"hidden1": 0.5}, after="bn_recalibration")).notes[0]
+        in prepare(
+            Analysed(subject, graph), Recipe(channels={"hidden1": 0.5}, after="bn_recalibration")
+        ).notes[0]
     )
     bare = odd("chain")
     assert (
         "no training data"
-        in prepare(bare, analyse(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
+        in prepare(analyse(bare), Recipe(channels={"conv1": 0.5}, after="bn_recalibration")).notes[0]
     )

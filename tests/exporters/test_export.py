@@ -19,7 +19,8 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.exporters.architecture import describe
 from explorer.exporters.export import Export, export
 from explorer.exporters.load_pruned import PrunedModel, load_pruned, normalise
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import weights_path
 from explorer.registry import EXPORTERS, SAMPLES
@@ -73,13 +74,16 @@ def shipped(tmp_path_factory):
     for name in TRAINED:
         subject = load(name)
         samples = COUNTED[subject.task.name]
-        graph, split = analyse(subject), subject.task.split("tuning").first(samples)
+        graph, split = graph_of(subject), subject.task.split("tuning").first(samples)
         np.savez(folder / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
         for kind in KINDS:
             recipe = recipe_of(kind, graph)
-            packed = export(subject, graph, recipe)
+            packed = export(Analysed(subject, graph), recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
-            made[name, kind] = packed, prune(subject, graph, recipe, Conditions(samples, latency=False))
+            made[name, kind] = (
+                packed,
+                prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False)),
+            )
     done = subprocess.run(
         [sys.executable, "-c", PLAIN_LOOP], cwd=folder, capture_output=True, text=True, timeout=280
     )
@@ -113,8 +117,8 @@ def subject_of(model, example, task=None):
 
 def test_an_export_has_the_original_names_and_can_be_trained(tmp_path):
     subject = load("digits-cnn")
-    graph = analyse(subject)
-    model, about = unpacked(export(subject, graph, Recipe(channels={"conv1": 0.5})), tmp_path)
+    graph = graph_of(subject)
+    model, about = unpacked(export(Analysed(subject, graph), Recipe(channels={"conv1": 0.5})), tmp_path)
     assert set(model.state_dict()) == set(subject.model.state_dict())
     assert model.conv1.weight.shape == (8, 1, 3, 3)
     assert about["input"]["shape"] == [1, 8, 8] and about["classes"] == [str(d) for d in range(10)]
@@ -138,20 +142,22 @@ def test_normalise_is_the_tasks():
 
 def test_equal_recipes_give_equal_files():
     subject = load("digits-mlp")
-    graph, half = analyse(subject), Recipe(channels={"hidden1": 0.5})
-    assert export(subject, graph, half) == export(subject, graph, half)
-    assert export(subject, graph, half) != export(subject, graph, Recipe(channels={"hidden1": 0.25}))
+    graph, half = graph_of(subject), Recipe(channels={"hidden1": 0.5})
+    assert export(Analysed(subject, graph), half) == export(Analysed(subject, graph), half)
+    assert export(Analysed(subject, graph), half) != export(
+        Analysed(subject, graph), Recipe(channels={"hidden1": 0.25})
+    )
 
 
 def test_exporting_leaves_the_model_as_it_is():
     subject = load("digits-mlp")
-    export(subject, analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
+    export(analyse(subject), Recipe(channels={"hidden1": 0.5}, weights={"output": 0.5}))
     assert weights_id(subject.model) == subject.id
 
 
 def test_the_recipe_alone_comes_back():
     subject, recipe = load("digits-mlp"), Recipe(channels={"hidden1": 0.5}, keep={"hidden1": (3,)}, seed=4)
-    written = export(subject, analyse(subject), recipe, "recipe_json")
+    written = export(analyse(subject), recipe, "recipe_json")
     assert Recipe.from_json(json.loads(written)) == recipe
 
 
@@ -162,7 +168,7 @@ def test_every_format_has_a_file_ending_and_a_media_type():
     with pytest.raises(
         UnknownNameError, match=r"No export format named 'jpeg'\. Available: safetensors, recipe_json"
     ):
-        export(load("digits-mlp"), analyse(load("digits-mlp")), Recipe(), "jpeg")
+        export(analyse(load("digits-mlp")), Recipe(), "jpeg")
 
 
 # --------------------------------------------------------------------------- odd models
@@ -188,8 +194,8 @@ class Tied(nn.Module):
 def test_tied_weights_are_stored_once_and_read_twice(tmp_path):
     torch.manual_seed(0)
     subject = subject_of(Tied(), torch.randn(2, 6))
-    graph = analyse(subject)
-    packed = export(subject, graph, Recipe())
+    graph = graph_of(subject)
+    packed = export(Analysed(subject, graph), Recipe())
     model, about = unpacked(packed, tmp_path)
     ((alias, kept),) = about["tied"].items()
     assert {alias, kept} == {"first.weight", "second.weight"}
@@ -199,7 +205,7 @@ def test_tied_weights_are_stored_once_and_read_twice(tmp_path):
     assert set(subject.model.state_dict()) <= set(model.state_dict())
     assert torch.equal(model.unused, subject.model.unused)
     assert (tmp_path / "model.safetensors").stat().st_size == prepare(
-        subject, graph, Recipe()
+        Analysed(subject, graph), Recipe()
     ).static.size_bytes["dense"]
 
 
@@ -218,7 +224,7 @@ class TwoAnswers(nn.Module):
 
 def test_structures_dtypes_and_sizes_come_back(tmp_path):
     subject = subject_of(TwoAnswers(), torch.randn(2, 2, 5))
-    model, _ = unpacked(export(subject, analyse(subject), Recipe()), tmp_path)
+    model, _ = unpacked(export(analyse(subject), Recipe()), tmp_path)
     x = torch.randn(3, 2, 5)
     found, expected = model(x), subject.model(x)
     assert found["flat"].shape == (6, 10) and torch.allclose(found["flat"], expected["flat"])
@@ -227,9 +233,9 @@ def test_structures_dtypes_and_sizes_come_back(tmp_path):
 
 def test_without_a_graph_weights_and_recipe_are_exported():
     subject = load("digits-mlp")
-    layers = analyse(subject).profile.layers
+    layers = graph_of(subject).profile.layers
     blind = ModelGraph(ModelProfile(layers, (), 6570, 6464, "torch.export cannot read this model."))
-    packed = export(subject, blind, Recipe(weights={"output": 0.5}))
+    packed = export(Analysed(subject, blind), Recipe(weights={"output": 0.5}))
     assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == ["model.safetensors", "recipe.json"]
 
 
@@ -301,5 +307,5 @@ def test_a_crafted_architecture_calls_nothing_but_modules_and_operators():
 
 def test_the_value_of_an_export_is_what_exporters_take():
     subject = load("digits-mlp")
-    pruned = Export(subject, analyse(subject), Recipe())
-    assert EXPORTERS["safetensors"](pruned) == export(subject, analyse(subject), Recipe())
+    pruned = Export(analyse(subject), Recipe())
+    assert EXPORTERS["safetensors"](pruned) == export(analyse(subject), Recipe())

@@ -27,7 +27,8 @@ from explorer.exporters.export import Export, export
 from explorer.exporters.html_report import verdict
 from explorer.exporters.pt2 import WARNING
 from explorer.exporters.who_gains import EVERYWHERE, STORAGE_ONLY, TWO_OF_FOUR, UNCHANGED, who_gains
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.values.identity import subject_id
 from explorer.values.profile import ModelProfile
@@ -69,9 +70,9 @@ def counted():
     made = {}
     for name, samples in MODELS.items():
         subject = load(name)
-        graph = analyse(subject)
+        graph = graph_of(subject)
         recipe = recipe_of(graph)
-        report = prune(subject, graph, recipe, Conditions(samples, latency=False))
+        report = prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False))
         made[name] = subject, graph, recipe, report, subject.task.split("tuning").first(samples)
     return made
 
@@ -85,7 +86,7 @@ def correct(logits, split):
 
 def test_the_python_file_counts_what_the_report_says(counted, tmp_path):
     for name, (subject, graph, recipe, _, split) in counted.items():
-        (tmp_path / f"{name}.py").write_bytes(export(subject, graph, recipe, "python_snippet"))
+        (tmp_path / f"{name}.py").write_bytes(export(Analysed(subject, graph), recipe, "python_snippet"))
         np.savez(tmp_path / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
     done = subprocess.run(
         [sys.executable, "-c", PLAIN_LOOP], cwd=tmp_path, capture_output=True, text=True, timeout=120
@@ -104,15 +105,13 @@ def run_file(text, name="pruned.py"):
 
 def test_the_python_file_reads_like_code_and_names_only_what_differs():
     subject = load("digits-cnn")
-    text = export(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode()
+    text = export(analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode()
     assert (
         "put(self, 'conv1', nn.Conv2d(in_channels=1, out_channels=8, kernel_size=(3, 3), padding=(1, 1), "
         "bias=False))" in text
     )
     assert "        bn1 = self.bn1(conv1); del conv1\n" in text
-    assert (
-        export(subject, analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
-    )
+    assert export(analyse(subject), Recipe(channels={"conv1": 0.5}), "python_snippet").decode() == text
 
 
 class Odd(nn.Module):
@@ -142,7 +141,7 @@ def odd():
 
 def test_the_python_file_keeps_tied_weights_constants_and_hostile_names():
     subject = odd()
-    module = run_file(export(subject, analyse(subject), Recipe(), "python_snippet"))
+    module = run_file(export(analyse(subject), Recipe(), "python_snippet"))
     model, x = module["build"](), torch.randn(5, 6)
     assert module["MODEL"] == subject.name
     assert torch.allclose(model(x), subject.model(x))
@@ -184,10 +183,10 @@ def test_a_large_model_or_one_without_a_graph_is_no_python_file(monkeypatch):
     with pytest.raises(
         ExplorerError, match=r"26,736 bytes of weights are too many for a Python file \(at most 1,000\)"
     ):
-        export(subject, analyse(subject), Recipe(), "python_snippet")
-    blind = ModelGraph(ModelProfile(analyse(subject).profile.layers, (), 6570, 6464, "no graph"))
+        export(analyse(subject), Recipe(), "python_snippet")
+    blind = ModelGraph(ModelProfile(graph_of(subject).profile.layers, (), 6570, 6464, "no graph"))
     with pytest.raises(ExplorerError, match="has no graph, so its layers cannot be written as code"):
-        export(subject, blind, Recipe(), "python_snippet")
+        export(Analysed(subject, blind), Recipe(), "python_snippet")
 
 
 # --------------------------------------------------------------------------- pt2
@@ -198,7 +197,7 @@ def test_the_pt2_program_counts_what_the_report_says(counted):
     said = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        content = export(subject, graph, recipe, "pt2", say=said.append)
+        content = export(Analysed(subject, graph), recipe, "pt2", say=said.append)
     extra = {"about.json": "", "recipe.json": ""}
     model = torch.export.load(io.BytesIO(content), extra_files=extra).module()
     assert correct(model(subject.task.normalisation(split.inputs)), split) == report.pruned.correct
@@ -220,7 +219,8 @@ def written(counted):
     """The file, and what was said of it."""
     onnx_packages()
     said: list[str] = []
-    return export(*counted["digits-cnn"][:3], "onnx", say=said.append), said
+    subject, graph, recipe = counted["digits-cnn"][:3]
+    return export(Analysed(subject, graph), recipe, "onnx", say=said.append), said
 
 
 def test_onnx_counts_what_the_report_says_at_any_batch(counted, written):
@@ -241,7 +241,7 @@ def test_onnx_counts_what_the_report_says_at_any_batch(counted, written):
 def test_a_file_that_answers_otherwise_is_noticed(counted, written):
     subject, graph, recipe, _, split = counted["digits-cnn"]
     content, questions = written[0], subject.task.normalisation(split.inputs[:5])
-    model = Export(subject, graph, recipe).model
+    model = Export(Analysed(subject, graph), recipe).model
     assert onnx_format.parity(content, model, questions) < 1e-5
     with torch.no_grad():
         model.get_submodule("fc").bias[3] += 0.5
@@ -255,14 +255,14 @@ def test_onnx_is_refused_where_its_answers_differ(counted, monkeypatch):
     with pytest.raises(
         ExplorerError, match=r"ONNX Runtime's answers differ by 2\.0e-02 .* choose another format"
     ):
-        export(subject, analyse(subject), Recipe(), "onnx")
+        export(analyse(subject), Recipe(), "onnx")
 
 
 def test_without_its_packages_onnx_says_what_to_install(counted, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     subject, graph, recipe, _, _ = counted["digits-cnn"]
     with pytest.raises(LoadError, match=r"pip install 'pruning-explorer\[onnx\]'"):
-        export(subject, graph, recipe, "onnx")
+        export(Analysed(subject, graph), recipe, "onnx")
 
 
 # --------------------------------------------------------------------------- tables, figures, report
@@ -275,7 +275,7 @@ def files(content):
 
 def test_the_tables_hold_what_was_measured(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    found = files(export(subject, graph, recipe, "csv", report=report))
+    found = files(export(Analysed(subject, graph), recipe, "csv", report=report))
     assert set(found) == {"measured.csv", "parts.csv", "groups.csv", "layers.csv", "dense_layers.csv"}
     rows = {row["quantity"]: row for row in csv_module.DictReader(io.StringIO(found["measured.csv"]))}
     assert float(rows["accuracy"]["pruned"]) == report.pruned.accuracy
@@ -305,14 +305,14 @@ def hostile(report):
 
 def test_formulas_become_text(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = files(export(subject, graph, recipe, "csv", report=hostile(report)))["parts.csv"]
+    text = files(export(Analysed(subject, graph), recipe, "csv", report=hostile(report)))["parts.csv"]
     first = next(csv_module.DictReader(io.StringIO(text)))
     assert first["name"].startswith("'=cmd") and first["reason"] == "'@SUM(1)"
 
 
 def test_the_report_is_one_page_with_every_number_and_no_address(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = export(subject, graph, recipe, "html_report", report=report).decode()
+    text = export(Analysed(subject, graph), recipe, "html_report", report=report).decode()
     assert verdict(report).split(" %")[0] in text and "points" in verdict(report)
     measured = report.pruned
     assert (
@@ -330,13 +330,13 @@ def test_the_report_is_one_page_with_every_number_and_no_address(counted):
 
 def test_foreign_text_is_no_markup_in_the_report(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    text = export(subject, graph, recipe, "html_report", report=hostile(report)).decode()
+    text = export(Analysed(subject, graph), recipe, "html_report", report=hostile(report)).decode()
     assert "<script>alert" not in text and "<img src=x" not in text and "&lt;/script&gt;" in text
 
 
 def test_figures_stand_beside_one_library(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    found = files(export(subject, graph, recipe, "figures_html", report=hostile(report)))
+    found = files(export(Analysed(subject, graph), recipe, "figures_html", report=hostile(report)))
     assert set(found) == {"layers.html", "file_sizes.html", "weights.html", "accuracy.html", "plotly.min.js"}
     assert all('src="plotly.min.js"' in text for name, text in found.items() if name.endswith("html"))
     assert "<script>alert" not in found["layers.html"]
@@ -344,7 +344,7 @@ def test_figures_stand_beside_one_library(counted):
 
 def test_numbers_that_were_not_given_are_measured():
     subject = load("digits-mlp")
-    measured = Export(subject, analyse(subject), Recipe(weights={"hidden1": 0.5})).measured()
+    measured = Export(analyse(subject), Recipe(weights={"hidden1": 0.5})).measured()
     assert measured.stage == "final" and measured.pruned.samples == 450 and measured.pruned.latency_ms is None
 
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.audit.audit import audit
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.machine.optional_packages import torchvision, uses_torchvision
 from explorer.values.subject import Subject
 
@@ -163,16 +163,16 @@ def row_of(architecture: Architecture) -> dict[str, Any]:
         model = architecture.make().eval()
         example = _example(model, architecture.video)
         subject = Subject(architecture.name, architecture.name, model, None, example)
-        graph = analyse(subject)
-        groups = graph.profile.groups
+        analysed = analyse(subject)
+        groups = analysed.profile.groups
         row |= {
             "shape": list(example.shape[1:]),
             "groups": len(groups),
-            "free": len(graph.profile.free_groups),
+            "free": len(analysed.profile.free_groups),
         }
-        row["params"] = graph.profile.params
+        row["params"] = analysed.profile.params
         row["frozen"] = Counter(_kind(g.frozen) for g in groups if g.frozen)
-        report = audit(subject, graph, ratio=0.5)
+        report = audit(analysed, ratio=0.5)
         row |= {"after": report.params_after, "difference": report.max_rel_diff}
         row |= {"control": report.negative_control, "verdict": report.reason or "verified"}
     except Exception as error:  # whatever it is belongs into the table

@@ -32,7 +32,7 @@ from explorer.audit.audit import audit
 from explorer.engine.candidate import prepare
 from explorer.exporters.architecture import describe
 from explorer.exporters.load_pruned import PrunedModel
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -93,8 +93,8 @@ def _judged(case: Case) -> dict[str, Any]:
     model = model_of(case)
     x = example(case)
     subject = Subject(f"{next(NUMBERS)} {case.name}", case.name, model, None, x)
-    graph = analyse(subject)
-    profile = graph.profile
+    analysed = analyse(subject)
+    profile = analysed.profile
     if profile.error:
         return {"kind": "no graph", "why": profile.error, "way": removable(model, case)}
     reasons = sorted({g.frozen for g in profile.groups if g.frozen and g.name.startswith("before")})
@@ -104,11 +104,11 @@ def _judged(case: Case) -> dict[str, Any]:
         why = "; ".join(reasons) or "no group of the layer is listed"
         elsewhere = way is not None and " of dimension " in way and not _is_read(way, model, case)
         return {"kind": "over-frozen" if way and not elsewhere else "frozen", "why": why, "way": way}
-    report = audit(subject, graph)
+    report = audit(analysed)
     unproven = "do not vary" in str(report.reason)  # a norm of one number gives the same for all inputs
     if not unproven and (report.max_rel_diff is None or not report.max_rel_diff < EXACT):
         return {"kind": "WRONG", "why": f"not verified: {report.reason}"}
-    small: Any = prepare(subject, graph, Recipe(channels={g.name: 0.5 for g in free})).model
+    small: Any = prepare(analysed, Recipe(channels={g.name: 0.5 for g in free})).model
     problem = _against_own_code(model, small, case) or _against_description(small, case)
     if problem:
         return {"kind": "WRONG", "why": problem}

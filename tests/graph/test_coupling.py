@@ -9,7 +9,8 @@ from zoo import IMAGE, ZOO, odd
 from explorer.audit.audit import audit
 from explorer.audit.comparison import flat
 from explorer.engine.candidate import prepare
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -17,29 +18,29 @@ from explorer.values.subject import Subject
 
 @pytest.mark.parametrize("name", ZOO)
 def test_free_groups_are_the_expected_ones(name):
-    profile = analyse(odd(name)).profile
+    profile = graph_of(odd(name)).profile
     assert {group.name: group.units for group in profile.free_groups.values()} == ZOO[name][2]
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_frozen_group_says_why(name):
-    frozen = [g for g in analyse(odd(name)).profile.groups if g.frozen]
+    frozen = [g for g in graph_of(odd(name)).profile.groups if g.frozen]
     assert frozen and all(len(g.frozen) > 10 for g in frozen)
 
 
 def test_residual_is_tied_and_says_where():
-    group = analyse(odd("residual")).profile.free_groups["stem"]
+    group = graph_of(odd("residual")).profile.free_groups["stem"]
     assert any("added together" in text for text in group.tied_by)
     assert {"stem", "b", "norm"} <= set(group.members)
 
 
 def test_what_is_added_to_the_input_is_frozen():
-    groups = {g.name: g for g in analyse(odd("input_skip")).profile.groups}
+    groups = {g.name: g for g in graph_of(odd("input_skip")).profile.groups}
     assert "added together" in groups["b"].frozen
 
 
 def test_heads_go_whole():
-    group = analyse(odd("fused_qkv")).profile.free_groups["qkv"]
+    group = graph_of(odd("fused_qkv")).profile.free_groups["qkv"]
     assert group.unit == "head"
     rows = next(slot for slot in group.slots if slot.tensor == "qkv.weight" and slot.producer)
     assert [rows.unit_of.count(head) for head in range(3)] == [12, 12, 12]
@@ -48,7 +49,7 @@ def test_heads_go_whole():
 
 @pytest.mark.parametrize("name", ZOO)
 def test_compact_equals_masked_and_a_wrong_wiring_is_rejected(name):
-    report = audit(odd(name), analyse(odd(name)))
+    report = audit(analyse(odd(name)))
     assert report.verified, report.reason
     assert report.max_rel_diff < 1e-8 < 1e-4 < report.negative_control
     assert report.params_after < report.params_before
@@ -64,7 +65,7 @@ def test_an_op_without_a_rule_freezes_and_never_crashes():
             return self.fc(torch.sort(self.conv(x).mean((2, 3)), 1).values)
 
     model = Sorted().eval()
-    profile = analyse(Subject(subject_id(model), "sorted", model, None, torch.randn(2, *IMAGE))).profile
+    profile = graph_of(Subject(subject_id(model), "sorted", model, None, torch.randn(2, *IMAGE))).profile
     assert "sort" in profile.groups[0].frozen
 
 
@@ -78,7 +79,7 @@ def test_a_model_that_cannot_be_exported_says_why_and_keeps_its_layers():
             return self.fc(x) if float(x.sum()) > 0 else self.fc(-x)
 
     model = Branching().eval()
-    profile = analyse(Subject(subject_id(model), "branching", model, None, torch.randn(2, 7))).profile
+    profile = graph_of(Subject(subject_id(model), "branching", model, None, torch.randn(2, 7))).profile
     assert profile.error and "unstructured" in profile.error
     assert list(profile.prunable_layers) == ["fc"] and profile.groups == ()
 
@@ -93,7 +94,7 @@ def test_a_batch_baked_into_the_graph_is_analysed_or_explained():
             return self.b(torch.relu(self.a(x)).reshape(2, 6))
 
     model = Baked().eval()
-    profile = analyse(Subject(subject_id(model), "baked", model, None, torch.randn(2, 7))).profile
+    profile = graph_of(Subject(subject_id(model), "baked", model, None, torch.randn(2, 7))).profile
     assert profile.error is None and {g.name: g.units for g in profile.free_groups.values()} == {"a": 6}
     assert profile.macs == 7 * 6 + 6 * 4
 
@@ -106,12 +107,12 @@ def test_nasty_models_are_pruned_and_proven_or_say_why_not(name):
         model = make().eval()
         example = torch.randint(20, (2, *shape)) if name == "tied_embedding" else torch.randn(2, *shape)
     subject = Subject(subject_id(model), name, model, None, example)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert {group.name: group.units for group in graph.profile.free_groups.values()} == expected
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified or not expected, report.reason
     assert all(item["reason"] for item in report.frozen)
-    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(expected, 0.5))).model
+    small = prepare(Analysed(subject, graph), Recipe(channels=dict.fromkeys(expected, 0.5))).model
     assert set(small.state_dict()) == set(model.state_dict())
     three = example[:1].expand(3, *shape)
     assert flat(small(three)).shape == flat(model(three)).shape
@@ -120,11 +121,11 @@ def test_nasty_models_are_pruned_and_proven_or_say_why_not(name):
 def test_a_graph_written_for_one_batch_runs_on_any():
     model = BakedBatch().eval()
     subject = Subject(subject_id(model), "baked", model, None, torch.randn(2, *TOKENS))
-    graph = analyse(subject)
-    candidate = prepare(subject, graph, Recipe(channels={"a": 0.5}))
-    dense = prepare(subject, graph, Recipe())
+    graph = graph_of(subject)
+    candidate = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.5}))
+    dense = prepare(Analysed(subject, graph), Recipe())
     x = torch.randn(5, *TOKENS)
     whole = torch.cat([model(torch.cat([part, part])[:2])[: len(part)] for part in x.split(2)])
     assert torch.allclose(dense.model(x), whole, atol=1e-6) and candidate.model(x).shape == (5, 4)
     assert candidate.static.macs < dense.static.macs == graph.profile.macs
-    assert audit(subject, graph).verified
+    assert audit(Analysed(subject, graph)).verified

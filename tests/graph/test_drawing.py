@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo import ZOO, odd
 
 from explorer.graph.drawing import CUT, FROZEN, STRIPE, draw, quoted
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.graph.folding import fold, modules, suggested, with_surroundings
 from explorer.graph.wiring import INPUT, OUTPUT, Place, Wiring, wiring
 from explorer.loaders.model_text import load
@@ -21,12 +21,12 @@ from explorer.values.subject import Subject
 
 
 def wired(name: str):
-    return wiring(analyse(odd(name)))
+    return wiring(graph_of(odd(name)))
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return analyse(load("shapes-resnet"))
+    return graph_of(load("shapes-resnet"))
 
 
 # --------------------------------------------------------------------------- wiring
@@ -47,7 +47,7 @@ def test_a_residual_addition_is_a_join_of_two_ways():
 
 
 def test_the_size_of_a_batch_is_no_way_for_data():
-    found = wiring(analyse(load("shapes-vit")))
+    found = wiring(graph_of(load("shapes-vit")))
     assert [b for a, b in found.ways if a == INPUT] == ["patches.conv1"]
     assert [b for a, b in found.ways if a == "class_token"] == [
         b for a, b in found.ways if a == "patches.conv4"
@@ -56,7 +56,7 @@ def test_the_size_of_a_batch_is_no_way_for_data():
 
 @pytest.mark.parametrize("name", list(ZOO))
 def test_every_layer_has_a_place_and_the_input_reaches_the_output(name):
-    graph = analyse(odd(name))
+    graph = graph_of(odd(name))
     found = wiring(graph)
     if graph.program is None:
         assert found == Wiring((), ()) and draw(graph) == ""
@@ -150,7 +150,7 @@ def test_a_folded_box_has_a_stripe_of_each_coupled_group_in_it(resnet):
 
 
 def test_what_makes_no_channels_is_as_wide_as_what_passes_through_it():
-    vit = analyse(load("shapes-vit"))
+    vit = graph_of(load("shapes-vit"))
     dot = draw(vit, {"patches.conv4": 72})
 
     def colour(name):
@@ -189,7 +189,7 @@ class Evil(nn.Module):
 
 
 def test_a_hostile_module_name_adds_nothing_to_the_drawing():
-    dot = draw(analyse(Subject("evil", "evil", Evil().eval(), None, torch.randn(2, 4))))
+    dot = draw(graph_of(Subject("evil", "evil", Evil().eval(), None, torch.randn(2, 4))))
     bare = re.sub(r'"[^"]*"', '""', dot)
     assert "URL" not in bare and "javascript" not in bare and "</title>" not in dot and "&" not in dot
     assert dot.count(" [label=") == 4 and dot.count("->") == 3

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 from explorer.audit.audit import audit
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 
 LEFT = {
@@ -32,7 +32,7 @@ def test_a_family_is_shrunk_and_proven(name):
     if find_spec(name.split(":")[0]) is None:
         pytest.skip("a package of the extra 'zoo' is not installed")
     subject = load(name)
-    found = audit(subject, analyse(subject), ratio=0.5)
+    found = audit(analyse(subject), ratio=0.5)
     assert found.verified, found.reason
     assert found.max_rel_diff < 1e-8 and found.negative_control > 1e-4
     assert LEFT[name] in (None, found.params_after) and found.params_after < 0.5 * found.params_before

@@ -14,7 +14,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -29,7 +30,7 @@ def subject_of(model: nn.Module, *shape: int) -> Subject:
 
 def free(subject: Subject) -> dict[str, int]:
     """Units of each group that can be pruned."""
-    return {g.name: g.units for g in analyse(subject).profile.free_groups.values()}
+    return {g.name: g.units for g in graph_of(subject).profile.free_groups.values()}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("scale", [torch.tensor(2.0), torch.tensor(1e-5), torch.tensor([2.0])])
 def test_a_parameter_without_dimensions_is_proven_like_any_other(scale):
     subject = subject_of(Scaled(scale), 3, 8, 8)
-    report = audit(subject, analyse(subject))
+    report = audit(analyse(subject))
     assert report.verified, report.reason
     assert report.params_after == 261 and report.max_rel_diff < 1e-8 < 1e-4 < report.negative_control
 
@@ -77,9 +78,9 @@ class Stereo(nn.Module):
 )
 def test_weights_of_four_and_five_dimensions_are_measured(recipe):
     subject = subject_of(Stereo(), 3, 16, 16)
-    report = prune(subject, analyse(subject), recipe, Conditions(latency=False))
+    report = prune(analyse(subject), recipe, Conditions(latency=False))
     assert report.pruned.nonzero_params < report.baseline.nonzero_params
-    assert audit(subject, analyse(subject)).verified
+    assert audit(analyse(subject)).verified
 
 
 class Gate(nn.Module):
@@ -113,18 +114,18 @@ class Keywords(nn.Module):
 @pytest.mark.parametrize("name", ["class", "for", "None", "a b", "x=1,y", "match", "classes"])
 def test_layers_may_be_called_like_words_of_python(name):
     subject = subject_of(Keywords(name), 3, 8, 8)
-    graph = analyse(subject)
-    report = audit(subject, graph)
+    graph = graph_of(subject)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
     recipe = Recipe(channels={f"heads.{name}": 0.5})
-    small = prepare(subject, graph, recipe).model
+    small = prepare(Analysed(subject, graph), recipe).model
     assert f"heads.{name}.weight" in small.state_dict()
-    assert export(subject, graph, recipe, "python_snippet")
+    assert export(Analysed(subject, graph), recipe, "python_snippet")
     if keyword.iskeyword(name):  # plain torch could not run such a file
         with pytest.raises(ExplorerError, match="choose another format"):
-            export(subject, graph, recipe, "pt2")
+            export(Analysed(subject, graph), recipe, "pt2")
     else:
-        assert export(subject, graph, recipe, "pt2")
+        assert export(Analysed(subject, graph), recipe, "pt2")
 
 
 class Squeezed(nn.Module):
@@ -150,12 +151,12 @@ class Squeezed(nn.Module):
 @pytest.mark.parametrize("way", ["all", "in place", "some", "one"])
 def test_a_squeeze_takes_neither_the_batch_nor_the_last_channel(way):
     subject = subject_of(Squeezed(way), 1, 8, 8)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert free(subject) == {"a": 8}
-    assert audit(subject, graph).verified
-    small = prepare(subject, graph, Recipe(channels={"a": 0.99})).model
+    assert audit(Analysed(subject, graph)).verified
+    small = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.99})).model
     assert small.a.out_channels == 1 and small(torch.randn(1, 1, 8, 8)).shape == (1, 10)
-    dense = prepare(subject, graph, Recipe()).model
+    dense = prepare(Analysed(subject, graph), Recipe()).model
     x = torch.randn(5, 1, 8, 8)
     assert torch.allclose(dense(x), subject.model(x), atol=1e-6)
 
@@ -186,7 +187,7 @@ class Positioned(nn.Module):
 def test_positions_give_way_to_channels(way):
     subject = subject_of(Positioned(way), 7, 5)
     assert free(subject) == {"a": 8}
-    assert audit(subject, analyse(subject)).verified
+    assert audit(analyse(subject)).verified
 
 
 def in_groups(groups: int, norm: str = "module") -> nn.Module:
@@ -209,11 +210,11 @@ def in_groups(groups: int, norm: str = "module") -> nn.Module:
 @pytest.mark.parametrize(("groups", "units"), [(16, 16), (8, 8), (4, 4), (2, 8), (1, 16)])
 def test_small_groups_of_a_norm_go_whole(groups, units, norm):
     subject = subject_of(in_groups(groups, norm), 1, 40)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert free(subject) == {"a": units}
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
-    small = prepare(subject, graph, Recipe(channels={"a": 0.5})).model
+    small = prepare(Analysed(subject, graph), Recipe(channels={"a": 0.5})).model
     own = in_groups(groups, norm)  # by hand: the same code with half the channels
     own.a, own.b = nn.Conv1d(1, 8, 3), nn.Conv1d(8, 4, 3)
     own.norm = nn.GroupNorm(groups // 2 if 16 // groups <= groups else groups, 8)
@@ -266,11 +267,11 @@ NOISE = (
 @pytest.mark.parametrize("way", NOISE)
 def test_random_numbers_are_cut_with_their_channels_and_proven(way):
     subject = subject_of(Noisy(way), 20)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert free(subject) == {"e": 16, "mean": 6, "d": 16}
-    report = audit(subject, graph)
+    report = audit(Analysed(subject, graph))
     assert report.verified, report.reason
-    small = prepare(subject, graph, Recipe(channels=dict.fromkeys(("e", "mean", "d"), 0.5))).model
+    small = prepare(Analysed(subject, graph), Recipe(channels=dict.fromkeys(("e", "mean", "d"), 0.5))).model
     own = Noisy(way)  # by hand: the same code with half the channels, from the same seed
     own.e, own.mean, own.d, own.o = nn.Linear(20, 8), nn.Linear(8, 3), nn.Linear(3, 8), nn.Linear(8, 20)
     own.load_state_dict(small.state_dict())
@@ -284,7 +285,7 @@ def test_random_numbers_are_cut_with_their_channels_and_proven(way):
 
 def test_a_wrong_wiring_in_front_of_random_numbers_is_seen():
     subject = subject_of(Noisy("bernoulli"), 20)
-    report = audit(subject, analyse(subject))
+    report = audit(analyse(subject))
     assert report.negative_control > 1e-4
 
 
@@ -307,4 +308,4 @@ def test_shapes_that_change_in_place_are_followed(way):
 
     subject = subject_of(Turned(), 5)
     assert free(subject) == {"a": 8}
-    assert audit(subject, analyse(subject)).verified
+    assert audit(analyse(subject)).verified

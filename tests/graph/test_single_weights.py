@@ -7,7 +7,8 @@ from torch.nn.utils import prune as masks
 
 from explorer.audit.audit import audit
 from explorer.engine.candidate import prepare
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -62,10 +63,10 @@ def subject_of(model: nn.Module, *shape: int) -> Subject:
 @pytest.mark.parametrize("kind", RECURRENT)
 def test_recurrent_weights_lose_as_many_as_torch_takes(kind):
     subject = subject_of(Recurrent(kind), 8, 8)
-    layers = analyse(subject).profile.prunable_layers
+    layers = graph_of(subject).profile.prunable_layers
     names = [f"rnn.weight_{side}_l{n}" for n in (0, 1) for side in ("ih", "hh")]
     assert list(layers) == [*names, "fc"]
-    small = prepare(subject, analyse(subject), Recipe(weights=dict.fromkeys(layers, 0.5))).model
+    small = prepare(analyse(subject), Recipe(weights=dict.fromkeys(layers, 0.5))).model
     for name in names:
         own = Recurrent(kind)
         own.load_state_dict(subject.model.state_dict())
@@ -87,10 +88,10 @@ def test_recurrent_weights_lose_as_many_as_torch_takes(kind):
 )
 def test_other_weights_are_pruned_or_named_as_whole(model, expected):
     subject = subject_of(model, 8, 8)
-    profile = analyse(subject).profile
+    profile = graph_of(subject).profile
     assert [name for name in profile.prunable_layers if name in expected] == expected
     assert ("wave" in profile.whole_layers) == (model.__dict__.get("way") == "complex")
-    small = prepare(subject, analyse(subject), Recipe(weights=dict.fromkeys(expected, 0.5))).model
+    small = prepare(analyse(subject), Recipe(weights=dict.fromkeys(expected, 0.5))).model
     for name in expected:
         tensor = small.state_dict()[profile.prunable_layers[name].weight]
         assert int((tensor == 0).sum()) == tensor.numel() // 2
@@ -102,10 +103,10 @@ def test_without_a_graph_each_matrix_of_a_recurrent_layer_is_rated():
             return super().forward(x if float(x.sum()) > 0 else -x)
 
     subject = subject_of(Blind("lstm"), 8, 8)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert graph.program is None and len(graph.profile.prunable_layers) == 5
     assert sum(layer.params for layer in graph.profile.layers) == graph.profile.params
-    small = prepare(subject, graph, Recipe(weights={"rnn.weight_hh_l1": 0.75})).model
+    small = prepare(Analysed(subject, graph), Recipe(weights={"rnn.weight_hh_l1": 0.75})).model
     weight = small.state_dict()["rnn.weight_hh_l1"]
     assert int((weight == 0).sum()) == weight.numel() * 3 // 4
 
@@ -116,6 +117,6 @@ def test_masks_of_torch_hide_no_channels():
     for place in (0, 2):
         masks.l1_unstructured(model[place], "weight", amount=0.5)
     subject = subject_of(model, 1, 8, 8)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert {g.name: g.units for g in graph.profile.free_groups.values()} == {"0": 8}
-    assert audit(subject, graph).verified
+    assert audit(Analysed(subject, graph)).verified

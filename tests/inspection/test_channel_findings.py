@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.inspection.activation_maps import activation_maps, filter_images, head_maps
 from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.loaders.model_text import load
@@ -42,7 +43,7 @@ def half():
     split = Split(inputs, torch.zeros(40, dtype=torch.long))
     task = Task("t", (1, 6, 6), ("a", "b"), lambda name: split, Normalisation(), fingerprint="t")
     subject = Subject("half", "half", Half().eval(), task, torch.randn(2, 1, 6, 6))
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def last(steps):
@@ -51,14 +52,14 @@ def last(steps):
 
 
 def test_a_channel_that_never_answers_is_found_and_the_samples_are_told(half):
-    steps = list(idle(*half))
+    steps = list(idle(Analysed(*half)))
     assert steps[-1] == Idle({"conv": (1,)}, 40) and all(isinstance(step, Progress) for step in steps[:-1])
 
 
 def test_without_training_data_nothing_is_said_about_idle_channels(half):
     subject, graph = half
     with pytest.raises(ExplorerError, match="no training data"):
-        last(idle(replace(subject, task=None), graph))
+        last(idle(Analysed(replace(subject, task=None), graph)))
 
 
 def test_twins_point_the_same_way_and_opposites_or_zeros_are_none(half):
@@ -84,7 +85,7 @@ def test_similarity_agrees_with_a_plain_loop():
 
 def test_a_unit_is_made_by_all_layers_that_produce_it():
     subject = load("shapes-resnet")
-    profile = analyse(subject).profile
+    profile = graph_of(subject).profile
     group = profile.free_groups["conv1"]
     rows = unit_weights(subject, profile, group)
     made = [subject.model.get_parameter(slot.tensor) for slot in group.slots if slot.producer]
@@ -94,19 +95,19 @@ def test_a_unit_is_made_by_all_layers_that_produce_it():
 def test_maps_are_the_activations_behind_the_norm_and_the_activation_function(half):
     subject, graph = half
     sample = subject.task.split("tuning").inputs[3]
-    maps = activation_maps(subject, graph, graph.profile.prunable_layers["conv"], sample)
+    maps = activation_maps(Analysed(subject, graph), graph.profile.prunable_layers["conv"], sample)
     with torch.no_grad():
         expected = torch.relu(subject.model.conv(sample[None]))[0]
     assert torch.allclose(maps, expected, atol=1e-6) and float(maps[1].abs().max()) == 0
-    assert activation_maps(subject, graph, graph.profile.prunable_layers["fc"], sample) is None
+    assert activation_maps(Analysed(subject, graph), graph.profile.prunable_layers["fc"], sample) is None
 
 
 def test_heads_look_where_a_plain_computation_says():
     subject = load("shapes-vit")
-    graph, seen = analyse(subject), []
+    graph, seen = graph_of(subject), []
     group = next(group for group in graph.profile.free_groups.values() if group.unit == "head")
     sample = subject.example[0]
-    found = head_maps(subject, graph, group, sample)
+    found = head_maps(Analysed(subject, graph), group, sample)
     attention = subject.model.layers[0].attention
     handle = attention.qkv.register_forward_hook(lambda module, args, output: seen.append(output))
     try:
@@ -119,7 +120,7 @@ def test_heads_look_where_a_plain_computation_says():
     weights = (query @ key.transpose(-2, -1) / (width // group.units) ** 0.5).softmax(-1)[0].mean(1)
     assert found.shape == (4, 4, 4) and torch.allclose(found.flatten(1), weights[:, 1:], atol=1e-5)
     channels = next(group for group in graph.profile.free_groups.values() if group.unit == "channel")
-    assert head_maps(subject, graph, channels, sample) is None
+    assert head_maps(Analysed(subject, graph), channels, sample) is None
 
 
 def test_filters_become_pictures_with_zero_in_the_middle():

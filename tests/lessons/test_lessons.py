@@ -24,7 +24,8 @@ from explorer.figures.lesson_matrices import lesson_matrices
 from explorer.figures.lesson_sizes import lesson_sizes
 from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.lessons import evidence_files, weights_shown, wording
 from explorer.lessons.claim_tables import possible, xs_of
 from explorer.lessons.class_board import (
@@ -74,7 +75,7 @@ SLOW = {name for name, one in LESSONS.items() if any(arm.model for arm in one.ex
 @cache
 def opened(name):
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def shortened(experiment: Experiment) -> Experiment:
@@ -132,7 +133,9 @@ def test_recipes_fit_every_model_that_is_offered(name):
         assert fits(graph, experiment) is None
         for arm in experiment.arms:
             if not arm.model:
-                assert not recipe_for(subject, graph, experiment, arm, experiment.points_of(arm)[0]).is_empty
+                assert not recipe_for(
+                    Analysed(subject, graph), experiment, arm, experiment.points_of(arm)[0]
+                ).is_empty
 
 
 def test_roles_that_are_one_part_are_not_offered():
@@ -255,7 +258,7 @@ def test_masks_by_hand_equal_the_compact_model_only_if_they_reach_everything():
 def test_masking_by_hand_leaves_the_shared_model_alone():
     subject, graph = opened("digits-cnn")
     before = copy.deepcopy(subject.model.state_dict())
-    made = masked_by_hand(subject, graph, Recipe(channels={"conv1": 0.5}), everywhere=True)
+    made = masked_by_hand(Analysed(subject, graph), Recipe(channels={"conv1": 0.5}), everywhere=True)
     assert not made.training
     assert all(torch.equal(before[name], tensor) for name, tensor in subject.model.state_dict().items())
     assert int((made.get_parameter("conv1.weight").flatten(1).abs().sum(1) == 0).sum()) == 8
@@ -601,12 +604,12 @@ def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
 def test_pictures_of_the_weights():
     lesson = LESSONS["weights_and_channels"]
     subject, graph = opened("digits-cnn")
-    layer, shown = weights_shown.matrices(subject, graph, lesson.experiment, 0.5)
+    layer, shown = weights_shown.matrices(Analysed(subject, graph), lesson.experiment, 0.5)
     assert [image.shape for _, image in shown] == [(32, 16, 3, 3), (32, 16, 3, 3), (16, 8, 3, 3)]
     assert len(lesson_matrices(shown, layer).data) == 3
     assert weights_shown.layers(graph) == {"conv1": 144, "conv2": 4608, "conv3": 9216, "fc": 320}
     assert list(lesson_layers(weights_shown.layers(graph)).data[0].text) == ["1 %", "32 %", "65 %", "2 %"]
-    histogram = weights_shown.magnitudes(subject, graph)
+    histogram = weights_shown.magnitudes(Analysed(subject, graph))
     assert sum(lesson_magnitudes(histogram).data[0].y) == sum(
         layer.weights - layer.zeros for layer in histogram.layers
     )
@@ -678,7 +681,7 @@ def test_only_finished_measurements_go_on_the_board():
 
     subject, graph = opened("digits-mlp")
     recipe = Recipe(weights={"hidden1": 0.5})
-    done = prune(subject, graph, recipe, Conditions(latency=False))
+    done = prune(Analysed(subject, graph), recipe, Conditions(latency=False))
     point = point_of(" Ada ", done)
     assert (point.nickname, point.samples, point.left) == (
         "Ada",
@@ -686,4 +689,4 @@ def test_only_finished_measurements_go_on_the_board():
         done.pruned.nonzero_params / done.baseline.params,
     )
     with pytest.raises(BoardError, match="still being measured"):
-        point_of("Ada", next(stream(subject, graph, recipe)))
+        point_of("Ada", next(stream(Analysed(subject, graph), recipe)))

@@ -31,7 +31,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.figures.style import text
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders import pt_weights
 from explorer.loaders.model_text import load
 from explorer.loaders.uploads import upload
@@ -365,11 +366,14 @@ def test_weights_that_are_not_finite_load_and_are_not_ranked(bad, tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(safetensors.torch.save(weights))
     subject = load(MLP, checkpoint=str(path))
-    graph = analyse(subject)
-    assert prune(subject, graph, Recipe(), Conditions(samples=20, latency=False)).baseline.samples == 20
+    graph = graph_of(subject)
+    assert (
+        prune(Analysed(subject, graph), Recipe(), Conditions(samples=20, latency=False)).baseline.samples
+        == 20
+    )
     for recipe in (Recipe(channels={"hidden1": 0.5}), Recipe(weights={"hidden1": 0.5})):
         assert "'hidden1' hold NaN or infinite values, so they cannot be ranked" in one_sentence(
-            decide, subject, graph, recipe
+            decide, graph, recipe
         )
 
 
@@ -728,14 +732,16 @@ class Named(nn.Module):
 
 
 def test_layers_of_any_name_are_analysed_and_pruned(named):
-    graph = analyse(named)
+    graph = graph_of(named)
     assert {layer.name for layer in graph.profile.layers} == set(LAYERS)
-    report = prune(named, graph, Recipe(weights=dict.fromkeys(LAYERS, 0.5)), Conditions(latency=False))
+    report = prune(
+        Analysed(named, graph), Recipe(weights=dict.fromkeys(LAYERS, 0.5)), Conditions(latency=False)
+    )
     assert report.pruned.nonzero_params < report.baseline.nonzero_params
 
 
 def test_no_cell_of_a_table_is_a_formula(named):
-    profile = analyse(named).profile
+    profile = graph_of(named).profile
     for frame in (tables.layers(profile), tables.groups(profile)):
         cells = (
             pd.read_csv(io.StringIO(tables.to_csv(frame)), dtype=str, keep_default_na=False)

@@ -16,7 +16,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, GraphError, LoadError, UnknownNameError
 from explorer.graph import size_limits
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders import pt_weights
 from explorer.loaders.model_text import is_local_only, load, split_spec
 from explorer.loaders.uploads import upload
@@ -181,8 +182,8 @@ def test_a_torchvision_model_loads_the_same_each_time():
 @needs("torchvision")
 def test_a_torchvision_model_is_analysed_and_pruned_without_data():
     subject = load("torchvision:squeezenet1_1")
-    graph = analyse(subject)
-    report = prune(subject, graph, Recipe(channels={"features.0": 0.5}), Conditions(latency=False))
+    graph = graph_of(subject)
+    report = prune(Analysed(subject, graph), Recipe(channels={"features.0": 0.5}), Conditions(latency=False))
     assert report.pruned.params < report.baseline.params and report.pruned.accuracy is None
 
 
@@ -267,7 +268,7 @@ def test_a_timm_model_loads_with_the_preset_of_its_tag():
     assert tagged.preset.normalisation.mean == (0.5, 0.5, 0.5) and tagged.preset.interpolation == "bicubic"
     assert tagged.preset.resize == int(160 / 0.95) and tagged.preset.class_names[:2] == ("tench", "goldfish")
     assert plain.id == load("timm:test_vit").id
-    assert analyse(plain).profile.free_groups
+    assert graph_of(plain).profile.free_groups
 
 
 @needs("timm")
@@ -336,7 +337,7 @@ def test_a_folder_of_transformers_loads_without_network(classifier):
     assert subject.preset.class_names == ("cat", "dog", "emu <b>")
     assert subject.preset.normalisation == Normalisation(1 / 255, (0.4, 0.5, 0.6), (0.2, 0.2, 0.2))
     assert (subject.preset.fit, subject.preset.interpolation) == ("stretch", "bicubic")
-    assert analyse(subject).profile.free_groups
+    assert graph_of(subject).profile.free_groups
 
 
 @needs("transformers")
@@ -412,7 +413,7 @@ def test_a_factory_of_a_file_gives_the_model(file):
     subject = load(f"{file}:build")
     assert (subject.name, subject.example.shape) == ("nets.py:build", (2, 3, 8, 8))
     assert subject.id == load(f"{file}:build").id
-    report = prune(subject, analyse(subject), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
+    report = prune(analyse(subject), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
     assert report.pruned.params == 3 * 27 + 3 + 2 * 3 + 4 * 3 + 4
 
 
@@ -484,41 +485,43 @@ def test_what_is_wrong_with_a_file_is_one_sentence(name, file, tmp_path):
 
 def test_a_model_of_one_sample_at_a_time_is_pruned_and_proven(file):
     subject = load(f"{file}:OneSample")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert subject.example.shape == (1, 3, 8, 8) and "one sample at a time" in subject.card["description"]
-    assert subject.model(torch.randn(3, 3, 8, 8)).shape == (3, 4) and audit(subject, graph).verified
-    report = prune(subject, graph, Recipe(channels={"conv": 0.5}), Conditions(latency=False))
+    assert subject.model(torch.randn(3, 3, 8, 8)).shape == (3, 4) and audit(Analysed(subject, graph)).verified
+    report = prune(Analysed(subject, graph), Recipe(channels={"conv": 0.5}), Conditions(latency=False))
     assert report.pruned.params == 3 * 27 + 3 + 2 * 3 + 4 * 3 + 4
 
 
 @pytest.mark.parametrize("name", ["Pictures", "Pictures@3x8x8+4"])
 def test_several_inputs_lie_side_by_side_in_one_row(file, name):
     subject = load(f"{file}:{name}")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     x, y = torch.randn(5, 3, 8, 8), torch.randn(5, 4)
     own = type(subject.model).__mro__[1].forward
     assert subject.example.shape == (2, 196) and "conv.weight" in subject.model.state_dict()
     assert torch.equal(subject.model(torch.cat([x.flatten(1), y], 1)), own(subject.model, x, y))
-    assert set(graph.profile.free_groups) == {"conv"} and audit(subject, graph).verified
-    assert prune(subject, graph, Recipe(channels={"conv": 0.5})).pruned.latency_ms is not None
+    assert set(graph.profile.free_groups) == {"conv"} and audit(Analysed(subject, graph)).verified
+    assert prune(Analysed(subject, graph), Recipe(channels={"conv": 0.5})).pruned.latency_ms is not None
 
 
 def test_a_view_of_a_picture_survives_the_order_in_memory(file):
     subject = load(f"{file}:Tutorial")
-    report = prune(subject, analyse(subject), Recipe(channels={"b": 0.5}))
+    report = prune(analyse(subject), Recipe(channels={"b": 0.5}))
     assert report.pruned.latency_ms is not None and report.pruned.params < report.baseline.params
 
 
 def test_a_model_that_cannot_be_exported_still_loses_single_weights(file):
     subject = load(f"{file}:Branching")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert "torch.export cannot read this model" in graph.profile.error and graph.profile.groups == ()
-    report = prune(subject, graph, Recipe(weights={"conv": 0.5, "fc": 0.5}), Conditions(latency=False))
+    report = prune(
+        Analysed(subject, graph), Recipe(weights={"conv": 0.5, "fc": 0.5}), Conditions(latency=False)
+    )
     assert report.baseline.nonzero_params - report.pruned.nonzero_params == 81 + 12
     with pytest.raises(
         ExplorerError, match=r"Channels of this model cannot be pruned: torch\.export cannot read"
     ):
-        decide(subject, graph, Recipe(channels={"conv": 0.5}))
+        decide(Analysed(subject, graph), Recipe(channels={"conv": 0.5}))
 
 
 # --------------------------------------------------------------------------- weights
@@ -846,7 +849,7 @@ def test_threads_that_load_and_analyse_at_once_do_not_disturb_each_other(file):
         try:
             for _ in range(2):
                 subject = load(spec)
-                profile = analyse(subject).profile
+                profile = graph_of(subject).profile
                 with torch.inference_mode():
                     assert subject.model(subject.example).shape[0] == 2
                 found.setdefault(spec, []).append((subject.id, profile.error, len(profile.free_groups) > 0))

@@ -13,7 +13,7 @@ from torch._subclasses.functional_tensor import FunctionalTensor, FunctionalTens
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.lessons.class_board import Classroom
 from explorer.loaders.model_text import load
 from explorer.machine import cache, cache_folder
@@ -106,7 +106,7 @@ def test_freed_results_come_back_the_same():
     subject = load("digits-cnn")
 
     def measured():
-        return prune(subject, analyse(subject), Recipe(channels={"conv2": 0.5}), Conditions(latency=False))
+        return prune(analyse(subject), Recipe(channels={"conv2": 0.5}), Conditions(latency=False))
 
     first = measured()
     for name in (

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.engine.candidate import prepare
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.measuring.cuda_graphs import WORTH, captured
 from explorer.measuring.evaluation import evaluate
@@ -35,7 +35,7 @@ def test_batches_that_are_not_full_run_as_they_are():
 )
 def test_counts_are_those_of_the_eager_forward(recipe):
     subject = load("digits-cnn")
-    model, split = prepare(subject, analyse(subject), recipe, "cuda").model, subject.task.split("tuning")
+    model, split = prepare(analyse(subject), recipe, "cuda").model, subject.task.split("tuning")
     forward = captured(model, "cuda", 32, len(split))
     plain, replayed = (
         list(

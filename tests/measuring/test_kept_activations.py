@@ -10,7 +10,8 @@ import torch
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
-from explorer.graph.export import ModelGraph, analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring import kept_activations
 from explorer.measuring.kept_activations import Trail, first_difference, resumed
@@ -25,13 +26,13 @@ NAMES = ["digits-mlp", "digits-cnn", "shapes-resnet", "shapes-mobilenet", "shape
 
 def opened(name: str) -> tuple[Subject, ModelGraph]:
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
-def moves(subject: Subject, graph: ModelGraph) -> Iterator[Recipe]:
+def moves(model: Analysed) -> Iterator[Recipe]:
     """A hand at the faders: channels, weights and both, late and early, there and back."""
-    groups, layers = list(graph.profile.free_groups), list(graph.profile.prunable_layers)
-    start = allocate(subject, graph, Recipe(), "uniform", 0.2, "channel")
+    groups, layers = list(model.graph.profile.free_groups), list(model.graph.profile.prunable_layers)
+    start = allocate(model, Recipe(), "uniform", 0.2, "channel")
     late, early = groups[-1], groups[0]
     for part, ratio in ((late, 0.4), (late, 0.6), (late, 0.3), (early, 0.3), (late, 0.5)):
         yield start.with_ratios("channel", {**start.channels, part: ratio})
@@ -47,17 +48,19 @@ def moves(subject: Subject, graph: ModelGraph) -> Iterator[Recipe]:
 def test_counts_and_losses_are_those_of_the_whole_forward(name):
     subject, graph = opened(name)
     trail, began_late = Trail(MANY), 0
-    for recipe in moves(subject, graph):
+    for recipe in moves(Analysed(subject, graph)):
         began_late += bool(trail.kept)
-        *_, again = stream(subject, graph, recipe, QUICK, trail=trail)
-        assert again == prune(subject, graph, recipe, QUICK)
+        *_, again = stream(Analysed(subject, graph), recipe, QUICK, trail=trail)
+        assert again == prune(Analysed(subject, graph), recipe, QUICK)
     assert began_late > 3
 
 
 def test_it_begins_at_the_place_that_differs():
     subject, graph = opened("digits-cnn")
-    models = [prepare(subject, graph, Recipe(channels={part: 0.5})).model for part in ("conv1", "conv3")]
-    dense = prepare(subject, graph, Recipe()).model
+    models = [
+        prepare(Analysed(subject, graph), Recipe(channels={part: 0.5})).model for part in ("conv1", "conv3")
+    ]
+    dense = prepare(Analysed(subject, graph), Recipe()).model
     names = [node.name for node in dense.graph.nodes]
     assert first_difference(dense, dense) == len(names)
     assert [names[first_difference(dense, model)] for model in models] == ["conv1", "conv3"]
@@ -65,10 +68,14 @@ def test_it_begins_at_the_place_that_differs():
 
 def test_only_what_lies_behind_runs_again():
     subject, graph = opened("digits-cnn")
-    trail, dense, inputs = Trail(MANY), prepare(subject, graph, Recipe()).model, torch.randn(8, 1, 8, 8)
+    trail, dense, inputs = (
+        Trail(MANY),
+        prepare(Analysed(subject, graph), Recipe()).model,
+        torch.randn(8, 1, 8, 8),
+    )
     layers = ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "fc"]
     for ratio, runs in ((0.25, layers), (0.5, layers[4:])):
-        model = prepare(subject, graph, Recipe(channels={"conv3": ratio})).model
+        model = prepare(Analysed(subject, graph), Recipe(channels={"conv3": ratio})).model
         forward = resumed(trail, model, dense, graph)
         ran: list[str] = []
         for layer in layers:
@@ -86,11 +93,12 @@ def test_another_early_layer_is_not_taken_for_the_same():
     subject, graph = opened("digits-cnn")
     trail = Trail(MANY)
     for recipe in (Recipe(channels={"conv3": 0.5}), Recipe(channels={"conv3": 0.6})):
-        list(stream(subject, graph, recipe, QUICK, trail=trail))
+        list(stream(Analysed(subject, graph), recipe, QUICK, trail=trail))
     assert trail.kept
-    dense = prepare(subject, graph, Recipe()).model
+    dense = prepare(Analysed(subject, graph), Recipe()).model
     assert (
-        resumed(trail, prepare(subject, graph, Recipe(channels={"conv1": 0.5})).model, dense, graph) is None
+        resumed(trail, prepare(Analysed(subject, graph), Recipe(channels={"conv1": 0.5})).model, dense, graph)
+        is None
     )
     assert not trail.kept and trail.bytes == 0
 
@@ -100,8 +108,8 @@ def test_no_more_than_the_budget_is_kept_and_the_rest_runs_whole():
     recipe = Recipe(channels={"conv3": 0.5})
     roomy, tight = Trail(MANY), Trail(128 * 32 * 16 * 4 + 1)
     for trail in (roomy, tight):
-        *_, found = stream(subject, graph, recipe, QUICK, trail=trail)
-        assert found == prune(subject, graph, recipe, QUICK)
+        *_, found = stream(Analysed(subject, graph), recipe, QUICK, trail=trail)
+        assert found == prune(Analysed(subject, graph), recipe, QUICK)
     assert len(roomy.kept) == 2 and 0 < roomy.bytes == sum(
         v.nbytes for _, values in roomy.kept.values() for v in values
     )
@@ -111,11 +119,11 @@ def test_no_more_than_the_budget_is_kept_and_the_rest_runs_whole():
 def test_who_takes_the_trail_over_does_not_mix_with_who_had_it():
     subject, graph = opened("digits-cnn")
     trail, recipes = Trail(MANY), [Recipe(channels={"conv3": ratio}) for ratio in (0.25, 0.5)]
-    first, second = (stream(subject, graph, recipe, QUICK, trail=trail) for recipe in recipes)
+    first, second = (stream(Analysed(subject, graph), recipe, QUICK, trail=trail) for recipe in recipes)
     next(first), next(second)
     for reports, recipe in ((first, recipes[0]), (second, recipes[1])):
         *_, found = reports
-        assert found == prune(subject, graph, recipe, QUICK)
+        assert found == prune(Analysed(subject, graph), recipe, QUICK)
 
 
 def test_the_last_trail_is_kept_under_its_name_and_can_be_freed():

@@ -8,7 +8,8 @@ from torch import nn
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.memory_layout import in_usual_order, is_usual, laid_out
 from explorer.studies.sensitivity.scan import scan
@@ -45,11 +46,11 @@ def blind(tmp_path):
 
 
 def test_a_model_without_a_graph_that_views_is_measured_timed_and_scanned(blind):
-    graph = analyse(blind)
+    graph = graph_of(blind)
     assert graph.program is None
-    report = prune(blind, graph, Recipe(weights={"conv": 0.5}), Conditions(samples=32))
+    report = prune(Analysed(blind, graph), Recipe(weights={"conv": 0.5}), Conditions(samples=32))
     assert report.pruned.samples == 32 and report.pruned.latency_ms is not None
-    *_, found = scan(blind, graph, ScanPlan("weight", (0.5,)), Conditions(samples=16))
+    *_, found = scan(Analysed(blind, graph), ScanPlan("weight", (0.5,)), Conditions(samples=16))
     assert found.finished
 
 

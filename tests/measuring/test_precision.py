@@ -12,7 +12,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline, drop_between
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
@@ -27,13 +28,13 @@ RECIPE = Recipe(channels={"conv2": 0.25})
 
 def opened(name: str = "digits-cnn"):
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_its_own_effect_is_the_paired_difference_of_the_same_model():
     subject, graph = opened()
-    exact, low = (prune(subject, graph, RECIPE, how) for how in (EXACT, LOW))
-    split, model = subject.task.split("tuning"), prepare(subject, graph, RECIPE).model
+    exact, low = (prune(Analysed(subject, graph), RECIPE, how) for how in (EXACT, LOW))
+    split, model = subject.task.split("tuning"), prepare(Analysed(subject, graph), RECIPE).model
     models = [in_dtype(model, dtype) for dtype in ("float32", "bfloat16")]
     tallies = [list(evaluate(model, split, subject.task.normalisation, [450]))[-1] for model in models]
     assert [t.measurement().correct for t in tallies] == [exact.pruned.correct, low.pruned.correct]
@@ -46,11 +47,11 @@ def test_its_own_effect_is_the_paired_difference_of_the_same_model():
 
 def test_files_stay_as_they_are_and_the_dense_model_computes_alike():
     subject, graph = opened()
-    exact, low = (prune(subject, graph, RECIPE, how) for how in (EXACT, LOW))
+    exact, low = (prune(Analysed(subject, graph), RECIPE, how) for how in (EXACT, LOW))
     assert low.pruned.size_bytes == exact.pruned.size_bytes and low.pruned.macs == exact.pruned.macs
     dense = list(
         evaluate(
-            in_dtype(prepare(subject, graph, Recipe()).model, "bfloat16"),
+            in_dtype(prepare(Analysed(subject, graph), Recipe()).model, "bfloat16"),
             subject.task.split("tuning"),
             subject.task.normalisation,
             [450],
@@ -62,10 +63,12 @@ def test_files_stay_as_they_are_and_the_dense_model_computes_alike():
 
 def test_caches_do_not_mix_formats():
     subject, graph = opened()
-    exact = prune(subject, graph, RECIPE, EXACT)
-    prune(subject, graph, RECIPE, LOW)
-    assert prune(subject, graph, RECIPE, EXACT) == exact
-    *_, base = baseline(subject, graph, LOW, 450)  # what scans compare with is float32 whatever was chosen
+    exact = prune(Analysed(subject, graph), RECIPE, EXACT)
+    prune(Analysed(subject, graph), RECIPE, LOW)
+    assert prune(Analysed(subject, graph), RECIPE, EXACT) == exact
+    *_, base = baseline(
+        Analysed(subject, graph), LOW, 450
+    )  # what scans compare with is float32 whatever was chosen
     assert base.measurement().loss == exact.baseline.loss
 
 
@@ -78,7 +81,11 @@ def test_latency_follows_the_choice(monkeypatch):
     monkeypatch.setattr(measure, "rounds", rounds)
     subject, graph = opened()
     for how in (EXACT, LOW):
-        prune(subject, graph, Recipe(channels={"conv2": 0.375}), replace(how, samples=32, latency=True))
+        prune(
+            Analysed(subject, graph),
+            Recipe(channels={"conv2": 0.375}),
+            replace(how, samples=32, latency=True),
+        )
     formats = [{next(model.parameters()).dtype for model in models.values()} for models in seen]
     assert formats == [{torch.float32}, {torch.bfloat16}]
 
@@ -88,7 +95,7 @@ def test_latency_follows_the_choice(monkeypatch):
 )
 def test_the_samples_run_in_it(name):
     subject, graph = opened(name)
-    report = prune(subject, graph, Recipe(), replace(LOW, samples=64))
+    report = prune(Analysed(subject, graph), Recipe(), replace(LOW, samples=64))
     assert report.pruned.samples == 64 and report.dtype_effect.low < 0.1
 
 

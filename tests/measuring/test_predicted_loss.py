@@ -14,7 +14,8 @@ from explorer.compaction.compact import compact
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
 from explorer.exporters.html_report import quantities
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.predicted_loss import gradient_samples, loss_words, predicted_change
 from explorer.pruning.decision import masks_for
@@ -27,7 +28,7 @@ from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
-GRAPHS = {name: analyse(subject) for name, subject in SUBJECTS.items()}
+GRAPHS = {name: graph_of(subject) for name, subject in SUBJECTS.items()}
 RECIPES = {
     "channels": ("digits-cnn", Recipe(channels={"conv1": 0.25, "conv3": 0.5})),
     "weights": ("digits-mlp", Recipe(weights={"hidden1": 0.5, "hidden2": 0.3})),
@@ -38,7 +39,7 @@ RECIPES = {
 def predicted(name: str, masks: Masks) -> float | None:
     found = [
         step
-        for step in predicted_change(SUBJECTS[name], GRAPHS[name], masks)
+        for step in predicted_change(Analysed(SUBJECTS[name], GRAPHS[name]), masks)
         if not isinstance(step, Progress)
     ]
     return found[0] if found else None
@@ -77,7 +78,7 @@ def gated_loss(name: str, masks: Masks, amount: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("case", ["channels", "weights"])
 def test_the_prediction_is_the_slope_of_the_loss_as_the_part_begins_to_go(case):
     name, recipe = RECIPES[case]
-    masks = masks_for(SUBJECTS[name], GRAPHS[name], recipe)
+    masks = masks_for(Analysed(SUBJECTS[name], GRAPHS[name]), recipe)
     amount = torch.zeros((), requires_grad=True)
     (slope,) = torch.autograd.grad(gated_loss(name, masks, amount), amount)
     assert predicted(name, masks) == pytest.approx(float(slope), rel=1e-3, abs=1e-6)
@@ -85,10 +86,10 @@ def test_the_prediction_is_the_slope_of_the_loss_as_the_part_begins_to_go(case):
 
 def test_weights_of_channels_that_go_are_not_counted_twice():
     name, recipe = RECIPES["both"]
-    masks = masks_for(SUBJECTS[name], GRAPHS[name], recipe)
+    masks = masks_for(Analysed(SUBJECTS[name], GRAPHS[name]), recipe)
     channels, none = predicted(name, Masks(masks.channels, {})), predicted(name, Masks({}, {}))
     everything = {layer: torch.ones_like(mask) for layer, mask in masks.weights.items()}
-    small = compact(SUBJECTS[name], GRAPHS[name], Masks(masks.channels, {}))
+    small = compact(Analysed(SUBJECTS[name], GRAPHS[name]), Masks(masks.channels, {}))
     assert small is not None and none == 0.0
     alone = {"conv2": torch.zeros_like(masks.weights["conv2"]), "conv3": everything["conv3"]}
     gone = {"conv2": masks.channels["conv2"].view(-1, 1, 1, 1) & alone["conv2"], "conv3": everything["conv3"]}
@@ -101,7 +102,7 @@ def test_weights_of_channels_that_go_are_not_counted_twice():
 
 def test_a_report_holds_both_and_every_view_shows_them():
     name, recipe = RECIPES["both"]
-    report = prune(SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100))
+    report = prune(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100))
     told = report.predicted_loss_change
     assert told is not None and math.isfinite(told)
     words = loss_words(report)
@@ -122,17 +123,18 @@ def test_a_report_holds_both_and_every_view_shows_them():
 
 def test_it_comes_last_and_only_where_everything_is_asked_for():
     name, recipe = RECIPES["channels"]
-    reports = list(stream(SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100)))
+    reports = list(stream(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100)))
     assert reports[-1].predicted_loss_change is not None and reports[-1].pruned.latency_ms
     assert all(report.predicted_loss_change is None for report in reports if report.pruned.latency_ms is None)
     assert (
         prune(
-            SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=100, latency=False)
+            Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100, latency=False)
         ).predicted_loss_change
         is None
     )
     assert (
-        prune(SUBJECTS[name], GRAPHS[name], Recipe(), Conditions(samples=100)).predicted_loss_change is None
+        prune(Analysed(SUBJECTS[name], GRAPHS[name]), Recipe(), Conditions(samples=100)).predicted_loss_change
+        is None
     )
 
 
@@ -142,13 +144,13 @@ def test_without_training_data_there_is_no_prediction():
     task = replace(
         subject.task, load_split=lambda split: None if split == "training" else subject.task.split(split)
     )
-    masks = masks_for(subject, GRAPHS[name], recipe)
-    assert list(predicted_change(replace(subject, task=task), GRAPHS[name], masks)) == []
+    masks = masks_for(Analysed(subject, GRAPHS[name]), recipe)
+    assert list(predicted_change(Analysed(replace(subject, task=task), GRAPHS[name]), masks)) == []
 
 
 def test_where_nothing_was_measured_nothing_is_said():
     name, recipe = RECIPES["weights"]
-    report = prune(SUBJECTS[name], GRAPHS[name], recipe, Conditions(samples=50, latency=False))
+    report = prune(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=50, latency=False))
     assert loss_words(report).predicted == "" and "first order" not in report_text(report)
     silent = replace(report, pruned=replace(report.pruned, loss=None))
     assert loss_words(silent).pruned == "" and "loss (nats)" not in report_text(silent)

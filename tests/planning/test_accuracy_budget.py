@@ -8,7 +8,8 @@ from zoo import odd
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
@@ -19,11 +20,11 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def searched(mlp, allowed, **options):
-    steps = list(accuracy_budget(*mlp, Recipe(), allowed, **options))
+    steps = list(accuracy_budget(Analysed(*mlp), Recipe(), allowed, **options))
     return steps, [step for step in steps if isinstance(step, Budget)]
 
 
@@ -55,13 +56,13 @@ def test_channels_are_searched_within_what_the_allocator_reaches(mlp):
 @pytest.mark.parametrize(("allowed", "looks"), [(0.0, 5), (1.0, 5), (-0.1, 5), (0.1, 0), (0.1, 21)])
 def test_what_is_out_of_range_is_refused_before_any_work(mlp, allowed, looks):
     with pytest.raises(ExplorerError, match="must be"):
-        next(accuracy_budget(*mlp, Recipe(), allowed, looks=looks))
+        next(accuracy_budget(Analysed(*mlp), Recipe(), allowed, looks=looks))
 
 
 def test_without_data_there_is_no_drop():
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(accuracy_budget(subject, analyse(subject), Recipe(), 0.05))
+        next(accuracy_budget(analyse(subject), Recipe(), 0.05))
 
 
 def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reaches(mlp, monkeypatch):
@@ -72,7 +73,9 @@ def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reac
     losses = dict.fromkeys(mlp[1].profile.free_groups, ((0.25, 0.1), (0.5, 0.3), (0.75, 0.9)))
     how = {"allocator": "sensitivity_budget", "losses": losses, "locked": frozenset([group]), "looks": 3}
     steps = list(
-        accuracy_budget(*mlp, Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how)
+        accuracy_budget(
+            Analysed(*mlp), Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how
+        )
     )
     last = steps[-1]
     assert min(last.tried) > 0.1 and all(

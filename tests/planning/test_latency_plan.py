@@ -10,7 +10,8 @@ from explorer.commands.main import main
 from explorer.engine.candidate import build, prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.machine.environment import environment
@@ -27,7 +28,7 @@ from explorer.values.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 PARAMS = GRAPH.profile.params
 LOSSES = {
     part: [(r / 10, weight * (r / 10) ** 2) for r in range(1, 10)]
@@ -63,7 +64,9 @@ def planned(target, **how):
     """The recipe, and how many steps it took."""
     steps, running = (
         0,
-        allocated(SUBJECT, GRAPH, Recipe(), "sensitivity_budget", target, "channel", **{**BY_CLOCK, **how}),
+        allocated(
+            Analysed(SUBJECT, GRAPH), Recipe(), "sensitivity_budget", target, "channel", **{**BY_CLOCK, **how}
+        ),
     )
     while True:
         try:
@@ -75,7 +78,7 @@ def planned(target, **how):
 
 def left(recipe):
     """Of all parameters."""
-    return prepare(SUBJECT, GRAPH, recipe).static.params / PARAMS
+    return prepare(Analysed(SUBJECT, GRAPH), recipe).static.params / PARAMS
 
 
 def test_the_joint_plan_is_as_fast_as_asked_for_and_no_unit_faster(clock):
@@ -102,15 +105,14 @@ def test_every_set_of_widths_is_timed_once_and_found_on_disk(own_cache, clock, m
 
 def test_what_is_not_measured_is_asked_for_and_what_cannot_be_saved_is_said(own_cache, clock):
     with pytest.raises(UnmeasuredError, match="measured first") as caught:
-        allocate(SUBJECT, GRAPH, Recipe(), "sensitivity_budget", 0.5, "channel", **BY_CLOCK)
+        allocate(Analysed(SUBJECT, GRAPH), Recipe(), "sensitivity_budget", 0.5, "channel", **BY_CLOCK)
     assert caught.value.widths and set(dict(caught.value.widths)) <= set(GRAPH.profile.free_groups)
     with pytest.raises(TargetError, match="choose a target from 0 to"):
         planned(0.9999)
     layers = {name: [(0.5, 1.0)] for name in GRAPH.profile.prunable_layers}
     with pytest.raises(RecipeError, match=NO_FASTER):
         allocate(
-            SUBJECT,
-            GRAPH,
+            Analysed(SUBJECT, GRAPH),
             Recipe(),
             "sensitivity_budget",
             0.5,
@@ -132,7 +134,9 @@ def test_a_part_that_is_slower_when_it_is_smaller_saves_nothing(clock, monkeypat
 
 def test_locked_parts_stay_and_count(clock):
     start, lock = Recipe(channels={"conv3": 0.5}), frozenset({"conv3"})
-    running = allocated(SUBJECT, GRAPH, start, "sensitivity_budget", 0.5, "channel", lock, **BY_CLOCK)
+    running = allocated(
+        Analysed(SUBJECT, GRAPH), start, "sensitivity_budget", 0.5, "channel", lock, **BY_CLOCK
+    )
     with pytest.raises(StopIteration) as end:
         while True:
             next(running)
@@ -157,7 +161,8 @@ def test_widths_are_what_the_cut_leaves():
 
 def test_a_real_clock_gives_shares_of_the_dense_model():
     dense, pruned = (
-        build(SUBJECT, GRAPH, decide(SUBJECT, GRAPH, recipe).masks) for recipe in (Recipe(), HALF)
+        build(Analysed(SUBJECT, GRAPH), decide(Analysed(SUBJECT, GRAPH), recipe).masks)
+        for recipe in (Recipe(), HALF)
     )
     steps = latency_plan._share(dense, pruned, SUBJECT.example, "cpu", Progress(0, 1))
     with pytest.raises(StopIteration) as end:
@@ -168,8 +173,7 @@ def test_a_real_clock_gives_shares_of_the_dense_model():
 
 def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
     *_, found = accuracy_budget(
-        SUBJECT,
-        GRAPH,
+        Analysed(SUBJECT, GRAPH),
         Recipe(),
         0.9,
         allocator="sensitivity_budget",

@@ -12,7 +12,8 @@ from torch.nn.utils import prune as torch_prune
 from zoo import ZOO, odd
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.planning.allocate import allocate
 from explorer.pruning.cutting import _cut_free, _cut_pattern, _cut_rows, removal_count
 from explorer.pruning.decision import decide, scores_for
@@ -93,7 +94,7 @@ def test_rows_are_cut_alike():
 def test_l1_masks_are_those_of_torch_and_random_ones_are_not(name, ratio):
     subject = odd("chain")
     recipe = Recipe(weights={"conv1": ratio}, criterion=Choice(name))
-    ours = decide(subject, analyse(subject), recipe).masks.weights["conv1"]
+    ours = decide(analyse(subject), recipe).masks.weights["conv1"]
     layer = nn.Conv2d(3, 8, 3, padding=1, bias=False)
     layer.load_state_dict(subject.model.conv1.state_dict())
     torch_prune.l1_unstructured(layer, "weight", amount=ratio)
@@ -104,7 +105,7 @@ def test_l1_masks_are_those_of_torch_and_random_ones_are_not(name, ratio):
 def test_channel_masks_of_single_producers_are_those_of_ln_structured(criterion, order):
     subject = odd("chain")
     recipe = Recipe(channels={"conv1": 0.5}, criterion=Choice(criterion), reduction="first")
-    ours = decide(subject, analyse(subject), recipe).masks.channels["conv1"]
+    ours = decide(analyse(subject), recipe).masks.channels["conv1"]
     layer = nn.Conv2d(3, 8, 3, padding=1, bias=False)
     layer.load_state_dict(subject.model.conv1.state_dict())
     torch_prune.ln_structured(layer, "weight", amount=0.5, n=order, dim=0)
@@ -118,8 +119,8 @@ def test_channel_masks_of_single_producers_are_those_of_ln_structured(criterion,
 @pytest.mark.parametrize("name", ["residual", "grouped", "concat", "fused_qkv"])
 def test_every_criterion_rates_every_part(name, criterion):
     subject = odd(name)
-    graph = analyse(subject)
-    scores = scores_for(subject, graph, Recipe(criterion=Choice(criterion)))
+    graph = graph_of(subject)
+    scores = scores_for(Analysed(subject, graph), Recipe(criterion=Choice(criterion)))
     assert set(scores["channels"]) == set(graph.profile.free_groups)
     assert all(bool(torch.isfinite(s).all()) for family in scores.values() for s in family.values())
 
@@ -128,8 +129,10 @@ def test_every_criterion_rates_every_part(name, criterion):
 @pytest.mark.parametrize("ratio", [0.3, 0.5, 0.99])
 def test_each_group_loses_what_was_asked_for(name, ratio):
     subject = odd(name)
-    graph = analyse(subject)
-    decided = decide(subject, graph, allocate(subject, graph, Recipe(), "uniform", ratio, "channel"))
+    graph = graph_of(subject)
+    decided = decide(
+        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
+    )
     for outcome in decided.outcomes:
         group = graph.profile.free_groups[outcome.name]
         assert outcome.removed == min(round(ratio * group.units), group.units - 1)
@@ -138,8 +141,8 @@ def test_each_group_loses_what_was_asked_for(name, ratio):
 
 def test_masks_reach_every_slot():
     subject = odd("residual")
-    graph = analyse(subject)
-    masks = decide(subject, graph, Recipe(remove={"stem": (2,)})).masks
+    graph = graph_of(subject)
+    masks = decide(Analysed(subject, graph), Recipe(remove={"stem": (2,)})).masks
     reached = {
         (t, d)
         for t, dims in positions(graph.profile, masks.channels).items()
@@ -161,9 +164,10 @@ def test_masks_reach_every_slot():
 
 def test_channels_by_hand():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     decided = decide(
-        subject, graph, Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)})
+        Analysed(subject, graph),
+        Recipe(channels={"conv1": 0.25}, keep={"conv1": (0, 1)}, remove={"conv1": (2, 3, 4)}),
     )
     assert decided.masks.channels["conv1"].tolist() == [True, True, False, False, False, True, True, True]
     assert "removed by hand" in decided.outcomes[0].reason
@@ -171,15 +175,13 @@ def test_channels_by_hand():
 
 def test_keep_wins_over_the_ratio_and_says_so():
     subject = odd("chain")
-    decided = decide(subject, analyse(subject), Recipe(channels={"conv1": 0.9}, keep={"conv1": (0, 1, 2)}))
+    decided = decide(analyse(subject), Recipe(channels={"conv1": 0.9}, keep={"conv1": (0, 1, 2)}))
     assert decided.masks.channels["conv1"].sum() == 3 and "kept by hand" in decided.outcomes[0].reason
 
 
 def test_round_to_is_stated():
     subject = odd("chain")
-    outcome = decide(
-        subject, analyse(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)
-    ).outcomes
+    outcome = decide(analyse(subject), Recipe(channels={"conv1": 0.3, "conv2": 0.5}, round_to=4)).outcomes
     assert (outcome[0].units - outcome[0].removed) == 4 + 0 or "rounded" in outcome[0].reason
     assert all((o.units - o.removed) % 4 == 0 for o in outcome)
 
@@ -207,16 +209,18 @@ def multiples_allowed(recipe):
 
 def test_rounding_obeys_what_was_said_by_hand():
     subject = odd("chain")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert graph.profile.free_groups["conv2"].units == 6
     for recipe in by_hand_recipes():
         if recipe.is_empty:
             continue
-        decided = decide(subject, graph, recipe)
+        decided = decide(Analysed(subject, graph), recipe)
         kept = decided.masks.channels.get("conv2", torch.ones(6, dtype=torch.bool))
         assert not breaks_what_was_said_by_hand(recipe, kept), recipe
         allowed, count = multiples_allowed(recipe), int(kept.sum())
-        unrounded = int(decide(subject, graph, replace(recipe, round_to=1)).masks.channels["conv2"].sum())
+        unrounded = int(
+            decide(Analysed(subject, graph), replace(recipe, round_to=1)).masks.channels["conv2"].sum()
+        )
         stays_whole = count == 6 and not recipe.remove
         if allowed and not stays_whole:
             assert abs(count - unrounded) == min(abs(n - unrounded) for n in allowed), recipe
@@ -235,8 +239,8 @@ def test_rounding_without_bounds_would_be_seen():
 
 def test_weights_are_cut_among_those_that_survive():
     subject = odd("chain")
-    graph = analyse(subject)
-    decided = decide(subject, graph, Recipe(channels={"conv1": 0.5}, weights={"conv2": 0.5}))
+    graph = graph_of(subject)
+    decided = decide(Analysed(subject, graph), Recipe(channels={"conv1": 0.5}, weights={"conv2": 0.5}))
     conv2 = decided.outcomes[1]
     assert conv2.units == 6 * 4 * 9 and conv2.removed == 108
     gone = ~decided.masks.channels["conv1"]
@@ -255,13 +259,13 @@ STRANGE = [
 @pytest.mark.parametrize("recipe", STRANGE)
 def test_recipes_of_another_model_are_refused_in_one_sentence(recipe):
     with pytest.raises((UnknownNameError, RecipeError)) as caught:
-        decide(odd("chain"), analyse(odd("chain")), recipe)
+        decide(analyse(odd("chain")), recipe)
     assert "\n" not in str(caught.value) and len(str(caught.value)) > 20
 
 
 def test_frozen_groups_are_stated_not_refused():
     subject = odd("chain")
-    outcome = decide(subject, analyse(subject), Recipe(channels={"fc": 0.5})).outcomes[0]
+    outcome = decide(analyse(subject), Recipe(channels={"fc": 0.5})).outcomes[0]
     assert outcome.achieved == 0 and "output" in outcome.reason
 
 
@@ -270,4 +274,4 @@ def test_weights_that_are_not_finite_are_refused():
     model[0].weight.data[0, 0] = float("nan")
     subject = Subject(subject_id(model), "nan", model, None, torch.randn(2, 7))
     with pytest.raises(ExplorerError, match="NaN"):
-        decide(subject, analyse(subject), Recipe(weights={"0": 0.5}))
+        decide(analyse(subject), Recipe(weights={"0": 0.5}))

@@ -12,7 +12,8 @@ import torch
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery import disk_limit
@@ -36,23 +37,26 @@ from explorer.values.report import Report
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 SUBJECT = load("digits-mlp")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
+MODEL = Analysed(SUBJECT, GRAPH)
 RECIPE = Recipe(channels={"hidden1": 0.5}, weights={"hidden2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)
 
 
 def recovered(plan: RecoveryPlan = SHORT, recipe: Recipe = RECIPE) -> Recovery:
-    return [step for step in recover(SUBJECT, GRAPH, recipe, plan, FEW) if isinstance(step, Recovery)][-1]
+    return [
+        step for step in recover(Analysed(SUBJECT, GRAPH), recipe, plan, FEW) if isinstance(step, Recovery)
+    ][-1]
 
 
 def kept(found: Recovery, store: Store, **given) -> str:
-    *_, name = keep(SUBJECT, GRAPH, found, FEW, store, **given)
+    *_, name = keep(Analysed(SUBJECT, GRAPH), found, FEW, store, **given)
     return name
 
 
 def last_report(found: Recovery) -> Report:
-    *_, report = recovered_reports(SUBJECT, GRAPH, found, FEW)
+    *_, report = recovered_reports(Analysed(SUBJECT, GRAPH), found, FEW)
     return report
 
 
@@ -69,7 +73,7 @@ def test_the_report_counts_what_the_recovery_counted():
     report, arm = last_report(found), found.recovered[0]
     assert report.stage == "final" and report.pruned.correct == arm.measurement.correct
     assert report.pruned.nonzero_params == arm.measurement.nonzero_params and report.drop == arm.drop
-    pruned = prune(SUBJECT, GRAPH, RECIPE, FEW)
+    pruned = prune(Analysed(SUBJECT, GRAPH), RECIPE, FEW)
     assert (report.pruned.params, report.pruned.macs, report.parts) == (
         pruned.pruned.params,
         pruned.pruned.macs,
@@ -98,8 +102,8 @@ def test_a_recovered_model_stands_beside_the_one_shot_run_of_its_recipe(store):
 
 
 def test_a_one_shot_run_that_is_there_becomes_the_parent(store):
-    origin = store.put(prune(SUBJECT, GRAPH, Recipe(channels={"hidden1": 0.2}), FEW))
-    one_shot = store.put(prune(SUBJECT, GRAPH, RECIPE, FEW), note="mine", parent=origin)
+    origin = store.put(prune(Analysed(SUBJECT, GRAPH), Recipe(channels={"hidden1": 0.2}), FEW))
+    one_shot = store.put(prune(Analysed(SUBJECT, GRAPH), RECIPE, FEW), note="mine", parent=origin)
     assert store.run(kept(recovered(), store, origin=origin)).parent == one_shot
     assert store.run(one_shot).note == "mine" and len(store.runs()) == 3
 
@@ -127,7 +131,7 @@ def test_the_dense_control_is_kept_with_it(store):
 
 
 def test_a_recovery_that_is_not_finished_is_not_taken_for_one():
-    steps = recover(SUBJECT, GRAPH, RECIPE, replace(SHORT, epochs=3), FEW)
+    steps = recover(Analysed(SUBJECT, GRAPH), RECIPE, replace(SHORT, epochs=3), FEW)
     found = next(step for step in steps if isinstance(step, Recovery) and step.epochs)
     steps.close()
     assert finished(found.key) is None and finished("nothing") is None
@@ -143,7 +147,7 @@ def test_a_recovery_that_is_not_finished_is_not_taken_for_one():
 )
 def test_a_replay_finds_the_same_masks_and_the_same_count(store, plan):
     run = store.run(kept(recovered(plan), store))
-    found = [step for step in replay(SUBJECT, GRAPH, run) if isinstance(step, Replay)][-1]
+    found = [step for step in replay(Analysed(SUBJECT, GRAPH), run) if isinstance(step, Replay)][-1]
     assert found.same_masks and found.same_count and found.masks == run.masks
 
 
@@ -152,7 +156,9 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
     run = store.run(kept(found, store))
     elsewhere = replace(run, masks="0" * 24)
     assert (
-        next(step for step in replay(SUBJECT, GRAPH, elsewhere) if isinstance(step, Replay)).same_masks
+        next(
+            step for step in replay(Analysed(SUBJECT, GRAPH), elsewhere) if isinstance(step, Replay)
+        ).same_masks
         is False
     )
     folder = Folder(found.key)
@@ -162,15 +168,17 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
         {name: torch.zeros_like(t) if name.startswith("model/") else t for name, t in tensors.items()},
         about,
     )
-    assert [step for step in replay(SUBJECT, GRAPH, run) if isinstance(step, Replay)][-1].same_count is False
+    assert [step for step in replay(Analysed(SUBJECT, GRAPH), run) if isinstance(step, Replay)][
+        -1
+    ].same_count is False
     (folder.path / RESULT).unlink()
     with pytest.raises(ExplorerError, match="no longer in the cache"):
-        list(replay(SUBJECT, GRAPH, run))
+        list(replay(Analysed(SUBJECT, GRAPH), run))
 
 
 def test_a_recovered_model_answers_with_its_own_weights():
     found = recovered()
-    asked = [Candidate("cut", SUBJECT, GRAPH, RECIPE), Candidate("trained", SUBJECT, GRAPH, RECIPE, found)]
+    asked = [Candidate("cut", MODEL, RECIPE), Candidate("trained", MODEL, RECIPE, found)]
     poll = [step for step in ask(asked, FEW) if isinstance(step, Poll)][-1]
     assert int(poll.tallies["trained"].correct.sum()) == found.recovered[0].measurement.correct
     assert int(poll.tallies["cut"].correct.sum()) == found.one_shot.measurement.correct
@@ -202,7 +210,7 @@ def test_the_longest_unused_go_and_kept_ones_stay(store):
         True,
         True,
     ] and used_bytes() == before - freed
-    recovered_model(SUBJECT, GRAPH, keys[2])  # used now, so the next one goes before it
+    recovered_model(Analysed(SUBJECT, GRAPH), keys[2])  # used now, so the next one goes before it
     make_room(max_bytes=used_bytes() - 1)
     assert [Folder(key).path.exists() for key in keys] == [True, False, True, False]
     aged(keys[2], 9_000)

@@ -13,7 +13,8 @@ from zoo import odd
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import evaluate
@@ -36,7 +37,7 @@ from explorer.values.recipe import Recipe
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
 CNN = SUBJECTS["digits-cnn"]
-GRAPH = analyse(CNN)
+GRAPH = graph_of(CNN)
 FEW = Conditions(samples=100, latency=False)
 CHANNELS = Recipe(channels={"conv1": 0.5, "conv2": 0.25})
 WEIGHTS = Recipe(weights=dict.fromkeys(GRAPH.profile.prunable_layers, 0.8))
@@ -54,9 +55,7 @@ def one_thread():
 
 def ended(recipe: Recipe, plan: RecoveryPlan, root, subject=CNN, conditions=FEW) -> Recovery:
     values = [
-        v
-        for v in recover(subject, analyse(subject), recipe, plan, conditions, root=root)
-        if isinstance(v, Recovery)
+        v for v in recover(analyse(subject), recipe, plan, conditions, root=root) if isinstance(v, Recovery)
     ]
     return values[-1]
 
@@ -98,7 +97,7 @@ def test_masks_hold_exactly_after_every_step(recipe, optimiser):
 def test_without_being_held_they_would_move():
     training = steps(WEIGHTS, replace(SHORT, learning_rate=0.05))
     training.student.held.clear()
-    masks = decide(CNN, GRAPH, WEIGHTS).masks.weights
+    masks = decide(Analysed(CNN, GRAPH), WEIGHTS).masks.weights
     training.step(0, 0)
     assert all(
         bool((training.student.model.get_parameter(f"{n}.weight")[~mask] != 0).any())
@@ -110,7 +109,7 @@ def test_a_kept_weight_that_happens_to_be_zero_is_still_trained():
     state = {**CNN.model.state_dict()}
     state["conv1.weight"] = torch.zeros_like(state["conv1.weight"])
     masks = Masks({}, {"conv1": torch.arange(144).view(16, 1, 3, 3) % 2 == 0})
-    student = make_student(with_state(CNN, state), GRAPH, masks)
+    student = make_student(Analysed(with_state(CNN, state), GRAPH), masks)
     assert torch.equal(student.held["conv1.weight"], masks.weights["conv1"])
 
 
@@ -133,7 +132,7 @@ def test_the_state_in_dense_shapes_builds_the_same_student_again(recipe):
     student = training.student
     state = full_state(student, CNN, GRAPH.profile)
     assert {n: t.shape for n, t in state.items()} == {n: t.shape for n, t in CNN.model.state_dict().items()}
-    again = make_student(with_state(CNN, state), GRAPH, student.masks)
+    again = make_student(Analysed(with_state(CNN, state), GRAPH), student.masks)
     assert all(
         torch.equal(t, again.model.state_dict()[name]) for name, t in student.model.state_dict().items()
     )
@@ -149,7 +148,7 @@ def test_removed_channels_are_zero_in_dense_shapes():
 
 
 def test_fresh_weights_are_those_of_the_seed_and_leave_the_random_state_alone():
-    models = [make_student(CNN, GRAPH, Masks({}, {})).model for _ in range(3)]
+    models = [make_student(Analysed(CNN, GRAPH), Masks({}, {})).model for _ in range(3)]
     before = torch.random.get_rng_state()
     for model, seed in zip(models, (1, 1, 2), strict=True):
         fresh(model, seed)
@@ -173,10 +172,10 @@ def test_every_method_keeps_the_recipes_counts_and_leaves_the_subject_alone(meth
     )
     before = weights_id(CNN.model)
     found = ended(BOTH, plan, tmp_path)
-    model = recovered_model(CNN, GRAPH, found.key, root=tmp_path)
+    model = recovered_model(Analysed(CNN, GRAPH), found.key, root=tmp_path)
     tensors, _ = Folder(found.key, tmp_path).read("result.safetensors")
-    assert counts(masks_of(tensors)) == counts(decide(CNN, GRAPH, BOTH).masks)
-    static, after = prepare(CNN, GRAPH, BOTH).static, found.recovered[0].measurement
+    assert counts(masks_of(tensors)) == counts(decide(Analysed(CNN, GRAPH), BOTH).masks)
+    static, after = prepare(Analysed(CNN, GRAPH), BOTH).static, found.recovered[0].measurement
     assert (
         found.one_shot.measurement.params == after.params == static.params
         and after.nonzero_params <= static.nonzero_params
@@ -196,7 +195,7 @@ def test_baseline_and_every_arm_saw_the_same_samples(tmp_path):
 
 
 def test_training_wins_accuracy_back(tmp_path):
-    recipe = allocate(CNN, GRAPH, Recipe(), "global_threshold", 0.8, "weight")
+    recipe = allocate(Analysed(CNN, GRAPH), Recipe(), "global_threshold", 0.8, "weight")
     found = ended(recipe, suggested(CNN, epochs=4), tmp_path, conditions=Conditions())
     assert found.one_shot.measurement.accuracy < 0.6
     assert found.recovered[0].measurement.accuracy > found.one_shot.measurement.accuracy + 0.2
@@ -205,10 +204,10 @@ def test_training_wins_accuracy_back(tmp_path):
 
 def test_a_model_without_a_graph_is_trained_in_its_own_shapes(tmp_path):
     mlp = SUBJECTS["digits-mlp"]
-    bare = replace(analyse(mlp), program=None, coupling=None)
+    bare = replace(graph_of(mlp), program=None, coupling=None)
     plan, recipe = replace(SHORT, augmentation="none"), Recipe(weights={"hidden1": 0.5})
-    *_, found = recover(mlp, bare, recipe, plan, FEW, root=tmp_path)
-    weight = recovered_model(mlp, bare, found.key, root=tmp_path).get_parameter("hidden1.weight")
+    *_, found = recover(Analysed(mlp, bare), recipe, plan, FEW, root=tmp_path)
+    weight = recovered_model(Analysed(mlp, bare), found.key, root=tmp_path).get_parameter("hidden1.weight")
     assert int((weight == 0).sum()) == weight.numel() // 2 and found.recalibrated is None
 
 
@@ -228,7 +227,7 @@ def test_rounds_nest_and_the_last_has_the_counts_of_the_recipe():
         assert all(bool((mask | ~more.weights[name]).all()) for name, mask in fewer.weights.items())
         assert all(bool((mask | ~more.channels[name]).all()) for name, mask in fewer.channels.items())
     assert [int((~masks.channels["conv1"]).sum()) for masks in rounds] == [3, 5, 8]
-    assert counts(rounds[-1]) == counts(decide(CNN, GRAPH, BOTH).masks) != counts(rounds[0])
+    assert counts(rounds[-1]) == counts(decide(Analysed(CNN, GRAPH), BOTH).masks) != counts(rounds[0])
 
 
 def test_a_round_rates_the_trained_weights():
@@ -285,7 +284,7 @@ REWOUND = RecoveryPlan(
 )
 def test_a_training_that_was_stopped_goes_on_to_the_same_result(plan, after, tmp_path):
     whole = ended(BOTH, plan, tmp_path / "whole")
-    cut = recover(CNN, GRAPH, BOTH, plan, FEW, root=tmp_path / "cut")
+    cut = recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "cut")
     batches = 0
     while batches < after:
         step = next(cut)
@@ -294,13 +293,14 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(plan, after, tmp
     cut.close()
     trained = sum(
         isinstance(s, Progress) and s.label == running.TRAINING
-        for s in recover(CNN, GRAPH, BOTH, plan, FEW, root=tmp_path / "cut")
+        for s in recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "cut")
     )
     found = ended(BOTH, plan, tmp_path / "cut")
     assert found == whole
     assert 0 < trained <= 7 * plan.trained_epochs * len(plan.seeds) - batches + 1
     first, second = (
-        recovered_model(CNN, GRAPH, found.key, root=tmp_path / name).state_dict() for name in ("whole", "cut")
+        recovered_model(Analysed(CNN, GRAPH), found.key, root=tmp_path / name).state_dict()
+        for name in ("whole", "cut")
     )
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
@@ -308,7 +308,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(plan, after, tmp
 def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, monkeypatch):
     plan = replace(SHORT, epochs=3)
     whole = ended(BOTH, plan, tmp_path / "whole")
-    killed = recover(CNN, GRAPH, BOTH, plan, FEW, root=tmp_path / "killed")
+    killed = recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "killed")
     while not (isinstance(step := next(killed), Recovery) and len(step.epochs) == 3):
         pass
     next(killed)
@@ -321,7 +321,7 @@ def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, mo
 
 def test_what_is_finished_is_not_trained_again(tmp_path):
     found = ended(CHANNELS, SHORT, tmp_path)
-    again = list(recover(CNN, GRAPH, CHANNELS, SHORT, FEW, root=tmp_path))
+    again = list(recover(Analysed(CNN, GRAPH), CHANNELS, SHORT, FEW, root=tmp_path))
     assert again[-1] == found
     assert not any(isinstance(step, Progress) and step.label == running.TRAINING for step in again)
 
@@ -383,11 +383,11 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path):
 
 def test_lost_weights_are_told():
     with pytest.raises(ExplorerError, match="no longer in the cache"):
-        recovered_model(CNN, GRAPH, "0" * 24)
+        recovered_model(Analysed(CNN, GRAPH), "0" * 24)
 
 
 def test_a_foreign_recipe_is_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ExplorerError, match="nowhere"):
-        next(recover(CNN, GRAPH, Recipe(channels={"nowhere": 0.5}), SHORT, FEW, root=tmp_path))
+        next(recover(Analysed(CNN, GRAPH), Recipe(channels={"nowhere": 0.5}), SHORT, FEW, root=tmp_path))
     with pytest.raises(RecipeError):
         RecoveryPlan("no_such_method")

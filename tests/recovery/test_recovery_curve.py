@@ -11,7 +11,8 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import RecipeError
 from explorer.figures.recovery_curve import recovery_curve as drawn
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
@@ -23,14 +24,14 @@ from explorer.values.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 RECIPE = Recipe(channels={"conv1": 0.5, "conv2": 0.5})
 FEW = Conditions(samples=100, latency=False)
 SHORT = RecoveryPlan(epochs=1, batch_size=256)
 
 
 def steps(strengths, plan=SHORT):
-    return list(recovery_curve(SUBJECT, GRAPH, RECIPE, plan, strengths, FEW))
+    return list(recovery_curve(Analysed(SUBJECT, GRAPH), RECIPE, plan, strengths, FEW))
 
 
 def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
@@ -38,7 +39,7 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
     curves = [step for step in found if isinstance(step, RecoveryCurve)]
     assert [len(curve.points) for curve in curves] == [1, 2] and curves[-1].planned == 2
     for point in curves[-1].points:
-        cut = prune(SUBJECT, GRAPH, RECIPE.scaled(point.strength), FEW)
+        cut = prune(Analysed(SUBJECT, GRAPH), RECIPE.scaled(point.strength), FEW)
         lines = point.lines()
         assert (
             lines["one-shot"].correct == cut.pruned.correct
@@ -59,7 +60,7 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
 
 
 def test_a_curve_that_was_stopped_goes_on_where_it_was():
-    running = recovery_curve(SUBJECT, GRAPH, RECIPE, SHORT, (0.5, 1.0), FEW)
+    running = recovery_curve(Analysed(SUBJECT, GRAPH), RECIPE, SHORT, (0.5, 1.0), FEW)
     first = next(step for step in running if isinstance(step, RecoveryCurve))
     running.close()
     again = steps((0.5, 1.0))

@@ -23,7 +23,8 @@ from explorer.figures.recovery_arms import recovery_arms
 from explorer.figures.recovery_loss import recovery_loss
 from explorer.figures.recovery_norms import recovery_norms
 from explorer.figures.style import NOTHING
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
@@ -45,7 +46,7 @@ from explorer.values.report import Measurement
 from explorer.values.subject import Normalisation, Split
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")
-GRAPH = analyse(CNN)
+GRAPH = graph_of(CNN)
 
 
 def test_a_step_draws_its_dropout_as_if_torch_had_been_seeded():
@@ -202,7 +203,9 @@ def test_sizes_are_counted_into_their_bins():
 
 def test_a_penalty_makes_the_sizes_split(tmp_path):
     plan = suggested(CNN, "regularise", epochs=5, penalty_epochs=4)
-    *_, found = recover(CNN, GRAPH, Recipe(weights={"conv2": 0.5}), plan, Conditions(100), root=tmp_path)
+    *_, found = recover(
+        Analysed(CNN, GRAPH), Recipe(weights={"conv2": 0.5}), plan, Conditions(100), root=tmp_path
+    )
     first, *_, last = (point.norms for point in found.epochs if point.norms)
     tiny = sum(edge < 1e-3 for edge in EDGES)
     assert sum(first) == sum(last) == 14_288 and sum(last[:tiny]) > 5 * sum(first[:tiny])
@@ -212,8 +215,14 @@ def test_a_penalty_makes_the_sizes_split(tmp_path):
 
 
 def test_after_bias_correction_every_mean_is_the_dense_models():
-    masks = decide(CNN, GRAPH, Recipe(channels={"conv1": 0.5, "conv3": 0.25}, weights={"conv2": 0.5})).masks
-    small, dense, split = build(CNN, GRAPH, masks), build(CNN, GRAPH, DENSE), CNN.task.split("training")
+    masks = decide(
+        Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5, "conv3": 0.25}, weights={"conv2": 0.5})
+    ).masks
+    small, dense, split = (
+        build(Analysed(CNN, GRAPH), masks),
+        build(Analysed(CNN, GRAPH), DENSE),
+        CNN.task.split("training"),
+    )
     before = {name: p.clone() for name, p in small.named_parameters()}
     assert (
         correct_biases(small, dense, split, CNN.task.normalisation, kept_outputs(GRAPH.profile, masks)) == 4
@@ -223,13 +232,13 @@ def test_after_bias_correction_every_mean_is_the_dense_models():
     inputs = CNN.task.normalisation(split.inputs)
     with torch.no_grad():
         assert torch.allclose(small(inputs).mean(0), dense(inputs).mean(0), atol=1e-4)
-    wrong = build(CNN, GRAPH, masks)
+    wrong = build(Analysed(CNN, GRAPH), masks)
     with torch.no_grad():
         assert not torch.allclose(wrong(inputs).mean(0), dense(inputs).mean(0), atol=0.1)
 
 
 def test_an_untouched_model_needs_no_correction():
-    same, dense = build(CNN, GRAPH, DENSE), build(CNN, GRAPH, DENSE)
+    same, dense = build(Analysed(CNN, GRAPH), DENSE), build(Analysed(CNN, GRAPH), DENSE)
     correct_biases(same, dense, CNN.task.split("training"), CNN.task.normalisation, {})
     assert all(
         torch.allclose(p, q, atol=1e-6) for p, q in zip(same.parameters(), dense.parameters(), strict=True)
@@ -256,11 +265,11 @@ def test_layers_that_run_twice_or_have_no_bias_stay():
 
 
 def test_a_recipe_may_ask_for_it_also_where_there_are_no_norms():
-    graph, recipe = analyse(MLP), Recipe(channels={"hidden1": 0.5}, after="bias_correction")
-    found = prepare(MLP, graph, recipe)
+    graph, recipe = graph_of(MLP), Recipe(channels={"hidden1": 0.5}, after="bias_correction")
+    found = prepare(Analysed(MLP, graph), recipe)
     assert found.notes == ("Biases of 3 layers corrected on training images.",)
     bare = replace(MLP, task=replace(MLP.task, load_split=lambda name: None))
-    assert "Biases were not corrected" in prepare(bare, graph, recipe).notes[0]
+    assert "Biases were not corrected" in prepare(Analysed(bare, graph), recipe).notes[0]
     assert Recipe.from_url(recipe.to_url()) == recipe
 
 
@@ -288,10 +297,10 @@ def test_the_spread_is_a_t_interval():
 def test_the_cost_is_counted_and_timed():
     plan = RecoveryPlan(epochs=3, batch_size=64, seeds=(0, 1))
     assert counted(CNN, plan) == Cost(6, 6 * 14 * 64)
-    *_, cost = estimate(CNN, GRAPH, Recipe(channels={"conv1": 0.5}), plan, Conditions(100))
+    *_, cost = estimate(Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), plan, Conditions(100))
     assert cost.batches == 10 and 0.01 < cost.seconds < 300
     *_, more = estimate(
-        CNN, GRAPH, Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100)
+        Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100)
     )
     assert more.seconds > 10 * cost.seconds
 
@@ -412,7 +421,7 @@ def test_the_command_writes_weights_and_a_report(tmp_path, monkeypatch, capsys):
     report = json.loads(target.with_suffix(".json").read_text())
     assert report == said and len(said["recovered"]) == 2 and said["plan"]["epochs"] == 2 and said["finished"]
     tensors = read_tensors(zipfile.ZipFile(target).read("model.safetensors"))
-    plain = prepare(CNN, GRAPH, Recipe.from_json(said["recipe"])).model.state_dict()
+    plain = prepare(Analysed(CNN, GRAPH), Recipe.from_json(said["recipe"])).model.state_dict()
     assert {n: t.shape for n, t in tensors.items()} == {n: t.shape for n, t in plain.items()}
     assert not torch.equal(tensors["conv2.weight"], plain["conv2.weight"])
     saved = tmp_path / "plan.json"

@@ -11,7 +11,8 @@ from explorer.commands.main import main
 from explorer.commands.recovery_table import cells
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.recovery import recovery_table as table
@@ -33,7 +34,7 @@ from explorer.values.report import Measurement
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
 
 SUBJECT = load("digits-cnn")
-GRAPH = analyse(SUBJECT)
+GRAPH = graph_of(SUBJECT)
 FEW = Conditions(samples=100, latency=False, split="held_out")
 SHORT = TablePlan((0.7,), epochs=2, seeds=(0,), rates=(0.01, 1e-6), kinds=("channel",))
 
@@ -49,12 +50,12 @@ def shared_cache(tmp_path_factory):
 @pytest.mark.parametrize("ratio", [0.5, 0.9])
 def test_channels_go_until_as_many_parameters_are_left_as_single_weights_leave(ratio):
     weights, channels = (
-        recipe_at(SUBJECT, GRAPH, Recipe(weights={"fc": 0.1}), kind, ratio) for kind in KINDS
+        recipe_at(Analysed(SUBJECT, GRAPH), Recipe(weights={"fc": 0.1}), kind, ratio) for kind in KINDS
     )
-    left = prepare(SUBJECT, GRAPH, weights).static.nonzero_params
+    left = prepare(Analysed(SUBJECT, GRAPH), weights).static.nonzero_params
     assert left == pytest.approx(14458 - ratio * 14288, abs=2)  # norms and biases stay
     assert (
-        prepare(SUBJECT, GRAPH, channels).static.params == pytest.approx(left, rel=0.03)
+        prepare(Analysed(SUBJECT, GRAPH), channels).static.params == pytest.approx(left, rel=0.03)
         and not channels.weights
     )
 
@@ -62,13 +63,13 @@ def test_channels_go_until_as_many_parameters_are_left_as_single_weights_leave(r
 def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(monkeypatch):
     asked = []
 
-    def seen(subject, graph, recipe, plan, conditions, *, root=None):
+    def seen(model, recipe, plan, conditions, *, root=None):
         asked.append((recipe, plan, conditions.split))
-        return true(subject, graph, recipe, plan, conditions, root=root)
+        return true(model, recipe, plan, conditions, root=root)
 
     true = table.recover
     monkeypatch.setattr(table, "recover", seen)
-    *_, rows = recovery_table(SUBJECT, GRAPH, Recipe(), SHORT, FEW)
+    *_, rows = recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW)
     assert len(asked) == trainings(SHORT) == 5 * 3 and {plan.epochs for _, plan, _ in asked} == {2}
     tried = [(plan.learning_rate, split) for _, plan, split in asked if plan.seeds == (UNCOUNTED,)]
     assert tried == [(rate, "tuning") for _ in range(5) for rate in SHORT.rates]
@@ -105,11 +106,11 @@ def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(mo
 
 
 def test_a_table_that_was_stopped_goes_on_where_it_was(own_cache):
-    running = recovery_table(SUBJECT, GRAPH, Recipe(), SHORT, FEW)
+    running = recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW)
     first = next(step for step in running if not isinstance(step, Progress))
     running.close()
     again = []
-    for step in recovery_table(SUBJECT, GRAPH, Recipe(), SHORT, FEW):
+    for step in recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW):
         again.append(step)
         if not isinstance(step, Progress):
             break

@@ -15,7 +15,8 @@ from explorer.errors import ExplorerError
 from explorer.figures.family_tree import family_tree
 from explorer.figures.pareto import pareto
 from explorer.figures.side_by_side import classes_side_by_side, layers_side_by_side, ratios_side_by_side
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import Tally
@@ -229,7 +230,7 @@ def test_many_pairs_are_a_family():
 @pytest.fixture(scope="module")
 def model():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 HALF = Recipe(channels={"hidden1": 0.5}, weights={"output": 0.3})
@@ -238,13 +239,14 @@ HALF = Recipe(channels={"hidden1": 0.5}, weights={"output": 0.3})
 @pytest.fixture(scope="module")
 def stored(model):
     subject, graph = model
-    report = prune(subject, graph, HALF, Conditions(300, latency=False))
-    return Run("f" * 24, 0.0, report, masks=masks_fingerprint(masks_for(subject, graph, HALF)))
+    report = prune(Analysed(subject, graph), HALF, Conditions(300, latency=False))
+    return Run("f" * 24, 0.0, report, masks=masks_fingerprint(masks_for(Analysed(subject, graph), HALF)))
 
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
     *steps, poll = ask(
-        [Candidate("dense", *model, Recipe()), Candidate("half", *model, HALF)], Conditions(300)
+        [Candidate("dense", Analysed(*model), Recipe()), Candidate("half", Analysed(*model), HALF)],
+        Conditions(300),
     )
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
     assert int(poll.tallies["dense"].correct.sum()) == stored.report.baseline.correct
@@ -255,16 +257,21 @@ def test_a_poll_counts_what_the_report_counts(model, stored):
 def test_models_on_different_data_are_not_polled(model):
     other = replace(model[0], task=replace(model[0].task, fingerprint="other"))
     with pytest.raises(ExplorerError, match="models on different data"):
-        next(ask([Candidate("a", *model, HALF), Candidate("b", other, model[1], HALF)], Conditions()))
+        next(
+            ask(
+                [Candidate("a", Analysed(*model), HALF), Candidate("b", Analysed(other, model[1]), HALF)],
+                Conditions(),
+            )
+        )
     with pytest.raises(ExplorerError, match="came without data"):
-        next(ask([Candidate("a", replace(model[0], task=None), model[1], HALF)], Conditions()))
+        next(ask([Candidate("a", Analysed(replace(model[0], task=None), model[1]), HALF)], Conditions()))
 
 
 # --------------------------------------------------------------------------- replay
 
 
 def replayed(model, stored) -> Replay:
-    *_, last = replay(*model, stored)
+    *_, last = replay(Analysed(*model), stored)
     return last
 
 
@@ -282,7 +289,7 @@ def test_a_replay_notices_other_masks_and_counts(model, stored):
 
 
 def test_one_bit_changes_the_fingerprint(model):
-    masks = masks_for(*model, HALF)
+    masks = masks_for(Analysed(*model), HALF)
     flipped = {name: mask.clone() for name, mask in masks.channels.items()}
     flipped["hidden1"][3] ^= True
     assert masks_fingerprint(Masks(flipped, masks.weights)) != masks_fingerprint(masks)
@@ -296,9 +303,11 @@ def test_a_replay_needs_the_same_model_and_data_and_opens_no_held_out_data(model
         (replace(subject, task=None), "on other data"),
     ):
         with pytest.raises(ExplorerError, match=why):
-            next(replay(changed, graph, stored))
+            next(replay(Analysed(changed, graph), stored))
     with pytest.raises(ExplorerError, match="would open the data once more"):
-        next(replay(subject, graph, replace(stored, report=replace(stored.report, split="held_out"))))
+        next(
+            replay(Analysed(subject, graph), replace(stored, report=replace(stored.report, split="held_out")))
+        )
 
 
 def test_a_run_that_the_command_line_kept_can_be_replayed(model, tmp_path, monkeypatch, capsys):

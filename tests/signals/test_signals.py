@@ -13,7 +13,8 @@ from torch.nn import functional
 from zoo import ZOO, Chain, odd
 
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch
@@ -53,11 +54,11 @@ class FixedBatch(nn.Module):
 @pytest.mark.parametrize("name", [*ZOO, "branching"])
 def test_collecting_leaves_the_model_as_it_was(name):
     subject = with_data(name) if name in ZOO else subject_of(Branching(), torch.randn(10, 3, 4, 4))
-    graph, before = analyse(subject), traces(subject.model)
+    graph, before = graph_of(subject), traces(subject.model)
     refused = set()
     for need in NEEDS:
         try:
-            collected(subject, graph, [need])
+            collected(Analysed(subject, graph), [need])
         except ExplorerError:
             refused.add(need)
     assert same(before, traces(subject.model))
@@ -83,8 +84,8 @@ def test_a_trace_is_seen():
 @pytest.mark.parametrize("name", ZOO)
 def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
     subject = with_data(name)
-    graph = analyse(subject)
-    found = collected(subject, graph, ["gradients", "activations", "neighbours"])
+    graph = graph_of(subject)
+    found = collected(Analysed(subject, graph), ["gradients", "activations", "neighbours"])
     for layer in graph.profile.prunable_layers.values():
         signals, out = found[layer.name], layer.shape[layer.output_dim]
         assert all(bool(torch.isfinite(values).all()) for values in signals.values())
@@ -100,34 +101,36 @@ def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
 
 def test_progress_then_nothing_the_second_time():
     subject = with_data("chain", seed=11)
-    graph, how = analyse(subject), Calibration(batch=8)
-    steps = list(collect(subject, graph, ["gradients", "activations"], how))
+    graph, how = graph_of(subject), Calibration(batch=8)
+    steps = list(collect(Analysed(subject, graph), ["gradients", "activations"], how))
     assert [(step.done, step.total) for step in steps] == [(0, 24), (8, 24), (16, 24), (24, 24)] * 2
     assert all(isinstance(step, Progress) for step in steps)
-    assert list(collect(subject, graph, ["gradients", "activations"], how)) == []
+    assert list(collect(Analysed(subject, graph), ["gradients", "activations"], how)) == []
     other = replace(subject, task=with_data("chain", seed=12).task)
-    assert list(collect(other, graph, ["gradients"], how)), "other data, other signals"
+    assert list(collect(Analysed(other, graph), ["gradients"], how)), "other data, other signals"
 
 
 def test_a_closed_collection_keeps_nothing_and_leaves_grad_mode_alone():
     subject = with_data("chain", seed=13)
-    graph, before = analyse(subject), traces(subject.model)
-    steps = collect(subject, graph, ["gradients"], Calibration(batch=8))
+    graph, before = graph_of(subject), traces(subject.model)
+    steps = collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8))
     next(steps)
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     steps.close()
     assert same(before, traces(subject.model))
-    assert len(list(collect(subject, graph, ["gradients"], Calibration(batch=8)))) == 4
+    assert len(list(collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8)))) == 4
 
 
 def test_only_the_first_samples_are_read():
     subject = with_data("no_bias", samples=40)
     few = replace(subject, task=task_of(subject.task.split("training").first(16)))
-    graph = analyse(subject)
-    first = last(gradients(subject, graph, Calibration(samples=16)))
-    assert torch.equal(first["a"]["gradient"], last(gradients(few, graph, Calibration()))["a"]["gradient"])
+    graph = graph_of(subject)
+    first = last(gradients(Analysed(subject, graph), Calibration(samples=16)))
+    assert torch.equal(
+        first["a"]["gradient"], last(gradients(Analysed(few, graph), Calibration()))["a"]["gradient"]
+    )
     assert not torch.equal(
-        first["a"]["gradient"], last(gradients(subject, graph, Calibration()))["a"]["gradient"]
+        first["a"]["gradient"], last(gradients(Analysed(subject, graph), Calibration()))["a"]["gradient"]
     )
 
 
@@ -137,16 +140,18 @@ def test_raw_inputs_are_normalised():
         odd("no_bias"),
         task=task_of(split_of(raw), "raw", Normalisation(scale=1 / 255, mean=(0.5,), std=(0.25,))),
     )
-    norms = last(activations(subject, analyse(subject), Calibration()))["a"]["input_norm"]
+    norms = last(activations(analyse(subject), Calibration()))["a"]["input_norm"]
     torch.testing.assert_close(norms, ((raw / 255 - 0.5) / 0.25).square().sum(0, keepdim=True).sqrt())
 
 
 def test_a_model_with_a_fixed_batch_reads_whole_batches():
     torch.manual_seed(0)
     subject = subject_of(FixedBatch(), torch.randn(5, 6))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert graph.program is not None
-    done = [step.done for step in collect(subject, graph, ["gradients"]) if isinstance(step, Progress)]
+    done = [
+        step.done for step in collect(Analysed(subject, graph), ["gradients"]) if isinstance(step, Progress)
+    ]
     assert done == [0, 2, 4]
 
 
@@ -157,11 +162,11 @@ def test_without_data_the_sentence_names_criteria_that_need_none():
 
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="Without data work: l1, l2") as caught:
-        scores_for(subject, analyse(subject), Recipe(criterion=Choice("taylor")))
+        scores_for(analyse(subject), Recipe(criterion=Choice("taylor")))
     assert "\n" not in str(caught.value) and "wanda" not in str(caught.value)
     empty = replace(subject, task=task_of(Split(torch.zeros(0, 3, 8, 8), torch.zeros(0, dtype=torch.long))))
     with pytest.raises(ExplorerError, match="Without data work"):
-        scores_for(empty, analyse(empty), Recipe(criterion=Choice("wanda")))
+        scores_for(analyse(empty), Recipe(criterion=Choice("wanda")))
 
 
 # --------------------------------------------------------------------------- gradients
@@ -169,8 +174,8 @@ def test_without_data_the_sentence_names_criteria_that_need_none():
 
 def test_gradients_are_those_of_plain_autograd():
     subject = with_data("residual")
-    graph, data = analyse(subject), subject.task.split("training")
-    found = last(gradients(subject, graph, Calibration(batch=5)))  # 24 is no multiple of 5
+    graph, data = graph_of(subject), subject.task.split("training")
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
     torch.manual_seed(0)
     twin = ZOO["residual"][0]().eval()
     twin.load_state_dict(subject.model.state_dict())
@@ -183,15 +188,15 @@ def test_gradients_are_those_of_plain_autograd():
 
 def test_squared_gradients_are_exact_at_batch_one():
     subject = with_data("chain", samples=6)
-    graph, data = analyse(subject), subject.task.split("training")
-    found = last(gradients(subject, graph, Calibration(batch=1)))
+    graph, data = graph_of(subject), subject.task.split("training")
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=1)))
     weight = subject.model.conv2.weight
     squares = torch.zeros_like(weight)
     for i in range(6):
         loss = functional.cross_entropy(subject.model(data.inputs[i : i + 1]), data.targets[i : i + 1])
         squares += torch.autograd.grad(loss, weight)[0].square() / 6
     torch.testing.assert_close(found["conv2"]["squared_gradient"], squares, rtol=1e-4, atol=1e-8)
-    in_batches = last(gradients(subject, graph, Calibration(batch=3)))
+    in_batches = last(gradients(Analysed(subject, graph), Calibration(batch=3)))
     assert not torch.allclose(in_batches["conv2"]["squared_gradient"], squares)
 
 
@@ -199,12 +204,12 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
     subject = with_data("chain", samples=8)
     subject.model.norm.bias.data.uniform_(-1, 1)
     subject = renamed(subject)
-    graph, data, model = analyse(subject), subject.task.split("training"), subject.model
+    graph, data, model = graph_of(subject), subject.task.split("training"), subject.model
     gate = torch.ones(8, requires_grad=True)
     hidden = torch.relu(model.norm(model.conv1(data.inputs))) * gate.view(1, -1, 1, 1)
     logits = model.fc(torch.relu(model.conv2(hidden)).flatten(1))
     expected = torch.autograd.grad(functional.cross_entropy(logits, data.targets), gate)[0]
-    found = last(gradients(subject, graph, Calibration(batch=8)))
+    found = last(gradients(Analysed(subject, graph), Calibration(batch=8)))
     torch.testing.assert_close(found["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(
         found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
@@ -217,7 +222,7 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
 
 def test_gates_of_a_residual_group_sum_over_all_its_readers():
     subject = with_data("residual", samples=8)
-    found = last(gradients(subject, analyse(subject), Calibration(batch=8)))
+    found = last(gradients(analyse(subject), Calibration(batch=8)))
     change = {
         name: found[name]["gradient"] * subject.model.get_submodule(name).weight.detach()
         for name in ("a", "fc")
@@ -242,7 +247,7 @@ class Rectified(nn.Module):
 
 def test_activations_by_hand():
     subject = subject_of(Rectified(), torch.tensor([[3.0, -1.0], [4.0, 1.0], [0.0, -2.0]]))
-    found = last(activations(subject, analyse(subject), Calibration(batch=2)))
+    found = last(activations(analyse(subject), Calibration(batch=2)))
     torch.testing.assert_close(found["fc"]["input_norm"], torch.tensor([[5.0, math.sqrt(6)]]))
     torch.testing.assert_close(found["fc"]["positive_share"], torch.tensor([2 / 3, 1 / 3]))
     torch.testing.assert_close(found["fc"]["mean_magnitude"], torch.tensor([7 / 3, 1 / 3]))
@@ -251,7 +256,7 @@ def test_activations_by_hand():
 
 def test_inputs_of_a_grouped_convolution_belong_to_its_groups():
     subject = with_data("grouped")
-    found = last(activations(subject, analyse(subject), Calibration()))["grouped"]["input_norm"]
+    found = last(activations(analyse(subject), Calibration()))["grouped"]["input_norm"]
     hidden = subject.model.enter(subject.task.split("training").inputs).detach()
     norms = hidden.square().sum((0, 2, 3)).sqrt()
     assert found.shape == (12, 4, 1, 1)
@@ -272,7 +277,7 @@ def test_inputs_of_a_grouped_convolution_belong_to_its_groups():
 )
 def test_an_activation_comes_after_norm_addition_concatenation_and_activation_function(name, layer, expected):
     subject = with_data(name)
-    found = last(activations(subject, analyse(subject), Calibration()))[layer]
+    found = last(activations(analyse(subject), Calibration()))[layer]
     values = expected(subject.model, subject.task.split("training").inputs).detach()
     torch.testing.assert_close(found["mean_magnitude"], values.abs().mean((0, 2, 3)), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found["positive_share"], (values > 0).float().mean((0, 2, 3)))
@@ -281,10 +286,10 @@ def test_an_activation_comes_after_norm_addition_concatenation_and_activation_fu
 def test_without_a_graph_modules_are_watched():
     torch.manual_seed(0)
     subject = subject_of(Branching(), torch.randn(10, 3, 4, 4))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     assert graph.program is None
     inputs = subject.task.split("training").inputs
-    found = last(activations(subject, graph, Calibration(batch=4)))
+    found = last(activations(Analysed(subject, graph), Calibration(batch=4)))
     torch.testing.assert_close(
         found["conv"]["mean_magnitude"], subject.model.conv(inputs).detach().abs().mean((0, 2, 3))
     )
@@ -318,7 +323,7 @@ class Attentive(nn.Module):
 def test_weights_without_a_module_of_their_own_are_watched_too():
     torch.manual_seed(0)
     subject = subject_of(Attentive(), torch.randn(6, 3, 8))
-    found = last(activations(subject, analyse(subject), Calibration()))["attention.in_proj_weight"]
+    found = last(activations(analyse(subject), Calibration()))["attention.in_proj_weight"]
     moved = subject.task.split("training").inputs + torch.arange(3).view(1, -1, 1)
     torch.testing.assert_close(found["input_norm"].flatten(), moved.square().sum((0, 1)).sqrt())
     assert found["mean_magnitude"].shape == (24,)
@@ -327,7 +332,7 @@ def test_weights_without_a_module_of_their_own_are_watched_too():
 @pytest.mark.parametrize("name", [*ZOO, "attentive"])
 def test_the_stand_in_runs_on_another_device(name):
     subject = with_data(name) if name in ZOO else subject_of(Attentive(), torch.randn(6, 3, 8))
-    watched, seen = watch(subject, analyse(subject), "meta"), []
+    watched, seen = watch(analyse(subject), "meta"), []
     logits = watched.run(subject.example.to("meta"), lambda layer, x: seen.append(x.device.type), silent)
     assert logits.device.type == "meta" and logits.shape[0] == 2 and set(seen) == {"meta"}
     assert all(p.device.type == "cpu" for p in subject.model.parameters())
@@ -337,7 +342,7 @@ def test_ranks_of_maps_by_hand():
     image = torch.tensor([[0.0, 0.0, 1.0, 2.0], [0.0, 0.0, 3.0, 4.0]]).view(1, 1, 2, 4)
     flat = torch.tensor([[0.0, 0.0, 1.0, 2.0], [0.0, 0.0, 2.0, 4.0]]).view(1, 1, 2, 4)
     subject = subject_of(Maps(), torch.cat([image, flat]))
-    found = collected(subject, analyse(subject), ["feature_maps"])
+    found = collected(analyse(subject), ["feature_maps"])
     assert found["conv"]["map_rank"].tolist() == [1.5, 0.0] and "fc" not in found
 
 
@@ -349,7 +354,7 @@ def test_the_scale_of_the_norm_that_follows():
     with torch.no_grad():
         subject.model.norm.weight.copy_(torch.arange(11) - 5.0)
     subject = renamed(subject)
-    found = collected(subject, analyse(subject), ["norms"])
+    found = collected(analyse(subject), ["norms"])
     assert found["left"]["norm_scale"].tolist() == [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     assert found["right"]["norm_scale"].tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
     assert bool(found["after"]["norm_scale"].isnan().all())
@@ -358,7 +363,7 @@ def test_the_scale_of_the_norm_that_follows():
 def test_a_model_without_norms_has_no_scales():
     subject = odd("no_bias")
     with pytest.raises(ExplorerError, match="bn_scale"):
-        collected(subject, analyse(subject), ["norms"])
+        collected(analyse(subject), ["norms"])
 
 
 class Plain(nn.Sequential):
@@ -376,7 +381,7 @@ class Plain(nn.Sequential):
 
 def test_neighbours_by_hand():
     subject = subject_of(Plain(), torch.randn(4, 2))
-    found = collected(subject, analyse(subject), ["neighbours"])
+    found = collected(analyse(subject), ["neighbours"])
     assert found["2"]["upstream"].tolist() == [[5.0, 1.0]]
     assert found["2"]["downstream"].tolist() == [[2.0], [5.0]]
     assert (
@@ -391,7 +396,7 @@ def test_neighbours_count_with_the_gain_of_their_norms():
         model.norm.weight.fill_(-3.0)
         model.norm.running_var.fill_(4.0 - model.norm.eps)
     subject = renamed(subject)
-    found = collected(subject, analyse(subject), ["neighbours"])
+    found = collected(analyse(subject), ["neighbours"])
     torch.testing.assert_close(found["conv1"]["own_gain"].flatten(), torch.full((8,), 1.5))
     expected = 1.5 * model.conv1.weight.detach().flatten(1).norm(dim=1)
     torch.testing.assert_close(found["conv2"]["upstream"].flatten(), expected)
@@ -399,7 +404,7 @@ def test_neighbours_count_with_the_gain_of_their_norms():
 
 def test_a_depthwise_convolution_is_fed_along_its_outputs():
     subject = odd("depthwise")
-    found = collected(subject, analyse(subject), ["neighbours"])
+    found = collected(analyse(subject), ["neighbours"])
     norms = subject.model.expand.weight.detach().flatten(1).norm(dim=1)
     torch.testing.assert_close(found["depthwise"]["upstream"].flatten(), norms.repeat_interleave(2))
 
@@ -413,7 +418,7 @@ def test_flow_by_hand_and_its_conservation():
     subject = subject_of(Plain(), torch.randn(4, 2))
     subject.model[2].weight.data = torch.tensor([[-1.0, 2.0], [0.0, 1.0]])
     subject = renamed(subject)
-    flow = _Flow(subject, analyse(subject), "cpu")
+    flow = _Flow(analyse(subject), "cpu")
     scores = flow.scores(torch.ones(sum(flow.sizes), dtype=torch.bool))
     first, second, third = scores.split(flow.sizes)
     # |W1| 1 = (7, 1); |W2| (7, 1) = (9, 1); 1 |W3| = (2, 7): 18 + 7 = 25 arrive
@@ -432,8 +437,8 @@ def test_flow_by_hand_and_its_conservation():
 
 def test_flow_orders_are_one_order_and_keep_every_layer_connected():
     subject = odd("chain")
-    graph = analyse(subject)
-    found = collected(subject, graph, ["flow"])
+    graph = graph_of(subject)
+    found = collected(Analysed(subject, graph), ["flow"])
     orders = torch.cat([signals["flow_order"].flatten() for signals in found.values()])
     assert len(orders.unique()) == len(orders) and orders.dtype == torch.float64
     assert all(float(signals["flow_order"].max()) >= 100 for signals in found.values()), (
@@ -443,7 +448,7 @@ def test_flow_orders_are_one_order_and_keep_every_layer_connected():
 
 def test_norms_count_as_their_scale_in_the_flow():
     subject = with_data("fused_qkv")
-    found = collected(subject, analyse(subject), ["flow"])["qkv"]["flow_order"]
+    found = collected(analyse(subject), ["flow"])["qkv"]["flow_order"]
     queries, keys, values = found.view(3, -1)
     assert max(float(queries.max()), float(keys.max())) < float(values.min()), (
         "equal tokens: only the values carry any flow"
@@ -453,8 +458,8 @@ def test_norms_count_as_their_scale_in_the_flow():
 @pytest.mark.parametrize("need", sorted(WITH_DATA))
 def test_collecting_twice_gives_the_same(need):
     subject, how = with_data("chain"), Calibration(batch=7)
-    graph = analyse(subject)
-    first, second = (last(WITH_DATA[need](subject, graph, how)) for _ in range(2))
+    model = analyse(subject)
+    first, second = (last(WITH_DATA[need](model, how)) for _ in range(2))
     assert first.keys() == second.keys()
     assert all(
         torch.equal(first[layer][what], second[layer][what]) for layer in first for what in first[layer]

@@ -10,7 +10,8 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.engine.point_order import spread_order
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.studies import accuracy_curves as module
 from explorer.studies.accuracy_curves import (
@@ -37,7 +38,7 @@ TARGETS = (0.0, 0.5, 0.9)
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def values(steps):
@@ -61,7 +62,7 @@ def test_spread_order_by_hand():
 
 def test_a_curve_comes_in_the_order_of_strength_and_ends_with_all(digits):
     recipe = Recipe(weights={"hidden1": 0.9, "hidden2": 0.8})
-    steps = values(strength_curve(*digits, recipe, FEW, strengths=(0, 0.5, 1)))
+    steps = values(strength_curve(Analysed(*digits), recipe, FEW, strengths=(0, 0.5, 1)))
     assert [len(reports) for reports in steps] == [1, 2, 3]
     assert [r.recipe.weights.get("hidden1", 0) for r in steps[1]] == [0, 0.9]
     assert [r.recipe.weights.get("hidden1", 0) for r in steps[-1]] == [0, 0.45, 0.9]
@@ -75,7 +76,7 @@ def test_a_curve_comes_in_the_order_of_strength_and_ends_with_all(digits):
 
 def test_a_point_can_be_stopped_within_it(digits):
     everything = Conditions(latency=False)
-    steps = list(curves(*digits, [scaled(Recipe(weights={"hidden1": 0.31}), (0, 1))], everything))
+    steps = list(curves(Analysed(*digits), [scaled(Recipe(weights={"hidden1": 0.31}), (0, 1))], everything))
     places = [i for i, step in enumerate(steps) if not isinstance(step, Progress)]
     assert (
         len(places) == 2 and places[0] >= 2 and places[1] - places[0] > 2
@@ -86,11 +87,16 @@ def test_a_point_can_be_stopped_within_it(digits):
 
 def test_each_report_is_that_of_prune(digits):
     recipe, conditions = Recipe(channels={"hidden1": 0.5}), Conditions(samples=200, latency=False)
-    *_, report = measured(*digits, recipe, conditions)
-    dense = prune(*digits, Recipe(), conditions)
-    assert report.pruned.correct == prune(*digits, recipe, conditions).pruned.correct != dense.pruned.correct
+    *_, report = measured(Analysed(*digits), recipe, conditions)
+    dense = prune(Analysed(*digits), Recipe(), conditions)
     assert (
-        report.pruned.size_bytes["deflate"] == prune(*digits, recipe, conditions).pruned.size_bytes["deflate"]
+        report.pruned.correct
+        == prune(Analysed(*digits), recipe, conditions).pruned.correct
+        != dense.pruned.correct
+    )
+    assert (
+        report.pruned.size_bytes["deflate"]
+        == prune(Analysed(*digits), recipe, conditions).pruned.size_bytes["deflate"]
     )
 
 
@@ -99,9 +105,12 @@ def test_a_recipe_is_measured_once_for_the_same_conditions(digits, monkeypatch):
     real = module.stream
     monkeypatch.setattr(module, "stream", lambda *words: asked.append(words[2].fingerprint) or real(*words))
     recipe = Recipe(weights={"hidden2": 0.123})
-    (*_, first), (second,) = list(measured(*digits, recipe, FEW)), list(measured(*digits, recipe, FEW))
+    (*_, first), (second,) = (
+        list(measured(Analysed(*digits), recipe, FEW)),
+        list(measured(Analysed(*digits), recipe, FEW)),
+    )
     assert asked == [recipe.fingerprint] and first is second
-    list(measured(*digits, recipe, Conditions(samples=129)))  # the negative control
+    list(measured(Analysed(*digits), recipe, Conditions(samples=129)))  # the negative control
     assert len(asked) == 2
 
 
@@ -114,7 +123,9 @@ def test_the_default_curve_has_nine_points_from_dense_to_full():
 
 
 def test_an_allocators_target_is_swept(digits):
-    family = swept(*digits, Recipe(channels={"hidden1": 0.7}), "global_threshold", "weight", TARGETS)
+    family = swept(
+        Analysed(*digits), Recipe(channels={"hidden1": 0.7}), "global_threshold", "weight", TARGETS
+    )
     assert (
         family.steps == TARGETS and family.recipes[0].is_empty and not any(r.channels for r in family.recipes)
     )
@@ -126,24 +137,28 @@ def test_an_allocators_target_is_swept(digits):
 def test_targets_out_of_reach_are_left_out(digits):
     subject, graph = digits
     reached = swept(
-        subject, graph, Recipe(), "uniform_plus", "weight", (0.0, 0.2, 0.9)
+        Analysed(subject, graph), Recipe(), "uniform_plus", "weight", (0.0, 0.2, 0.9)
     )  # its first layer stays dense
     assert reached.steps == (0.0, 0.2) and len(reached.recipes) == 2
 
 
 def test_structured_and_unstructured_are_rated_alike_or_say_so(digits):
-    channels, weights = structured_and_unstructured(*digits, Recipe(criterion=Choice("l2")), targets=TARGETS)
+    channels, weights = structured_and_unstructured(
+        Analysed(*digits), Recipe(criterion=Choice("l2")), targets=TARGETS
+    )
     assert all(not recipe.weights for recipe in channels.recipes) and all(
         not recipe.channels for recipe in weights.recipes
     )
     assert channels.name == "channels, l2, uniform" and weights.name == "single weights, l2, uniform"
-    _, replaced = structured_and_unstructured(*digits, Recipe(criterion=Choice("fpgm")), targets=TARGETS)
+    _, replaced = structured_and_unstructured(
+        Analysed(*digits), Recipe(criterion=Choice("fpgm")), targets=TARGETS
+    )
     assert replaced.recipes[1].criterion.name == "l1" and "l1" in replaced.name
 
 
 def test_lines_grow_in_turns_and_share_the_dense_point(digits):
-    families = structured_and_unstructured(*digits, Recipe(), targets=TARGETS)
-    steps = values(curves(*digits, families, FEW))
+    families = structured_and_unstructured(Analysed(*digits), Recipe(), targets=TARGETS)
+    steps = values(curves(Analysed(*digits), families, FEW))
     sizes = [tuple(map(len, lines.values())) for lines in steps]
     assert sizes == [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]
     channels, weights = steps[-1].values()
@@ -156,7 +171,7 @@ def test_chance_removes_as_much_and_other_units(digits):
     family = scaled(Recipe(weights={"hidden1": 0.9, "hidden2": 0.9}), (0, 1))
     control = by_chance(family)
     assert control.name.endswith("at random") and control.steps == family.steps
-    *_, lines = values(curves(*digits, [family, control], FEW))
+    *_, lines = values(curves(Analysed(*digits), [family, control], FEW))
     own, random = lines.values()
     assert own[-1].pruned.nonzero_params == random[-1].pruned.nonzero_params
     assert own[-1].pruned.accuracy > random[-1].pruned.accuracy + 0.1
@@ -164,7 +179,7 @@ def test_chance_removes_as_much_and_other_units(digits):
 
 
 def test_no_families_are_no_points(digits):
-    assert list(curves(*digits, [Family("nothing", (), ())], FEW)) == []
+    assert list(curves(Analysed(*digits), [Family("nothing", (), ())], FEW)) == []
 
 
 def test_latency_comes_afterwards_and_zeros_keep_the_dense_models(digits):
@@ -173,8 +188,8 @@ def test_latency_comes_afterwards_and_zeros_keep_the_dense_models(digits):
         scaled(Recipe(channels={"hidden1": 0.9}), (0, 1)),
         scaled(Recipe(weights={"hidden1": 0.9}), (1,), "zeros"),
     ]
-    *_, lines = values(curves(subject, graph, families, FEW))
-    *_, timed_lines = values(timed(subject, graph, lines))
+    *_, lines = values(curves(Analysed(subject, graph), families, FEW))
+    *_, timed_lines = values(timed(Analysed(subject, graph), lines))
     assert [*map(len, timed_lines.values())] == [*map(len, lines.values())] and [*timed_lines] == [*lines]
     flat: list[Report] = [report for reports in timed_lines.values() for report in reports]
     assert all(report.pruned.latency_ms["median"] > 0 and report.baseline.latency_ms for report in flat)

@@ -10,7 +10,8 @@ from behaviours import AFTER, BEFORE, FOUND, NAMES, TARGETS, says
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import holm, paired_drop, paired_p_value
 from explorer.studies import behaviour as counted
@@ -140,15 +141,15 @@ def test_answers_of_other_samples_are_refused():
 @pytest.fixture(scope="module")
 def cnn():
     subject = load("digits-cnn")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_a_stream_ends_with_what_the_engine_counts(cnn):
     subject, graph = cnn
     recipe = Recipe(channels={"conv2": 0.5})
-    steps = list(compare(subject, graph, recipe, Conditions()))
+    steps = list(compare(Analysed(subject, graph), recipe, Conditions()))
     seen = [step for step in steps if isinstance(step, Behaviour)]
-    report = prune(subject, graph, recipe, Conditions(latency=False))
+    report = prune(Analysed(subject, graph), recipe, Conditions(latency=False))
     assert [found.samples for found in seen] == [256, 450] and seen[-1].finished and not seen[0].finished
     assert (seen[-1].before.correct, seen[-1].after.correct) == (
         report.baseline.correct,
@@ -160,7 +161,7 @@ def test_a_stream_ends_with_what_the_engine_counts(cnn):
 
 def test_confusion_agrees_with_a_plain_loop(cnn):
     subject, graph = cnn
-    *_, found = compare(subject, graph, Recipe(channels={"conv3": 0.5}), Conditions())
+    *_, found = compare(Analysed(subject, graph), Recipe(channels={"conv3": 0.5}), Conditions())
     split, counts = subject.task.split("tuning"), {}
     with torch.no_grad():
         predictions = subject.model(subject.task.normalisation(split.inputs)).argmax(1)
@@ -172,8 +173,8 @@ def test_confusion_agrees_with_a_plain_loop(cnn):
 
 def test_the_empty_recipe_agrees_with_the_dense_model_and_a_cut_does_not(cnn):
     subject, graph = cnn
-    *_, dense = compare(subject, graph, Recipe(), Conditions(samples=100))
-    *_, cut = compare(subject, graph, Recipe(channels={"conv1": 0.9}), Conditions(samples=100))
+    *_, dense = compare(Analysed(subject, graph), Recipe(), Conditions(samples=100))
+    *_, cut = compare(Analysed(subject, graph), Recipe(channels={"conv1": 0.9}), Conditions(samples=100))
     assert dense.same == 100 and dense.flips == () and dense.before == dense.after
     assert cut.same < 100 and cut.before == dense.before
 
@@ -181,4 +182,4 @@ def test_the_empty_recipe_agrees_with_the_dense_model_and_a_cut_does_not(cnn):
 def test_without_data_there_is_nothing_to_compare(cnn):
     subject, graph = cnn
     with pytest.raises(ExplorerError, match="without data"):
-        next(compare(replace(subject, task=None), graph, Recipe(), Conditions()))
+        next(compare(Analysed(replace(subject, task=None), graph), Recipe(), Conditions()))

@@ -8,7 +8,7 @@ from calibrated import with_data
 from zoo import odd
 
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import analyse
 from explorer.registry import CRITERIA
 from explorer.studies.criteria_agreement import (
     ALL,
@@ -91,7 +91,7 @@ def test_the_most_even_votes_come_first():
 
 def test_all_criteria_of_a_model_are_compared():
     subject = with_data("residual")
-    steps = list(compare(subject, analyse(subject), Recipe(), 0.5))
+    steps = list(compare(analyse(subject), Recipe(), 0.5))
     result = steps[-1]
     assert isinstance(result, Comparison) and all(isinstance(step, Progress) for step in steps[:-1])
     assert [found.group for found in result.groups] == ["stem", "a"] and not result.left_out
@@ -102,19 +102,19 @@ def test_all_criteria_of_a_model_are_compared():
 
 def test_criteria_that_cannot_rate_the_model_are_left_out_with_their_reason():
     subject = odd("no_bias")
-    *_, result = compare(subject, analyse(subject), Recipe(), 0.5)
+    *_, result = compare(analyse(subject), Recipe(), 0.5)
     assert {"taylor", "wanda", "bn_scale"} <= set(result.left_out) and "l1" in result.groups[0].criteria
     assert "training data" in result.left_out["taylor"] and "norms" in result.left_out["bn_scale"]
 
 
 def test_a_choice_of_criteria():
     subject = odd("chain")
-    *_, result = compare(subject, analyse(subject), Recipe(), 0.5, criteria=["random", "l1"])
+    *_, result = compare(analyse(subject), Recipe(), 0.5, criteria=["random", "l1"])
     assert result.groups[0].criteria == ("random", "l1")
     with pytest.raises(UnknownNameError):
-        list(compare(subject, analyse(subject), Recipe(), 0.5, criteria=["l1", "l3"]))
+        list(compare(analyse(subject), Recipe(), 0.5, criteria=["l1", "l3"]))
     with pytest.raises(RecipeError):
-        list(compare(subject, analyse(subject), Recipe(), 1.0))
+        list(compare(analyse(subject), Recipe(), 1.0))
 
 
 def test_nothing_to_compare_is_said():
@@ -130,7 +130,7 @@ def test_nothing_to_compare_is_said():
 
     subject = subject_of(Alone(), torch.randn(4, 3))
     with pytest.raises(ExplorerError, match="nothing to compare"):
-        list(compare(subject, analyse(subject), Recipe(), 0.5))
+        list(compare(analyse(subject), Recipe(), 0.5))
 
 
 def test_many_channels_are_compared_in_portions(monkeypatch):
@@ -158,7 +158,7 @@ def test_the_mean_over_groups_passes_over_what_is_not_known():
 
 def test_ratings_answer_for_any_ratio_and_for_all_groups():
     subject = with_data("residual")
-    *_, ratings = rate(subject, analyse(subject), Recipe(), criteria=["l1", "random"])
+    *_, ratings = rate(analyse(subject), Recipe(), criteria=["l1", "random"])
     assert isinstance(ratings, Ratings) and set(ratings.scores["l1"]) == {"stem", "a"}
     assert ratings.at("stem", 0.25).ratio == 0.25 and ratings.at("stem", 0.0).disputed == ()
     assert ratings.at(ALL, 0.5).matrix("overlap")[0][0] == pytest.approx(1.0)

@@ -8,7 +8,8 @@ from zoo import odd
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -22,7 +23,7 @@ FEW = Conditions(samples=200, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def lost(*estimates, high=None):
@@ -47,32 +48,32 @@ def test_who_loses_least_and_who_beats_chance_by_hand():
 def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
     group = next(iter(mlp[1].profile.free_groups))
     given = Recipe(channels=dict.fromkeys(mlp[1].profile.free_groups, 0.9), weights={})
-    steps = list(duel(*mlp, given, group, 0.5, FEW, criteria=["l1", "l2"], seeds=2))
+    steps = list(duel(Analysed(*mlp), given, group, 0.5, FEW, criteria=["l1", "l2"], seeds=2))
     last = steps[-1]
     assert isinstance(last, Duel) and last.finished and any(isinstance(step, Progress) for step in steps)
     assert [len(last.reports[name]) for name in (CONTROL, "l1", "l2")] == [2, 1, 1]
     assert [report.recipe.seed for report in last.reports[CONTROL]] == [0, 1]
     report = last.reports["l1"][0]
     assert report.recipe == Recipe(channels={group: 0.5})
-    assert report.pruned.correct == prune(*mlp, report.recipe, FEW).pruned.correct
+    assert report.pruned.correct == prune(Analysed(*mlp), report.recipe, FEW).pruned.correct
     assert report.drop.level == looks_level(3) == last.level
 
 
 def test_all_groups_go_at_the_same_ratio(mlp):
-    *_, last = duel(*mlp, Recipe(), ALL, 0.25, FEW, criteria=["l1"], seeds=1)
+    *_, last = duel(Analysed(*mlp), Recipe(), ALL, 0.25, FEW, criteria=["l1"], seeds=1)
     assert set(last.reports["l1"][0].recipe.channels) == set(mlp[1].profile.free_groups)
 
 
 def test_criteria_that_cannot_rate_the_model_are_left_out(mlp):
-    *_, last = duel(*mlp, Recipe(), ALL, 0.25, FEW, criteria=["bn_scale", "l1"], seeds=1)
+    *_, last = duel(Analysed(*mlp), Recipe(), ALL, 0.25, FEW, criteria=["bn_scale", "l1"], seeds=1)
     assert "norms" in last.left_out["bn_scale"] and "bn_scale" not in last.reports and last.finished
 
 
 def test_bad_input_is_refused_before_any_work(mlp):
     with pytest.raises(UnknownNameError):
-        next(duel(*mlp, Recipe(), ALL, 0.5, FEW, criteria=["l3"]))
+        next(duel(Analysed(*mlp), Recipe(), ALL, 0.5, FEW, criteria=["l3"]))
     with pytest.raises(RecipeError):
-        next(duel(*mlp, Recipe(), ALL, 1.0, FEW))
+        next(duel(Analysed(*mlp), Recipe(), ALL, 1.0, FEW))
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(duel(subject, analyse(subject), Recipe(), ALL, 0.5))
+        next(duel(analyse(subject), Recipe(), ALL, 0.5))

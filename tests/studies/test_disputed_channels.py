@@ -10,7 +10,8 @@ from apps import keys, offering, opened, until, words
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
@@ -25,11 +26,13 @@ FEW = Conditions(samples=100, latency=False)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):
-    steps = list(settle(*mlp, Recipe(channels={"hidden1": 0.9}, round_to=8), "hidden1", (3, 5, 40), FEW))
+    steps = list(
+        settle(Analysed(*mlp), Recipe(channels={"hidden1": 0.9}, round_to=8), "hidden1", (3, 5, 40), FEW)
+    )
     found = [step for step in steps if isinstance(step, Settled)]
     last = found[-1]
     assert len(found) == last.expected == 3 + 1 + SEEDS and last.finished and not found[-2].finished
@@ -40,15 +43,15 @@ def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):
     )
     how = replace(FEW, level=last.level)
     for channels, drop in (((3,), last.alone[3]), ((40,), last.alone[40]), ((3, 5, 40), last.together)):
-        assert prune(*mlp, Recipe(remove={"hidden1": channels}), how).drop == drop
+        assert prune(Analysed(*mlp), Recipe(remove={"hidden1": channels}), how).drop == drop
     assert len(last.chance) == SEEDS and len({drop.estimate for drop in last.chance}) > 1
 
 
 def test_what_cannot_be_measured_is_said(mlp):
     with pytest.raises(ExplorerError, match="nothing to measure"):
-        next(settle(*mlp, Recipe(), "hidden1", (), FEW))
+        next(settle(Analysed(*mlp), Recipe(), "hidden1", (), FEW))
     with pytest.raises(ExplorerError, match="no data"):
-        next(settle(replace(mlp[0], task=None), mlp[1], Recipe(), "hidden1", (1,), FEW))
+        next(settle(Analysed(replace(mlp[0], task=None), mlp[1]), Recipe(), "hidden1", (1,), FEW))
 
 
 def test_the_page_measures_them_on_request(own_cache):

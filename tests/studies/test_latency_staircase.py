@@ -12,7 +12,8 @@ from explorer.errors import ExplorerError, UnknownNameError
 from explorer.figures.latency_staircase import EDGE_WORDS
 from explorer.figures.latency_staircase import latency_staircase as figure_of
 from explorer.figures.style import NOTHING
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.latency import faster, summary
 from explorer.pruning.decision import masks_for
@@ -33,7 +34,7 @@ from explorer.values.recipe import Recipe
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def noisy(base: float, seed: int) -> list[float]:
@@ -87,13 +88,15 @@ def test_snapping_takes_the_closest_edge_and_the_milder_of_two(ratio, snapped):
 def test_widths_are_those_of_the_compact_models(digits):
     subject, graph = digits
     group = graph.profile.free_groups["conv2"]
-    model = build(subject, graph, _first_units(group, 5))
+    model = build(Analysed(subject, graph), _first_units(group, 5))
     assert model.get_parameter("conv2.weight").shape[0] == 5
-    assert build(subject, graph, _first_units(group, 32)).get_parameter("conv2.weight").shape[0] == 32
+    assert (
+        build(Analysed(subject, graph), _first_units(group, 32)).get_parameter("conv2.weight").shape[0] == 32
+    )
 
 
 def test_it_streams_after_six_rounds_and_ends_with_all(digits):
-    steps = list(staircase(*digits, "conv2", widths=(4, 16), batch=2, pairs=8))
+    steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), batch=2, pairs=8))
     found = [step for step in steps if isinstance(step, Staircase)]
     assert [f.rounds for f in found] == [6, 8]
     last = found[-1]
@@ -109,17 +112,17 @@ def test_it_streams_after_six_rounds_and_ends_with_all(digits):
 def test_models_stay_as_they_are(digits):
     subject, _ = digits
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
-    list(staircase(*digits, "conv1", widths=(4,), batch=2, pairs=6))
+    list(staircase(Analysed(*digits), "conv1", widths=(4,), batch=2, pairs=6))
     assert all(torch.equal(tensor, before[name]) for name, tensor in subject.model.state_dict().items())
 
 
 def test_groups_that_cannot_be_timed_say_why(digits):
     with pytest.raises(UnknownNameError, match="conv1, conv2, conv3"):
-        next(staircase(*digits, "conv9"))
+        next(staircase(Analysed(*digits), "conv9"))
     with pytest.raises(ExplorerError, match="output of the model"):
-        next(staircase(*digits, "fc"))
+        next(staircase(Analysed(*digits), "fc"))
     with pytest.raises(ExplorerError, match="from 1 to 16"):
-        next(staircase(*digits, "conv1", widths=(0,)))
+        next(staircase(Analysed(*digits), "conv1", widths=(0,)))
 
 
 def made(*steps: tuple[int, float, float]) -> Staircase:
@@ -182,7 +185,7 @@ def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said(digits):
         and "bring no speed" in NO_KERNELS
         and "remove channels" in NO_KERNELS
     )
-    (found,) = sparse_speed(*digits, recipe)
+    (found,) = sparse_speed(Analysed(*digits), recipe)
     assert isinstance(found, SparseSpeed) and found.speed_up is None and found.why == NO_KERNELS
 
 
@@ -215,8 +218,8 @@ def test_two_of_four_kernels_are_timed_against_dense():
 
     model = Wide().eval()
     subject = Subject(subject_id(model), "wide", model, None, torch.randn(2, 2048))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     recipe = Recipe(weights={"hidden": 0.5}, pattern="2:4")
-    assert masks_for(subject, graph, recipe).weights["hidden"].float().mean() == 0.5
-    *_, found = sparse_speed(subject, graph, recipe, batch=512, device="cuda")
+    assert masks_for(Analysed(subject, graph), recipe).weights["hidden"].float().mean() == 0.5
+    *_, found = sparse_speed(Analysed(subject, graph), recipe, batch=512, device="cuda")
     assert found.layers == 1 and found.speed_up is not None and found.speed_up.ratio > 0

@@ -12,7 +12,8 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
@@ -41,7 +42,7 @@ DROP = paired_drop(0, 0, 100)
 @pytest.fixture(scope="module")
 def mlp():
     subject = load("digits-mlp")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def trial(number, correct, cost, drop=DROP):
@@ -85,7 +86,12 @@ def test_a_plan_that_makes_no_sense_is_refused(options, words):
 def searched(mlp, folder, trials, stop_after=None):
     steps = []
     running = search(
-        *mlp, Recipe(), SearchPlan(trials, largest_drop=0.3), FEW, folder=folder / "s", store=Store(folder)
+        Analysed(*mlp),
+        Recipe(),
+        SearchPlan(trials, largest_drop=0.3),
+        FEW,
+        folder=folder / "s",
+        store=Store(folder),
     )
     for step in running:
         steps.append(step)
@@ -110,13 +116,13 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     runs = {run.name: run for run in Store(tmp_path).runs()}
     for t in found.trials:
         assert runs[t.run].report.pruned.correct == t.correct and runs[t.run].tags == (TAG,)
-        measured = prune(*mlp, t.recipe, FEW)
+        measured = prune(Analysed(*mlp), t.recipe, FEW)
         assert measured.pruned.correct == t.correct
         assert t.cost == measured.pruned.nonzero_params / measured.baseline.nonzero_params
 
     winner = found.winner
     assert winner is not None
-    *_, checked = check_winner(*mlp, found, FEW, store=Store(tmp_path))
+    *_, checked = check_winner(Analysed(*mlp), found, FEW, store=Store(tmp_path))
     assert checked.split == "held_out" and checked.recipe == winner.recipe
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
         "opened 1 time" in text for text in checked.notes
@@ -131,7 +137,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
-    *_, known = scan(*mlp, ScanPlan("channel"), FEW)
+    *_, known = scan(Analysed(*mlp), ScanPlan("channel"), FEW)
     _, found = searched(mlp, cache, 8)
     assert found.notes == (WITH_SCAN.format(parts="channels"),)
     first = found.trials[0]
@@ -139,7 +145,7 @@ def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
         first.origin == "sensitivity_budget at 50 %"
         and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
     )
-    wanted = allocate(*mlp, Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
+    wanted = allocate(Analysed(*mlp), Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
     assert first.recipe.channels == wanted.channels
     steps, again = searched(mlp, cache, 8)
     assert again.trials == found.trials and len(steps) == 2  # nothing is measured a second time
@@ -149,7 +155,7 @@ def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
 def test_without_a_finished_scan_none_is_run_and_the_search_says_so(mlp, cache, begun, monkeypatch):
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
     if begun:
-        running = scan(*mlp, ScanPlan("channel"), FEW)
+        running = scan(Analysed(*mlp), ScanPlan("channel"), FEW)
         next(step for step in running if isinstance(step, Scan) and step.points)
         running.close()
     monkeypatch.setattr(ScanRun, "steps", lambda run: pytest.fail("a scan was run"))
@@ -160,14 +166,14 @@ def test_without_a_finished_scan_none_is_run_and_the_search_says_so(mlp, cache, 
 
 def test_without_a_winner_held_out_data_stays_closed(mlp, tmp_path):
     with pytest.raises(ExplorerError, match="no winner"):
-        next(check_winner(*mlp, Search(SearchPlan(1), ()), store=Store(tmp_path)))
+        next(check_winner(Analysed(*mlp), Search(SearchPlan(1), ()), store=Store(tmp_path)))
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 0
 
 
 def test_a_missing_package_is_said(mlp, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ExplorerError, match=r"pruning-explorer\[search\]"):
-        next(search(*mlp, Recipe(), SearchPlan(1), FEW, folder=tmp_path, store=Store(tmp_path)))
+        next(search(Analysed(*mlp), Recipe(), SearchPlan(1), FEW, folder=tmp_path, store=Store(tmp_path)))
 
 
 def test_the_command_shows_both_numbers_of_the_winner(tmp_path, monkeypatch, capsys):
@@ -206,12 +212,12 @@ def test_a_search_that_cannot_be_kept_is_one_sentence(mlp, tmp_path):
     with pytest.raises(
         ExplorerError, match=r"keeps what it tries in '.*', which cannot be written \(.*\); make"
     ):
-        list(search(*mlp, Recipe(), SearchPlan(2), FEW, folder=tmp_path / "file" / "searches"))
+        list(search(Analysed(*mlp), Recipe(), SearchPlan(2), FEW, folder=tmp_path / "file" / "searches"))
 
 
 def test_a_disk_that_is_full_within_a_search_is_one_sentence(mlp, tmp_path):
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    steps = search(*mlp, Recipe(), SearchPlan(3), FEW, folder=tmp_path, store=Store(tmp_path))
+    steps = search(Analysed(*mlp), Recipe(), SearchPlan(3), FEW, folder=tmp_path, store=Store(tmp_path))
     next(step for step in steps if isinstance(step, Search))
     largest = max(file.stat().st_size for file in tmp_path.iterdir() if file.is_file())
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 20, limits[1]))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from zoo import ZOO, odd
 
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.registry import SAMPLES
 from explorer.runs.held_out import openings
@@ -211,10 +211,10 @@ def test_two_factories_of_one_file_are_two_models(tmp_path):
     double, triple = load(f"{file}:double@8"), load(f"{file}:triple@8")
     assert double.former_id == triple.former_id, "the text and the weights are equal"
     assert double.id != triple.id and load(f"{file}:make@8").id == double.id
-    assert analyse(double) is not analyse(triple)
+    assert graph_of(double) is not graph_of(triple)
     for subject in (double, triple):
         (scale,) = (
-            node.args[1] for node in analyse(subject).program.graph.nodes if "mul" in str(node.target)
+            node.args[1] for node in graph_of(subject).program.graph.nodes if "mul" in str(node.target)
         )
         assert scale == subject.model.gain
 
@@ -261,7 +261,7 @@ def test_code_of_a_helper_file_counts_where_the_model_reads_it(tmp_path):
 def test_analysing_a_model_leaves_its_id(name):
     subject = odd(name)
     before = subject_id(subject.model)
-    analyse(subject)
+    graph_of(subject)
     with torch.no_grad():
         subject.model(subject.example)
     assert subject_id(subject.model) == before

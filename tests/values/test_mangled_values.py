@@ -14,7 +14,8 @@ import pytest
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.lessons.lesson_files import CONTENT, TEMPLATE, parse
 from explorer.loaders.model_text import load
 from explorer.pruning.checks import check_brought, check_parts
@@ -103,7 +104,7 @@ def check(data, read, seed=1):
 
 @pytest.fixture(scope="module")
 def graph():
-    return analyse(load("digits-mlp"))
+    return graph_of(load("digits-mlp"))
 
 
 def test_recipes(graph):
@@ -129,7 +130,9 @@ def test_lessons(path):
 def test_kept_runs(graph, tmp_path):
     """A run that cannot be read is not there; what can be read can be listed."""
     subject = load("digits-mlp")
-    report = prune(subject, graph, Recipe(channels={"hidden1": 0.5}), Conditions(samples=50, latency=False))
+    report = prune(
+        Analysed(subject, graph), Recipe(channels={"hidden1": 0.5}), Conditions(samples=50, latency=False)
+    )
     data = json.loads(json.dumps(Run("a" * 24, time.time(), report, "note", ("tag",)).to_json()))
     store, chance = Store(tmp_path), random.Random(3)
     path = store._path(subject.id, "a" * 24)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ...errors import ExplorerError, UnknownNameError
-from ...graph.export import ModelGraph, analyse
+from ...graph.analysed import Analysed, analyse
 from ...loaders.model_text import load, split_spec
 from ...machine.environment import pick_device, usable_threads
 from ...measuring.precision import DTYPES
@@ -78,11 +78,11 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
         LOADERS[loader]
 
 
-def opened(arguments: argparse.Namespace) -> tuple[Subject, ModelGraph]:
+def opened(arguments: argparse.Namespace) -> Analysed:
     """The subject and graph of the parsed arguments."""
     subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
     say_how(subject, has_weights=arguments.checkpoint is not None)
-    return subject, analyse(subject)
+    return analyse(subject)
 
 
 def say_how(subject: Subject, *, has_weights: bool = False) -> None:

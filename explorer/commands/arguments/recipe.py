@@ -9,7 +9,7 @@ from typing import Any
 from ...allocators.context import Losses
 from ...engine.conditions import Conditions
 from ...errors import ExplorerError, RecipeError
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
 from ...planning.latency_plan import allocated
@@ -21,7 +21,6 @@ from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
 from ...values.progress import Progress
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
-from ...values.subject import Subject
 from ..printing.output import note, progress
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
@@ -127,14 +126,14 @@ def one_ratio(text: str, part: str) -> float:
         ) from error
 
 
-def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph) -> Recipe:
+def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
     """What the flags ask for, checked against the model.
 
     Raises:
         ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
     """
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
-    check_brought(graph.profile, recipe)
+    check_brought(model.profile, recipe)
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
     recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
     if not arguments.allocator and given_parameters(arguments, "allocator"):
@@ -145,13 +144,13 @@ def recipe_of(arguments: argparse.Namespace, subject: Subject, graph: ModelGraph
         raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
     for granularity, family in (("channel", "channels"), ("weight", "weights")):
         if getattr(arguments, family) is not None:
-            recipe = _with_ratios(arguments, subject, graph, recipe, granularity, family)
+            recipe = _with_ratios(arguments, model, recipe, granularity, family)
     if arguments.pattern and arguments.weights is None and not recipe.weights:
         recipe = replace(
-            recipe, weights=dict.fromkeys(graph.profile.prunable_layers, _pattern_ratio(recipe.pattern))
+            recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
-    check_parts(graph.profile, recipe)
+    check_parts(model.profile, recipe)
     return recipe
 
 
@@ -164,17 +163,16 @@ def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
 
 def _with_ratios(
     arguments: argparse.Namespace,
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     granularity: str,
     family: str,
 ) -> Recipe:
-    text, profile = getattr(arguments, family), graph.profile
+    text, profile = getattr(arguments, family), model.profile
     parts = profile.free_groups if family == "channels" else profile.prunable_layers
     if not parts and "=" not in text:
         why = profile.error or "every one of them is frozen"
-        raise RecipeError(f"--{family} has no part of {subject.name!r} to prune: {why}")
+        raise RecipeError(f"--{family} has no part of {model.subject.name!r} to prune: {why}")
     if not arguments.allocator:
         return recipe.with_ratios(granularity, ratios(text, parts, family))
     if "=" in text:
@@ -182,9 +180,9 @@ def _with_ratios(
     target = one_ratio(text, arguments.allocator)
     check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
     name, params = allocator_of(arguments, arguments.allocator)
-    losses = losses_for(arguments, subject, graph, recipe, name, granularity)
+    losses = losses_for(arguments, model, recipe, name, granularity)
     how: dict[str, Any] = {"params": params, "losses": losses, "device": _device(arguments)}
-    return _told(allocated(subject, graph, recipe, name, target, granularity, **how))
+    return _told(allocated(model, recipe, name, target, granularity, **how))
 
 
 def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
@@ -214,8 +212,7 @@ def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[s
 
 def losses_for(
     arguments: argparse.Namespace,
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     allocator: str,
     granularity: str,
@@ -230,9 +227,7 @@ def losses_for(
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
     found: Scan | None = None
-    for step in scan(
-        subject, graph, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))
-    ):
+    for step in scan(model, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
         if isinstance(step, Progress):
             progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
         else:

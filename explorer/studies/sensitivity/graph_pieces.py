@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...compaction.compact import Builder, boundary
+from ...graph.analysed import Analysed
 from ...graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
-from ...graph.export import ModelGraph
 from ...measuring.memory_layout import laid_out
 from ...values.profile import Masks
-from ...values.subject import Subject
 
 DENSE = Masks({}, {})
 MAC_S, ELEMENT_S, NODE_S = (
@@ -44,22 +43,22 @@ class Piece:
 class Workshop:
     """Builds pieces of one subject for a device; what a cut leaves as it was is shared between all pieces."""
 
-    def __init__(self, subject: Subject, graph: ModelGraph, device: str):
-        assert graph.program is not None
-        self.subject, self.graph, self.device = subject, graph, device
+    def __init__(self, model: Analysed, device: str):
+        assert model.graph.program is not None
+        self.subject, self.graph, self.device = model.subject, model.graph, device
         own: dict[str, Tensor] = {
-            **subject.model.state_dict(keep_vars=True),
-            **dict(subject.model.named_buffers()),
+            **model.subject.model.state_dict(keep_vars=True),
+            **dict(model.subject.model.named_buffers()),
         }
         own |= {
             name: t
-            for name, t in graph.program.constants.items()
+            for name, t in model.graph.program.constants.items()
             if isinstance(t, Tensor) and name not in own
         }
-        images = any(p.dim() == 4 for p in subject.model.parameters())
+        images = any(p.dim() == 4 for p in model.subject.model.parameters())
         self._state = {name: _placed(tensor.detach(), device, images) for name, tensor in own.items()}
-        self.tensor_names = Builder(subject, graph, DENSE).names
-        self.can_start_anywhere = can_start_anywhere(graph)
+        self.tensor_names = Builder(model.subject, model.graph, DENSE).names
+        self.can_start_anywhere = can_start_anywhere(model.graph)
 
     def piece(self, nodes: Sequence[fx.Node], outputs: Sequence[fx.Node], masks: Masks = DENSE) -> Piece:
         """These nodes, as they are in the model that the masks leave."""

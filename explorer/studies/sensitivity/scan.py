@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.conditions import Conditions
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
 from ...values.progress import Progress
-from ...values.subject import Subject
 from .additivity import Additivity, additivity
 from .scan_run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
@@ -25,8 +24,7 @@ EVERYTHING = Conditions()
 
 
 def known(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     plan: ScanPlan,
     conditions: Conditions = EVERYTHING,
     *,
@@ -37,16 +35,15 @@ def known(
     Raises:
         ExplorerError: as `scan`.
     """
-    log = log_of(subject, plan, conditions.device, folder) if subject.task else None
+    log = log_of(model.subject, plan, conditions.device, folder) if model.subject.task else None
     if log is None or not log.path.exists():
         return None  # at once: what follows takes a quarter of a second on a large model
-    found = ScanRun(subject, graph, plan, conditions, log).snapshot()
+    found = ScanRun(model, plan, conditions, log).snapshot()
     return found if found.points else None
 
 
 def scan(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     plan: ScanPlan = CHANNELS,
     conditions: Conditions = EVERYTHING,
     *,
@@ -65,9 +62,9 @@ def scan(
     Raises:
         ExplorerError: there is no data, or nothing of this kind that this criterion can rank.
     """
-    run = ScanRun(subject, graph, plan, conditions, log_of(subject, plan, conditions.device, folder))
+    run = ScanRun(model, plan, conditions, log_of(model.subject, plan, conditions.device, folder))
     yield run.snapshot()
     if run.open_points:
-        yield from calibrate(subject, graph, plan.recipe, conditions.device)
+        yield from calibrate(model, plan.recipe, conditions.device)
         yield from run.steps()
         yield run.snapshot()

@@ -12,7 +12,7 @@ import torch
 from ...engine.conditions import Conditions, split_for
 from ...engine.dense_model import baseline
 from ...errors import ExplorerError
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.version import __version__
 from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
@@ -73,21 +73,24 @@ class ScanRun:
         ExplorerError: there is no data, nothing of this kind to prune, or the criterion does not rate it.
     """
 
-    def __init__(
-        self, subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, log: ScanLog
-    ):
-        if subject.task is None:
+    def __init__(self, model: Analysed, plan: ScanPlan, conditions: Conditions, log: ScanLog):
+        if model.subject.task is None:
             raise ExplorerError(NO_DATA)
-        self._subject, self._graph, self._plan, self._task = subject, graph, plan, subject.task
+        self._subject, self._graph, self._plan, self._task = (
+            model.subject,
+            model.graph,
+            plan,
+            model.subject.task,
+        )
         self._conditions = replace(conditions, split="tuning")
-        self._split = split_for(subject, self._conditions)
+        self._split = split_for(model.subject, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []
-        self._touched = touched_tensors(graph, plan.granularity)
+        self._touched = touched_tensors(model.graph, plan.granularity)
         if not self._touched:
-            why = f": {graph.profile.error}" if graph.profile.error else "; each group is frozen."
+            why = f": {model.profile.error}" if model.profile.error else "; each group is frozen."
             raise ExplorerError(f"No {plan.granularity}s of this model can be pruned{why}")
-        check_parts(graph.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
+        check_parts(model.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY
@@ -119,7 +122,9 @@ class ScanRun:
         return cut(unscored, self._graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
-        decided = decide(self._subject, self._graph, self._recipe(part, ratio), self._conditions.device)
+        decided = decide(
+            Analysed(self._subject, self._graph), self._recipe(part, ratio), self._conditions.device
+        )
         self._at(part, ratio).achieved = decided.outcomes[0].achieved
         return decided.masks
 
@@ -173,10 +178,10 @@ class ScanRun:
                 yield from self._advance(runner, goal, points)
 
     def _runner(self) -> Runner:
-        subject, graph, device = self._subject, self._graph, self._conditions.device
-        if graph.program is None:
-            return WholeModel(subject, graph, device, self._masks)
-        return Branches(Workshop(subject, graph, device), self._touched, self._masks, len(self._plan.ratios))
+        model, device = Analysed(self._subject, self._graph), self._conditions.device
+        if model.graph.program is None:
+            return WholeModel(model, device, self._masks)
+        return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[Point]]]:
         """First every part at its middle ratio, then all ratios, on the first look's samples; then the later
@@ -205,7 +210,7 @@ class ScanRun:
         yield self.snapshot()
 
     def _grow_baseline(self, goal: int) -> Iterator[Progress]:
-        for base in baseline(self._subject, self._graph, self._conditions, goal):
+        for base in baseline(Analysed(self._subject, self._graph), self._conditions, goal):
             self._base = base
             yield self._progress()
         measured = self._base.measurement()

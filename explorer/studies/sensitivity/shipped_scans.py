@@ -7,7 +7,7 @@ other weights, other data or another way of ranking has another key, and so is n
 from pathlib import Path
 
 from ...engine.conditions import Conditions
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...machine import paths
 from ...values.subject import Subject
 from .scan_log import Count, ScanLog
@@ -30,17 +30,17 @@ def delivered_log(subject: Subject, plan: ScanPlan, folder: Path | None = None) 
 
 
 def delivered(
-    subject: Subject, graph: ModelGraph, plan: ScanPlan, conditions: Conditions, *, folder: Path | None = None
+    model: Analysed, plan: ScanPlan, conditions: Conditions, *, folder: Path | None = None
 ) -> Scan | None:
     """The scan that came with this model, or None.
 
     Raises:
         ExplorerError: as `scan`.
     """
-    log = delivered_log(subject, plan, folder) if subject.task else None
+    log = delivered_log(model.subject, plan, folder) if model.subject.task else None
     if log is None or not log.path.is_file():
         return None
-    return ScanRun(subject, graph, plan, conditions, log).snapshot()
+    return ScanRun(model, plan, conditions, log).snapshot()
 
 
 def deliver(subject: Subject, plan: ScanPlan, counted: ScanLog, folder: Path | None = None) -> Path:

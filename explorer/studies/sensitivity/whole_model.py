@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...measuring.evaluation import batch_size
 from ...measuring.memory_layout import in_usual_order, laid_out
 from ...values.profile import Masks
-from ...values.subject import Subject
 from .branching import Found
 
 
@@ -23,12 +22,10 @@ class WholeModel:
         masks_of: (layer, ratio) -> its masks.
     """
 
-    def __init__(
-        self, subject: Subject, graph: ModelGraph, device: str, masks_of: Callable[[str, float], Masks]
-    ):
-        self._model = laid_out(in_usual_order(copy.deepcopy(subject.model)), device)
+    def __init__(self, model: Analysed, device: str, masks_of: Callable[[str, float], Masks]):
+        self._model = laid_out(in_usual_order(copy.deepcopy(model.subject.model)), device)
         self.batch = batch_size(device)
-        self._layers, self._masks_of = graph.profile.prunable_layers, masks_of
+        self._layers, self._masks_of = model.profile.prunable_layers, masks_of
 
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:
         """Run some ratios of some layers on one batch; (layer, [(ratio, logits)]) one at a time."""

@@ -51,13 +51,8 @@ def _key() -> Hashable:
 
 def begin() -> None:
     """Measure the answers of the current recipe, unless they are known."""
-    subject, graph, recipe, conditions = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-    )
-    session.job(LANE, _key(), lambda: compare(subject, graph, recipe, conditions))
+    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
+    session.job(LANE, _key(), lambda: compare(model, recipe, conditions))
 
 
 def _found() -> Behaviour | None:

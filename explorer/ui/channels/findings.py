@@ -49,10 +49,10 @@ def _key() -> Hashable:
 
 
 def _begin() -> None:
-    subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    model, device = session.model(), session.conditions().device
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: idle(subject, graph, device))
+    session.job(LANE, _key(), lambda: idle(model, device))
     hurry()
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...errors import ExplorerError
 from ...figures.channel_importance import channel_importance as importance_figure
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...inspection.distributions import GroupImportance, channel_importance
 from ...pruning.decision import masks_for, scores_for
@@ -31,7 +32,10 @@ def _importances(
     key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
 ) -> dict[str, GroupImportance]:
     """Group -> its units, rated by the recipe's criterion."""
-    scores, masks = scores_for(_subject, _graph, _recipe)["channels"], masks_for(_subject, _graph, _recipe)
+    scores, masks = (
+        scores_for(Analysed(_subject, _graph), _recipe)["channels"],
+        masks_for(Analysed(_subject, _graph), _recipe),
+    )
     return {found.group: found for found in channel_importance(scores, masks.channels)}
 
 

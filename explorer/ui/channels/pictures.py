@@ -6,6 +6,7 @@ import streamlit as st
 from torch import Tensor
 
 from ...errors import ExplorerError
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...inspection.activation_maps import activation_maps, filter_images, head_maps
 from ...inspection.channel_findings import makers
@@ -100,12 +101,14 @@ def _more(found: GroupImportance) -> str:
 
 @st.cache_data(max_entries=KEPT, show_spinner="Running the sample ...")
 def _maps(subject: str, layer: str, number: int, _subject: Subject, _graph: ModelGraph) -> Tensor | None:
-    return activation_maps(_subject, _graph, _graph.profile.prunable_layers[layer], _sample(_subject, number))
+    return activation_maps(
+        Analysed(_subject, _graph), _graph.profile.prunable_layers[layer], _sample(_subject, number)
+    )
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Running the sample ...")
 def _heads(subject: str, group: str, number: int, _subject: Subject, _graph: ModelGraph) -> Tensor | None:
-    return head_maps(_subject, _graph, _graph.profile.free_groups[group], _sample(_subject, number))
+    return head_maps(Analysed(_subject, _graph), _graph.profile.free_groups[group], _sample(_subject, number))
 
 
 def _sample(subject: Subject, number: int) -> Tensor:

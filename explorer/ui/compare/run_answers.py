@@ -97,15 +97,14 @@ def _ask(chosen: Sequence[Run]) -> None:
     asked = [
         Candidate(
             called(run),
-            models.load_subject(home),
-            models.load_graph(home),
+            models.load_model(home),
             run.report.recipe,
             run.recovery.recovery if run.recovery else None,
         )
         for run, home in ((run, homes[run.name]) for run in chosen)
     ]
     if len(set(homes.values())) == 1:
-        asked.insert(0, Candidate(DENSE, models.load_subject(first), models.load_graph(first), Recipe()))
+        asked.insert(0, Candidate(DENSE, models.load_model(first), Recipe()))
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)
     session.job(LANE, _question(chosen), lambda: ask(asked, how))

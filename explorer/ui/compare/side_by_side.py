@@ -7,6 +7,7 @@ import streamlit as st
 
 from ...exporters.recovered_model import export_recovered
 from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
+from ...graph.analysed import Analysed
 from ...machine import paths
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
@@ -116,8 +117,8 @@ def _take(run: Run) -> None:
 def _written(run: Run, format: str) -> bytes:
     assert run.recovery is not None
     home = keeping.offered(run)
-    subject, graph = models.load_subject(home), models.load_graph(home)
-    return export_recovered(subject, graph, run.recovery.recovery, format, report=run.report)
+    model = Analysed(models.load_subject(home), models.load_graph(home))
+    return export_recovered(model, run.recovery.recovery, format, report=run.report)
 
 
 def _edit(run: Run) -> None:
@@ -163,15 +164,13 @@ def _go() -> None:
 
 def _replay(run: Run) -> None:
     name = keeping.offered(run)
-    subject, graph, device = (
-        models.load_subject(name),
-        models.load_graph(name),
-        session.conditions().device,
-    )
+    model, device = Analysed(models.load_subject(name), models.load_graph(name)), session.conditions().device
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
     session.resume("replay")
     session.job(
-        "replay", (run.name, session.recalled("replays")), lambda: replay(subject, graph, run, device)
+        "replay",
+        (run.name, session.recalled("replays")),
+        lambda: replay(model, run, device),
     )
 
 

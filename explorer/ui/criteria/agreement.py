@@ -92,13 +92,8 @@ def _duel() -> Duel | None:
 
 
 def _begin() -> None:
-    subject, graph, recipe, device = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions().device,
-    )
-    session.job(LANE, _key(), lambda: rate(subject, graph, recipe, device=device))
+    model, recipe, device = session.model(), session.recipe(), session.conditions().device
+    session.job(LANE, _key(), lambda: rate(model, recipe, device=device))
 
 
 # --------------------------------------------------------------------------- the page
@@ -246,16 +241,10 @@ def _run() -> JobState:
     """The measurement, begun if it was asked for."""
     if session.recalled(ASKED) != _duel_key():
         return session.lane_state(DUEL_LANE)
-    subject, graph, recipe, group, ratio = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        _group(),
-        _ratio(),
-    )
+    model, recipe, group, ratio = session.model(), session.recipe(), _group(), _ratio()
     how = session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
-    return session.job(DUEL_LANE, _duel_key(), lambda: duel(subject, graph, recipe, group, ratio, how))
+    return session.job(DUEL_LANE, _duel_key(), lambda: duel(model, recipe, group, ratio, how))
 
 
 def _draw_duel() -> None:

@@ -116,12 +116,12 @@ def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
     """The measurement, begun if it was asked for."""
     if session.recalled(ASKED) != key:
         return session.lane_state(LANE)
-    subject, graph, recipe, how = session.subject(), session.graph(), session.recipe(), session.conditions()
+    model, recipe, how = session.model(), session.recipe(), session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
     channels = [dispute.channel for dispute in shown]
 
     def measure() -> Iterator[Any]:
-        yield from settle(subject, graph, recipe, group, channels, how)
+        yield from settle(model, recipe, group, channels, how)
 
     return session.job(LANE, key, measure)
 

@@ -14,6 +14,7 @@ from ...figures.weight_bands import weight_bands as bands_figure
 from ...figures.weight_heatmap import weight_heatmap
 from ...figures.weight_pattern import filter_norms as norms_figure
 from ...figures.weight_pattern import weight_pattern
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ...inspection.weight_bands import READ, WeightBand, weight_bands
@@ -37,37 +38,37 @@ VIEWS = {"magnitudes": "Magnitudes", "zeros": "Pattern of zeros", "norms": "Norm
 # --------------------------------------------------------------------------- read
 
 
-def _masks(subject: Subject, graph: ModelGraph, recipe: Recipe) -> Masks:
+def _masks(model: Analysed, recipe: Recipe) -> Masks:
     """Weights that stay, by layer, where removed channels have gone too; whole layers are left out."""
     if recipe.is_empty:
         return Masks({}, {})
     tensors = itertools.chain(
         *(
             named(remove_duplicate=False)
-            for named in (subject.model.named_parameters, subject.model.named_buffers)
+            for named in (model.subject.model.named_parameters, model.subject.model.named_buffers)
         )
     )
     full = expand(
-        masks_for(subject, graph, recipe),
-        graph.profile,
+        masks_for(model, recipe),
+        model.profile,
         {name: tuple(tensor.shape) for name, tensor in tensors},
     )
     return Masks(
         {},
         {
             name: full[layer.weight]
-            for name, layer in graph.profile.prunable_layers.items()
+            for name, layer in model.profile.prunable_layers.items()
             if layer.weight in full
         },
     )
 
 
-def _mask(subject: Subject, graph: ModelGraph, recipe: Recipe, layer: Layer) -> Tensor | None:
+def _mask(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor | None:
     """What stays of one layer, without building the masks of all; None where all does."""
     if recipe.is_empty:
         return None
-    masks = masks_for(subject, graph, recipe)
-    left = positions(graph.profile, masks.channels).get(layer.weight, {})
+    masks = masks_for(model, recipe)
+    left = positions(model.profile, masks.channels).get(layer.weight, {})
     found = masks.weights.get(layer.name)
     for dim, kept in left.items():
         line = kept.view([-1 if d == dim else 1 for d in range(len(layer.shape))])
@@ -75,16 +76,16 @@ def _mask(subject: Subject, graph: ModelGraph, recipe: Recipe, layer: Layer) -> 
     return found
 
 
-def _weights(subject: Subject, graph: ModelGraph) -> Mapping[str, Tensor]:
+def _weights(model: Analysed) -> Mapping[str, Tensor]:
     return {
-        name: subject.model.get_parameter(layer.weight)
-        for name, layer in graph.profile.prunable_layers.items()
+        name: model.subject.model.get_parameter(layer.weight)
+        for name, layer in model.profile.prunable_layers.items()
     }
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
 def _bands(key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> tuple[WeightBand, ...]:
-    return weight_bands(_weights(_subject, _graph), _masks(_subject, _graph, _recipe))
+    return weight_bands(_weights(Analysed(_subject, _graph)), _masks(Analysed(_subject, _graph), _recipe))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
@@ -92,21 +93,23 @@ def _histogram(
     key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
 ) -> WeightHistogram:
     found = _graph.profile.prunable_layers[layer]
-    mask = _mask(_subject, _graph, _recipe, found)
+    mask = _mask(Analysed(_subject, _graph), _recipe, found)
     masks = None if mask is None else Masks({}, {layer: mask})
     return weight_histogram({layer: _subject.model.get_parameter(found.weight)}, masks=masks)
 
 
-def _left(subject: Subject, graph: ModelGraph, recipe: Recipe, layer: Layer) -> Tensor:
+def _left(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor:
     """The weight as the recipe leaves it, zeros in the places of what was removed."""
-    weight = subject.model.get_parameter(layer.weight).detach()
-    mask = _mask(subject, graph, recipe, layer)
+    weight = model.subject.model.get_parameter(layer.weight).detach()
+    mask = _mask(model, recipe, layer)
     return weight if mask is None else weight * mask
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
 def _picture(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> WeightImage:
-    return weight_image(_left(_subject, _graph, _recipe, _graph.profile.prunable_layers[layer]), PICTURE_SIDE)
+    return weight_image(
+        _left(Analysed(_subject, _graph), _recipe, _graph.profile.prunable_layers[layer]), PICTURE_SIDE
+    )
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
@@ -115,7 +118,7 @@ def _patterns(
 ) -> tuple[Pattern, Pattern]:
     """The whole, and its corner weight by weight."""
     found = _graph.profile.prunable_layers[layer]
-    left = _left(_subject, _graph, _recipe, found)
+    left = _left(Analysed(_subject, _graph), _recipe, found)
     return pattern(left, found.input_dim, PICTURE_SIDE), corner(left, found.input_dim)
 
 
@@ -123,7 +126,7 @@ def _patterns(
 def _norms(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> FilterNorms:
     found = _graph.profile.prunable_layers[layer]
     dense = _subject.model.get_parameter(found.weight)
-    return filter_norms(dense, _left(_subject, _graph, _recipe, found), found.output_dim)
+    return filter_norms(dense, _left(Analysed(_subject, _graph), _recipe, found), found.output_dim)
 
 
 # --------------------------------------------------------------------------- draw

@@ -10,7 +10,7 @@ from ...background.jobs import JobState
 from ...engine.conditions import Conditions
 from ...engine.measure import stream
 from ...errors import ExplorerError
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.environment import environment
 from ...measuring.statistics import format_drop, looks_level
@@ -75,7 +75,7 @@ def _keep() -> None:
     report = session.report()
     if report is None or report.stage != "final":
         raise ExplorerError(NOT_FINAL)
-    masks = masks_fingerprint(masks_for(session.subject(), session.graph(), report.recipe))
+    masks = masks_fingerprint(masks_for(session.model(), report.recipe))
     note, tags = session.shown("keep note", ""), split_tags(session.shown("keep tags"))
     name = store().put(report, note=note, tags=tags, parent=origin(), masks=masks)
     comes_from(name)
@@ -196,10 +196,10 @@ def _known() -> Report | None:
 
 
 def _check() -> None:
-    subject, graph, recipe, parent = session.subject(), session.graph(), session.recipe(), origin()
+    model, recipe, parent = session.model(), session.recipe(), origin()
     how = Conditions(device=session.conditions().device, latency=False, dtype=session.conditions().dtype)
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: check(subject, graph, recipe, how, store(), parent))
+    session.job(LANE, _key(), lambda: check(model, recipe, how, store(), parent))
 
 
 def begin(action: Callable[..., None], *args: Any) -> None:
@@ -210,8 +210,7 @@ def begin(action: Callable[..., None], *args: Any) -> None:
 
 
 def check(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     conditions: Conditions,
     kept: Store,
@@ -223,10 +222,10 @@ def check(
     Raises:
         ExplorerError: the recipe does not fit, there is no such data, or the opening cannot be recorded.
     """
-    yield from calibrate(subject, graph, recipe, conditions.device)
-    masks = masks_fingerprint(decide(subject, graph, recipe, conditions.device).masks)
-    conditions, sentence = held_out(subject, conditions, kept)
-    for report in stream(subject, graph, recipe, conditions):
+    yield from calibrate(model, recipe, conditions.device)
+    masks = masks_fingerprint(decide(model, recipe, conditions.device).masks)
+    conditions, sentence = held_out(model.subject, conditions, kept)
+    for report in stream(model, recipe, conditions):
         told = replace(report, notes=(*report.notes, sentence))
         if told.stage == "final":
             kept.put(told, tags=[TAG], parent=parent, masks=masks)

@@ -74,7 +74,10 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
     """
     experiment = lesson.experiment
     found = recipe_for(
-        *lesson_results.opened(model), experiment, experiment.arm(lesson.try_it.arm), lesson.try_it.x
+        lesson_results.opened(model),
+        experiment,
+        experiment.arm(lesson.try_it.arm),
+        lesson.try_it.x,
     )
     session.set_model(model)
     session.set_recipe(found, f"lesson {lesson.number}")

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 
 from ...background.jobs import JobState
 from ...background.shared_measurements import Sharing
-from ...graph.export import analyse
+from ...graph.analysed import Analysed, analyse
 from ...lessons.evidence import Evidence
-from ...lessons.experiment import Opened, run
+from ...lessons.experiment import run
 from ...lessons.values import Lesson
 from ...loaders.model_text import load_named
 from ...machine.cache import Cache
@@ -20,13 +20,13 @@ _evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock(
 _models = Cache(8, "models and their data", 4 * 2**30, growing=True)
 
 
-def opened(name: str) -> Opened:
-    """A sample model with its graph, whatever the server offers else; shared, so never modified."""
+def opened(name: str) -> Analysed:
+    """A sample model, whatever else the server offers; shared, so never modified."""
     with _loading:
-        found: Opened | None = _models.get(name)
+        found: Analysed | None = _models.get(name)
         if found is None:
             subject = load_named(name)
-            found = _models.put(name, (subject, analyse(subject)))
+            found = _models.put(name, analyse(subject))
         return found
 
 

@@ -57,11 +57,11 @@ def _take_model(lesson: Lesson) -> None:
 
 def draw_picture(lesson: Lesson, picture: str) -> None:
     """What a screen shows of the model's weights before anything is cut."""
-    subject, graph = lesson_results.opened(model_of(lesson))
+    model = lesson_results.opened(model_of(lesson))
     if picture == "layers":
-        drawn = lesson_layers(weights_shown.layers(graph))
+        drawn = lesson_layers(weights_shown.layers(model.graph))
     else:
-        drawn = lesson_magnitudes(weights_shown.magnitudes(subject, graph))
+        drawn = lesson_magnitudes(weights_shown.magnitudes(model))
     st.plotly_chart(drawn, width="stretch", key=f"{picture} {lesson.name}", config=PLAIN_BAR)
 
 
@@ -170,7 +170,7 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
         drawn = lesson_spread(experiment, evidence)
     elif view == "matrices":
         layer, shown = weights_shown.matrices(
-            *lesson_results.opened(evidence.model), experiment, experiment.points[0]
+            lesson_results.opened(evidence.model), experiment, experiment.points[0]
         )
         drawn = lesson_matrices(shown, layer)
     else:

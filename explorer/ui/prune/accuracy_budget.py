@@ -96,13 +96,7 @@ def _run() -> JobState:
     """The search, begun if it was asked for."""
     if session.recalled(ASKED) != _key():
         return session.lane_state(LANE)
-    subject, graph, recipe, conditions, bank = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-        _bank(),
-    )
+    model, recipe, conditions, bank = session.model(), session.recipe(), session.conditions(), _bank()
     name, params, allowed, locked, losses = (
         _allocator(),
         _params(),
@@ -113,8 +107,7 @@ def _run() -> JobState:
 
     def find() -> Iterator[Any]:
         return accuracy_budget(
-            subject,
-            graph,
+            model,
             recipe,
             allowed,
             allocator=name,

@@ -11,7 +11,7 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
 from ...registry import ALLOCATORS
 from ...studies.accuracy_curves import (
@@ -28,7 +28,6 @@ from ...studies.accuracy_curves import (
 from ...values.choice import Choice
 from ...values.progress import Progress
 from ...values.recipe import Recipe
-from ...values.subject import Subject
 from ...words import GLOSSARY
 from .. import session
 from ..live import regions
@@ -117,32 +116,32 @@ class Question:
         )
 
 
-def _families(subject: Subject, graph: ModelGraph, asked: Question, recipe: Recipe) -> list[Family]:
+def _families(model: Analysed, asked: Question, recipe: Recipe) -> list[Family]:
     if asked.along == "strength":
         found = [scaled(recipe)]
     elif asked.along == "both":
-        found = list(structured_and_unstructured(subject, graph, recipe, asked.allocator))
+        found = list(structured_and_unstructured(model, recipe, asked.allocator))
     else:
-        found = [swept(subject, graph, recipe, asked.allocator, asked.along)]
+        found = [swept(model, recipe, asked.allocator, asked.along)]
     return [*found, *(by_chance(family) for family in found)] if asked.control else found
 
 
 def _begin(asked: Question) -> JobState:
     """The lines that answer the question, measured when nothing more urgent waits."""
-    subject, graph, device = session.subject(), session.graph(), session.conditions().device
+    model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
     def measure() -> Iterator[Any]:
         rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
         for one in rated:
-            yield from calibrate(subject, graph, one, device)
-        families = _families(subject, graph, asked, recipe)
+            yield from calibrate(model, one, device)
+        families = _families(model, asked, recipe)
         lines: Lines = {}
-        for step in curves(subject, graph, families, replace(QUICK, device=device)):
+        for step in curves(model, families, replace(QUICK, device=device)):
             lines = lines if isinstance(step, Progress) else step
             yield step
         if asked.axis == "latency":
-            yield from timed(subject, graph, lines, device)
+            yield from timed(model, lines, device)
 
     return session.job("curve", asked.key, measure)
 

@@ -160,8 +160,7 @@ def _presets() -> None:
 
     def take(preset: Preset) -> None:
         found = follow(
-            session.subject(),
-            session.graph(),
+            session.model(),
             session.recipe(),
             preset,
             session.locks(),
@@ -196,9 +195,7 @@ def _allocator() -> None:
             sensitivity_scan.losses(),
             device,
         )
-        found = fill(
-            session.subject(), session.graph(), session.recipe(), session.mode(), how, session.locks()
-        )
+        found = fill(session.model(), session.recipe(), session.mode(), how, session.locks())
         session.set_recipe(found, f"{name} at {per_cent} %")
 
     with (
@@ -234,9 +231,7 @@ def _reach(name: str) -> str:
         how: dict[str, Any] = {"params": params, "losses": sensitivity_scan.losses().get(bank)}
         locked = frozenset(part for other, part in session.locks() if other == bank)
         try:
-            low, high = reach(
-                session.subject(), session.graph(), session.recipe(), name, GRANULARITY[bank], locked, **how
-            )
+            low, high = reach(session.model(), session.recipe(), name, GRANULARITY[bank], locked, **how)
         except ExplorerError as error:
             return str(error)
         ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")

@@ -74,20 +74,13 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
     key = _key(allocator, params, target)
     if session.recalled(ASKED) != key:
         return session.lane_state(LANE)
-    subject, graph, recipe, locked, device = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        _locked(),
-        session.conditions().device,
-    )
+    model, recipe, locked, device = session.model(), session.recipe(), _locked(), session.conditions().device
     losses = sensitivity_scan.losses().get(BANK)
 
     def plan() -> Iterator[Progress | Recipe]:
         yield (
             yield from allocated(
-                subject,
-                graph,
+                model,
                 recipe,
                 allocator,
                 target,

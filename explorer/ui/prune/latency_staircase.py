@@ -78,8 +78,8 @@ def _is_asked(group: str) -> bool:
 
 def _run(group: str) -> JobState:
     """Begin, or go on; what has come is kept."""
-    subject, graph, device, key = session.subject(), session.graph(), session.conditions().device, _key(group)
-    state = session.job("latency", key, lambda: staircase(subject, graph, group, device=device))
+    model, device, key = session.model(), session.conditions().device, _key(group)
+    state = session.job("latency", key, lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...allocators.context import Losses
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
 from ...values.recipe import Recipe
-from ...values.subject import Subject
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
 
@@ -91,8 +91,7 @@ class Allotment:
 
 
 def follow(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     preset: Preset,
     locks: Collection[Lock],
@@ -111,7 +110,7 @@ def follow(
         weights=_locked(recipe, "weights", locks),
     )
     for bank, (allocator, target) in preset.targets.items():
-        emptied = allotted(subject, graph, emptied, bank, Allotment(allocator, target, device=device), locks)
+        emptied = allotted(model, emptied, bank, Allotment(allocator, target, device=device), locks)
     return emptied
 
 
@@ -120,8 +119,7 @@ def _locked(recipe: Recipe, bank: BankName, locks: Collection[Lock]) -> dict[str
 
 
 def allotted(
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     bank: BankName,
     how: Allotment,
@@ -134,8 +132,7 @@ def allotted(
     """
     locked = frozenset(part for name, part in locks if name == bank)
     chosen = allocate(
-        subject,
-        graph,
+        model,
         recipe,
         how.allocator,
         how.target,
@@ -145,13 +142,11 @@ def allotted(
         losses=how.losses.get(bank),
         device=how.device,
     )
-    return with_pattern(chosen, graph.profile, recipe.pattern) if bank == "weights" else chosen
+    return with_pattern(chosen, model.profile, recipe.pattern) if bank == "weights" else chosen
 
 
-def fill(
-    subject: Subject, graph: ModelGraph, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]
-) -> Recipe:
+def fill(model: Analysed, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:
     """Every bank of a mode, at one overall target."""
     for bank in MODES[mode]:
-        recipe = allotted(subject, graph, recipe, bank, how, locks)
+        recipe = allotted(model, recipe, bank, how, locks)
     return in_mode(recipe, mode)

@@ -129,15 +129,9 @@ def _facet() -> Hashable:
 
 
 def _start() -> None:
-    subject, graph, recipe, plan, how = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        _plan(),
-        session.conditions(),
-    )
+    model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: search(subject, graph, recipe, plan, how))
+    session.job(LANE, _key(), lambda: search(model, recipe, plan, how))
 
 
 def _draw() -> None:
@@ -281,10 +275,10 @@ def _winner_key(winner: Trial) -> Hashable:
 
 
 def _check() -> None:
-    subject, graph, found, how = session.subject(), session.graph(), _found(), session.conditions()
+    model, found, how = session.model(), _found(), session.conditions()
     if found is not None and found.winner is not None:
         session.resume(WINNER)
-        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(subject, graph, found, how))
+        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(model, found, how))
 
 
 def _draw_winner() -> None:

@@ -53,7 +53,7 @@ def _found(bank: BankName) -> Scan | None:
 def _on_disk(bank: BankName) -> Scan | None:
     if session.subject().task is None:
         return None
-    asked = session.subject(), session.graph(), _plan(bank), session.conditions()
+    asked = session.model(), _plan(bank), session.conditions()
     try:
         left = left_on_disk(*asked)
         return left if left and left.finished else delivered(*asked) or left
@@ -86,8 +86,8 @@ def losses() -> dict[BankName, Losses]:
 
 
 def _run(bank: BankName) -> JobState:
-    subject, graph, plan, how = session.subject(), session.graph(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(subject, graph, plan, how))
+    model, plan, how = session.model(), _plan(bank), session.conditions()
+    state = session.job("scan", _key(bank), lambda: scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state

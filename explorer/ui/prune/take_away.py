@@ -13,13 +13,12 @@ from ...engine.conditions import Conditions
 from ...engine.measure import stream
 from ...exporters.export import export
 from ...exporters.who_gains import who_gains
-from ...graph.export import ModelGraph
+from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
 from ...registry import EXPORTERS
 from ...values.progress import Progress
 from ...values.recipe import Recipe
 from ...values.report import Report
-from ...values.subject import Subject
 from .. import session
 from ..drawing import layout
 from ..drawing.measurement_cards import short
@@ -71,13 +70,12 @@ def _write() -> None:
     report, conditions = session.report(), session.conditions()
     given = report if report is not None and report.stage == "final" else None
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: written(name, subject, graph, recipe, given, conditions))
+    session.job(LANE, _key(), lambda: written(name, Analysed(subject, graph), recipe, given, conditions))
 
 
 def written(
     name: str,
-    subject: Subject,
-    graph: ModelGraph,
+    model: Analysed,
     recipe: Recipe,
     report: Report | None,
     conditions: Conditions = MEASURED,
@@ -90,13 +88,13 @@ def written(
     """
     plugin, remarks = EXPORTERS[name], list[str]()
     if not recipe.is_empty:
-        yield from calibrate(subject, graph, recipe, conditions.device)
+        yield from calibrate(model, recipe, conditions.device)
     if plugin.traits.get("measures") and report is None:
-        for report in stream(subject, graph, recipe, replace(conditions, latency=False)):
+        for report in stream(model, recipe, replace(conditions, latency=False)):
             yield Progress(report.pruned.samples, report.total_samples, "Measuring")
 
     def write(step: Callable[[str], None]) -> bytes:
-        return export(subject, graph, recipe, name, report=report, say=remarks.append, step=step)
+        return export(model, recipe, name, report=report, say=remarks.append, step=step)
 
     for item in beside(write, "Writing the file", plugin.traits.get("stages", 1)):
         yield item if isinstance(item, Progress) else Made(name, item, tuple(remarks))

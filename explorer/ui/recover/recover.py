@@ -138,14 +138,9 @@ def _cost() -> None:
 
 
 def _ask_cost() -> None:
-    subject, graph, recipe, conditions = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-    )
+    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
     plan = recovery_plan.plan()
-    session.job(COST_LANE, _key(), lambda: estimate(subject, graph, recipe, plan, conditions))
+    session.job(COST_LANE, _key(), lambda: estimate(model, recipe, plan, conditions))
     hurry()
 
 
@@ -157,16 +152,11 @@ def _begin() -> JobState | None:
     asked = session.recalled(ASKED)
     if asked is None or asked != _key():
         return None
-    subject, graph, recipe, conditions = (
-        session.subject(),
-        session.graph(),
-        session.recipe(),
-        session.conditions(),
-    )
+    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
     plan = recovery_plan.plan()
 
     def run() -> Iterator[Any]:
-        yield from recover(subject, graph, recipe, plan, replace(conditions, latency=False))
+        yield from recover(model, recipe, plan, replace(conditions, latency=False))
 
     return session.job(LANE, _key(), run)
 
@@ -286,12 +276,12 @@ def _sentences(found: Recovery) -> Iterator[str]:
 
 
 def _download(found: Recovery) -> None:
-    subject, graph = session.subject(), session.graph()
-    name = f"{subject.name.split(':')[-1]}-recovered"
+    model = session.model()
+    name = f"{model.subject.name.split(':')[-1]}-recovered"
     with st.container(horizontal=True):
         st.download_button(
             "Recovered model",
-            partial(export_recovered, subject, graph, found),
+            partial(export_recovered, model, found),
             f"{name}.zip",
             "application/zip",
             key="download recovered",

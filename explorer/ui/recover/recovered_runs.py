@@ -108,11 +108,11 @@ def _draw_progress(state: JobState, words: str) -> None:
 
 def _train(found: Recovery) -> None:
     """One control after another, those that are known at once."""
-    subject, graph, how = session.subject(), session.graph(), replace(session.conditions(), latency=False)
+    model, how = session.model(), replace(session.conditions(), latency=False)
 
     def run() -> Iterator[Any]:
         for control in controls(found.recipe, found.plan):
-            for step in recover(subject, graph, control.recipe, control.plan, how):
+            for step in recover(model, control.recipe, control.plan, how):
                 yield (
                     replace(step, label=f"{control.name}: {step.label.lower()}")
                     if isinstance(step, Progress)
@@ -152,8 +152,8 @@ def _draw_keep(found: Recovery) -> None:
 
 
 def _keep(found: Recovery) -> None:
-    subject, graph, how = session.subject(), session.graph(), session.conditions()
+    model, how = session.model(), session.conditions()
     note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
     session.cancel(KEEP, found.key)
     session.resume(KEEP)
-    session.job(KEEP, found.key, lambda: keep(subject, graph, found, how, store, note=note, origin=origin))
+    session.job(KEEP, found.key, lambda: keep(model, found, how, store, note=note, origin=origin))

@@ -105,11 +105,11 @@ def _cost(plan: RecoveryPlan) -> str:
 
 
 def _begin(plan: RecoveryPlan) -> None:
-    subject, graph, recipe, key = session.subject(), session.graph(), session.recipe(), _key(plan)
+    model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
 
     def run() -> Iterator[Any]:
-        yield from recovery_curve(subject, graph, recipe, plan, strengths, how)
+        yield from recovery_curve(model, recipe, plan, strengths, how)
 
     session.cancel(LANE, key)  # an error of before does not stand in the way
     session.resume(LANE)

@@ -1,5 +1,6 @@
 """The model that is shown, and what is known of it."""
 
+from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...loaders.uploads import upload
 from ...values.profile import ModelProfile
@@ -44,6 +45,11 @@ def upload_weights(content: bytes) -> None:
 
 def subject() -> Subject:
     return shared_models.load_subject(model_name())
+
+
+def model() -> Analysed:
+    """The model that is shown, with its graph."""
+    return shared_models.load_model(model_name())
 
 
 def graph() -> ModelGraph:

@@ -10,7 +10,7 @@ from ...pruning.decision import calibrate
 from ...values.report import Report
 from ..shared import models, settings
 from .choices import conditions
-from .models import graph, subject
+from .models import model, subject
 from .recipes import recipe
 from .state import identity, state
 
@@ -46,19 +46,19 @@ def live_key() -> Hashable:
 
 def live() -> JobState:
     """The measurement of the current recipe, begun if it has to be."""
-    model, its_graph, wanted, how = subject(), graph(), recipe(), conditions()
+    shown, wanted, how = model(), recipe(), conditions()
     key, room = live_key(), settings.current().classroom
 
     def measure() -> Iterator[Any]:
         if not wanted.is_empty:
-            yield from calibrate(model, its_graph, wanted, how.device)
-        data = model.task.fingerprint if model.task else None
+            yield from calibrate(shown, wanted, how.device)
+        subject = shown.subject
+        data = subject.task.fingerprint if subject.task else None
         yield from stream(
-            model,
-            its_graph,
+            shown,
             wanted,
             how,
-            trail=trail_for((model.id, data, how.split, how.device), how.device),
+            trail=trail_for((subject.id, data, how.split, how.device), how.device),
         )
 
     return job("live", key, measure if room is None else lambda: room.measured.steps(key, measure))

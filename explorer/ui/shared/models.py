@@ -11,7 +11,8 @@ from streamlit.runtime import exists, get_instance
 
 from ...background.lanes import Lanes
 from ...errors import ExplorerError
-from ...graph.export import ModelGraph, analyse, analysed
+from ...graph.analysed import Analysed
+from ...graph.export import ModelGraph, graph_of, is_analysed
 from ...machine.cache import Cache
 from ...values.subject import Subject
 from .settings import current
@@ -60,7 +61,7 @@ def look_ahead() -> None:
     try:
         with _loading:
             subject = _subjects.get(name) or _subjects.put(name, current().opened(name))
-        analyse(subject)
+        graph_of(subject)
     except ExplorerError:
         return
 
@@ -74,13 +75,18 @@ def keep_upload(subject: Subject) -> str:
     return name
 
 
+def load_model(name: str) -> Analysed:
+    """A model with its graph."""
+    return Analysed(load_subject(name), load_graph(name))
+
+
 def load_graph(name: str) -> ModelGraph:
     """The graph of an offered model."""
     subject = load_subject(name)
-    if analysed(subject):
-        return analyse(subject)
+    if is_analysed(subject):
+        return graph_of(subject)
     with st.spinner("Finding out which channels belong together ..."):
-        return analyse(subject)
+        return graph_of(subject)
 
 
 def lanes() -> Lanes:

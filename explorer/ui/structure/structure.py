@@ -116,11 +116,11 @@ def _key() -> Hashable:
 
 
 def _begin() -> None:
-    subject, graph, recipe = session.subject(), session.graph(), _recipe()
+    model, recipe = session.model(), _recipe()
 
     session.remember(ASKED, _key())
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: audit_steps(subject, graph, recipe, ratio=HALF))
+    session.job(LANE, _key(), lambda: audit_steps(model, recipe, ratio=HALF))
     hurry()
 
 

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from zoo import IMAGE, ZOO, odd
 
 from explorer.compaction.compact import compact
+from explorer.graph.analysed import Analysed
 from explorer.graph.detours import can_start_anywhere, detour, functional, output_node, working_nodes
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.measuring.memory_layout import laid_out
 from explorer.pruning.decision import decide
 from explorer.studies.sensitivity.branching import Branches, touched_tensors
@@ -31,19 +32,21 @@ def batch(subject: Subject, samples: int = 5) -> Tensor:
 
 
 def branches(subject: Subject, granularity: str) -> Branches:
-    graph = analyse(subject)
+    graph = graph_of(subject)
 
     def masks(part, ratio):
-        return decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks
+        return decide(Analysed(subject, graph), Recipe().with_ratios(granularity, {part: ratio})).masks
 
-    return Branches(Workshop(subject, graph, "cpu"), touched_tensors(graph, granularity), masks, len(RATIOS))
+    return Branches(
+        Workshop(Analysed(subject, graph), "cpu"), touched_tensors(graph, granularity), masks, len(RATIOS)
+    )
 
 
 def compact_logits(subject: Subject, granularity: str, part: str, ratio: float, inputs: Tensor) -> Tensor:
-    graph = analyse(subject)
-    masks = decide(subject, graph, Recipe().with_ratios(granularity, {part: ratio})).masks
+    graph = graph_of(subject)
+    masks = decide(Analysed(subject, graph), Recipe().with_ratios(granularity, {part: ratio})).masks
     with torch.inference_mode():
-        return laid_out(compact(subject, graph, masks), "cpu")(inputs)
+        return laid_out(compact(Analysed(subject, graph), masks), "cpu")(inputs)
 
 
 def alike(a: Tensor, b: Tensor) -> bool:
@@ -66,7 +69,7 @@ def walked(
 def test_each_branch_is_the_compact_model(name, granularity):
     subject = odd(name)
     runner, inputs = branches(subject, granularity), batch(subject)
-    parts = list(touched_tensors(analyse(subject), granularity))
+    parts = list(touched_tensors(graph_of(subject), granularity))
     before = {key: tensor.clone() for key, tensor in subject.model.state_dict().items()}
     for ratio in RATIOS:  # one at a time: nothing is stacked
         for (part, _), logits in walked(runner, parts, (ratio,), inputs).items():
@@ -86,7 +89,7 @@ def test_another_ratio_or_part_is_another_model():
 
 
 def test_only_what_lies_downstream_runs_again():
-    graph = analyse(odd("chain"))
+    graph = graph_of(odd("chain"))
 
     def names(nodes):
         return [str(node.target).split(".")[1] for node in nodes]
@@ -104,7 +107,7 @@ def test_only_what_lies_downstream_runs_again():
 
 
 def test_a_tied_group_runs_from_its_first_layer_to_its_last():
-    graph = analyse(odd("residual"))
+    graph = graph_of(odd("residual"))
     group = detour(graph, *touched_tensors(graph, "channel")["stem"])
     assert group.tail == () and len(group.head) == len(working_nodes(graph))
     inner = detour(graph, *touched_tensors(graph, "channel")["a"])
@@ -157,7 +160,7 @@ class WritesIntoWhatIsReadLater(nn.Module):
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
 def test_operators_that_write_into_their_inputs_spoil_nothing(model, is_open, granularity):
     subject = subject_of(model())
-    graph, inputs = analyse(subject), batch(subject)
+    graph, inputs = graph_of(subject), batch(subject)
     assert can_start_anywhere(graph) == is_open
     runner, kept = branches(subject, granularity), inputs.clone()
     for _ in range(2):
@@ -225,7 +228,10 @@ def test_a_part_that_cannot_change_the_output_gives_none():
 
     subject = subject_of(Unused(), (7,))
     found = walked(
-        branches(subject, "weight"), list(touched_tensors(analyse(subject), "weight")), (0.5,), batch(subject)
+        branches(subject, "weight"),
+        list(touched_tensors(graph_of(subject), "weight")),
+        (0.5,),
+        batch(subject),
     )
     assert found["b", 0.5] is not None and all(
         logits is None for (part, _), logits in found.items() if part != "b"

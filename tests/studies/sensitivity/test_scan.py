@@ -12,7 +12,8 @@ from explorer.engine.candidate import build
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample import card
 from explorer.measuring.evaluation import evaluate
@@ -38,22 +39,22 @@ EXACT = ScanPlan("channel", (0.2, 0.5, 0.8), tolerance=None)
 
 
 def loaded(name):
-    return SUBJECTS[name], analyse(SUBJECTS[name])
+    return SUBJECTS[name], graph_of(SUBJECTS[name])
 
 
 def run(name, plan, folder, samples=None) -> Scan:
-    *_, last = scan(*loaded(name), plan, Conditions(samples=samples), folder=folder)
+    *_, last = scan(Analysed(*loaded(name)), plan, Conditions(samples=samples), folder=folder)
     return last
 
 
-def plain_correct(subject, graph, granularity, part, ratio, samples, criterion="l1") -> int:
+def plain_correct(model, granularity, part, ratio, samples, criterion="l1") -> int:
     """Prune, build, evaluate: one point by itself."""
     recipe = Recipe(criterion=Choice(criterion)).with_ratios(granularity, {part: ratio})
-    model, split = (
-        build(subject, graph, decide(subject, graph, recipe).masks),
-        subject.task.split("tuning").first(samples),
+    network, split = (
+        build(model, decide(model, recipe).masks),
+        model.subject.task.split("tuning").first(samples),
     )
-    *_, tally = evaluate(model, split, subject.task.normalisation, [samples])
+    *_, tally = evaluate(network, split, model.subject.task.normalisation, [samples])
     return int(tally.correct.sum())
 
 
@@ -70,11 +71,14 @@ def test_an_exact_scan_counts_as_the_plain_loop(name, granularity, tmp_path):
         (part, ratio) for part in parts for ratio in (0.2, 0.5, 0.8)
     ]
     counted = [p.correct for p in found.points]
-    assert counted == [plain_correct(subject, graph, granularity, p.part, p.ratio, 450) for p in found.points]
+    assert counted == [
+        plain_correct(Analysed(subject, graph), granularity, p.part, p.ratio, 450) for p in found.points
+    ]
     assert found.finished and {p.samples for p in found.points} == {450}
     assert found.baseline.correct == subject.card["tuning"]["correct"]
     by_chance = [
-        plain_correct(subject, graph, granularity, p.part, p.ratio, 450, "random") for p in found.points
+        plain_correct(Analysed(subject, graph), granularity, p.part, p.ratio, 450, "random")
+        for p in found.points
     ]
     assert counted != by_chance  # the negative control
 
@@ -82,7 +86,9 @@ def test_an_exact_scan_counts_as_the_plain_loop(name, granularity, tmp_path):
 def test_a_point_is_the_report_of_its_recipe(tmp_path):
     subject, graph = loaded("digits-cnn")
     for point in run("digits-cnn", EXACT, tmp_path).points:
-        report = prune(subject, graph, Recipe(channels={point.part: point.ratio}), Conditions(latency=False))
+        report = prune(
+            Analysed(subject, graph), Recipe(channels={point.part: point.ratio}), Conditions(latency=False)
+        )
         assert point.drop == report.drop and point.achieved == report.parts[0].achieved
         assert point.loss == pytest.approx(report.pruned.loss, rel=1e-5)
         assert point.loss_growth == pytest.approx(
@@ -93,13 +99,15 @@ def test_a_point_is_the_report_of_its_recipe(tmp_path):
 @pytest.mark.skipif(not card("shapes-resnet"), reason="shapes-resnet is not trained")
 def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
     subject = load("shapes-resnet")
-    graph = analyse(subject)
+    graph = graph_of(subject)
     *_, found = scan(
-        subject, graph, ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path
+        Analysed(subject, graph), ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path
     )
     assert len(found.points) == len(graph.profile.free_groups) == 12
     for point in found.points[::4]:
-        assert point.correct == plain_correct(subject, graph, "channel", point.part, 0.6, 256), point.part
+        assert point.correct == plain_correct(Analysed(subject, graph), "channel", point.part, 0.6, 256), (
+            point.part
+        )
     assert len({point.correct for point in found.points}) > 6
 
 
@@ -117,13 +125,13 @@ def test_a_model_without_a_graph_is_scanned_by_weights(tmp_path):
         torch.manual_seed(0)
         model, task = Branching().eval(), SUBJECTS["digits-mlp"].task
     subject = Subject(subject_id(model), "branching", model, task, task.example(2))
-    graph = analyse(subject)
-    *_, found = scan(subject, graph, replace(EXACT, granularity="weight"), folder=tmp_path)
+    graph = graph_of(subject)
+    *_, found = scan(Analysed(subject, graph), replace(EXACT, granularity="weight"), folder=tmp_path)
     assert [p.correct for p in found.points] == [
-        plain_correct(subject, graph, "weight", p.part, p.ratio, 450) for p in found.points
+        plain_correct(Analysed(subject, graph), "weight", p.part, p.ratio, 450) for p in found.points
     ]
     with pytest.raises(ExplorerError, match="No channels"):
-        list(scan(subject, graph, EXACT, folder=tmp_path))
+        list(scan(Analysed(subject, graph), EXACT, folder=tmp_path))
 
 
 # --------------------------------------------------------------------------- adaptive
@@ -170,7 +178,7 @@ def test_a_smaller_tolerance_takes_more_samples(tmp_path):
 
 
 def test_middle_ratios_come_first_and_progress_grows_to_the_end(tmp_path):
-    steps = list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path))
+    steps = list(scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path))
     scans, progress = ([s for s in steps if isinstance(s, kind)] for kind in (Scan, Progress))
     first = next(s for s in scans if len(s.points) == 3 and all(p.samples == 256 for p in s.points))
     assert {(p.part, p.ratio, p.samples) for p in first.points} == {
@@ -186,10 +194,10 @@ def test_middle_ratios_come_first_and_progress_grows_to_the_end(tmp_path):
 
 
 def test_it_can_be_stopped_between_any_two_steps_and_leaves_torch_as_it_was(tmp_path):
-    total = len(list(scan(*loaded("digits-mlp"), EXACT, folder=tmp_path / "whole")))
+    total = len(list(scan(Analysed(*loaded("digits-mlp")), EXACT, folder=tmp_path / "whole")))
     assert total > 10
     for stop in range(1, total, 3):
-        steps = scan(*loaded("digits-mlp"), EXACT, folder=tmp_path / str(stop))
+        steps = scan(Analysed(*loaded("digits-mlp")), EXACT, folder=tmp_path / str(stop))
         for _ in range(stop):
             next(steps)
             assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
@@ -198,7 +206,7 @@ def test_it_can_be_stopped_between_any_two_steps_and_leaves_torch_as_it_was(tmp_
 
 def test_a_stopped_scan_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = run("digits-cnn", EXACT, tmp_path / "whole")
-    steps = scan(*loaded("digits-cnn"), EXACT, folder=tmp_path / "killed")
+    steps = scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path / "killed")
     for step in steps:
         if isinstance(step, Scan) and len(step.points) == 9:
             break
@@ -224,7 +232,7 @@ def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
         "explorer.studies.sensitivity.scan_run.baseline",
         lambda *args: pytest.fail("the dense model ran again"),
     )
-    assert list(scan(*loaded("digits-cnn"), EXACT, folder=tmp_path)) == [first]
+    assert list(scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path)) == [first]
     half = run("digits-cnn", replace(EXACT, ratios=(0.5,)), tmp_path)
     assert half.finished and [p.correct for p in half.points] == [
         p.correct for p in first.points if p.ratio == 0.5
@@ -318,7 +326,11 @@ def test_held_out_data_stays_closed(tmp_path):
         load_split=lambda name: opened.append(name) or subject.task.split(name),
         fingerprint="watched",
     )
-    list(scan(replace(subject, task=task), graph, EXACT, Conditions(split="held_out"), folder=tmp_path))
+    list(
+        scan(
+            Analysed(replace(subject, task=task), graph), EXACT, Conditions(split="held_out"), folder=tmp_path
+        )
+    )
     assert opened == ["tuning"]
 
 
@@ -333,10 +345,10 @@ def test_plans_that_make_no_sense_are_refused(values):
 
 def test_what_cannot_be_scanned_says_why(tmp_path):
     with pytest.raises(ExplorerError, match="no data"):
-        next(scan(odd("chain"), analyse(odd("chain")), EXACT, folder=tmp_path))
+        next(scan(analyse(odd("chain")), EXACT, folder=tmp_path))
     channels_only = ScanPlan("weight", recipe=Recipe(criterion=Choice("fpgm")))
     with pytest.raises(RecipeError, match="channels only"):
-        next(scan(*loaded("digits-cnn"), channels_only, folder=tmp_path))
+        next(scan(Analysed(*loaded("digits-cnn")), channels_only, folder=tmp_path))
 
 
 def test_a_scan_is_json_and_gives_curves(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.registry import SAMPLES
 from explorer.studies.sensitivity.scan import known, scan
@@ -25,7 +26,7 @@ DIGITS = Conditions(device="cpu", latency=False)
 @cache
 def opened(name: str):
     subject = load(name)
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
@@ -33,7 +34,7 @@ def opened(name: str):
 def test_every_sample_comes_with_finished_scans(name, granularity):
     """After a sample was trained anew: `pruning-explorer train-sample NAME --sensitivity`."""
     subject, graph = opened(name)
-    found = delivered(subject, graph, ScanPlan(granularity), DIGITS)
+    found = delivered(Analysed(subject, graph), ScanPlan(granularity), DIGITS)
     assert found is not None and found.finished and found.subject["id"] == subject.id
     parts = graph.profile.free_groups if granularity == "channel" else graph.profile.prunable_layers
     assert set(found.by_part) == set(parts)
@@ -42,10 +43,10 @@ def test_every_sample_comes_with_finished_scans(name, granularity):
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_a_delivered_point_is_what_pruning_that_part_alone_measures(granularity):
     subject, graph = opened("digits-cnn")
-    points = delivered(subject, graph, ScanPlan(granularity), DIGITS).points
+    points = delivered(Analysed(subject, graph), ScanPlan(granularity), DIGITS).points
     for point in points[:: len(points) // 4]:
         recipe = Recipe().with_ratios(granularity, {point.part: point.ratio})
-        measured = prune(subject, graph, recipe, replace(DIGITS, samples=point.samples)).pruned
+        measured = prune(Analysed(subject, graph), recipe, replace(DIGITS, samples=point.samples)).pruned
         assert (
             measured.samples == point.samples and abs(measured.correct - point.correct) <= 1
         )  # another processor may round
@@ -54,16 +55,19 @@ def test_a_delivered_point_is_what_pruning_that_part_alone_measures(granularity)
 def test_other_rankings_data_and_weights_have_no_delivered_scan(tmp_path):
     subject, graph = opened("digits-cnn")
     plan = ScanPlan("channel")
-    assert delivered(subject, graph, plan, DIGITS) is not None
-    assert delivered(subject, graph, replace(plan, recipe=Recipe(criterion=Choice("random"))), DIGITS) is None
-    assert delivered(replace(subject, id="other weights"), graph, plan, DIGITS) is None
-    assert delivered(replace(subject, task=None), graph, plan, DIGITS) is None
-    assert delivered(subject, graph, plan, DIGITS, folder=tmp_path) is None
+    assert delivered(Analysed(subject, graph), plan, DIGITS) is not None
+    assert (
+        delivered(Analysed(subject, graph), replace(plan, recipe=Recipe(criterion=Choice("random"))), DIGITS)
+        is None
+    )
+    assert delivered(Analysed(replace(subject, id="other weights"), graph), plan, DIGITS) is None
+    assert delivered(Analysed(replace(subject, task=None), graph), plan, DIGITS) is None
+    assert delivered(Analysed(subject, graph), plan, DIGITS, folder=tmp_path) is None
 
 
 def test_what_is_delivered_is_the_finished_scan(tmp_path):
     subject, graph = opened("digits-mlp")
-    *_, found = scan(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path / "counted")
+    *_, found = scan(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path / "counted")
     path = deliver(
         subject,
         ScanPlan("channel"),
@@ -71,8 +75,8 @@ def test_what_is_delivered_is_the_finished_scan(tmp_path):
         tmp_path,
     )
     assert isinstance(found, Scan) and found.finished and path.name.startswith("digits-mlp-channel-")
-    assert delivered(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path) == found
+    assert delivered(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path) == found
     assert (
-        known(subject, graph, ScanPlan("channel"), DIGITS, folder=tmp_path) is None
+        known(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path) is None
     )  # it is nobody's own measurement
     assert len(ScanLog(tmp_path, {}).read()) == 0

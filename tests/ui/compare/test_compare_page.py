@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.pruning.decision import masks_for
@@ -35,12 +36,12 @@ def offered(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def measured():
     subject = load(MODEL)
-    graph = analyse(subject)
+    graph = graph_of(subject)
     conditions = Conditions(200, latency=False)
     return {
         note: (
-            prune(subject, graph, recipe, conditions),
-            masks_fingerprint(masks_for(subject, graph, recipe)),
+            prune(Analysed(subject, graph), recipe, conditions),
+            masks_fingerprint(masks_for(Analysed(subject, graph), recipe)),
         )
         for note, recipe in RECIPES.items()
     }
@@ -167,7 +168,7 @@ def test_a_run_is_kept_with_note_tags_and_origin():
     (first,) = Store(paths.cache()).runs()
     assert (first.note, first.tags, first.parent) == ("first try", ("a", "b"), None)
     assert first.report.recipe == RECIPES["quarter"] and first.report.stage == "final"
-    assert first.masks == masks_fingerprint(masks_for(load(MODEL), analyse(load(MODEL)), RECIPES["quarter"]))
+    assert first.masks == masks_fingerprint(masks_for(analyse(load(MODEL)), RECIPES["quarter"]))
     app.button(key="reset").click()
     app = settled(fine(app.run()))
     app.button(key="keep").click()

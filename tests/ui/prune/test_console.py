@@ -11,7 +11,8 @@ from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
@@ -41,7 +42,7 @@ BANKS = (Bank("channels", "Channels", "", (FREE, FROZEN)), Bank("weights", "Weig
 @pytest.fixture(scope="module")
 def digits():
     subject = load("digits-cnn")
-    return subject, analyse(subject)
+    return subject, graph_of(subject)
 
 
 def two_layers() -> ModelProfile:
@@ -242,10 +243,10 @@ def test_frozen_groups_do_not_shrink_the_estimate():
 def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     model, task = untrained(name).eval(), DATA[SAMPLES[name].traits["data"]]()
     subject = Subject(subject_id(model), name, model, task, task.example(2))
-    graph = analyse(subject)
+    graph = graph_of(subject)
     units = {group.name: group.units for group in graph.profile.groups}
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
-    real = prepare(subject, graph, recipe).static.params
+    real = prepare(Analysed(subject, graph), recipe).static.params
     assert estimate(cost_table(graph.profile), units, recipe.channels, {}).params == pytest.approx(
         real, rel=1e-3
     )
@@ -281,27 +282,31 @@ def test_presets_fill_their_banks_and_leave_locked_strips(preset, digits):
     subject, graph = digits
     before = Recipe(channels={"conv2": 0.1}, weights={"conv3": 0.125, "conv1": 0.5}, round_to=2)
     locks = frozenset({("channels", "conv2")})
-    found = follow(subject, graph, before, preset, locks)
+    found = follow(Analysed(subject, graph), before, preset, locks)
     assert found.channels["conv2"] == 0.1
     assert set(found.channels) - {"conv2"} == (
         set() if "channels" not in preset.targets else {"conv1", "conv3"}
     )
     assert bool(found.weights) == ("weights" in preset.targets)
     assert found.round_to == 2
-    assert prepare(subject, graph, found).static.params > 0
+    assert prepare(Analysed(subject, graph), found).static.params > 0
 
 
 def test_the_pattern_preset_switches_only_what_fits(digits):
     subject, graph = digits
     pattern = next(preset for preset in PRESETS if preset.pattern == "2:4")
-    found = follow(subject, graph, Recipe(), pattern, frozenset())
+    found = follow(Analysed(subject, graph), Recipe(), pattern, frozenset())
     assert dict(found.weights) == {"conv2": 0.5, "conv3": 0.5, "fc": 0.5}  # conv1 has one input
 
 
 def test_an_allocator_fills_the_banks_of_a_mode(digits):
     subject, graph = digits
     found = fill(
-        subject, graph, Recipe(weights={"fc": 0.9}), "Structured", Allotment("uniform", 0.5), frozenset()
+        Analysed(subject, graph),
+        Recipe(weights={"fc": 0.9}),
+        "Structured",
+        Allotment("uniform", 0.5),
+        frozenset(),
     )
     assert dict(found.channels) == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
     assert not found.weights
@@ -350,7 +355,9 @@ def test_what_is_not_measured_is_not_invented():
 
 def test_the_accuracy_card_states_range_samples_and_verdict(digits):
     subject, graph = digits
-    found = prune(subject, graph, Recipe(channels={"conv1": 0.75}), Conditions(samples=256, latency=False))
+    found = prune(
+        Analysed(subject, graph), Recipe(channels={"conv1": 0.75}), Conditions(samples=256, latency=False)
+    )
     card = cards(found)[0]
     assert card.value == f"{found.pruned.accuracy * 100:.1f} %"
     assert card.change.endswith(" points") and card.change.startswith("-")

@@ -7,7 +7,8 @@ from apps import fine, offering, opened, told, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
-from explorer.graph.export import analyse
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.studies.sensitivity.scan import known, scan
 from explorer.studies.sensitivity.values import ScanPlan
@@ -76,11 +77,13 @@ def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
 
 def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(tmp_path):
     subject = load("digits-cnn")
-    plan, graph = ScanPlan("channel"), analyse(subject)
-    assert known(subject, graph, plan) is None
-    *_, found = scan(subject, graph, plan, Conditions(device="cpu"))
-    assert known(subject, graph, plan) == found
-    assert known(subject, graph, replace(plan, recipe=Recipe(seed=1))) is None  # the negative control
+    plan, graph = ScanPlan("channel"), graph_of(subject)
+    assert known(Analysed(subject, graph), plan) is None
+    *_, found = scan(Analysed(subject, graph), plan, Conditions(device="cpu"))
+    assert known(Analysed(subject, graph), plan) == found
+    assert (
+        known(Analysed(subject, graph), replace(plan, recipe=Recipe(seed=1))) is None
+    )  # the negative control
     app = until(visited(), "parts of your recipe would lose")
     assert "Accuracy that each part loses alone" not in charts(app)  # folded
     app.session_state["sensitivity fold"] = True

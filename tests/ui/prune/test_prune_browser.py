@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from explorer.graph.export import analyse
+from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.ui.drawing.words import label
 from explorer.values.recipe import Recipe
@@ -245,7 +245,7 @@ def test_a_pattern_makes_switches(prune):
 
 def test_another_model_shows_its_own_faders(prune):
     prune.visit("?model=digits-mlp")
-    groups = analyse(load("digits-mlp")).profile.groups
+    groups = graph_of(load("digits-mlp")).profile.groups
     assert prune.page.locator(".strip .lower").all_inner_texts() == [label(group.name)[1] for group in groups]
 
 
@@ -305,7 +305,7 @@ def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
 
 def _both(model: str) -> Recipe:
     """One channel fader and one weights fader moved, so that both banks are shown."""
-    profile = analyse(load(model)).profile
+    profile = graph_of(load(model)).profile
     return Recipe(
         channels={next(iter(profile.free_groups)): 0.1}, weights={next(iter(profile.prunable_layers)): 0.1}
     )
