@@ -31,7 +31,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.figures.style import text
-from explorer.graph.analysed import analyse
+from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders import pt_weights
 from explorer.loaders.model_text import load
@@ -366,11 +366,14 @@ def test_weights_that_are_not_finite_load_and_are_not_ranked(bad, tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(safetensors.torch.save(weights))
     subject = load(MLP, checkpoint=str(path))
-    model = analyse(subject)
-    assert prune(model, Recipe(), Conditions(samples=20, latency=False)).baseline.samples == 20
+    graph = graph_of(subject)
+    assert (
+        prune(Analysed(subject, graph), Recipe(), Conditions(samples=20, latency=False)).baseline.samples
+        == 20
+    )
     for recipe in (Recipe(channels={"hidden1": 0.5}), Recipe(weights={"hidden1": 0.5})):
         assert "'hidden1' hold NaN or infinite values, so they cannot be ranked" in one_sentence(
-            decide, model, recipe
+            decide, Analysed(subject, graph), recipe
         )
 
 
@@ -731,7 +734,9 @@ class Named(nn.Module):
 def test_layers_of_any_name_are_analysed_and_pruned(named):
     graph = graph_of(named)
     assert {layer.name for layer in graph.profile.layers} == set(LAYERS)
-    report = prune(analyse(named), Recipe(weights=dict.fromkeys(LAYERS, 0.5)), Conditions(latency=False))
+    report = prune(
+        Analysed(named, graph), Recipe(weights=dict.fromkeys(LAYERS, 0.5)), Conditions(latency=False)
+    )
     assert report.pruned.nonzero_params < report.baseline.nonzero_params
 
 
