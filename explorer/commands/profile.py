@@ -17,12 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def facts(model: Analysed) -> dict[str, Any]:
     """The profile as JSON data."""
-    profile = model.profile
-    about = {
-        "model": model.subject.name,
-        "id": model.subject.id,
-        "task": model.subject.task.name if model.subject.task else None,
-    }
+    profile, subject = model.profile, model.subject
+    about: dict[str, Any] = {"model": subject.name, "id": subject.id}
+    about |= {"task": subject.task.name if subject.task else None}
+    about |= {"how": list(subject.task.how)} if subject.task and subject.task.how else {}
     return about | {
         "params": profile.params,
         "macs": profile.macs,

@@ -5,9 +5,10 @@ from pathlib import Path
 from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Task
-from .pictures import SUFFIXES, check_pictures, open_picture, stacked
+from .class_order import class_order
+from .pictures import SUFFIXES, check_pictures, depths, open_picture, sound, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
-from .reader import ANY, Reader, check_request, class_name, match_classes, normalisation
+from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
 
 TRAINING, TUNING, HELD_OUT = (
     ("train", "training"),
@@ -18,11 +19,17 @@ TRAINING, TUNING, HELD_OUT = (
 
 def _folders(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        inside = list(folder.iterdir())
     except OSError as error:
         raise LoadError(
             f"Folder {str(folder)!r} cannot be read ({error.strerror}); give the path of one."
         ) from error
+    return sorted(path for path in inside if path.is_dir() and not _is_hidden(path.name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether systems hide a file or a folder of that name, such as "._1.jpg" of a Mac."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _inside(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -37,7 +44,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     for path in _folders(folder):
-        pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        pictures = sorted(p for p in path.rglob("*") if _is_picture(p, path))
         if pictures and found.setdefault(class_name(path.name), pictures) is not pictures:
             raise LoadError(
                 f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
@@ -48,6 +55,12 @@ def _files(folder: Path) -> dict[str, list[Path]]:
             f"{str(folder)!r} has no subfolders with pictures in them; it takes one subfolder for each class."
         )
     return found
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    """By its name, where nothing on the way to it is hidden."""
+    hidden = any(map(_is_hidden, path.relative_to(folder).parts))
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _roles(folder: Path) -> dict[str, Path]:
@@ -77,7 +90,14 @@ def _roles(folder: Path) -> dict[str, Path]:
 
 @DATA.register("folder", rank=10, place="PATH", local_only=True)
 def image_folder(
-    path: str = "", reader: Reader = ANY, *, samples: int = 2000, mean: str = "", std: str = ""
+    path: str = "",
+    reader: Reader = ANY,
+    *,
+    samples: int = 2000,
+    mean: str = "",
+    std: str = "",
+    classes: str = "",
+    skip_damaged: int = 0,
 ) -> Task:
     """A folder of pictures with a subfolder for each class; or with train/, val/ and test/ that hold such
     subfolders.
@@ -87,34 +107,68 @@ def image_folder(
         reader: the model that the pictures are for.
         samples: at most so many a split are read.
         mean, std: of the channels, from 0 to 1, instead of the model's own.
+        classes: all names in the model's order, with commas between, or a text file with one a line.
+        skip_damaged: 1 leaves pictures out that cannot be read.
     Raises:
         LoadError: there are no pictures, or the model does not read any.
     """
     check_request("folder:PATH", path, samples)
     check_pictures(reader)
+    if skip_damaged not in (0, 1):
+        raise LoadError(f"Option 'skip_damaged' must be 0 or 1, got {skip_damaged}.")
     folder = Path(path).expanduser()
     listed = {role: _files(place) for role, place in _roles(folder).items()}
+    how = []
+    if skip_damaged:
+        listed, told = _without_damaged(listed, folder)
+        how.append(told)
     names = sorted(set().union(*listed.values()))
-    places, class_names, told = match_classes(names, reader)
-    number = dict(zip(names, places, strict=True))
+    order = class_order(names, reader, classes)
+    number = dict(zip(names, order.places, strict=True))
+    every = [file for found in listed.values() for files in found.values() for file in files]
+    rule = normalisation(reader, mean, std)
+    how += [order.told, rule_told(rule, is_bytes=True, is_given=bool(mean or std))]
+    how += [f"Pictures of {kind} are scaled to bytes by the range of their type." for kind in depths(every)]
     pools = {role: _pool(found, number, reader) for role, found in listed.items()}
-    notes = [told]
     if "both" in pools:
         pools |= halves(pools.pop("both"))
-        notes.append(HALVES)
-    rule = normalisation(reader, mean, std)
-    every = (file for found in listed.values() for files in found.values() for file in files)
-    facts = [*file_facts(every, folder), reader.shape, reader.preset, rule, class_names, samples]
+    facts = [*file_facts(every, folder), reader.shape, reader.preset, rule, order.names, samples]
     return Task(
         f"folder:{folder.resolve().name}",
         reader.shape,
-        class_names,
+        order.names,
         split_reader(pools, samples),
         rule,
-        note=" ".join(notes),
+        note=HALVES if "training" not in pools or len(listed) < len(pools) else "",
         source=str(folder),
         fingerprint=fingerprint(facts),
+        how=tuple(how),
     )
+
+
+Listed = dict[str, dict[str, list[Path]]]  # split -> class -> pictures
+
+
+def _without_damaged(listed: Listed, folder: Path) -> tuple[Listed, str]:
+    """Without the pictures that cannot be unpacked, and what was left out, in a sentence.
+
+    Raises:
+        LoadError: no picture is left.
+    """
+    every = [file for found in listed.values() for files in found.values() for file in files]
+    damaged = [file for file, is_whole in zip(every, sound(every), strict=True) if not is_whole]
+    gone = set(damaged)
+    left = {
+        role: {name: kept for name, files in found.items() if (kept := [f for f in files if f not in gone])}
+        for role, found in listed.items()
+    }
+    left = {role: found for role, found in left.items() if found}
+    if not left:
+        raise LoadError(f"Every picture in {str(folder)!r} is damaged or of no known format.")
+    if not damaged:
+        return left, "No picture is damaged."
+    more = f"{len(damaged):,} damaged pictures were" if len(damaged) > 1 else "One damaged picture was"
+    return left, f"{more} left out, such as {class_name(damaged[0].relative_to(folder))}."
 
 
 def _pool(found: dict[str, list[Path]], number: dict[str, int], reader: Reader) -> Pool:
@@ -122,6 +176,6 @@ def _pool(found: dict[str, list[Path]], number: dict[str, int], reader: Reader) 
     targets = as_targets(number[name] for name, pictures in found.items() for _ in pictures)
 
     def read(place):
-        return open_picture(files[place], files[place].name)
+        return open_picture(files[place], str(files[place]))
 
     return Pool(targets, lambda chosen: stacked(chosen.tolist(), read, reader))

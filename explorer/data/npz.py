@@ -14,10 +14,11 @@ from ..registry import DATA
 from ..values.subject import Normalisation, Task
 from .arrays import Arrays
 from .pool import HALVES, Pool, fingerprint, halves, split_reader
-from .reader import ANY, Reader, check_request, class_name, normalisation
+from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
 
 BOTH = (("inputs", "targets"), ("x", "y"), ("x_test", "y_test"))  # tuning and held-out in one pair
 TRAINING = (("training_inputs", "training_targets"), ("x_train", "y_train"))
+PIXELS = (np.uint8, np.uint16)
 MAX_CLASSES, MAX_SAMPLES = 100_000, 10_000_000
 MAX_NAME_BYTES = 4096
 
@@ -29,8 +30,8 @@ def npz(
     """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
 
     Args:
-        path: of the file. Inputs are bytes (0 to 255) or floats (as the model reads them), (n, *shape) or
-            channels last.
+        path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits or floats (as the model reads
+            them), (n, *shape) or channels last.
         reader: the model that they are for.
         samples: at most so many a split are used.
         mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none
@@ -61,6 +62,7 @@ def npz(
         note=HALVES,
         source=str(path),
         fingerprint=fingerprint(facts),
+        how=_told(arrays, pair[0], rule, is_given=bool(mean or std)),
     )
 
 
@@ -69,7 +71,16 @@ def _pair(arrays: Arrays, choices: Sequence[tuple[str, str]]) -> tuple[str, str]
 
 
 def _rule(arrays: Arrays, name: str, reader: Reader, mean: str, std: str) -> Normalisation:
-    return normalisation(reader, mean, std, is_bytes=arrays.form(name)[1] == np.uint8)
+    return normalisation(reader, mean, std, is_bytes=arrays.form(name)[1] in PIXELS)
+
+
+def _told(arrays: Arrays, name: str, rule: Normalisation, *, is_given: bool) -> tuple[str, ...]:
+    """What is made of the inputs, in sentences."""
+    dtype = arrays.form(name)[1]
+    said = [rule_told(rule, is_bytes=dtype in PIXELS, is_given=is_given)]
+    if dtype == np.uint16:
+        said.append("Pixels of 16 bits are scaled to bytes by the range of their type.")
+    return tuple(said)
 
 
 def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
@@ -84,8 +95,9 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
         raise LoadError(
             f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets."
         )
-    if dtype != np.uint8 and dtype.kind != "f":
-        raise LoadError(f"{inputs!r} in {arrays.path.name!r} must be bytes (uint8) or floats, got {dtype}.")
+    if dtype not in PIXELS and dtype.kind != "f":
+        told = "must be bytes (uint8), pixels of 16 bits (uint16) or floats"
+        raise LoadError(f"{inputs!r} in {arrays.path.name!r} {told}, got {dtype}.")
     _arrangement(shape[1:], reader, arrays.path.name)
     return Pool(torch.from_numpy(numbers), lambda chosen: _inputs(arrays, inputs, chosen, reader))
 
@@ -126,6 +138,8 @@ def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor
     whole = arrays.read(name)
     how = _arrangement(whole.shape[1:], reader, arrays.path.name)
     values: ndarray = whole[chosen.numpy()]
+    if values.dtype == np.uint16:
+        values = np.rint(values / 257).astype(np.uint8)
     if values.dtype != np.uint8:
         values = values.astype(np.float32)
         if not np.isfinite(values).all():

@@ -2,6 +2,7 @@
 are unpacked.
 """
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -32,6 +33,12 @@ FORMATS = (
 )  # decoders of pixels; PIL knows others that start programs (EPS)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 64_000_000  # of one picture: 256 MB when it is unpacked
+MAX_SIDE = 100_000  # pixels; few formats can even say more
+HEADERS = 200  # of pictures that are looked at beforehand
+DEPTHS = {  # modes of PIL, in words
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "I"), "16 bits"),
+    "F": "floats",
+}
 MAX_SPLIT_BYTES = 8 * 1024**3
 DAMAGED = (
     OSError,
@@ -46,8 +53,12 @@ DAMAGED = (
 )
 
 
-def open_picture(source: Path | BinaryIO, name: str) -> "Image":
+def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> "Image":
     """The first frame of a picture file, unpacked.
+
+    Args:
+        name: what to call it in errors.
+        small: as small as its format can be unpacked quickly.
 
     Raises:
         LoadError: it is damaged, not of a known format, or has too many pixels, which its header tells before
@@ -56,20 +67,50 @@ def open_picture(source: Path | BinaryIO, name: str) -> "Image":
     Image = optional("PIL.Image")
     try:
         picture = Image.open(source, formats=FORMATS)
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
             raise LoadError(
                 f"Picture {name!r} has {picture.width} x {picture.height} pixels; up to {MAX_PIXELS:,} are "
-                "read."
+                f"read, and up to {MAX_SIDE:,} a side."
             )
+        if small:
+            picture.draft(None, (32, 32))
         picture.load()
     except Image.DecompressionBombError as error:
         raise LoadError(f"Picture {name!r} has too many pixels; up to {MAX_PIXELS:,} are read.") from error
     except DAMAGED as error:
         known = ", ".join(FORMATS)
         raise LoadError(
-            f"Picture {name!r} is damaged or of no known format ({known}); remove it or replace it."
+            f"Picture {name!r} is damaged or of no known format ({known}); replace it, or leave such files "
+            "out with ?skip_damaged=1."
         ) from error
     return picture
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a picture can be unpacked; a JPEG is looked at in small, which shows the same damage."""
+    try:
+        open_picture(path, path.name, small=True)
+    except LoadError:
+        return False
+    return True
+
+
+def sound(paths: Sequence[Path]) -> list[bool]:
+    """Which of many pictures can be unpacked, looked at side by side."""
+    with ThreadPoolExecutor(usable_threads()) as pool:
+        return list(pool.map(is_sound, paths))
+
+
+def depths(paths: Sequence[Path]) -> set[str]:
+    """What is unusual about the numbers in pictures, from the headers of some of them spread over all: "16
+    bits", "floats".
+    """
+    Image, found = optional("PIL.Image"), set()
+    for path in paths[:: max(1, len(paths) // HEADERS)]:
+        with contextlib.suppress(*DAMAGED, Image.DecompressionBombError):
+            with Image.open(path, formats=FORMATS) as picture:
+                found |= {DEPTHS[picture.mode]} if picture.mode in DEPTHS else set()
+    return found
 
 
 def check_pictures(reader: Reader) -> None:
@@ -95,8 +136,10 @@ def fitted(picture: "Image", reader: Reader) -> Tensor:
     """
     Image = optional("PIL.Image")
     channels, height, width = reader.shape
-    picture = picture.convert("L" if channels == 1 else "RGB")
     preset = reader.preset
+    if preset.fit == "crop":
+        _check_sides(picture, (width, height), preset.resize)
+    picture = eight_bits(picture).convert("L" if channels == 1 else "RGB")
     method = Image.Resampling[preset.interpolation.upper()]
     if picture.size != (width, height):
         if preset.fit == "stretch":
@@ -108,6 +151,42 @@ def fitted(picture: "Image", reader: Reader) -> Tensor:
             picture = picture.crop((left, top, left + width, top + height))
     pixels = np.asarray(picture, dtype=np.uint8).reshape(height, width, channels)
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+
+def _check_sides(picture: "Image", wanted: tuple[int, int], resize: int) -> None:
+    """A picture is resized before its centre is cropped, so one of very unequal sides would become huge.
+
+    Raises:
+        LoadError: it would have too many pixels.
+    """
+    width, height = _covering(picture.size, wanted, resize)
+    if width * height > MAX_PIXELS:
+        sides = f"{picture.width:,} x {picture.height:,}"
+        told = f"has sides of {sides}, and would have {width * height:,} pixels before its centre is cropped"
+        raise LoadError(f"Picture {_name(picture)!r} {told}; up to {MAX_PIXELS:,} are made. Remove it.")
+
+
+def _name(picture: "Image") -> str:
+    """Of its file, where it has one."""
+    return str(getattr(picture, "filename", "") or "without a name")
+
+
+def eight_bits(picture: "Image") -> "Image":
+    """A picture of finer numbers as one of bytes: what 65,535 is, or 1 of floats, becomes 255.
+
+    Raises:
+        LoadError: its numbers have no such range.
+    """
+    if picture.mode not in DEPTHS:
+        return picture
+    values = np.asarray(picture)
+    low, high = float(values.min()), float(values.max())
+    top = 1.0 if picture.mode == "F" else 65535.0
+    if not (low >= 0 and high <= top):  # also numbers that are none
+        told = f"holds numbers from {low:g} to {high:g}, and those of its kind are read from 0 to {top:g}"
+        raise LoadError(f"Picture {_name(picture)!r} {told}; store it with 8 or 16 bits a channel.")
+    scaled = np.rint(values.astype(np.float64) * (255 / top)).astype(np.uint8)
+    return optional("PIL.Image").fromarray(scaled)
 
 
 def _covering(size: tuple[int, int], wanted: tuple[int, int], resize: int) -> tuple[int, int]:

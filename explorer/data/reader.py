@@ -1,7 +1,6 @@
 """What data has to know of the model that reads it: shape, classes, and how pictures become its inputs."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import LoadError
@@ -61,6 +60,21 @@ def normalisation(reader: Reader, mean: str, std: str, *, is_bytes: bool = True)
     )
 
 
+def rule_told(rule: Normalisation, *, is_bytes: bool, is_given: bool) -> str:
+    """How numbers become those that the model reads, in a sentence.
+
+    >>> rule_told(Normalisation(1 / 255, (0.5,), (0.25,)), is_bytes=True, is_given=True)
+    'Pixels are scaled to 0 to 1, less 0.5, divided by 0.25, as you asked.'
+    """
+    what = "Pixels are scaled to 0 to 1" if is_bytes else "Numbers are read as they are"
+    whose = "as you asked" if is_given else "as the model says"
+    if any(rule.mean) or set(rule.std) != {1.0}:
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (rule.mean, rule.std))
+        return f"{what}, less {mean}, divided by {std}, {whose}."
+    way = "if the model was trained otherwise, say so with ?mean= and ?std="
+    return f"{what} and not normalised further; {way}."
+
+
 def _numbers(what: str, text: str, reader: Reader) -> tuple[float, ...]:
     try:
         values = tuple(float(part) for part in text.split(","))
@@ -90,30 +104,3 @@ def class_name(text: object) -> str:
     """
     printable = "".join(c if c.isprintable() else " " for c in str(text))
     return " ".join(printable.split())[:NAME_LENGTH] or "unnamed"
-
-
-def _key(name: str) -> str:
-    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
-
-
-def match_classes(found: Sequence[str], reader: Reader) -> tuple[tuple[int, ...], tuple[str, ...], str]:
-    """Where the classes of the data stand among the model's.
-
-    By name where the model names its classes and every class of the data is just one of them; else in the
-    order given.
-
-    Returns: the model's number of each class, the names of all numbers, and how it was done, in a sentence.
-    """
-    named = [_key(name) for name in reader.preset.class_names]
-    places = {name: number for number, name in enumerate(named) if named.count(name) == 1}
-    if len(named) == reader.classes and all(_key(name) in places for name in found):
-        return (
-            tuple(places[_key(name)] for name in found),
-            reader.preset.class_names,
-            "Classes are matched by their names.",
-        )
-    return (
-        tuple(range(len(found))),
-        tuple(found),
-        "Classes are numbered in the alphabetical order of their names.",
-    )

@@ -9,9 +9,10 @@ from ..errors import LoadError, UnknownNameError
 from ..machine.optional_packages import torchvision
 from ..registry import DATA
 from ..values.subject import Task
+from .class_order import ClassOrder, class_order
 from .pictures import check_pictures, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
-from .reader import ANY, Reader, check_request, class_name, match_classes, normalisation
+from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
 
 # name -> arguments of the training and of the other pictures
 KNOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -37,7 +38,13 @@ UNREADABLE = (
 
 @DATA.register("torchvision", rank=12, place="NAME@PATH", local_only=True)
 def torchvision_set(
-    place: str = "", reader: Reader = ANY, *, samples: int = 5000, mean: str = "", std: str = ""
+    place: str = "",
+    reader: Reader = ANY,
+    *,
+    samples: int = 5000,
+    mean: str = "",
+    std: str = "",
+    classes: str = "",
 ) -> Task:
     """A data set of torchvision that is on disk already, such as CIFAR10@PATH.
 
@@ -46,6 +53,7 @@ def torchvision_set(
         reader: the model that the pictures are for.
         samples: at most so many a split are read.
         mean, std: of the channels, from 0 to 1, instead of the model's own.
+        classes: all names in the model's order, with commas between, or a text file with one a line.
     Raises:
         UnknownNameError: no such data set.
         LoadError: it is not there, or damaged (torchvision compares checksums before it opens the pickles of
@@ -57,7 +65,8 @@ def torchvision_set(
         raise UnknownNameError("data set of torchvision", name, KNOWN)
     check_pictures(reader)
     training, other = (_opened(name, path, arguments) for arguments in KNOWN[name])
-    names, number, told = _classes(other, reader)
+    order = _classes(other, reader, classes)
+    names, number = order.names, order.places
     pools = {"training": _pool(training, number, reader), **halves(_pool(other, number, reader))}
     rule = normalisation(reader, mean, std)
     folder = Path(path).expanduser()
@@ -69,9 +78,10 @@ def torchvision_set(
         names,
         split_reader(pools, samples),
         rule,
-        note=f"{told} {HALVES}",
+        note=HALVES,
         source=f"torchvision {name}",
         fingerprint=fingerprint(facts),
+        how=(order.told, rule_told(rule, is_bytes=True, is_given=bool(mean or std))),
     )
 
 
@@ -97,18 +107,12 @@ def _targets(dataset: Any) -> list[int]:
     return [int(target) for target in found]
 
 
-def _classes(dataset: Any, reader: Reader) -> tuple[tuple[str, ...], tuple[int, ...], str]:
-    """Names of all classes, the number of each class of the data among them, and how they were matched."""
+def _classes(dataset: Any, reader: Reader, given: str) -> ClassOrder:
     listed = getattr(dataset, "classes", None) or [
         str(number) for number in range(max(_targets(dataset)) + 1)
     ]
     names = [class_name(entry[0] if isinstance(entry, tuple) else entry) for entry in listed]
-    places, all_names, told = match_classes(names, reader)
-    return (
-        all_names,
-        places,
-        told if "by their names" in told else "Classes are numbered as torchvision numbers them.",
-    )
+    return class_order(names, reader, given, "Classes are numbered as torchvision numbers them.")
 
 
 def _pool(dataset: Any, number: tuple[int, ...], reader: Reader) -> Pool:

@@ -12,6 +12,7 @@ import torch
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..machine.environment import environment
+from ..measuring.class_order import wrong_order
 from ..measuring.cuda_graphs import captured
 from ..measuring.evaluation import EMPTY, Execution, Forward, Tally, evaluate
 from ..measuring.kept_activations import Trail, resumed
@@ -109,12 +110,14 @@ def _report(
     pruned: Candidate,
 ) -> Report:
     task = model.subject.task
-    about = {
+    about: dict[str, Any] = {
         "id": model.subject.id,
         "name": model.subject.name,
         "task": task.name if task else None,
         "task_fingerprint": task.fingerprint if task else None,
     }
+    if task and task.how:
+        about["how"] = list(task.how)
     where = environment(conditions.device) | {"dtype": conditions.dtype}
     return Report(
         about,
@@ -165,6 +168,9 @@ def _accuracies(
             if report.pruned.samples and len(tally) < look:
                 yield report
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
+        if task.how and look == looks[-1]:  # data of the user, whose classes may be in any order
+            odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
+            notes += [odd] if odd else []
         report = replace(
             report,
             baseline=_merged(report.baseline, base.measurement()),

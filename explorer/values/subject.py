@@ -77,6 +77,7 @@ class Task:
         note: shown beside the data, e.g. that it is small.
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
+        how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Task:
     source: str = ""
     licence: str = ""
     fingerprint: str = ""
+    how: tuple[str, ...] = ()
 
     @cached_property
     def _splits(self) -> dict[str, Split | None]:

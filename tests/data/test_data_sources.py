@@ -13,8 +13,9 @@ from PIL import Image
 from torch import nn
 
 from explorer.data import pictures
+from explorer.data.class_order import class_order
 from explorer.data.pictures import fitted
-from explorer.data.reader import IMAGENET, Reader, match_classes
+from explorer.data.reader import IMAGENET, Reader
 from explorer.data.source_text import load_data, split_source
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -137,7 +138,7 @@ def test_pictures_are_read_when_a_split_is_asked_for_and_only_so_many(pets):
     whole = load_data(f"folder:{pets}", SMALL)
     assert len(task.split("tuning")) == 4
     with pytest.raises(
-        LoadError, match=r"Picture 'a broken one\.png' is damaged or of no known format \(JPEG, PNG"
+        LoadError, match=r"Picture '.*dog/a broken one\.png' is damaged or of no known format \(JPEG, PNG"
     ):
         assert whole.split("tuning") and whole.split("held_out")
 
@@ -166,7 +167,7 @@ def test_named_parts_of_a_folder_are_its_splits(tmp_path):
 def test_classes_are_matched_by_name_where_the_model_names_them(pets):
     named = Reader((3, 8, 8), 4, Preset(class_names=("Dog", "fox", "emu", "CAT")))
     task = load_data(f"folder:{pets}", named)
-    assert task.class_names == ("Dog", "fox", "emu", "CAT") and "matched by their names" in task.note
+    assert task.class_names == ("Dog", "fox", "emu", "CAT") and "matched by their names" in task.how[0]
     assert task.split("tuning").targets.bincount(minlength=4).tolist() == [5, 0, 5, 5]
     assert all(
         {0: 3, 1: 0, 2: 2}[int(i[1, 0, 0])] == t
@@ -176,10 +177,8 @@ def test_classes_are_matched_by_name_where_the_model_names_them(pets):
 
 def test_names_that_say_too_little_are_not_matched():
     for known in (("dog", "fox", "emu"), ("cat", "dog", "dog"), ("cat", "dog")):
-        assert match_classes(["cat", "dog"], Reader((3, 8, 8), 3, Preset(class_names=known)))[:2] == (
-            (0, 1),
-            ("cat", "dog"),
-        )
+        order = class_order(["cat", "dog"], Reader((3, 8, 8), 3, Preset(class_names=known)))
+        assert (order.places, order.names) == ((0, 1), ("cat", "dog"))
 
 
 def test_another_number_of_classes_is_one_sentence(pets):
@@ -374,7 +373,7 @@ ARRAYS = {
     r"one for each input, got int64 of shape \(0,\)": {"x": BYTES[:0], "y": np.zeros(0, np.int64)},
     "must be class numbers from 0, got -1 to 1": {"x": BYTES, "y": [0, 1, -1, 1]},
     "has targets up to 2, but there are 2 classes, numbered from 0": {"x": BYTES, "y": [0, 1, 2, 1]},
-    r"'x' in 'd\.npz' must be bytes \(uint8\) or floats, got int64": {
+    r"'x' in 'd\.npz' must be bytes \(uint8\), pixels of 16 bits \(uint16\) or floats, got int64": {
         "x": BYTES.astype(np.int64),
         "y": [0, 1, 0, 1],
     },

@@ -12,6 +12,8 @@ from ...loaders.model_text import load, split_spec
 from ...machine.environment import pick_device, usable_threads
 from ...measuring.precision import DTYPES
 from ...registry import LOADERS, SAMPLES
+from ...values.subject import Subject
+from ..printing.output import note
 from ..verbs import VERBS
 
 
@@ -79,4 +81,17 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
 def opened(arguments: argparse.Namespace) -> Analysed:
     """The subject and graph of the parsed arguments."""
     subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
+    say_how(subject, has_weights=arguments.checkpoint is not None)
     return analyse(subject)
+
+
+def say_how(subject: Subject, *, has_weights: bool = False) -> None:
+    """What was made of files of the user, on stderr.
+
+    Args:
+        has_weights: those of the model come from a file, too.
+    """
+    if has_weights and "description" in subject.card:
+        note(str(subject.card["description"]))
+    if subject.task is not None and subject.task.how:
+        note(f"Data {subject.task.name}: {' '.join(subject.task.how)}")

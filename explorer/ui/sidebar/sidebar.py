@@ -39,6 +39,7 @@ def _about() -> None:
     lines = [str(described)] if described else []
     if task is not None:
         lines.append(f"Data: {task.name}, {len(task.class_names)} classes. {task.note}".strip())
+        lines += [" ".join(task.how)] if task.how else []
     else:
         lines.append("No data: everything but accuracy is measured.")
     st.caption(layout.plain("\n\n".join(lines)))
