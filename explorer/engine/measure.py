@@ -6,6 +6,7 @@ offered here, too.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
