@@ -32,24 +32,29 @@ class Element:
 class Tab:
     """One session; close it as a browser does, by going away.
 
+    Args:
+        query: of the address, such as "model=digits-cnn".
+        session: one that was lost and is to go on.
+
     >>> with Tab(server, "model=digits-cnn") as tab:   # doctest: +SKIP
     ...     tab.open()
     ...     tab.move(channels={"conv1": 0.5})
     ...     tab.accuracy()
     """
 
-    def __init__(self, server: serving.Server, query: str = ""):
-        self.server, self.query = server, query
+    def __init__(self, server: serving.Server, query: str = "", *, session: str = ""):
+        self.server, self.query, self.session = server, query, session
         self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
         self.runs, self.errors, self.page = 0, list[str](), ""
         self._sequence = itertools.count(1)
         self._known: dict[str, int] = {}
         self._shown: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
+        protocols = ["streamlit", "no-token", session] if session else ["streamlit"]
         address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
         self._open = ExitStack()
         self._socket = self._open.enter_context(
-            connect(address, subprotocols=["streamlit"], origin=server.url, max_size=None, compression=None)
+            connect(address, subprotocols=protocols, origin=server.url, max_size=None, compression=None)
         )
         self._news: http.client.HTTPConnection | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -170,6 +175,7 @@ class Tab:
             self.runs += 1
         elif kind == "new_session":
             self.page = message.new_session.page_script_hash
+            self.session = message.new_session.initialize.session_id
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._draw(message.delta)
 

@@ -17,7 +17,7 @@ START_SECONDS = 90
 # what leaves the machine is written down by the server itself, from its first line on
 PROGRAM = (
     "import sys; sys.path.insert(0, {tests!r}); import outward; outward.write_to({left!r}); "
-    "from explorer.ui.server import serve; from explorer.ui.shared.settings import Settings; "
+    "{before}\nfrom explorer.ui.server import serve; from explorer.ui.shared.settings import Settings; "
     "serve(Settings({models!r}, 'cpu'), port={port}, open_browser=False, **{options!r})"
 )
 
@@ -112,11 +112,15 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, *models: str, **options: object) -> Iterator[Server]:
-    """A server with these models until the end of the block; options as those of `serve`."""
+def running(folder: Path, *models: str, before: str = "", **options: object) -> Iterator[Server]:
+    """A server with these models until the end of the block; options as those of `serve`.
+
+    Args:
+        before: lines of Python that it runs first.
+    """
     port, left = free_port(), folder / "outward.txt"
     program = PROGRAM.format(
-        tests=str(ROOT / "tests"), left=str(left), models=models, port=port, options=options
+        tests=str(ROOT / "tests"), left=str(left), models=models, port=port, options=options, before=before
     )
     with started(folder, [sys.executable, "-c", program], port, left) as server:
         yield server

@@ -126,6 +126,12 @@ class Lanes:
         """Some lane of the session has something to wait for, so a page should look again."""
         return any(self.state(session, lane).busy for lane in LANES)
 
+    @property
+    def idle(self) -> bool:
+        """No session has anything to wait for."""
+        with self._changed:
+            return not any(slot.busy for slot in self._slots.values())
+
     def wait(self, session: str, lane: str, timeout: float | None = None) -> JobState:
         """The state once the lane has nothing left to do, or after `timeout` seconds."""
         with self._changed:
@@ -187,16 +193,28 @@ class Lanes:
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
 
+<<<<<<< HEAD
     def _choose(self) -> JobSlot | None:
+=======
+    def _next(self) -> Slot | None:
+>>>>>>> server
         """The slot whose turn it is: highest lane first, then the session and the lane that waited
         longest.
         """
         ready = [
             s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)
         ]
-        if not ready:
+        return min(
+            ready,
+            key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn),
+            default=None,
+        )
+
+    def _choose(self) -> Slot | None:
+        """The next slot, with its job begun."""
+        slot = self._next()
+        if slot is None:
             return None
-        slot = min(ready, key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn))
         slot.turn = self._session_turn[slot.session] = next(self._turns)
         if slot.running is None:
             slot.running, slot.waiting = slot.waiting, None
@@ -206,18 +224,27 @@ class Lanes:
 
     def _work(self) -> None:
         while not self._stopped:
-            self._look_at_sessions()
-            with self._changed:
-                self._sort_out_closed()
-                slot = self._choose()
-                closing, self._discarded = self._discarded, []
-                if slot is None and not closing and not self._stopped:
-                    self._changed.wait(LOOK_AGAIN if self._slots else None)
-            for job in closing:
-                job.close()
-            if slot is not None:
-                self._step(slot)
+            if not self._turn():
+                with self._changed:
+                    if not (self._stopped or self._discarded or self._next()):
+                        self._changed.wait(LOOK_AGAIN if self._slots else None)
         self._close_all()
+
+    def _turn(self) -> bool:
+        """One step of the job whose turn it is; False if there was none.
+
+        What it held is let go when it returns, before the worker waits.
+        """
+        self._look_at_sessions()
+        with self._changed:
+            self._sort_out_closed()
+            slot = self._choose()
+            closing, self._discarded = self._discarded, []
+        for job in closing:
+            job.close()
+        if slot is not None:
+            self._step(slot)
+        return slot is not None or bool(closing)
 
     def _look_at_sessions(self) -> None:
         # outside of the lock: is_active may take locks of its own

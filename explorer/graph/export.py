@@ -26,7 +26,7 @@ from .size_limits import check_analysable, shadow
 
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 spell_keywords()
-_graphs = Cache(8, "analysed graphs", 2 * 2**30)
+_graphs = Cache(8, "analysed graphs", 2 * 2**30, slow=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ class Cache:
         name: what it holds, for people; caches of one name are listed as one.
         max_bytes: of tensors and plain values, as they were when they were put.
         lasting: nothing could bring its entries back, so `free` leaves them alone.
+        slow: an entry takes long to make, so `rest` leaves the one that was used last.
         growing: what is put may grow later, so it is weighed anew when it is listed.
     """
 
@@ -44,8 +45,10 @@ class Cache:
         *,
         lasting: bool = False,
         growing: bool = False,
+        slow: bool = False,
     ):
         self.name, self.max_bytes, self.lasting, self._growing = name, max_bytes, lasting, growing
+        self.slow = slow
         self._entries, self._lock = entries, threading.Lock()
         self._values: OrderedDict[Any, Any] = OrderedDict()
         self._weights: dict[Any, MemoryUse] = {}
@@ -66,18 +69,31 @@ class Cache:
             self._values[key], self._weights[key] = value, weight
             self._values.move_to_end(key)
             while len(self._values) > self._entries or (len(self._values) > 1 and self._is_full()):
-                oldest, _ = self._values.popitem(last=False)
-                del self._weights[oldest]
+                self._drop_oldest()
         return value
 
     def _is_full(self) -> bool:
         return sum(weight.bytes for weight in self._weights.values()) > self.max_bytes
 
+    def drop(self, key: Any) -> None:
+        """Let one entry go, if it is there."""
+        with self._lock:
+            self._values.pop(key, None)
+            self._weights.pop(key, None)
+
     def clear(self) -> None:
         """Let everything go."""
+        self.keep_newest(0)
+
+    def keep_newest(self, entries: int) -> None:
+        """Let everything go but the entries that were used last."""
         with self._lock:
-            self._values.clear()
-            self._weights.clear()
+            while len(self._values) > entries:
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        oldest, _ = self._values.popitem(last=False)
+        del self._weights[oldest]
 
     def weights(self) -> list[MemoryUse]:
         """One an entry."""
@@ -132,6 +148,13 @@ def free() -> None:
     gc.collect()  # graphs of models hold themselves in circles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def rest() -> None:
+    """Empty every cache but the lasting ones; of what takes long to make, the last entry stays."""
+    for cache in _caches():
+        if not cache.lasting:
+            cache.keep_newest(1 if cache.slow else 0)
 
 
 def _caches() -> list[Cache]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.machine import paths
-from explorer.ui import server, session
+from explorer.ui import housekeeping, server, session
 from explorer.ui.browser import elements
 from explorer.ui.drawing import layout
 from explorer.ui.live import ticker
@@ -35,6 +35,7 @@ def draw() -> None:
     st.set_page_config("Pruning Explorer", icon, layout="wide")
     layout.style()
     page = st.navigation(menu())
+    housekeeping.greet()
     try:
         ticker.begin()
         elements.put_up_shelf()

@@ -11,9 +11,10 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from . import page_addresses
+from . import metrics_route, page_addresses
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
 from .client_messages import ClientMessages
+from .housekeeping import keeping_house
 from .live import news_route
 from .offline import stay_offline
 from .request_guard import RequestGuard
@@ -70,7 +71,8 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
     stay_offline()
     return {
-        "routes": [news_route.route(), *page_addresses.routes()],
+        "routes": [news_route.route(), metrics_route.route(), *page_addresses.routes()],
+        "lifespan": keeping_house,
         "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }
 

@@ -67,6 +67,13 @@ def open_for_questions() -> None:
     _pages[page()] = context
 
 
+def forget(session: str) -> None:
+    """No page of this session asks any more."""
+    for secret, context in list(_pages.items()):
+        if context.session_id == session:
+            _pages.pop(secret, None)
+
+
 async def _ask(request: Request) -> Response:
     context = _pages.get(request.headers.get("x-explorer-page", ""))
     known = _known(await _body(request)) if context is not None else None

@@ -7,7 +7,7 @@ from ...values.profile import ModelProfile
 from ...values.subject import Subject
 from ..shared import models as shared_models
 from ..shared import settings
-from .state import check_offered, state
+from .state import check_offered, identity, state
 
 
 def model_name() -> str:
@@ -38,7 +38,7 @@ def upload_weights(content: bytes) -> None:
         LoadError: the file is not safetensors, is damaged, or does not fit; says which keys.
     """
     made = upload(subject(), content)
-    name = shared_models.keep_upload(made)
+    name = shared_models.keep_upload(made, identity())
     state().uploads[name] = f"{made.name} {made.id[:4]}"
     set_model(name)
 

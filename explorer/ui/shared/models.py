@@ -13,14 +13,16 @@ from ...background.lanes import Lanes
 from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph, graph_of, is_analysed
+from ...machine.allocator import settle
 from ...machine.cache import Cache
 from ...values.subject import Subject
 from .settings import current
 
 KEPT_SUBJECTS, MODEL_BYTES = 4, 4 * 2**30
 UPLOADED = "upload:"
-_subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True)
+_subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True, slow=True)
 _uploads = Cache(KEPT_SUBJECTS, "uploaded weights", MODEL_BYTES, lasting=True, growing=True)
+_owners: dict[str, set[str]] = {}  # name of uploaded weights -> the sessions that have brought them
 _loading = threading.Lock()
 _lanes: Lanes | None = None
 _starting = threading.Lock()
@@ -64,15 +66,27 @@ def look_ahead() -> None:
         graph_of(subject)
     except ExplorerError:
         return
+    settle()
 
 
-def keep_upload(subject: Subject) -> str:
+def keep_upload(subject: Subject, session: str) -> str:
     """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask
     for it by.
     """
     name = UPLOADED + subject.id
+    _owners.setdefault(name, set()).add(session)
     _uploads.put(name, subject)
     return name
+
+
+def forget(session: str) -> None:
+    """A session that is closed for good: its jobs end, and what only it has uploaded goes."""
+    lanes().release(session)
+    for name, owners in list(_owners.items()):
+        owners.discard(session)
+        if not owners:
+            _owners.pop(name, None)
+            _uploads.drop(name)
 
 
 def load_model(name: str) -> Analysed:

@@ -1,0 +1,84 @@
+"""What a monitor reads about the running server, in Prometheus' text format, under /metrics."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ..machine import allocator, cache
+from . import housekeeping
+
+WAY = "metrics"
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "explorer_"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One name with its samples.
+
+    Args:
+        name: without the prefix that all have.
+        help: one line for people.
+        kind: gauge or counter.
+        samples: labels -> value; one without labels has the empty mapping's items, ().
+    """
+
+    name: str
+    help: str
+    kind: str
+    samples: Mapping[tuple[tuple[str, str], ...], float]
+
+
+def route() -> Route:
+    """To be added to the server."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return Route(f"/{base}/{WAY}" if base else f"/{WAY}", _answer, methods=["GET"])
+
+
+async def _answer(request: Request) -> Response:
+    return PlainTextResponse(text(metrics()), media_type=FORMAT, headers={"cache-control": "no-store"})
+
+
+def metrics() -> list[Metric]:
+    """What there is to tell now."""
+    visits = housekeeping.visits()
+    held = {(("cache", found.name),): float(found.bytes) for found in cache.holdings()}
+    return [
+        Metric("sessions_open", "Browser tabs that are connected.", "gauge", {(): visits.open}),
+        Metric(
+            "sessions_kept",
+            "Sessions that are open or were closed lately.",
+            "gauge",
+            {(): visits.kept},
+        ),
+        Metric("memory_bytes", "Memory of the process.", "gauge", {(): allocator.resident_bytes() or 0}),
+        Metric("cache_bytes", "Memory of what is kept to answer sooner.", "gauge", held),
+    ]
+
+
+def text(found: Iterable[Metric]) -> str:
+    """In Prometheus' format.
+
+    >>> print(text([Metric("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
+    # HELP explorer_lamps Lamps that are on.
+    # TYPE explorer_lamps gauge
+    explorer_lamps{room="attic"} 2
+    """
+    return "".join(f"{line}\n" for metric in found for line in _lines(metric))
+
+
+def _lines(metric: Metric) -> Iterable[str]:
+    name = PREFIX + metric.name
+    yield f"# HELP {name} {metric.help}"
+    yield f"# TYPE {name} {metric.kind}"
+    for labels, value in metric.samples.items():
+        told = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels)
+        yield f"{name}{{{told}}} {value:.15g}" if told else f"{name} {value:.15g}"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
