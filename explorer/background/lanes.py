@@ -193,11 +193,7 @@ class Lanes:
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
 
-<<<<<<< HEAD
-    def _choose(self) -> JobSlot | None:
-=======
-    def _next(self) -> Slot | None:
->>>>>>> server
+    def _next(self) -> JobSlot | None:
         """The slot whose turn it is: highest lane first, then the session and the lane that waited
         longest.
         """
@@ -210,7 +206,7 @@ class Lanes:
             default=None,
         )
 
-    def _choose(self) -> Slot | None:
+    def _choose(self) -> JobSlot | None:
         """The next slot, with its job begun."""
         slot = self._next()
         if slot is None:
