@@ -46,7 +46,9 @@ async def _answer(request: Request) -> Response:
 def metrics() -> list[Metric]:
     """What there is to tell now."""
     visits = housekeeping.visits()
-    held = {(("cache", found.name),): float(found.bytes) for found in cache.holdings()}
+    held: dict[tuple[tuple[str, str], ...], float] = {
+        (("cache", found.name),): float(found.bytes) for found in cache.holdings()
+    }
     return [
         Metric("sessions_open", "Browser tabs that are connected.", "gauge", {(): visits.open}),
         Metric(
