@@ -166,7 +166,7 @@ class Registry(Mapping[str, Plugin]):
             self.broken[point.name] = (
                 f"The {self.kind} plug-in {point.name!r} ({point.value}) is left out: {reason[:300]}"
             )
-            print(self.broken[point.name], file=sys.stderr)
+            sys.stderr.write(f"{self.broken[point.name]}\n")
 
     def _accept(self, before: Mapping[str, Plugin]) -> None:
         """Check what was registered since, and give it the usual traits.

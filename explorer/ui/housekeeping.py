@@ -60,7 +60,7 @@ class Visits:
 
 
 @dataclass(frozen=True)
-class Count:
+class TabCount:
     """How many sessions are open, and how many are kept with those that were closed a short while ago."""
 
     open: int
@@ -70,11 +70,11 @@ class Count:
 _visits = Visits()
 
 
-def visits() -> Count:
+def visits() -> TabCount:
     """Of now."""
     known = list(_visits.last)
     is_open = get_instance().is_active_session
-    return Count(sum(map(is_open, known)), len(known))
+    return TabCount(sum(map(is_open, known)), len(known))
 
 
 def greet() -> None:

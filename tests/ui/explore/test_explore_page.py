@@ -8,7 +8,7 @@ from apps import charts, offering, opened
 from streamlit.testing.v1 import AppTest
 
 from explorer.machine import paths
-from explorer.ui.shared import settings
+from explorer.ui.explore import overview, weights
 from explorer.values.recipe import Recipe
 
 PAGE = paths.pages() / "explore.py"
@@ -91,5 +91,5 @@ def test_a_damaged_link_shows_the_dense_model():
 def test_the_page_is_wiring_only():
     text = Path(PAGE).read_text(encoding="utf-8")
     assert "def " not in text and "torch" not in text and "session_state" not in text
-    for name in ("explore.py", "weights.py"):
-        assert "session_state" not in (Path(settings.__file__).parent / name).read_text(encoding="utf-8")
+    for module in (overview, weights):
+        assert "session_state" not in Path(module.__file__).read_text(encoding="utf-8")
