@@ -1,4 +1,4 @@
-"""The smallest model that loses at most so much accuracy, found by measuring."""
+"""The smallest model within an accuracy budget, found by measuring."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         required=True,
         metavar="X",
-        help="accuracy that may go, a fraction such as 0.01",
+        help="accuracy you can afford to lose, a fraction such as 0.01",
     )
     add(
         "--granularity", choices=("channel", "weight"), default="channel", help="what goes (default: channel)"

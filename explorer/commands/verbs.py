@@ -9,7 +9,7 @@ VERBS = {
     "allocators": "what can choose the ratios of all parts",
     "profile": "layers and coupled groups of a model, each frozen one with its reason",
     "prune": "prune a model and measure accuracy, size, compute and latency",
-    "budget": "the smallest model that loses at most so much accuracy, found by measuring",
+    "budget": "the smallest model within an accuracy budget, found by measuring",
     "search": "the best trade-offs between accuracy and cost, found by an optimiser over the ratios of all "
     "parts",
     "curve": "accuracy against size, from dense to the full strength of a recipe",

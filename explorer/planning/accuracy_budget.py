@@ -1,4 +1,4 @@
-"""The smallest model that loses at most so much accuracy: measured, by bisection, with intervals that pay for
+"""The smallest model within an accuracy budget: measured, by bisection, with intervals that pay for
 every look.
 """
 

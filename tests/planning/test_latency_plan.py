@@ -212,13 +212,13 @@ def test_on_the_page_a_plan_is_measured_and_taken_as_one_step(clock, own_cache, 
     monkeypatch.setattr(known_latencies, "environment", lambda device: here)
     with offering("digits-cnn"):
         page = opened("prune")
-        assert "Can be met: channels 0 to " in words(page)
+        assert "Reachable targets: channels 0 to " in words(page)
         page.selectbox(key="allocator").set_value("sensitivity_budget").run()
-        assert "Can be met: channels 0 to " in words(page)
+        assert "Reachable targets: channels 0 to " in words(page)
         page.selectbox(key="sensitivity_budget.saves").set_value("latency").run()
         assert "apply" not in keys(page) and "measured first" in words(page)
         page.button(key="start clock").click()
         until(page, lambda page: "take clocked" in keys(page))
-        assert "Can be met: channels 0 to " in words(page.run()), "now the clock's range is known"
+        assert "Reachable targets: channels 0 to " in words(page.run()), "now the clock's range is known"
         page.button(key="take clocked").click().run()
         assert not page.exception and "latency, at 50 %" in page.button(key="undo").help

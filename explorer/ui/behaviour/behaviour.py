@@ -79,9 +79,9 @@ def draw() -> None:
         st.info(EMPTY, icon=":material/swipe_up:")
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
-    st.subheader("Which classes pay", anchor=False)
+    st.subheader("Which classes lose", anchor=False)
     pushed("behaviour classes", "figure", LiveValue(_classes, _news, (LANE,)))
-    st.subheader("What is taken for what", anchor=False)
+    st.subheader("Which classes are confused", anchor=False)
     watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
     st.subheader("Samples that are answered differently", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)

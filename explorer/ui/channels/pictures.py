@@ -29,7 +29,7 @@ def draw(group: Group, found: GroupImportance) -> None:
     if task is None or not is_picture(task.shape):
         st.caption("Activations are shown of models that read pictures and came with data.")
         return
-    st.subheader(f"What each {group.unit} answers to one sample", anchor=False)
+    st.subheader(f"What each {group.unit} responds to in one sample", anchor=False)
     split = task.split("tuning")
     if split is None:
         return

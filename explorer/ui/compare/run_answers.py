@@ -36,10 +36,10 @@ FLIP_COLUMNS = {
     "second": TEXT("Second", width=150),
     "both_right": NUMBER("Both right", format="localized", width=85),
     "only_first": NUMBER(
-        "Only first", format="localized", width=80, help="Samples that only the first model answers rightly."
+        "Only first", format="localized", width=80, help="Samples that only the first model gets right."
     ),
     "only_second": NUMBER(
-        "Only second", format="localized", width=95, help="Samples that only the second answers rightly."
+        "Only second", format="localized", width=95, help="Samples that only the second model gets right."
     ),
     "both_wrong": NUMBER("Both wrong", format="localized", width=90),
     "agreement": NUMBER(

@@ -80,7 +80,7 @@ def _actions(run: Run) -> None:
         _take(run)
         _edit(run)
         with st.popover("", icon=":material/delete:", help="Delete this run"):
-            st.caption("The run goes for good; its recipe and numbers with it.")
+            st.caption("This permanently deletes the run, its recipe and its numbers.")
             act(
                 "Delete",
                 f"delete {name}",

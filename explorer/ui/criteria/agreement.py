@@ -38,7 +38,7 @@ MEANINGS: dict[Measure, str] = {
 INTRODUCTION = (
     "A criterion is an opinion about which channels matter. Where all agree, the choice is free; where they "
     "don't, only "
-    "measuring tells. **Random** stands among them as the control: whoever is no better has told nothing."
+    "measuring can decide. **Random** is the control: a criterion no better than Random tells you nothing."
 )
 MEASURE_HELP = (
     f"Prunes this alone by each criterion and measures, with {SEEDS} random choices as the control. All "

@@ -76,7 +76,7 @@ def draw() -> None:
     if session.subject().task is None:
         return
     st.number_input(
-        "Or: accuracy that may go (points)",
+        "Or: accuracy you can afford to lose (points)",
         0.1,
         50.0,
         key=session.start_from(POINTS, 5.0),
@@ -162,9 +162,9 @@ def _draw_found(found: Budget) -> None:
         layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero.")
     )
     st.button(
-        "Set the faders like this",
+        "Apply to the faders",
         "take budget",
-        "One step that can be undone.",
+        "You can undo this.",
         _take,
         (found,),
         icon=":material/equalizer:",

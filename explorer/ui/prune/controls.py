@@ -33,8 +33,8 @@ HELP = {
     "the faders become switches.",
     "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers "
     "that read it.",
-    "round_to": "Hardware often likes multiples of 8 or 16; small layers then can't follow every wish.",
-    "after": "bn_recalibration measures the statistics of batch norms anew on training images: cheap, and "
+    "round_to": "Hardware often likes multiples of 8 or 16; small layers may not match every ratio.",
+    "after": "bn_recalibration measures the statistics of batch norms again on training images: cheap, and "
     "often enough. "
     "bias_correction moves biases until each channel's mean is the dense model's again, also where there are "
     "no batch norms.",
@@ -151,9 +151,7 @@ def _options() -> None:
             key="after",
             help=HELP["after"],
         )
-        widgets.whole_number(
-            "Seed of everything random", (0, 2**31 - 1), recipe.seed, _put("seed", "seed"), key="seed"
-        )
+        widgets.whole_number("Random seed", (0, 2**31 - 1), recipe.seed, _put("seed", "seed"), key="seed")
 
 
 def _presets() -> None:
@@ -200,7 +198,7 @@ def _allocator() -> None:
         session.set_recipe(found, f"{name} at {per_cent} %")
 
     with (
-        st.popover("Set all", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
         st.container(width=POPOVER_WIDTH),
     ):
         name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
@@ -241,4 +239,4 @@ def _reach(name: str) -> str:
         except ExplorerError as error:
             return str(error)
         ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")
-    return f"Can be met: {', '.join(ends)}."
+    return f"Reachable targets: {', '.join(ends)}."

@@ -27,7 +27,7 @@ HELP = (
     "the target is met. "
     "What was timed is kept, so another target takes less."
 )
-FOUND = "A plan is found. Its latency is measured anew once the faders are set."
+FOUND = "Plan found. Its latency is measured again once you apply it to the faders."
 
 
 def is_wanted(params: dict[str, Any]) -> bool:
@@ -114,9 +114,9 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
     elif own and isinstance(state.value, Recipe):
         st.caption(FOUND)
         st.button(
-            "Set the faders like this",
+            "Apply to the faders",
             "take clocked",
-            "One step that can be undone.",
+            "You can undo this.",
             _take,
             (state.value, allocator, target),
             icon=":material/equalizer:",

@@ -33,7 +33,7 @@ WHAT = (
 )
 MISSING = (
     "The optimiser is not installed. Install it with `pip install 'pruning-explorer[search]'`, then "
-    "start anew."
+    "restart the program."
 )
 LUCK = (
     "The best of many trials was lucky too. So the winner is measured once more, on data that no trial "
@@ -201,9 +201,9 @@ def _draw_found(found: Search) -> None:
         for line in _lines(chosen):
             st.caption(layout.plain(line))
         st.button(
-            "Set the faders like this trial",
+            "Apply this trial to the faders",
             "take trial",
-            "One step that can be undone.",
+            "You can undo this.",
             _take,
             (chosen,),
             icon=":material/equalizer:",

@@ -118,7 +118,7 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
             f"{progress.label or 'Rating'}: {progress.done:,} of {progress.total:,}",
         )
     if report is None or not report.total_samples:
-        return 0.0, "Live: cutting, then the first samples …"
+        return 0.0, "Pruning, then measuring the first samples …"
     if report.stage == "final":
         return 1.0, "Accuracy is final; measuring the latency …"
     return (

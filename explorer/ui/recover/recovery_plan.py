@@ -124,7 +124,7 @@ def draw() -> None:
             return _keep(replace(plan(), seeds=tuple(range(count))))
 
         told = (
-            "The same training with other chance; the spread says how far one number can be trusted. The "
+            "The same training with other random seeds; the spread says how far one number can be trusted. The "
             "first one is kept."
         )
         counts = sorted({*SEEDS, len(now.seeds)})

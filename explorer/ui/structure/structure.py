@@ -71,7 +71,7 @@ def draw() -> None:
     with seen:
         _draw_graph()
     with beside:
-        st.subheader("Is the smaller model wired rightly?", anchor=False)
+        st.subheader("Is the smaller model wired correctly?", anchor=False)
         _draw_audit()
         st.subheader("What goes together, and why", anchor=False)
         _draw_group(profile)

@@ -39,7 +39,11 @@ def test_the_recipe_cuts_the_bars_and_crosses_out_pictures():
 def test_filters_and_maps_of_the_first_layer_are_shown():
     page = visited()
     headers = [header.value for header in page.subheader]
-    assert headers == ["Channels that could go first", "Filters", "What each channel answers to one sample"]
+    assert headers == [
+        "Channels that could go first",
+        "Filters",
+        "What each channel responds to in one sample",
+    ]
     assert html_of(page).count("data:image/png") == 16 + 1 + 16
     page.selectbox(key="explore_group").select("conv3").run()
     assert "Filters" not in [header.value for header in page.subheader]
