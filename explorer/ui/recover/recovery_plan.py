@@ -124,7 +124,7 @@ def draw() -> None:
             return _keep(replace(plan(), seeds=tuple(range(count))))
 
         told = (
-            "The same training with other random seeds; the spread says how far one number can be trusted. The "
+            "The same training with other random seeds; the spread says how far you can trust one number. The "
             "first one is kept."
         )
         counts = sorted({*SEEDS, len(now.seeds)})
