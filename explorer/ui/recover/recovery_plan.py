@@ -124,8 +124,8 @@ def draw() -> None:
             return _keep(replace(plan(), seeds=tuple(range(count))))
 
         told = (
-            "The same training with other random seeds; the spread says how far you can trust one number. The "
-            "first one is kept."
+            "The same training with other random seeds; the spread says how far you can trust one number. "
+            "The first one is kept."
         )
         counts = sorted({*SEEDS, len(now.seeds)})
         widgets.choose("Seeds", counts, len(now.seeds), take, key="recovery_seeds", help=told)
