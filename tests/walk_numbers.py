@@ -4,7 +4,6 @@ import re
 import urllib.parse
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from playwright.sync_api import Page
 
@@ -120,9 +119,8 @@ def _is_at(value: str, per_cent: float) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _opened(model: str) -> tuple[Any, Any]:
-    subject = explorer.load(model)
-    return subject, explorer.analyse(subject)
+def _opened(model: str) -> Analysed:
+    return explorer.analyse(explorer.load(model))
 
 
 @lru_cache(maxsize=256)
@@ -131,7 +129,7 @@ def expected(model: str, recipe: str, samples: str, dtype: str) -> dict[str, str
     given = explorer.Recipe.from_url(recipe) if recipe else explorer.Recipe()
     counted = int(samples.split()[1].replace(",", "")) if samples.startswith("first") else None
     how = explorer.Conditions(samples=counted, split="tuning", dtype=dtype, latency=False)
-    report = explorer.prune(Analysed(*_opened(model)), given, how).pruned
+    report = explorer.prune(_opened(model), given, how).pruned
     found = {"Parameters": _short(report.params), "MACs": _short(report.macs)}
     if report.accuracy is not None:
         found["Accuracy"] = f"{report.accuracy * 100:.1f} %"
