@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .graph.analysed import analyse
     from .loaders.model_text import load
     from .planning.allocate import allocate
+    from .planning.allocation import Allocation
     from .pruning.decision import masks_for
     from .recovery.recover import recover, recovered_model
     from .recovery.training_plan import RecoveryPlan, suggested
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 HOMES = {
     "ALLOCATORS": "registry",
+    "Allocation": "planning.allocation",
     "CRITERIA": "registry",
     "Choice": "values.choice",
     "Conditions": "engine.conditions",
@@ -67,6 +69,7 @@ __all__ = [
     "EXPORTERS",
     "LOADERS",
     "SAMPLES",
+    "Allocation",
     "Choice",
     "Conditions",
     "Drop",

@@ -49,7 +49,3 @@ class GraphError(ExplorerError):
 
 class CompactionError(ExplorerError):
     """A smaller model could not be built from these masks."""
-
-
-class CancelledError(ExplorerError):
-    """A job was cancelled between two batches."""

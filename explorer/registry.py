@@ -1,5 +1,8 @@
 """Plug-ins by name. One new file with one decorated function is a new criterion, allocator, loader, data set
 or exporter.
+
+Installed packages bring their own: each entry point of a family's group (see `Registry.group`) names a
+module, which registers its plug-ins when it is imported.
 """
 
 import importlib
@@ -10,8 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import RecipeError, UnknownNameError
@@ -92,13 +96,35 @@ class Plugin:
 
 class Registry(Mapping[str, Plugin]):
     """A family of plug-ins. The modules of its package (or the files of its folder) are imported when it is
-    first read.
+    first read, and after them what installed packages offer under the entry point group of the family.
+
+    Args:
+        kind: what one plug-in is, in words.
+        package: where those that come with the program are.
+        folder: the same as files, where they are no package.
+        required: traits without which a plug-in of others is refused.
+        usual: traits that a plug-in of others has where it does not say otherwise.
     """
 
-    def __init__(self, kind: str, package: str, folder: Callable[[], Path] | None = None):
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        folder: Callable[[], Path] | None = None,
+        *,
+        required: tuple[str, ...] = (),
+        usual: Mapping[str, Any] = MappingProxyType({}),
+    ):
         self.kind, self._package, self._folder = kind, package, folder
+        self._required, self._usual = required, usual
         self._plugins: dict[str, Plugin] = {}
         self._loaded, self._lock = False, threading.RLock()
+        self.broken: dict[str, str] = {}  # entry point -> why its plug-ins are missing, one sentence
+
+    @property
+    def group(self) -> str:
+        """The entry point group under which installed packages offer plug-ins of this family."""
+        return f"pruning_explorer.{self._package.rpartition('.')[2]}"
 
     def register(self, name: str, **traits: Any) -> Callable[[Callable], Callable]:
         """Decorator: this function is the plug-in of that name."""
@@ -117,12 +143,48 @@ class Registry(Mapping[str, Plugin]):
                 self._load_files(self._folder())
             else:
                 self._load_package()
-            self._loaded = True
+            self._loaded = (
+                True  # from here on plug-ins of others may look up those that come with the program
+            )
+            for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+                self._load_installed(point)
 
     def _load_package(self) -> None:
         package = importlib.import_module(self._package)
         for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
             importlib.import_module(f"{self._package}.{module.name}")
+
+    def _load_installed(self, point: EntryPoint) -> None:
+        """Import what a package offers. If it is broken, one sentence says so, and the rest goes on."""
+        before = dict(self._plugins)
+        try:
+            point.load()
+            self._accept(before)
+        except Exception as error:  # foreign code may raise anything
+            self._plugins = before
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.broken[point.name] = (
+                f"The {self.kind} plug-in {point.name!r} ({point.value}) is left out: {reason[:300]}"
+            )
+            print(self.broken[point.name], file=sys.stderr)
+
+    def _accept(self, before: Mapping[str, Plugin]) -> None:
+        """Check what was registered since, and give it the usual traits.
+
+        Raises:
+            RecipeError: a name is taken, or a trait is missing.
+        """
+        for name, plugin in self._plugins.items():
+            if name in before:
+                if plugin is not before[name]:
+                    raise RecipeError(f"the name {name!r} is taken; choose another one.")
+                continue
+            missing = [trait for trait in self._required if trait not in plugin.traits]
+            if missing:
+                raise RecipeError(f"{name!r} must be registered with {', '.join(missing)}.")
+            # what others wrote may read files or run code, so only the command line may name it
+            traits = {"local_only": True, **self._usual, **plugin.traits}
+            self._plugins[name] = Plugin(name, plugin.function, traits)
 
     def _load_files(self, folder: Path) -> None:
         # by path, since the folder stands beside the package in a checkout and inside it in a wheel
@@ -152,9 +214,19 @@ class Registry(Mapping[str, Plugin]):
         return name in self._plugins
 
 
-CRITERIA = Registry("criterion", "explorer.criteria")
-ALLOCATORS = Registry("allocator", "explorer.allocators")
+CRITERIA = Registry(
+    "criterion",
+    "explorer.criteria",
+    required=("level",),
+    usual={"reduction": "sum_abs", "scope": "part", "needs": (), "trap": ""},
+)
+ALLOCATORS = Registry("allocator", "explorer.allocators", usual={"needs_scores": True, "needs_scan": False})
 LOADERS = Registry("loader", "explorer.loaders")
-DATA = Registry("data set", "explorer.data")
-EXPORTERS = Registry("export format", "explorer.exporters")
+DATA = Registry("data set", "explorer.data", usual={"place": "PLACE"})
+EXPORTERS = Registry(
+    "export format",
+    "explorer.exporters",
+    required=("extension",),
+    usual={"media_type": "application/octet-stream"},
+)
 SAMPLES = Registry("sample model", "sample_models", paths.sample_models)

@@ -126,7 +126,7 @@ class OuterProduct(nn.Module):
 
 
 class Experts(nn.Module):
-    """Raw weights in an einsum, a kind that no criterion rates."""
+    """Raw weights in an einsum: five experts of ten hidden units, mixed by a gate."""
 
     def __init__(self):
         super().__init__()
@@ -493,7 +493,7 @@ NASTY: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], dict[str, int]]
     "dict_output": (DictOutput, IMAGE, {"conv": 8}),
     "shuffled_groups": (ShuffledGroups, IMAGE, {"b": 4}),
     "outer_product": (OuterProduct, TOKENS, {"a": 6}),
-    "experts": (Experts, TOKENS, {"gate": 5}),
+    "experts": (Experts, TOKENS, {"gate": 5, "weights": 10}),
     "transposed_groups": (TransposedGroups, IMAGE, {"a": 4, "up": 4}),
     "writes_in_place": (WritesInPlace, IMAGE, {"a": 8}),
     "gru": (Gru, TOKENS, {"a": 9}),
@@ -501,7 +501,7 @@ NASTY: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], dict[str, int]]
     "volumes": (Volumes, (2, 6, 8, 8), {"a": 8, "up": 6}),
     "weight_normed": (WeightNormed, IMAGE, {"a": 10, "b": 6}),
     "rotary_heads": (RotaryHeads, TOKENS, {"enter": 16, "q": 2}),
-    "cross_attention": (CrossAttention, TOKENS, {"enter": 12, "attention.in_proj_weight": 3}),
+    "cross_attention": (CrossAttention, TOKENS, {"enter": 12, "attention.in_proj_weight": 3, "asking": 3}),
     "linear_attention": (LinearAttention, TOKENS, {"enter": 12, "qkv": 3}),
     "standardised": (Standardised, IMAGE, {"a": 8, "b": 6, "c": 5}),
     "shared_buffer": (SharedBuffer, TOKENS, {"a": 6}),

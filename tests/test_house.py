@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -23,10 +24,10 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # a room imports only rooms that are listed before it
 LAYERS = """
 errors words machine values registry background graph signals data loaders criteria allocators pruning
-compaction inspection measuring engine planning audit training recovery runs lessons studies bench tables
-figures exporters
+compaction inspection measuring engine planning audit training recovery runs lessons studies bench guide
+tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure
-ui.behaviour ui.criteria ui.learn ui.prune ui.recover ui.compare ui
+ui.behaviour ui.criteria ui.learn ui.guide ui.prune ui.recover ui.compare ui
 commands pages
 """.split()
 ROOT_FILES = {"__init__.py", "__main__.py", "errors.py", "registry.py", "words.py", "tables.py"}
@@ -231,6 +232,99 @@ def test_session_state_is_kept_in_one_room():
         path.parent for path in [*MODULES, *PAGES] if "session_state" in path.read_text(encoding="utf-8")
     }
     assert holders == {PACKAGE / "ui" / "session"}
+
+
+# --------------------------------------------------------------------------- values in place of long lists
+
+MOST_PARAMETERS = 6
+
+
+def crowded(source: str) -> list[str]:
+    """Functions with more parameters than anyone can keep apart, `self` and `cls` not counted; nor are the
+    keywords of a registered plug-in, which are the form that its user fills in.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            given = node.args
+            form = any(".register(" in ast.unparse(mark) for mark in getattr(node, "decorator_list", ()))
+            keywords = [] if form else given.kwonlyargs
+            every = [*given.posonlyargs, *given.args, *keywords, given.vararg, given.kwarg]
+            names = [one.arg for one in every if one is not None and one.arg not in ("self", "cls")]
+            if len(names) > MOST_PARAMETERS:
+                found.append(f"{getattr(node, 'name', 'lambda')}: {len(names)}")
+    return found
+
+
+def bags(source: str) -> list[str]:
+    """Dicts with fixed keys that a function fills and then spreads over the parameters of another of ours."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef):
+            inside = list(ast.walk(function))
+            filled = {name for node in inside for name in _filled(node)}
+            calls = (
+                node for node in inside if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            )
+            spread = {ast.unparse(word.value) for call in calls for word in call.keywords if word.arg is None}
+            found += [f"{function.name}: {name}" for name in sorted(filled & spread)]
+    return found
+
+
+def _filled(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        keys, targets = node.value.keys, node.targets if isinstance(node, ast.Assign) else [node.target]
+        if keys and all(isinstance(key, ast.Constant) for key in keys):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=dotted)
+def test_parameters_that_travel_together_are_one_value(path):
+    source = path.read_text(encoding="utf-8")
+    assert crowded(source) == [] and bags(source) == []
+
+
+def test_a_crowded_function_and_a_bag_of_keywords_are_seen():
+    seven = "def f(self, a, b, c, *d, e, g, **h): pass"
+    assert crowded(seven) == ["f: 7"] and crowded(seven.replace(", **h", "")) == []
+    assert crowded(f"@DATA.register('x')\n{seven}") == [] != crowded(f"@DATA.other('x')\n{seven}")
+    bag = "def f(x):\n    how: dict[str, Any] = {'a': 1}\n    return g(x, **how)"
+    assert bags(bag) == ["f: how"] and bags(bag.replace("**how", "a=how['a']")) == []
+
+
+# --------------------------------------------------------------------------- one word, one thing
+
+
+def classes(source: str) -> list[str]:
+    return [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+
+
+def cache_labels(source: str) -> list[str]:
+    """What the page calls the caches that a file makes."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    makers = (call for call in calls if ast.unparse(call.func) == "Cache" and len(call.args) > 1)
+    return [ast.unparse(call.args[1]) for call in makers]
+
+
+def twice(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+SOURCES = [path.read_text(encoding="utf-8") for path in MODULES]
+
+
+def test_no_two_classes_share_a_name():
+    assert twice(name for source in SOURCES for name in classes(source)) == []
+
+
+def test_no_two_caches_share_a_label():
+    assert twice(label for source in SOURCES for label in cache_labels(source)) == []
+
+
+def test_a_name_that_is_used_twice_is_seen():
+    assert twice([*classes("class Step: pass"), *classes("class Step: pass\nclass Place: pass")]) == ["Step"]
+    assert twice(cache_labels("a, b = Cache(1, 'models'), Cache(2, 'models', 8)")) == ["'models'"]
+    assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
 
 
 # --------------------------------------------------------------------------- style

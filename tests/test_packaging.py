@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import explorer
+from explorer.guide import markdown_pages
 
 ROOT = Path(__file__).parents[1]
 BUILD = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -56,6 +57,7 @@ def test_the_wheel_holds_what_the_program_reads_at_run_time(wheel):
         *(f"explorer/_sample_models/{name}" for name in sample),
     } <= names
     assert any(name.startswith("explorer/_pages/") for name in names)
+    assert {f"explorer/guide/{name}.md" for name in markdown_pages.pages()} <= names
 
 
 def test_the_wheel_holds_nothing_else(wheel):

@@ -16,7 +16,9 @@ from ..graph.export import count_macs
 from ..graph.running import fixed_batch
 from ..machine.peak_memory import peak_of_process
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..pruning.decision import masks_once
+from ..values.choice import Choice
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
@@ -103,7 +105,7 @@ def audit_steps(
         0,
     )
     if model.graph.program is not None:
-        chosen = recipe or allocate(model, Recipe(), "uniform", ratio, "channel")
+        chosen = recipe or allocate(model, Recipe(), Allocation(Choice("uniform"), ratio))
         yield Progress(0, 1, "Rating channels")
         result = yield from _compared(model, masks_once(model, chosen), result)
     yield replace(result, seconds=time.perf_counter() - started, peak_memory_bytes=peak_of_process())

@@ -89,11 +89,15 @@ def widened(value: Any) -> Any:
     return value.double() if value.is_floating_point() else value.to(WIDE.get(value.dtype, value.dtype))
 
 
-WIDE = {torch.float32: torch.float64, torch.complex64: torch.complex128, torch.complex32: torch.complex128}
+FRACTIONS = dict.fromkeys((torch.float32, torch.float16, torch.bfloat16), torch.float64)
+WIDE = FRACTIONS | dict.fromkeys((torch.complex64, torch.complex32), torch.complex128)
 
 
 def double_dtype(item: Any) -> Any:
-    """A graph's literal float32 becomes float64 too, and its complex numbers as wide."""
+    """A graph's literal float32 becomes float64 too, and its complex numbers as wide.
+
+    So does a short type that a model casts to: rounding would hide whether the wiring is right.
+    """
     return WIDE.get(item, item) if isinstance(item, torch.dtype) else item
 
 

@@ -62,6 +62,10 @@ def _summed(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
     return (x * kept).sum(dims if dims is not None else list(range(x.dim())), keepdim=keep)
 
 
+def _summed_numbers(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
+    return torch.ops.aten.nansum.default(args[0].masked_fill(~kept, 0), *args[1:], **kwargs)
+
+
 def _largest(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
     hidden = args[0].masked_fill(~kept, -torch.inf)
     found = torch.ops.aten.amax.default(hidden, *args[1:], **kwargs)
@@ -158,7 +162,11 @@ STATISTICS: dict[str, Statistic] = {
     "std_mean": _spread("std_mean"),
     "logsumexp": _logsumexp,
     "linalg_vector_norm": _vector_norm,
+    "nansum": _summed_numbers,
     "softmax": _softmax,
+    "_softmax": _softmax,
+    "_safe_softmax": _softmax,
     "log_softmax": _log_softmax,
+    "_log_softmax": _log_softmax,
     "batch_norm": _batch_norm,
 }

@@ -115,7 +115,7 @@ class Job:
                 logger.exception("A job failed while it was being closed.")
 
 
-class Slot:
+class JobSlot:
     """One session's lane: the job that runs, the one that waits, and the newest with something to show."""
 
     def __init__(self, session: str, lane: str):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable
 from ..errors import ExplorerError, UnknownNameError
 from ..machine.foreign_code import failure
 from ..values.progress import Progress
-from .jobs import Job, JobState, Slot
+from .jobs import Job, JobSlot, JobState
 
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
 
@@ -65,7 +65,7 @@ class Lanes:
 
     def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
         self._is_active, self._forget_after = is_active, forget_after
-        self._slots: dict[tuple[str, str], Slot] = {}
+        self._slots: dict[tuple[str, str], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
         self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was known to be active
         self._closed: set[str] = set()
@@ -95,7 +95,7 @@ class Lanes:
         with self._changed:
             if self._stopped:
                 raise ExplorerError("The background worker was shut down; start the program again.")
-            slot = self._slots.setdefault((session, lane), Slot(session, lane))
+            slot = self._slots.setdefault((session, lane), JobSlot(session, lane))
             self._last_seen[session] = time.monotonic()
             slot.released = False
             if slot.waiting is not None and slot.waiting.key == key:
@@ -160,12 +160,12 @@ class Lanes:
 
     # ------------------------------------------------------------------ with the lock held
 
-    def _discard(self, slot: Slot) -> None:
+    def _discard(self, slot: JobSlot) -> None:
         if slot.running is not None:
             self._discarded.append(slot.running)
             slot.running = None
 
-    def _drop(self, slot: Slot) -> None:
+    def _drop(self, slot: JobSlot) -> None:
         self._discard(slot)
         slot.waiting = None
         self._slots.pop((slot.session, slot.lane), None)
@@ -187,7 +187,7 @@ class Lanes:
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
 
-    def _choose(self) -> Slot | None:
+    def _choose(self) -> JobSlot | None:
         """The slot whose turn it is: highest lane first, then the session and the lane that waited
         longest.
         """
@@ -228,7 +228,7 @@ class Lanes:
             self._closed = sessions - active
             self._last_seen.update(dict.fromkeys(active & set(self._last_seen), time.monotonic()))
 
-    def _step(self, slot: Slot) -> None:
+    def _step(self, slot: JobSlot) -> None:
         job = slot.running
         if job is None:  # cancelled since it was chosen
             return
@@ -251,7 +251,7 @@ class Lanes:
             self._publish(slot, job, item, ended or error is not None, error)
             self._changed.notify_all()
 
-    def _publish(self, slot: Slot, job: Job, item: object, ended: bool, error: str | None) -> None:
+    def _publish(self, slot: JobSlot, job: Job, item: object, ended: bool, error: str | None) -> None:
         """Show what came; that of a replaced job still helps until its successor yields, that of a cancelled
         one does not.
         """

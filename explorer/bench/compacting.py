@@ -19,13 +19,13 @@ from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import signals_of
 from ..values.recipe import Recipe
-from .effort import Size, opened
-from .timed_rows import Row, Work, interleaved, row, seconds, stages
+from .effort import Effort, opened
+from .timed_rows import TimedRow, Work, interleaved, row, seconds, stages
 
 RATIO, GOAL = 0.5, 10.0
 
 
-def compaction(size: Size, device: str) -> Iterator[Row]:
+def compaction(size: Effort, device: str) -> Iterator[TimedRow]:
     """Cut and compact, scores known, over copy, find the groups and prune; then both with a first forward.
     Nothing without it.
     """
@@ -39,7 +39,7 @@ def compaction(size: Size, device: str) -> Iterator[Row]:
         yield from _against_torch_pruning(name, stays, size, device)
 
 
-def _against_torch_pruning(name: str, stays: str, size: Size, device: str) -> Iterator[Row]:
+def _against_torch_pruning(name: str, stays: str, size: Effort, device: str) -> Iterator[TimedRow]:
     pruning = importlib.import_module("torch_pruning")
     model = opened(name)
     example, groups = model.subject.example[:1].to(device), model.profile.free_groups

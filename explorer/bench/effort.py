@@ -10,7 +10,7 @@ from ..loaders.model_text import load
 
 
 @dataclass(frozen=True)
-class Size:
+class Effort:
     """Args:
     live, small: sample models for full evaluations; for the first answer, also the smaller one.
     scanned: the sample model of the adaptive scan.
@@ -41,8 +41,8 @@ class Size:
     judged: tuple[str, ...] = ("shapes-densenet", "shapes-mobilenet", "shapes-vit")
 
 
-FULL = Size()
-QUICK = Size(
+FULL = Effort()
+QUICK = Effort(
     "digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",)
 )
 

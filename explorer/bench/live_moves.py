@@ -16,7 +16,7 @@ from ..engine.conditions import Conditions, split_for
 from ..engine.measure import stream
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
-from ..measuring.evaluation import batch_of, batch_size, evaluate
+from ..measuring.evaluation import Execution, batch_of, batch_size, evaluate
 from ..measuring.kept_activations import KEPT_BYTES, Trail
 from ..measuring.storage_size import sizes
 from ..pruning.decision import masks_for
@@ -25,8 +25,8 @@ from ..studies.sensitivity.values import ScanPlan
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
-from .effort import Size, opened
-from .timed_rows import Row, Work, interleaved, milliseconds_row, row, seconds, stages
+from .effort import Effort, opened
+from .timed_rows import TimedRow, Work, interleaved, milliseconds_row, row, seconds, stages
 
 GOALS_MS = {
     "digits-cnn": 300.0,
@@ -67,7 +67,7 @@ def forward_all(model: nn.Module, inputs: Tensor) -> None:
 # --------------------------------------------------------------------------- the whole evaluation
 
 
-def full_evaluation(size: Size, device: str) -> Iterator[Row]:
+def full_evaluation(size: Effort, device: str) -> Iterator[TimedRow]:
     """Recipe in, final accuracy and sizes out, over a bare forward loop of the same compact module on the
     same samples.
     """
@@ -108,7 +108,7 @@ def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Ten
     return {
         "cut, build and count": seconds(lambda: prepare(model, recipe, device), device),
         "normalise, forward and judge": seconds(
-            lambda: list(evaluate(network, split, normalisation, [len(split)], device=device)), device
+            lambda: list(evaluate(network, split, normalisation, [len(split)], Execution(device))), device
         ),
         "compressed size": seconds(lambda: sizes(tensors)),
         "bare forward": seconds(lambda: forward_all(network, inputs), device),
@@ -118,14 +118,14 @@ def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Ten
 # --------------------------------------------------------------------------- the first answer
 
 
-def first_answers(size: Size, device: str) -> Iterator[Row]:
+def first_answers(size: Effort, device: str) -> Iterator[TimedRow]:
     """From asking the worker to its first Report: alone, and while a scan of another session runs."""
     for name in (size.small, size.live):
         for scanning in (False, True):
             yield _first_answer(name, size.pairs, device, scanning)
 
 
-def _first_answer(name: str, count: int, device: str, scanning: bool) -> Row:
+def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRow:
     model = opened(name)
     conditions = Conditions(device=device, latency=False)
     inputs = resident(model.subject, conditions)
@@ -184,7 +184,7 @@ def _endless_scan(model: Analysed, conditions: Conditions) -> Iterator[object]:
 # --------------------------------------------------------------------------- the same fader again
 
 
-def late_move(size: Size, device: str) -> Iterator[Row]:
+def late_move(size: Effort, device: str) -> Iterator[TimedRow]:
     """The last fader moved once more: begun at its layer from kept activations, over the whole forward of the
     same recipe.
     """
@@ -224,7 +224,7 @@ def late_move(size: Size, device: str) -> Iterator[Row]:
 # --------------------------------------------------------------------------- masks
 
 
-def mask_overhead(size: Size, device: str) -> Iterator[Row]:
+def mask_overhead(size: Effort, device: str) -> Iterator[TimedRow]:
     """The forward of a model with zeros in its weights over that of the dense one: same shapes,
     same kernels.
     """

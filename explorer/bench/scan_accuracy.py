@@ -10,19 +10,19 @@ from ..engine.conditions import Conditions
 from ..measuring.statistics import wilson
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import Scan, ScanPlan
-from .effort import Size, opened
-from .timed_rows import Row
+from .effort import Effort, opened
+from .timed_rows import TimedRow
 
 GOAL = 0.95
 
 
-def within(size: Size, device: str) -> Iterator[Row]:
+def within(size: Effort, device: str) -> Iterator[TimedRow]:
     """The share of points whose stated interval holds the exact drop; it takes minutes."""
     held = {name: _held(name, device) for name in size.judged}
     inside, points = (sum(counts) for counts in zip(*held.values(), strict=True))
     low, high = wilson(inside, points)
     told = {name: f"{some} of {all_of_it}" for name, (some, all_of_it) in held.items()}
-    yield Row(
+    yield TimedRow(
         "scan_adaptive_within_interval",
         inside / points,
         low,

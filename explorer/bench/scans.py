@@ -16,7 +16,7 @@ from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Tally, batch_of, evaluate, judged
+from ..measuring.evaluation import Execution, Tally, batch_of, evaluate, judged
 from ..measuring.statistics import wilson
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.branching import Branches, touched_tensors
@@ -24,8 +24,8 @@ from ..studies.sensitivity.graph_pieces import Workshop
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
 from ..values.recipe import Recipe
-from .effort import Size, opened
-from .timed_rows import Row, Work, interleaved, row, seconds, stages
+from .effort import Effort, opened
+from .timed_rows import TimedRow, Work, interleaved, row, seconds, stages
 
 EXACT_RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 EXACT_BATCH = 64  # samples of one pair
@@ -123,7 +123,7 @@ def _loops(model: Analysed, device: str) -> Loops:
     return Loops(branches, models, todo, batches, setting_up, time.perf_counter() - started)
 
 
-def exact(size: Size, device: str) -> Iterator[Row]:
+def exact(size: Effort, device: str) -> Iterator[TimedRow]:
     """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the
     split.
     """
@@ -165,7 +165,7 @@ def exact(size: Size, device: str) -> Iterator[Row]:
     speed_up = row("scan_exact_speedup", whole, against, inverse=True, bound_by=went, details=details)
     yield speed_up
     value, low, high = (part / bound for part in (speed_up.value, speed_up.low, speed_up.high))
-    yield Row(
+    yield TimedRow(
         "scan_exact_over_bound",
         value,
         low,
@@ -182,18 +182,18 @@ def exact(size: Size, device: str) -> Iterator[Row]:
 # --------------------------------------------------------------------------- adaptive
 
 
-def adaptive(size: Size, device: str) -> Iterator[Row]:
+def adaptive(size: Effort, device: str) -> Iterator[TimedRow]:
     """A row for the model of the table."""
     yield _adaptive(size.scanned, size.scan_points, device)
 
 
-def adaptive_others(size: Size, device: str) -> Iterator[Row]:
+def adaptive_others(size: Effort, device: str) -> Iterator[TimedRow]:
     """Rows for further models; they take long."""
     for name in size.also_scanned:
         yield _adaptive(name, size.scan_points // 2, device)
 
 
-def _adaptive(name: str, count: int, device: str) -> Row:
+def _adaptive(name: str, count: int, device: str) -> TimedRow:
     """The adaptive scan of all points against the plain loop, whose time is estimated from a random part of
     the points.
 
@@ -213,7 +213,7 @@ def _adaptive(name: str, count: int, device: str) -> Row:
     inside = sum(_holds(found, point, dense, correct, total) for point, (correct, _) in plain.items())
     seen = sum(point.samples for point in found.points) / (len(found.points) * total)
     held = wilson(inside, len(chosen))
-    return Row(
+    return TimedRow(
         f"scan_adaptive_speedup_{name}",
         value,
         low,
@@ -276,7 +276,7 @@ def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int
 
     def work() -> None:
         network = build(model, masks_for(model, recipe), conditions.device)
-        *_, tally = evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
+        *_, tally = evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
         counted.append(int(tally.correct.sum()))
 
     took = seconds(work, conditions.device)

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 
 from ..errors import ExplorerError
 from ..machine.paths import PACKAGE
-from .effort import Size
-from .timed_rows import Row, Work, interleaved, row
+from .effort import Effort
+from .timed_rows import TimedRow, Work, interleaved, row
 
 IMPORTS = "import torch, streamlit"
 SERVE = "import sys; from explorer.commands.main import main; main(sys.argv[1:])"
 WAIT_S = 90.0
 
 
-def startup(size: Size, device: str) -> Iterator[Row]:
+def startup(size: Effort, device: str) -> Iterator[TimedRow]:
     """Nothing where no starts are asked for."""
     if size.starts < 1:
         return

@@ -9,14 +9,14 @@ from ..errors import UnknownNameError
 from ..machine.environment import environment, usable_cores
 from ..values.progress import Progress
 from .compacting import compaction
-from .effort import FULL, Size
+from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
 from .scan_accuracy import within
 from .scans import adaptive, adaptive_others, exact
 from .startup import startup
-from .timed_rows import Row
+from .timed_rows import TimedRow
 
-PARTS: dict[str, Callable[[Size, str], Iterator[Row]]] = {
+PARTS: dict[str, Callable[[Effort, str], Iterator[TimedRow]]] = {
     "first_answer": first_answers,
     "late_move": late_move,
     "mask_overhead": mask_overhead,
@@ -33,8 +33,10 @@ DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 
 
-def bench(size: Size = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT) -> Iterator[Row | Progress]:
-    """Measure the rows: Progress before each part, a Row whenever one is known.
+def bench(
+    size: Effort = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT
+) -> Iterator[TimedRow | Progress]:
+    """Measure the rows: Progress before each part, a TimedRow whenever one is known.
 
     The goals are those of the full size; a smaller table has none.
 

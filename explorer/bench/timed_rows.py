@@ -42,7 +42,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Row:
+class TimedRow:
     """One line of the table.
 
     Args:
@@ -141,19 +141,21 @@ def interleaved(
     return Pairs(tuple(ours), tuple(baseline))
 
 
-def row(name: str, pairs: Pairs, baseline: str, *, inverse: bool = False, **about: Any) -> Row:
+def row(name: str, pairs: Pairs, baseline: str, *, inverse: bool = False, **about: Any) -> TimedRow:
     """The row of a ratio: ours / baseline; or baseline / ours, a speed-up, whose goal is a lower bound."""
     above, below = (pairs.baseline, pairs.ours) if inverse else (pairs.ours, pairs.baseline)
     value, low, high = median_ratio(above, below)
-    return Row(name, value, low, high, baseline, at_least=inverse, pairs=len(pairs.ours), **about)
+    return TimedRow(name, value, low, high, baseline, at_least=inverse, pairs=len(pairs.ours), **about)
 
 
-def milliseconds_row(name: str, pairs: Pairs, baseline: str, **about: Any) -> Row:
+def milliseconds_row(name: str, pairs: Pairs, baseline: str, **about: Any) -> TimedRow:
     """The row of an absolute time of ours; its ratio to the baseline stands in the details."""
     ratio, low, high = median_ratio(pairs.ours, pairs.baseline)
     value, least, most = (1000 * s for s in median_ratio(pairs.ours, [1.0] * len(pairs.ours)))
     details = {"ratio": ratio, "ratio_low": low, "ratio_high": high, **about.pop("details", {})}
-    return Row(name, value, least, most, baseline, pairs=len(pairs.ours), unit="ms", details=details, **about)
+    return TimedRow(
+        name, value, least, most, baseline, pairs=len(pairs.ours), unit="ms", details=details, **about
+    )
 
 
 def stages(named: Mapping[str, float]) -> str:

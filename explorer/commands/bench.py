@@ -5,7 +5,7 @@ from typing import Any
 
 from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
-from ..bench.timed_rows import Row
+from ..bench.timed_rows import TimedRow
 from ..values.progress import Progress
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, show, table
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     size, parts = QUICK if arguments.quick else FULL, arguments.only.split(",") if arguments.only else DEFAULT
-    rows: list[Row] = []
+    rows: list[TimedRow] = []
     for step in bench(size, device, parts):
         if isinstance(step, Progress):
             note(f"{step.done + 1} of {step.total}: {step.label} ...")
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     return show(bench_text(rows, where))
 
 
-def bench_text(rows: list[Row], where: dict[str, Any]) -> str:
+def bench_text(rows: list[TimedRow], where: dict[str, Any]) -> str:
     """A line a row, then what the time of each goal that is not met goes into."""
     lines = table(
         ["row", "value", "95 % interval", "goal", "", "pairs", "against"], [_cells(row) for row in rows]
@@ -60,7 +60,7 @@ def bench_text(rows: list[Row], where: dict[str, Any]) -> str:
     return "\n".join([lines, "", *(["What bounds them:", *why, ""] if why else []), f"Measured on {about}."])
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: TimedRow) -> list[Any]:
     unit = " ms" if row.unit == "ms" else ""
     digits = 0 if unit else 2
     goal = "" if row.goal is None else f"{'at least' if row.at_least else 'at most'} {row.goal:g}{unit}"

@@ -8,6 +8,8 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import format_accuracy, format_drop
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from ..planning.allocation import Allocation
+from ..values.choice import Choice
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
@@ -55,12 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
         model,
         recipe,
         arguments.largest_drop,
-        allocator=name,
-        granularity=arguments.granularity,
+        Allocation(Choice(name, params), granularity=arguments.granularity, losses=losses),
         conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype),
         looks=arguments.looks,
-        params=params,
-        losses=losses,
     ):
         found = step if isinstance(step, Budget) else found
         progress(f"{model.subject.name}: {step.summary if isinstance(step, Budget) else step.label}")

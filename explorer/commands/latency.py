@@ -5,6 +5,7 @@ not.
 import argparse
 
 from ..errors import ExplorerError
+from ..measuring.latency import TimingPlan
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
 from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
@@ -53,13 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     device = set_up(arguments.device)
     model = opened(arguments)
     found: Staircase | None = None
-    how = {
-        "batch": arguments.batch,
-        "pairs": arguments.rounds,
-        "budget_s": arguments.seconds,
-        "device": device,
-    }
-    for step in staircase(model, arguments.group, widths=widths, **how):
+    plan = TimingPlan(arguments.batch, arguments.rounds, arguments.seconds)
+    for step in staircase(model, arguments.group, widths=widths, plan=plan, device=device):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done} of {step.total}")
         else:

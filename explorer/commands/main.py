@@ -43,7 +43,7 @@ def _verbs_text() -> str:
     )
 
 
-def _command(verb: str | None) -> tuple[ModuleType, Parser]:
+def command(verb: str | None) -> tuple[ModuleType, Parser]:
     """The module of a verb (the app's where there is none) with its parser."""
     module = importlib.import_module(
         f".{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
@@ -62,7 +62,7 @@ def _command(verb: str | None) -> tuple[ModuleType, Parser]:
 
 
 def _run(verb: str | None, words: Sequence[str]) -> None:
-    module, parser = _command(verb)
+    module, parser = command(verb)
     arguments = parser.parse_args(words)
     with contextlib.nullcontext() if verb in SERVING else quiet_libraries():
         module.run(arguments)

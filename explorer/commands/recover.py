@@ -19,9 +19,10 @@ from ..recovery.cost import estimate
 from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from ..recovery.values import Arm, Recovery, finite
-from ..runs.keep_recovery import keep
+from ..recovery.values import MeasuredArm, Recovery
+from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
+from ..values.plain import finite
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement
@@ -120,7 +121,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output:
         _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(model, found, conditions, Store(paths.cache()), note=arguments.keep)
+        *_, name = keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep))
         note(f"Kept as run {name}.")
     return (
         print_json(answer)
@@ -300,7 +301,7 @@ def _budget(found: Recovery) -> str:
     return f"{epochs} epoch{'s' * (epochs != 1)} a seed" if epochs else "nothing is trained"
 
 
-def _row(name: str, arm: Arm, total: int) -> list[str]:
+def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
     measured = arm.measurement
     change = format_drop(arm.drop).split(", ")[0]
     counted = format_accuracy(measured.correct or 0, measured.samples, total)

@@ -11,18 +11,19 @@ from ..errors import RecipeError
 from ..machine import paths
 from ..measuring.statistics import format_accuracy
 from ..recovery.cost import counted
-from ..recovery.recovery_table import KINDS, Row, TablePlan, rates_of, recovery_table, trainings
+from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
+from ..values.plain import finite
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write
-from .printing.output import note, percent, plain, print_json, progress, show, table
+from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
 COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.held_out:
         conditions, opening = held_out(model.subject, conditions, Store(paths.cache()))
         conditions = replace(conditions, latency=False)
-    rows: Sequence[Row] = ()
+    rows: Sequence[RecoveryRow] = ()
     for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
         if isinstance(step, Progress):
             progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
@@ -135,7 +136,7 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
         raise RecipeError(f"--{flag} takes numbers with commas between them, got {text[:80]!r}.") from error
 
 
-def cells(row: Row) -> list[Any]:
+def cells(row: RecoveryRow) -> list[Any]:
     """A row of the printed table."""
     first, over = row.measured[0], row.accuracy
     measured = format_accuracy(first.correct or 0, first.samples, first.samples)
@@ -155,8 +156,10 @@ def cells(row: Row) -> list[Any]:
     ]
 
 
-def _document(name: str, plan: TablePlan, conditions: Conditions, rows: Sequence[Row]) -> Mapping[str, Any]:
-    return plain(
+def _document(
+    name: str, plan: TablePlan, conditions: Conditions, rows: Sequence[RecoveryRow]
+) -> Mapping[str, Any]:
+    return finite(
         {
             "model": name,
             "split": conditions.split,

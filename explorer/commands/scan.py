@@ -5,7 +5,7 @@ import argparse
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..measuring.statistics import format_drop
-from ..studies.sensitivity.findings import Finding
+from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
     return show(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
 
 
-def _row(point: SensitivityPoint, finding: Finding) -> list[str]:
+def _row(point: SensitivityPoint, finding: PointFinding) -> list[str]:
     seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
     grown = f"{point.loss_growth:+.3f}"
     return [

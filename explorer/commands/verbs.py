@@ -24,6 +24,7 @@ VERBS = {
     "lessons": "the claims of the lessons, each measured and judged",
     "class": "start the page for a class: lessons, and a board that all browsers share",
     "train-sample": "train a sample model again, as it was trained",
+    "completion": "print a script that lets bash, zsh or fish complete these commands",
 }
 
 

@@ -12,13 +12,11 @@ from torch import Tensor, fx, nn
 from ..errors import CompactionError
 from ..graph.analysed import Analysed
 from ..graph.detours import functional
-from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.rewriting import groups_left, rewrite
 from ..graph.running import fixed_batch
 from ..graph.survivors import Survivors
 from ..values.profile import Masks
-from ..values.subject import Subject
 from .cut_tensors import CutTensors
 from .devices import device_node, makes_a_tensor, without_device
 from .dotted_names import has, hide, put
@@ -43,29 +41,28 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
         raise CompactionError(
             f"This model has no graph, so channels cannot be removed: {model.profile.error}"
         )
-    return Builder(model.subject, model.graph, masks, state).build()
+    return Builder(model, masks, state).build()
 
 
 @dataclass(eq=False)
 class Builder:
     """Copies nodes of the dense graph into a new one, with their tensors cut and their literals rewritten."""
 
-    subject: Subject
-    graph: ModelGraph
+    model: Analysed
     masks: Masks
     state: Mapping[str, Tensor] | None = None
     share: bool = False
 
     def __post_init__(self) -> None:
-        coupling, model = self.graph.coupling, self.subject.model
+        graph, network = self.model.graph, self.model.subject.model
+        coupling = graph.coupling
         assert coupling is not None
         self.left = Survivors(coupling, self.masks.channels)
-        self.plan = plan_of(model, self.graph)
+        self.plan = plan_of(network, graph)
         self.names = self.plan.names
-        own = own_tensors(model, self.graph, self.names)
+        own = own_tensors(network, graph, self.names)
         weights = {
-            self.graph.profile.prunable_layers[layer].weight: mask
-            for layer, mask in self.masks.weights.items()
+            graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()
         }
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
         self.root, self.new = nn.Module(), fx.Graph()
@@ -75,13 +72,13 @@ class Builder:
 
     def build(self) -> fx.GraphModule:
         """The whole model."""
-        program = self.graph.program
+        program = self.model.graph.program
         assert program is not None
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
         self._unpack_outputs()
-        state = self.subject.model.state_dict(keep_vars=True)
+        state = self.model.subject.model.state_dict(keep_vars=True)
         unused = [name for name in state if not has(self.root, name)]
         module = self._finished()
         for name in unused:  # parameters that the graph never reads keep their names too
@@ -176,7 +173,7 @@ class Builder:
 
     def _unpack_outputs(self) -> None:
         """A single tensor comes back as itself, other outputs in the structure of the original."""
-        program = self.graph.program
+        program = self.model.graph.program
         assert program is not None and program.call_spec.out_spec is not None
         output = next(n for n in self.new.nodes if n.op == "output")
         values = output.args[0]

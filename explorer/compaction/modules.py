@@ -22,7 +22,6 @@ CONVS = {
 LAYERS = (*CONVS, "linear", "batch_norm", "layer_norm", "group_norm", "embedding")
 DROPOUTS = {"dropout": nn.Dropout, "feature_dropout": nn.Dropout2d, "alpha_dropout": nn.AlphaDropout}
 WHOLE_CHANNELS = {3: nn.Dropout1d, 4: nn.Dropout2d, 5: nn.Dropout3d}  # by the rank of what they read
-LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 # --------------------------------------------------------------------------- whose module

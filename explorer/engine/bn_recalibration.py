@@ -1,7 +1,5 @@
 """The cheapest recovery: norm statistics of the pruned model, measured again on training images."""
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
@@ -18,7 +16,6 @@ def recalibrate(
     samples: int = SAMPLES,
     batch: int = 128,
     device: str = "cpu",
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
     """Replace running statistics by the cumulative average over the first training samples; only norms are in
     train mode.
@@ -43,8 +40,6 @@ def recalibrate(
         if norms:
             with torch.no_grad():
                 for start in range(0, available - size + 1, size):
-                    if cancelled():
-                        break
                     model(normalisation(training.inputs[start : start + size].to(device)))
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
-from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
 from ..measuring.statistics import paired_drop
 from ..values.recipe import Recipe
 from ..values.report import Drop
@@ -16,12 +15,13 @@ from ..values.subject import Split, Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
-_dense, _costs = Cache(16, "answers of dense models"), Cache(16, "dense models, ready to run", 1024 * 2**20)
+_tallies = Cache(16, "counted answers of dense models")
+_models = Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
 def dense_candidate(model: Analysed, device: str) -> Candidate:
     key = (model.subject.id, model.graph.program is not None, device)
-    return _costs.get(key) or _costs.put(key, prepare(model, Recipe(), device))
+    return _models.get(key) or _models.put(key, prepare(model, Recipe(), device))
 
 
 def dense_tallies(
@@ -38,14 +38,10 @@ def dense_tallies(
     task = subject.task
     assert task is not None
     key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
-    base: Tally = _dense.get(key) or EMPTY
-    how: dict[str, Any] = {
-        "device": conditions.device,
-        "batch": fitting_batch(subject, conditions.device),
-        "notes": notes,
-    }
-    for grown in evaluate(model, split, task.normalisation, [look], start=base, **how):
-        base = _dense.put(key, grown)
+    base: Tally = _tallies.get(key) or EMPTY
+    how = Execution(conditions.device, fitting_batch(subject, conditions.device), notes)
+    for grown in evaluate(model, split, task.normalisation, [look], how, start=base):
+        base = _tallies.put(key, grown)
         if len(base) < look:
             yield base
     yield base.first(look)

@@ -6,7 +6,6 @@ offered here, too.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -14,7 +13,7 @@ from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..machine.environment import environment
 from ..measuring.cuda_graphs import captured
-from ..measuring.evaluation import EMPTY, Forward, Tally, evaluate
+from ..measuring.evaluation import EMPTY, Execution, Forward, Tally, evaluate
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
 from ..measuring.precision import in_dtype
@@ -82,7 +81,7 @@ def measure(
     else:
         usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
         forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None
-        for live in _accuracies(model.subject, recipe, conditions, dense, pruned, report, forward):
+        for live in _accuracies(model.subject, conditions, dense, pruned, report, forward):
             report = live
             yield report
     report = replace(
@@ -135,7 +134,6 @@ def _report(
 
 def _accuracies(
     subject: Subject,
-    recipe: Recipe,
     conditions: Conditions,
     dense: Candidate,
     pruned: Candidate,
@@ -145,8 +143,9 @@ def _accuracies(
     """A new report at each look; the last one again after each batch between two looks, as a place to be
     stopped at.
     """
-    task = subject.task
+    task, is_empty = subject.task, report.recipe.is_empty
     assert task is not None
+    norm = task.normalisation
     split = split_for(subject, conditions)
     looks = look_schedule(len(split), first_look(subject, conditions.device))
     notes: list[str] = []
@@ -154,20 +153,15 @@ def _accuracies(
     dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
     batch = fitting_batch(subject, conditions.device)
     forward = forward or captured(model, conditions.device, batch, len(split))
+    how = Execution(conditions.device, batch, notes.append, forward)
     report = replace(report, total_samples=len(split))
     for look in looks:
         base = EMPTY
         for base in dense_tallies(dense_model, subject, split, conditions, look, notes.append):
             if len(tally) and len(base) < look:
                 yield report
-        how: dict[str, Any] = {
-            "device": conditions.device,
-            "batch": batch,
-            "start": tally,
-            "notes": notes.append,
-            "forward": forward,
-        }
-        for tally in [base] if recipe.is_empty else evaluate(model, split, task.normalisation, [look], **how):
+        known = tally
+        for tally in [base] if is_empty else evaluate(model, split, norm, [look], how, start=known):
             if report.pruned.samples and len(tally) < look:
                 yield report
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
@@ -180,7 +174,7 @@ def _accuracies(
         )
         yield report
     if conditions.dtype != "float32":
-        exact, candidate = replace(conditions, dtype="float32"), dense if recipe.is_empty else pruned
+        exact, candidate = replace(conditions, dtype="float32"), dense if is_empty else pruned
         yield from _rounded(subject, split, exact, candidate, tally, report)
 
 
@@ -191,7 +185,7 @@ def _rounded(
     assert subject.task is not None
     found, batch = EMPTY, fitting_batch(subject, exact.device)
     for found in evaluate(
-        candidate.model, split, subject.task.normalisation, [len(tally)], device=exact.device, batch=batch
+        candidate.model, split, subject.task.normalisation, [len(tally)], Execution(exact.device, batch=batch)
     ):
         if len(found) < len(tally):
             yield report

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from ..values.report import Measurement, Report
 from ..words import LABELS
-from .style import AFTER, DENSE, KEPT, STALE, figure, nothing
+from .style import AFTER, DENSE, KEPT, STALE, Mark, figure, nothing
 
 Axis = Literal["params", "size", "macs", "latency", "nonzero_params"]
 
@@ -35,7 +35,7 @@ AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
 
 
 @dataclass(frozen=True)
-class Point:
+class PlottedPoint:
     """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples,
     and loss.
     """
@@ -49,7 +49,7 @@ class Point:
     loss: float | None
 
 
-def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | None:
+def point(measured: Measurement, baseline: Measurement, axis: Axis) -> PlottedPoint | None:
     """A measurement as a point, or None if something that it takes was not measured."""
     amount, whole = AXES[axis][2](measured), AXES[axis][2](baseline)
     if not whole or amount is None or measured.accuracy is None:
@@ -57,7 +57,7 @@ def point(measured: Measurement, baseline: Measurement, axis: Axis) -> Point | N
     low, high = (
         measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
     )
-    return Point(
+    return PlottedPoint(
         amount / whole,
         amount,
         100 * measured.accuracy,
@@ -91,12 +91,12 @@ def accuracy_curve(
     colour = STALE if stale else KEPT
     if curve:
         drawn.add_trace(
-            trace(curve, "this recipe, weaker and stronger", unit, colour, "circle", 7, "lines+markers")
+            trace(curve, "this recipe, weaker and stronger", unit, Mark(colour, "circle", 7, "lines+markers"))
         )
     if dense:
-        drawn.add_trace(trace([dense], "dense model", unit, DENSE, "diamond", 11))
+        drawn.add_trace(trace([dense], "dense model", unit, Mark(DENSE, "diamond", 11)))
     if own:
-        drawn.add_trace(trace([own], "your recipe", unit, AFTER, "star", 16))
+        drawn.add_trace(trace([own], "your recipe", unit, Mark(AFTER, "star", 16)))
     return drawn if drawn.data else nothing(drawn)
 
 
@@ -105,14 +105,10 @@ def _told(loss: float | None) -> str:
 
 
 def trace(
-    points: Sequence[Point],
+    points: Sequence[PlottedPoint],
     name: str,
     unit: str,
-    colour: str,
-    symbol: str,
-    size: int,
-    mode: str = "markers",
-    dash: str = "solid",
+    mark: Mark,
 ) -> go.Scatter:
     """Points with their intervals; what the amounts are stands in the words under the pointer."""
     up, down = [p.high - p.accuracy for p in points], [p.accuracy - p.low for p in points]
@@ -127,7 +123,7 @@ def trace(
             f"%{{x:.1f}} % left: %{{customdata[0]:,}} {unit}"
         ),
         name=name,
-        mode=mode,
-        marker={"color": colour, "symbol": symbol, "size": size},
-        line={"color": colour, "dash": dash},
+        mode=mark.mode,
+        marker={"color": mark.colour, "symbol": mark.symbol, "size": mark.size},
+        line={"color": mark.colour, "dash": mark.dash},
     )

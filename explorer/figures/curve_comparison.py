@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from ..values.report import Report
 from ..words import LABELS
 from .accuracy_curve import AXES, Axis, point, trace
-from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
+from .style import AFTER, DENSE, KEPT, REMOVED, STALE, Mark, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER)
 HEIGHT = 500  # pixels
@@ -49,7 +49,9 @@ def curve_comparison(
                 colour = STALE if stale else COLOURS[place % len(COLOURS)]
                 symbol = SYMBOLS[place % len(SYMBOLS)] + ("-open" if is_control else "")
                 dash = "dot" if is_control else "solid"
-                drawn.add_trace(trace(points, text(name), unit, colour, symbol, 7, "lines+markers", dash))
+                drawn.add_trace(
+                    trace(points, text(name), unit, Mark(colour, symbol, 7, "lines+markers", dash))
+                )
     reference = next(
         (r.baseline for reports in ([current] if current else [], *lines.values()) for r in reports), None
     )
@@ -66,5 +68,5 @@ def curve_comparison(
     ):
         found = point(measured, base, axis) if measured and base else None
         if found:
-            drawn.add_trace(trace([found], name, unit, colour, symbol, size))
+            drawn.add_trace(trace([found], name, unit, Mark(colour, symbol, size)))
     return drawn if drawn.data else nothing(drawn)

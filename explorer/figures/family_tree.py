@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..runs.comparison import Branch
+from ..runs.comparison import TreeRow
 from .style import CLEAR, DENSE, KEPT, REMOVED, figure, nothing, text
 
 ROW = 30  # pixels
@@ -16,7 +16,7 @@ VERDICTS = {
 ROOM = 6.0  # steps to the right of the deepest run, for its words
 
 
-def family_tree(tree: Sequence[Branch], names: Mapping[str, str], chosen: Sequence[str] = ()) -> go.Figure:
+def family_tree(tree: Sequence[TreeRow], names: Mapping[str, str], chosen: Sequence[str] = ()) -> go.Figure:
     """One row a run, children below and to the right of what they were made from.
 
     Args:
@@ -39,12 +39,12 @@ def family_tree(tree: Sequence[Branch], names: Mapping[str, str], chosen: Sequen
     return drawn.add_trace(_rings(tree, ringed)) if ringed else drawn
 
 
-def _verdict(branch: Branch) -> str:
+def _verdict(branch: TreeRow) -> str:
     drop = branch.run.report.drop
     return drop.verdict if drop else "undecided"
 
 
-def _lines(tree: Sequence[Branch]) -> go.Scatter:
+def _lines(tree: Sequence[TreeRow]) -> go.Scatter:
     """Down from the parent, then right to the child."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -59,7 +59,7 @@ def _lines(tree: Sequence[Branch]) -> go.Scatter:
 
 
 def _dots(
-    tree: Sequence[Branch], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str
+    tree: Sequence[TreeRow], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str
 ) -> go.Scatter:
     told = [text(names[tree[row].run.name]) for row in rows]
     notes = [[text(tree[row].run.note) or "no note"] for row in rows]
@@ -77,7 +77,7 @@ def _dots(
     )
 
 
-def _rings(tree: Sequence[Branch], rows: Sequence[int]) -> go.Scatter:
+def _rings(tree: Sequence[TreeRow], rows: Sequence[int]) -> go.Scatter:
     return go.Scatter(
         x=[tree[row].depth for row in rows],
         y=list(rows),

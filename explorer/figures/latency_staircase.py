@@ -4,7 +4,7 @@ of a step.
 
 import plotly.graph_objects as go
 
-from ..studies.latency_staircase import Staircase, Step
+from ..studies.latency_staircase import Staircase, TimedWidth
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, figure, nothing, text
 
@@ -36,7 +36,12 @@ def latency_staircase(found: Staircase | None, chosen: float | None = None) -> g
 
 
 def _trace(
-    steps: tuple[Step, ...] | list[Step], name: str, colour: str, symbol: str, mode: str, size: int = 7
+    steps: tuple[TimedWidth, ...] | list[TimedWidth],
+    name: str,
+    colour: str,
+    symbol: str,
+    mode: str,
+    size: int = 7,
 ) -> go.Scatter:
     times = [step.latency_ms for step in steps]
     bars = {

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from ..lessons.evidence import Evidence, Point
+from ..lessons.evidence import ArmPoint, Evidence
 from ..lessons.values import Experiment, Published
 from ..words import LABELS
-from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
+from .style import AFTER, DENSE, KEPT, REMOVED, STALE, Mark, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER, "#b8639b", "#a07d00", "#6f6fd0", DENSE, "#2f8f8f")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "hexagon")
@@ -41,7 +41,7 @@ def lesson_curve(
             drawn.add_trace(_measured(points, arm.label, place))
     dense = next(iter(evidence.dense.values()), None) if evidence else None
     if dense and dense.measured.accuracy is not None and len({arm.model for arm in experiment.arms}) == 1:
-        drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", DENSE, "diamond", "markers"))
+        drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", Mark(DENSE, "diamond")))
     if guess:
         xs = sorted(guess)
         drawn.add_trace(
@@ -49,16 +49,18 @@ def lesson_curve(
                 xs,
                 [guess[x] for x in xs],
                 "your prediction",
-                GUESS,
-                "circle-open",
-                "lines+markers",
-                dash="dash",
+                Mark(GUESS, "circle-open", mode="lines+markers", dash="dash"),
             )
         )
     for other in published:
         if other.x:
             drawn.add_trace(
-                _line(other.x, other.accuracy, other.name, STALE, "x-thin-open", "lines+markers", dash="dot")
+                _line(
+                    other.x,
+                    other.accuracy,
+                    other.name,
+                    Mark(STALE, "x-thin-open", mode="lines+markers", dash="dot"),
+                )
             )
     # under the plot, since long names side by side would run into the title where the page is narrow
     drawn.update_layout(
@@ -75,7 +77,7 @@ def _end(experiment: Experiment, published: Sequence[Published]) -> float:
     return min(100.0, 100 * max(xs) + 5)
 
 
-def _measured(points: Sequence[Point], label: str, place: int) -> go.Scatter:
+def _measured(points: Sequence[ArmPoint], label: str, place: int) -> go.Scatter:
     rows = [
         (p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0)
         for p in points
@@ -102,18 +104,14 @@ def _line(
     x: Sequence[float],
     y: Sequence[float],
     name: str,
-    colour: str,
-    symbol: str,
-    mode: str,
-    *,
-    dash: str = "solid",
+    mark: Mark,
 ) -> go.Scatter:
     return go.Scatter(
         x=[100 * value for value in x],
         y=[100 * value for value in y],
         name=text(name),
-        mode=mode,
+        mode=mark.mode,
         hovertemplate="%{x:.1f} %: %{y:.1f} %",
-        marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2}},
-        line={"color": colour, "dash": dash},
+        marker={"color": mark.colour, "symbol": mark.symbol, "size": mark.size, "line": {"width": 2}},
+        line={"color": mark.colour, "dash": mark.dash},
     )

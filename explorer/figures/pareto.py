@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..runs.comparison import COSTS, Cost, Point, Standing
+from ..runs.comparison import COSTS, Cost, Standing, TradeOff
 from ..words import LABELS
 from .style import DENSE, KEPT, REMOVED, figure, nothing, text
 
@@ -16,7 +16,7 @@ LOOKS: dict[Standing, tuple[str, str, str]] = {
 }
 
 
-def pareto(points: Sequence[Point], cost: Cost, chosen: Sequence[str] = ()) -> go.Figure:
+def pareto(points: Sequence[TradeOff], cost: Cost, chosen: Sequence[str] = ()) -> go.Figure:
     """Accuracy against cost; the stepped line is the front: the best accuracy for so much or less.
 
     Args:
@@ -38,7 +38,7 @@ def pareto(points: Sequence[Point], cost: Cost, chosen: Sequence[str] = ()) -> g
     return drawn.add_trace(_rings(ringed)) if ringed else drawn
 
 
-def _line(front: Sequence[Point]) -> go.Scatter:
+def _line(front: Sequence[TradeOff]) -> go.Scatter:
     return go.Scatter(
         x=[p.cost for p in front],
         y=[100 * p.accuracy for p in front],
@@ -49,7 +49,7 @@ def _line(front: Sequence[Point]) -> go.Scatter:
     )
 
 
-def _dots(points: Sequence[Point], standing: Standing, label: str) -> go.Scatter:
+def _dots(points: Sequence[TradeOff], standing: Standing, label: str) -> go.Scatter:
     name, colour, symbol = LOOKS[standing]
     symbols = _symbols(points) if standing == "front" else symbol
     return go.Scatter(
@@ -72,12 +72,12 @@ def _dots(points: Sequence[Point], standing: Standing, label: str) -> go.Scatter
     )
 
 
-def _symbols(points: Sequence[Point]) -> list[str]:
+def _symbols(points: Sequence[TradeOff]) -> list[str]:
     """Dense models are diamonds."""
     return ["diamond" if point.run is None else "circle" for point in points]
 
 
-def _rings(points: Sequence[Point]) -> go.Scatter:
+def _rings(points: Sequence[TradeOff]) -> go.Scatter:
     return go.Scatter(
         x=[p.cost for p in points],
         y=[100 * p.accuracy for p in points],

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from ..recovery.recovery_curve import RecoveryCurve
 from ..words import LABELS
 from .accuracy_curve import AXES, Axis, point, trace
-from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing
+from .style import AFTER, DENSE, KEPT, REMOVED, Mark, figure, nothing
 
 # line -> colour, symbol
 LINES = {
@@ -34,6 +34,8 @@ def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -
         measured = [p.lines()[name] for p in found.points if name in p.lines()]
         placed = sorted((p for m in measured if (p := point(m, base, axis))), key=lambda p: p.left)
         if placed:
-            drawn.add_trace(trace(placed, name, unit, colour, symbol, 8, "lines+markers"))
+            drawn.add_trace(trace(placed, name, unit, Mark(colour, symbol, 8, "lines+markers")))
     dense = point(base, base, axis)
-    return drawn.add_trace(trace([dense], "dense model", unit, DENSE, "diamond", 11)) if dense else drawn
+    return (
+        drawn.add_trace(trace([dense], "dense model", unit, Mark(DENSE, "diamond", 11))) if dense else drawn
+    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..studies.sensitivity.findings import Finding
+from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.values import Scan, SensitivityPoint
 from ..words import LABELS
 from .style import CLEAR, figure, nothing, tall, text
@@ -79,13 +79,13 @@ def _cells(scan: Scan) -> go.Heatmap:
     )
 
 
-def _cell(point: SensitivityPoint, finding: Finding) -> str:
+def _cell(point: SensitivityPoint, finding: PointFinding) -> str:
     """Points lost; in brackets where the drop may be chance."""
     lost = f"{round(100 * point.drop.estimate)}"
     return f"({lost})" if finding.word == "not distinguishable" else lost
 
 
-def _words(point: SensitivityPoint, finding: Finding) -> str:
+def _words(point: SensitivityPoint, finding: PointFinding) -> str:
     low, high = 100 * point.drop.low, 100 * point.drop.high
     told = REAL[finding.word]
     return (

@@ -7,6 +7,7 @@ Colours of text are left to the page, which knows its theme.
 import html
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,6 +17,17 @@ KEPT, REMOVED, AFTER, DENSE, STALE = "#2f86c9", "#d55e00", "#009e73", "#808080",
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
 NOTHING = "Nothing to show yet"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How the points of a trace are drawn, in Plotly's words."""
+
+    colour: str
+    symbol: str
+    size: int = 9
+    mode: str = "markers"
+    dash: str = "solid"
 
 
 def text(foreign: object) -> str:

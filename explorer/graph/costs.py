@@ -20,8 +20,6 @@ KINDS = {
     "addmm": "linear",
     "matmul": "linear",
     "mm": "linear",
-    "bmm": "linear",
-    "baddbmm": "linear",
     "einsum": "linear",
     "bilinear": "linear",
     "lstm": "recurrent",
@@ -77,7 +75,9 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
                 weight is None or weight.whole
             ):  # else its share of the multiply-adds does not follow its shape
                 found[layer]["macs"] += walk.macs.get(node.name, 0)
-            if weight is not None and kind in RATED and not found[layer]["weight"]:
+            # criteria read outputs along the first dimension of a weight, or along the second
+            rated = weight is not None and kind in RATED and weight.dim < 2
+            if weight is not None and rated and not found[layer]["weight"]:
                 found[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
         for tensor in names if kind == "recurrent" else ():
             if len(shapes[tensor]) > 1:  # each matrix of a recurrent layer is rated by itself

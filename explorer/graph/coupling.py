@@ -42,11 +42,11 @@ class Coupling:
     groups: tuple[Group, ...]
     classes: Mapping[str, Tensor]
     macs: Mapping[str, int]
-    weights: "Mapping[str, Weight]"
+    weights: "Mapping[str, OutputMaker]"
 
 
 @dataclass(frozen=True)
-class Weight:
+class OutputMaker:
     """What makes the outputs of a node.
 
     Args:
@@ -73,7 +73,7 @@ class Walk:
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
         self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, where
-        self.weights: dict[str, Weight] = {}  # node -> what makes its outputs
+        self.weights: dict[str, OutputMaker] = {}  # node -> what makes its outputs
         self.parameters = frozenset(signature.inputs_to_parameters.values())
         self.ranges: list[tuple[int, tuple[str, int]]] = []  # first label -> its slot, in order
         self.sizes: dict[str, int] = {}
@@ -232,7 +232,7 @@ class Walk:
                 if slot is not None and slot[0] in self.parameters:
                     self.produced.setdefault(slot, (layer_of(slot[0]), call.where))
                     self.ties.made.update(self.slots[slot].tolist())
-                    self.weights[node.name] = Weight(
+                    self.weights[node.name] = OutputMaker(
                         slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel()
                     )
                     return

@@ -106,7 +106,7 @@ def _traced(node: fx.Node, sources: Sequence[fx.Node]) -> fx.GraphModule:
 def _book() -> Mapping[Any, Any]:
     """What torch can write in terms of others."""
     default: Any = torch.export.default_decompositions()
-    return {**{key: default[key] for key in list(default)}, **decomposition_table}
+    return {**decomposition_table, **{key: default[key] for key in list(default)}}
 
 
 def _hint(size: Any) -> int:

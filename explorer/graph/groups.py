@@ -1,6 +1,7 @@
 """Ties -> classes of labels that keep every tensor rectangular -> coupled groups."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -94,6 +95,15 @@ def _frozen_reasons(ties: Ties, classes: Tensor) -> dict[int, str]:
     return reasons
 
 
+@dataclass(frozen=True)
+class Members:
+    """Classes that are one group: the slots that they live on, and why they are frozen, if they are."""
+
+    slots: tuple[tuple[str, int], ...]
+    units: list[int]
+    frozen: str | None
+
+
 def _groups(
     walk: Walk, classes: Tensor, frozen: dict[int, str], rated: Collection[str]
 ) -> tuple[tuple[Group, ...], dict[str, Tensor]]:
@@ -133,7 +143,7 @@ def _groups(
             name, copy = f"{base}#{copy}", copy + 1
         taken.add(name)
         unit_classes[name] = torch.tensor(units)
-        groups.append(_group(walk, classes, name, slots, reason, units, explained, heads))
+        groups.append(_group(walk, classes, name, Members(slots, units, reason), explained, heads))
     return tuple(groups), unit_classes
 
 
@@ -151,15 +161,9 @@ def _parts(ties: Ties, classes: Tensor) -> dict[int, list[int]]:
 
 
 def _group(
-    walk: Walk,
-    classes: Tensor,
-    name: str,
-    slots: tuple,
-    reason: str | None,
-    units: list[int],
-    explained: list,
-    heads: set[int],
+    walk: Walk, classes: Tensor, name: str, members: Members, explained: list, heads: set[int]
 ) -> Group:
+    units = members.units
     number = torch.full((int(classes.max()) + 1,), -1)
     number[torch.tensor(units)] = torch.arange(len(units))
     own = set(units)
@@ -170,11 +174,11 @@ def _group(
             tuple(number[classes[walk.slots[tensor, dim]]].tolist()),
             (tensor, dim) in walk.produced,
         )
-        for tensor, dim in slots
+        for tensor, dim in members.slots
     )
     layers = dict.fromkeys(
         slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in made
     )
     tied_by = tuple(dict.fromkeys(text for unit, text in explained if unit in own))
     unit = "head" if own & heads else "channel"
-    return Group(name, len(units), made, tuple(layers), tied_by, reason, unit)
+    return Group(name, len(units), made, tuple(layers), tied_by, members.frozen, unit)

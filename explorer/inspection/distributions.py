@@ -135,14 +135,6 @@ def largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
     return float(magnitude[single].max()) if bool(single.any()) else None
 
 
-def layer_sparsity(weights: Mapping[str, Tensor]) -> dict[str, float]:
-    """Layer -> fraction of its weights that are zero."""
-    return {
-        name: 1 - int(torch.count_nonzero(weight)) / max(1, weight.numel())
-        for name, weight in weights.items()
-    }
-
-
 # --------------------------------------------------------------------------- channels
 
 

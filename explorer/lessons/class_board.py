@@ -127,7 +127,9 @@ class Classroom:
         default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     )
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    measured: Sharing = field(default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes")))
+    measured: Sharing = field(
+        default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes of a class"))
+    )
 
     def admits(self, code: str) -> bool:
         """Is this the class's code? Takes as long for a wrong one."""

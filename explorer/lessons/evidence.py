@@ -16,7 +16,7 @@ Timed = tuple[str, float, int]  # arm ("dense" at 0), x, batch
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class ArmPoint:
     """One arm at one x.
 
     Args:
@@ -51,23 +51,23 @@ class Evidence:
     """
 
     model: str
-    dense: Mapping[str, Point] = field(default_factory=dict)
-    points: Mapping[tuple[str, float], Point] = field(default_factory=dict)
+    dense: Mapping[str, ArmPoint] = field(default_factory=dict)
+    points: Mapping[tuple[str, float], ArmPoint] = field(default_factory=dict)
     times: Mapping[Timed, tuple[float, ...]] = field(default_factory=dict)
     samples: int = 0
     expected: int = 0
     environment: Mapping[str, Any] = field(default_factory=dict)
     finished: bool = False
 
-    def of(self, arm: str) -> list[Point]:
+    def of(self, arm: str) -> list[ArmPoint]:
         """The points of an arm, x rising."""
         return sorted(
             (point for (name, _), point in self.points.items() if name == arm), key=lambda point: point.x
         )
 
-    def at(self, arm: str, x: float) -> Point | None:
+    def at(self, arm: str, x: float) -> ArmPoint | None:
         return self.points.get((arm, x))
 
-    def other(self, case: Case, x: float) -> Point | None:
+    def other(self, case: Case, x: float) -> ArmPoint | None:
         """What a case compares with at x."""
         return self.dense.get(case.arm) if case.against == DENSE else self.points.get((case.against, x))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..values.recipe import Recipe
 from ..values.report import Measurement
-from .evidence import Evidence, Point
+from .evidence import ArmPoint, Evidence
 from .toml_table import LessonError
 from .values import Lesson
 
@@ -70,7 +70,7 @@ def _read(path: Path) -> Evidence | None:
     return from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def _point_to_json(point: Point) -> dict[str, Any]:
+def _point_to_json(point: ArmPoint) -> dict[str, Any]:
     found = {
         "arm": point.arm,
         "x": point.x,
@@ -81,12 +81,14 @@ def _point_to_json(point: Point) -> dict[str, Any]:
     return found | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
 
 
-def _point_from_json(data: dict[str, Any]) -> Point:
+def _point_from_json(data: dict[str, Any]) -> ArmPoint:
     measured = Measurement.from_json(data["measured"])
     correct = _unpacked(data["correct"], measured.samples)
     spread = tuple(tuple(counts) for counts in data.get("spread", ()))
     nothing = torch.zeros(0, dtype=torch.long)
-    return Point(data["arm"], data["x"], Recipe.from_json(data["recipe"]), measured, correct, nothing, spread)
+    return ArmPoint(
+        data["arm"], data["x"], Recipe.from_json(data["recipe"]), measured, correct, nothing, spread
+    )
 
 
 def _packed(flags: Tensor) -> str:

@@ -14,8 +14,8 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
-from ..measuring.evaluation import evaluate
-from ..measuring.latency import WARM_UP_ROUNDS, rounds
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.latency import WARM_UP_ROUNDS, TimingPlan, rounds
 from ..measuring.storage_size import sizes
 from ..pruning.decision import decide
 from ..pruning.masks import expand
@@ -27,7 +27,7 @@ from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
-from .evidence import Evidence, Point, Timed
+from .evidence import ArmPoint, Evidence, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
@@ -75,7 +75,7 @@ def run(
 
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
-) -> Generator[Progress, None, tuple[nn.Module, Point]]:
+) -> Generator[Progress, None, tuple[nn.Module, ArmPoint]]:
     """The model that this arm makes, and what it answers; yields between batches."""
     if model.subject.task is None:
         raise ExplorerError(
@@ -92,7 +92,7 @@ def _measured(
     else:
         network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
-    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], device=device):
+    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
             yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
@@ -103,7 +103,7 @@ def _measured(
         macs=static.macs,
         size_bytes=_weighed(network, static),
     )
-    return network, Point(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
+    return network, ArmPoint(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
 
 
 def _trained(
@@ -187,7 +187,10 @@ def _timed(
     ready = dict(zip(named, models.values(), strict=True))
     times: dict[Timed, list[float]] = {key: [] for key in named.values()}
     clock = rounds(
-        ready, subject.example[:1], batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS, device=device
+        ready,
+        subject.example[:1],
+        TimingPlan(batch=batch, pairs=ROUNDS, budget_s=TIMING_SECONDS),
+        device=device,
     )
     for turns, turn in enumerate(clock, 1):
         for name, milliseconds in (turn or {}).items():

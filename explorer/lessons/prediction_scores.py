@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..measuring.statistics import paired_drop
-from .evidence import Evidence, Point
+from .evidence import ArmPoint, Evidence
 from .values import VERDICTS, Lesson
 from .verdicts import Finding, cost_of
 
@@ -110,7 +110,7 @@ def _arm(lesson: Lesson, guess: int, evidence: Evidence) -> Score | None:
     return Score(0, f"Measured: {measured}; your choice had {(chosen.measured.accuracy or 0) * 100:.1f} %.")
 
 
-def _alike(one: Point, other: Point) -> bool:
+def _alike(one: ArmPoint, other: ArmPoint) -> bool:
     b, c = int((one.correct & ~other.correct).sum()), int((~one.correct & other.correct).sum())
     drop = paired_drop(b, c, len(one.correct))
     return drop.low <= 0 <= drop.high

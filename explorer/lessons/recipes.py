@@ -4,7 +4,9 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
+from ..values.choice import Choice
 from ..values.recipe import Recipe
 from .toml_table import LessonError
 from .values import Arm, Experiment
@@ -21,7 +23,7 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> R
     """
     start = arm.recipe
     if arm.base:
-        start = allocate(model, start, "uniform", arm.base, "channel")
+        start = allocate(model, start, Allocation(Choice("uniform"), arm.base))
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
         costs = CostModel.of(model.subject, model.profile)
@@ -37,7 +39,7 @@ def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
     if arm.parts != "all":
         chosen = {part_of(model.graph, arm.granularity, role): target for role in arm.parts.split("+")}
         return start.with_ratios(arm.granularity, {**start.ratios(arm.granularity), **chosen})
-    return allocate(model, start, arm.allocator, target, arm.granularity)
+    return allocate(model, start, Allocation(Choice(arm.allocator), target, arm.granularity))
 
 
 def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:

@@ -4,6 +4,7 @@ Subject.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,21 @@ from .plain_weights import fold_parametrisations, folded_text
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK
 SEED = 0
+
+
+@dataclass(frozen=True)
+class InputForm:
+    """What a model reads.
+
+    Args:
+        shape: of one input.
+        preset: how inputs are prepared, and which classes it tells apart.
+        batch: samples of its example: 1 where it is exported for one.
+    """
+
+    shape: tuple[int, ...]
+    preset: Preset
+    batch: int = 2
 
 
 def check_size(make: Callable[[], nn.Module], name: str) -> None:
@@ -67,33 +83,30 @@ def identity(model_id: str, shape: tuple[int, ...], code: bytes = b"") -> str:
 def subject_of(
     model: nn.Module,
     name: str,
-    shape: tuple[int, ...],
-    preset: Preset,
+    form: InputForm,
     about: str,
     *,
     code: bytes = b"",
-    batch: int = 2,
 ) -> Subject:
     """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for
     gradients.
 
     Args:
-        shape: of one input.
+        form: what the model reads.
         about: what it is, in a sentence.
         code: where the model comes from a file, what that says; for its former id alone.
-        batch: samples of its example: 1 where it is exported for one.
     Raises:
         LoadError: it is too large to be run.
     """
     model = model.eval().float()
-    former = identity(weights_id(model), shape, code)
+    former = identity(weights_id(model), form.shape, code)
     about += folded_text(fold_parametrisations(model))
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    example = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(SEED))
+    example = torch.randn(form.batch, *form.shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
-    own = identity(subject_id(model), shape)
-    return Subject(own, name, model, None, example, {"description": about}, preset, former)
+    own = identity(subject_id(model), form.shape)
+    return Subject(own, name, model, None, example, {"description": about}, form.preset, former)
 
 
 def weights_of(checkpoint: str | None, told: str = "") -> str:

@@ -20,7 +20,7 @@ from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
-from .foreign_model import check_size, subject_of, weights_of
+from .foreign_model import InputForm, check_size, subject_of, weights_of
 from .heads import classes_of
 from .pt_weights import convert
 from .weight_files import weights_file
@@ -75,7 +75,10 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         f"which tell {config.num_labels:,} classes apart."
     )
     return subject_of(
-        led(model, logits), f"hf:{Path(source).resolve().name if is_local else name}", shape, preset, about
+        led(model, logits),
+        f"hf:{Path(source).resolve().name if is_local else name}",
+        InputForm(shape, preset),
+        about,
     )
 
 

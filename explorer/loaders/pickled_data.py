@@ -1,6 +1,7 @@
 """Pickled bytes -> plain data. No name in them is looked up and nothing is called, so no code can run.
 
-What a pickle would call or build stays a description (`Made`); containers and numbers become themselves.
+What a pickle would call or build stays a description (`PickledCall`); containers and numbers become
+themselves.
 """
 
 import pickletools
@@ -32,7 +33,7 @@ class Name:
 
 
 @dataclass(eq=False)
-class Made:
+class PickledCall:
     """What a pickle would make by calling a name.
 
     Args:
@@ -124,7 +125,7 @@ class _Machine:
 def _call(machine: _Machine, name: Any, args: Any) -> Any:
     """What a call gives, described or as plain data; what it is given is never copied, but for pairs."""
     if not isinstance(name, Name) or not isinstance(args, tuple):
-        return Made("something", args if isinstance(args, tuple) else (args,))
+        return PickledCall("something", args if isinstance(args, tuple) else (args,))
     module, _, last = name.text.rpartition(".")
     if module.partition(".")[0] in RUNNING or (module in PLAIN_MODULES[:2] and last in RUNNING_BUILTINS):
         raise CodeFoundError(name.text)
@@ -133,7 +134,7 @@ def _call(machine: _Machine, name: Any, args: Any) -> Any:
     if module in PLAIN_MODULES and last in LISTS:
         return args[0] if args and isinstance(args[0], list | tuple) else []
     found = machine.meaning.make(name.text, args)
-    return Made(name.text, args) if found is None else found
+    return PickledCall(name.text, args) if found is None else found
 
 
 def _as_dict(machine: _Machine, args: tuple[Any, ...]) -> dict[Any, Any]:
@@ -179,19 +180,19 @@ def _stack_global(machine: _Machine, _: Any) -> None:
 
 def _build(machine: _Machine, _: Any) -> None:
     state = machine.pop()
-    if isinstance(machine.stack[-1], Made):
+    if isinstance(machine.stack[-1], PickledCall):
         machine.stack[-1].state = state
 
 
 def _put_pairs(target: Any, flat: list[Any]) -> None:
-    pairs = target.pairs if isinstance(target, Made) else target
+    pairs = target.pairs if isinstance(target, PickledCall) else target
     if not isinstance(pairs, dict):
         raise ValueError("it puts a pair into what is no mapping")
     pairs.update(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _put_items(target: Any, items: list[Any]) -> None:
-    held = target.items if isinstance(target, Made) else target
+    held = target.items if isinstance(target, PickledCall) else target
     if not isinstance(held, list):
         raise ValueError("it puts an item into what is no list")
     held.extend(items)

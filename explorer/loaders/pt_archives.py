@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .pickled_data import Made, Meaning, Name, read_pickle
+from .pickled_data import Meaning, Name, PickledCall, read_pickle
 
 MAX_PICKLE_BYTES = 2**30
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -57,7 +57,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """A tensor that is not read yet: a view of a storage, in numbers of its type."""
 
     storage: Storage
@@ -79,12 +79,12 @@ class Content:
     """What a .pt file holds.
 
     Args:
-        data: with `Stored` in place of tensors.
+        data: with `StoredTensor` in place of tensors.
         read: maps one of them from the disk.
     """
 
     data: Any
-    read: Callable[[Stored], Tensor]
+    read: Callable[[StoredTensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Places:
     path: Path
     found: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def read(self, stored: Stored) -> Tensor:
+    def read(self, stored: StoredTensor) -> Tensor:
         """A tensor on the file itself, copied page by page when it is written to.
 
         Raises:
@@ -222,7 +222,7 @@ def _storage_of(pid: Any) -> Any:
 
 
 def make_tensor(name: str, args: tuple[Any, ...]) -> Any:
-    """What a call that builds a tensor stands for: a `Stored`, an `Odd`, or None where it builds none.
+    """What a call that builds a tensor stands for: a `StoredTensor`, an `Odd`, or None where it builds none.
 
     Raises:
         ValueError, IndexError, TypeError: a tensor that reaches beyond its numbers.
@@ -238,11 +238,11 @@ def make_tensor(name: str, args: tuple[Any, ...]) -> Any:
     if name == "torch._tensor._rebuild_from_type_v2" and isinstance(args[0], Name):
         found = make_tensor(args[0].text, args[2])
         plain = isinstance(args[1], Name) and args[1].text.startswith("torch.")
-        return found if plain or not isinstance(found, Stored) else Odd("of a class of its own")
+        return found if plain or not isinstance(found, StoredTensor) else Odd("of a class of its own")
     return None
 
 
-def _stored(storage: Any, offset: Any, shape: Any, stride: Any, dtype: Any) -> Stored:
+def _stored(storage: Any, offset: Any, shape: Any, stride: Any, dtype: Any) -> StoredTensor:
     numbers = [offset, *shape, *stride]
     if not isinstance(storage, Storage) or not all(isinstance(n, int) and n >= 0 for n in numbers):
         raise ValueError("a tensor is not as it must be")
@@ -253,7 +253,7 @@ def _stored(storage: Any, offset: Any, shape: Any, stride: Any, dtype: Any) -> S
         kind = getattr(torch, dtype.text.removeprefix("torch."), None) if isinstance(dtype, Name) else None
     if not isinstance(kind, torch.dtype):
         raise ValueError("a tensor is of an unknown kind")
-    return Stored(storage, offset, tuple(shape), tuple(stride), kind)
+    return StoredTensor(storage, offset, tuple(shape), tuple(stride), kind)
 
 
 # --------------------------------------------------------------------------- arrays of numpy
@@ -261,11 +261,11 @@ def _stored(storage: Any, offset: Any, shape: Any, stride: Any, dtype: Any) -> S
 
 def array_of(value: Any) -> np.ndarray | None:
     """The array of numbers that a pickle of numpy describes, or None where it describes something else."""
-    if not isinstance(value, Made) or not value.name.endswith("multiarray._reconstruct"):
+    if not isinstance(value, PickledCall) or not value.name.endswith("multiarray._reconstruct"):
         return None
     try:
         _, shape, dtype, is_fortran, content = value.state
-        raw = content.args[0].encode("latin-1") if isinstance(content, Made) else content
+        raw = content.args[0].encode("latin-1") if isinstance(content, PickledCall) else content
         kind = np.dtype(f"{dtype.state[1]}{dtype.args[0]}".replace("|", ""))
         flat = np.frombuffer(raw, kind)
     except (TypeError, ValueError, AttributeError, IndexError):

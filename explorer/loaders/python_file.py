@@ -18,7 +18,7 @@ from ..machine.foreign_code import failure, note_file, told
 from ..registry import LOADERS
 from ..values.subject import Preset, Subject
 from .foreign_forward import led, one_by_one, side_by_side
-from .foreign_model import BUILDING, seeded, subject_of, weights_of
+from .foreign_model import BUILDING, InputForm, seeded, subject_of, weights_of
 from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
@@ -69,7 +69,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
     about = f"{factory} of {path.name}, {origin}.{made}{_told(shapes, batch)}"
     return subject_of(
-        model, f"{path.name}:{factory}", shape, preset, about, code=path.read_bytes(), batch=batch
+        model, f"{path.name}:{factory}", InputForm(shape, preset, batch), about, code=path.read_bytes()
     )
 
 

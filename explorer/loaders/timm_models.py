@@ -9,7 +9,7 @@ from ..errors import UnknownNameError
 from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
-from .foreign_model import built, subject_of, weights_of
+from .foreign_model import InputForm, built, subject_of, weights_of
 from .heads import classes_of, told
 from .weights import load_weights
 
@@ -42,8 +42,7 @@ def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
     return subject_of(
         model,
         f"timm:{name}",
-        tuple(config["input_size"]),
-        _preset(timm, model, config),
+        InputForm(tuple(config["input_size"]), _preset(timm, model, config)),
         f"{name} of timm, {weights_of(checkpoint, found)}{told(classes)}.",
     )
 

@@ -10,7 +10,7 @@ from ..errors import UnknownNameError
 from ..machine.optional_packages import torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
-from .foreign_model import built, subject_of, weights_of
+from .foreign_model import InputForm, built, subject_of, weights_of
 from .heads import classes_of, told
 from .weights import load_weights
 
@@ -47,7 +47,7 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
     if classes is not None:
         preset = replace(preset, class_names=())
     about = f"{name} of torchvision, {weights_of(checkpoint, found)}{told(classes)}."
-    return subject_of(model, f"torchvision:{name}", shape, preset, about)
+    return subject_of(model, f"torchvision:{name}", InputForm(shape, preset), about)
 
 
 def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:

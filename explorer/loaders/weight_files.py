@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import LoadError
 from .file_kinds import foreign_kind
 from .pickled_data import CodeFoundError
-from .pt_archives import Content, Odd, Stored, open_pt
+from .pt_archives import Content, Odd, StoredTensor, open_pt
 from .wrappings import Tensors, flattened, likely, named, plain_names, state_dicts, weights_in
 
 MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for some 30,000 tensors
@@ -283,17 +283,21 @@ def _weights(content: Content, tensors: Tensors, place: str) -> Weights:
     return Weights({name: form_of(tensor) for name, tensor in tensors.items()}, read, place)
 
 
-def form_of(tensor: Stored | Odd | np.ndarray) -> Form:
+def form_of(tensor: StoredTensor | Odd | np.ndarray) -> Form:
     """Shape and type; those of a kind that is not read have that kind as their type."""
     if isinstance(tensor, Odd):
         return Form((), tensor.kind)
-    kind = tensor.dtype if isinstance(tensor, Stored) else torch.from_numpy(np.empty(0, tensor.dtype)).dtype
+    kind = (
+        tensor.dtype
+        if isinstance(tensor, StoredTensor)
+        else torch.from_numpy(np.empty(0, tensor.dtype)).dtype
+    )
     word = str(kind).removeprefix("torch.")
     usual = word.replace("uint", "U").replace("int", "I").replace("float8", "F8").upper()
     return Form(tuple(tensor.shape), WORDS.get(kind, usual))
 
 
-def mapped(content: Content, tensor: Stored | Odd | np.ndarray) -> Tensor:
+def mapped(content: Content, tensor: StoredTensor | Odd | np.ndarray) -> Tensor:
     """The tensor, from the disk.
 
     Raises:
@@ -301,4 +305,4 @@ def mapped(content: Content, tensor: Stored | Odd | np.ndarray) -> Tensor:
     """
     if isinstance(tensor, Odd):
         raise ValueError(tensor.kind)
-    return content.read(tensor) if isinstance(tensor, Stored) else torch.from_numpy(tensor.copy())
+    return content.read(tensor) if isinstance(tensor, StoredTensor) else torch.from_numpy(tensor.copy())

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import LoadError, UnknownNameError
-from .pickled_data import Made
-from .pt_archives import Odd, Stored, array_of
+from .pickled_data import PickledCall
+from .pt_archives import Odd, StoredTensor, array_of
 
 KNOWN = (
     *("state_dict", "model_state_dict", "model", "module", "net"),  # where they are as a rule, this one first
@@ -18,7 +18,7 @@ PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put 
 DEPTH, MOST = 12, 200_000  # of containers in each other, of values that are looked at
 SCRIPTED = "__torch__."
 
-Tensor = Stored | Odd | np.ndarray
+Tensor = StoredTensor | Odd | np.ndarray
 Tensors = dict[str, Tensor]
 
 
@@ -98,7 +98,7 @@ def flattened(data: Any, source: str) -> Tensors:
 
 def tensor_of(value: Any) -> Tensor | None:
     """The tensor that a value is, None where it is none."""
-    return value if isinstance(value, Stored | Odd) else array_of(value)
+    return value if isinstance(value, StoredTensor | Odd) else array_of(value)
 
 
 # --------------------------------------------------------------------------- looking
@@ -125,7 +125,7 @@ def _walk(data: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
 
 
 def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
-    if isinstance(value, Made):
+    if isinstance(value, PickledCall):
         value = value.pairs or value.state
     if isinstance(value, list | tuple):
         return dict(enumerate(value[:20]))
@@ -134,12 +134,12 @@ def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
 
 def is_module(value: Any) -> bool:
     """Whether a whole model was pickled here, by torch.save(model) or by TorchScript."""
-    if not isinstance(value, Made) or not isinstance(value.state, dict):
+    if not isinstance(value, PickledCall) or not isinstance(value.state, dict):
         return False
     return value.name.startswith(SCRIPTED) or {"_parameters", "_modules"} <= set(value.state)
 
 
-def _module_tensors(module: Made, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _module_tensors(module: PickledCall, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The state dict of a pickled model; what it does not keep in that is left out."""
     state, passing = module.state, module.state.get("_non_persistent_buffers_set") or ()
     if module.name.startswith(SCRIPTED):

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .memory_held import Weight, together, weighed
+from .memory_held import MemoryUse, together, weighed
 
 USUAL_BYTES = 256 * 2**20
 
@@ -48,7 +48,7 @@ class Cache:
         self.name, self.max_bytes, self.lasting, self._growing = name, max_bytes, lasting, growing
         self._entries, self._lock = entries, threading.Lock()
         self._values: OrderedDict[Any, Any] = OrderedDict()
-        self._weights: dict[Any, Weight] = {}
+        self._weights: dict[Any, MemoryUse] = {}
         with _listing:
             _all.add(self)
 
@@ -79,7 +79,7 @@ class Cache:
             self._values.clear()
             self._weights.clear()
 
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[MemoryUse]:
         """One an entry."""
         with self._lock:
             values, known = list(self._values.values()), list(self._weights.values())

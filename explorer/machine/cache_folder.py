@@ -44,7 +44,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Stored:
+class DiskUse:
     """What one kind takes on disk."""
 
     kind: str
@@ -52,7 +52,7 @@ class Stored:
     bytes: int
 
 
-def stored(root: Path | None = None) -> tuple[Stored, ...]:
+def stored(root: Path | None = None) -> tuple[DiskUse, ...]:
     """The kinds that are there, as listed.
 
     Args:
@@ -62,7 +62,7 @@ def stored(root: Path | None = None) -> tuple[Stored, ...]:
     for kind in KINDS:
         sizes = [size for path in _paths(kind, root) for size in _sizes(path)]
         if sizes:
-            found.append(Stored(kind, len(sizes), sum(sizes)))
+            found.append(DiskUse(kind, len(sizes), sum(sizes)))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Weight:
+class MemoryUse:
     """What one value takes: plain bytes, and the memory of its tensors by address, since others may
     share it.
     """
@@ -24,7 +24,7 @@ class Weight:
         return self.plain + sum(self.storages.values())
 
 
-def together(weights: Iterable[Weight]) -> int:
+def together(weights: Iterable[MemoryUse]) -> int:
     """Bytes of several values; shared memory counts once.
 
     >>> shared = torch.zeros(1000)
@@ -38,7 +38,7 @@ def together(weights: Iterable[Weight]) -> int:
     return plain + sum(storages.values())
 
 
-def weighed(value: Any) -> Weight:
+def weighed(value: Any) -> MemoryUse:
     """The tensors and plain values in a value.
 
     Looked into are containers, dataclasses, modules and exported programs; of other objects only the shell
@@ -56,7 +56,7 @@ def weighed(value: Any) -> Weight:
         else:
             plain += 0 if isinstance(value, nn.Module) else sys.getsizeof(value, 0)
             left.extend(_inside(value))
-    return Weight(plain, storages)
+    return MemoryUse(plain, storages)
 
 
 def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:

@@ -52,6 +52,24 @@ class Tally:
         return Measurement(correct / samples, low, high, float(self.losses.double().mean()), samples, correct)
 
 
+@dataclass(frozen=True)
+class Execution:
+    """How samples are run through a model.
+
+    Args:
+        device: where.
+        batch: samples of one forward; None = what suits the device.
+        notes: called with a sentence when memory ran out and batches were halved.
+        forward: what runs in place of the model, with the same answers.
+    """
+
+    device: str = "cpu"
+    batch: int | None = None
+    notes: Callable[[str], None] = lambda note: None
+    forward: Forward | None = None
+
+
+ON_CPU = Execution()
 EMPTY = Tally(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long), torch.zeros(0))
 
 
@@ -60,12 +78,9 @@ def evaluate(
     split: Split,
     normalisation: Normalisation,
     looks: Sequence[int],
+    how: Execution = ON_CPU,
     *,
-    device: str = "cpu",
-    batch: int | None = None,
     start: Tally = EMPTY,
-    notes: Callable[[str], None] = lambda note: None,
-    forward: Forward | None = None,
 ) -> Iterator[Tally]:
     """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete, and on the
     CPU.
@@ -74,23 +89,22 @@ def evaluate(
     made.
 
     Args:
-        batch: samples of one forward; None = what suits the device.
+        looks: sample counts, rising.
         start: what is known already; only later samples are run.
-        notes: told when memory ran out and batches were halved.
-        forward: what runs in place of the model, with the same answers.
     """
     parts = [start] if len(start) else []
-    done, batch = len(start), batch or batch_size(device)
+    done, batch = len(start), how.batch or batch_size(how.device)
+    forward = how.forward or _whole(model)
     while done < looks[-1]:
         goal = next(look for look in looks if look > done)
         until = min(done + batch, goal)
         try:
-            tally = _run(forward or _whole(model), split, normalisation, done, until, device)
+            tally = _run(forward, split, normalisation, done, until, how.device)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
             batch //= 2
-            notes(f"Device memory ran out: evaluated in batches of {batch}.")
+            how.notes(f"Device memory ran out: evaluated in batches of {batch}.")
             torch.cuda.empty_cache()
             continue
         parts.append(tally)

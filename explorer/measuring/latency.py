@@ -7,7 +7,7 @@ minutes.
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from ..background.side_thread import until_quiet
-from ..errors import CancelledError
-from ..machine.environment import environment
 from .memory_layout import laid_out
 
 WARM_UP_ROUNDS = 3
@@ -59,6 +57,24 @@ class SpeedUp:
         return {"ratio": self.ratio, "low": self.low, "high": self.high, "verdict": self.verdict}
 
 
+@dataclass(frozen=True)
+class TimingPlan:
+    """How often forwards are timed.
+
+    Args:
+        batch: samples in one forward.
+        pairs: rounds at most; in each, every model runs once.
+        budget_s: seconds, warm-up included, after which no round begins.
+    """
+
+    batch: int = 1
+    pairs: int = 30
+    budget_s: float = 3.0
+
+
+USUAL = TimingPlan()
+
+
 def summary(times_ms: Sequence[float]) -> dict[str, float]:
     """Median, 10th and 90th percentile of some times.
 
@@ -73,39 +89,36 @@ def summary(times_ms: Sequence[float]) -> dict[str, float]:
 def rounds(
     models: Mapping[str, nn.Module],
     example: Tensor,
+    plan: TimingPlan = USUAL,
     *,
-    batch: int = 1,
-    pairs: int = 30,
-    budget_s: float = 3.0,
     device: str | torch.device = "cpu",
     pauses: bool = False,
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
     Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in
-    channels_last for images; the given models stay as they are. Ends after `pairs` rounds, or at the first
-    one past `budget_s` seconds (warm-up included), but not before six: fewer allow no verdict.
+    channels_last for images; the given models stay as they are. Ends when the plan says so, but
+    not before six rounds: fewer allow no verdict.
 
     Args:
         models: name -> model in eval mode.
         example: (n, *shape) input; its rows are repeated to the batch.
-        batch: samples in one forward.
         pauses: also yield None after each forward, as a place to be stopped at where a round takes long.
     """
     device = torch.device(device)
-    ready, inputs = _prepare(models, example, batch, device)
+    ready, inputs = _prepare(models, example, plan.batch, device)
     yield from until_quiet()
     started = time.perf_counter()
     for turn in range(WARM_UP_ROUNDS):
-        if turn and time.perf_counter() - started > budget_s / 3:
+        if turn and time.perf_counter() - started > plan.budget_s / 3:
             break
         for model in ready.values():
             forward_ms(model, inputs, device)
             if pauses:
                 yield None
         yield None
-    for turn in range(max(pairs, FEWEST_ROUNDS)):
-        if turn >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
+    for turn in range(max(plan.pairs, FEWEST_ROUNDS)):
+        if turn >= FEWEST_ROUNDS and time.perf_counter() - started > plan.budget_s:
             return
         order = list(ready) if turn % 2 == 0 else list(reversed(ready))
         times = {}
@@ -114,29 +127,6 @@ def rounds(
             if pauses:
                 yield None
         yield {name: times[name] for name in ready}
-
-
-def measure(
-    models: Mapping[str, nn.Module],
-    example: Tensor,
-    *,
-    batch: int = 1,
-    pairs: int = 30,
-    budget_s: float = 3.0,
-    device: str | torch.device = "cpu",
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Timing:
-    """All of `rounds`, in one call.
-
-    Raises: CancelledError: `cancelled()` became true between two rounds.
-    """
-    collected: dict[str, list[float]] = {name: [] for name in models}
-    for times in rounds(models, example, batch=batch, pairs=pairs, budget_s=budget_s, device=device):
-        if cancelled():
-            raise CancelledError("The latency measurement was cancelled.")
-        for name, milliseconds in (times or {}).items():
-            collected[name].append(milliseconds)
-    return Timing({name: tuple(times) for name, times in collected.items()}, batch, environment(device))
 
 
 def median_ratio(

@@ -4,24 +4,25 @@ every look.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ..allocators.context import Losses
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
+from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
 from .allocate import reach
+from .allocation import Allocation
 from .latency_plan import allocated, timed
 
 LOOKS = 7
 EVERYTHING = Conditions()  # all samples of the tuning split
+USUAL = Allocation(Choice("global_threshold"))
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,10 @@ def accuracy_budget(
     model: Analysed,
     recipe: Recipe,
     allowed: float,
+    wish: Allocation = USUAL,
     *,
-    allocator: str = "global_threshold",
-    granularity: str = "channel",
     conditions: Conditions = EVERYTHING,
     looks: int = LOOKS,
-    locked: frozenset[str] = frozenset(),
-    params: Mapping[str, Any] | None = None,
-    losses: Losses | None = None,
 ) -> Iterator[Progress | Budget]:
     """Progress between batches, and a Budget after each look; the last one is the answer.
 
@@ -81,6 +78,7 @@ def accuracy_budget(
 
     Args:
         allowed: drop of accuracy that is acceptable, a fraction in (0, 1).
+        wish: its target is what is searched.
     Raises:
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.
@@ -88,18 +86,13 @@ def accuracy_budget(
     _check(model.subject, allowed, looks)
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(model, recipe, how.device)
-    options: dict[str, Any] = {"locked": locked, "params": params, "losses": losses, "device": how.device}
-
-    def ask():
-        return reach(model, recipe, allocator, granularity, **options)
-
-    low, high = yield from timed(model, ask, how.device)
+    low, high = yield from timed(model, lambda: reach(model, recipe, wish, how.device), how.device)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
         target = round((low + high) / 2, 4)
         if target in budget.tried:
             break  # targets are tried to four decimals
-        tried = yield from allocated(model, recipe, allocator, target, granularity, **options)
+        tried = yield from allocated(model, recipe, replace(wish, target=target), how.device)
         for measured in stream(model, tried, how):
             report = measured
             yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")

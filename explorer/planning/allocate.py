@@ -1,90 +1,65 @@
 """Recipe + target -> a recipe whose ratios an allocator chose."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
-from ..allocators.context import Losses, TargetError
+from ..allocators.context import AllocationContext, TargetError
 from ..graph.analysed import Analysed
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.profile import Scores
 from ..values.recipe import Recipe, check_ratio
+from .allocation import Allocation
 from .allocation_context import context_for
 
 HIGHEST = 0.9999  # target that is offered
 
 
-def allocate(
-    model: Analysed,
-    recipe: Recipe,
-    name: str,
-    target: float,
-    granularity: str,
-    locked: frozenset[str] = frozenset(),
-    *,
-    params: Mapping[str, Any] | None = None,
-    losses: Losses | None = None,
-    device: str = "cpu",
-) -> Recipe:
+def allocate(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> Recipe:
     """The recipe with ratios chosen by an allocator; locked parts keep theirs.
 
-    Args:
-        target: fraction of all units of the unlocked parts that goes (sensitivity_budget: of the whole
-            model's cost).
-        granularity: "channel" or "weight".
-        params: of the allocator.
-        losses: how much the loss grows at each scanned ratio of each part, for allocators that need a scan.
     Raises:
         TargetError: the target cannot be reached.
         RecipeError: the criterion cannot rate weights.
     """
-    allocator = ALLOCATORS[name]
-    target, given = check_ratio(name, target), allocator.check(params or {})
-    if granularity == "weight":
+    allocator = ALLOCATORS[wish.choice.name]
+    target, params = check_ratio(wish.choice.name, wish.target), allocator.check(wish.choice.params)
+    if wish.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
-    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
-    scores = _unit_scores(model, recipe, granularity, allocator.traits["needs_scores"], device)
-    free = {part: score for part, score in scores.items() if part not in locked}
-    context = context_for(
-        model.subject, model.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
-    )
-    return recipe.with_ratios(granularity, {**kept, **allocator(free, target, context, **given)})
+    scores = _unit_scores(model, recipe, wish.granularity, allocator.traits["needs_scores"], device)
+    chosen = allocator(_free(scores, wish), target, _context(model, recipe, wish, device), **params)
+    return recipe.with_ratios(wish.granularity, {**_kept(recipe, wish), **chosen})
 
 
-def reach(
-    model: Analysed,
-    recipe: Recipe,
-    name: str,
-    granularity: str,
-    locked: frozenset[str] = frozenset(),
-    *,
-    params: Mapping[str, Any] | None = None,
-    losses: Losses | None = None,
-    device: str = "cpu",
-) -> tuple[float, float]:
+def reach(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> tuple[float, float]:
     """The lowest and the highest target that an allocator can meet; nothing is rated for it.
 
     Raises:
         ExplorerError: the allocator lacks something, such as a scan.
     """
-    allocator = ALLOCATORS[name]
-    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in locked}
-    free = {
-        part: s
-        for part, s in _unit_scores(model, recipe, granularity, False, device).items()
-        if part not in locked
-    }
-    context = context_for(
-        model.subject, model.profile, recipe.with_ratios(granularity, kept), granularity, losses, device
-    )
+    allocator = ALLOCATORS[wish.choice.name]
+    free = _free(_unit_scores(model, recipe, wish.granularity, False, device), wish)
+    context = _context(model, recipe, wish, device)
     try:
-        allocator(free, 1.0, context, **allocator.check(params or {}))
+        allocator(free, 1.0, context, **allocator.check(wish.choice.params))
     except TargetError as error:
         return error.low, error.high
     return 0.0, HIGHEST
+
+
+def _kept(recipe: Recipe, wish: Allocation) -> dict[str, float]:
+    """Ratios of the locked parts."""
+    return {part: ratio for part, ratio in recipe.ratios(wish.granularity).items() if part in wish.locked}
+
+
+def _free(scores: Scores, wish: Allocation) -> Scores:
+    """Scores of the unlocked parts."""
+    return {part: score for part, score in scores.items() if part not in wish.locked}
+
+
+def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> AllocationContext:
+    bare = recipe.with_ratios(wish.granularity, _kept(recipe, wish))
+    return context_for(model.subject, model.profile, bare, wish.granularity, wish.losses, device)
 
 
 def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:

@@ -6,20 +6,20 @@ once: an allocator that asks again, for another target too, finds it on disk.
 """
 
 import math
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ..allocators.context import Losses
 from ..engine.candidate import build
 from ..graph.analysed import Analysed
-from ..measuring.latency import rounds
+from ..measuring.latency import TimingPlan, rounds
 from ..values.profile import Masks
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .allocate import allocate
+from .allocation import Allocation
 from .known_latencies import UnmeasuredError, timed_widths
 
 TURNS, SECONDS = 21, 1.5  # of one set of widths
@@ -30,16 +30,7 @@ T = TypeVar("T")
 
 
 def allocated(
-    model: Analysed,
-    recipe: Recipe,
-    name: str,
-    target: float,
-    granularity: str,
-    locked: frozenset[str] = frozenset(),
-    *,
-    params: Mapping[str, Any] | None = None,
-    losses: Losses | None = None,
-    device: str = "cpu",
+    model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu"
 ) -> Generator[Progress, None, Recipe]:
     """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between
     forwards.
@@ -50,12 +41,7 @@ def allocated(
     Raises:
         ExplorerError: as in `allocate`.
     """
-    how: dict[str, Any] = {"params": params, "losses": losses, "device": device}
-
-    def ask():
-        return allocate(model, recipe, name, target, granularity, locked, **how)
-
-    return (yield from timed(model, ask, device))
+    return (yield from timed(model, lambda: allocate(model, recipe, wish, device), device))
 
 
 def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Generator[Progress, None, T]:
@@ -86,7 +72,10 @@ def _share(
     """
     fastest = {"dense": math.inf, "pruned": math.inf}
     for turn in rounds(
-        {"dense": dense, "pruned": pruned}, example[:1], pairs=TURNS, budget_s=SECONDS, device=device
+        {"dense": dense, "pruned": pruned},
+        example[:1],
+        TimingPlan(pairs=TURNS, budget_s=SECONDS),
+        device=device,
     ):
         for name, milliseconds in (turn or {}).items():
             fastest[name] = min(fastest[name], milliseconds)

@@ -19,7 +19,7 @@ from ..values.subject import Subject
 
 
 @dataclass(frozen=True)
-class Stored:
+class TensorFormat:
     """A tensor: its shape, bytes of a number, and whether it is a parameter (or a buffer)."""
 
     shape: tuple[int, ...]
@@ -36,7 +36,7 @@ class CostModel:
     """
 
     profile: ModelProfile
-    tensors: Mapping[str, Stored]
+    tensors: Mapping[str, TensorFormat]
 
     @classmethod
     def of(cls, subject: Subject, profile: ModelProfile) -> "CostModel":
@@ -52,7 +52,7 @@ class CostModel:
         return cls(
             profile,
             {
-                name: Stored(
+                name: TensorFormat(
                     tuple(everything[name].shape), everything[name].element_size(), name in parameters
                 )
                 for name in first.values()

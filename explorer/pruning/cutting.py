@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..registry import CRITERIA, Plugin
+from ..signals.lowest import lowest_of
 from ..values.profile import Group, Layer, Masks, ModelProfile, Scores
 from ..values.recipe import PATTERN, Recipe
 from ..values.report import PartOutcome
@@ -143,17 +144,9 @@ def _cut_layer(
 
 
 def _cut_free(scores: Tensor, ratio: float) -> Tensor:
-    """(any shape) -> bool: the lowest min(round(r n), n - 1) go, found by selection instead of a sort."""
+    """(any shape) -> bool: all stay but the lowest min(round(r n), n - 1)."""
     flat = scores.flatten()
-    removed = removal_count(ratio, flat.numel())
-    if not removed:
-        return torch.ones_like(scores, dtype=torch.bool)
-    threshold = flat.kthvalue(removed).values
-    below = flat < threshold
-    equal = (flat == threshold).nonzero().flatten()
-    kept = ~below
-    kept[equal[: removed - int(below.sum())]] = False
-    return kept.view(scores.shape)
+    return ~lowest_of(flat, removal_count(ratio, flat.numel())).view(scores.shape)
 
 
 def _cut_rows(scores: Tensor, ratio: float) -> Tensor:

@@ -10,12 +10,12 @@ import torch
 
 from ..engine.conditions import Conditions, split_for
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import evaluate
+from ..measuring.evaluation import Execution, evaluate
 from ..training.steps import training_split
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.subject import Subject
-from .finetuning import Training
+from .finetuning import Means, Training
 from .phases import Setting
 from .recovery_run import PHASES
 from .students import Student
@@ -66,7 +66,7 @@ def estimate(
         ExplorerError: there is no data, or the recipe does not fit.
     """
     setting, cost = (
-        Setting(model.subject, model.graph, recipe, plan, conditions),
+        Setting(model, recipe, plan, conditions),
         counted(model.subject, plan),
     )
     samples = len(split_for(model.subject, conditions))
@@ -93,17 +93,17 @@ def estimate(
 
 def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
     """Seconds of a training step and of a measured sample, the fastest so far, after each timed batch."""
-    task, plan, device = setting.subject.task, setting.plan, setting.conditions.device
+    task, plan, device = setting.model.subject.task, setting.plan, setting.conditions.device
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course
-    training = Training(student, task, plan, course, (0, 0), device=device)
-    split = split_for(setting.subject, setting.conditions).first(LOOKED)
+    training = Training(student, task, plan, course, (0, 0), Means(device=device))
+    split = split_for(setting.model.subject, setting.conditions).first(LOOKED)
     a_step = a_sample = float("inf")
     for index in range(BATCHES):
         started = _now(device)
         training.step(0, index % training.steps)
         trained = _now(device)
-        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], device=device)
+        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], Execution(device))
         if index:
             a_step, a_sample = (
                 min(a_step, trained - started),

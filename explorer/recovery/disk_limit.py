@@ -19,11 +19,6 @@ def recoveries(root: Path | None = None) -> Path:
     return root or paths.cache() / "recoveries"
 
 
-def used_bytes(root: Path | None = None) -> int:
-    """Bytes that all recoveries take."""
-    return sum(size for _, size, _ in _folders(root))
-
-
 def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
     """Those recoveries that the file of a kept run names, so that their weights must stay.
 

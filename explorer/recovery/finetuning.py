@@ -43,7 +43,25 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Step:
+class Means:
+    """With what a training is done.
+
+    Args:
+        objective: what its loss is.
+        layers: whose weights a penalty acts on.
+        device: where.
+    """
+
+    objective: Objective = CLASSES
+    layers: Sequence[Layer] = ()
+    device: str = "cpu"
+
+
+USUAL = Means()
+
+
+@dataclass(frozen=True)
+class BatchResult:
     """What one batch showed, before the step that it caused."""
 
     loss: float
@@ -58,7 +76,7 @@ class Training:
     Args:
         place: what tells this training from others of the same plan, such as (seed, phase): the source of all
             chance in it.
-        layers: whose weights a penalty acts on.
+        means: the objective, the penalised layers, and the device.
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
     """
@@ -70,10 +88,7 @@ class Training:
         plan: RecoveryPlan,
         course: Course,
         place: Sequence[int],
-        *,
-        objective: Objective = CLASSES,
-        layers: Sequence[Layer] = (),
-        device: str = "cpu",
+        means: Means = USUAL,
     ):
         self.student, self._task, self._plan, self._course, self._place = (
             student,
@@ -82,7 +97,7 @@ class Training:
             course,
             tuple(place),
         )
-        self._objective, self._layers, self._device = objective, layers, device
+        self._objective, self._layers, self._device = means.objective, means.layers, means.device
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
         settings = TrainingSettings(
@@ -94,7 +109,7 @@ class Training:
         self.parts = 1  # that a batch is cut into; more where memory ran out
         self._order = lru_cache(1)(self._shuffled)
 
-    def step(self, epoch: int, index: int) -> Step:
+    def step(self, epoch: int, index: int) -> BatchResult:
         """Train on batch `index` (0 to steps - 1) of an epoch (0 and up)."""
         rate = self._rate(epoch, index)
         for group in self.optimiser.param_groups:
@@ -108,7 +123,7 @@ class Training:
                 self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength
             )
         self.student.hold()
-        return Step(loss, correct, len(targets), rate)
+        return BatchResult(loss, correct, len(targets), rate)
 
     def _rate(self, epoch: int, index: int) -> float:
         done = (self._course.first_epoch + epoch) * self.steps + index

@@ -38,12 +38,12 @@ def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
 
     What is removed already counts as zero while the rest is rated, and is the first to be removed again.
     """
-    subject = setting.subject if known.student is None else setting.weighted(known.state)
+    subject = setting.model.subject if known.student is None else setting.weighted(known.state)
     if known.student is None:
         return setting.student(subject, recipe)
-    scores = scores_for(Analysed(subject, setting.graph), recipe, setting.conditions.device)
-    masks = cut(_gone_first(scores, known.student.masks), setting.graph.profile, recipe).masks
-    return make_student(Analysed(subject, setting.graph), masks, setting.conditions.device)
+    scores = scores_for(Analysed(subject, setting.model.graph), recipe, setting.conditions.device)
+    masks = cut(_gone_first(scores, known.student.masks), setting.model.graph.profile, recipe).masks
+    return make_student(Analysed(subject, setting.model.graph), masks, setting.conditions.device)
 
 
 def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str, Tensor]]:

@@ -9,7 +9,6 @@ from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..graph.export import ModelGraph
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..values.recipe import Recipe
@@ -23,30 +22,29 @@ from .training_plan import RecoveryPlan
 class Setting:
     """What does not change during a recovery."""
 
-    subject: Subject
-    graph: ModelGraph
+    model: Analysed
     recipe: Recipe
     plan: RecoveryPlan
     conditions: Conditions
 
     def cut(self, subject: Subject, recipe: Recipe) -> Cut:
         """Masks of a recipe by the weights that this subject has."""
-        return decide(Analysed(subject, self.graph), recipe, self.conditions.device)
+        return decide(Analysed(subject, self.model.graph), recipe, self.conditions.device)
 
     def student(self, subject: Subject | None = None, recipe: Recipe | None = None) -> Student:
         """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that
         rates its weights.
         """
-        chosen = subject or self.subject
+        chosen = subject or self.model.subject
         masks = self.cut(chosen, self.recipe if recipe is None else recipe).masks
-        return make_student(Analysed(chosen, self.graph), masks, self.conditions.device)
+        return make_student(Analysed(chosen, self.model.graph), masks, self.conditions.device)
 
     def dense_student(self) -> Student:
-        return make_student(Analysed(self.subject, self.graph), DENSE, self.conditions.device)
+        return make_student(self.model, DENSE, self.conditions.device)
 
     def weighted(self, state: State) -> Subject:
         """The subject with other weights."""
-        return with_state(self.subject, state)
+        return with_state(self.model.subject, state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +98,7 @@ def recalibrated(setting: Setting, seed: int) -> list[Phase]:
     """
 
     def begin(known: Known) -> Student:
-        student, task = setting.student(), setting.subject.task
+        student, task = setting.student(), setting.model.subject.task
         training = task.split("training") if task else None
         if (
             task is None
@@ -108,7 +106,8 @@ def recalibrated(setting: Setting, seed: int) -> list[Phase]:
             or not recalibrate(student.model, training, task.normalisation, device=setting.conditions.device)
         ):
             raise ExplorerError(
-                f"{setting.subject.name!r} has no batch norms to recalibrate; choose a method that trains."
+                f"{setting.model.subject.name!r} has no batch norms to recalibrate; "
+                "choose a method that trains."
             )
         return student
 

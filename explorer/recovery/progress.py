@@ -5,14 +5,14 @@ loss curve.
 import math
 from dataclasses import dataclass
 
-from .finetuning import Step
+from .finetuning import BatchResult
 from .values import LossPoint, Recovery
 
 POINTS = 200  # of a loss curve, however long the training is
 
 
 @dataclass
-class Place:
+class TrainingPlace:
     """Which step comes next, and what an early stop has to know; plain numbers, so that they can be written
     as JSON.
 
@@ -41,7 +41,7 @@ class Place:
         self.enter(0)
         self.seed, self.loss, self.correct, self.samples, self.batches = self.seed + 1, 0.0, 0, 0, 0
 
-    def counted(self, step: Step, epoch: float, width: int) -> LossPoint | None:
+    def counted(self, step: BatchResult, epoch: float, width: int) -> LossPoint | None:
         """Add a batch; a point whenever `width` batches are together."""
         self.loss, self.correct = self.loss + step.loss * step.samples, self.correct + step.correct
         self.samples, self.batches = self.samples + step.samples, self.batches + 1

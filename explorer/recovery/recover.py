@@ -17,7 +17,7 @@ from ..values.recipe import Recipe
 from .checkpoints import key_of, masks_of, unpacked
 from .disk_limit import make_room
 from .phases import Setting
-from .recovery_run import Run, result_state
+from .recovery_run import RecoveryRun, result_state
 from .students import make_student, set_state
 from .training_plan import RecoveryPlan
 from .values import Recovery
@@ -51,7 +51,7 @@ def recover(
     check_parts(model.profile, recipe)
     own = key_of(model.subject, recipe, plan, conditions)
     make_room(root, own=[own])
-    yield from Run(Setting(model.subject, model.graph, recipe, plan, conditions), root).steps()
+    yield from RecoveryRun(Setting(model, recipe, plan, conditions), root).steps()
     make_room(root, own=[own])
 
 

@@ -24,7 +24,7 @@ from .cost import Cost, counted
 from .recover import recover
 from .recovery_run import TRAINING
 from .training_plan import RecoveryPlan
-from .values import Arm, Recovery
+from .values import MeasuredArm, Recovery
 
 STEPS = {3: (0.5, 0.75, 1.0), 4: (0.4, 0.6, 0.8, 1.0), 5: (0.2, 0.4, 0.6, 0.8, 1.0)}
 MOST_POINTS = 9
@@ -49,7 +49,7 @@ class CurvePoint:
         spread.
         """
         found = self.recovery
-        arms: dict[str, tuple[Arm, ...]] = {"one-shot": (found.one_shot,)}
+        arms: dict[str, tuple[MeasuredArm, ...]] = {"one-shot": (found.one_shot,)}
         arms |= {"recalibrated": (found.recalibrated,)} if found.recalibrated else {}
         arms |= {"recovered": found.recovered} if found.plan.trained_epochs and found.recovered else {}
         return {name: replace(_together(own), macs=self.macs) for name, own in arms.items()}
@@ -58,7 +58,7 @@ class CurvePoint:
         return {"strength": self.strength, "macs": self.macs, "recovery": self.recovery.to_json()}
 
 
-def _together(arms: Sequence[Arm]) -> Measurement:
+def _together(arms: Sequence[MeasuredArm]) -> Measurement:
     first = arms[0].measurement
     if len(arms) == 1:
         return first

@@ -11,20 +11,19 @@ from typing import Any
 from torch import Tensor
 
 from ..engine.candidate import build
-from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate
 from ..values.progress import Progress
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
-from .finetuning import Training
+from .finetuning import Means, Training
 from .gradual import gradual
 from .iterative import iterated
 from .phases import Known, Phase, Setting, finetuned, from_scratch, recalibrated, regularised
-from .progress import Place, chosen_epoch, curve_width
+from .progress import TrainingPlace, chosen_epoch, curve_width
 from .regularisation import count_norms
 from .rewinding import rewound
 from .students import DENSE, Student, full_state, make_student, set_state
-from .values import Arm, EpochPoint, Recovery
+from .values import EpochPoint, MeasuredArm, Recovery
 from .yardstick import Yardstick
 
 SAVE_SECONDS = 30.0  # between two checkpoints within an epoch
@@ -57,7 +56,7 @@ PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
 }
 
 
-class Run:
+class RecoveryRun:
     """One recovery; `steps` yields what there is to see.
 
     Args:
@@ -69,11 +68,13 @@ class Run:
     def __init__(self, setting: Setting, root: Path | None = None):
         self._setting, self._plan, self._device = setting, setting.plan, setting.conditions.device
         self._yardstick = Yardstick(setting)
-        self._folder = Folder(key_of(setting.subject, setting.recipe, setting.plan, setting.conditions), root)
+        self._folder = Folder(
+            key_of(setting.model.subject, setting.recipe, setting.plan, setting.conditions), root
+        )
         self._steps_an_epoch = len(self._yardstick.training) // self._plan.batch_size
-        self._layers = tuple(setting.graph.profile.prunable_layers.values())
+        self._layers = tuple(setting.model.graph.profile.prunable_layers.values())
         self._phases: list[Phase] = []  # of the seed that runs
-        self._place = Place()
+        self._place = TrainingPlace()
         self._kept: dict[str, Tensor] = {}  # of a checkpoint that is to be taken up
         self._best: dict[str, Tensor] = {}  # the student's tensors at the best epoch of this phase
         self._remembered: dict[str, Tensor] = {}  # what a phase left for a later one
@@ -82,9 +83,7 @@ class Run:
 
     def steps(self) -> Steps:
         """Progress, and a Recovery whenever there is something new to see; the last one is finished."""
-        yield from calibrate(
-            Analysed(self._setting.subject, self._setting.graph), self._setting.recipe, self._device
-        )
+        yield from calibrate(self._setting.model, self._setting.recipe, self._device)
         yield from self._yardstick.dense()
         if not self._taken_up():
             self._state = yield from self._yardstick.without_training()
@@ -101,7 +100,7 @@ class Run:
 
     def _seed(self, seed: int) -> Steps:
         phases = self._phases = PHASES[self._plan.method](self._setting, seed)
-        known, student = Known(self._setting.subject.model.state_dict()), None
+        known, student = Known(self._setting.model.subject.model.state_dict()), None
         for number in range(self._place.phase, len(phases)):
             phase = phases[number]
             if self._kept:
@@ -111,12 +110,12 @@ class Run:
                 self._place.enter(number)
                 yield from self._look(phase, student, seed, 0)
             yield from self._trained(phase, student, seed)
-            state = full_state(student, self._setting.subject, self._setting.graph.profile)
+            state = full_state(student, self._setting.model.subject, self._setting.model.graph.profile)
             self._remembered = state if phase.remember else self._remembered
             known = Known(state, student, self._remembered or None)
         assert student is not None
         kept = self._state.epochs[chosen_epoch(self._state, seed, self._plan.patience)]
-        arm = Arm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
+        arm = MeasuredArm(f"{NAMES[self._plan.method]}, seed {seed}", kept.measurement, kept.drop)
         self._state = replace(self._state, recovered=(*self._state.recovered, arm))
         if self._place.seed == 0:
             parts = packed(
@@ -187,7 +186,7 @@ class Run:
         arm = yield from self._yardstick.measure(phase.name, student.model)
         penalty = self._plan.penalty if self._plan.method == "regularise" else None
         norms = count_norms(student.model, self._layers, penalty) if penalty and not phase.pruned else ()
-        kept = student.kept_parameters() / self._setting.graph.profile.params
+        kept = student.kept_parameters() / self._setting.model.graph.profile.params
         point = EpochPoint(
             seed,
             phase.name,
@@ -209,7 +208,7 @@ class Run:
     def _training(self, phase: Phase, student: Student, seed: int) -> Training:
         objective, plan = Objective(), self._plan
         if plan.distillation_weight and phase.pruned:
-            teacher = build(Analysed(self._setting.subject, self._setting.graph), DENSE, self._device)
+            teacher = build(self._setting.model, DENSE, self._device)
             objective = Objective(teacher_of(teacher), plan.distillation_weight, plan.temperature)
         return Training(
             student,
@@ -217,9 +216,7 @@ class Run:
             plan,
             phase.course,
             (seed, self._place.phase),
-            objective=objective,
-            layers=self._layers,
-            device=self._device,
+            Means(objective, self._layers, self._device),
         )
 
     # ------------------------------------------------------------------ on disk
@@ -255,7 +252,7 @@ class Run:
             return False
         self._kept, about = found
         try:
-            self._place, self._state = Place(**about["place"]), Recovery.from_json(about["recovery"])
+            self._place, self._state = TrainingPlace(**about["place"]), Recovery.from_json(about["recovery"])
         except (KeyError, TypeError, ValueError):  # written by another version
             self._kept = {}
             return False
@@ -263,9 +260,7 @@ class Run:
         return True
 
     def _student_taken_up(self, phase: Phase) -> Student:
-        student = make_student(
-            Analysed(self._setting.subject, self._setting.graph), masks_of(self._kept), self._device
-        )
+        student = make_student(self._setting.model, masks_of(self._kept), self._device)
         set_state(student, unpacked(self._kept, "model"))
         return student
 

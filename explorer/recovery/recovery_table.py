@@ -15,8 +15,8 @@ from typing import Any
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..graph.analysed import Analysed
-from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
@@ -29,7 +29,7 @@ from .recover import recover
 from .training_plan import RecoveryPlan, suggested
 from .values import Recovery
 
-ALLOCATOR = "global_threshold"
+ALLOCATOR = Choice("global_threshold")
 UNCOUNTED = 1_000_003  # seed of the trainings that choose the rate
 BISECTIONS = 12
 RETRAINED, ITERATIVE, RANDOM, SCRATCH = "retrained", "iterative", "random, retrained", "from scratch"
@@ -56,7 +56,7 @@ class TablePlan:
 
 
 @dataclass(frozen=True)
-class Row:
+class RecoveryRow:
     """One way to have one pruned model.
 
     Args:
@@ -86,7 +86,7 @@ class Row:
         }
 
 
-Found = Iterator[Progress | tuple[Row, ...]]
+Found = Iterator[Progress | tuple[RecoveryRow, ...]]
 
 
 def rates_of(subject: Subject) -> tuple[float, ...]:
@@ -121,8 +121,8 @@ def recovery_table(
             training data.
     """
     yield from calibrate(model, recipe, conditions.device)
-    bench = _Bench(model.subject, model.graph, plan, conditions, root)
-    rows: tuple[Row, ...] = ()
+    bench = _Bench(model, plan, conditions, root)
+    rows: tuple[RecoveryRow, ...] = ()
     for own in _rows(bench, recipe):
         if isinstance(own, Progress):
             yield own
@@ -133,11 +133,11 @@ def recovery_table(
 
 def _rows(bench: "_Bench", recipe: Recipe) -> Found:
     """The rows of one arm after another; of untrained ones together with the first that trains."""
-    model, plan = Analysed(bench.subject, bench.graph), bench.plan
+    model, plan = bench.model, bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
-    untouched = Row("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
-    yield untouched, Row("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
+    untouched = RecoveryRow("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
+    yield untouched, RecoveryRow("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
     for ratio in plan.ratios:
         for kind in plan.kinds:
             cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
@@ -146,7 +146,7 @@ def _rows(bench: "_Bench", recipe: Recipe) -> Found:
                 found, rate = yield from bench.trained(own, how)
                 yield (
                     *_untrained(kind, ratio, arm, found, macs),
-                    Row(kind, ratio, arm, _ends(found), rate, macs),
+                    RecoveryRow(kind, ratio, arm, _ends(found), rate, macs),
                 )
 
 
@@ -160,14 +160,16 @@ def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan
 
 def _untrained(
     kind: str, ratio: float, arm: str, found: Sequence[Recovery], macs: int | None
-) -> Iterator[Row]:
+) -> Iterator[RecoveryRow]:
     if arm not in (RETRAINED, RANDOM):
         return
     before, seeds = ("random, ", found) if arm == RANDOM else ("", found[:1])
-    yield Row(kind, ratio, f"{before}one-shot", tuple(one.one_shot.measurement for one in seeds), macs=macs)
+    yield RecoveryRow(
+        kind, ratio, f"{before}one-shot", tuple(one.one_shot.measurement for one in seeds), macs=macs
+    )
     again = tuple(one.recalibrated.measurement for one in seeds if one.recalibrated)
     if again:
-        yield Row(kind, ratio, f"{before}recalibrated", again, macs=macs)
+        yield RecoveryRow(kind, ratio, f"{before}recalibrated", again, macs=macs)
 
 
 def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:
@@ -185,7 +187,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
         TargetError: the ratio leaves less than one unit a part.
     """
     bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
-    weights = allocate(model, bare, ALLOCATOR, ratio, "weight", device=device)
+    weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, "weight"), device)
     if kind == "weight":
         return weights
     costs = CostModel.of(model.subject, model.profile)
@@ -193,7 +195,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
     low, high, best = 0.0, ratio, (inf, bare)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        tried = allocate(model, bare, ALLOCATOR, middle, "channel", device=device)
+        tried = allocate(model, bare, Allocation(ALLOCATOR, middle), device)
         left = costs.cost(tried, "params")
         best = min(best, (abs(left - wanted), tried), key=lambda found: found[0])
         low, high = (middle, high) if left > wanted else (low, middle)
@@ -207,8 +209,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
 class _Bench:
     """Where all arms are trained, under the same conditions; counts what is done."""
 
-    subject: Subject
-    graph: ModelGraph
+    model: Analysed
     plan: TablePlan
     conditions: Conditions
     root: Path | None
@@ -231,9 +232,7 @@ class _Bench:
     def _once(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Any:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
         found: Recovery | None = None
-        for step in recover(
-            Analysed(self.subject, self.graph), own, replace(how, seeds=(seed,)), conditions, root=self.root
-        ):
+        for step in recover(self.model, own, replace(how, seeds=(seed,)), conditions, root=self.root):
             if isinstance(step, Recovery):
                 found = step
             else:

@@ -20,7 +20,7 @@ from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of
 from .controls import Control, controls
 from .recover import GONE, recovered_model
 from .training_plan import RecoveryPlan
-from .values import Arm, Recovery
+from .values import MeasuredArm, Recovery
 from .what_was_done import done
 
 # methods that cut the weights that the subject came with, so that its recipe alone decides the masks
@@ -41,7 +41,7 @@ def finished(key: str, root: Path | None = None) -> Recovery | None:
 
 def dense_control(
     subject: Subject, plan: RecoveryPlan, conditions: Conditions, root: Path | None = None
-) -> Arm | None:
+) -> MeasuredArm | None:
     """The dense model after the same training, if that was brought to its end on this machine."""
     control = controls(Recipe(), plan)[0]
     found = (

@@ -44,7 +44,7 @@ def _fresh(setting: Setting, seed: int) -> Student:
 
 def _dense(setting: Setting, known: Known) -> Student:
     return make_student(
-        Analysed(setting.weighted(known.state), setting.graph), DENSE, setting.conditions.device
+        Analysed(setting.weighted(known.state), setting.model.graph), DENSE, setting.conditions.device
     )
 
 
@@ -52,4 +52,6 @@ def _ticket(setting: Setting, known: Known, seed: int) -> Student:
     """Masks by the trained weights, on the weights of the earlier epoch."""
     masks = setting.cut(setting.weighted(known.state), setting.recipe).masks
     then = known.remembered if known.remembered is not None else _fresh(setting, seed).model.state_dict()
-    return make_student(Analysed(setting.weighted(then), setting.graph), masks, setting.conditions.device)
+    return make_student(
+        Analysed(setting.weighted(then), setting.model.graph), masks, setting.conditions.device
+    )

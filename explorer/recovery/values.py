@@ -1,6 +1,5 @@
 """What a recovery shows while it runs and when it is done: frozen values, JSON in, JSON out."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -62,7 +61,7 @@ class EpochPoint:
 
 
 @dataclass(frozen=True)
-class Arm:
+class MeasuredArm:
     """One way to have the pruned model, measured on the same samples as the dense one."""
 
     name: str
@@ -73,7 +72,7 @@ class Arm:
         return {"name": self.name, "measurement": self.measurement.to_json(), "drop": self.drop.to_json()}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Arm":
+    def from_json(cls, data: Mapping[str, Any]) -> "MeasuredArm":
         return cls(data["name"], Measurement.from_json(data["measurement"]), Drop(**data["drop"]))
 
 
@@ -99,9 +98,9 @@ class Recovery:
     plan: RecoveryPlan
     baseline: Measurement
     total_samples: int
-    one_shot: Arm
-    recalibrated: Arm | None = None
-    recovered: tuple[Arm, ...] = ()
+    one_shot: MeasuredArm
+    recalibrated: MeasuredArm | None = None
+    recovered: tuple[MeasuredArm, ...] = ()
     losses: tuple[LossPoint, ...] = ()
     epochs: tuple[EpochPoint, ...] = ()
     environment: Mapping[str, Any] | None = None
@@ -109,7 +108,7 @@ class Recovery:
     finished: bool = False
 
     @property
-    def arms(self) -> tuple[Arm, ...]:
+    def arms(self) -> tuple[MeasuredArm, ...]:
         """One-shot, recalibrated, then each seed that trained."""
         trained = self.recovered if self.plan.trained_epochs else ()
         return (self.one_shot, *([self.recalibrated] if self.recalibrated else []), *trained)
@@ -144,24 +143,11 @@ class Recovery:
         )
         values["baseline"], values["one_shot"] = (
             Measurement.from_json(data["baseline"]),
-            Arm.from_json(data["one_shot"]),
+            MeasuredArm.from_json(data["one_shot"]),
         )
-        values["recalibrated"] = Arm.from_json(data["recalibrated"]) if data["recalibrated"] else None
-        values["recovered"] = tuple(Arm.from_json(arm) for arm in data["recovered"])
+        values["recalibrated"] = MeasuredArm.from_json(data["recalibrated"]) if data["recalibrated"] else None
+        values["recovered"] = tuple(MeasuredArm.from_json(arm) for arm in data["recovered"])
         values["losses"] = tuple(LossPoint(**point) for point in data["losses"])
         values["epochs"] = tuple(EpochPoint.from_json(point) for point in data["epochs"])
         values["notes"] = tuple(data["notes"])
         return cls(**values)
-
-
-def finite(value: Any) -> Any:
-    """The value with what JSON does not know (the loss of a training that blew up) as null.
-
-    >>> finite({"loss": float("nan"), "epochs": (1, 2)})
-    {'loss': None, 'epochs': [1, 2]}
-    """
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

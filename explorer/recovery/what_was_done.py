@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .training_plan import RecoveryPlan
-from .values import Arm, Recovery
+from .values import MeasuredArm, Recovery
 
 # method -> what was done, in a word or two
 DONE = {
@@ -32,7 +32,7 @@ class Kept:
     """
 
     recovery: Recovery
-    dense: Arm | None = None
+    dense: MeasuredArm | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +45,8 @@ class Kept:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Kept":
         return cls(
-            Recovery.from_json(data["recovery"]), Arm.from_json(data["dense"]) if data["dense"] else None
+            Recovery.from_json(data["recovery"]),
+            MeasuredArm.from_json(data["dense"]) if data["dense"] else None,
         )
 
     def __str__(self) -> str:

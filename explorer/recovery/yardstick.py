@@ -12,14 +12,13 @@ from ..engine.candidate import build
 from ..engine.conditions import split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
-from ..graph.analysed import Analysed
 from ..machine.environment import environment
-from ..measuring.evaluation import EMPTY, Tally, evaluate
+from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
 from ..values.progress import Progress
 from ..values.report import Measurement
 from .checkpoints import key_of
 from .phases import Setting
-from .values import Arm, Recovery
+from .values import MeasuredArm, Recovery
 
 
 class Yardstick:
@@ -30,39 +29,42 @@ class Yardstick:
     """
 
     def __init__(self, setting: Setting):
-        task = setting.subject.task
+        task = setting.model.subject.task
         training = task.split("training") if task else None
         if task is None or training is None:
-            without = f"Recovery needs training data, which {setting.subject.name!r} does not have"
+            without = f"Recovery needs training data, which {setting.model.subject.name!r} does not have"
             raise ExplorerError(f"{without}; add some with --data.")
         self.task, self.training, self._setting = task, training, setting
-        self._split, self._device = split_for(setting.subject, setting.conditions), setting.conditions.device
+        self._split, self._device = (
+            split_for(setting.model.subject, setting.conditions),
+            setting.conditions.device,
+        )
         self._dense: Tally = EMPTY
 
     def dense(self) -> Iterator[Progress]:
         """Count the dense model, which has to come first."""
         setting = self._setting
-        for tally in baseline(Analysed(setting.subject, setting.graph), setting.conditions, len(self._split)):
+        for tally in baseline(setting.model, setting.conditions, len(self._split)):
             self._dense = tally
             yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
 
-    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, Arm]:
+    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, MeasuredArm]:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
         for tally in evaluate(
-            model, self._split, self.task.normalisation, [len(self._split)], device=self._device
+            model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
         ):
             yield Progress(len(tally), len(self._split), f"Measuring {name}")
-        return Arm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
+        return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
     def without_training(self) -> Generator[Progress | Recovery, None, Recovery]:
         """The dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
-        masks = setting.cut(setting.subject, setting.recipe).masks
-        model = build(Analysed(setting.subject, setting.graph), masks, self._device)
+        masks = setting.cut(setting.model.subject, setting.recipe).masks
+        model = build(setting.model, masks, self._device)
         subject, key = (
-            setting.subject,
-            key_of(setting.subject, setting.recipe, setting.plan, setting.conditions),
+            setting.model.subject,
+            key_of(setting.model.subject, setting.recipe, setting.plan, setting.conditions),
         )
         about = {
             "id": subject.id,

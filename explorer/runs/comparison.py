@@ -96,7 +96,7 @@ def machine_of(run: Run) -> str:
 
 
 @dataclass(frozen=True)
-class Point:
+class TradeOff:
     """A model that cost and accuracy place: fractions, with the 95 % interval; `run` is None for a dense
     model.
     """
@@ -111,7 +111,7 @@ class Point:
     standing: Standing = "front"
 
 
-def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[Point, ...]:
+def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[TradeOff, ...]:
     """The runs, and the dense model of each, placed and judged against each other; the cheapest first.
 
     Args:
@@ -127,17 +127,17 @@ def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[P
     return judged(point for point in found if point is not None)
 
 
-def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> Point | None:
+def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> TradeOff | None:
     amount = COSTS[cost][1](measured)
     if amount is None or measured.accuracy is None:
         return None
     low, high = (
         measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
     )
-    return Point(name, run, amount, measured.accuracy, low, high, measured.samples)
+    return TradeOff(name, run, amount, measured.accuracy, low, high, measured.samples)
 
 
-def judged(given: Iterable[Point]) -> tuple[Point, ...]:
+def judged(given: Iterable[TradeOff]) -> tuple[TradeOff, ...]:
     """The points with their standing, the cheapest first.
 
     On the front: none is at least as cheap and as accurate, and better in one. Beaten: one that costs no more
@@ -145,10 +145,10 @@ def judged(given: Iterable[Point]) -> tuple[Point, ...]:
     the front.
     """
     ordered = sorted(given, key=lambda p: (p.cost, -p.accuracy))
-    return tuple(Point(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
+    return tuple(TradeOff(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
 
 
-def _standing(point: Point, others: Sequence[Point]) -> Standing:
+def _standing(point: TradeOff, others: Sequence[TradeOff]) -> Standing:
     cheap = [other for other in others if other.cost <= point.cost and other is not point]
 
     def better(o):
@@ -163,7 +163,7 @@ def _standing(point: Point, others: Sequence[Point]) -> Standing:
 
 
 @dataclass(frozen=True)
-class Branch:
+class TreeRow:
     """A run in the tree.
 
     Args:
@@ -176,18 +176,18 @@ class Branch:
     parent: int | None
 
 
-def family(runs: Iterable[Run]) -> tuple[Branch, ...]:
+def family(runs: Iterable[Run]) -> tuple[TreeRow, ...]:
     """The runs as a tree, parents before their children, the oldest first; one whose parent is gone is a
     root.
     """
     ordered = sorted(runs, key=lambda run: (run.created, run.name))
     known = {run.name for run in ordered}
     placed: dict[str, int] = {}
-    tree: list[Branch] = []
+    tree: list[TreeRow] = []
 
     def grow(run: Run, depth: int, parent: int | None) -> None:
         placed[run.name] = len(tree)
-        tree.append(Branch(run, depth, parent))
+        tree.append(TreeRow(run, depth, parent))
         for child in ordered:
             if child.parent == run.name and child.name not in placed:
                 grow(child, depth + 1, placed[run.name])

@@ -1,7 +1,7 @@
 """A finished recovery -> a stored run, below the run of the recipe that it came from."""
 
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engine.conditions import Conditions
@@ -21,15 +21,29 @@ from .stored_run import RunKey
 TAG = "recovered"
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What is said of a run that is kept.
+
+    Args:
+        note: free text.
+        origin: name of the run that its recipe was made from, if any.
+    """
+
+    note: str = ""
+    origin: str | None = None
+
+
+NOTHING = Remarks()
+
+
 def keep(
     model: Analysed,
     found: Recovery,
     conditions: Conditions,
     store: Store,
     *,
-    note: str = "",
-    tags: Iterable[str] = (),
-    origin: str | None = None,
+    remarks: Remarks = NOTHING,
     root: Path | None = None,
 ) -> Iterator[Progress | str]:
     """Measure the recovered model as any other is measured, and keep it; at last the run's name.
@@ -39,19 +53,19 @@ def keep(
 
     Args:
         conditions: under which the recovery was made.
-        origin: name of the run that the recipe was made from, if any.
+        remarks: what a person says of the run.
     Raises:
         ExplorerError: the recovered weights are no longer in the cache, or the store cannot be written.
     """
     masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
     same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
-    parent = yield from _one_shot(model, found, same, store, origin)
+    parent = yield from _one_shot(model, found, same, store, remarks.origin)
     report: Report | None = None
     for report in recovered_reports(model, found, same, root=root):
         yield _progress(report, "Measuring the recovered model")
     assert report is not None
     kept = Kept(found, dense_control(model.subject, found.plan, conditions, root))
-    yield store.put(report, note=note, tags=[TAG, *tags], parent=parent, masks=masks, recovery=kept)
+    yield store.put(report, note=remarks.note, tags=[TAG], parent=parent, masks=masks, recovery=kept)
 
 
 def _one_shot(

@@ -53,13 +53,13 @@ Pass = Callable[[Watched, Tensor, Tensor], Sums]
 
 
 def _sweep(
-    subject: Subject, watched: Watched, one_pass: Pass, samples: int, batch: int, device: str, label: str
+    subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str
 ) -> Iterator[Progress | Sums]:
     """Progress after each batch, and at last the sums. Out of device memory: the batch is halved."""
     split = training_data(subject)
-    assert split is not None and subject.task is not None
-    split = split.first(samples)
-    batch, done, total = watched.batch or batch, 0, Sums()
+    assert split is not None and subject.task is not None and how.batch is not None
+    split, device = split.first(how.samples), how.device
+    batch, done, total = watched.batch or how.batch, 0, Sums()
     yield Progress(0, len(split), label)  # to read the data may have taken a while
     while done < len(split):
         until = min(done + batch, len(split))
@@ -92,9 +92,8 @@ def _swept(
         "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
         "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }
-    yield from _sweep(
-        model.subject, watched, passes[kind], samples, how.batch or batch, how.device, f"Collecting {kind}"
-    )
+    chosen = Calibration(samples, how.batch or batch, how.device)
+    yield from _sweep(model.subject, watched, passes[kind], chosen, f"Collecting {kind}")
 
 
 def gradients(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:

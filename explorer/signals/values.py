@@ -66,8 +66,10 @@ class LayerSignals:
             ExplorerError: it was not, since the layer never ran.
         """
         if name not in self.collected:
-            why = "inside of a recurrent layer" if self.kind == "recurrent" else "since this layer never ran"
-            unknown = f"The {name.replace('_', ' ')} of {self.name!r} is unknown, {why}"
+            why = (
+                " inside of a recurrent layer" if self.kind == "recurrent" else ", since this layer never ran"
+            )
+            unknown = f"The {name.replace('_', ' ')} of {self.name!r} is unknown{why}"
             raise ExplorerError(f"{unknown}; choose a criterion that looks at weights only, such as l1.")
         return self.collected[name]
 

@@ -13,9 +13,10 @@ from ..engine.measure import stream
 from ..engine.point_order import spread_order
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
-from ..measuring.latency import rounds, summary
+from ..measuring.latency import TimingPlan, rounds, summary
 from ..measuring.precision import in_dtype
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..pruning.decision import masks_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
@@ -76,7 +77,8 @@ def swept(
     found: dict[float, Recipe] = {}
     for target in sorted(targets):
         try:
-            found[target] = allocate(model, settings, allocator, target, granularity) if target else settings
+            wish = Allocation(Choice(allocator), target, granularity)
+            found[target] = allocate(model, settings, wish) if target else settings
         except TargetError:
             continue
     name = (
@@ -182,7 +184,10 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines 
             }
             times: dict[str, list[float]] = {name: [] for name in models}
             for turn in rounds(
-                models, model.subject.example[:1], pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS, device=device
+                models,
+                model.subject.example[:1],
+                TimingPlan(pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS),
+                device=device,
             ):
                 for name, milliseconds in (turn or {}).items():
                     times[name].append(milliseconds)

@@ -29,6 +29,23 @@ EVERYTHING = Conditions()
 
 
 @dataclass(frozen=True)
+class DuelPlan:
+    """What is asked.
+
+    Args:
+        group: a coupled group, pruned alone, or `ALL` of them at the same ratio.
+        ratio: fraction of its channels that is removed.
+        criteria: names; None = all. The control always takes part.
+        seeds: of the control.
+    """
+
+    group: str
+    ratio: float
+    criteria: Sequence[str] | None = None
+    seeds: int = SEEDS
+
+
+@dataclass(frozen=True)
 class Duel:
     """What was measured until now.
 
@@ -83,20 +100,14 @@ def _lost(reports: Sequence[Report]) -> float:
 def duel(
     model: Analysed,
     recipe: Recipe,
-    group: str,
-    ratio: float,
+    plan: DuelPlan,
     conditions: Conditions = EVERYTHING,
-    *,
-    criteria: Sequence[str] | None = None,
-    seeds: int = SEEDS,
 ) -> Iterator[Progress | Duel]:
     """Progress between batches, and a Duel after each measurement; the control is measured first.
 
     Args:
         recipe: its reduction, repair, multiples and the parameters of its own criterion are used; its ratios
             play no part.
-        group: a coupled group, pruned alone, or `ALL` of them at the same ratio.
-        criteria: names; None = all. The control always takes part.
     Raises:
         ExplorerError: no data, an unknown name, or a ratio outside of [0, 1).
     """
@@ -104,10 +115,10 @@ def duel(
         raise ExplorerError(
             f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
         )
-    recipes = list(_recipes(model.graph, recipe, group, check_ratio(group, ratio), criteria, seeds))
+    recipes = list(_recipes(model.graph, recipe, plan))
     names = {candidate.criterion.name for candidate in recipes}
     how = replace(conditions, latency=False, level=looks_level(len(names)))
-    found = Duel(group, ratio, {}, {}, how.level, len(recipes))
+    found = Duel(plan.group, plan.ratio, {}, {}, how.level, len(recipes))
     for done, candidate in enumerate(recipes):
         name = candidate.criterion.name
         try:
@@ -122,16 +133,15 @@ def duel(
         yield found
 
 
-def _recipes(
-    graph: ModelGraph, recipe: Recipe, group: str, ratio: float, criteria: Sequence[str] | None, seeds: int
-) -> Iterator[Recipe]:
+def _recipes(graph: ModelGraph, recipe: Recipe, plan: DuelPlan) -> Iterator[Recipe]:
     """The control with each seed, then one of each criterion."""
-    groups = list(graph.profile.free_groups) if group == ALL else [group]
+    groups = list(graph.profile.free_groups) if plan.group == ALL else [plan.group]
+    ratio = check_ratio(plan.group, plan.ratio)
     plain = replace(
         recipe, channels=dict.fromkeys(groups, ratio), weights={}, keep={}, remove={}, pattern="free"
     )
-    for seed in range(seeds):
+    for seed in range(plan.seeds):
         yield replace(plain, criterion=Choice(CONTROL), seed=seed)
-    for name in [CRITERIA[name].name for name in criteria or CRITERIA]:
+    for name in [CRITERIA[name].name for name in plan.criteria or CRITERIA]:
         if name != CONTROL:
             yield plain if name == recipe.criterion.name else replace(plain, criterion=Choice(name))

@@ -11,7 +11,7 @@ from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Tally, evaluate
+from ..measuring.evaluation import Execution, Tally, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
@@ -22,7 +22,7 @@ from ..values.report import Drop
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class Contender:
     """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is
     given.
     """
@@ -48,7 +48,7 @@ class Poll:
     classes: tuple[str, ...]
 
 
-def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Progress | Poll]:
+def ask(candidates: Sequence[Contender], conditions: Conditions) -> Iterator[Progress | Poll]:
     """Let each model answer; Progress after each batch, the Poll at last.
 
     Args:
@@ -80,7 +80,7 @@ def ask(candidates: Sequence[Candidate], conditions: Conditions) -> Iterator[Pro
     yield Poll(tallies, split.targets.cpu(), task.class_names)
 
 
-def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress | Tally]:
+def _answers(candidate: Contender, conditions: Conditions) -> Iterator[Progress | Tally]:
     model, recipe = candidate.model, candidate.recipe
     split, task = split_for(model.subject, conditions), model.subject.task
     assert task is not None
@@ -92,7 +92,7 @@ def _answers(candidate: Candidate, conditions: Conditions) -> Iterator[Progress 
         network = recovered_candidate(model, candidate.recovery, conditions.device).model
     else:
         network = prepare(model, recipe, conditions.device).model
-    yield from evaluate(network, split, task.normalisation, [len(split)], device=conditions.device)
+    yield from evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
 
 
 # --------------------------------------------------------------------------- pairs

@@ -18,13 +18,23 @@ from ..errors import ExplorerError, UnknownNameError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..machine.environment import environment
-from ..measuring.latency import FEWEST_ROUNDS, SpeedUp, SpeedVerdict, faster, median_ratio, rounds, summary
+from ..measuring.latency import (
+    FEWEST_ROUNDS,
+    SpeedUp,
+    SpeedVerdict,
+    TimingPlan,
+    faster,
+    median_ratio,
+    rounds,
+    summary,
+)
 from ..values.profile import Group, Masks
 from ..values.progress import Progress
 
 WIDTHS = 12  # measured of one group, the dense one included
 BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
 ROUNDS, BUDGET_S = 30, 30.0
+USUAL = TimingPlan(BATCH, ROUNDS, BUDGET_S)
 ANSWERS: dict[SpeedVerdict, str] = {
     "faster": "yes",
     "slower": "no, slower",
@@ -33,7 +43,7 @@ ANSWERS: dict[SpeedVerdict, str] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TimedWidth:
     """One width of the group.
 
     Args:
@@ -83,7 +93,7 @@ class Staircase:
     group: str
     unit: str
     units: int
-    steps: tuple[Step, ...]
+    steps: tuple[TimedWidth, ...]
     batch: int
     rounds: int
     environment: Mapping[str, Any]
@@ -131,9 +141,7 @@ def staircase(
     group: str,
     *,
     widths: Sequence[int] | None = None,
-    batch: int = BATCH,
-    pairs: int = ROUNDS,
-    budget_s: float = BUDGET_S,
+    plan: TimingPlan = USUAL,
     device: str = "cpu",
 ) -> Iterator[Staircase | Progress]:
     """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one
@@ -156,20 +164,21 @@ def staircase(
         models[str(width)] = build(model, _first_units(found, width), device)
     times: dict[str, list[float]] = {name: [] for name in models}
     about, where = {"id": model.subject.id, "name": model.subject.name}, environment(device)
-    how: dict[str, Any] = {"batch": batch, "pairs": pairs, "budget_s": budget_s, "device": device}
     done = shown = 0
-    for turn in rounds(models, model.subject.example, pauses=True, **how):
+    for turn in rounds(models, model.subject.example, plan, device=device, pauses=True):
         for name, milliseconds in (turn or {}).items():
             times[name].append(milliseconds)
         done += turn is not None
-        yield Progress(done, pairs, "timing, in turns")
+        yield Progress(done, plan.pairs, "timing, in turns")
         if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
             shown = done
             yield Staircase(
-                about, group, found.unit, found.units, _steps(times, found.units), batch, done, where
+                about, group, found.unit, found.units, _steps(times, found.units), plan.batch, done, where
             )
     if done > shown:
-        yield Staircase(about, group, found.unit, found.units, _steps(times, found.units), batch, done, where)
+        yield Staircase(
+            about, group, found.unit, found.units, _steps(times, found.units), plan.batch, done, where
+        )
 
 
 def _group(graph: ModelGraph, name: str) -> Group:
@@ -188,14 +197,14 @@ def _first_units(group: Group, kept: int) -> Masks:
     return Masks({group.name: torch.arange(group.units) < kept}, {})
 
 
-def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[Step, ...]:
+def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[TimedWidth, ...]:
     """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one
     will be picked.
     """
     dense, level = times[str(units)], _level(len(times) - 1)
     edges = _edges({int(name): taken for name, taken in times.items()})
     return tuple(
-        Step(
+        TimedWidth(
             int(name),
             round(1 - int(name) / units, 4),
             summary(taken),

@@ -24,11 +24,13 @@ from ..machine import paths
 from ..machine.optional_packages import optional
 from ..machine.version import __version__
 from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import calibrate
 from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
+from ..values.choice import Choice
 from ..values.plain import canonical_json
 from ..values.progress import Progress
 from ..values.recipe import Recipe
@@ -180,7 +182,9 @@ def search(
         notes: tuple[str, ...] = ()
         if not study.get_trials(deepcopy=False):
             losses = _losses(model, recipe, plan, how)
-            _propose(study, model, recipe, plan, parts, losses, how.device)
+            for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
+                start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
+                study.enqueue_trial(start, user_attrs={"origin": origin})
             parts_are = "channels" if plan.granularity == "channel" else "single weights"
             notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
         found = Search(plan, _known(optuna, study, recipe, plan), notes)
@@ -276,17 +280,11 @@ def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) 
     return scanned.losses() if scanned is not None and scanned.finished else None
 
 
-def _propose(
-    study: Any,
-    model: Analysed,
-    recipe: Recipe,
-    plan: SearchPlan,
-    parts: Mapping[str, float],
-    losses: Losses | None,
-    device: str,
-) -> None:
-    """Let the optimiser try what allocators choose, at most half of the trials; first those that know a scan,
-    if there is one.
+def _proposed(
+    model: Analysed, recipe: Recipe, plan: SearchPlan, losses: Losses | None, device: str
+) -> Iterator[tuple[Mapping[str, float], str]]:
+    """Ratios that allocators choose and whose they are, at most half of the trials; first of those that know
+    a scan, if there is one.
     """
     left = max(1, plan.trials // 2)
     able = [
@@ -298,21 +296,11 @@ def _propose(
                 return
             params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
             try:
-                chosen = allocate(
-                    model,
-                    recipe,
-                    name,
-                    target,
-                    plan.granularity,
-                    params=params,
-                    losses=losses,
-                    device=device,
-                )
+                wish = Allocation(Choice(name, params), target, plan.granularity, losses=losses)
+                chosen = allocate(model, recipe, wish, device)
             except TargetError:
                 continue
-            ratios = chosen.ratios(plan.granularity)
-            start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
-            study.enqueue_trial(start, user_attrs={"origin": f"{name} at {target:.0%}".replace("%", " %")})
+            yield chosen.ratios(plan.granularity), f"{name} at {target:.0%}".replace("%", " %")
             left -= 1
 
 

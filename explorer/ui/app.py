@@ -24,6 +24,7 @@ ICONS = {
     "recover": ":material/healing:",
     "compare": ":material/compare_arrows:",
     "learn": ":material/school:",
+    "guide": ":material/menu_book:",
 }
 OTHER_ICON = ":material/article:"
 

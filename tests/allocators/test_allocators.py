@@ -23,6 +23,7 @@ from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import HIGHEST, allocate, reach
+from explorer.planning.allocation import Allocation
 from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
 from explorer.pruning.decision import decide
@@ -134,9 +135,11 @@ def test_what_was_allocated_is_what_is_cut(name, granularity, model):
     subject = odd(model)
     graph = graph_of(subject)
     try:
-        recipe = allocate(Analysed(subject, graph), Recipe(), name, 0.25, granularity)
+        recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice(name), 0.25, granularity))
     except TargetError as error:
-        recipe = allocate(Analysed(subject, graph), Recipe(), name, error.high, granularity)
+        recipe = allocate(
+            Analysed(subject, graph), Recipe(), Allocation(Choice(name), error.high, granularity)
+        )
         assert name == "uniform_plus", "few small groups, the first of them spared"
     outcomes = decide(Analysed(subject, graph), recipe).outcomes
     asked = sum(recipe.ratios(granularity).get(o.name, 0) * o.units for o in outcomes)
@@ -148,23 +151,25 @@ def test_locked_parts_keep_their_ratio_and_do_not_count():
     graph = graph_of(subject)
     start = Recipe(weights={"conv1": 0.6, "fc": 0.2})
     recipe = allocate(
-        Analysed(subject, graph), start, "global_threshold", 0.5, "weight", frozenset({"conv1"})
+        Analysed(subject, graph),
+        start,
+        Allocation(Choice("global_threshold"), 0.5, "weight", frozenset({"conv1"})),
     )
     assert recipe.weights["conv1"] == 0.6
     units = {name: layer.shape for name, layer in graph.profile.prunable_layers.items() if name != "conv1"}
     sizes = {name: torch.Size(shape).numel() for name, shape in units.items()}
     assert abs(sum(recipe.weights[n] * size for n, size in sizes.items()) - 0.5 * sum(sizes.values())) <= 1
-    assert not allocate(Analysed(subject, graph), start, "uniform", 0.0, "weight").weights, (
-        "nothing is locked, so nothing is kept"
-    )
+    assert not allocate(
+        Analysed(subject, graph), start, Allocation(Choice("uniform"), 0.0, "weight")
+    ).weights, "nothing is locked, so nothing is kept"
 
 
 def test_a_criterion_that_needs_data_is_not_asked_where_scores_are_not_needed():
 
     subject, recipe = odd("chain"), Recipe(criterion=Choice("wanda"))
-    assert allocate(analyse(subject), recipe, "erk", 0.5, "weight").weights
+    assert allocate(analyse(subject), recipe, Allocation(Choice("erk"), 0.5, "weight")).weights
     with pytest.raises(ExplorerError, match="training data"):
-        allocate(analyse(subject), recipe, "lamp", 0.5, "weight")
+        allocate(analyse(subject), recipe, Allocation(Choice("lamp"), 0.5, "weight"))
 
 
 def test_parameters_are_checked():
@@ -173,13 +178,12 @@ def test_parameters_are_checked():
         allocate(
             analyse(subject),
             Recipe(),
-            "sensitivity_budget",
-            0.5,
-            "weight",
-            params={"saves": "watts"},
+            Allocation(Choice("sensitivity_budget", {"saves": "watts"}), 0.5, "weight"),
         )
     with pytest.raises(UnknownNameError):
-        allocate(analyse(subject), Recipe(), "uniform", 0.5, "weight", params={"saves": "params"})
+        allocate(
+            analyse(subject), Recipe(), Allocation(Choice("uniform", {"saves": "params"}), 0.5, "weight")
+        )
 
 
 # --------------------------------------------------------------------------- meanings
@@ -215,7 +219,7 @@ def test_lamp_is_the_papers_formula_on_weights():
     everything = sorted(v for values in rated.values() for v in values)
     threshold = everything[round(0.6 * len(everything)) - 1]
     expected = {name: sum(v <= threshold for v in values) / len(values) for name, values in rated.items()}
-    recipe = allocate(Analysed(subject, graph), Recipe(), "lamp", 0.6, "weight")
+    recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("lamp"), 0.6, "weight"))
     assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
 
 
@@ -340,11 +344,7 @@ def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, sa
     recipe = allocate(
         Analysed(subject, graph),
         Recipe(),
-        "sensitivity_budget",
-        0.3,
-        "channel",
-        params={"saves": saves},
-        losses=losses,
+        Allocation(Choice("sensitivity_budget", {"saves": saves}), 0.3, losses=losses),
     )
     model = CostModel.of(subject, graph.profile)
     dense = model.cost(Recipe(), saves)
@@ -367,22 +367,14 @@ def test_locked_parts_count_in_the_cost_of_a_budget(scanned):
     recipe = allocate(
         Analysed(subject, graph),
         start,
-        "sensitivity_budget",
-        0.55,
-        "channel",
-        frozenset({"stem"}),
-        losses=losses,
+        Allocation(Choice("sensitivity_budget"), 0.55, locked=frozenset({"stem"}), losses=losses),
     )
     assert recipe.channels["stem"] == 0.5 and recipe.channels["a"] > 0
     with pytest.raises(TargetError) as caught:
         allocate(
             Analysed(subject, graph),
             start,
-            "sensitivity_budget",
-            0.05,
-            "channel",
-            frozenset({"stem"}),
-            losses=losses,
+            Allocation(Choice("sensitivity_budget"), 0.05, locked=frozenset({"stem"}), losses=losses),
         )
     assert caught.value.low > 0.3, "what is locked already saves that much"
 
@@ -403,7 +395,7 @@ def without_zeros(subject):
 def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
     subject = without_zeros(odd(name))
     graph = graph_of(subject)
-    recipe = allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, granularity)
+    recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5, granularity))
 
     # on the meta device, since kernels of the cpu hide what attention multiplies
     def count(module):
@@ -453,22 +445,30 @@ def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, g
     subject = odd("residual")
     graph, locked = graph_of(subject), frozenset({"stem"})
     start = Recipe(channels={"stem": 0.5}, weights={"stem": 0.5})
-    low, high = reach(Analysed(subject, graph), start, name, granularity, locked)
+    low, high = reach(
+        Analysed(subject, graph), start, Allocation(Choice(name), granularity=granularity, locked=locked)
+    )
     assert low == 0 and 0 < high < 1
     assert (
-        allocate(Analysed(subject, graph), start, name, high, granularity, locked).ratios(granularity)["stem"]
+        allocate(Analysed(subject, graph), start, Allocation(Choice(name), high, granularity, locked)).ratios(
+            granularity
+        )["stem"]
         == 0.5
     )
     if high < HIGHEST:
         with pytest.raises(TargetError):
-            allocate(Analysed(subject, graph), start, name, min(HIGHEST, high + 0.2), granularity, locked)
+            allocate(
+                Analysed(subject, graph),
+                start,
+                Allocation(Choice(name), min(HIGHEST, high + 0.2), granularity, locked),
+            )
 
 
 def test_the_reach_is_known_before_anything_is_rated():
     subject, recipe = odd("chain"), Recipe(criterion=Choice("taylor"))  # which needs data that is not there
-    assert reach(analyse(subject), recipe, "lamp", "weight")[1] > 0.9
+    assert reach(analyse(subject), recipe, Allocation(Choice("lamp"), granularity="weight"))[1] > 0.9
     with pytest.raises(ExplorerError, match="run the scan first"):
-        reach(analyse(subject), recipe, "sensitivity_budget", "weight")
+        reach(analyse(subject), recipe, Allocation(Choice("sensitivity_budget"), granularity="weight"))
 
 
 # --------------------------------------------------------------------------- one threshold, against torch
@@ -486,7 +486,9 @@ def differing(graph, kept: dict[str, torch.Tensor], model: torch.nn.Module) -> i
 def test_a_global_threshold_is_that_of_torch_to_the_last_weight(name, target):
     subject = load(name)
     graph = graph_of(subject)
-    recipe = allocate(Analysed(subject, graph), Recipe(), "global_threshold", target, "weight")
+    recipe = allocate(
+        Analysed(subject, graph), Recipe(), Allocation(Choice("global_threshold"), target, "weight")
+    )
     theirs = copy.deepcopy(subject.model)
     layers = [(theirs.get_submodule(layer), "weight") for layer in graph.profile.prunable_layers]
     torch_prune.global_unstructured(layers, torch_prune.L1Unstructured, amount=target)

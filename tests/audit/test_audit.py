@@ -20,9 +20,11 @@ from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import masks_once
 from explorer.pruning.masks import positions
 from explorer.registry import SAMPLES
+from explorer.values.choice import Choice
 from explorer.values.identity import subject_id
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -51,7 +53,7 @@ class Audited:
     def __init__(self, subject: Subject):
         model = analyse(subject)
         self.profile = model.profile
-        self.masks = masks_once(model, allocate(model, Recipe(), "uniform", 0.5, "channel"))
+        self.masks = masks_once(model, allocate(model, Recipe(), Allocation(Choice("uniform"), 0.5)))
         state = last(conditioned_state(model))
         inputs = portions(random_inputs(model), model.graph)
         self.expected: list[Expected] = last(expected_answers(model.graph, self.masks, state, inputs))

@@ -11,7 +11,7 @@ import torch
 from explorer.background.lanes import Lanes
 from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
-from explorer.measuring.latency import rounds
+from explorer.measuring.latency import TimingPlan, rounds
 from explorer.values.progress import Progress
 
 PATIENCE = 20  # seconds
@@ -89,7 +89,7 @@ def test_latency_waits_until_nothing_runs_beside_it():
     go = threading.Event()
     call = beside(lambda step: go.wait(PATIENCE), "Writing", 1)
     next(call)
-    clock = rounds({"dense": torch.nn.Identity()}, torch.zeros(1, 2), pairs=6)
+    clock = rounds({"dense": torch.nn.Identity()}, torch.zeros(1, 2), TimingPlan(pairs=6))
     assert [next(clock) for _ in range(10)] == [None] * 10  # more than the warm-up has
     go.set()
     assert sum(times is not None for times in clock) == 6

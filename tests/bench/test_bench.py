@@ -12,7 +12,7 @@ from explorer.bench.effort import QUICK, opened
 from explorer.bench.live_moves import forward_all, recipe_at, resident
 from explorer.bench.scans import _loops
 from explorer.bench.table import PARTS, bench, surroundings
-from explorer.bench.timed_rows import Pairs, Row, interleaved, milliseconds_row, row, stages
+from explorer.bench.timed_rows import Pairs, TimedRow, interleaved, milliseconds_row, row, stages
 from explorer.commands.bench import bench_text
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
@@ -40,7 +40,7 @@ def pairs(*ratios: float) -> Pairs:
     ],
 )
 def test_a_goal_is_met_only_if_the_whole_interval_meets_it(low, high, at_least, verdict):
-    found = Row("r", 1.07, low, high, "b", goal=1.1, at_least=at_least, pairs=30)
+    found = TimedRow("r", 1.07, low, high, "b", goal=1.1, at_least=at_least, pairs=30)
     assert found.verdict == verdict
     assert found.met is {"met": True, "missed": False, "not resolved": None}[verdict]
 
@@ -140,7 +140,7 @@ def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
 
 @pytest.fixture(scope="module")
 def rows():
-    return [step for step in bench(QUICK) if isinstance(step, Row)]
+    return [step for step in bench(QUICK) if isinstance(step, TimedRow)]
 
 
 def test_every_row_is_there_with_its_interval_and_baseline(rows):
@@ -163,7 +163,7 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
 
 
 def test_adaptive_points_are_held_against_exact_ones():
-    (found,) = (step for step in bench(QUICK, parts=["scan_within"]) if isinstance(step, Row))
+    (found,) = (step for step in bench(QUICK, parts=["scan_within"]) if isinstance(step, TimedRow))
     assert found.pairs == 27 and found.details == {"digits-cnn": f"{round(27 * found.value)} of 27"}
     assert found.value >= 0.9 and found.low < found.value and found.at_least
 
@@ -179,9 +179,10 @@ def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):
 
 
 def test_the_text_says_what_bounds_a_goal_that_is_not_met():
-    slow = Row("slow", 2.0, 1.9, 2.1, "plain", 1.1, False, 30, bound_by="building 5 ms")
+    slow = TimedRow("slow", 2.0, 1.9, 2.1, "plain", 1.1, False, 30, bound_by="building 5 ms")
     text = bench_text(
-        [slow, Row("fine", 1.0, 0.9, 1.05, "plain", 1.1, False, 30, bound_by="nothing")], surroundings("cpu")
+        [slow, TimedRow("fine", 1.0, 0.9, 1.05, "plain", 1.1, False, 30, bound_by="nothing")],
+        surroundings("cpu"),
     )
     assert "slow (MISSED): building 5 ms" in text and "fine (" not in text and "torch" in text
     assert "1.90 to 2.10" in text and "at most 1.1" in text

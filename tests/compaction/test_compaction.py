@@ -11,8 +11,10 @@ from explorer.engine.candidate import prepare
 from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
+from explorer.values.choice import Choice
 from explorer.values.profile import Masks
 from explorer.values.recipe import Recipe
 
@@ -21,7 +23,8 @@ def halved(name):
     subject = odd(name)
     graph = graph_of(subject)
     masks = decide(
-        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+        Analysed(subject, graph),
+        allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5)),
     ).masks
     return subject, graph, masks, compact(Analysed(subject, graph), masks)
 
@@ -81,7 +84,8 @@ def test_one_training_step_moves_every_parameter_and_the_statistics(name):
 def test_parameters_and_macs_are_those_predicted(name):
     subject, graph, masks, model = halved(name)
     candidate = prepare(
-        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+        Analysed(subject, graph),
+        allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5)),
     )
     assert candidate.static.params == sum(p.numel() for p in model.parameters())
     assert candidate.static.macs == count_macs(model, subject.example[:1])
@@ -102,7 +106,8 @@ def test_layers_predict_the_counted_macs(name):
     subject = odd(name)
     graph = graph_of(subject)
     candidate = prepare(
-        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", 0.5, "channel")
+        Analysed(subject, graph),
+        allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), 0.5)),
     )
     assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
     assert sum(layer.pruned_params for layer in candidate.layers) == candidate.static.params

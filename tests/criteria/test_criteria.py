@@ -17,6 +17,7 @@ from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import decide, scores_for
 from explorer.registry import CRITERIA, Plugin
 from explorer.signals.calibration import Calibration
@@ -135,7 +136,9 @@ def test_a_channel_criterion_cannot_rate_weights():
     subject = with_data("chain")
     for call in (
         lambda: decide(analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
-        lambda: allocate(analyse(subject), Recipe(criterion=Choice("fpgm")), "uniform", 0.5, "weight"),
+        lambda: allocate(
+            analyse(subject), Recipe(criterion=Choice("fpgm")), Allocation(Choice("uniform"), 0.5, "weight")
+        ),
     ):
         with pytest.raises(RecipeError, match="rates channels only") as caught:
             call()

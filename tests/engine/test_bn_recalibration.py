@@ -77,9 +77,3 @@ def test_without_norms_or_data_nothing_is_recalibrated(net, samples):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     assert recalibrate(net, data(samples), Normalisation()) == 0
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
-
-
-def test_cancelling_stops_before_the_next_batch():
-    net, asked = model(), []
-    recalibrate(net, data(96), Normalisation(), batch=32, cancelled=lambda: asked.append(0) or len(asked) > 2)
-    assert int(net[0].num_batches_tracked) == 2

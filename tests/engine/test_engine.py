@@ -23,6 +23,7 @@ from explorer.graph.size_limits import Size
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
 from explorer.values.choice import Choice
@@ -101,7 +102,7 @@ def test_other_masks_count_differently():
 @pytest.mark.parametrize("ratio", [0.25, 0.5, 0.9])
 def test_structured_pruning_is_the_dense_model_masked_on_every_slot(name, ratio):
     subject, graph = loaded(name)
-    recipe = allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
+    recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), ratio))
     report = prune(Analysed(subject, graph), recipe, QUICK)
     masked = copy.deepcopy(subject.model)
     shapes = {key: tuple(tensor.shape) for key, tensor in masked.state_dict().items()}
@@ -329,13 +330,19 @@ def test_without_a_graph_weights_can_still_be_pruned():
 def test_allocate_respects_locked_parts():
     subject, graph = loaded("digits-cnn")
     recipe = Recipe(channels={"conv1": 0.1, "conv2": 0.2})
-    made = allocate(Analysed(subject, graph), recipe, "uniform", 0.5, "channel", frozenset({"conv1"}))
+    made = allocate(
+        Analysed(subject, graph), recipe, Allocation(Choice("uniform"), 0.5, locked=frozenset({"conv1"}))
+    )
     assert made.channels == {"conv1": 0.1, "conv2": 0.5, "conv3": 0.5}
     everywhere = allocate(
-        Analysed(subject, graph), made, "global_threshold", 0.5, "channel", frozenset({"conv1", "conv2"})
+        Analysed(subject, graph),
+        made,
+        Allocation(Choice("global_threshold"), 0.5, locked=frozenset({"conv1", "conv2"})),
     )
     assert everywhere.channels["conv1"] == 0.1 and everywhere.channels["conv2"] == 0.5
-    weights = allocate(Analysed(subject, graph), recipe, "uniform", 0.5, "weight", frozenset({"fc"}))
+    weights = allocate(
+        Analysed(subject, graph), recipe, Allocation(Choice("uniform"), 0.5, "weight", frozenset({"fc"}))
+    )
     assert "fc" not in weights.weights and weights.channels == recipe.channels
 
 

@@ -5,7 +5,6 @@ import torch
 
 from explorer.inspection.distributions import (
     channel_importance,
-    layer_sparsity,
     weight_histogram,
     weight_image,
 )
@@ -87,10 +86,6 @@ def test_parameters_that_train_are_read_like_plain_tensors():
         == weight_histogram({"a": weight.detach()}, bins=2).layers
     )
     assert not weight_image(weight).values.requires_grad
-
-
-def test_sparsity_of_layers():
-    assert layer_sparsity(WEIGHTS) == {"a": pytest.approx(1 / 3), "b": 0}
 
 
 def test_units_are_sorted_with_their_flags():

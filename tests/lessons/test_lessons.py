@@ -38,7 +38,7 @@ from explorer.lessons.class_board import (
     front,
     point_of,
 )
-from explorer.lessons.evidence import Evidence, Point
+from explorer.lessons.evidence import ArmPoint, Evidence
 from explorer.lessons.experiment import masked_by_hand, run
 from explorer.lessons.lesson_files import CONTENT, TEMPLATE, course, lessons, parse
 from explorer.lessons.prediction_scores import score
@@ -94,7 +94,11 @@ def shortened(experiment: Experiment) -> Experiment:
 def measured(name: str) -> Evidence:
     """A lesson's experiment on its default model, shortened where it trains."""
     experiment = LESSONS[name].experiment
-    *_, found = run(shortened(experiment) if name in TRAINED else experiment, experiment.model, opened)
+    *_, found = run(
+        shortened(experiment) if name in TRAINED else experiment,
+        experiment.model,
+        lambda name: Analysed(*opened(name)),
+    )
     return found
 
 
@@ -325,10 +329,10 @@ def test_a_part_of_the_claim_that_is_not_backed_leaves_it_open():
 def made_up(right: dict[str, list[bool]], dense: list[bool]) -> Evidence:
     """Evidence of a one-point lesson from flags."""
 
-    def point(arm: str, flags: list[bool]) -> Point:
+    def point(arm: str, flags: list[bool]) -> ArmPoint:
         n = len(flags)
         measured = Measurement(sum(flags) / n, 0.0, 1.0, 0.0, n, sum(flags), 100, 50, 1000)
-        return Point(arm, 0.5, Recipe(), measured, torch.tensor(flags), torch.zeros(n, dtype=torch.long))
+        return ArmPoint(arm, 0.5, Recipe(), measured, torch.tensor(flags), torch.zeros(n, dtype=torch.long))
 
     points = {(arm, 0.5): point(arm, flags) for arm, flags in right.items()}
     return Evidence(
@@ -576,7 +580,7 @@ def test_the_spread_of_a_penalty_is_drawn_in_shares_and_kept_on_disk():
 
     spread = {"l1": (counts(40), counts(0)), "l2": (counts(40), counts(30))}
     points = {
-        (arm.name, 0.8): Point(
+        (arm.name, 0.8): ArmPoint(
             arm.name,
             0.8,
             Recipe(),

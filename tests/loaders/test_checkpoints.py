@@ -26,7 +26,7 @@ from torch.nn.utils import parametrizations, prune
 from explorer.commands.main import main
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
 from explorer.loaders.model_text import count_classes, load
-from explorer.loaders.pickled_data import CodeFoundError, Made, read_pickle
+from explorer.loaders.pickled_data import CodeFoundError, PickledCall, read_pickle
 from explorer.loaders.pt_weights import convert, read_pt
 from explorer.loaders.weights import load_weights
 from explorer.machine import optional_packages
@@ -432,7 +432,7 @@ def test_no_name_of_a_pickle_is_looked_up(protocol, tmp_path, monkeypatch):
     if protocol < 4:  # later ones keep the lengths of names, which would have to be changed, too
         assert read_pickle(content)["a"].name == "foreign_module.run"
     found = read_pickle(pickle.dumps({"a": Crafted(making_a_folder, str(canary))}, protocol))
-    assert isinstance(found["a"], Made) and found["a"].args == (str(canary),) and not canary.exists()
+    assert isinstance(found["a"], PickledCall) and found["a"].args == (str(canary),) and not canary.exists()
     for function in (os.mkdir, eval, exec, os.system):
         with pytest.raises(CodeFoundError):
             read_pickle(pickle.dumps([Crafted(function, "x")], protocol))

@@ -373,7 +373,7 @@ def test_weights_that_are_not_finite_load_and_are_not_ranked(bad, tmp_path):
     )
     for recipe in (Recipe(channels={"hidden1": 0.5}), Recipe(weights={"hidden1": 0.5})):
         assert "'hidden1' hold NaN or infinite values, so they cannot be ranked" in one_sentence(
-            decide, subject, graph, recipe
+            decide, Analysed(subject, graph), recipe
         )
 
 

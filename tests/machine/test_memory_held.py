@@ -113,7 +113,7 @@ def test_freed_results_come_back_the_same():
         "analysed graphs",
         "dense models, ready to run",
         "scores of weights and channels",
-        "answers of dense models",
+        "counted answers of dense models",
     ):
         assert holding(name).bytes > 0, name
     cache.free()

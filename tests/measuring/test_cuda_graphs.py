@@ -8,7 +8,7 @@ from explorer.engine.candidate import prepare
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.measuring.cuda_graphs import WORTH, captured
-from explorer.measuring.evaluation import evaluate
+from explorer.measuring.evaluation import Execution, evaluate
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Normalisation, Split
 
@@ -40,7 +40,11 @@ def test_counts_are_those_of_the_eager_forward(recipe):
     plain, replayed = (
         list(
             evaluate(
-                model, split, subject.task.normalisation, [len(split)], device="cuda", batch=32, forward=how
+                model,
+                split,
+                subject.task.normalisation,
+                [len(split)],
+                Execution("cuda", batch=32, forward=how),
             )
         )[-1]
         for how in (None, forward)
@@ -60,5 +64,5 @@ def test_what_cannot_be_captured_runs_as_it_is():
     split = Split(torch.rand(100, 2), torch.zeros(100, dtype=torch.long))
     model = Looks().cuda()
     forward = captured(model, "cuda", 4, 100)
-    *_, found = evaluate(model, split, Normalisation(), [100], device="cuda", batch=4, forward=forward)
+    *_, found = evaluate(model, split, Normalisation(), [100], Execution("cuda", batch=4, forward=forward))
     assert forward._failed and len(found) == 100

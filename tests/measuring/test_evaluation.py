@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.measuring.evaluation import EMPTY, Tally, batch_size, evaluate
+from explorer.measuring.evaluation import EMPTY, Execution, Tally, batch_size, evaluate
 from explorer.values.subject import Normalisation, Split
 
 
@@ -84,7 +84,7 @@ def test_nothing_left_to_do_yields_nothing():
 
 def test_out_of_memory_halves_the_batch_goes_on_and_says_so():
     model, notes = Counting(limit=50), []
-    tally = last(model, numbered(300), Normalisation(), [300], notes=notes.append)
+    tally = last(model, numbered(300), Normalisation(), [300], Execution(notes=notes.append))
     assert notes == [
         "Device memory ran out: evaluated in batches of 64.",
         "Device memory ran out: evaluated in batches of 32.",

@@ -16,6 +16,8 @@ from explorer.loaders.model_text import load
 from explorer.measuring import kept_activations
 from explorer.measuring.kept_activations import Trail, first_difference, resumed
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
+from explorer.values.choice import Choice
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -32,7 +34,7 @@ def opened(name: str) -> tuple[Subject, ModelGraph]:
 def moves(model: Analysed) -> Iterator[Recipe]:
     """A hand at the faders: channels, weights and both, late and early, there and back."""
     groups, layers = list(model.graph.profile.free_groups), list(model.graph.profile.prunable_layers)
-    start = allocate(model, Recipe(), "uniform", 0.2, "channel")
+    start = allocate(model, Recipe(), Allocation(Choice("uniform"), 0.2))
     late, early = groups[-1], groups[0]
     for part, ratio in ((late, 0.4), (late, 0.6), (late, 0.3), (early, 0.3), (late, 0.5)):
         yield start.with_ratios("channel", {**start.channels, part: ratio})

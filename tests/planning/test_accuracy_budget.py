@@ -13,8 +13,12 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from explorer.planning.allocation import Allocation
+from explorer.values.choice import Choice
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
+
+WEIGHTS = Allocation(Choice("global_threshold"), granularity="weight")
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +27,13 @@ def mlp():
     return subject, graph_of(subject)
 
 
-def searched(mlp, allowed, **options):
-    steps = list(accuracy_budget(Analysed(*mlp), Recipe(), allowed, **options))
+def searched(mlp, allowed, *wish, **options):
+    steps = list(accuracy_budget(Analysed(*mlp), Recipe(), allowed, *wish, **options))
     return steps, [step for step in steps if isinstance(step, Budget)]
 
 
 def test_the_answer_was_measured_within_the_allowed_drop_at_the_level_of_all_looks(mlp):
-    steps, budgets = searched(mlp, 0.05, granularity="weight", looks=5)
+    steps, budgets = searched(mlp, 0.05, WEIGHTS, looks=5)
     last = budgets[-1]
     assert len(budgets) == len(last.tried) == 5 and last.level == looks_level(5)
     assert last.report.drop.high <= 0.05 and last.report.drop.level == looks_level(5)
@@ -38,12 +42,12 @@ def test_the_answer_was_measured_within_the_allowed_drop_at_the_level_of_all_loo
 
 
 def test_a_larger_drop_allows_a_smaller_model(mlp):
-    strict, loose = (searched(mlp, allowed, granularity="weight", looks=4)[1][-1] for allowed in (0.03, 0.3))
+    strict, loose = (searched(mlp, allowed, WEIGHTS, looks=4)[1][-1] for allowed in (0.03, 0.3))
     assert strict.best is not None and strict.best < loose.best
 
 
 def test_too_few_samples_accept_nothing_and_say_so(mlp):
-    _, budgets = searched(mlp, 0.01, granularity="weight", looks=3, conditions=Conditions(samples=20))
+    _, budgets = searched(mlp, 0.01, WEIGHTS, looks=3, conditions=Conditions(samples=20))
     assert budgets[-1].best is None and budgets[-1].report is None
     assert "more samples" in budgets[-1].summary
 
@@ -71,12 +75,9 @@ def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reac
     """
     group = next(iter(mlp[1].profile.free_groups))
     losses = dict.fromkeys(mlp[1].profile.free_groups, ((0.25, 0.1), (0.5, 0.3), (0.75, 0.9)))
-    how = {"allocator": "sensitivity_budget", "losses": losses, "locked": frozenset([group]), "looks": 3}
-    steps = list(
-        accuracy_budget(
-            Analysed(*mlp), Recipe(channels={group: 0.75}), 0.9, conditions=Conditions(samples=100), **how
-        )
-    )
+    wish = Allocation(Choice("sensitivity_budget"), locked=frozenset([group]), losses=losses)
+    start, few = Recipe(channels={group: 0.75}), Conditions(samples=100)
+    steps = list(accuracy_budget(Analysed(*mlp), start, 0.9, wish, looks=3, conditions=few))
     last = steps[-1]
     assert min(last.tried) > 0.1 and all(
         report.recipe.channels[group] == 0.75 for report in last.tried.values()

@@ -2,6 +2,8 @@
 disk.
 """
 
+from dataclasses import replace
+
 import pytest
 from apps import keys, offering, opened, until, words
 
@@ -18,10 +20,12 @@ from explorer.machine.environment import environment
 from explorer.planning import known_latencies, latency_plan
 from explorer.planning.accuracy_budget import Budget, accuracy_budget
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.planning.allocation_context import NO_FASTER
 from explorer.planning.known_latencies import TimedWidths, UnmeasuredError, widths_of
 from explorer.planning.latency_plan import allocated
 from explorer.pruning.decision import decide
+from explorer.values.choice import Choice
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
 
@@ -35,7 +39,7 @@ LOSSES = {
     for part, weight in (("conv1", 3.0), ("conv2", 1.0), ("conv3", 0.2))
 }
 HALF = Recipe(channels={"conv2": 0.5, "conv3": 0.5})
-BY_CLOCK = {"params": {"saves": "latency"}, "losses": LOSSES}
+BY_CLOCK = Allocation(Choice("sensitivity_budget", {"saves": "latency"}), 0.5, losses=LOSSES)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +55,8 @@ def clock(monkeypatch):
     """A clock that goes by parameters, exactly; it counts how often it was asked."""
     asked = []
 
-    def rounds(models, example, **how):
-        asked.append(how)
+    def rounds(models, example, plan, **how):
+        asked.append(plan)
         yield None  # a warm-up round
         yield {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
 
@@ -65,7 +69,9 @@ def planned(target, **how):
     steps, running = (
         0,
         allocated(
-            Analysed(SUBJECT, GRAPH), Recipe(), "sensitivity_budget", target, "channel", **{**BY_CLOCK, **how}
+            Analysed(SUBJECT, GRAPH),
+            Recipe(),
+            replace(BY_CLOCK, target=target, **how),
         ),
     )
     while True:
@@ -105,7 +111,7 @@ def test_every_set_of_widths_is_timed_once_and_found_on_disk(own_cache, clock, m
 
 def test_what_is_not_measured_is_asked_for_and_what_cannot_be_saved_is_said(own_cache, clock):
     with pytest.raises(UnmeasuredError, match="measured first") as caught:
-        allocate(Analysed(SUBJECT, GRAPH), Recipe(), "sensitivity_budget", 0.5, "channel", **BY_CLOCK)
+        allocate(Analysed(SUBJECT, GRAPH), Recipe(), BY_CLOCK)
     assert caught.value.widths and set(dict(caught.value.widths)) <= set(GRAPH.profile.free_groups)
     with pytest.raises(TargetError, match="choose a target from 0 to"):
         planned(0.9999)
@@ -114,11 +120,7 @@ def test_what_is_not_measured_is_asked_for_and_what_cannot_be_saved_is_said(own_
         allocate(
             Analysed(SUBJECT, GRAPH),
             Recipe(),
-            "sensitivity_budget",
-            0.5,
-            "weight",
-            params={"saves": "latency"},
-            losses=layers,
+            Allocation(Choice("sensitivity_budget", {"saves": "latency"}), 0.5, "weight", losses=layers),
         )
 
 
@@ -135,7 +137,9 @@ def test_a_part_that_is_slower_when_it_is_smaller_saves_nothing(clock, monkeypat
 def test_locked_parts_stay_and_count(clock):
     start, lock = Recipe(channels={"conv3": 0.5}), frozenset({"conv3"})
     running = allocated(
-        Analysed(SUBJECT, GRAPH), start, "sensitivity_budget", 0.5, "channel", lock, **BY_CLOCK
+        Analysed(SUBJECT, GRAPH),
+        start,
+        replace(BY_CLOCK, locked=lock),
     )
     with pytest.raises(StopIteration) as end:
         while True:
@@ -176,10 +180,9 @@ def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
         Analysed(SUBJECT, GRAPH),
         Recipe(),
         0.9,
-        allocator="sensitivity_budget",
+        BY_CLOCK,
         looks=2,
         conditions=Conditions(samples=50),
-        **BY_CLOCK,
     )
     assert isinstance(found, Budget) and len(found.tried) == 2
 

@@ -15,6 +15,7 @@ from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.cutting import _cut_free, _cut_pattern, _cut_rows, removal_count
 from explorer.pruning.decision import decide, scores_for
 from explorer.pruning.masks import positions
@@ -131,7 +132,8 @@ def test_each_group_loses_what_was_asked_for(name, ratio):
     subject = odd(name)
     graph = graph_of(subject)
     decided = decide(
-        Analysed(subject, graph), allocate(Analysed(subject, graph), Recipe(), "uniform", ratio, "channel")
+        Analysed(subject, graph),
+        allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("uniform"), ratio)),
     )
     for outcome in decided.outcomes:
         group = graph.profile.free_groups[outcome.name]

@@ -19,6 +19,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.evaluation import evaluate
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.pruning.decision import decide
 from explorer.recovery import recovery_run as running
 from explorer.recovery.checkpoints import CHECKPOINT, Folder, masks_of
@@ -30,6 +31,7 @@ from explorer.recovery.recover import recover, recovered_model
 from explorer.recovery.students import fresh, full_state, make_student, with_state
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import Recovery
+from explorer.values.choice import Choice
 from explorer.values.identity import weights_id
 from explorer.values.profile import Masks
 from explorer.values.progress import Progress
@@ -66,7 +68,7 @@ def counts(masks: Masks) -> dict[str, dict[str, int]]:
 
 
 def steps(recipe: Recipe, plan: RecoveryPlan, student=None, course: Course | None = None) -> Training:
-    student = student or Setting(CNN, GRAPH, recipe, plan, FEW).student()
+    student = student or Setting(Analysed(CNN, GRAPH), recipe, plan, FEW).student()
     return Training(student, CNN.task, plan, course or Course("constant", 0, 1), (0, 0))
 
 
@@ -139,7 +141,7 @@ def test_the_state_in_dense_shapes_builds_the_same_student_again(recipe):
 
 
 def test_removed_channels_are_zero_in_dense_shapes():
-    student = Setting(CNN, GRAPH, CHANNELS, SHORT, FEW).student()
+    student = Setting(Analysed(CNN, GRAPH), CHANNELS, SHORT, FEW).student()
     gone = ~student.masks.channels["conv1"]
     state = full_state(student, CNN, GRAPH.profile)
     assert not state["conv1.weight"][gone].any() and not state["conv2.weight"][:, gone].any()
@@ -195,7 +197,7 @@ def test_baseline_and_every_arm_saw_the_same_samples(tmp_path):
 
 
 def test_training_wins_accuracy_back(tmp_path):
-    recipe = allocate(Analysed(CNN, GRAPH), Recipe(), "global_threshold", 0.8, "weight")
+    recipe = allocate(Analysed(CNN, GRAPH), Recipe(), Allocation(Choice("global_threshold"), 0.8, "weight"))
     found = ended(recipe, suggested(CNN, epochs=4), tmp_path, conditions=Conditions())
     assert found.one_shot.measurement.accuracy < 0.6
     assert found.recovered[0].measurement.accuracy > found.one_shot.measurement.accuracy + 0.2
@@ -216,7 +218,7 @@ def test_a_model_without_a_graph_is_trained_in_its_own_shapes(tmp_path):
 
 def test_rounds_nest_and_the_last_has_the_counts_of_the_recipe():
     plan = RecoveryPlan("iterative", epochs=3, rounds=3, round_schedule="linear", batch_size=128)
-    setting = Setting(CNN, GRAPH, BOTH, plan, FEW)
+    setting = Setting(Analysed(CNN, GRAPH), BOTH, plan, FEW)
     known, rounds = Known(CNN.model.state_dict()), []
     for phase in iterated(setting, 0):
         student = phase.begin(known)
@@ -232,7 +234,7 @@ def test_rounds_nest_and_the_last_has_the_counts_of_the_recipe():
 
 def test_a_round_rates_the_trained_weights():
     plan = RecoveryPlan("iterative", epochs=2, rounds=2, round_schedule="linear")
-    setting = Setting(CNN, GRAPH, Recipe(channels={"conv1": 0.5}), plan, FEW)
+    setting = Setting(Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), plan, FEW)
     first, second = iterated(setting, 0)
     student = first.begin(Known(CNN.model.state_dict()))
     state = full_state(student, CNN, GRAPH.profile)
@@ -247,7 +249,7 @@ def test_a_round_rates_the_trained_weights():
 def test_pruning_while_training_begins_whole_and_anew_and_ends_with_the_counts_of_the_recipe():
     plan = RecoveryPlan("gradual", epochs=7, rounds=3, round_schedule="linear", batch_size=128)
     phases, known, rounds = (
-        gradual(Setting(CNN, GRAPH, CHANNELS, plan, FEW), 0),
+        gradual(Setting(Analysed(CNN, GRAPH), CHANNELS, plan, FEW), 0),
         Known(CNN.model.state_dict()),
         [],
     )
@@ -265,7 +267,9 @@ def test_pruning_while_training_begins_whole_and_anew_and_ends_with_the_counts_o
         rounds[0].model.get_parameter("conv1.weight"), CNN.model.get_parameter("conv1.weight")
     )
     assert [int((~student.masks.channels["conv1"]).sum()) for student in rounds[1:]] == [4, 8]
-    once = gradual(Setting(CNN, GRAPH, CHANNELS, replace(plan, rounds=2, round_schedule="one_shot"), FEW), 0)
+    once = gradual(
+        Setting(Analysed(CNN, GRAPH), CHANNELS, replace(plan, rounds=2, round_schedule="one_shot"), FEW), 0
+    )
     assert [(phase.pruned, phase.epochs) for phase in once] == [(False, 3), (True, 4)]
 
 
@@ -312,7 +316,9 @@ def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, mo
     while not (isinstance(step := next(killed), Recovery) and len(step.epochs) == 3):
         pass
     next(killed)
-    monkeypatch.setattr(running.Run, "_save", lambda *args: None)  # a killed program does not clean up
+    monkeypatch.setattr(
+        running.RecoveryRun, "_save", lambda *args: None
+    )  # a killed program does not clean up
     killed.close()
     monkeypatch.undo()
     assert (tmp_path / "killed" / whole.key / CHECKPOINT).is_file()

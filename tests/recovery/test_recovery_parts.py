@@ -33,14 +33,15 @@ from explorer.recovery.controls import controls, spread
 from explorer.recovery.cost import Cost, counted, estimate
 from explorer.recovery.distillation import Objective, distillation_loss
 from explorer.recovery.finetuning import sown
-from explorer.recovery.progress import Place, chosen_epoch, curve_width
+from explorer.recovery.progress import TrainingPlace, chosen_epoch, curve_width
 from explorer.recovery.recover import recover
 from explorer.recovery.regularisation import EDGES, count_norms, shrink
 from explorer.recovery.schedules import LEARNING_RATES, PRUNING, learning_rate, shares, strengths
 from explorer.recovery.students import DENSE
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
-from explorer.recovery.values import Arm, EpochPoint, LossPoint, Recovery, finite
+from explorer.recovery.values import EpochPoint, LossPoint, MeasuredArm, Recovery
 from explorer.values.choice import Choice
+from explorer.values.plain import finite
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 from explorer.values.subject import Normalisation, Split
@@ -310,7 +311,7 @@ def test_a_loss_curve_has_about_two_hundred_points():
 
 
 def test_an_epoch_without_a_loss_is_never_the_best():
-    place = Place()
+    place = TrainingPlace()
     assert not place.judged(float("nan")) and place.judged(1.0) and not place.judged(1.0) and place.stale == 1
 
 
@@ -320,9 +321,9 @@ def test_an_epoch_without_a_loss_is_never_the_best():
 def example(**changes) -> Recovery:
     drop = paired_drop(20, 0, 100)
 
-    def arm(name: str, right: int) -> Arm:
+    def arm(name: str, right: int) -> MeasuredArm:
         share = right / 100
-        return Arm(name, Measurement(share, share - 0.1, min(1, share + 0.1), 0.5, 100, right), drop)
+        return MeasuredArm(name, Measurement(share, share - 0.1, min(1, share + 0.1), 0.5, 100, right), drop)
 
     points = [
         EpochPoint(0, "a<b", epoch, epoch > 0, arm("", 50 + epoch).measurement, drop, 0.5)

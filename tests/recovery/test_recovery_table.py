@@ -19,7 +19,7 @@ from explorer.recovery import recovery_table as table
 from explorer.recovery.recovery_table import (
     KINDS,
     UNCOUNTED,
-    Row,
+    RecoveryRow,
     TablePlan,
     rates_of,
     recipe_at,
@@ -161,7 +161,7 @@ def test_several_seeds_are_a_mean_with_their_interval():
         Measurement(accuracy=correct / 100, correct=correct, samples=100, loss=0.5)
         for correct in (90, 92, 94)
     )
-    row = Row("weight", 0.7, "retrained", measured, 0.01)
+    row = RecoveryRow("weight", 0.7, "retrained", measured, 0.01)
     assert cells(row)[:5] == ["weight", "70.0 %", "retrained", "92.0 % (87.0 to 97.0), 3 seeds", "0.01"]
     assert cells(replace(row, measured=measured[:1]))[3] == "90.0 % (82.6 to 94.5), 100 of 100"
 

@@ -23,7 +23,7 @@ from explorer.measuring.evaluation import Tally
 from explorer.pruning.decision import masks_for
 from explorer.runs.comparison import (
     Ground,
-    Point,
+    TradeOff,
     family,
     ground_of,
     grounds,
@@ -35,7 +35,7 @@ from explorer.runs.comparison import (
 from explorer.runs.replay import Replay, masks_fingerprint, replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
-from explorer.studies.flips import Candidate, Poll, ask, class_accuracies, flips
+from explorer.studies.flips import Contender, Poll, ask, class_accuracies, flips
 from explorer.values.profile import Masks
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
@@ -135,7 +135,7 @@ def test_latencies_of_two_machines_are_not_compared():
 
 
 def point(name, cost, accuracy, half=0.02):
-    return Point(name, name, cost, accuracy, accuracy - half, accuracy + half, 512)
+    return TradeOff(name, name, cost, accuracy, accuracy - half, accuracy + half, 512)
 
 
 def test_standings_by_hand():
@@ -245,7 +245,7 @@ def stored(model):
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
     *steps, poll = ask(
-        [Candidate("dense", Analysed(*model), Recipe()), Candidate("half", Analysed(*model), HALF)],
+        [Contender("dense", Analysed(*model), Recipe()), Contender("half", Analysed(*model), HALF)],
         Conditions(300),
     )
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
@@ -259,12 +259,12 @@ def test_models_on_different_data_are_not_polled(model):
     with pytest.raises(ExplorerError, match="models on different data"):
         next(
             ask(
-                [Candidate("a", Analysed(*model), HALF), Candidate("b", Analysed(other, model[1]), HALF)],
+                [Contender("a", Analysed(*model), HALF), Contender("b", Analysed(other, model[1]), HALF)],
                 Conditions(),
             )
         )
     with pytest.raises(ExplorerError, match="came without data"):
-        next(ask([Candidate("a", Analysed(replace(model[0], task=None), model[1]), HALF)], Conditions()))
+        next(ask([Contender("a", Analysed(replace(model[0], task=None), model[1]), HALF)], Conditions()))
 
 
 # --------------------------------------------------------------------------- replay

@@ -103,7 +103,7 @@ def test_each_report_is_that_of_prune(digits):
 def test_a_recipe_is_measured_once_for_the_same_conditions(digits, monkeypatch):
     asked = []
     real = module.stream
-    monkeypatch.setattr(module, "stream", lambda *words: asked.append(words[2].fingerprint) or real(*words))
+    monkeypatch.setattr(module, "stream", lambda *words: asked.append(words[1].fingerprint) or real(*words))
     recipe = Recipe(weights={"hidden2": 0.123})
     (*_, first), (second,) = (
         list(measured(Analysed(*digits), recipe, FEW)),

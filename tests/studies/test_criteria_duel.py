@@ -13,7 +13,7 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
-from explorer.studies.criteria_duel import CONTROL, Duel, duel
+from explorer.studies.criteria_duel import CONTROL, Duel, DuelPlan, duel
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
 
@@ -48,7 +48,7 @@ def test_who_loses_least_and_who_beats_chance_by_hand():
 def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
     group = next(iter(mlp[1].profile.free_groups))
     given = Recipe(channels=dict.fromkeys(mlp[1].profile.free_groups, 0.9), weights={})
-    steps = list(duel(Analysed(*mlp), given, group, 0.5, FEW, criteria=["l1", "l2"], seeds=2))
+    steps = list(duel(Analysed(*mlp), given, DuelPlan(group, 0.5, criteria=["l1", "l2"], seeds=2), FEW))
     last = steps[-1]
     assert isinstance(last, Duel) and last.finished and any(isinstance(step, Progress) for step in steps)
     assert [len(last.reports[name]) for name in (CONTROL, "l1", "l2")] == [2, 1, 1]
@@ -60,20 +60,20 @@ def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
 
 
 def test_all_groups_go_at_the_same_ratio(mlp):
-    *_, last = duel(Analysed(*mlp), Recipe(), ALL, 0.25, FEW, criteria=["l1"], seeds=1)
+    *_, last = duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["l1"], seeds=1), FEW)
     assert set(last.reports["l1"][0].recipe.channels) == set(mlp[1].profile.free_groups)
 
 
 def test_criteria_that_cannot_rate_the_model_are_left_out(mlp):
-    *_, last = duel(Analysed(*mlp), Recipe(), ALL, 0.25, FEW, criteria=["bn_scale", "l1"], seeds=1)
+    *_, last = duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["bn_scale", "l1"], seeds=1), FEW)
     assert "norms" in last.left_out["bn_scale"] and "bn_scale" not in last.reports and last.finished
 
 
 def test_bad_input_is_refused_before_any_work(mlp):
     with pytest.raises(UnknownNameError):
-        next(duel(Analysed(*mlp), Recipe(), ALL, 0.5, FEW, criteria=["l3"]))
+        next(duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.5, criteria=["l3"]), FEW))
     with pytest.raises(RecipeError):
-        next(duel(Analysed(*mlp), Recipe(), ALL, 1.0, FEW))
+        next(duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 1.0), FEW))
     subject = odd("chain")
     with pytest.raises(ExplorerError, match="no data"):
-        next(duel(analyse(subject), Recipe(), ALL, 0.5))
+        next(duel(analyse(subject), Recipe(), DuelPlan(ALL, 0.5)))

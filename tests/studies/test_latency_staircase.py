@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from torch import nn
 
 from explorer.commands.main import main
 from explorer.engine.candidate import build
@@ -15,18 +14,17 @@ from explorer.figures.style import NOTHING
 from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
-from explorer.measuring.latency import faster, summary
-from explorer.pruning.decision import masks_for
+from explorer.measuring.latency import TimingPlan, faster, summary
 from explorer.studies.latency_staircase import (
     Staircase,
-    Step,
+    TimedWidth,
     _edges,
     _first_units,
     nearest_fast,
     staircase,
     widths_of,
 )
-from explorer.studies.sparse_kernels import NO_KERNELS, SparseSpeed, fits, kernels, sparse_speed, why_not
+from explorer.studies.sparse_kernels import NO_KERNELS, kernels, why_not
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
 
@@ -96,7 +94,7 @@ def test_widths_are_those_of_the_compact_models(digits):
 
 
 def test_it_streams_after_six_rounds_and_ends_with_all(digits):
-    steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), batch=2, pairs=8))
+    steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), plan=TimingPlan(batch=2, pairs=8)))
     found = [step for step in steps if isinstance(step, Staircase)]
     assert [f.rounds for f in found] == [6, 8]
     last = found[-1]
@@ -112,7 +110,7 @@ def test_it_streams_after_six_rounds_and_ends_with_all(digits):
 def test_models_stay_as_they_are(digits):
     subject, _ = digits
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
-    list(staircase(Analysed(*digits), "conv1", widths=(4,), batch=2, pairs=6))
+    list(staircase(Analysed(*digits), "conv1", widths=(4,), plan=TimingPlan(batch=2, pairs=6)))
     assert all(torch.equal(tensor, before[name]) for name, tensor in subject.model.state_dict().items())
 
 
@@ -128,7 +126,7 @@ def test_groups_that_cannot_be_timed_say_why(digits):
 def made(*steps: tuple[int, float, float]) -> Staircase:
     """(kept, milliseconds, dense milliseconds) -> a staircase of 16 units."""
     shown = tuple(
-        Step(
+        TimedWidth(
             kept,
             1 - kept / 16,
             summary(noisy(ms, kept)),
@@ -177,7 +175,7 @@ def test_the_command(capsys):
 # --------------------------------------------------------------------------- zeros
 
 
-def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said(digits):
+def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said():
     recipe = Recipe(weights={"conv2": 0.5}, pattern="2:4")
     assert not kernels("cpu")
     assert (
@@ -185,41 +183,9 @@ def test_without_kernels_masks_alone_bring_no_speed_and_that_is_said(digits):
         and "bring no speed" in NO_KERNELS
         and "remove channels" in NO_KERNELS
     )
-    (found,) = sparse_speed(Analysed(*digits), recipe)
-    assert isinstance(found, SparseSpeed) and found.speed_up is None and found.why == NO_KERNELS
 
 
 def test_free_zeros_have_no_kernels_anywhere(monkeypatch):
     monkeypatch.setattr("explorer.studies.sparse_kernels.kernels", lambda device: True)
     assert "bring no speed" in (why_not(Recipe(weights={"fc": 0.5}), "cuda") or "")
     assert why_not(Recipe(weights={"fc": 0.5}, pattern="2:4"), "cuda") is None
-
-
-def test_which_weights_the_kernels_take():
-    two_of_four = torch.tensor([1.0, 0.0, 0.0, 1.0]).repeat(64, 32)
-    assert fits(two_of_four) and not fits(two_of_four[:, :60]) and not fits(two_of_four[:63])
-    dense = two_of_four.clone()
-    dense[0, 1] = 1.0
-    assert not fits(dense)
-
-
-@pytest.mark.skipif(not kernels("cuda"), reason="needs a CUDA device with 2:4 kernels")
-def test_two_of_four_kernels_are_timed_against_dense():
-    class Wide(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.hidden, self.output = nn.Linear(2048, 4096), nn.Linear(4096, 64)
-
-        def forward(self, x):
-            return self.output(self.hidden(x).relu())
-
-    from explorer.values.identity import subject_id
-    from explorer.values.subject import Subject
-
-    model = Wide().eval()
-    subject = Subject(subject_id(model), "wide", model, None, torch.randn(2, 2048))
-    graph = graph_of(subject)
-    recipe = Recipe(weights={"hidden": 0.5}, pattern="2:4")
-    assert masks_for(Analysed(subject, graph), recipe).weights["hidden"].float().mean() == 0.5
-    *_, found = sparse_speed(Analysed(subject, graph), recipe, batch=512, device="cuda")
-    assert found.layers == 1 and found.speed_up is not None and found.speed_up.ratio > 0

@@ -18,6 +18,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import paired_drop
 from explorer.planning.allocate import allocate
+from explorer.planning.allocation import Allocation
 from explorer.runs.store import Store
 from explorer.studies.recipe_search import (
     TAG,
@@ -32,6 +33,7 @@ from explorer.studies.recipe_search import (
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.values import Scan, ScanPlan
+from explorer.values.choice import Choice
 from explorer.values.progress import Progress
 from explorer.values.recipe import Recipe
 
@@ -145,7 +147,9 @@ def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
         first.origin == "sensitivity_budget at 50 %"
         and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
     )
-    wanted = allocate(Analysed(*mlp), Recipe(), "sensitivity_budget", 0.5, "channel", losses=known.losses())
+    wanted = allocate(
+        Analysed(*mlp), Recipe(), Allocation(Choice("sensitivity_budget"), 0.5, losses=known.losses())
+    )
     assert first.recipe.channels == wanted.channels
     steps, again = searched(mlp, cache, 8)
     assert again.trials == found.trials and len(steps) == 2  # nothing is measured a second time

@@ -192,7 +192,7 @@ def test_train_sample_writes_weights_and_card_that_load(tmp_path, monkeypatch):
 
 def test_a_read_only_program_folder_sends_training_to_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr("explorer.training.samples.os.access", lambda *_: False)
+    monkeypatch.setattr("explorer.loaders.sample_files.os.access", lambda *_: False)
     monkeypatch.setitem(SAMPLES["digits-mlp"].traits, "epochs", 1)
     before = weights_path("digits-mlp").read_bytes()
     list(train_sample("digits-mlp"))

@@ -12,6 +12,7 @@ from ...errors import ExplorerError, RecipeError
 from ...graph.analysed import Analysed
 from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
+from ...planning.allocation import Allocation
 from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
@@ -181,8 +182,8 @@ def _with_ratios(
     check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
     name, params = allocator_of(arguments, arguments.allocator)
     losses = losses_for(arguments, model, recipe, name, granularity)
-    how: dict[str, Any] = {"params": params, "losses": losses, "device": _device(arguments)}
-    return _told(allocated(model, recipe, name, target, granularity, **how))
+    wish = Allocation(Choice(name, params), target, granularity, losses=losses)
+    return _told(allocated(model, recipe, wish, _device(arguments)))
 
 
 def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:

@@ -2,30 +2,17 @@
 
 import contextlib
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from ...values.plain import finite
 from .streams import result, say
-
-
-def plain(value: Any) -> Any:
-    """The value with what JSON does not know (infinite, not a number) as null.
-
-    >>> plain({"loss": float("inf"), "shape": (3, 4)})
-    {'loss': None, 'shape': [3, 4]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_json(value: Any) -> None:
     """Exactly one JSON document on stdout."""
-    show(json.dumps(plain(value), indent=1, allow_nan=False))
+    show(json.dumps(finite(value), indent=1, allow_nan=False))
 
 
 def show(text: str = "") -> None:

@@ -64,6 +64,12 @@ def name_of(call: Call) -> str:
     return call.target.overloadpacket.__name__.rstrip("_")
 
 
+def channel_of(call: Call) -> int:
+    """The dimension of channels of what an operator on pictures reads: without a batch they come first."""
+    spatial = int(next(letter for letter in name_of(call) if letter.isdigit()))
+    return len(call.args[0].shape) - spatial - 1
+
+
 def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool], why: str) -> Arrays:
     """The arrays whose varying dimensions are allowed; the others are frozen."""
     kept = []

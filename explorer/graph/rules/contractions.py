@@ -50,7 +50,7 @@ def _convolve(
     outputs = weight.shape[out_dim] * (groups if transposed else 1)
     entering = _entering(call, entering, inputs)
     if groups > 1 and groups == inputs and outputs % inputs == 0:
-        w_out = _depthwise(ties, entering, w_in, w_out, groups, outputs, transposed)
+        w_out = _depthwise(ties, entering, w_in, w_out, outputs // inputs, transposed)
     elif groups > 1:
         w_in = _grouped(ties, entering, w_in, w_out, groups, transposed)
         if transposed and w_out is not None:
@@ -78,12 +78,10 @@ def _depthwise(
     entering: Tensor,
     w_in: Tensor | None,
     w_out: Tensor | None,
-    groups: int,
-    outputs: int,
+    multiple: int,
     transposed: bool,
 ) -> Tensor | None:
-    """Output channel c * m + i belongs to input channel c."""
-    multiple = outputs // groups
+    """Output channel c * multiple + i belongs to input channel c."""
     if transposed:
         if w_in is not None:
             ties.tie(entering, w_in)

@@ -5,12 +5,12 @@ from typing import Any
 from torch import Tensor
 
 from ..labels import Labelled, varying
-from .call import Arrays, Call, channels, labelled, name_of, rule
+from .call import Arrays, Call, channel_of, channels, labelled, name_of, rule
 from .elementwise import meet
 
 
 @rule("batch_norm", "instance_norm", "_native_batch_norm_legit_no_training")
-def batch_norm(call: Call) -> Arrays:
+def batch_norm(call: Call) -> Any:
     source = call.args[0]
     shape = tuple(source.shape[1] if d == 1 else 1 for d in range(len(source.shape)))
     vectors = [
@@ -19,7 +19,8 @@ def batch_norm(call: Call) -> Arrays:
     ]
     if name_of(call) == "instance_norm":
         source = Labelled(source.meta, channels(call, source, 1, f"normalised in {call.where}"))
-    return meet(call.ties, [source, *vectors], "") if vectors else source.arrays
+    arrays = meet(call.ties, [source, *vectors], "") if vectors else source.arrays
+    return arrays if isinstance(call.out, Tensor) else [arrays, *(() for _ in call.out[1:])]
 
 
 @rule("layer_norm", "rms_norm", "native_layer_norm")
@@ -59,6 +60,7 @@ def group_norm(call: Call) -> Arrays:
     "std_mean",
     "logsumexp",
     "linalg_vector_norm",
+    "nansum",
 )
 def reduce(call: Call) -> Any:
     """Statistics over labelled positions are taken over those that are left."""
@@ -110,7 +112,7 @@ POOLS = (
     "adaptive_avg_pool2d "
     "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d lp_pool1d lp_pool2d "
     "lp_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d max_pool1d_with_indices max_pool2d_with_indices "
-    "max_pool3d_with_indices fractional_max_pool2d fractional_max_pool3d upsample_nearest1d "
+    "max_pool3d_with_indices upsample_nearest1d "
     "upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
     "_upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d "
     "upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_lanczos2d_aa"
@@ -120,7 +122,16 @@ POOLS = (
 @rule(*POOLS)
 def pool(call: Call) -> Any:
     source = call.args[0]
-    spatial = int(next(letter for letter in name_of(call) if letter.isdigit()))
-    channel = len(source.shape) - spatial - 1  # a picture without a batch has its channels first
-    arrays = channels(call, source, channel, f"pooled along a labelled dimension in {call.where}")
+    arrays = channels(call, source, channel_of(call), f"pooled along a labelled dimension in {call.where}")
     return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
+
+
+@rule("fractional_max_pool2d", "fractional_max_pool3d")
+def fractional(call: Call) -> Any:
+    """Windows at random: two or three numbers for each channel say where."""
+    found: Any = pool(call)
+    samples = call.args[3]
+    lines = [a.reshape(1, -1, 1) for a in found[0] if varying(a) == {channel_of(call)}]
+    meta = samples.meta.narrow(2, 0, 1)
+    meet(call.ties, [Labelled(meta, tuple(lines)), samples], f"pooled together in {call.where}")
+    return found

@@ -8,14 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from ..labels import Labelled, varying
-from .call import Arrays, Call, beside, channels, name_of, only, rule
+from .call import Arrays, Call, beside, channel_of, channels, name_of, only, rule
 from .elementwise import meet
 
 ORDERED = (
     "cumsum cumprod logcumsumexp cummax cummin sort argsort topk argmax argmin prod median mode kthvalue any "
-    "all nanmean nansum nanmedian"
+    "all nanmean nanmedian"
 ).split()
-FOURIER = [f"fft_{kind}{dims}" for kind in ("fft", "ifft", "rfft", "irfft") for dims in ("", "2", "n")]
+FOURIER = [
+    f"fft_{kind}{dims}"
+    for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
+    for dims in ("", "2", "n")
+]
 
 
 @rule(*ORDERED)
@@ -99,16 +103,18 @@ def folded(call: Call) -> Arrays:
     return tuple(call.ties.tie_along(b, frozenset({1})).reshape(1, -1, 1, 1) for b in blocks)
 
 
-@rule("grid_sampler", "max_unpool2d", "max_unpool3d")
+@rule("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "max_unpool2d", "max_unpool3d")
 def sampled(call: Call) -> Arrays:
     """Places are moved within each channel; one grid serves all channels, a table of places holds one a
     channel.
     """
     source, places = call.args[0], call.args[1]
-    kept = Labelled(
-        source.meta, channels(call, source, 1, f"sampled along a labelled dimension in {call.where}")
-    )
-    if name_of(call) == "grid_sampler":
+    grid = name_of(call).startswith("grid")
+    channel = 1 if grid else channel_of(call)
+    why = f"sampled along a labelled dimension in {call.where}"
+    kept = Labelled(source.meta, channels(call, source, channel, why))
+    if grid:
         only(call, places, lambda dims: not dims, f"tells where to sample in {call.where}")
         return kept.arrays
-    return meet(call.ties, [kept, places], f"moved together in {call.where}")
+    moved = Labelled(places.meta, channels(call, places, channel, why))
+    return meet(call.ties, [kept, moved], f"moved together in {call.where}")

@@ -41,7 +41,7 @@ class Branches:
         masks_of: Callable[[str, float], Masks],
         most: int,
     ):
-        graph = workshop.graph
+        graph = workshop.model.graph
         paths = {
             part: detour(graph, *how) if workshop.can_start_anywhere else whole(graph)
             for part, how in touched.items()
@@ -49,7 +49,7 @@ class Branches:
         self._branches = {part: Branch(workshop, path) for part, path in paths.items()}
         self._workshop, self._masks_of = workshop, masks_of
         self._heads: dict[tuple[str, float], Piece] = {}
-        tensors = workshop.subject.model.state_dict().values()
+        tensors = workshop.model.subject.model.state_dict().values()
         self._keep_heads = 2 * most * sum(t.nbytes for t in tensors) <= KEPT_BYTES
         self._portion_s = PORTION_S.get(torch.device(workshop.device).type, PORTION_S["cpu"])
         self.batch = self._batch()
@@ -66,7 +66,7 @@ class Branches:
 
     def _plan(self) -> None:
         """Where each branch leaves the dense graph, and the stretches of the dense graph in between."""
-        nodes = working_nodes(self._workshop.graph)
+        nodes = working_nodes(self._workshop.model.graph)
         place = {node: i for i, node in enumerate(nodes)}
         stops = {
             part: max((place.get(n, -1) for n in b.inputs), default=-1) for part, b in self._branches.items()
@@ -96,7 +96,7 @@ class Branches:
         that had to be
         built: places to be stopped at.
         """
-        graph = self._workshop.graph
+        graph = self._workshop.model.graph
         assert graph.program is not None
         values: Values = {graph.program.graph_signature.user_inputs[0]: inputs}
         last = max((stop for stop, parts in self.stations if any(p in todo for p in parts)), default=-1)

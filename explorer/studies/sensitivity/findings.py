@@ -14,7 +14,7 @@ FindingWord = Literal["worse", "better", "not distinguishable"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class PointFinding:
     """One point among all others of its scan.
 
     Args:
@@ -32,7 +32,9 @@ class Finding:
         return {"p_value": self.p_value, "p_holm": self.p_adjusted, "finding": self.word}
 
 
-def findings(points: Iterable[tuple[str, float, float, int, int, float]]) -> dict[tuple[str, float], Finding]:
+def findings(
+    points: Iterable[tuple[str, float, float, int, int, float]],
+) -> dict[tuple[str, float], PointFinding]:
     """(part, ratio) -> finding.
 
     Ratios that come to the same cut of a part are one question, and count once in the family.
@@ -61,7 +63,7 @@ def _p_value(worse: int, better: int) -> float:
     return paired_p_value(worse, better)
 
 
-def _finding(p_value: float, adjusted: float, lost: int) -> Finding:
+def _finding(p_value: float, adjusted: float, lost: int) -> PointFinding:
     if adjusted > ALPHA:
-        return Finding(p_value, adjusted, "not distinguishable")
-    return Finding(p_value, adjusted, "worse" if lost > 0 else "better")
+        return PointFinding(p_value, adjusted, "not distinguishable")
+    return PointFinding(p_value, adjusted, "worse" if lost > 0 else "better")

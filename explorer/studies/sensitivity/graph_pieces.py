@@ -45,7 +45,7 @@ class Workshop:
 
     def __init__(self, model: Analysed, device: str):
         assert model.graph.program is not None
-        self.subject, self.graph, self.device = model.subject, model.graph, device
+        self.model, self.device = model, device
         own: dict[str, Tensor] = {
             **model.subject.model.state_dict(keep_vars=True),
             **dict(model.subject.model.named_buffers()),
@@ -57,14 +57,14 @@ class Workshop:
         }
         images = any(p.dim() == 4 for p in model.subject.model.parameters())
         self._state = {name: _placed(tensor.detach(), device, images) for name, tensor in own.items()}
-        self.tensor_names = Builder(model.subject, model.graph, DENSE).names
+        self.tensor_names = Builder(model, DENSE).names
         self.can_start_anywhere = can_start_anywhere(model.graph)
 
     def piece(self, nodes: Sequence[fx.Node], outputs: Sequence[fx.Node], masks: Masks = DENSE) -> Piece:
         """These nodes, as they are in the model that the masks leave."""
         inputs = boundary(nodes, self.tensor_names)
         with torch.inference_mode(False):
-            builder = Builder(self.subject, self.graph, masks, self._state, share=True)
+            builder = Builder(self.model, masks, self._state, share=True)
             in_place = not self.can_start_anywhere
             part = builder.build_part(nodes, outputs, in_place=in_place, device=self.device)
             module = laid_out(part, self.device)
@@ -81,7 +81,7 @@ class Branch:
 
     def __init__(self, workshop: Workshop, path: Detour):
         self._workshop, self.path = workshop, path
-        graph, names = workshop.graph, workshop.tensor_names
+        graph, names = workshop.model.graph, workshop.tensor_names
         self.inputs = tuple(dict.fromkeys((*boundary(path.head, names), *self._tail_inputs)))
         self.reaches_output = path.output in path.head or path.output in path.tail
         self._stackable = can_be_stacked(path, self._tail_inputs, graph)
@@ -105,8 +105,8 @@ class Branch:
         """About what one sample takes on this detour, dense, on one slow core: fixed, so that portions are
         always the same.
         """
-        assert self._workshop.graph.coupling is not None
-        macs, nodes = self._workshop.graph.coupling.macs, (*self.path.head, *self.path.tail)
+        assert self._workshop.model.graph.coupling is not None
+        macs, nodes = self._workshop.model.graph.coupling.macs, (*self.path.head, *self.path.tail)
         return sum(macs.get(node.name, 0) * MAC_S + _elements(node) * ELEMENT_S for node in nodes) + NODE_S
 
     def run(self, heads: Sequence[Piece], values: Values) -> list[Tensor]:
@@ -138,7 +138,7 @@ class Branch:
     def _stacked(self, joints: Sequence[Values], values: Values) -> Sequence[Tensor]:
         times = len(joints)
         beside = {
-            n.name: _repeated(values[n.name], batch_kind(n, self._workshop.graph), times)
+            n.name: _repeated(values[n.name], batch_kind(n, self._workshop.model.graph), times)
             for n in self._tail_inputs
         }
         together = {name: torch.cat([own[name] for own in joints]) for name in joints[0]}

@@ -43,7 +43,7 @@ class Count:
     dense_loss: float
 
 
-class Point:
+class GrowingPoint:
     """The counts of one part at one ratio, while they grow.
 
     Args:

@@ -27,7 +27,7 @@ from ...values.report import Measurement
 from ...values.subject import Subject
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
-from .scan_log import Count, Point, ScanLog
+from .scan_log import Count, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
 from .whole_model import WholeModel
@@ -76,12 +76,7 @@ class ScanRun:
     def __init__(self, model: Analysed, plan: ScanPlan, conditions: Conditions, log: ScanLog):
         if model.subject.task is None:
             raise ExplorerError(NO_DATA)
-        self._subject, self._graph, self._plan, self._task = (
-            model.subject,
-            model.graph,
-            plan,
-            model.subject.task,
-        )
+        self._model, self._plan, self._task = model, plan, model.subject.task
         self._conditions = replace(conditions, split="tuning")
         self._split = split_for(model.subject, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
@@ -101,13 +96,13 @@ class ScanRun:
     def _recipe(self, part: str, ratio: float) -> Recipe:
         return self._plan.recipe.with_ratios(self._plan.granularity, {part: ratio})
 
-    def _points_of(self, part: str) -> list[Point]:
+    def _points_of(self, part: str) -> list[GrowingPoint]:
         """One point for each cut of a part that differs."""
         same: dict[Any, list[float]] = {}
         for ratio in self._plan.ratios:
             same.setdefault(self._kind_of_cut(part, ratio), []).append(ratio)
         is_channel = self._plan.granularity == "channel"
-        return [Point(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
+        return [GrowingPoint(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
 
     def _kind_of_cut(self, part: str, ratio: float) -> float | str:
         """Equal for two ratios that come to the same cut: the share of units, which no score changes, or the
@@ -116,27 +111,25 @@ class ScanRun:
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
         unscored = {
-            "channels": {part: torch.zeros(self._graph.profile.free_groups[part].units)},
+            "channels": {part: torch.zeros(self._model.graph.profile.free_groups[part].units)},
             "weights": {},
         }
-        return cut(unscored, self._graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
+        return cut(unscored, self._model.graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
-        decided = decide(
-            Analysed(self._subject, self._graph), self._recipe(part, ratio), self._conditions.device
-        )
+        decided = decide(self._model, self._recipe(part, ratio), self._conditions.device)
         self._at(part, ratio).achieved = decided.outcomes[0].achieved
         return decided.masks
 
-    def _at(self, part: str, ratio: float) -> Point:
+    def _at(self, part: str, ratio: float) -> GrowingPoint:
         return next(point for point in self._points[part] if point.ratio == ratio)
 
     @property
-    def _all(self) -> list[Point]:
+    def _all(self) -> list[GrowingPoint]:
         return [point for points in self._points.values() for point in points]
 
     @property
-    def open_points(self) -> list[Point]:
+    def open_points(self) -> list[GrowingPoint]:
         return [point for point in self._all if not point.finished]
 
     # ------------------------------------------------------------------ disk
@@ -155,7 +148,7 @@ class ScanRun:
                 self._judge(point)
         return best.get((DENSE, 0.0))
 
-    def _judge(self, point: Point) -> None:
+    def _judge(self, point: GrowingPoint) -> None:
         """At a look: is the point finished? What an exact scan left between two looks is judged at the next
         one.
         """
@@ -163,7 +156,7 @@ class ScanRun:
         enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
         point.finished = point.samples == total or enough
 
-    def _level(self, point: Point) -> float:
+    def _level(self, point: GrowingPoint) -> float:
         """Of a drop's interval: stopping early is paid for, and an exact scan never does."""
         alone = self._plan.tolerance is None and point.samples == len(self._split)
         return 0.95 if alone else LEVEL
@@ -178,12 +171,12 @@ class ScanRun:
                 yield from self._advance(runner, goal, points)
 
     def _runner(self) -> Runner:
-        model, device = Analysed(self._subject, self._graph), self._conditions.device
+        model, device = self._model, self._conditions.device
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
-    def _rounds(self) -> Iterator[tuple[int, list[Point]]]:
+    def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:
         """First every part at its middle ratio, then all ratios, on the first look's samples; then the later
         looks.
         """
@@ -192,7 +185,9 @@ class ScanRun:
         for look in (first, *later):
             yield look, self._all
 
-    def _advance(self, runner: Runner, goal: int, points: Sequence[Point]) -> Iterator[Scan | Progress]:
+    def _advance(
+        self, runner: Runner, goal: int, points: Sequence[GrowingPoint]
+    ) -> Iterator[Scan | Progress]:
         """Bring points to a look."""
         yield from self._grow_baseline(goal)
         batch = runner.batch
@@ -210,7 +205,7 @@ class ScanRun:
         yield self.snapshot()
 
     def _grow_baseline(self, goal: int) -> Iterator[Progress]:
-        for base in baseline(Analysed(self._subject, self._graph), self._conditions, goal):
+        for base in baseline(self._model, self._conditions, goal):
             self._base = base
             yield self._progress()
         measured = self._base.measurement()
@@ -220,7 +215,7 @@ class ScanRun:
             self._log.append([self._dense])
 
     def _run_batch(
-        self, runner: Runner, points: Sequence[Point], stop: int, goal: int
+        self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int
     ) -> Iterator[Scan | Progress]:
         """Samples up to `stop` for points that are all equally far."""
         start = points[0].samples
@@ -246,7 +241,7 @@ class ScanRun:
             if stop == goal == self._looks[0]:  # the first answers at once; later ones come a look at a time
                 yield self.snapshot()
 
-    def _settle(self, points: Sequence[Point], goal: int) -> None:
+    def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
         """Judge and write down those that have reached a look."""
         there = [point for point in points if point.samples == goal]
         for point in there:
@@ -267,12 +262,12 @@ class ScanRun:
         for points in self._points.values():
             known = [(ratio, point) for point in points if point.samples for ratio in point.twins]
             shown += [self._shown(point, ratio) for ratio, point in sorted(known, key=lambda item: item[0])]
-        about = {"id": self._subject.id, "name": self._subject.name, "task": self._task.name}
+        about = {"id": self._model.subject.id, "name": self._model.subject.name, "task": self._task.name}
         expected = len(self._touched) * len(self._plan.ratios)
         notes = tuple(dict.fromkeys(self._notes))
         return Scan(about, self._plan, self._measured(), tuple(shown), len(self._split), expected, notes)
 
-    def _shown(self, point: Point, ratio: float) -> SensitivityPoint:
+    def _shown(self, point: GrowingPoint, ratio: float) -> SensitivityPoint:
         n = point.samples
         return SensitivityPoint(
             point.part,

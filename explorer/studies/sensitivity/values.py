@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ...errors import RecipeError
 from ...values.recipe import Recipe, check_ratio
 from ...values.report import Drop, Measurement
-from .findings import Finding, findings
+from .findings import PointFinding, findings
 from .stopping import Reach
 
 Granularity = Literal["channel", "weight"]
@@ -124,7 +124,7 @@ class Scan:
             found[point.part] = (*found.get(point.part, ()), point)
         return found
 
-    def findings(self) -> dict[tuple[str, float], Finding]:
+    def findings(self) -> dict[tuple[str, float], PointFinding]:
         """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
         return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
 

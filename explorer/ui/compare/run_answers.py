@@ -9,7 +9,7 @@ from ... import tables
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
-from ...studies.flips import Candidate, Poll, ask, class_accuracies, flips
+from ...studies.flips import Contender, Poll, ask, class_accuracies, flips
 from ...values.progress import Progress
 from ...values.recipe import Recipe
 from .. import session
@@ -95,7 +95,7 @@ def _ask(chosen: Sequence[Run]) -> None:
     homes = {run.name: offered(run) for run in chosen}
     first = homes[chosen[0].name]
     asked = [
-        Candidate(
+        Contender(
             called(run),
             models.load_model(home),
             run.report.recipe,
@@ -104,7 +104,7 @@ def _ask(chosen: Sequence[Run]) -> None:
         for run, home in ((run, homes[run.name]) for run in chosen)
     ]
     if len(set(homes.values())) == 1:
-        asked.insert(0, Candidate(DENSE, models.load_model(first), Recipe()))
+        asked.insert(0, Contender(DENSE, models.load_model(first), Recipe()))
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)
     session.job(LANE, _question(chosen), lambda: ask(asked, how))

@@ -13,7 +13,7 @@ from ...figures.criteria_duel import criteria_duel
 from ...measuring.statistics import format_drop
 from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
-from ...studies.criteria_duel import CONTROL, SEEDS, Duel, duel
+from ...studies.criteria_duel import CONTROL, SEEDS, Duel, DuelPlan, duel
 from ...values.choice import Choice
 from ...words import GLOSSARY, LABELS
 from .. import session
@@ -244,7 +244,7 @@ def _run() -> JobState:
     model, recipe, group, ratio = session.model(), session.recipe(), _group(), _ratio()
     how = session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
-    return session.job(DUEL_LANE, _duel_key(), lambda: duel(model, recipe, group, ratio, how))
+    return session.job(DUEL_LANE, _duel_key(), lambda: duel(model, recipe, DuelPlan(group, ratio), how))
 
 
 def _draw_duel() -> None:

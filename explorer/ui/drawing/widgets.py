@@ -13,20 +13,22 @@ from .. import session
 
 def choose(
     label: str,
-    options: Sequence[Any],
+    options: Sequence[Any] | Mapping[Any, str],
     value: Any,
     take: Callable[[Any], None],
     *,
     key: str,
     help: str | None = None,
-    names: Mapping[Any, str] | None = None,
 ) -> None:
-    """A selectbox that shows a value; `take` is told of another choice. `names` tells how an option
-    is shown.
-    """
-    shown = (lambda option: names[option]) if names else str
+    """A selectbox that shows a value; `take` gets another choice. A mapping says how each option is shown."""
+    shown = options.__getitem__ if isinstance(options, Mapping) else str
     st.selectbox(
-        label, options, key=session.show(key, value), on_change=told(key, take), help=help, format_func=shown
+        label,
+        list(options),
+        key=session.show(key, value),
+        on_change=told(key, take),
+        help=help,
+        format_func=shown,
     )
 
 
@@ -45,24 +47,20 @@ def switch(
 
 def whole_number(
     label: str,
-    low: int,
-    high: int,
+    ends: tuple[int, int],
     value: int,
     take: Callable[[Any], None],
     *,
     key: str,
     help: str | None = None,
 ) -> None:
-    """A number field that shows a value."""
-    st.number_input(
-        label, low, high, key=session.show(key, value), on_change=told(key, take), step=1, help=help
-    )
+    """A number field that shows a value, from the lowest to the highest allowed."""
+    st.number_input(label, *ends, key=session.show(key, value), on_change=told(key, take), step=1, help=help)
 
 
 def real_number(
     label: str,
-    low: float,
-    high: float,
+    ends: tuple[float, float],
     value: float,
     take: Callable[[Any], None],
     *,
@@ -71,7 +69,7 @@ def real_number(
 ) -> None:
     """A number field with decimals that shows a value; a step is a fifth of it."""
     shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
-    st.number_input(label, low, high, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
+    st.number_input(label, *ends, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
 
 
 def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from .. import session
 
 LANE = "lesson"
 _evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()
-_models = Cache(8, "models and their data", 4 * 2**30, growing=True)
+_models = Cache(8, "models of lessons and their data", 4 * 2**30, growing=True)
 
 
 def opened(name: str) -> Analysed:

@@ -11,15 +11,31 @@ from ..browser import elements
 from . import regions
 
 
+@dataclass(frozen=True)
+class LiveValue:
+    """What an element shows, and when it is made again.
+
+    Args:
+        make: makes what it shows, JSON; only its parts that changed are sent.
+        facet: tells cheaply whether that may have changed.
+        lanes: of the jobs that it follows.
+        pause: seconds at least between two values.
+        patient: it waits until the hand rests, because to make it costs time that the first number needs.
+    """
+
+    make: Callable[[], Mapping[str, Any]]
+    facet: Callable[[], Hashable]
+    lanes: tuple[str, ...] = ()
+    pause: float = 0.0
+    patient: bool = False
+
+
 @dataclass
 class Told:
     """What an element was told last.
 
     Args:
-        make: makes what it shows, JSON; only its parts that changed are sent.
-        facet: tells cheaply whether that may have changed.
-        pause: seconds at least between two values.
-        patient: it waits until the hand rests, because to make it costs time that the first number needs.
+        source: of what it shows.
         seen: the facet at the last look; value: what was made then; turns: key of the value -> when it
             changed last.
         first: the turn of the first look, so that an empty value is newer than what a browser shows of
@@ -27,10 +43,7 @@ class Told:
         at: time.monotonic() of the last change.
     """
 
-    make: Callable[[], Mapping[str, Any]]
-    facet: Callable[[], Hashable]
-    pause: float
-    patient: bool
+    source: LiveValue
     seen: Hashable = None
     value: Mapping[str, Any] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
@@ -44,17 +57,17 @@ class Told:
 
     def refresh(self) -> bool:
         """Look whether there is something to tell; True if it has to wait."""
-        seen = self.facet()
+        seen = self.source.facet()
         if seen == self.seen:
             return False
-        if time.monotonic() - self.at < self.pause or (self.patient and not regions.rests()):
+        if time.monotonic() - self.at < self.source.pause or (self.source.patient and not regions.rests()):
             return True
         self.look(seen)
         return False
 
     def look(self, seen: Hashable) -> None:
         """Make the value anew, and note which parts of it are."""
-        value, turn = self.make(), regions.next_turn()
+        value, turn = self.source.make(), regions.next_turn()
         self.first = self.first or turn
         changed = [key for key in {*value, *self.value} if value.get(key) != self.value.get(key)]
         if changed:
@@ -70,11 +83,8 @@ class Told:
 def pushed(
     name: str,
     element: str,
-    make: Callable[[], Mapping[str, Any]],
-    *lanes: str,
-    facet: Callable[[], Hashable],
-    pause: float = 0.0,
-    patient: bool = False,
+    source: LiveValue,
+    *,
     key: str | None = None,
     then: Callable[[], None] | None = None,
     **events: Callable[[], None],
@@ -83,7 +93,7 @@ def pushed(
 
     Args:
         name: of the region, once a page; element: one of `elements.ELEMENTS`.
-        make, facet, pause, patient: as of `Told`.
+        source: of what it shows.
         key: of the element, under which its messages are found; as the region if None.
         then: called whenever a run of the page has drawn it.
         events: as of `elements.draw`.
@@ -92,14 +102,14 @@ def pushed(
 
     def draw() -> None:
         before = regions.watch().told.get(label)
-        told = replace(before, make=make, facet=facet) if before else Told(make, facet, pause, patient)
-        told.look(facet())
+        told = replace(before, source=source) if before else Told(source)
+        told.look(source.facet())
         regions.watch().told[label] = told
         elements.draw(element, {"name": label, "turn": told.turn, "value": told.value}, key=label, **events)
         if then is not None:
             then()
 
-    regions.watched(name, draw, *lanes, facet=facet, pushed=True)
+    regions.watched(name, draw, *source.lanes, facet=source.facet, pushed=True)
 
 
 def answer(known: Mapping[str, int]) -> dict[str, Any]:

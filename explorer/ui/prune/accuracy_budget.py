@@ -8,7 +8,9 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
+from ...values.choice import Choice
 from .. import session
 from ..drawing import layout, widgets
 from ..live import regions
@@ -110,12 +112,8 @@ def _run() -> JobState:
             model,
             recipe,
             allowed,
-            allocator=name,
-            granularity=GRANULARITY[bank],
+            Allocation(Choice(name, params), granularity=GRANULARITY[bank], locked=locked, losses=losses),
             conditions=conditions,
-            locked=locked,
-            params=params,
-            losses=losses,
         )
 
     return session.job(LANE, _key(), find)

@@ -32,7 +32,7 @@ from ...words import GLOSSARY
 from .. import session
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import pushed
+from ..live.pushed import LiveValue, pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
@@ -171,7 +171,7 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
+    pushed("curve", "figure", LiveValue(_curve, _facet, ("curve", "live"), pause=PAUSE_S, patient=True))
 
 
 def _facet() -> Hashable:

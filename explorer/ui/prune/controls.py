@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...errors import ExplorerError
 from ...planning.allocate import reach
+from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS, CRITERIA
 from ...values.choice import Choice
 from ...values.recipe import AFTER, REDUCTIONS
@@ -17,7 +18,7 @@ from ..drawing.undo import draw_undo
 from ..session.modes import GRANULARITY, MODES, Mode, in_mode
 from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
 from .console.strips import with_pattern
-from .presets import Allotment, Preset, available, fill, follow
+from .presets import Allotment, StartingPoint, available, fill, follow
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
@@ -151,14 +152,14 @@ def _options() -> None:
             help=HELP["after"],
         )
         widgets.whole_number(
-            "Seed of everything random", 0, 2**31 - 1, recipe.seed, _put("seed", "seed"), key="seed"
+            "Seed of everything random", (0, 2**31 - 1), recipe.seed, _put("seed", "seed"), key="seed"
         )
 
 
 def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
-    def take(preset: Preset) -> None:
+    def take(preset: StartingPoint) -> None:
         found = follow(
             session.model(),
             session.recipe(),
@@ -228,10 +229,15 @@ def _reach(name: str) -> str:
     params = widgets.filled_in(ALLOCATORS[name], key=name)
     ends = []
     for bank in MODES[session.mode()]:
-        how: dict[str, Any] = {"params": params, "losses": sensitivity_scan.losses().get(bank)}
         locked = frozenset(part for other, part in session.locks() if other == bank)
+        wish = Allocation(
+            Choice(name, params),
+            granularity=GRANULARITY[bank],
+            locked=locked,
+            losses=sensitivity_scan.losses().get(bank),
+        )
         try:
-            low, high = reach(session.model(), session.recipe(), name, GRANULARITY[bank], locked, **how)
+            low, high = reach(session.model(), session.recipe(), wish)
         except ExplorerError as error:
             return str(error)
         ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")

@@ -8,8 +8,10 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...planning.allocation import Allocation
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
+from ...values.choice import Choice
 from ...values.progress import Progress
 from ...values.recipe import Recipe
 from .. import session
@@ -77,20 +79,10 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
     model, recipe, locked, device = session.model(), session.recipe(), _locked(), session.conditions().device
     losses = sensitivity_scan.losses().get(BANK)
 
+    wish = Allocation(Choice(allocator, params), target, GRANULARITY[BANK], locked, losses)
+
     def plan() -> Iterator[Progress | Recipe]:
-        yield (
-            yield from allocated(
-                model,
-                recipe,
-                allocator,
-                target,
-                GRANULARITY[BANK],
-                locked,
-                params=params,
-                losses=losses,
-                device=device,
-            )
-        )
+        yield (yield from allocated(model, recipe, wish, device))
 
     return session.job(LANE, key, plan)
 

@@ -8,13 +8,15 @@ from ...allocators.context import Losses
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
+from ...planning.allocation import Allocation
+from ...values.choice import Choice
 from ...values.recipe import Recipe
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
 
 
 @dataclass(frozen=True)
-class Preset:
+class StartingPoint:
     """A starting point.
 
     Args:
@@ -32,34 +34,34 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
-    Preset(
+    StartingPoint("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
+    StartingPoint(
         "Gentle 30 %",
         "Structured",
         {"channels": ("uniform", 0.3)},
         "30 % of the channels of every group: about half of the parameters between two of them.",
     ),
-    Preset(
+    StartingPoint(
         "Half the channels",
         "Structured",
         {"channels": ("uniform", 0.5)},
         "Half of the channels of every group: about a quarter of the parameters stays.",
     ),
-    Preset(
+    StartingPoint(
         "90 % sparse",
         "Unstructured",
         {"weights": ("global_threshold", 0.9)},
         "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly "
         "change.",
     ),
-    Preset(
+    StartingPoint(
         "2:4 pattern",
         "Unstructured",
         {"weights": ("uniform", 0.5)},
         "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
         "2:4",
     ),
-    Preset(
+    StartingPoint(
         "Both",
         "Combined",
         {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
@@ -68,7 +70,7 @@ PRESETS = (
 )
 
 
-def available(graph: ModelGraph) -> tuple[Preset, ...]:
+def available(graph: ModelGraph) -> tuple[StartingPoint, ...]:
     """The presets that this model can follow: without a graph, channels stay."""
     free = bool(graph.profile.free_groups)
     return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
@@ -93,7 +95,7 @@ class Allotment:
 def follow(
     model: Analysed,
     recipe: Recipe,
-    preset: Preset,
+    preset: StartingPoint,
     locks: Collection[Lock],
     device: str = "cpu",
 ) -> Recipe:
@@ -131,17 +133,10 @@ def allotted(
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
     """
     locked = frozenset(part for name, part in locks if name == bank)
-    chosen = allocate(
-        model,
-        recipe,
-        how.allocator,
-        how.target,
-        GRANULARITY[bank],
-        locked,
-        params=how.params,
-        losses=how.losses.get(bank),
-        device=how.device,
+    wish = Allocation(
+        Choice(how.allocator, how.params), how.target, GRANULARITY[bank], locked, how.losses.get(bank)
     )
+    chosen = allocate(model, recipe, wish, how.device)
     return with_pattern(chosen, model.profile, recipe.pattern) if bank == "weights" else chosen
 
 

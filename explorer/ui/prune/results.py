@@ -14,7 +14,7 @@ from .. import session
 from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
 from ..live import regions
-from ..live.pushed import pushed
+from ..live.pushed import LiveValue, pushed
 
 FINAL = "Final: measured on the model that export would write."
 
@@ -33,8 +33,13 @@ def draw_metrics() -> None:
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", "cards", _cards, "live", facet=_news)
-        pushed("status", "status", _status, "live", facet=_progress, pause=STATUS_PAUSE_S, on_act_change=_act)
+        pushed("cards", "cards", LiveValue(_cards, _news, ("live",)))
+        pushed(
+            "status",
+            "status",
+            LiveValue(_status, _progress, ("live",), pause=STATUS_PAUSE_S),
+            on_act_change=_act,
+        )
 
 
 def _news() -> Hashable:

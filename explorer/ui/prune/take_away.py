@@ -32,7 +32,7 @@ MEASURED = Conditions(latency=False)
 
 
 @dataclass(frozen=True)
-class Made:
+class WrittenFile:
     """A file that was written."""
 
     format: str
@@ -79,7 +79,7 @@ def written(
     recipe: Recipe,
     report: Report | None,
     conditions: Conditions = MEASURED,
-) -> Iterator[Progress | Made]:
+) -> Iterator[Progress | WrittenFile]:
     """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are
     measured first.
 
@@ -97,14 +97,14 @@ def written(
         return export(model, recipe, name, report=report, say=remarks.append, step=step)
 
     for item in beside(write, "Writing the file", plugin.traits.get("stages", 1)):
-        yield item if isinstance(item, Progress) else Made(name, item, tuple(remarks))
+        yield item if isinstance(item, Progress) else WrittenFile(name, item, tuple(remarks))
 
 
 def _draw() -> None:
     state, own = session.lane_state(LANE), session.lane_state(LANE).key == _key()
     if state.busy:
         _draw_running(state)
-    elif own and isinstance(state.value, Made):
+    elif own and isinstance(state.value, WrittenFile):
         _offer(state.value)
     elif own and state.error:
         layout.draw_notice(state.error)
@@ -127,7 +127,7 @@ def _draw_running(state: JobState) -> None:
         )
 
 
-def _offer(made: Made) -> None:
+def _offer(made: WrittenFile) -> None:
     plugin, stem = EXPORTERS[made.format], session.subject().name.split(":")[-1].split("/")[-1]
     st.download_button(
         f"Download ({short(len(made.content))}B)",

@@ -20,11 +20,12 @@ from ...recovery.controls import spread
 from ...recovery.cost import Cost, counted, estimate
 from ...recovery.recover import recover
 from ...recovery.recovery_run import TRAINING
-from ...recovery.values import Recovery, finite
+from ...recovery.values import Recovery
+from ...values.plain import finite
 from .. import session
 from ..drawing import layout
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import pushed
+from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
 from . import recovered_runs, recovery_curve, recovery_plan
 
@@ -217,9 +218,9 @@ def _draw_figures() -> None:
         def facet():
             return (found := _shown()) and (found.key, len(found.epochs))
 
-        pushed("recovery accuracy", "figure", partial(_live, recovery_accuracy), LANE, facet=facet)
+        pushed("recovery accuracy", "figure", LiveValue(partial(_live, recovery_accuracy), facet, (LANE,)))
     with right:
-        pushed("recovery loss", "figure", partial(_live, recovery_loss), LANE, facet=_loss_facet)
+        pushed("recovery loss", "figure", LiveValue(partial(_live, recovery_loss), _loss_facet, (LANE,)))
 
 
 def _loss_facet() -> Hashable:

@@ -13,8 +13,8 @@ from ...measuring.statistics import format_accuracy, format_drop
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
 from ...recovery.results import known_controls
-from ...recovery.values import Arm, Recovery
-from ...runs.keep_recovery import keep
+from ...recovery.values import MeasuredArm, Recovery
+from ...runs.keep_recovery import Remarks, keep
 from ...values.progress import Progress
 from .. import session
 from ..drawing import layout
@@ -47,7 +47,7 @@ def facet(found: Recovery | None) -> Hashable:
 # --------------------------------------------------------------------------- fair controls
 
 
-def fair(found: Recovery) -> list[tuple[str, Arm]]:
+def fair(found: Recovery) -> list[tuple[str, MeasuredArm]]:
     """The controls that were trained, by name; one arm a seed."""
     if not found.finished:
         return []
@@ -55,13 +55,13 @@ def fair(found: Recovery) -> list[tuple[str, Arm]]:
     return [(_named(control, arm), arm) for control, other in known if other for arm in other.recovered]
 
 
-def _named(control: Control, arm: Arm) -> str:
+def _named(control: Control, arm: MeasuredArm) -> str:
     """With its seed, once."""
     seed = arm.name.rpartition(", ")[2]
     return control.name if control.name.endswith(seed) else f"{control.name}, {seed}"
 
 
-def sentence(name: str, arm: Arm, found: Recovery) -> str:
+def sentence(name: str, arm: MeasuredArm, found: Recovery) -> str:
     """The change of an arm in words, with its range."""
     measured = arm.measurement
     counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
@@ -153,7 +153,7 @@ def _draw_keep(found: Recovery) -> None:
 
 def _keep(found: Recovery) -> None:
     model, how = session.model(), session.conditions()
-    note, origin, store = session.shown("recovered note", "") or "", keeping.origin(), keeping.store()
+    remarks, store = Remarks(session.shown("recovered note", "") or "", keeping.origin()), keeping.store()
     session.cancel(KEEP, found.key)
     session.resume(KEEP)
-    session.job(KEEP, found.key, lambda: keep(model, found, how, store, note=note, origin=origin))
+    session.job(KEEP, found.key, lambda: keep(model, found, how, store, remarks=remarks))

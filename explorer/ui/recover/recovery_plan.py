@@ -146,7 +146,7 @@ def _field(name: str, value: Any) -> None:
     if name in CHOICES:
         widgets.choose(label, list(CHOICES[name]), value, _set(name), key=key, help=help)
     elif name in WHOLE:
-        widgets.whole_number(label, *WHOLE[name], value, _set(name), key=key, help=help)
+        widgets.whole_number(label, WHOLE[name], value, _set(name), key=key, help=help)
     else:
         low, high, _ = REAL[name]
-        widgets.real_number(label, low, high, value, _set(name), key=key, help=help)
+        widgets.real_number(label, (low, high), value, _set(name), key=key, help=help)

@@ -8,7 +8,7 @@ LONGEST = 200  # steps that can be undone
 
 
 @dataclass(frozen=True)
-class Step:
+class PastRecipe:
     """A recipe, and what was done to get there."""
 
     recipe: Recipe
@@ -19,20 +19,20 @@ class Step:
 class History:
     """Where the user is, what came before, and what was undone.
 
-    >>> line = History(Step(Recipe(), "start")).then(Recipe(weights={"fc": 0.5}), "fc to 50 %")
+    >>> line = History(PastRecipe(Recipe(), "start")).then(Recipe(weights={"fc": 0.5}), "fc to 50 %")
     >>> line.undo().present.recipe.is_empty, line.undo().redo() == line
     (True, True)
     """
 
-    present: Step
-    past: tuple[Step, ...] = ()
-    future: tuple[Step, ...] = ()
+    present: PastRecipe
+    past: tuple[PastRecipe, ...] = ()
+    future: tuple[PastRecipe, ...] = ()
 
     def then(self, recipe: Recipe, why: str) -> "History":
         """A step forward; what had been undone is forgotten. The same recipe again is no step."""
         if recipe == self.present.recipe:
             return self
-        return History(Step(recipe, why), (*self.past, self.present)[-LONGEST:])
+        return History(PastRecipe(recipe, why), (*self.past, self.present)[-LONGEST:])
 
     def undo(self) -> "History":
         """One step back, or the same at the start."""

@@ -19,11 +19,11 @@ from ...registry import CRITERIA
 from ...values.profile import ModelProfile
 from ...values.recipe import Recipe
 from ..shared import models, settings
-from .history import History, Step
+from .history import History, PastRecipe
 from .modes import Lock, Mode
 
 KEY = "pruning_explorer"
-START = History(Step(Recipe(), "the dense model"))
+START = History(PastRecipe(Recipe(), "the dense model"))
 
 
 @dataclass

@@ -18,9 +18,7 @@ def draw() -> None:
     """Model, what is known of it, number of samples, device, and what is kept in memory."""
     with st.sidebar:
         names = session.models()
-        widgets.choose(
-            "Model", list(names), session.model_name(), session.set_model, key="model", names=names
-        )
+        widgets.choose("Model", names, session.model_name(), session.set_model, key="model")
         _about()
         if settings.current().classroom is None:
             _upload()

@@ -129,7 +129,7 @@ def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(pa
 
 def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it(page, drawn):
     value, seen = {"a": 1, "b": 2}, [0]
-    pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])
+    pushed.pushed("cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], ("live",)))
     ((_, data),) = drawn
     assert data["value"] == value and pushed.answer({"cards": data["turn"]}) == {
         "told": {},
@@ -152,7 +152,7 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
 
 def test_an_element_with_nothing_to_show_has_a_turn_that_is_newer_than_all_before(page, drawn):
     before = regions.next_turn()
-    pushed.pushed("curve", "figure", dict, "curve", facet=lambda: 0)
+    pushed.pushed("curve", "figure", pushed.LiveValue(dict, lambda: 0, ("curve",)))
     ((_, data),) = drawn
     assert data["value"] == {} and data["turn"] > before  # or the figure of another model would stay
     assert pushed.answer({"curve": data["turn"]})["told"] == {}
@@ -161,7 +161,9 @@ def test_an_element_with_nothing_to_show_has_a_turn_that_is_newer_than_all_befor
 def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn, clock):
     seen = [0]
     pushed.pushed(
-        "curve", "figure", lambda: {"points": seen[0]}, "curve", facet=lambda: seen[0], patient=True
+        "curve",
+        "figure",
+        pushed.LiveValue(lambda: {"points": seen[0]}, lambda: seen[0], ("curve",), patient=True),
     )
     turn = drawn[0][1]["turn"]
     regions.hurry()
@@ -173,7 +175,9 @@ def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn
 
 def test_an_element_with_a_pause_is_told_the_last_value_in_the_end(page, drawn, clock):
     seen = [0]
-    pushed.pushed("status", "status", lambda: {"done": seen[0]}, "live", facet=lambda: seen[0], pause=0.3)
+    pushed.pushed(
+        "status", "status", pushed.LiveValue(lambda: {"done": seen[0]}, lambda: seen[0], ("live",), pause=0.3)
+    )
     turn = drawn[0][1]["turn"]
     seen[0] = 1
     assert pushed.answer({"status": turn})["busy"]
@@ -186,7 +190,9 @@ def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
     value, seen = {"a": 1, "b": 2}, [0]
 
     def draw():
-        return pushed.pushed("cards", "cards", lambda: dict(value), "live", facet=lambda: seen[0])
+        return pushed.pushed(
+            "cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], ("live",))
+        )
 
     draw()
     value["a"], seen[0] = 5, 1

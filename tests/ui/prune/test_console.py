@@ -24,7 +24,7 @@ from explorer.ui.prune.fader_table import edited
 from explorer.ui.prune.presets import PRESETS, Allotment, fill, follow
 from explorer.ui.prune.recipe_files import read_recipe
 from explorer.ui.prune.snapshots import COUNT_LIMIT, Shelf
-from explorer.ui.session.history import LONGEST, History, Step
+from explorer.ui.session.history import LONGEST, History, PastRecipe
 from explorer.ui.session.modes import MODES, in_mode, mode_of
 from explorer.values.identity import subject_id
 from explorer.values.pattern import pattern_refusal
@@ -258,7 +258,7 @@ def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
 
 def test_undo_and_redo_walk_the_line():
     first, second = Recipe(weights={"fc": 0.1}), Recipe(weights={"fc": 0.2})
-    line = History(Step(Recipe(), "start")).then(first, "one").then(second, "two")
+    line = History(PastRecipe(Recipe(), "start")).then(first, "one").then(second, "two")
     assert line.undo().present.recipe == first
     assert line.undo().undo().undo().present.recipe == Recipe()
     assert line.undo().redo() == line
@@ -267,7 +267,7 @@ def test_undo_and_redo_walk_the_line():
 
 
 def test_the_same_recipe_again_is_no_step_and_the_line_is_bounded():
-    line = History(Step(Recipe(), "start"))
+    line = History(PastRecipe(Recipe(), "start"))
     assert line.then(Recipe(), "again") is line
     for seed in range(1, LONGEST + 50):
         line = line.then(Recipe(seed=seed), "seed")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from ...browser import elements
-from ...live.pushed import pushed
+from ...live.pushed import LiveValue, pushed
 from .model import ConsoleData
 
 
@@ -33,4 +33,6 @@ def draw_console(
         on_edit: called before the next run, when session.event(key, "edit") holds the message.
         facet, then: as of `pushed`.
     """
-    pushed("console", "console", state, "live", facet=facet, key=key, then=then, on_edit_change=on_edit)
+    pushed(
+        "console", "console", LiveValue(state, facet, ("live",)), key=key, then=then, on_edit_change=on_edit
+    )
