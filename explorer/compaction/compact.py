@@ -90,8 +90,8 @@ class Builder:
         fixed = fixed_batch(program)
         if fixed is not None:
             run_in_portions(module, fixed)
-        if not self.graph.any_size:
-            refuse_other_sizes(module, tuple(self.subject.example.shape[1:]))
+        if not self.model.graph.any_size:
+            refuse_other_sizes(module, tuple(self.model.subject.example.shape[1:]))
         return module.eval()
 
     def build_part(
