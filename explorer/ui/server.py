@@ -70,7 +70,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
     stay_offline()
     return {
-        "routes": [news_route.route(), *page_addresses.routes()],
+        "routes": [*news_route.routes(), *page_addresses.routes()],
         "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }
 

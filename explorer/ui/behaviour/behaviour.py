@@ -18,7 +18,7 @@ from .. import session
 from ..drawing import gallery, layout
 from ..drawing.png import is_picture
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import pushed
+from ..live.pushed import Shows, pushed
 from ..live.regions import watched
 
 LANE = "behaviour"
@@ -85,13 +85,13 @@ def draw() -> None:
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.subheader("Which classes pay", anchor=False)
-    pushed("behaviour classes", "figure", _classes, LANE, facet=_news)
+    pushed("behaviour classes", Shows("figure", _classes, _news), LANE)
     st.subheader("What is taken for what", anchor=False)
     watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
     st.subheader("Samples that are answered differently", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
     st.subheader("How sure the model is", anchor=False)
-    pushed("behaviour reliability", "figure", _reliability, LANE, facet=_news)
+    pushed("behaviour reliability", Shows("figure", _reliability, _news), LANE)
 
 
 # --------------------------------------------------------------------------- regions
@@ -199,7 +199,7 @@ def _draw_confusion() -> None:
         key="confusion side",
         label_visibility="collapsed",
     )
-    pushed("behaviour confusion", "figure", _confusion, LANE, facet=lambda: (_news(), _chosen_side()))
+    pushed("behaviour confusion", Shows("figure", _confusion, lambda: (_news(), _chosen_side())), LANE)
 
 
 def _confusion() -> dict[str, Any]:

@@ -33,7 +33,7 @@ from ...words import GLOSSARY
 from .. import session
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import pushed
+from ..live.pushed import Shows, pushed
 
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
@@ -172,7 +172,7 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    pushed("curve", "figure", _curve, "curve", "live", facet=_facet, patient=True, pause=PAUSE_S)
+    pushed("curve", Shows("figure", _curve, _facet, pause=PAUSE_S, patient=True), "curve", "live")
 
 
 def _facet() -> Hashable:

@@ -14,7 +14,7 @@ from .. import session
 from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
 from ..live import regions
-from ..live.pushed import pushed
+from ..live.pushed import Shows, pushed
 
 FINAL = "Final: measured on the model that export would write."
 
@@ -33,8 +33,10 @@ def draw_metrics() -> None:
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", "cards", _cards, "live", facet=_news)
-        pushed("status", "status", _status, "live", facet=_progress, pause=STATUS_PAUSE_S, on_act_change=_act)
+        pushed("cards", Shows("cards", _cards, _news), "live")
+        pushed(
+            "status", Shows("status", _status, _progress, pause=STATUS_PAUSE_S), "live", on_act_change=_act
+        )
 
 
 def _news() -> Hashable:
@@ -60,22 +62,22 @@ def _cards() -> dict[str, Any]:
     """What the cards show: the numbers of the recipe, or those of the one before until the first
     are there.
     """
-    state, generation = session.live(), session.stamp()[1]
+    state, taken = session.live(), session.stamp()[2]
     if state.value is None:
         return {
-            "generation": generation,
+            "taken": taken,
             "words": "Measuring the first samples …" if state.busy else "Not measured yet.",
         }
     shown = {
         card.label: {key: value for key, value in vars(card).items() if key != "trap"}
         for card in cards(state.value)
     }
-    return {"generation": generation, "older": state.key != session.live_key(), "order": list(shown), **shown}
+    return {"taken": taken, "older": state.key != session.live_key(), "order": list(shown), **shown}
 
 
 def _status() -> dict[str, Any]:
     """How far the measurement is: kind, words, the share that is done, and what a button does."""
-    return {"generation": session.stamp()[1], **_standing()}
+    return {"taken": session.stamp()[2], **_standing()}
 
 
 def _standing() -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ...recovery.values import Recovery, finite
 from .. import session
 from ..drawing import layout
 from ..live.figure import bring_plotly, in_place
-from ..live.pushed import pushed
+from ..live.pushed import Shows, pushed
 from ..live.regions import hurry, watched
 from . import recovered_runs, recovery_curve, recovery_plan
 
@@ -227,9 +227,9 @@ def _draw_figures() -> None:
         def facet():
             return (found := _shown()) and (found.key, len(found.epochs))
 
-        pushed("recovery accuracy", "figure", partial(_live, recovery_accuracy), LANE, facet=facet)
+        pushed("recovery accuracy", Shows("figure", partial(_live, recovery_accuracy), facet), LANE)
     with right:
-        pushed("recovery loss", "figure", partial(_live, recovery_loss), LANE, facet=_loss_facet)
+        pushed("recovery loss", Shows("figure", partial(_live, recovery_loss), _loss_facet), LANE)
 
 
 def _loss_facet() -> Hashable:

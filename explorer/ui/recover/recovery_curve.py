@@ -16,7 +16,7 @@ from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
 from ..live.figure import in_place
-from ..live.pushed import pushed
+from ..live.pushed import Shows, pushed
 from ..live.regions import watched
 from .recovery_plan import duration
 
@@ -53,7 +53,7 @@ def draw(plan: RecoveryPlan) -> None:
             "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
         )
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
-    pushed("recovery curve", "figure", _figure, LANE, facet=_facet)
+    pushed("recovery curve", Shows("figure", _figure, _facet), LANE)
 
 
 def _usual() -> Axis:

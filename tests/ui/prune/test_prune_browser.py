@@ -135,7 +135,7 @@ def test_keys_move_a_fader_and_readers_are_told(prune):
     for key in ("PageUp", "PageUp", "PageUp", "ArrowUp", "ArrowUp", "ArrowDown"):
         prune.page.keyboard.press(key)
     prune.shows("conv3", 31)
-    assert prune.comes_to_hold("conv3") == 0.31
+    prune.comes_to({"conv3": 0.31})
     expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "31 % removed, 22 of 32 channels kept")
     expect(prune.fader("conv3")).to_have_attribute("aria-orientation", "vertical")
     prune.page.keyboard.press("End")
@@ -251,14 +251,16 @@ def test_another_model_shows_its_own_faders(prune):
 
 # --------------------------------------------------------------------------- what is sent, what stays
 
-BYTES_OF_A_MOVE = 30_000  # 60 parts; a slow machine takes more looks at the same measurement
+BYTES_OF_A_MOVE = 30_000  # 60 parts
+# a slow machine takes more looks at the same measurement than usual
+USUAL_LOOKS, BYTES_OF_A_LOOK = 12, 600
 
 
 class Meter:
     """Counts what the browser receives: messages of the page's socket, and answers without their headers."""
 
     def __init__(self, page):
-        self.bytes, self.last, self._asked = 0, time.monotonic(), set()
+        self.bytes, self.looks, self.last, self._asked = 0, 0, time.monotonic(), set()
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
         session.on("Network.webSocketFrameReceived", lambda event: self._add(self._length(event["response"])))
@@ -273,6 +275,7 @@ class Meter:
 
     def _received(self, event: dict) -> None:
         if event["requestId"] in self._asked:
+            self.looks += 1
             self._add(int(event["dataLength"]))
 
     def _add(self, count: int) -> None:
@@ -292,7 +295,7 @@ def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
     assert 50 <= prune.page.locator(".strip").count() <= 70
     prune.final()
     meter.wait_for_quiet(prune.page)
-    meter.bytes = 0
+    meter.bytes = meter.looks = 0
     part = next(iter(recipe.channels))
     prune.fader(part).focus()
     prune.page.keyboard.press("PageUp")
@@ -300,7 +303,8 @@ def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
     prune.page.wait_for_timeout(1000)
     prune.final()
     meter.wait_for_quiet(prune.page)
-    assert 1_000 < meter.bytes < BYTES_OF_A_MOVE
+    more = max(0, meter.looks - USUAL_LOOKS) * BYTES_OF_A_LOOK
+    assert 1_000 < meter.bytes < BYTES_OF_A_MOVE + more
 
 
 def _both(model: str) -> Recipe:
