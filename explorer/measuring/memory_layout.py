@@ -19,7 +19,9 @@ def laid_out(model: nn.Module, device: str | torch.device) -> nn.Module:
 
 
 def _last(tensor: Tensor) -> Tensor:
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+    # not `contiguous`, which leaves the strides of a weight with one input channel, or of one pixel, as they
+    # are: convolutions then take another way, and losses differ in their last digits
+    return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def in_usual_order(model: nn.Module) -> nn.Module:

@@ -16,6 +16,21 @@ from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.recipe import Recipe
 
+
+@pytest.mark.parametrize(
+    "shape, usual_agrees",
+    [((16, 1, 3, 3), False), ((8, 4, 1, 1), False), ((8, 4, 3, 3), True), ((8, 1, 1, 1), True)],
+)
+def test_strides_are_those_that_torch_gives_a_whole_model(shape, usual_agrees):
+    out, channels, *kernel = shape
+    layer = nn.Conv2d(channels, out, tuple(kernel))
+    theirs = copy.deepcopy(layer).to(memory_format=torch.channels_last).weight
+    ours = laid_out(copy.deepcopy(layer), "cpu").weight
+    assert ours.stride() == theirs.stride()
+    usual = layer.weight.contiguous(memory_format=torch.channels_last)  # the negative control
+    assert (usual.stride() == theirs.stride()) == usual_agrees
+
+
 BLIND = """
 from torch import nn
 

@@ -22,7 +22,9 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     help = "a sample's name (see 'pruning-explorer models'), LOADER:NAME or FILE.py:FACTORY"
     parser.add_argument("model", metavar="MODEL", nargs="+" if several else None, help=help)
     parser.add_argument(
-        "--checkpoint", metavar="FILE", help="other weights (.safetensors) for the same architecture"
+        "--checkpoint",
+        metavar="FILE",
+        help="other weights for the same architecture: .safetensors, .pt, or a folder",
     )
     parser.add_argument(
         "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."

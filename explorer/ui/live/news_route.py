@@ -2,8 +2,8 @@
 
 A run of a Streamlit page costs kilobytes and a tenth of a second even if it draws nothing, so looks at a
 running job don't take one. A question names its page by the secret that only this page was given, so no other
-site can ask. Where the server was started without this way (`streamlit run`), the browser notices and lets
-the page run now and then.
+site can ask. Where a question is not answered, such as behind some proxies, the browser notices and lets the
+page run now and then.
 """
 
 import asyncio
