@@ -6,6 +6,7 @@ PROGRAM = "pruning-explorer"
 VERBS = {
     "models": "the models that there are, with what was measured of them",
     "criteria": "what can rate weights and channels",
+    "metrics": "what can say how good a model is at its task",
     "allocators": "what can choose the ratios of all parts",
     "profile": "layers and coupled groups of a model, each frozen one with its reason",
     "prune": "prune a model and measure accuracy, size, compute and latency",
