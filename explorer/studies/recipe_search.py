@@ -346,7 +346,7 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
     found = []
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs
-        drop = Drop(**about["drop"])
+        drop = Drop.from_json(about["drop"])
         found.append(
             Trial(
                 trial.number,

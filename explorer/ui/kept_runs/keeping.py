@@ -13,7 +13,7 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.environment import environment
-from ...measuring.statistics import format_drop, looks_level
+from ...measuring.statistics import format_drop, openings_level
 from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint
@@ -152,7 +152,7 @@ def _held_out() -> None:
 def _offer(subject: Subject, busy: bool) -> None:
     times = openings(subject, store())
     st.caption(WHY)
-    level = f"the next is judged at level {looks_level(times + 1):.4g}."
+    level = f"the next is judged at level {openings_level(times + 1):.4g}."
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
     if times >= STRICT_OPENINGS:
         counted += " After so many openings it can no longer be called held out."
