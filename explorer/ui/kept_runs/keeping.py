@@ -1,6 +1,6 @@
 """Keeping runs on disk from the page, and the check on held-out data, drawn from the session."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
+from ...values.progress import Work, mapped
 from ...values.recipe import Recipe
 from ...values.report import Report
 from ...values.subject import Subject
@@ -215,7 +216,7 @@ def check(
     conditions: Conditions,
     kept: Store,
     parent: str | None = None,
-) -> Iterator[Any]:
+) -> Work[Report]:
     """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else
     can fail.
 
@@ -225,8 +226,11 @@ def check(
     yield from calibrate(model, recipe, conditions.device)
     masks = masks_fingerprint(decide(model, recipe, conditions.device).masks)
     conditions, sentence = held_out(model.subject, conditions, kept)
-    for report in stream(model, recipe, conditions):
-        told = replace(report, notes=(*report.notes, sentence))
-        if told.stage == "final":
-            kept.put(told, tags=[TAG], parent=parent, masks=masks)
-        yield told
+
+    def put(measured: Report) -> Report:
+        report = replace(measured, notes=(*measured.notes, sentence))
+        if report.stage == "final":
+            kept.put(report, tags=[TAG], parent=parent, masks=masks)
+        return report
+
+    yield from mapped(stream(model, recipe, conditions), put)
