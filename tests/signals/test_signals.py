@@ -97,8 +97,8 @@ def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
 def test_progress_then_nothing_the_second_time():
     subject = with_data("chain", seed=11)
     graph, how = graph_of(subject), Calibration(batch=8)
-    steps = list(collect(Analysed(subject, graph), ["gradients", "activations"], how))
-    shares = [(step.progress.done, step.progress.total) for step in steps]
+    steps = collect(Analysed(subject, graph), ["gradients", "activations"], how)
+    shares = [(now.done, now.total) for now in progress_of(steps)]
     assert (
         shares
         == [
@@ -122,7 +122,8 @@ def test_a_closed_collection_keeps_nothing_and_leaves_grad_mode_alone():
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     steps.close()
     assert same(before, traces(subject.model))
-    assert len(list(collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8)))) == 4
+    again = collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8))
+    assert len(list(progress_of(again))) == 4
 
 
 def test_only_the_first_samples_are_read():
