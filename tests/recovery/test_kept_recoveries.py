@@ -30,7 +30,7 @@ from explorer.runs.keep_recovery import TAG, Remarks, keep
 from explorer.runs.replay import replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import RunKey
-from explorer.studies.flips import Contender, Poll, ask
+from explorer.studies.flips import Contender, ask
 from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
@@ -169,7 +169,7 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
 def test_a_recovered_model_answers_with_its_own_weights():
     found = recovered()
     asked = [Contender("cut", MODEL, RECIPE), Contender("trained", MODEL, RECIPE, found)]
-    poll = [step for step in ask(asked, FEW) if isinstance(step, Poll)][-1]
+    poll = outcome(ask(asked, FEW))
     assert int(poll.tallies["trained"].correct.sum()) == found.recovered[0].measurement.correct
     assert int(poll.tallies["cut"].correct.sum()) == found.one_shot.measurement.correct
 
