@@ -74,7 +74,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
 
 
 def _imported(path: Path) -> ModuleType:
-    """The file as a module; files beside it can be imported by it, as when Python runs it.
+    """The file as a module; files next to it can be imported by it, as when Python runs it.
 
     Raises:
         LoadError: there is no such file, or it fails.
@@ -147,9 +147,8 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
 def _told(shapes: Shapes, batch: int) -> str:
     """What is unusual about the way in which a model is called."""
     several = (
-        f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side "
-        "from "
-        "one row."
+        f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side from one "
+        "row."
     )
     return (several if len(shapes) > 1 else "") + (" It reads one sample at a time." if batch == 1 else "")
 

@@ -254,7 +254,7 @@ def test_costs_before_and_after_on_two_axes():
     assert by_axis == {
         ("x", "before"): (names, [216, 90]),
         ("x", "after"): (names, [108, 50]),
-        ("x", "after, not zero"): (names, [54, 50]),
+        ("x", "after, non-zero"): (names, [54, 50]),
         ("x2", "before"): (names, [1000, 80]),
         ("x2", "after"): (names, [500, 40]),
     }
