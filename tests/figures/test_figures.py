@@ -172,7 +172,7 @@ def test_points_are_sorted_and_those_not_measured_are_left_out():
 
 def test_a_stale_curve_is_grey_and_says_so():
     figure = accuracy_curve([REPORT], REPORT, stale=True)
-    assert figure.data[0].marker.color == STALE and "measured anew" in figure.layout.title.text
+    assert figure.data[0].marker.color == STALE and "measured again" in figure.layout.title.text
     assert trace(figure, "your recipe").marker.color == AFTER
 
 
