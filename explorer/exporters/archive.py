@@ -10,14 +10,19 @@ from ..values.subject import Normalisation, Subject
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give equal archives
 
 
-def about(subject: Subject) -> dict[str, Any]:
-    """Its input, how images become input, its classes: plain data for JSON."""
+def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Its input, how images become input, its classes: plain data for JSON.
+
+    Args:
+        sizes: what is to be known of the sizes of inputs, besides the shape of the example.
+    """
     task = subject.task
     rule = task.normalisation if task else Normalisation()
     return {
         "model": subject.name,
         "input": {
             "shape": list(subject.example.shape[1:]),
+            **(sizes or {}),
             "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)},
         },
         "classes": list(task.class_names) if task else None,

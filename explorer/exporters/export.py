@@ -16,6 +16,7 @@ from ..registry import EXPORTERS
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
+from .input_sizes import Sized, sized
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,12 @@ class Export:
     def model(self) -> nn.Module:
         """The compact model on the processor, in eval mode; exporters leave it as it is."""
         self.step("Cutting the model")
-        return prepare(self.dense, self.recipe).model
+        return prepare(self.sized.model, self.recipe).model
+
+    @property
+    def sized(self) -> Sized:
+        """The dense model with sizes of the input as open as they can be, and the conditions on them."""
+        return sized(self.dense)
 
     def measured(self) -> Report:
         """The report; it is measured now, on the tuning split and without latency, where none was given."""

@@ -6,16 +6,19 @@ Usage:
     logits = model(normalise(images, about))  # images as the data set stores them: (n, *shape)
 """
 
+import ast
 import functools
 import json
 import math
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 ARITHMETIC = (
     "getitem",
@@ -78,7 +81,18 @@ class PrunedModel(nn.Module):
             owner.register_buffer(leaf, item)
 
     def forward(self, *inputs: Tensor) -> Any:
-        """As many inputs as the original model has; usually (n, *shape) -> (n, classes)."""
+        """As many inputs as the original model has; usually (n, *shape) -> (n, classes).
+
+        Raises:
+            ValueError: an input has a size for which the export does not hold.
+        """
+        about = self._about.get("input", {})
+        check_size(tuple(inputs[0].shape), about)
+        if about.get("batch", len(inputs[0])) != len(inputs[0]):
+            return in_portions(self._whole, inputs[0], about["batch"])
+        return self._whole(*inputs)
+
+    def _whole(self, *inputs: Tensor) -> Any:
         values: dict[str, Any] = dict(zip(self._about["inputs"], inputs, strict=True))
         for node in self._about["nodes"]:
             values[node["name"]] = self._run(node, values)
@@ -139,6 +153,91 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
     if not isinstance(found, torch.dtype | torch.memory_format):
         raise ValueError(f"architecture.json names {inner!r}, which is not a type of numbers.")
     return found
+
+
+# ---------------------------------------------------------------- sizes of the input
+
+
+def in_portions(whole: Callable[[Tensor], Any], inputs: Tensor, batch: int) -> Any:
+    """The answers of a graph that reads one batch alone: portion by portion, the last one filled up."""
+    missing = -len(inputs) % batch
+    filled = torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
+    answers = [whole(part) for part in filled.split(batch)]
+
+    def join(*found):
+        return torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]
+
+    return tree_map(join, *answers)
+
+
+TERMS: dict[type, Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.USub: operator.neg,
+    ast.Not: operator.not_,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.And: all,
+    ast.Or: any,
+}
+CHOICES = {"max": max, "min": min}
+
+
+def check_size(size: tuple[int, ...], about: dict[str, Any]) -> None:
+    """Refuse an input for which the export does not hold, instead of answering wrongly.
+
+    Args:
+        about: of the input: the shape without the batch that it was exported with, and conditions on others.
+    Raises:
+        ValueError: the text says both shapes.
+    """
+    shape, conditions = tuple(about.get("shape", ())), about.get("conditions")
+    if size[1:] == shape or conditions is None:  # files of version 1 say no more than the shape
+        return
+    if len(size) != len(shape) + 1 or not all(holds(condition, size) for condition in conditions):
+        raise ValueError(
+            f"This model was exported for inputs of shape {shape}, and would answer wrongly for {size[1:]}; "
+            "bring them to that shape, or export the model again for the other."
+        )
+
+
+def holds(condition: str, size: Any) -> bool:
+    """Whether a condition on sizes is met, such as "size[2] % 8 == 0": arithmetic, and nothing is run."""
+    return bool(_term(ast.parse(condition, mode="eval").body, size))
+
+
+def _term(term: Any, size: Any) -> Any:
+    """
+    Raises:
+        ValueError: it is more than arithmetic on sizes.
+    """
+
+    def value(part):
+        return _term(part, size)
+
+    match term:
+        case ast.Constant(value=int() | float()):
+            return term.value
+        case ast.Subscript(value=ast.Name(id="size"), slice=ast.Constant(value=int() as dim)):
+            return size[dim]
+        case ast.BinOp() if type(term.op) in TERMS:
+            return TERMS[type(term.op)](value(term.left), value(term.right))
+        case ast.UnaryOp() if type(term.op) in TERMS:
+            return TERMS[type(term.op)](value(term.operand))
+        case ast.BoolOp():
+            return TERMS[type(term.op)](list(map(value, term.values)))  # all of them are looked at
+        case ast.Compare(ops=[only], comparators=[right]) if type(only) in TERMS:
+            return TERMS[type(only)](value(term.left), value(right))
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in CHOICES:
+            return CHOICES[name](map(value, term.args))
+    raise ValueError(f"architecture.json has a condition that is no arithmetic: {ast.unparse(term)[:80]!r}.")
 
 
 def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:
