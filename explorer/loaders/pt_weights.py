@@ -20,7 +20,8 @@ REPEATED, FREE = 4, 64 * 1024**2  # a tied tensor is written under each name; sm
 METADATA = "__metadata__"  # a name that safetensors keeps for itself
 IN_WORDS = re.compile(r".*I/O error: (.*?) \(os error.*")  # what the library says, without numbers and paths
 KINDS = frozenset(
-    "F64 F32 F16 BF16 F8_E4M3FN F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ C64 BOOL I64 I32 I16 I8 U64 U32 U16 U8".split()
+    "F64 F32 F16 BF16 F8_E4M3FN F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ C64 BOOL "
+    "I64 I32 I16 I8 U64 U32 U16 U8".split()
 )
 
 
@@ -96,7 +97,7 @@ def _separate(weights: Weights, path: Path, limit: int) -> dict[str, Tensor]:
 
 
 def _stored_bytes(path: Path) -> int:
-    """Of a file, or of all parts next to an index."""
+    """Of a file, or of all parts beside an index."""
     folder = path.parent if path.name.endswith(".json") else path
     parts = folder.iterdir() if folder.is_dir() else [path]
     return sum(part.stat().st_size for part in parts if part.is_file())
