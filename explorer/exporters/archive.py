@@ -1,4 +1,4 @@
-"""Files -> one zip, and what a user of a model has to know beside its weights."""
+"""Files -> one zip, and what a user of a model has to know next to its weights."""
 
 import io
 import zipfile

@@ -30,7 +30,7 @@ class Export:
         dense: the dense model.
         recipe: what was decided.
         report: what was measured of this recipe, None where nothing was.
-        say: takes a sentence that the user should read beside the file.
+        say: takes a sentence that the user should read next to the file.
         step: told in a few words when a stage of the work begins; it may end the work by raising.
     """
 

@@ -120,7 +120,7 @@ class PrunedModel(nn.Module):
 def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
     kind = getattr(nn, name)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
-        raise ValueError(f"architecture.json names {name!r}, which is no module of torch.nn.")
+        raise ValueError(f"architecture.json names {name!r}, which is not a module of torch.nn.")
     return kind(**{key: _read(value, {}) for key, value in arguments.items()})
 
 
@@ -132,7 +132,7 @@ def _aten(name: str) -> Any:
     if not isinstance(function, torch._ops.OpOverload) or any(
         a.name == "filename" for a in function._schema.arguments
     ):
-        raise ValueError(f"architecture.json uses {name!r}, which is no operator or opens files.")
+        raise ValueError(f"architecture.json uses {name!r}, which is not an operator, or opens files.")
     return function
 
 
@@ -151,7 +151,7 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
         return values[inner] if kind == "node" else float(inner)
     found = getattr(torch, inner)
     if not isinstance(found, torch.dtype | torch.memory_format):
-        raise ValueError(f"architecture.json names {inner!r}, which is no type of numbers.")
+        raise ValueError(f"architecture.json names {inner!r}, which is not a type of numbers.")
     return found
 
 

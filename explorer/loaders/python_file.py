@@ -70,7 +70,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
 
 
 def _imported(path: Path) -> ModuleType:
-    """The file as a module; files beside it can be imported by it, as when Python runs it.
+    """The file as a module; files next to it can be imported by it, as when Python runs it.
 
     Raises:
         LoadError: there is no such file, or it fails.

@@ -83,7 +83,7 @@ class Task:
         class_names: one a class.
         load_split: "training", "tuning" or "held_out" -> Split, or None where there is none.
         normalisation: from stored inputs to what the model reads.
-        note: shown beside the data, e.g. that it is small.
+        note: shown next to the data, e.g. that it is small.
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
         how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
