@@ -1,6 +1,6 @@
 """Background work in lanes: one worker thread a device, values come back as immutable snapshots.
 
-A job yields a step after each batch. Between two steps the worker chooses anew whose turn it
+A job yields a step after each batch. Between two steps the worker chooses again whose turn it
 is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
 was.
 """
@@ -83,7 +83,7 @@ class Lanes:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed after its next step.
 
         What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
-        anew.
+        again.
 
         Args:
             make: begins the job, on the worker.

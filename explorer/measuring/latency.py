@@ -30,7 +30,7 @@ class Timing:
     """Milliseconds a forward of `batch` samples took, per model and round, and where.
 
     Args:
-        times_ms: model -> one time a round; equal positions of two models were measured beside each other.
+        times_ms: model -> one time a round; equal positions of two models were measured next to each other.
         batch: samples in one forward.
         environment: device, threads, versions.
     """
@@ -97,7 +97,7 @@ def rounds(
 ) -> Work[dict[str, float]]:
     """Time every model once a round, in turns: after each round, model -> milliseconds of that round.
 
-    Steps without a value come after each warm-up round, and until nothing runs beside the worker. Works on
+    Steps without a value come after each warm-up round, and until nothing runs next to the worker. Works on
     copies, on the device, in channels_last for images; the given models stay as they are. Ends when the plan
     says so, but not before six rounds: fewer allow no verdict.
 
