@@ -1,4 +1,4 @@
-"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores anew
+"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores again
 for each.
 """
 
@@ -20,7 +20,7 @@ from ..signals.calibration import Calibration
 from ..signals.collection import signals_of
 from ..values.recipe import Recipe
 from .effort import Effort, opened
-from .timed_rows import TimedRow, Work, interleaved, row, seconds, stages
+from .timed_rows import Timeable, TimedRow, interleaved, row, seconds, stages
 
 RATIO, GOAL = 0.5, 10.0
 
@@ -71,8 +71,8 @@ def _against_torch_pruning(name: str, stays: str, size: Effort, device: str) -> 
         pruner.step()
         return network
 
-    def turns(then: Callable[[nn.Module], object]) -> Callable[[int], tuple[Work, Work]]:
-        def make(index: int) -> tuple[Work, Work]:
+    def turns(then: Callable[[nn.Module], object]) -> Callable[[int], tuple[Timeable, Timeable]]:
+        def make(index: int) -> tuple[Timeable, Timeable]:
             ratio = RATIO + 0.1 * index / (size.pairs + 1)  # no two pairs ask for the same
             return lambda: then(ours(ratio)), lambda: then(theirs(ratio))
 
@@ -82,7 +82,7 @@ def _against_torch_pruning(name: str, stays: str, size: Effort, device: str) -> 
     took = {
         "cut": seconds(lambda: masks_for(model, recipe(RATIO)), device),
         "compact": seconds(lambda: build(model, masks, device), device),
-        "and rating anew would take": seconds(rate, device),
+        "and rating again would take": seconds(rate, device),
         "the first forward takes": seconds(lambda: run(mine), device),
         "theirs": seconds(lambda: run(other), device),
     }

@@ -18,21 +18,23 @@ from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
 from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, progress, show, table
+from .printing.output import followed, note, print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="LESSON", help="lessons by name (default: all)")
     parser.add_argument("--folder", metavar="PATH", help="lessons of your own: a folder of .toml files")
     parser.add_argument(
-        "--new", metavar="FILE", help="write a lesson to begin with, each line explained, and nothing else"
+        "--new",
+        metavar="FILE",
+        help="write a first lesson to start from, with each line explained, and do nothing else",
     )
-    parser.add_argument("--model", metavar="M", help="another sample model than the lesson's own")
+    parser.add_argument("--model", metavar="M", help="a different sample model than the lesson's own")
     parser.add_argument("--list", action="store_true", help="only list the lessons, measure nothing")
     parser.add_argument(
         "--keep",
         metavar="PATH",
-        help="also write what was measured, one JSON file a lesson, into this folder",
+        help="also write the measurements into this folder, one JSON file for each lesson",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
@@ -74,15 +76,13 @@ def _opened(given: str | None, name: str) -> Analysed:
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:
-    evidence, model = None, given or one.experiment.model
-    for step in measure(one.experiment, model, partial(_opened, given), device):
-        if isinstance(step, Evidence):
-            evidence = step
-        else:
-            progress(f"{one.name}: {step.done} of {step.total} {step.label}")
-    progress("")
-    finding = judge(one, evidence) if evidence else None
-    if evidence is None or finding is None:
+    model = given or one.experiment.model
+    evidence = followed(
+        measure(one.experiment, model, partial(_opened, given), device),
+        lambda now: f"{one.name}: {now.done} of {now.total} {now.label}",
+    )
+    finding = judge(one, evidence)
+    if finding is None:
         raise ExplorerError(
             f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
         )

@@ -23,7 +23,7 @@ from ..recovery.values import MeasuredArm, Recovery
 from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
 from ..values.plain import finite
-from ..values.progress import Progress
+from ..values.progress import Progress, outcome
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -36,7 +36,7 @@ CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
 NAMED = {
     "round_schedule": "how the ratios grow",
-    "rewind": "what is set back",
+    "rewind": "what is rewound",
     "schedule": "of the learning rate",
 }
 
@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"numbers: {CURVE})",
     )
     add("--keep", metavar="NOTE", help="keep the result as a run on this machine, for the Compare page")
-    add("--dry-run", action="store_true", help="only say what it would cost")
-    add("-o", "--output", metavar="PATH", help="the zip to write; the report goes beside it as .json")
+    add("--dry-run", action="store_true", help="only print what it would cost")
+    add("-o", "--output", metavar="PATH", help="the zip to write; the report is written next to it as .json")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output:
         _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep))
+        name = outcome(keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep)))
         note(f"Kept as run {name}.")
     return (
         print_json(answer)
@@ -169,8 +169,8 @@ def _cost(
     as_json: bool,
     points: int,
 ) -> None:
-    *_, one = estimate(model, recipe, plan, conditions)
-    assert not isinstance(one, Progress) and one.seconds is not None
+    one = outcome(estimate(model, recipe, plan, conditions))
+    assert one.seconds is not None
     cost = replace(
         one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds
     )
@@ -178,8 +178,7 @@ def _cost(
         return print_json({"plan": plan.to_json(), "cost": vars(cost)})
     return show(
         f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate "
-        "from "
-        f"{cost.batches} batches."
+        f"from {cost.batches} batches."
     )
 
 
@@ -198,8 +197,8 @@ def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: C
     found: Recovery | None = None
     shown = time.monotonic()
     for step in recover(model, recipe, plan, conditions):
-        found = step if isinstance(step, Recovery) else found
-        line = _line(step, found)
+        found = step.value or found
+        line = _line(step.progress, found)
         progress(line)
         if time.monotonic() - shown >= EVERY:
             shown = time.monotonic()
@@ -209,8 +208,8 @@ def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: C
     return found
 
 
-def _line(step: Recovery | Progress, found: Recovery | None) -> str:
-    where = f"{step.label}: {step.done:,} of {step.total:,}" if isinstance(step, Progress) else "Training"
+def _line(now: Progress | None, found: Recovery | None) -> str:
+    where = f"{now.label}: {now.done:,} of {now.total:,}" if now else "Training"
     if found is None or not found.epochs:
         return where
     point, loss = found.epochs[-1], f", loss {found.losses[-1].loss:.3f}" if found.losses else ""
@@ -228,10 +227,11 @@ def _curve(
     """Print the curve, told on stderr while it grows."""
     found: RecoveryCurve | None = None
     for step in recovery_curve(model, recipe, plan, strengths, conditions):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done / step.total * 100:.0f} % of all")
-        else:
-            found = step
+        if step.progress is not None:
+            now = step.progress
+            progress(f"{now.label}: {now.done / now.total * 100:.0f} % of all")
+        if step.value is not None:
+            found = step.value
             note(f"{len(found.points)} of {found.planned} points")
     progress("")
     assert found is not None
@@ -258,7 +258,7 @@ def _curve_text(found: RecoveryCurve) -> str:
         for point in found.points
         for name, measured in point.lines().items()
     ]
-    return table(["strength", "", "not zero", "MACs per sample", "accuracy", "loss"], rows)
+    return table(["strength", "", "non-zero", "MACs per sample", "accuracy", "loss"], rows)
 
 
 def _range(measured: Measurement, total: int) -> str:
@@ -293,7 +293,7 @@ def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
         f"{found.subject['name']}, {found.subject['task']} data, tuning split; method "
         f"{found.plan.method}, {_budget(found)}"
     )
-    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "not zero"], rows), *_notes(found)])
+    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "non-zero"], rows), *_notes(found)])
 
 
 def _budget(found: Recovery) -> str:
@@ -322,8 +322,7 @@ def _notes(found: Recovery) -> Iterator[str]:
         )
     if found.plan.patience:
         yield (
-            "The best epoch was chosen on these same samples; held-out data would tell how much of that "
-            "is "
+            "The best epoch was chosen on these same samples; held-out data would tell how much of that is "
             "luck."
         )
     yield from found.notes

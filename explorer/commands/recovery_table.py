@@ -18,7 +18,6 @@ from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import finite
-from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
@@ -26,7 +25,7 @@ from .printing.files import write
 from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
-COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
+COLUMNS = ["cut", "removed", "method", "accuracy", "learning rate", "non-zero", "MACs per sample", "loss"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     ratios, seeds = (",".join(map(str, values)) for values in (USUAL.ratios, USUAL.seeds))
     add(
-        "--ratios", default=ratios, metavar="R,...", help=f"of all single weights that go (default: {ratios})"
+        "--ratios",
+        default=ratios,
+        metavar="R,...",
+        help=f"fractions of all single weights to remove (default: {ratios})",
     )
     add(
         "--kinds",
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--criterion",
         default="l1",
         metavar="NAME",
-        help=f"what rates them: {', '.join(CRITERIA)} (default: l1)",
+        help=f"how they are rated: {', '.join(CRITERIA)} (default: l1)",
     )
     add(
         "--epochs",
@@ -66,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure on held-out data, which no rate was chosen on; the opening is counted",
     )
-    add("--dry-run", action="store_true", help="only say how much would be trained")
-    add("-o", "--output", metavar="FILE", help="the JSON file to write, anew after each arm")
+    add("--dry-run", action="store_true", help="only print how much would be trained")
+    add("-o", "--output", metavar="FILE", help="the JSON file to write, updated after each arm")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 
@@ -93,12 +95,14 @@ def run(arguments: argparse.Namespace) -> None:
         conditions = replace(conditions, latency=False)
     rows: Sequence[RecoveryRow] = ()
     for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
+        if step.progress is not None:
+            now = step.progress
+            progress(f"{now.label}: {now.done:,} of {now.total:,}; {len(rows)} rows so far")
+        if step.value is None:
             continue
-        for row in step[len(rows) :]:
+        for row in step.value[len(rows) :]:
             note(" ".join(cells(row)[:4]))
-        rows = step
+        rows = step.value
         if arguments.output:
             write(
                 arguments.output,

@@ -1,6 +1,5 @@
 """A finished recovery -> what any other model has: masks, the model itself, and a Report of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ..measuring.memory_layout import laid_out
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..values.profile import Masks
+from ..values.progress import Work
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
@@ -63,7 +63,7 @@ def known_controls(
 
 
 def recovered_masks(key: str, root: Path | None = None) -> Masks:
-    """The masks that a recovery came to, bit for bit; some methods decide them anew while they train.
+    """The masks that a recovery came to, bit for bit; some methods decide them again while they train.
 
     Raises:
         ExplorerError: the file is no longer there.
@@ -90,7 +90,7 @@ def recovered_candidate(
 
 def recovered_reports(
     model: Analysed, found: Recovery, conditions: Conditions, *, root: Path | None = None
-) -> Iterator[Report]:
+) -> Work[Report]:
     """What `stream` yields for a pruned model, of the recovered one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same
+"""run -> the same recipe decided and measured again: are the masks the same bit for bit, and are the same
 samples right?
 
 Of a recovered model the weights come from the file that its training left; they are counted again, not
@@ -7,7 +7,6 @@ trained again.
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..engine.conditions import Conditions
@@ -17,7 +16,7 @@ from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Step, Work, mapped
 from ..values.report import Report
 from ..values.subject import Subject
 from .stored_run import Run
@@ -60,7 +59,7 @@ class Replay:
         return self.report.pruned.correct == self.correct_before
 
 
-def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress | Replay]:
+def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
     """Make a run again; nothing that is remembered from before is used.
 
     Raises:
@@ -75,20 +74,17 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress 
     yield from calibrate(Analysed(anew, model.graph), recipe, device)
     masks = masks_fingerprint(_masks(Analysed(anew, model.graph), run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
-    yield found
+    yield Step(found)
     dtype = str(run.report.environment.get("dtype", "float32"))
     how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
     after = run.recovery.recovery if run.recovery else None
-    for report in (
-        recovered_reports(Analysed(anew, model.graph), after, how)
-        if after
-        else stream(Analysed(anew, model.graph), recipe, how)
-    ):
-        yield replace(found, report=report)
+    own = Analysed(anew, model.graph)
+    reports = recovered_reports(own, after, how) if after else stream(own, recipe, how)
+    yield from mapped(reports, lambda report: replace(found, report=report))
 
 
 def _masks(model: Analysed, run: Run) -> Masks:
-    """Decided anew; where a method decides masks while it trains, those that it left in its file."""
+    """Decided again; where a method decides masks while it trains, those that it left in its file."""
     after = run.recovery.recovery if run.recovery else None
     if after is not None and after.plan.method not in CUT_FIRST:
         return recovered_masks(after.key)
@@ -105,8 +101,7 @@ def _check(subject: Subject, run: Run) -> None:
     fingerprint = subject.task.fingerprint if subject.task else None
     if about.get("task_fingerprint") != fingerprint:
         raise ExplorerError(
-            "This run was measured on other data than the model has now; start with that data to make it "
-            "again."
+            "This run was measured on other data than the model has now; start with that data to repeat it."
         )
     if run.report.split == "held_out":
-        raise ExplorerError("A run on held-out data is not made again: that would open the data once more.")
+        raise ExplorerError("A run on held-out data is not repeated: that would open the data once more.")

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,25 +17,25 @@ from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...studies.sensitivity.scan import scan
-from ...studies.sensitivity.values import Scan, ScanPlan
+from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
-from ...values.progress import Progress
+from ...values.progress import as_work
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
-from ..printing.output import note, progress
+from ..printing.output import followed, note
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """The flags of a recipe; those beside --recipe replace what the file says."""
+    """The flags of a recipe; those next to --recipe replace what the file says."""
     r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
     add = parser.add_argument
     add(
         "--recipe",
         metavar="FILE",
-        help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says",
+        help="a recipe as JSON, as --save-recipe writes it; the flags below override it",
     )
     add("--channels", metavar="R", help=f"remove channels: {r}; with --allocator the overall target")
     add("--weights", metavar="R", help="set single weights to zero: the same for layers")
@@ -44,18 +44,16 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="N:M",
         help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)",
     )
-    add("--criterion", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
-    add("--allocator", metavar="NAME", help="let this choose the ratios of the parts")
+    add("--criterion", metavar="NAME", help=f"how they are rated: {', '.join(CRITERIA)} (default: l1)")
+    add("--allocator", metavar="NAME", help="choose the ratios of all parts with this allocator")
     add(
         "--reduction",
         metavar="NAME",
         help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)",
     )
-    add(
-        "--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible"
-    )
+    add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where possible")
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
-    add("--seed", type=int, metavar="N", help="for every random choice (default: 0)")
+    add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
 
 
@@ -79,7 +77,7 @@ def read_json(path: str, what: str, way: str) -> Any:
             f"{what} {path[-200:]!r} cannot be read ({error.strerror}); give the path of a JSON file."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{what} {path[-200:]!r} is damaged or no JSON; {way}.") from error
+        raise RecipeError(f"{what} {path[-200:]!r} is damaged or not JSON; {way}.") from error
 
 
 def read_recipe(path: str) -> Recipe:
@@ -183,18 +181,10 @@ def _with_ratios(
     name, params = allocator_of(arguments, arguments.allocator)
     losses = losses_for(arguments, model, recipe, name, granularity)
     wish = Allocation(Choice(name, params), target, granularity, losses=losses)
-    return _told(allocated(model, recipe, wish, _device(arguments)))
-
-
-def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
-    """The recipe at the end, told on stderr where it takes a while."""
-    try:
-        while True:
-            step = next(steps)
-            progress(f"{step.label}: {step.done:,} of about {step.total:,}")
-    except StopIteration as end:
-        progress("")
-        return end.value
+    return followed(
+        as_work(allocated(model, recipe, wish, _device(arguments))),
+        lambda now: f"{now.label}: {now.done:,} of about {now.total:,}",
+    )
 
 
 def _device(arguments: argparse.Namespace) -> str:
@@ -227,14 +217,11 @@ def losses_for(
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
-    found: Scan | None = None
-    for step in scan(model, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
-        if isinstance(step, Progress):
-            progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
-        else:
-            found = step
-    progress("")
-    assert found is not None
+    conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
+    found = followed(
+        scan(model, plan, conditions),
+        lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
+    )
     note(
         f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
         "samples, kept on disk."

@@ -1,6 +1,6 @@
 """Keeping runs on disk from the page, and the check on held-out data, drawn from the session."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
+from ...values.progress import Work, mapped
 from ...values.recipe import Recipe
 from ...values.report import Report
 from ...values.subject import Subject
@@ -33,9 +34,8 @@ POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (
     "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, "
-    "check on data that "
-    "no decision was made on. Looking often would make it tuning data too, so each look is counted and "
-    "judged more strictly."
+    "check on data that no decision was made on. Looking often would make it tuning data too, so each look "
+    "is counted and judged more strictly."
 )
 
 
@@ -59,7 +59,7 @@ def draw_keep() -> None:
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
         st.text_input("Tags", key="keep tags", placeholder="separated by commas")
         st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
-        st.caption("Kept runs stand on the **Compare** page.")
+        st.caption("Kept runs are on the **Compare** page.")
 
 
 def split_tags(text: str | None) -> list[str]:
@@ -118,7 +118,7 @@ def draw_held_out() -> None:
     """
     if settings.current().classroom:
         st.caption(
-            "The held-out data stay closed in a class: thirty looks at them would leave nothing held out."
+            "Held-out data cannot be opened in a class: thirty looks at them would leave nothing held out."
         )
         return
     regions.watched("held out", _held_out, LANE, facet=_facet, progress=True)
@@ -215,7 +215,7 @@ def check(
     conditions: Conditions,
     kept: Store,
     parent: str | None = None,
-) -> Iterator[Any]:
+) -> Work[Report]:
     """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else
     can fail.
 
@@ -225,8 +225,11 @@ def check(
     yield from calibrate(model, recipe, conditions.device)
     masks = masks_fingerprint(decide(model, recipe, conditions.device).masks)
     conditions, sentence = held_out(model.subject, conditions, kept)
-    for report in stream(model, recipe, conditions):
-        told = replace(report, notes=(*report.notes, sentence))
-        if told.stage == "final":
-            kept.put(told, tags=[TAG], parent=parent, masks=masks)
-        yield told
+
+    def put(measured: Report) -> Report:
+        report = replace(measured, notes=(*measured.notes, sentence))
+        if report.stage == "final":
+            kept.put(report, tags=[TAG], parent=parent, masks=masks)
+        return report
+
+    yield from mapped(stream(model, recipe, conditions), put)

@@ -66,7 +66,7 @@ class Told:
         return False
 
     def look(self, seen: Hashable) -> None:
-        """Make the value anew, and note which parts of it are."""
+        """Make the value again, and note which parts of it are."""
         value, turn = self.source.make(), regions.next_turn()
         self.first = self.first or turn
         changed = [key for key in {*value, *self.value} if value.get(key) != self.value.get(key)]

@@ -1,5 +1,5 @@
-"""Regions of a page that are drawn anew when a background job has news, while everything that stayed the same
-is left alone.
+"""Regions of a page that are drawn again when a background job has news, while all that stayed the same is
+left alone.
 
 A page draws its regions, then the entry script calls `follow`, which puts a small element into the page.
 While a job runs the browser asks for news (`news.py`). What our own elements show comes with the answer
@@ -22,7 +22,7 @@ REST_S = 0.6  # after so long without a move the hand rests
 PATIENCE_S = 2.0  # so long regions wait for the live measurement, to be drawn once instead of twice
 PROGRESS_S = 1.5  # between two looks at how far a job is
 
-_turns = itertools.count(time.time_ns() // 1_000_000)  # a server that was started anew goes on counting
+_turns = itertools.count(time.time_ns() // 1_000_000)  # a server that was started again goes on counting
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def watched(
     Args:
         name: of the region, once a page.
         draw: takes nothing.
-        facet: what the region shows, cheap to tell; it is drawn anew when this changes. None = any news of
+        facet: what the region shows, cheap to tell; it is drawn again when this changes. None = any news of
             the lanes.
         progress: draw it now and then while a lane works, news or not; for small regions.
         pushed: the region is an element that is told what it shows by itself.

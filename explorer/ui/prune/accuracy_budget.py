@@ -1,6 +1,6 @@
 """How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 import streamlit as st
@@ -11,6 +11,7 @@ from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
 from ...values.choice import Choice
+from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
 from ..live import regions
@@ -85,7 +86,7 @@ def draw() -> None:
         help=HELP,
     )
     if len(MODES[session.mode()]) > 1:
-        st.selectbox("What goes", MODES[session.mode()], key=BANK)
+        st.selectbox("What is removed", MODES[session.mode()], key=BANK)
     regions.watched("budget", _draw, LANE, facet=_facet, progress=True)
 
 
@@ -107,7 +108,7 @@ def _run() -> JobState:
         sensitivity_scan.losses().get(bank),
     )
 
-    def find() -> Iterator[Any]:
+    def find() -> Work[Budget]:
         return accuracy_budget(
             model,
             recipe,
@@ -159,7 +160,7 @@ def _draw_found(found: Budget) -> None:
     left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
     change = format_drop(report.drop)
     st.caption(
-        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero.")
+        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and non-zero.")
     )
     st.button(
         "Apply to the faders",

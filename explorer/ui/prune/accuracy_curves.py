@@ -1,8 +1,8 @@
-"""Accuracy against what is left, from the session: along the recipe, along a target, or channels beside
+"""Accuracy against what is left, from the session: along the recipe, along a target, or channels next to
 single weights.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from ...studies.accuracy_curves import (
     timed,
 )
 from ...values.choice import Choice
-from ...values.progress import Progress
+from ...values.progress import Work
 from ...values.recipe import Recipe
 from ...words import GLOSSARY
 from .. import session
@@ -43,23 +43,22 @@ ALONGS: dict[Along, str] = {
 }
 AXES: dict[Axis, str] = {
     "params": "parameters",
-    "nonzero_params": "not zero",
+    "nonzero_params": "non-zero",
     "macs": "MACs",
     "size": "file size",
     "latency": "latency",
 }
 CHANCE = "at random"  # how the names of control lines end
-FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
+FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
 PAUSE_S = 1.0  # between two drawings of the figure
 POINTLESS = (
-    "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+    "Remove something, and a curve of accuracy against size will appear here. Or choose another curve above."
 )
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
     "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
-    "allocator's curve your own "
-    "ratios play no part; your recipe is the star."
+    "allocator's curve your own ratios play no part; your recipe is the star."
 )
 
 
@@ -74,7 +73,7 @@ def _axis_key(usual: Axis) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """What the user asks the curve, beside the recipe.
+    """What the user asks the curve, besides the recipe.
 
     Args:
         along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is
@@ -131,14 +130,14 @@ def _begin(asked: Question) -> JobState:
     model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
-    def measure() -> Iterator[Any]:
+    def measure() -> Work[Lines]:
         rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
         for one in rated:
             yield from calibrate(model, one, device)
         families = _families(model, asked, recipe)
         lines: Lines = {}
         for step in curves(model, families, replace(QUICK, device=device)):
-            lines = lines if isinstance(step, Progress) else step
+            lines = step.value or lines
             yield step
         if asked.axis == "latency":
             yield from timed(model, lines, device)

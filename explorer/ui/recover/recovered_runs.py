@@ -2,9 +2,8 @@
 among the runs.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from ...recovery.recover import recover
 from ...recovery.results import known_controls
 from ...recovery.values import MeasuredArm, Recovery
 from ...runs.keep_recovery import Remarks, keep
-from ...values.progress import Progress
+from ...values.progress import Step, Work
 from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
@@ -24,10 +23,9 @@ KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)
 FAIR = (
     "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "
-    "them, a gain might come "
-    "from more training, from the ratios or from the architecture alone."
+    "them, a gain might come from more training, from the ratios or from the architecture alone."
 )
-WHERE = "It stands on the **Compare** page, below the run of its recipe."
+WHERE = "It is on the **Compare** page, below the run of its recipe."
 
 
 def draw(found: Recovery | None) -> None:
@@ -110,14 +108,12 @@ def _train(found: Recovery) -> None:
     """One control after another, those that are known at once."""
     model, how = session.model(), replace(session.conditions(), latency=False)
 
-    def run() -> Iterator[Any]:
+    def run() -> Work[Recovery]:
         for control in controls(found.recipe, found.plan):
             for step in recover(model, control.recipe, control.plan, how):
-                yield (
-                    replace(step, label=f"{control.name}: {step.label.lower()}")
-                    if isinstance(step, Progress)
-                    else step
-                )
+                now = step.progress
+                words = f"{control.name}: {now.label.lower()}" if now else ""
+                yield Step(step.value, replace(now, label=words) if now else None)
 
     session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
     session.resume(CONTROL)
@@ -134,7 +130,7 @@ def _draw_keep(found: Recovery) -> None:
         st.caption(f"Kept as run {state.value[:4]}. {WHERE}")
         return
     if own and state.busy:
-        _draw_progress(state, "Measuring it for keeps")
+        _draw_progress(state, "Measuring it to keep it")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=keeping.POPOVER_WIDTH):
