@@ -8,7 +8,8 @@ from ..errors import ExplorerError, UnknownNameError
 from ..graph.size_limits import Size, size_of
 from ..measuring.evaluation import batch_size
 from ..measuring.precision import DTYPES
-from ..values.subject import Split, Subject
+from ..values.samples import Split
+from ..values.subject import Subject
 
 # a forward holds about three of its largest activations at a time, and should take no more than this
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3

@@ -12,7 +12,8 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..values.profile import Layer, ModelProfile
 from ..values.progress import Step, Work, reached, result_of
-from ..values.subject import Split, Subject
+from ..values.samples import Split
+from ..values.subject import Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch

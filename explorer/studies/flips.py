@@ -8,11 +8,12 @@ from torch import Tensor
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, split_for
-from ..engine.dense_model import baseline, drop_between
+from ..engine.dense_model import baseline
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, Tally, evaluate
+from ..measuring.evaluation import Execution, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
+from ..measuring.tally import Tally, drop_between
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery

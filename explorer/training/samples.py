@@ -18,7 +18,8 @@ from ..loaders.sample_files import card_path, sample_folder, untrained, weights_
 from ..measuring.evaluation import evaluate
 from ..registry import DATA, SAMPLES
 from ..values.report import Measurement
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .steps import TrainingSettings, TrainingStep, train
 
 

@@ -13,7 +13,8 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import ExplorerError
 from ..registry import Plugin
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .augmentation import AUGMENTATIONS
 
 
