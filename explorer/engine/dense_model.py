@@ -10,11 +10,11 @@ from torch import nn
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.evaluation import Execution, evaluate, inputs_of
-from ..measuring.judging import Judge, judge_of
+from ..measuring.judging import judge_for
 from ..measuring.tally import EMPTY, Tally
 from ..values.recipe import Recipe
 from ..values.samples import DerivedSplit, Split
-from ..values.subject import Subject, Task
+from ..values.subject import Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
@@ -41,7 +41,7 @@ def dense_tallies(
     """
     task = subject.task
     assert task is not None
-    judge = plain_or_judge(task)
+    judge = judge_for(task)
     names = tuple(metric.name for metric in judge.metrics) if judge else ()
     about = (task.name, task.fingerprint, names)
     key = (subject.id, about, conditions.split, conditions.device, conditions.dtype)
@@ -64,12 +64,6 @@ def baseline(model: Analysed, conditions: Conditions, look: int) -> Iterator[Tal
     yield from dense_tallies(dense.model, model.subject, split, conditions, look, lambda note: None)
 
 
-def plain_or_judge(task: Task) -> Judge | None:
-    """How a task's outputs are judged; None where they are class scores and only accuracy is asked for."""
-    plain = task.tells_classes and task.metrics == ("accuracy",) and task.loss is None and task.answer is None
-    return None if plain else judge_of(task)
-
-
 def judged_split(model: Analysed, conditions: Conditions) -> Split:
     """The samples that these conditions ask for; where a metric compares with the dense model, targets are
     pairs of those that are stored and its answers.
@@ -79,7 +73,7 @@ def judged_split(model: Analysed, conditions: Conditions) -> Split:
     """
     split, task = split_for(model.subject, conditions), model.subject.task
     assert task is not None
-    judge = plain_or_judge(task)
+    judge = judge_for(task)
     if judge is None or not judge.needs_dense:
         return split
     device = conditions.device

@@ -15,6 +15,7 @@ from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
 from ..measuring.cuda_graphs import captured
 from ..measuring.evaluation import Execution, Forward, evaluate
+from ..measuring.judging import judge_for
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
 from ..measuring.precision import check_exact, in_dtype
@@ -30,7 +31,7 @@ from ..values.subject import Subject
 from .agreement import NOTE, with_agreement
 from .candidate import Candidate, prepare
 from .conditions import Conditions, first_look, fitting_batch
-from .dense_model import dense_candidate, dense_tallies, judged_split, plain_or_judge
+from .dense_model import dense_candidate, dense_tallies, judged_split
 
 _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
 
@@ -148,7 +149,7 @@ def _qualities(
     subject, is_empty = of.subject, report.recipe.is_empty
     task = subject.task
     assert task is not None
-    norm, judge = task.normalisation, plain_or_judge(task)
+    norm, judge = task.normalisation, judge_for(task)
     split = judged_split(of, conditions)
     looks = look_schedule(len(split), first_look(subject, conditions.device))
     notes: list[str] = []
@@ -191,7 +192,7 @@ def _rounded(
     """What the smaller number format alone does: the same model in float32, on the same samples."""
     assert subject.task is not None
     found, batch = EMPTY, fitting_batch(subject, exact.device)
-    how = Execution(exact.device, batch=batch, judge=plain_or_judge(subject.task))
+    how = Execution(exact.device, batch=batch, judge=judge_for(subject.task))
     for found in evaluate(candidate.model, split, subject.task.normalisation, [len(tally)], how):
         if len(found) < len(tally):
             yield PAUSE

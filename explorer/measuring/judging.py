@@ -86,7 +86,7 @@ class Judge:
             targets: as they are stored; of a judge that `needs_dense` a pair of these and the dense
                 model's answers.
         Raises:
-            ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or without a value.
+            ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or no number.
         """
         outputs = self.picked(outputs)
         stored, dense = targets if self.needs_dense else (targets, None)
@@ -174,8 +174,9 @@ def _finite(name: str, rows: Tensor) -> Tensor:
     return rows
 
 
-def judge_of(task: Task) -> Judge:
-    """How a task judges outputs."""
+def judge_for(task: Task) -> Judge | None:
+    """How a task's outputs are judged; None where they are class scores and only accuracy is asked for."""
+    if task.tells_classes and task.metrics == ("accuracy",) and task.loss is None and task.answer is None:
+        return None
     metrics = metrics_of(task)
-    loss = task.loss or metrics[0].loss
-    return Judge(metrics, loss, task.answer, task.scores, task.loss is not None)
+    return Judge(metrics, task.loss or metrics[0].loss, task.answer, task.scores, task.loss is not None)

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from ..errors import ExplorerError
 from ..machine.foreign_code import told
+from ..registry import METRICS
+from ..values.subject import Task
 
 Loss = Callable[[Any, Any], Tensor]
 
@@ -46,6 +48,33 @@ def absolute_error(outputs: Any, targets: Any) -> Tensor:
 
 def squared_error(outputs: Any, targets: Any) -> Tensor:
     return functional.mse_loss(outputs.float(), targets.reshape(outputs.shape).float())
+
+
+def loss_of(task: Task) -> Loss:
+    """What training and gradients of a task lower: its own loss, else the usual one of its metric.
+
+    Raises:
+        ExplorerError: there is neither.
+    """
+    first = task.metrics[0]
+    usual = (METRICS[first]() if isinstance(first, str) else first).loss if task.scores is None else None
+    loss = task.loss or usual
+    if loss is None:
+        raise ExplorerError(
+            f"Task {task.name!r} has no loss, which training and gradients need; give it loss=..., a "
+            "function of (outputs, targets)."
+        )
+    return lambda outputs, targets: mean_of(
+        loss, outputs if task.answer is None or task.loss is not None else task.answer(outputs), targets
+    )
+
+
+def right_share(outputs: Any, targets: Any) -> float:
+    """The share of right classes of samples, pixels or tokens; 0 where answers are no classes."""
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.dim() < 2:
+        return 0.0
+    said = outputs.argmax(1)
+    return float((said == targets).float().mean()) if said.shape == targets.shape else 0.0
 
 
 def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:

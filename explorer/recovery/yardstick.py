@@ -10,10 +10,11 @@ from torch import nn
 
 from ..engine.bn_recalibration import recalibrate
 from ..engine.candidate import build
-from ..engine.dense_model import baseline, judged_split, plain_or_judge
+from ..engine.dense_model import baseline, judged_split
 from ..errors import ExplorerError
 from ..machine.environment import environment
 from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
 from ..measuring.tally import EMPTY, Tally, drop_between
 from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Measurement
@@ -40,7 +41,7 @@ class Yardstick:
             judged_split(setting.model, setting.conditions),
             setting.conditions.device,
         )
-        self._how = Execution(self._device, judge=plain_or_judge(task))
+        self._how = Execution(self._device, judge=judge_for(task))
         self._dense: Tally = EMPTY
 
     def dense(self) -> Work[Never]:

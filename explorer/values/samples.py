@@ -87,9 +87,15 @@ class Split:
         """Of samples `start` to `stop`."""
         return mapped_tree(lambda leaf: leaf[start:stop], self.targets)
 
+    def chosen(self, numbers: Tensor) -> tuple[Any, Any]:
+        """Inputs and targets of these samples, (k,) int64, such as a shuffled batch."""
+        return mapped_tree(lambda leaf: _picked(leaf, numbers), self.inputs), mapped_tree(
+            lambda leaf: _picked(leaf, numbers), self.targets
+        )
+
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SampleSource:
     """A data set of the user, and how its samples become a batch.
 
     Args:
@@ -103,7 +109,7 @@ class Source:
     collate: Callable[[list[Any]], Any] = default_collate
     kept: dict[tuple[int, ...], tuple[Any, Any]] = field(default_factory=dict)
 
-    def batch(self, numbers: list[int]) -> tuple[Any, Any]:
+    def batch(self, numbers: list[int], *, keep: bool = True) -> tuple[Any, Any]:
         """Inputs and targets of these samples; kept while there is room.
 
         Raises:
@@ -113,7 +119,7 @@ class Source:
         if key in self.kept:
             return self.kept[key]
         found = self._pair([self._sample(number) for number in numbers])
-        if sum(map(bytes_of, self.kept.values())) + bytes_of(found) <= KEPT_BYTES:
+        if keep and sum(map(bytes_of, self.kept.values())) + bytes_of(found) <= KEPT_BYTES:
             self.kept[key] = found
         return found
 
@@ -162,10 +168,10 @@ class ReadSplit(Split):
         numbers: of the samples, in their order.
     """
 
-    source: Source
+    source: SampleSource
     numbers: list[int]
 
-    def __init__(self, source: Source, numbers: list[int]):
+    def __init__(self, source: SampleSource, numbers: list[int]):
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "numbers", numbers)
 
@@ -183,6 +189,9 @@ class ReadSplit(Split):
 
     def targets_at(self, start: int, stop: int) -> Any:
         return self._batch(start, stop)[1]
+
+    def chosen(self, numbers: Tensor) -> tuple[Any, Any]:
+        return self.source.batch([self.numbers[n] for n in numbers.tolist()], keep=False)
 
     @cached_property
     def _whole(self) -> tuple[Any, Any]:
@@ -234,6 +243,10 @@ class DerivedSplit(Split):
     def targets_at(self, start: int, stop: int) -> Any:
         return self.split.targets_at(start, stop) if self.answers is None else self.answers(start, stop)
 
+    def chosen(self, numbers: Tensor) -> tuple[Any, Any]:
+        inputs, targets = self.split.chosen(numbers)
+        return (inputs if self.change is None else self.change(inputs)), targets
+
     @property
     def inputs(self) -> Any:  # type: ignore[override]
         return self.split.inputs if self.change is None else self.change(self.split.inputs)
@@ -271,7 +284,8 @@ def split_from(name: str, data: Any) -> Split:
     """
     if isinstance(data, Split):
         return data
-    if isinstance(data, tuple) and len(data) == 2 and all(leaves_of(data[0])):
+    if isinstance(data, tuple) and len(data) == 2 and leaves_of(data[0]):
+        data = tuple(mapped_tree(_as_tensor, part) for part in data)
         rows = {len(leaf) for part in data for leaf in leaves_of(part)}
         if len(rows) != 1:
             raise LoadError(f"Data of task {name!r} has {_many(rows)} rows; give as many targets as inputs.")
@@ -286,7 +300,12 @@ def split_from(name: str, data: Any) -> Split:
         )
     if not len(data):
         raise LoadError(f"Data of task {name!r} has no samples.")
-    return ReadSplit(Source(name, data, collate), list(range(len(data))))
+    return ReadSplit(SampleSource(name, data, collate), list(range(len(data))))
+
+
+def _as_tensor(leaf: Any) -> Any:
+    """Arrays of numpy as tensors."""
+    return leaf if isinstance(leaf, Tensor | list) else torch.as_tensor(leaf)
 
 
 def _many(rows: set[int]) -> str:
@@ -296,8 +315,8 @@ def _many(rows: set[int]) -> str:
 def _chosen(split: Split, numbers: list[int]) -> Split:
     if isinstance(split, ReadSplit):
         return ReadSplit(split.source, [split.numbers[n] for n in numbers])
+    return Split(*split.chosen(torch.tensor(numbers)))
 
-    def pick(leaf: Any) -> Any:
-        return leaf[torch.tensor(numbers)] if isinstance(leaf, Tensor) else [leaf[n] for n in numbers]
 
-    return Split(mapped_tree(pick, split.inputs), mapped_tree(pick, split.targets))
+def _picked(leaf: Any, numbers: Tensor) -> Any:
+    return leaf[numbers] if isinstance(leaf, Tensor) else [leaf[n] for n in numbers.tolist()]
