@@ -56,8 +56,8 @@ def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
             METRICS[name]
     if subject.task is None:
         raise LoadError(
-            f"{subject.name!r} has no data to measure {', '.join(map(str, names))} on; add some with --data or "
-            "--task."
+            f"{subject.name!r} has no data to measure {', '.join(map(str, names))} on; add some with --data "
+            "or --task."
         )
     return replace(subject, task=replace(subject.task, metric=tuple(names), scores=None))
 
@@ -78,8 +78,8 @@ def with_task(subject: Subject, task: Task) -> Subject:
     wanted = tuple(subject.example.shape[1:])
     if tuple(ready.shape[1:]) != wanted:
         raise LoadError(
-            f"Inputs of task {task.name!r} have the shape {tuple(ready.shape[1:])}, but {subject.name!r} reads "
-            f"{wanted}."
+            f"Inputs of task {task.name!r} have the shape {tuple(ready.shape[1:])}, but {subject.name!r} "
+            f"reads {wanted}."
         )
     outputs = _run(subject, ready, task)
     found = replace(

@@ -101,7 +101,7 @@ class Task:
     scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        if (self.load_split is None) == (self.data is None):
+        if self.load_split is None and self.data is None:
             raise ExplorerError(f"Task {self.name!r} needs data, such as data=my_dataset, or a load_split.")
         if self.load_split is None:
             object.__setattr__(self, "load_split", splits_of(self.name, self.data).get)

@@ -13,6 +13,6 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
         metavar="NAME[,NAME]",
-        help="what the model is measured by (see 'pruning-explorer metrics'); the first decides, the others are "
-        "shown",
+        help="what the model is measured by (see 'pruning-explorer metrics'); the first decides, the others "
+        "are shown",
     )
