@@ -13,15 +13,21 @@ DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give
 def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Its input, how images become input, its classes: plain data for JSON.
 
+    Of several inputs, `parts` says each one's name, shape and type of numbers; shape is then that of a row
+    with all of them.
+
     Args:
         sizes: what is to be known of the sizes of inputs, besides the shape of the example.
     """
-    task = subject.task
+    task, reads = subject.task, subject.reads
     rule = task.normalisation if task else Normalisation()
+    parts = [{"name": part.name, "shape": list(part.shape), "dtype": part.dtype} for part in reads]
+    given = {"dtype": reads[0].dtype} if len(reads) == 1 else {"parts": parts} if reads else {}
     return {
         "model": subject.name,
         "input": {
             "shape": list(subject.example.shape[1:]),
+            **given,
             **(sizes or {}),
             "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)},
         },

@@ -70,7 +70,7 @@ def one_size(example: Tensor) -> tuple[str, ...]:
 
 
 def _opened(model: Analysed) -> Sized | None:
-    if model.graph.program is None:
+    if model.graph.program is None or len(model.subject.reads) > 1:  # a row is as long as it is
         return None
     example = model.subject.example
     try:

@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,9 @@ class PrunedModel(nn.Module):
             ValueError: an input has a size for which the export does not hold.
         """
         about = self._about.get("input", {})
-        check_size(tuple(inputs[0].shape), about)
+        check_inputs([tuple(given.shape) for given in inputs], about)
         if about.get("batch", len(inputs[0])) != len(inputs[0]):
-            return in_portions(self._whole, inputs[0], about["batch"])
+            return in_portions(self._whole, inputs, about["batch"])
         return self._whole(*inputs)
 
     def _whole(self, *inputs: Tensor) -> Any:
@@ -158,14 +158,15 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
 # ---------------------------------------------------------------- sizes of the input
 
 
-def in_portions(whole: Callable[[Tensor], Any], inputs: Tensor, batch: int) -> Any:
+def in_portions(whole: Callable[..., Any], inputs: Sequence[Tensor], batch: int) -> Any:
     """The answers of a graph that reads one batch alone: portion by portion, the last one filled up."""
-    missing = -len(inputs) % batch
-    filled = torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
-    answers = [whole(part) for part in filled.split(batch)]
+    samples = len(inputs[0])
+    last = torch.full((-samples % batch,), samples - 1)
+    rows = torch.cat([torch.arange(samples), last])
+    answers = [whole(*(given[part.to(given.device)] for given in inputs)) for part in rows.split(batch)]
 
     def join(*found):
-        return torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]
+        return torch.cat(found)[:samples] if isinstance(found[0], Tensor) else found[0]
 
     return tree_map(join, *answers)
 
@@ -190,6 +191,26 @@ TERMS: dict[type, Any] = {
 CHOICES = {"max": max, "min": min}
 
 
+def check_inputs(found: Sequence[tuple[int, ...]], about: dict[str, Any]) -> None:
+    """Refuse inputs for which the export does not hold.
+
+    Args:
+        found: the size of each input, batch first.
+        about: as of `check_size`; of several inputs, `parts` says what each one is.
+    Raises:
+        ValueError: the text says what is taken, and what to do.
+    """
+    parts = about.get("parts")
+    if len(found) != len(parts or "1"):
+        names = ", ".join(str(part["name"]) for part in parts or [{"name": "one batch"}])
+        raise ValueError(f"This model takes {names}, got {len(found)} inputs; give each of them.")
+    if parts is None:
+        check_size(found[0], about)
+    for size, part in zip(found, parts or (), strict=False):
+        if size[1:] != tuple(part["shape"]):
+            raise ValueError(_refusal(tuple(part["shape"]), size))
+
+
 def check_size(size: tuple[int, ...], about: dict[str, Any]) -> None:
     """Refuse an input for which the export does not hold, instead of answering wrongly.
 
@@ -202,10 +223,14 @@ def check_size(size: tuple[int, ...], about: dict[str, Any]) -> None:
     if size[1:] == shape or conditions is None:  # files of version 1 say no more than the shape
         return
     if len(size) != len(shape) + 1 or not all(holds(condition, size) for condition in conditions):
-        raise ValueError(
-            f"This model was exported for inputs of shape {shape}, and would answer wrongly for {size[1:]}; "
-            "bring them to that shape, or export the model again for the other."
-        )
+        raise ValueError(_refusal(shape, size))
+
+
+def _refusal(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
+    return (
+        f"This model was exported for inputs of shape {shape}, and would answer wrongly for {size[1:]}; "
+        "bring them to that shape, or export the model again for the other."
+    )
 
 
 def holds(condition: str, size: Any) -> bool:

@@ -126,12 +126,12 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _forward(described: dict[str, Any]) -> Iterator[str]:
-    first, batch = _name(described["inputs"][0]), described["input"].get("batch")
-    yield f"    def forward(self, {', '.join(map(_name, described['inputs']))}):"
-    yield f"        check_size(tuple({first}.shape))"
+    names, batch = list(map(_name, described["inputs"])), described["input"].get("batch")
+    yield f"    def forward(self, {', '.join(names)}):"
+    yield f"        check_size({', '.join(names)})"
     if batch is not None:
-        yield f"        if len({first}) != {int(batch)}:"
-        yield f"            return in_portions(self, {first}, {int(batch)})"
+        yield f"        if len({names[0]}) != {int(batch)}:"
+        yield f"            return in_portions(self, [{', '.join(names)}], {int(batch)})"
     for node in described["nodes"]:
         given = [_literal(value) for value in node["args"]]
         given += [f"{_name(key)}={_literal(value)}" for key, value in node["kwargs"].items()]

@@ -15,6 +15,7 @@ from ..recovery.recover import recovered_model
 from ..recovery.results import recovered_reports
 from ..recovery.values import Recovery
 from ..registry import EXPORTERS
+from ..values.progress import outcome
 from ..values.report import Report
 from .export import Export
 
@@ -41,16 +42,15 @@ class RecoveredExport(Export):
     @cached_property
     def model(self) -> nn.Module:
         """The compact, trained model on the processor, in eval mode."""
-        return recovered_model(self.sized.model, self._recovery().key, root=self.root)
+        model = recovered_model(self.sized.model, self._recovery().key, root=self.root)
+        return self.as_taken(model)
 
     def measured(self) -> Report:
         """The report of the trained model; it is measured now, without latency, where none was given."""
         if self.report is not None:
             return self.report
-        *_, report = recovered_reports(
-            self.dense, self._recovery(), Conditions(latency=False), root=self.root
-        )
-        return report
+        conditions = Conditions(latency=False)
+        return outcome(recovered_reports(self.dense, self._recovery(), conditions, root=self.root))
 
 
 def export_recovered(

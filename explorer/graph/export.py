@@ -45,27 +45,31 @@ class ModelGraph:
 
 
 def export_program(
-    model: nn.Module, example: torch.Tensor, *, any_size: bool = False
+    model: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], *, any_size: bool = False
 ) -> torch.export.ExportedProgram:
     """Export with a dynamic batch; a model that runs only at its example's batch is exported static.
 
     Args:
+        example: one input, or one each.
         any_size: leave the other sizes of the input open too, as far as the model's code allows it.
     Raises:
         GraphError: torch.export refuses the model.
     """
+    examples = example if isinstance(example, tuple) else (example,)
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
     try:
         try:
-            sizes: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
-            if any_size:
-                sizes |= dict.fromkeys(range(1, example.dim()), torch.export.Dim.AUTO)
-            program = _traced(model, example, dynamic_shapes=(sizes,))
+            batch: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+            rest = torch.export.Dim.AUTO
+            shapes = [
+                batch | (dict.fromkeys(range(1, one.dim()), rest) if any_size else {}) for one in examples
+            ]
+            program = _traced(model, examples, dynamic_shapes=tuple(shapes))
         except GraphError:
             if any_size:
                 raise
-            program = _traced(model, example)
+            program = _traced(model, examples)
         write_out(program.graph_module)
         name_squeezed(program.graph_module)
         return program
@@ -73,14 +77,16 @@ def export_program(
         torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.export.ExportedProgram:
+def _traced(
+    model: nn.Module, examples: tuple[torch.Tensor, ...], **options: Any
+) -> torch.export.ExportedProgram:
     """
     Raises:
         GraphError: the model cannot be traced in this way.
     """
     try:
         with without_log():
-            return torch.export.export(model, (example,), strict=False, **options)
+            return torch.export.export(model, examples, strict=False, **options)
     # tracing runs the model's own code on tensors without values: that code is foreign and may raise
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
     # graph, and none may end the program

@@ -3,7 +3,7 @@ given.
 """
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -38,7 +38,7 @@ ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
 
 def run(
     experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
-) -> Iterator[Evidence | Progress]:
+) -> Work[Evidence]:
     """Measure every arm at every point. Yields a growing Evidence after each, and Progress between batches.
 
     Args:
@@ -67,17 +67,16 @@ def run(
         found = replace(found, points={**found.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield found
-        yield Progress(done + 1, len(todo), "pruned models measured")
+        yield Step(found, Progress(done + 1, len(todo), "pruned models measured"))
     for batch in experiment.batches:
         found = yield from _timed(found, models, load(model).subject, batch, device)
-        yield found
-    yield replace(found, finished=True)
+        yield Step(found)
+    yield Step(replace(found, finished=True))
 
 
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
-) -> Generator[Progress, None, tuple[nn.Module, ArmPoint]]:
+) -> Returning[tuple[nn.Module, ArmPoint]]:
     """Measure the model of this arm at x, and its predictions; yields between batches."""
     if model.subject.task is None:
         raise ExplorerError(
@@ -96,7 +95,7 @@ def _measured(
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
     for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
-            yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
+            yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
     full = replace(
         counted,
@@ -110,7 +109,7 @@ def _measured(
 
 def _trained(
     model: Analysed, arm: Arm, recipe: Recipe, device: str
-) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
+) -> Returning[tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
     """Return the model after the arm's training (from the cache if it was trained before), and the spread of
     a penalty.
     """
@@ -122,10 +121,8 @@ def _trained(
     )
     found: Recovery | None = None
     for step in recover(model, recipe, plan, Conditions(device=device, latency=False)):
-        if isinstance(step, Recovery):
-            found = step
-        else:
-            yield replace(step, label=f"batches, {arm.label}")
+        found, now = step.value or found, step.progress
+        yield Step(progress=replace(now, label=f"batches, {arm.label}") if now else None)
     if found is None or not found.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
     spread = tuple(point.norms for point in found.epochs if point.norms)
@@ -185,7 +182,7 @@ def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
 
 def _timed(
     found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
-) -> Generator[Progress, None, Evidence]:
+) -> Returning[Evidence]:
     """Add the times of one batch size to the evidence, with all models measured in turns."""
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
     ready = dict(zip(named, models.values(), strict=True))
@@ -197,7 +194,7 @@ def _timed(
         device=device,
     )
     for turns, turn in enumerate(clock, 1):
-        for name, milliseconds in (turn or {}).items():
+        for name, milliseconds in (turn.value or {}).items():
             times[named[name]].append(milliseconds)
-        yield Progress(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
+        yield reached(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
     return replace(found, times={**found.times, **{key: tuple(ms) for key, ms in times.items()}})
