@@ -187,7 +187,7 @@ class Registry(Mapping[str, Plugin]):
             self._plugins[name] = Plugin(name, plugin.function, traits)
 
     def _load_files(self, folder: Path) -> None:
-        # by path, since the folder stands beside the package in a checkout and inside it in a wheel
+        # by path, since the folder stands next to the package in a checkout and inside it in a wheel
         for path in sorted(folder.glob("[!_]*.py")):
             name = f"{self._package}.{path.stem}"
             spec = importlib.util.spec_from_file_location(name, path)

@@ -163,7 +163,7 @@ def _lost(report: Report) -> dict[str, Any]:
 
 
 def quantities(report: Report) -> pd.DataFrame:
-    """Everything that was measured, one row a quantity: the dense model beside the pruned one, then the
+    """Everything that was measured, one row a quantity: the dense model next to the pruned one, then the
     change of accuracy.
     """
     measured = [(_measured(side), side) for side in (report.baseline, report.pruned)]

@@ -20,7 +20,7 @@ LABELS = {
     "exact_low": "On all samples, lower end",
     "finding": "In the family of this scan",
     "frozen": "Why it cannot be pruned",
-    "granularity": "What is removed as one",
+    "granularity": "What is removed as a unit",
     "group": "Coupled group",
     "importance": "Importance",
     "kind": "Kind",
@@ -59,7 +59,7 @@ LABELS = {
     "split": "Data split",
     "tags": "Tags",
     "task": "Data",
-    "tied_by": "Why they go together",
+    "tied_by": "Why they are removed together",
     "unit": "Unit",
     "units": "Units",
     "verdict": "Verdict",
@@ -77,12 +77,11 @@ GLOSSARY = {
     "compact": "To rebuild the model without the removed channels; only this makes a dense model smaller and "
     "faster.",
     "compression ratio": "Parameters before, divided by parameters after.",
-    "control": "The same experiment without the thing that is tested, so that one sees what that thing alone "
-    "does.",
+    "control": "The same experiment without the thing that is tested, to show what that thing alone does.",
     "convolution": "A layer that slides small windows of weights over its input; each window makes one "
     "channel.",
-    "coupled group": "Channels that have to go together, because layers add, normalise or read them side by "
-    "side.",
+    "coupled group": "Channels that have to be removed together, because layers add, normalise or read them "
+    "side by side.",
     "criterion": "A function that rates how much each weight or channel matters.",
     "dense model": "The model as it was before anything was removed.",
     "density": "The measured fraction of values that are not zero: 1 minus sparsity.",
@@ -91,7 +90,7 @@ GLOSSARY = {
     "epoch": "One pass of training over all training pictures.",
     "final number": "Measured on the compact model, on all samples that were asked for.",
     "fine-tuning": "Training the pruned model further while everything removed stays removed.",
-    "granularity": "What is removed as one: single weights, whole channels or heads, or n:m blocks.",
+    "granularity": "What is removed as a unit: single weights, whole channels or heads, or n:m blocks.",
     "held-out data": "Pictures that are used neither for training nor for choosing; they are opened once, at "
     "the end.",
     "importance": "The value by which a unit is ranked: its saliencies put together.",
@@ -114,12 +113,10 @@ GLOSSARY = {
     "part": "What has one ratio of its own: a layer for weights, a coupled group for channels.",
     "penalty": "Something that is added to the loss while training, here a price on the size of the weights.",
     "pruning ratio": "The fraction of a part's units to remove, a decision; two neighbouring layers that "
-    "lose half of "
-    "their channels lose about three quarters of the weights between them.",
+    "lose half of their channels lose about three quarters of the weights between them.",
     "reliability": "How well the predicted probabilities agree with how often the model is right (ECE).",
     "residual network": "A network in which the input of some layers is added to their output, so that both "
-    "need the "
-    "same channels.",
+    "need the same channels.",
     "rewinding": "Setting the kept weights, or the learning rate, back to an earlier point of training, then "
     "training again.",
     "saliency": "What a criterion gives to one weight or channel.",

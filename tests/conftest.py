@@ -48,6 +48,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def pytest_xdist_auto_num_workers(config) -> int:
+    """Two processes for the whole suite, as CI has two cores; none where single files are named."""
+    return 2 if config.args == config.getini("testpaths") else 0
+
+
 def _missing(why: str) -> None:
     if os.environ.get(REQUIRE_BROWSER) == "1":
         pytest.fail(f"{why}, and {REQUIRE_BROWSER}=1 asks for it")

@@ -1,4 +1,4 @@
-"""Takes the README's picture anew: `python tests/take_screenshot.py`. Needs Chromium."""
+"""Takes the README's picture again: `python tests/take_screenshot.py`. Needs Chromium."""
 
 import shutil
 import subprocess

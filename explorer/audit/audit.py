@@ -132,8 +132,10 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Pr
     own = difference_of_graph(model)
     result = replace(result, graph_rel_diff=own)
     if not own <= OWN_TOLERANCE:
-        told = f"the graph that was read of the model answers otherwise than the model itself, by {own:.1e}"
-        return replace(result, reason=f"{told} of the largest answer; allowed is {OWN_TOLERANCE:.0e}")
+        told = f"the graph read from the model and the model itself give different answers: by {own:.1e}"
+        return replace(
+            result, reason=f"{told} of the largest answer, and at most {OWN_TOLERANCE:.0e} is allowed"
+        )
     state = yield from conditioned_state(model)
     expected = yield from expected_answers(
         model.graph, masks, state, portions(random_inputs(model), model.graph)
@@ -160,8 +162,10 @@ def _why_not(masks: Masks, expected: Tensor, difference: float, control: float |
     if not varies > 1e-6:
         return "the outputs do not vary over inputs, so a comparison proves nothing"
     if not difference <= TOLERANCE:
-        return f"compact and masked model differ by {difference:.2e}, allowed is {TOLERANCE:.0e}"
+        return (
+            f"the compact and the masked model differ by {difference:.2e}; at most {TOLERANCE:.0e} is allowed"
+        )
     if control is None:
         return "no slot with two kept units was found for the negative control"
-    weak = f"the negative control moved the outputs by {control:.2e} only, needed is {REJECTED:.0e}"
+    weak = f"the negative control moved the outputs by only {control:.2e}; at least {REJECTED:.0e} is needed"
     return None if control > REJECTED else weak

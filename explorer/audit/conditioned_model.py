@@ -13,6 +13,7 @@ from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import fixed_batch
+from ..values.inputs import InputPart, from_one_row, in_one_row
 from ..values.progress import Progress
 from ..values.subject import Subject
 from .float64_run import tensor_names, tensor_of, walk
@@ -133,8 +134,26 @@ def random_inputs(model: Analysed, seed: int = 7) -> Tensor:
     batch = -(-batch // fixed) * fixed
     shape = (batch, *example.shape[1:])
     generator = torch.Generator().manual_seed(seed)
+    if len(model.subject.reads) > 1:
+        own = from_one_row(example, model.subject.reads)
+        parts = zip(model.subject.reads, own, strict=True)
+        return in_one_row([_like(value, part, batch, generator) for part, value in parts]).double()
     if not example.is_floating_point():
         return example.flatten()[torch.randint(example.numel(), shape, generator=generator)]
+    return _noise(shape, generator)
+
+
+def _like(value: Tensor, part: InputPart, batch: int, generator: torch.Generator) -> Tensor:
+    """Random numbers for one of several inputs; whole ones of its example where it is not known which."""
+    if not part.is_whole:
+        return _noise((batch, *part.shape), generator)
+    if part.numbers is not None:
+        return part.drawn(batch, generator)
+    return value.flatten()[torch.randint(value.numel(), (batch, *part.shape), generator=generator)]
+
+
+def _noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """float64, fine and coarse."""
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     for factor in (8, 32) if len(shape) > 2 else ():
         coarse = [*shape[:2], *(-(-extent // factor) for extent in shape[2:])]

@@ -35,7 +35,7 @@ def walk(
     """Progress after each node; returns the outputs.
 
     Args:
-        read: name of a tensor -> its value, made anew each time.
+        read: name of a tensor -> its value, made again each time.
         call: (node, arguments, keywords) -> the node's value.
     """
     names, nodes = tensor_names(program), list(program.graph.nodes)

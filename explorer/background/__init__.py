@@ -1,1 +1,1 @@
-"""Work beside the page: lanes of jobs, their states, and measurements that several users share."""
+"""Background work: lanes of jobs, their states, and measurements that several users share."""

@@ -1,6 +1,6 @@
 """Background work in lanes: one worker thread a device, values come back as immutable snapshots.
 
-A job is a generator that yields after each batch. Between two yields the worker chooses anew whose turn it
+A job is a generator that yields after each batch. Between two yields the worker chooses again whose turn it
 is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
 was.
 """
@@ -82,7 +82,7 @@ class Lanes:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed at its next yield.
 
         What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
-        anew.
+        again.
 
         Args:
             make: begins the job, on the worker; what it yields is the value, except for Progress.

@@ -1,7 +1,7 @@
-"""One long call that yields nothing (a translation to ONNX, say), in a thread beside the worker, so that
+"""One long call that yields nothing (a translation to ONNX, say), in a thread next to the worker, so that
 measuring goes on.
 
-Latency is the exception: it waits until nothing runs beside it (see `latency.rounds`).
+Latency is the exception: it waits until nothing runs next to it (see `latency.rounds`).
 """
 
 import threading
@@ -83,12 +83,12 @@ def _run(call: _Call, work: Callable[[Step], Any]) -> None:
 
 
 def is_quiet() -> bool:
-    """Nothing runs beside the worker."""
+    """Nothing runs next to the worker."""
     return not _running
 
 
 def until_quiet() -> Iterator[None]:
-    """Yields, as places to be stopped at, until nothing runs beside the worker."""
+    """Yields, as places to be stopped at, until nothing runs next to the worker."""
     while not is_quiet():
         time.sleep(PAUSE)
         yield None

@@ -1,4 +1,4 @@
-"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores anew
+"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores again
 for each.
 """
 
@@ -82,7 +82,7 @@ def _against_torch_pruning(name: str, stays: str, size: Effort, device: str) -> 
     took = {
         "cut": seconds(lambda: masks_for(model, recipe(RATIO)), device),
         "compact": seconds(lambda: build(model, masks, device), device),
-        "and rating anew would take": seconds(rate, device),
+        "and rating again would take": seconds(rate, device),
         "the first forward takes": seconds(lambda: run(mine), device),
         "theirs": seconds(lambda: run(other), device),
     }

@@ -17,7 +17,7 @@ class Effort:
     also_scanned: further ones, in a part of their own that is measured on request.
     judged: whose adaptive scans are held against exact ones, on request.
     foreign: (model, layer that stays) of the comparison with Torch-Pruning.
-    samples: of full evaluations; fewer than the split has make what is spent beside the forward passes weigh
+    samples: of full evaluations; fewer than the split has make what is spent next to the forward passes weigh
         more.
     pairs: of work that takes less than a second; of an exact scan, a batch each.
     long_pairs: of work that takes longer; six are the fewest that resolve anything.

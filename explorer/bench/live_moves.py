@@ -175,7 +175,7 @@ def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditi
 
 
 def _endless_scan(model: Analysed, conditions: Conditions) -> Iterator[object]:
-    """A scan that begins anew when it is done, and reads and writes no log that another one could find."""
+    """A scan that begins again when it is done, and reads and writes no log that another one could find."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
             yield from scan(model, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder))

@@ -19,7 +19,7 @@ Verdict = Literal["met", "missed", "not resolved"]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seconds that two pieces of work took, equal positions beside each other."""
+    """Seconds that two pieces of work took, equal positions next to each other."""
 
     ours: tuple[float, ...]
     baseline: tuple[float, ...]

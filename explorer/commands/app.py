@@ -36,13 +36,13 @@ def add_trusted_hosts(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name under which browsers reach the page, such as that of a proxy; can be repeated",
+        help="another host name by which browsers reach the page, such as that of a proxy; can be repeated",
     )
 
 
 def add_lessons(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--lessons", metavar="FOLDER", help="lessons of your own (.toml) beside those on the Learn page"
+        "--lessons", metavar="FOLDER", help="your own lessons (.toml), in addition to those on the Learn page"
     )
 
 
@@ -111,7 +111,7 @@ def free_port(host: str, wanted: int | None) -> int:
         raise ExplorerError(f"A port must be from 1 to 65535, got {wanted}.")
     if not _is_free(host, 0):  # the system would find a port there
         use = "127.0.0.1 (for this machine only) or 0.0.0.0 (for its network, too)"
-        raise ExplorerError(f"{host!r} is no address of this machine; use {use}.")
+        raise ExplorerError(f"{host!r} is not an address of this machine; use {use}.")
     for port in range(FIRST_PORT, FIRST_PORT + TRIED) if wanted is None else [wanted]:
         if _is_free(host, port):
             return port

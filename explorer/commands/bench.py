@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the rows; every number is a ratio to what ran beside it, or milliseconds where it says so.
+    """Print the rows; every number is a ratio to what ran next to it, or milliseconds where it says so.
 
     Raises:
         ExplorerError: an unknown part or device.

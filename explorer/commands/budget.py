@@ -33,15 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="accuracy you can afford to lose, a fraction such as 0.01",
     )
     add(
-        "--granularity", choices=("channel", "weight"), default="channel", help="what goes (default: channel)"
+        "--granularity",
+        choices=("channel", "weight"),
+        default="channel",
+        help="what is removed (default: channel)",
     )
-    add("--looks", type=int, default=LOOKS, metavar="N", help=f"models to measure at most (default: {LOOKS})")
-    add("--save-recipe", metavar="FILE", help="write the recipe that was found as JSON")
+    add(
+        "--looks",
+        type=int,
+        default=LOOKS,
+        metavar="N",
+        help=f"measure at most this many models (default: {LOOKS})",
+    )
+    add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what was tried and the smallest model within the budget; ratios of the searched kind are chosen
-    anew.
+    again.
 
     Raises:
         ExplorerError: the model, the recipe or the data are not as they must be, or no model could be shown

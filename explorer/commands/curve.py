@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"from dense to full strength (default: {POINTS})",
     )
-    add("--control", action="store_true", help="beside each line the same with units chosen at random")
-    add("--latency", action="store_true", help="also time each point, in turns with the dense model")
+    add("--control", action="store_true", help="next to each line, the same with units chosen at random")
+    add("--latency", action="store_true", help="also time each point, alternating with the dense model")
     add_conditions(parser)
     parser.set_defaults(samples=QUICK.samples)
 
@@ -172,7 +172,7 @@ def _text(along: str, family: Family, lines: Lines) -> str:
         "strength" if along == "strength" else "target",
         "accuracy",
         "loss",
-        "not zero",
+        "non-zero",
         "MACs",
         "bytes, compressed",
     ]

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     formats = f"{', '.join(EXPORTERS)} (default: safetensors, a zip)"
     parser.add_argument("--format", default="safetensors", metavar="NAME", help=formats)
-    told = "the recovered model of this kept run (the first letters of its name do), in place of a recipe"
+    told = (
+        "the recovered model of this kept run (the first letters of its name are enough), instead of a recipe"
+    )
     parser.add_argument("--run", metavar="NAME", help=told)
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
 

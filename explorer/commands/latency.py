@@ -21,21 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a coupled group, as 'pruning-explorer profile MODEL' names it",
     )
-    add("--widths", metavar="N,...", help="channels that stay (default: 12 from 1 to all)")
+    add("--widths", metavar="N,...", help="channels to keep (default: 12 from 1 to all)")
     add("--batch", type=int, default=BATCH, metavar="N", help=f"samples in one forward (default: {BATCH})")
     add(
         "--rounds",
         type=int,
         default=ROUNDS,
         metavar="N",
-        help=f"in which each width is timed once (default: {ROUNDS})",
+        help=f"how often each width is timed (default: {ROUNDS})",
     )
     add(
         "--seconds",
         type=float,
         default=BUDGET_S,
         metavar="S",
-        help=f"stop after so many (default: {BUDGET_S:g})",
+        help=f"stop after this many seconds (default: {BUDGET_S:g})",
     )
     add("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)

@@ -25,14 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="LESSON", help="lessons by name (default: all)")
     parser.add_argument("--folder", metavar="PATH", help="lessons of your own: a folder of .toml files")
     parser.add_argument(
-        "--new", metavar="FILE", help="write a lesson to begin with, each line explained, and nothing else"
+        "--new",
+        metavar="FILE",
+        help="write a first lesson to start from, with each line explained, and do nothing else",
     )
-    parser.add_argument("--model", metavar="M", help="another sample model than the lesson's own")
+    parser.add_argument("--model", metavar="M", help="a different sample model than the lesson's own")
     parser.add_argument("--list", action="store_true", help="only list the lessons, measure nothing")
     parser.add_argument(
         "--keep",
         metavar="PATH",
-        help="also write what was measured, one JSON file a lesson, into this folder",
+        help="also write the measurements into this folder, one JSON file for each lesson",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)

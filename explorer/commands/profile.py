@@ -65,5 +65,10 @@ def run(arguments: argparse.Namespace) -> None:
         return note(profile.error)
     why = {g.name: f"frozen: {g.frozen}" if g.frozen else "; ".join(g.tied_by) for g in profile.groups}
     groups = [[g.name, g.units, g.unit, ", ".join(g.members), why[g.name]] for g in profile.groups]
-    show("\n" + table(["coupled group", "units", "unit", "layers", "why they go together, or stay"], groups))
+    show(
+        "\n"
+        + table(
+            ["coupled group", "units", "unit", "layers", "why they are removed together, or frozen"], groups
+        )
+    )
     return None

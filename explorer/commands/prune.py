@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", action="store_true", help="measure on held-out data; each opening is counted"
     )
     parser.add_argument(
-        "--no-latency", action="store_true", help="leave latency out, which takes some seconds"
+        "--no-latency", action="store_true", help="do not measure latency, which takes some seconds"
     )
     parser.add_argument(
         "--until-resolved",
         action="store_true",
-        help="go on until there is a verdict; each extra look makes the test stricter",
+        help="continue until there is a verdict; each extra look makes the test stricter",
     )
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")

@@ -36,7 +36,7 @@ CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, where stderr is no terminal
 NAMED = {
     "round_schedule": "how the ratios grow",
-    "rewind": "what is set back",
+    "rewind": "what is rewound",
     "schedule": "of the learning rate",
 }
 
@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"numbers: {CURVE})",
     )
     add("--keep", metavar="NOTE", help="keep the result as a run on this machine, for the Compare page")
-    add("--dry-run", action="store_true", help="only say what it would cost")
-    add("-o", "--output", metavar="PATH", help="the zip to write; the report goes beside it as .json")
+    add("--dry-run", action="store_true", help="only print what it would cost")
+    add("-o", "--output", metavar="PATH", help="the zip to write; the report is written next to it as .json")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 
@@ -178,8 +178,7 @@ def _cost(
         return print_json({"plan": plan.to_json(), "cost": vars(cost)})
     return show(
         f"{cost.epochs:,} epochs, {cost.samples:,} samples: about {cost.seconds:,.0f} s here, an estimate "
-        "from "
-        f"{cost.batches} batches."
+        f"from {cost.batches} batches."
     )
 
 
@@ -258,7 +257,7 @@ def _curve_text(found: RecoveryCurve) -> str:
         for point in found.points
         for name, measured in point.lines().items()
     ]
-    return table(["strength", "", "not zero", "MACs per sample", "accuracy", "loss"], rows)
+    return table(["strength", "", "non-zero", "MACs per sample", "accuracy", "loss"], rows)
 
 
 def _range(measured: Measurement, total: int) -> str:
@@ -293,7 +292,7 @@ def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
         f"{found.subject['name']}, {found.subject['task']} data, tuning split; method "
         f"{found.plan.method}, {_budget(found)}"
     )
-    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "not zero"], rows), *_notes(found)])
+    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "non-zero"], rows), *_notes(found)])
 
 
 def _budget(found: Recovery) -> str:
@@ -322,8 +321,7 @@ def _notes(found: Recovery) -> Iterator[str]:
         )
     if found.plan.patience:
         yield (
-            "The best epoch was chosen on these same samples; held-out data would tell how much of that "
-            "is "
+            "The best epoch was chosen on these same samples; held-out data would tell how much of that is "
             "luck."
         )
     yield from found.notes

@@ -26,7 +26,7 @@ from .printing.files import write
 from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
-COLUMNS = ["cut", "removed", "way back", "accuracy", "learning rate", "not zero", "MACs per sample", "loss"]
+COLUMNS = ["cut", "removed", "method", "accuracy", "learning rate", "non-zero", "MACs per sample", "loss"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     ratios, seeds = (",".join(map(str, values)) for values in (USUAL.ratios, USUAL.seeds))
     add(
-        "--ratios", default=ratios, metavar="R,...", help=f"of all single weights that go (default: {ratios})"
+        "--ratios",
+        default=ratios,
+        metavar="R,...",
+        help=f"fractions of all single weights to remove (default: {ratios})",
     )
     add(
         "--kinds",
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--criterion",
         default="l1",
         metavar="NAME",
-        help=f"what rates them: {', '.join(CRITERIA)} (default: l1)",
+        help=f"how they are rated: {', '.join(CRITERIA)} (default: l1)",
     )
     add(
         "--epochs",
@@ -66,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure on held-out data, which no rate was chosen on; the opening is counted",
     )
-    add("--dry-run", action="store_true", help="only say how much would be trained")
-    add("-o", "--output", metavar="FILE", help="the JSON file to write, anew after each arm")
+    add("--dry-run", action="store_true", help="only print how much would be trained")
+    add("-o", "--output", metavar="FILE", help="the JSON file to write, updated after each arm")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 

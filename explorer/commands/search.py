@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=usual.trials,
         metavar="N",
-        help=f"in all, of all starts (default: {usual.trials})",
+        help=f"trials in total, over all runs of this command (default: {usual.trials})",
     )
-    add("--cost", choices=COSTS, default=usual.cost, help=f"what is to fall (default: {usual.cost})")
+    add("--cost", choices=COSTS, default=usual.cost, help=f"what to lower (default: {usual.cost})")
     add(
         "--granularity",
         choices=("channel", "weight"),
         default=usual.granularity,
-        help="what goes (default: channel)",
+        help="what is removed (default: channel)",
     )
     add(
         "--largest-drop",

@@ -31,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FOLDER", help="write weights/ and cards/ here (default: the program's own folder)"
     )
     told = (
-        "do not train: measure the sensitivity of its channels and weights, which colours its faders "
-        "from "
+        "do not train: measure the sensitivity of its channels and weights, which colours its faders from "
         "the start"
     )
     parser.add_argument("--sensitivity", action="store_true", help=told)
@@ -75,7 +74,7 @@ def _line(step: TrainingStep) -> str:
 
 
 def _scan(name: str, out: Path | None) -> None:
-    """Both scans of a sample, from where they were stopped, and their counts beside its weights."""
+    """Both scans of a sample, from where they were stopped, and their counts next to its weights."""
     subject, conditions = sample(name), Conditions()
     graph = graph_of(subject)
     for plan in (ScanPlan("channel"), ScanPlan("weight")):

@@ -21,6 +21,7 @@ from .cut_tensors import CutTensors
 from .devices import device_node, makes_a_tensor, without_device
 from .dotted_names import has, hide, put
 from .fixed_batch import run_in_portions
+from .input_shape import refuse_other_sizes
 from .modules import filled
 from .plan import own_tensors, plan_of
 
@@ -29,7 +30,7 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
     """Build the smaller model; the subject's model stays as it is.
 
     Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
-    again.
+    again. Inputs must have the shape of the example: others are refused, since sizes in the graph are fixed.
 
     Args:
         state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
@@ -89,6 +90,8 @@ class Builder:
         fixed = fixed_batch(program)
         if fixed is not None:
             run_in_portions(module, fixed)
+        if not self.model.graph.any_size:
+            refuse_other_sizes(module, tuple(self.model.subject.example.shape[1:]))
         return module.eval()
 
     def build_part(

@@ -16,13 +16,15 @@ def run_in_portions(module: fx.GraphModule, batch: int) -> None:
     own: Any = type(module)  # fx makes a class for each module
     whole = own.forward
 
-    def forward(self: fx.GraphModule, inputs: Tensor) -> Any:
-        if len(inputs) == batch:
-            return whole(self, inputs)
-        parts = [whole(self, _filled(part, batch)) for part in inputs.split(batch)]
+    def forward(self: fx.GraphModule, *inputs: Tensor) -> Any:
+        samples = len(inputs[0])
+        if samples == batch:
+            return whole(self, *inputs)
+        portions = zip(*(given.split(batch) for given in inputs), strict=True)
+        parts = [whole(self, *(_filled(part, batch) for part in portion)) for portion in portions]
 
         def join(*found):
-            return torch.cat(found)[: len(inputs)] if isinstance(found[0], Tensor) else found[0]
+            return torch.cat(found)[:samples] if isinstance(found[0], Tensor) else found[0]
 
         return tree_map(join, *parts)
 

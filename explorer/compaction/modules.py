@@ -69,7 +69,7 @@ def _prefix(value: Any, leaf: str, names: Mapping[str, str]) -> str | None:
 
 
 def _plain(node: fx.Node) -> bool:
-    """Beside tensors it takes nothing but numbers, so a module can hold them."""
+    """Next to tensors it takes nothing but numbers, so a module can hold them."""
     others = [*(a for a in node.args if not isinstance(a, fx.Node)), *node.kwargs.values()]
     return all(isinstance(a, int | float | bool | list | tuple | str | None) for a in others)
 

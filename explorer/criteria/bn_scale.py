@@ -15,8 +15,7 @@ from ..signals.values import LayerSignals
     scope="part",
     needs=("norms",),
     trap="Means most for models trained with an L1 penalty on these scales. Channels without a norm are "
-    "rated by "
-    "their mean absolute weight.",
+    "rated by their mean absolute weight.",
 )
 def bn_scale(layer: LayerSignals) -> Tensor:
     """Size of the scale of the norm that follows a channel (Liu et al. 2017, arXiv:1708.06519).

@@ -14,8 +14,7 @@ from ..signals.values import LayerSignals
     scope="part",
     needs=("flow",),
     trap="Knows no data and was made for initialisation. Nothing flows through attention's queries and keys "
-    "or "
-    "through gates, so these go first.",
+    "or through gates, so these go first.",
 )
 def synflow(layer: LayerSignals) -> Tensor:
     """The round of 100 in which a weight goes when least synaptic flow goes first (Tanaka et al. 2020,

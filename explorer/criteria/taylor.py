@@ -17,8 +17,7 @@ from ..signals.values import LayerSignals
     scope="part",
     needs=("gradients",),
     trap="Depends on the training samples that it sees. At order 1 single weights are ranked as by fisher; "
-    "only "
-    "channels are ranked differently.",
+    "only channels are ranked differently.",
 )
 def taylor(layer: LayerSignals, *, order: Literal[1, 2] = 1) -> Tensor:
     """Predicted change of the loss when a weight or channel goes (Molchanov et al. 2019, arXiv:1906.10771).

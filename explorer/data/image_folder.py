@@ -76,7 +76,7 @@ def _roles(folder: Path) -> dict[str, Path]:
     }
     found = {role: path for role, path in parts.items() if path is not None}
     if set(found) == {"training"}:
-        told = "what a model was trained on says little of its accuracy"
+        told = "data that a model was trained on says little about its accuracy"
         raise LoadError(
             f"{str(folder)!r} has {found['training'].name}/ but neither val/ nor test/; add one, since "
             f"{told}."

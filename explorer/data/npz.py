@@ -30,8 +30,8 @@ def npz(
     """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
 
     Args:
-        path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits or floats (as the model reads
-            them), (n, *shape) or channels last.
+        path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits, floats (as the model reads
+            them) or whole numbers where the model reads such; (n, *shape) or channels last.
         reader: the model that they are for.
         samples: at most so many a split are used.
         mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none
@@ -71,11 +71,17 @@ def _pair(arrays: Arrays, choices: Sequence[tuple[str, str]]) -> tuple[str, str]
 
 
 def _rule(arrays: Arrays, name: str, reader: Reader, mean: str, std: str) -> Normalisation:
+    if reader.whole:
+        if mean or std:
+            raise LoadError("This model reads whole numbers, which have no mean and std; leave both out.")
+        return Normalisation(whole=True)
     return normalisation(reader, mean, std, is_bytes=arrays.form(name)[1] in PIXELS)
 
 
 def _told(arrays: Arrays, name: str, rule: Normalisation, *, is_given: bool) -> tuple[str, ...]:
     """What is made of the inputs, in sentences."""
+    if rule.whole:
+        return ("Whole numbers are read as they are.",)
     dtype = arrays.form(name)[1]
     said = [rule_told(rule, is_bytes=dtype in PIXELS, is_given=is_given)]
     if dtype == np.uint16:
@@ -95,7 +101,9 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
         raise LoadError(
             f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets."
         )
-    if dtype not in PIXELS and dtype.kind != "f":
+    if reader.whole and dtype.kind not in "iufb":
+        raise LoadError(f"{inputs!r} in {arrays.path.name!r} must be whole numbers, got {dtype}.")
+    if not reader.whole and dtype not in PIXELS and dtype.kind != "f":
         told = "must be bytes (uint8), pixels of 16 bits (uint16) or floats"
         raise LoadError(f"{inputs!r} in {arrays.path.name!r} {told}, got {dtype}.")
     _arrangement(shape[1:], reader, arrays.path.name)
@@ -138,6 +146,8 @@ def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor
     whole = arrays.read(name)
     how = _arrangement(whole.shape[1:], reader, arrays.path.name)
     values: ndarray = whole[chosen.numpy()]
+    if reader.whole:
+        return _whole_numbers(values, f"{name!r} in {arrays.path.name!r}", reader)
     if values.dtype == np.uint16:
         values = np.rint(values / 257).astype(np.uint8)
     if values.dtype != np.uint8:
@@ -150,6 +160,22 @@ def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor
     if how == "channels last":
         return tensor.permute(0, 3, 1, 2).contiguous()
     return tensor.unsqueeze(1) if how == "one channel" else tensor
+
+
+def _whole_numbers(values: ndarray, what: str, reader: Reader) -> Tensor:
+    """(k, *shape) int64.
+
+    Raises:
+        LoadError: there are fractions, or numbers for which the model holds no entry.
+    """
+    found = values.astype(np.int64)
+    if not np.array_equal(found, values):
+        raise LoadError(f"{what} holds fractions, but this model reads whole numbers; give those.")
+    low, high = (int(found.min()), int(found.max())) if found.size else (0, 0)
+    if low < 0 or (reader.numbers is not None and high >= reader.numbers):
+        most = "from 0" if reader.numbers is None else f"from 0 to {reader.numbers - 1:,}"
+        raise LoadError(f"{what} holds numbers from {low:,} to {high:,}, but this model reads those {most}.")
+    return torch.from_numpy(np.ascontiguousarray(found))
 
 
 def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple[str, ...]:

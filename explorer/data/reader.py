@@ -18,11 +18,15 @@ class Reader:
         shape: of one input.
         classes: how many it knows; None: any number.
         preset: how pictures become its inputs.
+        whole: it reads whole numbers, such as words of a vocabulary.
+        numbers: how many of them there are, from 0; None: not known.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
     classes: int | None = None
     preset: Preset = IMAGENET
+    whole: bool = False
+    numbers: int | None = None
 
 
 ANY = Reader()  # what most models of ImageNet read

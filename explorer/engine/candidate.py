@@ -129,7 +129,7 @@ def _macs(
     graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
 ) -> int:
     """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be
-    counted anew.
+    counted again.
     """
     if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
         return sum(layer.pruned_macs for layer in layers)

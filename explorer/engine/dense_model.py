@@ -1,4 +1,4 @@
-"""The dense model beside every measurement: its answers and what it costs, kept for the next recipe."""
+"""The dense model next to every measurement: its answers and what it costs, kept for the next recipe."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -18,7 +18,7 @@ from ..measuring.cuda_graphs import captured
 from ..measuring.evaluation import EMPTY, Execution, Forward, Tally, evaluate
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
-from ..measuring.precision import in_dtype
+from ..measuring.precision import check_exact, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
@@ -74,6 +74,7 @@ def measure(
     Raises:
         ExplorerError: the split does not exist.
     """
+    check_exact(model.subject, conditions.dtype)
     dense = dense_candidate(model, conditions.device)
     report = _report(model, recipe, conditions, dense, pruned)
     if model.subject.task is None:

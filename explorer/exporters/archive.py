@@ -1,4 +1,4 @@
-"""Files -> one zip, and what a user of a model has to know beside its weights."""
+"""Files -> one zip, and what a user of a model has to know next to its weights."""
 
 import io
 import zipfile
@@ -10,14 +10,25 @@ from ..values.subject import Normalisation, Subject
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give equal archives
 
 
-def about(subject: Subject) -> dict[str, Any]:
-    """Its input, how images become input, its classes: plain data for JSON."""
-    task = subject.task
+def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Its input, how images become input, its classes: plain data for JSON.
+
+    Of several inputs, `parts` says each one's name, shape and type of numbers; shape is then that of a row
+    with all of them.
+
+    Args:
+        sizes: what is to be known of the sizes of inputs, besides the shape of the example.
+    """
+    task, reads = subject.task, subject.reads
     rule = task.normalisation if task else Normalisation()
+    parts = [{"name": part.name, "shape": list(part.shape), "dtype": part.dtype} for part in reads]
+    given = {"dtype": reads[0].dtype} if len(reads) == 1 else {"parts": parts} if reads else {}
     return {
         "model": subject.name,
         "input": {
             "shape": list(subject.example.shape[1:]),
+            **given,
+            **(sizes or {}),
             "normalisation": {"scale": rule.scale, "mean": list(rule.mean), "std": list(rule.std)},
         },
         "classes": list(task.class_names) if task else None,

@@ -4,18 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
 from ..engine.measure import prune
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
+from ..graph.running import fixed_batch
 from ..pruning.checks import check_parts
 from ..registry import EXPORTERS
+from ..values.inputs import from_one_row
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
+from .input_sizes import Sized, sized
+from .own_inputs import taken_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,7 @@ class Export:
         dense: the dense model.
         recipe: what was decided.
         report: what was measured of this recipe, None where nothing was.
-        say: takes a sentence that the user should read beside the file.
+        say: takes a sentence that the user should read next to the file.
         step: told in a few words when a stage of the work begins; it may end the work by raising.
     """
 
@@ -48,9 +52,28 @@ class Export:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The compact model on the processor, in eval mode; exporters leave it as it is."""
+        """The compact model on the processor, in eval mode, called as the user's own; exporters leave it as
+        it is.
+        """
         self.step("Cutting the model")
-        return prepare(self.dense, self.recipe).model
+        return self.as_taken(prepare(self.sized.model, self.recipe).model)
+
+    def as_taken(self, small: nn.Module) -> nn.Module:
+        """A compact model, called as the user's own."""
+        program = self.graph.program
+        batch = fixed_batch(program) if program is not None else None
+        return taken_apart(small, self.subject.reads, batch)
+
+    @property
+    def examples(self) -> tuple[Tensor, ...]:
+        """(n, *shape) for each input that the model takes."""
+        example, reads = self.subject.example, self.subject.reads
+        return tuple(from_one_row(example, reads)) if len(reads) > 1 else (example,)
+
+    @property
+    def sized(self) -> Sized:
+        """The dense model with sizes of the input as open as they can be, and the conditions on them."""
+        return sized(self.dense)
 
     def measured(self) -> Report:
         """The report; it is measured now, on the tuning split and without latency, where none was given."""

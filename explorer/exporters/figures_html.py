@@ -13,7 +13,7 @@ from .export import Export
 
 @EXPORTERS.register("figures_html", rank=7, extension=".zip", media_type="application/zip", measures=True)
 def figures_html(pruned: Export) -> bytes:
-    """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them beside
+    """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them next to
     plotly.min.js.
     """
     from ..figures import standalone  # with plotly, which the command line does not need for anything else

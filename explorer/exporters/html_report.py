@@ -17,14 +17,13 @@ from .who_gains import who_gains
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (
-    "Accuracy stands with its 95 % Wilson interval and the number of samples. Its change is counted on the "
-    "same samples for "
-    "both models, with the paired interval of Bonett and Price. Parameters, multiply-adds (MACs) and bytes "
-    "are those of the "
-    "smaller model itself. The tuning split was used to decide, so accuracy on it is a little optimistic."
+    "Accuracy is shown with its 95 % Wilson interval and the number of samples. Its change is counted on "
+    "the same samples for both models, with the paired interval of Bonett and Price. Parameters, "
+    "multiply-adds (MACs) and bytes are those of the smaller model itself. The tuning split was used to "
+    "decide, so accuracy on it is a little optimistic."
 )
 AGAIN = (
-    "The same weights and this recipe give the same cut again: save it as recipe.json and run "
+    "The same weights and this recipe give the same smaller model again: save it as recipe.json and run "
     "'pruning-explorer prune {name} "
     "--recipe recipe.json', or load it on the Prune page (Recipe file)."
 )
@@ -45,7 +44,7 @@ def html_report(pruned: Export) -> bytes:
         "<h2>What was measured</h2>",
         _table(("", "dense", "pruned", "change"), quantities(report), numbers=(1, 2, 3)),
         *(f"<p class=small>{_text(note)}</p>" for note in report.notes),
-        "<h2>Who can use it</h2>",
+        "<h2>Where it helps</h2>",
         *(f"<p>{_text(sentence)}</p>" for sentence in who_gains(report.recipe)),
         *_parts(report),
         *_whole(pruned),
@@ -80,7 +79,7 @@ def verdict(report: Report) -> str:
     if now.params and dense.params:
         left = f"{now.params / dense.params:.1%} of the parameters are left"
     if now.nonzero_params and dense.params and now.nonzero_params != now.params:
-        left += f", {now.nonzero_params / dense.params:.1%} are not zero"
+        left += f", {now.nonzero_params / dense.params:.1%} are non-zero"
     change = (
         f"; accuracy changed by {format_drop(report.drop)}" if report.drop else "; accuracy was not measured"
     )
@@ -241,7 +240,7 @@ def _layers(report: Report) -> Iterator[str]:
         )
         for layer, both in zip(report.layers, shapes, strict=True)
     )
-    head = ("layer", "kind", "shape", "pruned shape", "parameters", "left", "not zero", "MACs", "left")
+    head = ("layer", "kind", "shape", "pruned shape", "parameters", "left", "non-zero", "MACs", "left")
     yield _table(head, rows, (4, 5, 6, 7, 8))
 
 

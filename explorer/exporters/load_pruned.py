@@ -6,16 +6,19 @@ Usage:
     logits = model(normalise(images, about))  # images as the data set stores them: (n, *shape)
 """
 
+import ast
 import functools
 import json
 import math
 import operator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 ARITHMETIC = (
     "getitem",
@@ -78,7 +81,18 @@ class PrunedModel(nn.Module):
             owner.register_buffer(leaf, item)
 
     def forward(self, *inputs: Tensor) -> Any:
-        """As many inputs as the original model has; usually (n, *shape) -> (n, classes)."""
+        """As many inputs as the original model has; usually (n, *shape) -> (n, classes).
+
+        Raises:
+            ValueError: an input has a size for which the export does not hold.
+        """
+        about = self._about.get("input", {})
+        check_inputs([tuple(given.shape) for given in inputs], about)
+        if about.get("batch", len(inputs[0])) != len(inputs[0]):
+            return in_portions(self._whole, inputs, about["batch"])
+        return self._whole(*inputs)
+
+    def _whole(self, *inputs: Tensor) -> Any:
         values: dict[str, Any] = dict(zip(self._about["inputs"], inputs, strict=True))
         for node in self._about["nodes"]:
             values[node["name"]] = self._run(node, values)
@@ -106,7 +120,7 @@ class PrunedModel(nn.Module):
 def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
     kind = getattr(nn, name)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
-        raise ValueError(f"architecture.json names {name!r}, which is no module of torch.nn.")
+        raise ValueError(f"architecture.json names {name!r}, which is not a module of torch.nn.")
     return kind(**{key: _read(value, {}) for key, value in arguments.items()})
 
 
@@ -118,7 +132,7 @@ def _aten(name: str) -> Any:
     if not isinstance(function, torch._ops.OpOverload) or any(
         a.name == "filename" for a in function._schema.arguments
     ):
-        raise ValueError(f"architecture.json uses {name!r}, which is no operator or opens files.")
+        raise ValueError(f"architecture.json uses {name!r}, which is not an operator, or opens files.")
     return function
 
 
@@ -137,8 +151,118 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
         return values[inner] if kind == "node" else float(inner)
     found = getattr(torch, inner)
     if not isinstance(found, torch.dtype | torch.memory_format):
-        raise ValueError(f"architecture.json names {inner!r}, which is no type of numbers.")
+        raise ValueError(f"architecture.json names {inner!r}, which is not a type of numbers.")
     return found
+
+
+# ---------------------------------------------------------------- sizes of the input
+
+
+def in_portions(whole: Callable[..., Any], inputs: Sequence[Tensor], batch: int) -> Any:
+    """The answers of a graph that reads one batch alone: portion by portion, the last one filled up."""
+    samples = len(inputs[0])
+    last = torch.full((-samples % batch,), samples - 1)
+    rows = torch.cat([torch.arange(samples), last])
+    answers = [whole(*(given[part.to(given.device)] for given in inputs)) for part in rows.split(batch)]
+
+    def join(*found):
+        return torch.cat(found)[:samples] if isinstance(found[0], Tensor) else found[0]
+
+    return tree_map(join, *answers)
+
+
+TERMS: dict[type, Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.USub: operator.neg,
+    ast.Not: operator.not_,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.And: all,
+    ast.Or: any,
+}
+CHOICES = {"max": max, "min": min}
+
+
+def check_inputs(found: Sequence[tuple[int, ...]], about: dict[str, Any]) -> None:
+    """Refuse inputs for which the export does not hold.
+
+    Args:
+        found: the size of each input, batch first.
+        about: as of `check_size`; of several inputs, `parts` says what each one is.
+    Raises:
+        ValueError: the text says what is taken, and what to do.
+    """
+    parts = about.get("parts")
+    if len(found) != len(parts or "1"):
+        names = ", ".join(str(part["name"]) for part in parts or [{"name": "one batch"}])
+        raise ValueError(f"This model takes {names}, got {len(found)} inputs; give each of them.")
+    if parts is None:
+        check_size(found[0], about)
+    for size, part in zip(found, parts or (), strict=False):
+        if size[1:] != tuple(part["shape"]):
+            raise ValueError(_refusal(tuple(part["shape"]), size))
+
+
+def check_size(size: tuple[int, ...], about: dict[str, Any]) -> None:
+    """Refuse an input for which the export does not hold, instead of answering wrongly.
+
+    Args:
+        about: of the input: the shape without the batch that it was exported with, and conditions on others.
+    Raises:
+        ValueError: the text says both shapes.
+    """
+    shape, conditions = tuple(about.get("shape", ())), about.get("conditions")
+    if size[1:] == shape or conditions is None:  # files of version 1 say no more than the shape
+        return
+    if len(size) != len(shape) + 1 or not all(holds(condition, size) for condition in conditions):
+        raise ValueError(_refusal(shape, size))
+
+
+def _refusal(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
+    return (
+        f"This model was exported for inputs of shape {shape}, and would answer wrongly for {size[1:]}; "
+        "bring them to that shape, or export the model again for the other."
+    )
+
+
+def holds(condition: str, size: Any) -> bool:
+    """Whether a condition on sizes is met, such as "size[2] % 8 == 0": arithmetic, and nothing is run."""
+    return bool(_term(ast.parse(condition, mode="eval").body, size))
+
+
+def _term(term: Any, size: Any) -> Any:
+    """
+    Raises:
+        ValueError: it is more than arithmetic on sizes.
+    """
+
+    def value(part):
+        return _term(part, size)
+
+    match term:
+        case ast.Constant(value=int() | float()):
+            return term.value
+        case ast.Subscript(value=ast.Name(id="size"), slice=ast.Constant(value=int() as dim)):
+            return size[dim]
+        case ast.BinOp() if type(term.op) in TERMS:
+            return TERMS[type(term.op)](value(term.left), value(term.right))
+        case ast.UnaryOp() if type(term.op) in TERMS:
+            return TERMS[type(term.op)](value(term.operand))
+        case ast.BoolOp():
+            return TERMS[type(term.op)](list(map(value, term.values)))  # all of them are looked at
+        case ast.Compare(ops=[only], comparators=[right]) if type(only) in TERMS:
+            return TERMS[type(only)](value(term.left), value(right))
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in CHOICES:
+            return CHOICES[name](map(value, term.args))
+    raise ValueError(f"architecture.json has a condition that is no arithmetic: {ast.unparse(term)[:80]!r}.")
 
 
 def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:

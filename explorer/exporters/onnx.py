@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import ExplorerError, LoadError
 from ..graph.export import EXPORT_LOCK
 from ..machine.optional_packages import optional
 from ..registry import EXPORTERS
+from ..values.inputs import from_one_row
 from .archive import about
 from .export import Export
 
@@ -38,7 +39,7 @@ def onnx(pruned: Export) -> bytes:
         optional(package)
     model = pruned.model
     pruned.step("Translating it to ONNX")
-    proto = _proto(model, pruned.subject.example)
+    proto = _proto(model, pruned.examples, _names(pruned))
     pruned.step("Comparing the answers of ONNX Runtime with torch's")
     difference = parity(proto.SerializeToString(), model, _questions(pruned))
     if not difference <= TOLERANCE:
@@ -53,19 +54,20 @@ def onnx(pruned: Export) -> bytes:
     return proto.SerializeToString()
 
 
-def parity(written: bytes, model: nn.Module, questions: Tensor) -> float:
+def parity(written: bytes, model: nn.Module, questions: Mapping[str, Tensor]) -> float:
     """Largest difference between what ONNX Runtime and torch answer, as a fraction of the largest number of
     an output; of several outputs that of the worst.
 
     Args:
-        questions: (n, *shape) float32.
+        questions: input -> (n, *shape), in the order of the model; ONNX leaves out what nothing reads.
     """
     runtime = optional("onnxruntime").InferenceSession(written, providers=["CPUExecutionProvider"])
-    (name,) = (given.name for given in runtime.get_inputs())
+    names = {given.name for given in runtime.get_inputs()}
     with torch.inference_mode():
-        expected = model(questions)
+        expected = model(*questions.values())
     wanted = [leaf for leaf in tree_leaves(expected) if isinstance(leaf, Tensor)]
-    found = [torch.from_numpy(answer) for answer in runtime.run(None, {name: questions.numpy()})]
+    given = {name: question.numpy() for name, question in questions.items() if name in names}
+    found = [torch.from_numpy(answer) for answer in runtime.run(None, given)]
     if len(found) != len(wanted):
         return float("inf")
     return max(_apart(a, b) for a, b in zip(found, wanted, strict=True))
@@ -93,31 +95,44 @@ def output_names(answers: Any) -> list[str]:
     return [f"output_{name}" if name[:1].isdigit() else name for name in names]
 
 
-def _questions(pruned: Export) -> Tensor:
+def _names(pruned: Export) -> list[str]:
+    """Of the inputs."""
+    reads = pruned.subject.reads
+    return [part.name for part in reads] if len(reads) > 1 else ["inputs"]
+
+
+def _questions(pruned: Export) -> dict[str, Tensor]:
     """Real samples where there are some: noise may leave parts of a model silent."""
     task = pruned.subject.task
     split = task.split("tuning") if task else None
     if task is None or split is None:
-        return torch.cat([pruned.subject.example] * 2)[:OTHER_BATCH]
-    return task.normalisation(split.inputs[:OTHER_BATCH])
+        given = [torch.cat([example] * 2)[:OTHER_BATCH] for example in pruned.examples]
+    else:
+        inputs, reads = task.normalisation(split.inputs[:OTHER_BATCH]), pruned.subject.reads
+        given = from_one_row(inputs, reads) if len(reads) > 1 else [inputs.to(pruned.subject.example.dtype)]
+    return dict(zip(_names(pruned), given, strict=True))
 
 
-def _proto(model: nn.Module, example: Tensor) -> Any:
-    """The `onnx.ModelProto` of a model."""
+def _proto(model: nn.Module, examples: tuple[Tensor, ...], names: list[str]) -> Any:
+    """The `onnx.ModelProto` of a model.
+
+    Args:
+        names: of its inputs.
+    """
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
-        names = output_names(model(example))
+        outputs = output_names(model(*examples))
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
     try:
         with EXPORT_LOCK, torch.no_grad(), _quiet():
             program = torch.onnx.export(
                 model,
-                (example,),
+                examples,
                 dynamo=True,
-                dynamic_shapes=({0: batch},),
-                input_names=["inputs"],
-                output_names=names,
+                dynamic_shapes=({0: batch},) * len(examples),
+                input_names=names,
+                output_names=outputs,
                 verbose=False,
             )
     except Exception as error:  # the exporter raises many kinds; each means the same to the user

@@ -36,7 +36,7 @@ def pt2(pruned: Export) -> bytes:
     model = copy.deepcopy(pruned.model).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     pruned.step("Tracing the smaller model")
     with EXPORT_LOCK, torch.no_grad():
-        program = export_program(model, pruned.subject.example)
+        program = export_program(model, pruned.examples)
     pruned.step("Writing the program")
     written = io.BytesIO()
     extra = {

@@ -1,5 +1,6 @@
 """The compact model as one Python file that anybody can read and run with torch alone."""
 
+import ast
 import base64
 import inspect
 import json
@@ -20,12 +21,12 @@ from ..registry import EXPORTERS
 from .architecture import describe
 from .archive import about
 from .export import Export
-from .load_pruned import ARITHMETIC
+from .load_pruned import ARITHMETIC, holds
 
 LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly
 ATEN = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")
 TAKEN = {"self", "aten", "math", "nn", "operator", "torch", "reach", "put", "float", "device_of"}
-TAKEN |= set(keyword.kwlist)
+TAKEN |= {"check_size", "in_portions", "len", "tuple", *keyword.kwlist}
 LINE = 120  # characters of the weights' text
 SKELETON = Path(__file__).with_name("snippet_skeleton.py.txt")
 
@@ -50,7 +51,8 @@ def python_snippet(pruned: Export) -> bytes:
         long = f"{dense:,} bytes of weights are too many for a Python file (at most {LARGEST:,})"
         raise ExplorerError(f"{long}; choose safetensors.")
     return source(
-        describe(model) | about(pruned.subject) | {"recipe": pruned.recipe.to_json()}, state
+        describe(model) | about(pruned.subject, pruned.sized.to_json()) | {"recipe": pruned.recipe.to_json()},
+        state,
     ).encode()
 
 
@@ -66,7 +68,8 @@ def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
     fields = {
         "MODEL": repr(described["model"]),
         "RECIPE": repr(json.dumps(described["recipe"])),
-        "INPUT": repr(described["input"]),
+        "INPUT": repr({key: value for key, value in described["input"].items() if key != "conditions"}),
+        "HOLDS": "\n".join(_conditions(described["input"])),
         "CLASSES": repr(described["classes"]),
         "TIED": _table(described["tied"]),
         "MODULES": "\n".join(_modules(described)) or "        pass",
@@ -96,6 +99,14 @@ def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, 
 # --------------------------------------------------------------------------- code
 
 
+def _conditions(about: dict[str, Any]) -> Iterator[str]:
+    """Each on a line of its own; what is more than arithmetic on sizes raises ValueError."""
+    shape = (1, *about.get("shape", ()))
+    for condition in about.get("conditions", ()):
+        holds(condition, shape)
+        yield f"        and {ast.unparse(ast.parse(condition, mode='eval'))}"
+
+
 def _modules(described: dict[str, Any]) -> Iterator[str]:
     for name, module in described["modules"].items():
         usual = {
@@ -115,7 +126,12 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _forward(described: dict[str, Any]) -> Iterator[str]:
-    yield f"    def forward(self, {', '.join(map(_name, described['inputs']))}):"
+    names, batch = list(map(_name, described["inputs"])), described["input"].get("batch")
+    yield f"    def forward(self, {', '.join(names)}):"
+    yield f"        check_size({', '.join(names)})"
+    if batch is not None:
+        yield f"        if len({names[0]}) != {int(batch)}:"
+        yield f"            return in_portions(self, [{', '.join(names)}], {int(batch)})"
     for node in described["nodes"]:
         given = [_literal(value) for value in node["args"]]
         given += [f"{_name(key)}={_literal(value)}" for key, value in node["kwargs"].items()]

@@ -41,7 +41,8 @@ class RecoveredExport(Export):
     @cached_property
     def model(self) -> nn.Module:
         """The compact, trained model on the processor, in eval mode."""
-        return recovered_model(self.dense, self._recovery().key, root=self.root)
+        model = recovered_model(self.sized.model, self._recovery().key, root=self.root)
+        return self.as_taken(model)
 
     def measured(self) -> Report:
         """The report of the trained model; it is measured now, without latency, where none was given."""

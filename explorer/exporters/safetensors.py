@@ -26,7 +26,7 @@ def safetensors(pruned: Export) -> bytes:
     pruned.step("Writing weights and architecture")
     files = {"model.safetensors": to_bytes(state_of(model), "dense"), "recipe.json": recipe_json(pruned)}
     if isinstance(model, fx.GraphModule):
-        described = describe(model) | about(pruned.subject)
+        described = describe(model) | about(pruned.subject, pruned.sized.to_json())
         files["architecture.json"] = (json.dumps(described) + "\n").encode()
         files["load_pruned.py"] = Path(load_pruned.__file__).read_bytes()
     return zipped(files)

@@ -3,20 +3,15 @@
 from ..values.recipe import Recipe
 
 EVERYWHERE = (
-    "Removed channels help everywhere: the result is an ordinary dense model with smaller layers, and torch, "
-    "ONNX Runtime, "
-    "TensorRT, OpenVINO, browsers and phones run it as any other."
+    "Removed channels help everywhere: the result is an ordinary dense model with smaller layers, and "
+    "torch, ONNX Runtime, TensorRT, OpenVINO, browsers and phones run it as any other."
 )
 TWO_OF_FOUR = (
     "The 2:4 pattern helps on NVIDIA GPUs from the Ampere generation on, in float16, bfloat16 or int8, with "
-    "sparse kernels "
-    "that have to be asked for (torch.sparse.to_sparse_semi_structured, TensorRT's sparse weights). "
-    "Everywhere else it saves "
-    "storage only."
+    "sparse kernels that have to be asked for (torch.sparse.to_sparse_semi_structured, TensorRT's sparse "
+    "weights). Everywhere else it saves storage only."
 )
-OTHER_PATTERN = (
-    "No common runtime has kernels for the pattern {pattern}; as it stands, its zeros save storage only."
-)
+OTHER_PATTERN = "No common runtime has kernels for the pattern {pattern}; so its zeros save storage only."
 STORAGE_ONLY = (
     "Single weights at zero save storage only: the file is smaller once it is compressed, while dense "
     "kernels multiply the zeros "

@@ -79,7 +79,7 @@ def accuracy_curve(
         stale: the curve is of an older recipe and is drawn grey.
     """
     what, unit, _ = AXES[axis]
-    title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
+    title = f"Accuracy against {what} left" + (", being measured again" if stale else "")
     drawn = figure(
         title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
     )

@@ -20,7 +20,7 @@ def class_front(points: Sequence[BoardPoint]) -> go.Figure:
     """Every point with its interval under its nickname, and a step line along the front."""
     drawn = figure(
         "Accuracy against size, the whole class",
-        "Parameters left and not zero (% of the dense model)",
+        "Non-zero parameters left (% of the dense model)",
         f"{LABELS['accuracy']} (%)",
         height=420,
     )

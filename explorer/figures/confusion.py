@@ -16,9 +16,9 @@ WRITTEN = 14  # classes up to which the cells hold their numbers
 CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # fewer, none, more
 PALE = 0.3  # of the largest difference: cells below it hold no number, which the hover tells
 TITLES = {
-    "before": "What the dense model takes each class for",
-    "after": "What the pruned model takes each class for",
-    "difference": "Which confusions the cut brings, and which it takes away",
+    "before": "What the dense model predicts for each class",
+    "after": "What the pruned model predicts for each class",
+    "difference": "Which confusions pruning adds, and which it removes",
 }
 
 

@@ -1,4 +1,4 @@
-"""Duel -> the change of accuracy under each criterion, beside what chance does."""
+"""Duel -> the change of accuracy under each criterion, next to what chance does."""
 
 import plotly.graph_objects as go
 

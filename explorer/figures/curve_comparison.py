@@ -1,4 +1,4 @@
-"""Several lines of Reports on the same axes: channels beside single weights, and chance beside both."""
+"""Several lines of Reports on the same axes: channels next to single weights, and chance next to both."""
 
 from collections.abc import Container, Mapping, Sequence
 
@@ -32,7 +32,7 @@ def curve_comparison(
         stale: the lines are of another question and are drawn grey.
     """
     what, unit, _ = AXES[axis]
-    title = f"Accuracy against {what} left" + (", being measured anew" if stale else "")
+    title = f"Accuracy against {what} left" + (", being measured again" if stale else "")
     drawn = figure(
         title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
     )

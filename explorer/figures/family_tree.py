@@ -21,7 +21,7 @@ def family_tree(tree: Sequence[TreeRow], names: Mapping[str, str], chosen: Seque
 
     Args:
         tree: of `comparison.family`.
-        names: run -> what stands beside it.
+        names: run -> what stands next to it.
         chosen: runs that get a ring.
     """
     drawn = figure("Where each run came from", "", "", height=190 + ROW * max(2, len(tree)), showlegend=True)

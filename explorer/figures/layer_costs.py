@@ -43,7 +43,7 @@ def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
     for field, panel, name, colour in (
         ("params", "x", "before", DENSE),
         ("pruned_params", "x", "after", KEPT),
-        *([("nonzero_params", "x", "after, not zero", AFTER)] if zeros else []),
+        *([("nonzero_params", "x", "after, non-zero", AFTER)] if zeros else []),
         ("macs", "x2", "before", DENSE),
         ("pruned_macs", "x2", "after", KEPT),
     ):

@@ -27,13 +27,13 @@ def lesson_spread(experiment: Experiment, evidence: Evidence) -> go.Figure:
         drawn.update_yaxes(type="log", exponentformat="power", dtick=2, range=reach, title_text="|w|")
         highest = max(max(max(column) for column in trace.z) for trace in drawn.data)
         drawn.update_traces(zmax=highest)
-    drawn.update_xaxes(title_text="Epochs trained; what is zero lies in the lowest line", row=rows, col=1)
+    drawn.update_xaxes(title_text="Epochs trained; weights at zero are in the lowest row", row=rows, col=1)
     drawn.update_layout(
         template="none",
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         height=120 + 190 * rows,
         margin={"t": 90, "r": 20},
-        title={"text": "How the sizes of all weights part before the cut"},
+        title={"text": "How the magnitudes of all weights separate before pruning"},
     )
     return drawn.update_xaxes(showgrid=False, zeroline=False).update_yaxes(showgrid=False, zeroline=False)

@@ -13,7 +13,7 @@ COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
 
 def recovery_accuracy(found: Recovery | None) -> go.Figure:
     """A line a seed, with a 95 % interval at each point; open points are of the model before it is cut."""
-    drawn = figure("Accuracy while it is trained", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
+    drawn = figure("Accuracy during training", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
     drawn.update_xaxes(rangemode="tozero")
     if found is None or not found.epochs:
         return nothing(drawn)

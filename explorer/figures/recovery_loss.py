@@ -9,7 +9,7 @@ from .style import AFTER, DENSE, figure, log_ticks, nothing
 
 def recovery_loss(found: Recovery | None) -> go.Figure:
     """The seed that runs, or ran last; on a log scale, since a loss falls by its own share."""
-    drawn = figure("Loss while it is trained", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
+    drawn = figure("Loss during training", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
     drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log")
     if found is None or not found.epochs:
         return nothing(drawn)

@@ -29,7 +29,7 @@ def recovery_norms(found: Recovery | None) -> go.Figure:
     own = _of_one_seed(found.epochs) if found else []
     title = SIZES[found.plan.penalty] if found else "Size"
     drawn = figure(
-        "How the sizes split under the penalty", "Epochs trained", f"{title}, log scale", height=380
+        "How the weights spread under the penalty", "Epochs trained", f"{title}, log scale", height=380
     )
     if not own:
         return nothing(drawn)

@@ -13,7 +13,7 @@ def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
     be honest.
     """
     drawn = figure(
-        "Is the model as often right as it is sure?",
+        "Is the model right as often as it is confident?",
         "Mean confidence in the bin (%)",
         "Right (%)",
         height=420,

@@ -11,7 +11,7 @@ from ..studies.recipe_search import Search, Trial
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 
-COST_TITLES = {"params": "Parameters left that are not zero (%)", "macs": "MACs left (%)"}
+COST_TITLES = {"params": "Non-zero parameters left (%)", "macs": "MACs left (%)"}
 
 
 def search_front(found: Search | None, chosen: int | None = None) -> go.Figure:

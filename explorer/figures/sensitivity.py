@@ -1,4 +1,4 @@
-"""Scans -> what each part loses at each ratio, channels beside single weights on one scale of colour."""
+"""Scans -> what each part loses at each ratio, channels next to single weights on one scale of colour."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     """
     known = [scan for scan in scans if scan.points]
     if not known:
-        return nothing(figure("Accuracy that each part loses alone", LABELS["ratio"], "Part"))
+        return nothing(figure("Accuracy lost when each part is pruned alone", LABELS["ratio"], "Part"))
     titles = [TITLES[scan.plan.granularity] for scan in known]
     heights = [len(scan.by_part) for scan in known]
     # one above the other, because side by side they don't fit a narrow page
@@ -43,7 +43,7 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     bar = {"title": {"text": "points lost", "side": "right"}, "thickness": 12}
     heading = {
-        "text": "Accuracy that each part loses alone",
+        "text": "Accuracy lost when each part is pruned alone",
         "yref": "container",
         "y": 1,
         "yanchor": "top",

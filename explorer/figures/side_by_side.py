@@ -45,7 +45,7 @@ def _part(name: str, granularity: str) -> str:
 
 def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     """Which share of each layer's parameters is left and not zero, one dot a run."""
-    drawn = _rows("How much of each layer is left", "Parameters left that are not zero", len(reports))
+    drawn = _rows("How much of each layer is left", "Non-zero parameters left", len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
     amounts = {
         name: {text(o.name): o.nonzero_params / o.params for o in report.layers if o.params}

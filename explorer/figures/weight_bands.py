@@ -82,8 +82,7 @@ def _add_bars(
                 showlegend=opacity > 0.5,
                 customdata=[[label, q[high]] for label, q in zip(labels, quantiles, strict=True)],
                 hovertemplate=f"%{{customdata[0]}}, {which}: |w| from %{{base:.3g}} to "
-                f"%{{customdata[1]:.3g}}, {words}"
-                "<extra></extra>",
+                f"%{{customdata[1]:.3g}}, {words}<extra></extra>",
             )
         )
     drawn.add_trace(

@@ -69,6 +69,7 @@ class Walk:
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
         self.batch = 1
+        self.open_sizes: dict[Any, int] = {}  # symbol of an input's size -> what it is in this walk
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
         self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, where
@@ -105,11 +106,13 @@ class Walk:
     def _placeholder(self, node: fx.Node) -> Labelled:
         value = node.meta["val"]
         if node.name not in self.names:
-            shape = [1 if not isinstance(s, int) else s for s in value.shape]
-            if shape and isinstance(value.shape[0], int):
-                self.batch = self.ties.batch = shape[
-                    0
-                ]  # the export is static: its literals hold the example's batch
+            open_sizes = {s.node.expr: int(s.node.hint) for s in value.shape if not isinstance(s, int)}
+            if value.shape and isinstance(value.shape[0], int):  # its literals hold the example's batch
+                self.batch = self.ties.batch = value.shape[0]
+            elif value.shape:
+                open_sizes[value.shape[0].node.expr] = 1
+            self.open_sizes |= open_sizes
+            shape = [s if isinstance(s, int) else open_sizes[s.node.expr] for s in value.shape]
             return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"))
         full = tuple(value.shape)
         tensor = self.names[node.name]
@@ -155,7 +158,18 @@ class Walk:
             noted, missing = node.meta.get("val"), isinstance(error, NotImplementedError)
             if not isinstance(noted, Tensor | list | tuple) or (has_rule(target) and not missing):
                 raise
-            return fx.node.map_aggregate(noted, lambda v: _one_sample(v) if isinstance(v, Tensor) else v)
+            return fx.node.map_aggregate(noted, self._one_sample)
+
+    def _one_sample(self, value: Any) -> Any:
+        """The shape at batch one, and at the example's other sizes, of what an export noted for any."""
+        if not isinstance(value, Tensor):
+            return value
+        shape = [s if isinstance(s, int) else self._size(s.node.expr) for s in value.shape]
+        return torch.empty(shape, dtype=value.dtype, device="meta")
+
+    def _size(self, expression: Any) -> int:
+        known = expression.subs(self.open_sizes)
+        return int(known.subs(dict.fromkeys(known.free_symbols, 1)))
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """The op on the meta device, for shape and multiply-adds."""
@@ -261,15 +275,6 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
         turned = name.startswith("conv_transpose") or (name == "convolution" and call.args[6])
         found = [(node.args[1], 1 if turned else 0)]
     return found
-
-
-def _one_sample(value: Tensor) -> Tensor:
-    """The shape at batch one of what an export noted for any batch."""
-    shape = [
-        s if isinstance(s, int) else int(s.node.expr.subs(dict.fromkeys(s.node.expr.free_symbols, 1)))
-        for s in value.shape
-    ]
-    return torch.empty(shape, dtype=value.dtype, device="meta")
 
 
 def has_rule(target: Any) -> bool:

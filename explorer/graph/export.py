@@ -24,6 +24,7 @@ from .nested_graphs import write_out
 from .quiet import without_log
 from .size_limits import check_analysable, shadow
 
+UNREADABLE = (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 spell_keywords()
 _graphs = Cache(8, "analysed graphs", 2 * 2**30, slow=True)
@@ -31,26 +32,44 @@ _graphs = Cache(8, "analysed graphs", 2 * 2**30, slow=True)
 
 @dataclass(frozen=True, eq=False)
 class ModelGraph:
-    """A model's exported program with its coupling; both None where export failed (see profile.error)."""
+    """A model's exported program with its coupling; both None where export failed (see profile.error).
+
+    Args:
+        any_size: the program computes with the sizes of its input, not with those of the example.
+    """
 
     profile: ModelProfile
     program: torch.export.ExportedProgram | None = None
     coupling: Coupling | None = None
+    any_size: bool = False
 
 
-def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
+def export_program(
+    model: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], *, any_size: bool = False
+) -> torch.export.ExportedProgram:
     """Export with a dynamic batch; a model that runs only at its example's batch is exported static.
 
+    Args:
+        example: one input, or one each.
+        any_size: leave the other sizes of the input open too, as far as the model's code allows it.
     Raises:
         GraphError: torch.export refuses the model.
     """
+    examples = example if isinstance(example, tuple) else (example,)
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
     try:
         try:
-            program = _traced(model, example, dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+            batch: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+            rest = torch.export.Dim.AUTO
+            shapes = [
+                batch | (dict.fromkeys(range(1, one.dim()), rest) if any_size else {}) for one in examples
+            ]
+            program = _traced(model, examples, dynamic_shapes=tuple(shapes))
         except GraphError:
-            program = _traced(model, example)
+            if any_size:
+                raise
+            program = _traced(model, examples)
         write_out(program.graph_module)
         name_squeezed(program.graph_module)
         return program
@@ -58,14 +77,16 @@ def export_program(model: nn.Module, example: torch.Tensor) -> torch.export.Expo
         torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-def _traced(model: nn.Module, example: torch.Tensor, **options: Any) -> torch.export.ExportedProgram:
+def _traced(
+    model: nn.Module, examples: tuple[torch.Tensor, ...], **options: Any
+) -> torch.export.ExportedProgram:
     """
     Raises:
         GraphError: the model cannot be traced in this way.
     """
     try:
         with without_log():
-            return torch.export.export(model, (example,), strict=False, **options)
+            return torch.export.export(model, examples, strict=False, **options)
     # tracing runs the model's own code on tensors without values: that code is foreign and may raise
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
     # graph, and none may end the program
@@ -96,24 +117,26 @@ def _analyse(subject: Subject) -> ModelGraph:
     try:
         check_analysable(subject.model, subject.example)
         _check_names(subject.model)
-        program = export_program(subject.model, subject.example)
-        write_out_unknown(program.graph_module, has_rule)
-        walk = Walk(program).run()
-        layers = layers_of_graph(subject.model, walk)
-        coupling = solve(walk, {layer.weight for layer in layers})
-    except (
-        GraphError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-    ) as problem:  # of a graph of any kind
+        return followed(subject, export_program(subject.model, subject.example))
+    except UNREADABLE as problem:  # of a graph of any kind
         error = problem if isinstance(problem, GraphError) else _unreadable(problem)
         layers = layers_of_modules(subject.model)
         return ModelGraph(
             ModelProfile(layers, (), params, count_macs(subject.model, subject.example[:1]), str(error))
         )
+
+
+def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGraph:
+    """The graph of a subject from its exported program.
+
+    Raises:
+        one of UNREADABLE: the program cannot be followed.
+    """
+    write_out_unknown(program.graph_module, has_rule)
+    walk = Walk(program).run()
+    layers = layers_of_graph(subject.model, walk)
+    coupling = solve(walk, {layer.weight for layer in layers})
+    params = sum(p.numel() for p in subject.model.parameters())
     return ModelGraph(
         ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling
     )

@@ -1,5 +1,6 @@
 """Which literals of a graph change when units go: sizes, splits, slices, pads, groups."""
 
+import math
 import operator
 from collections.abc import Callable
 from itertools import pairwise
@@ -67,10 +68,10 @@ def _resize(
     sizes = list(args[position])
     for dim, mask in left.kept(out).items():
         old, new = out.shape[dim], int(mask.sum())
-        if isinstance(sizes[dim], fx.Node):  # batch times channels: the batch stays dynamic
-            sizes[dim] = graph.call_function(
-                operator.mul, (graph.call_function(operator.floordiv, (sizes[dim], old)), new)
-            )
+        if isinstance(sizes[dim], fx.Node):  # such as batch times channels, of which the batch stays open
+            share = math.gcd(old, new)
+            grown = graph.call_function(operator.mul, (sizes[dim], new // share))
+            sizes[dim] = graph.call_function(operator.floordiv, (grown, old // share))
         elif sizes[dim] != -1:
             sizes[dim] = new
     return (*args[:position], sizes, *args[position + 1 :]), kwargs
@@ -194,8 +195,14 @@ def _pad(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survi
 
 @rewrites("layer_norm", "rms_norm", "native_layer_norm")
 def _layer_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
-    count = len(args[1])
-    return node.target, (args[0], left.shape(source)[-count:], *args[2:]), kwargs
+    first = len(source.shape) - len(args[1])
+    return node.target, (args[0], _kept_sizes(args[1], source, first, left), *args[2:]), kwargs
+
+
+def _kept_sizes(given: Any, value: Labelled, first: int, left: Survivors) -> list[Any]:
+    """Sizes of a value from a dimension on; those that lose nothing stay as they are given, open ones too."""
+    sizes, kept = left.shape(value), left.kept(value)
+    return [sizes[first + d] if first + d in kept else size for d, size in enumerate(given)]
 
 
 def groups_of_channels(node: fx.Node, groups: int, left: Survivors) -> int:
@@ -225,7 +232,7 @@ def _group_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left
 @rewrites("unflatten")
 def _unflatten(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
     dim = args[1] % len(source.shape)
-    sizes = left.shape(left.coupling.values[node.name])[dim : dim + len(args[2])]
+    sizes = _kept_sizes(args[2], left.coupling.values[node.name], dim, left)
     return node.target, (args[0], args[1], sizes), kwargs
 
 

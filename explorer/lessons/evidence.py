@@ -42,8 +42,8 @@ class Evidence:
     Args:
         dense: arm -> its dense model on the same samples.
         points: (arm, x) -> what was measured.
-        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured beside each
-            other.
+        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured one right
+            after the other.
         samples: of the split in all.
         expected: how many points there will be.
         environment: where it was measured.

@@ -40,8 +40,8 @@ def course(own: Path | None = None) -> dict[str, Lesson]:
         return lessons()
     if not own.is_dir() or not lessons(own):
         raise LessonError(
-            f"{str(own)!r} is no folder with lessons as .toml files; 'pruning-explorer lessons --new' writes "
-            "one."
+            f"{str(own)!r} is not a folder with lessons as .toml files; 'pruning-explorer lessons --new' "
+            "writes one."
         )
     return dict(_in_order((lessons() | lessons(own)).values()))
 

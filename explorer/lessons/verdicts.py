@@ -199,7 +199,7 @@ def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
 def _stability(
     wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName
 ) -> float:
-    """Share of bootstrap experiments (samples and rounds drawn anew, the same for all comparisons) with this
+    """Share of bootstrap experiments (samples and rounds drawn again, the same for all comparisons) with this
     verdict.
     """
     drawn: dict[tuple[int, bool], Tensor] = {}

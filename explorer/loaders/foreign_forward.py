@@ -4,18 +4,21 @@ there.
 A module around the model would do, too, but all of its tensors would change their names.
 """
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from ..values.inputs import from_one_row
+from .own_inputs import Inputs
+
 Forward = Callable[..., Any]
+Way = Callable[[Forward, Tensor], Any]
 
 
-def led(model: nn.Module, way: Callable[[Forward, Tensor], Any]) -> nn.Module:
+def led(model: nn.Module, way: Way) -> nn.Module:
     """The same model, called in another way; copies of it are too.
 
     Args:
@@ -38,12 +41,16 @@ def one_by_one(forward: Forward, inputs: Tensor) -> Any:
     return tree_map(lambda *found: torch.cat(found) if isinstance(found[0], Tensor) else found[0], *parts)
 
 
-def side_by_side(shapes: Sequence[tuple[int, ...]]) -> Callable[[Forward, Tensor], Any]:
-    """For a model of several inputs: they lie one after the other in each row of one (n, numbers) batch."""
-    sizes = [prod(shape) for shape in shapes]
+def as_taken(inputs: Inputs) -> Way:
+    """For a model of whole numbers, of keyword arguments or of several inputs.
 
-    def way(forward: Forward, inputs: Tensor) -> Any:
-        parts = inputs.split(sizes, 1)
-        return forward(*(part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)))
+    Several are one after the other in each row of one (n, numbers) batch.
+    """
+    parts = inputs.parts
+
+    def way(forward: Forward, given: Tensor) -> Any:
+        if len(parts) > 1:
+            return inputs.call(forward, from_one_row(given, parts))
+        return inputs.call(forward, [given.to(parts[0].torch_dtype)])
 
     return way

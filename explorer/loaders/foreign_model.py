@@ -6,19 +6,22 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..graph.export import EXPORT_LOCK
 from ..graph.size_limits import check_loadable, check_parameters
 from ..values.identity import subject_id, weights_id
+from ..values.inputs import InputPart
 from ..values.subject import Preset, Subject
 from .plain_weights import fold_parametrisations, folded_text
 
 # torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
 BUILDING = EXPORT_LOCK
 SEED = 0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class InputForm:
     Args:
         shape: of one input.
         preset: how inputs are prepared, and which classes it tells apart.
-        batch: samples of its example: 1 where it is exported for one.
+        example: (batch, *shape), on which it runs; None: random fractions, two samples.
+        reads: its inputs, where they are whole numbers or several side by side in one row.
     """
 
     shape: tuple[int, ...]
     preset: Preset
-    batch: int = 2
+    example: Tensor | None = None
+    reads: tuple[InputPart, ...] = ()
 
 
 def check_size(make: Callable[[], nn.Module], name: str) -> None:
@@ -64,7 +69,7 @@ def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
     return seeded(make)
 
 
-def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+def seeded(make: Callable[[], T]) -> T:
     """What `make` gives from one seed; the random state of the process is left as it was."""
     with BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -103,10 +108,12 @@ def subject_of(
     about += folded_text(fold_parametrisations(model))
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    example = torch.randn(form.batch, *form.shape, generator=torch.Generator().manual_seed(SEED))
+    example = form.example
+    if example is None:
+        example = torch.randn(2, *form.shape, generator=torch.Generator().manual_seed(SEED))
     check_loadable(model, example, name)
     own = identity(subject_id(model), form.shape)
-    return Subject(own, name, model, None, example, {"description": about}, form.preset, former)
+    return Subject(own, name, model, None, example, {"description": about}, form.preset, former, form.reads)
 
 
 def weights_of(checkpoint: str | None, told: str = "") -> str:

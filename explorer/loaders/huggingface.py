@@ -62,8 +62,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     except Exception as error:  # the border of foreign files: transformers fails on them in many ways
         told = " ".join(str(error).split())[:200]
         way = (
-            "it takes an image classifier with config.json and model.safetensors that needs no code of "
-            "its "
+            "it takes an image classifier with config.json and model.safetensors that needs no code of its "
             "own."
         )
         raise LoadError(
@@ -137,7 +136,7 @@ def _model(
         model, found = classifier.from_pretrained(source, **options)
     if missing := sorted(found["missing_keys"]):
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        told = f"lacks {missing[0]!r}{more}, so it is no trained image classifier; choose one that is."
+        told = f"lacks {missing[0]!r}{more}, so it is not a trained image classifier; choose one that is."
         raise LoadError(f"{(checkpoint or source)[-80:]!r} {told}")
     return model
 

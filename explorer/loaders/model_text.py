@@ -9,6 +9,7 @@ from ..data.reader import Reader
 from ..data.source_text import load_data
 from ..errors import LoadError
 from ..registry import LOADERS
+from ..values.inputs import InputPart
 from ..values.subject import Subject
 
 DEFAULT_MODEL = "shapes-resnet"
@@ -91,7 +92,8 @@ def with_data(subject: Subject, source: str) -> Subject:
         LoadError: it cannot be read, or its inputs or classes are not those of the model.
     """
     shape, classes = tuple(subject.example.shape[1:]), count_classes(subject)
-    task = load_data(source, Reader(shape, classes, subject.preset))
+    part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
+    task = load_data(source, Reader(shape, classes, subject.preset, part.is_whole, part.numbers))
     if task.shape != shape:
         raise LoadError(
             f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}."

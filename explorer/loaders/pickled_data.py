@@ -187,14 +187,14 @@ def _build(machine: _Machine, _: Any) -> None:
 def _put_pairs(target: Any, flat: list[Any]) -> None:
     pairs = target.pairs if isinstance(target, PickledCall) else target
     if not isinstance(pairs, dict):
-        raise ValueError("it puts a pair into what is no mapping")
+        raise ValueError("it puts a pair into something that is not a mapping")
     pairs.update(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _put_items(target: Any, items: list[Any]) -> None:
     held = target.items if isinstance(target, PickledCall) else target
     if not isinstance(held, list):
-        raise ValueError("it puts an item into what is no list")
+        raise ValueError("it puts an item into something that is not a list")
     held.extend(items)
 
 

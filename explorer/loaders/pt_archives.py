@@ -138,7 +138,7 @@ def _open_archive(path: Path) -> Content:
         if order is not None and order.file_size < 10 and archive.read(order).strip() != b"little":
             raise ValueError("its bytes are in the order of another machine")
         if entries[main].file_size > MAX_PICKLE_BYTES:
-            raise ValueError("it has too much beside its tensors")
+            raise ValueError("it has too much next to its tensors")
         pickled = archive.read(main)
     places = _Places(path)
     with path.open("rb") as file:
@@ -207,12 +207,12 @@ def _storage_of(pid: Any) -> Any:
         ValueError: it is none.
     """
     if not isinstance(pid, tuple) or len(pid) < 2:
-        raise ValueError("it refers to what is no storage")
+        raise ValueError("it refers to something that is not a storage")
     if pid[0] == "module":
         return pid[1]
     kind, key, _, count = pid[1:5]
     if pid[0] != "storage" or not isinstance(key, str) or not isinstance(count, int) or any(pid[5:]):
-        raise ValueError("it refers to what is no storage")
+        raise ValueError("it refers to something that is not a storage")
     word = kind.text.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Name) else ""
     if word in QUANTISED:  # only what is quantised uses these, and that is not read
         return Storage(key, torch.uint8, count)

@@ -5,26 +5,26 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable
-from math import prod
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import LoadError
-from ..machine.foreign_code import failure, note_file, told
+from ..machine.foreign_code import failure, note_file
 from ..registry import LOADERS
-from ..values.subject import Preset, Subject
-from .foreign_forward import led, one_by_one, side_by_side
+from ..values.inputs import in_one_row, sizes
+from ..values.subject import Normalisation, Preset, Subject
+from .foreign_forward import as_taken, led, one_by_one
 from .foreign_model import BUILDING, InputForm, seeded, subject_of, weights_of
+from .own_inputs import Declared, Inputs, declared, fitting, trouble
 from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
 SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+([x+]\d+)*))?\Z")
-Shapes = list[tuple[int, ...]]
-DECLARED = "input_shape"  # of the model, or a name of the file
 
 
 @LOADERS.register("python_file", rank=5, local_only=True)
@@ -33,7 +33,8 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
 
     The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model
     or the file; the model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes: one
-    row holds them side by side.
+    row holds them side by side. A model that does not run on fractions is tried with whole numbers; a name
+    `example_input` (a tensor, or a tuple or dict of tensors, the batch first) says exactly what it takes.
 
     Args:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
@@ -54,27 +55,22 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         model = _made(file, _factory(file, path, match["factory"]), path)
         check_plain(model, path.name)
         masks = fold_masks(model)
-        shapes = _shapes(match["shape"], model, file, name)
-        if len(shapes) > 1:
-            led(model, side_by_side(shapes))
-        shape = shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
-        batch = _batch(model, shape, path)
-        if batch == 1:
+        inputs = _inputs(declared(match["shape"], model, file, name), model, path)
+        form = _form(inputs, model)
+        if form.reads or inputs.by_name:
+            led(model, as_taken(inputs))
+        if inputs.batch == 1:
             led(model, one_by_one)
     found = load_weights(model, checkpoint) if checkpoint else ""
-    preset = getattr(model, "preset", None)
-    preset = preset if isinstance(preset, Preset) else Preset()
     origin = weights_of(checkpoint, found) if checkpoint else "weights as it makes them"
     factory = match["factory"]
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
-    about = f"{factory} of {path.name}, {origin}.{made}{_told(shapes, batch)}"
-    return subject_of(
-        model, f"{path.name}:{factory}", InputForm(shape, preset, batch), about, code=path.read_bytes()
-    )
+    about = f"{factory} of {path.name}, {origin}.{made}{_told(inputs)}"
+    return subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
 
 
 def _imported(path: Path) -> ModuleType:
-    """The file as a module; files beside it can be imported by it, as when Python runs it.
+    """The file as a module; files next to it can be imported by it, as when Python runs it.
 
     Raises:
         LoadError: there is no such file, or it fails.
@@ -144,86 +140,57 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     return made
 
 
-def _told(shapes: Shapes, batch: int) -> str:
+def _form(inputs: Inputs, model: nn.Module) -> InputForm:
+    """One input as it is; several side by side in one row."""
+    parts, preset = inputs.parts, getattr(model, "preset", None)
+    preset = preset if isinstance(preset, Preset) else Preset()
+    if len(parts) > 1:
+        return InputForm((sum(sizes(parts)),), preset, in_one_row(inputs.example), parts)
+    if parts[0].is_whole:
+        preset = replace(preset, normalisation=Normalisation(whole=True))
+    return InputForm(parts[0].shape, preset, inputs.example[0], parts if parts[0].is_whole else ())
+
+
+def _told(inputs: Inputs) -> str:
     """What is unusual about the way in which a model is called."""
-    several = (
-        f" Its {len(shapes)} inputs of shapes {', '.join(map(str, shapes))} are read side by side "
-        "from "
-        "one row."
-    )
-    return (several if len(shapes) > 1 else "") + (" It reads one sample at a time." if batch == 1 else "")
+    parts = inputs.parts
+    shapes = ", ".join(str(part.shape) for part in parts)
+    several = f" Its {len(parts)} inputs of shapes {shapes} are read side by side from one row."
+    said = [several] if len(parts) > 1 else []
+    for part in parts:
+        if part.is_whole:
+            whose = f" Its input {part.name!r} takes" if len(parts) > 1 else " It reads"
+            most = f" from 0 to {part.numbers - 1:,}" if part.numbers else ""
+            said.append(f"{whose} {'true and false' if part.dtype == 'bool' else f'whole numbers{most}'}.")
+    return "".join(said) + (" It reads one sample at a time." if inputs.batch == 1 else "")
 
 
-def _shapes(given: str | None, model: nn.Module, file: ModuleType, name: str) -> Shapes:
-    """Of one sample's inputs, which are one as a rule: as given, else as the model or its file declares it.
-
-    Raises:
-        LoadError: nothing says it, or it is no list of whole numbers.
-    """
-    declared = getattr(model, DECLARED, getattr(file, DECLARED, None))
-    if given:
-        declared = [tuple(map(int, one.split("x"))) for one in given.split("+")]
-    if declared is None:
-        way = f"add it as {name[-80:]}@3x32x32, or write {DECLARED} = (3, 32, 32) into the file."
-        raise LoadError(f"Nothing says which shape one input of {name[-80:]!r} has; {way}")
-    several = (
-        isinstance(declared, tuple | list)
-        and bool(declared)
-        and all(isinstance(one, tuple | list) for one in declared)
-    )
-    shapes = list(declared) if several else [declared]
-    if not all(_is_shape(shape) for shape in shapes):
-        told = (
-            "must hold whole numbers from 1, such as (3, 32, 32), got "
-            f"{str(shapes[0] if len(shapes) == 1 else shapes)[:80]}."
-        )
-        raise LoadError(f"{DECLARED} of {name[-80:]!r} {told}")
-    return [tuple(shape) for shape in shapes]
-
-
-def _is_shape(shape: Any) -> bool:
-    return (
-        isinstance(shape, tuple | list)
-        and bool(shape)
-        and all(isinstance(n, int) and 0 < n < 100_000 for n in shape)
-    )
-
-
-def _batch(model: nn.Module, shape: tuple[int, ...], path: Path) -> int:
-    """Run the model once, which also gives lazy layers their sizes; returns 2, or 1 for one that reads no
-    more at once.
+def _inputs(said: Declared, model: nn.Module, path: Path) -> Inputs:
+    """Inputs on which the model runs, once its weights are float32.
 
     Raises:
-        LoadError: it does not run on such an input.
+        LoadError: it runs on none that were tried.
     """
     own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     model.eval().cpu().float()
-    failures: list[BaseException] = []
-    for batch in (2, 1):
-        try:
-            with torch.no_grad():
-                found = seeded(lambda batch=batch: model(torch.zeros(batch, *shape)))  # type: ignore[misc]
-            if batch == 1 or not isinstance(found, Tensor) or len(found) == batch:
-                return batch
-        except (Exception, SystemExit) as error:  # the border of the user's code
-            failures.append(error)
-    for dtype in own - {torch.float32}:
-        if _runs_in(model, shape, dtype):
-            name = str(dtype).removeprefix("torch.")
-            raise LoadError(
-                f"The model of {path.name} runs in {name} only, since its forward casts to that, but weights "
-                "are loaded as float32; cast to the type of a weight, such as x.to(self.conv.weight.dtype)."
-            ) from failures[0]
-    raise LoadError(
-        f"The model of {path.name} does not run on an input of shape {(2, *shape)} ({told(failures[0])})."
-    ) from failures[0]
+    try:
+        return fitting(model, said)
+    except (Exception, SystemExit) as error:  # the border of the user's code
+        for dtype in own - {torch.float32}:
+            if _runs_in(model, said, dtype):
+                name = str(dtype).removeprefix("torch.")
+                raise LoadError(
+                    f"The model of {path.name} runs in {name} only, since its forward casts to that, but "
+                    "weights are loaded as float32; cast to the type of a weight, such as "
+                    "x.to(self.conv.weight.dtype)."
+                ) from error
+        raise LoadError(f"The model of {path.name} does not run on {trouble(error, said)}.") from error
 
 
-def _runs_in(model: nn.Module, shape: tuple[int, ...], dtype: torch.dtype) -> bool:
+def _runs_in(model: nn.Module, said: Declared, dtype: torch.dtype) -> bool:
     """The model runs once its weights are of this type."""
     try:
-        with torch.no_grad():
-            copy.deepcopy(model).to(dtype)(torch.zeros(1, *shape))
+        fitting(copy.deepcopy(model).to(dtype), said)
     except Exception:  # the border of the user's code
         return False
     return True

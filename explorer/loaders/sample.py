@@ -1,4 +1,4 @@
-"""A sample model by name: architecture from `sample_models/`, weights beside it."""
+"""A sample model by name: architecture from `sample_models/`, weights next to it."""
 
 import json
 from pathlib import Path

@@ -38,5 +38,5 @@ def weights_path(name: str, folder: Path | None = None) -> Path:
 
 
 def card_path(name: str, folder: Path | None = None) -> Path:
-    """The card of a sample, beside its weights."""
+    """The card of a sample, next to its weights."""
     return (folder or paths.sample_models()) / "cards" / f"{name}.json"

@@ -145,7 +145,9 @@ def _reading(path: Path, source: str) -> Iterator[Path]:
 def damaged(source: str, path: Path) -> str:
     """The sentence for a file that is not what its name says, or not whole."""
     if _is_pickled(path):
-        return f"{source!r} is damaged or no file of torch.save; copy it again, or save model.state_dict()."
+        return (
+            f"{source!r} is damaged or not a file of torch.save; copy it again, or save model.state_dict()."
+        )
     way = "copy it again, or convert a .pt file with 'pruning-explorer convert'."
     return f"{source!r} is damaged or not a safetensors file; {way}"
 
@@ -208,7 +210,7 @@ def read_forms(path: Path) -> dict[str, Form]:
             raise ValueError(f"a header of {length} bytes")
         entries = json.loads(file.read(length), object_pairs_hook=_without_doubles)
     if not isinstance(entries, dict):
-        raise TypeError("a header that is no object")
+        raise TypeError("a header that is not an object")
     return {
         name: Form(tuple(map(int, e["shape"])), str(e["dtype"]))
         for name, e in entries.items()
@@ -226,7 +228,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _open_parts(path: Path, source: str) -> Weights:
-    """Tensors in several files beside an index, which says in which one each is.
+    """Tensors in several files next to an index, which says in which one each is.
 
     Raises:
         LoadError: a part is missing or damaged, or lacks what the index says.

@@ -21,7 +21,7 @@ class NoFileError(OSError):
     """A path leads to a pipe, a device or a folder."""
 
     def __init__(self) -> None:
-        super().__init__(0, "it is no file")
+        super().__init__(0, "it is not a file")
 
 
 def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:

@@ -34,7 +34,7 @@ class Cache:
         max_bytes: of tensors and plain values, as they were when they were put.
         lasting: nothing could bring its entries back, so `free` leaves them alone.
         slow: an entry takes long to make, so `rest` leaves the one that was used last.
-        growing: what is put may grow later, so it is weighed anew when it is listed.
+        growing: what is put may grow later, so it is weighed again when it is listed.
     """
 
     def __init__(

@@ -33,10 +33,10 @@ class Kind:
 KINDS = {
     "scans": Kind("scans", "sensitivity scans; measured again when asked for", True),
     "latencies": Kind("latencies", "how fast other widths are here; timed again when asked for", True),
-    "searches": Kind("searches", "searches of an optimiser; they begin anew", True),
+    "searches": Kind("searches", "searches by an optimiser; they start again", True),
     "pictures": Kind("shapes-*.npz", "drawn pictures of the shapes data; drawn again when needed", True),
     "recoveries": Kind(
-        "recoveries", "trainings: where they would go on, and the weights of recovered runs", False
+        "recoveries", "trainings: where they would continue, and the weights of recovered runs", False
     ),
     "runs": Kind("runs", "kept runs: recipes, numbers and notes", False),
     "sample models": Kind("sample_models", "sample models that were trained again here", False),

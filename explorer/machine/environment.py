@@ -98,7 +98,7 @@ def _processor_name() -> str:
 
 
 def environment(device: str | torch.device = "cpu") -> dict[str, Any]:
-    """What a Report states beside its numbers; plain values for JSON.
+    """What a Report states next to its numbers; plain values for JSON.
 
     Returns: device (kind), device_name, threads (that torch uses now), cpu_count, torch, python, explorer,
         system.

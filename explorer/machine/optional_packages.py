@@ -24,7 +24,7 @@ EXTRAS = {
     "optuna.storages.journal": "search",
 }
 PACKAGES = {"PIL.Image": "pillow"}
-# torchvision registers shapes for these while it is imported, also beside a torch build that its compiled
+# torchvision registers shapes for these while it is imported, also next to a torch build that its compiled
 # part does not fit
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -38,7 +38,7 @@ def optional(name: str) -> ModuleType:
     """The package.
 
     Raises:
-        LoadError: it is not installed, or cannot be imported beside this torch; the text says what to
+        LoadError: it is not installed, or cannot be imported next to this torch; the text says what to
             install.
     """
     with _lock:

@@ -1,4 +1,4 @@
-"""Where pages, sample models and the cache are: beside the package in a checkout, inside it in a wheel."""
+"""Where pages, sample models and the cache are: next to the package in a checkout, inside it in a wheel."""
 
 import os
 from pathlib import Path

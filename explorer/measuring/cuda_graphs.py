@@ -1,4 +1,4 @@
-"""On CUDA: full batches replay one captured graph, so that launching each kernel anew costs nothing.
+"""On CUDA: full batches replay one captured graph, so that launching each kernel again costs nothing.
 
 A capture costs about three forwards, so there must be enough full batches left; the first looks are smaller
 than a batch and always run as they are. Whatever cannot be captured runs as it is, too.

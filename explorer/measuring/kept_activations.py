@@ -61,7 +61,7 @@ def trail_for(key: Any, device: str) -> Trail:
     """The trail of whatever is measured again and again; only the last one is kept.
 
     Args:
-        key: everything that activations depend on beside the model: data, device, dtype.
+        key: everything that activations depend on besides the model: data, device, dtype.
     """
     found: Trail | None = _trails.get(key)
     return found or _trails.put(key, Trail(KEPT_BYTES.get(torch.device(device).type, KEPT_BYTES["cpu"])))

@@ -29,7 +29,7 @@ class Timing:
     """Milliseconds a forward of `batch` samples took, per model and round, and where.
 
     Args:
-        times_ms: model -> one time a round; equal positions of two models were measured beside each other.
+        times_ms: model -> one time a round; equal positions of two models were measured next to each other.
         batch: samples in one forward.
         environment: device, threads, versions.
     """
@@ -96,7 +96,7 @@ def rounds(
 ) -> Iterator[dict[str, float] | None]:
     """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
 
-    Waits until nothing runs beside the worker, yielding None. Works on copies, on the device, in
+    Waits until nothing runs next to the worker, yielding None. Works on copies, on the device, in
     channels_last for images; the given models stay as they are. Ends when the plan says so, but
     not before six rounds: fewer allow no verdict.
 

@@ -8,8 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ExplorerError
+from ..values.subject import Subject
 
 DTYPES = ("float32", "bfloat16")
+
+
+def check_exact(subject: Subject, dtype: str) -> None:
+    """
+    Raises:
+        ExplorerError: rows of several inputs hold whole numbers, which this format would change.
+    """
+    if dtype != "float32" and len(subject.reads) > 1 and any(part.is_whole for part in subject.reads):
+        raise ExplorerError(
+            f"{subject.name!r} reads whole numbers beside other inputs in one row, and {dtype} would change "
+            "them; measure it in float32."
+        )
 
 
 class Lowered(nn.Module):
@@ -29,7 +42,8 @@ class Lowered(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         try:
-            return self.model(inputs.to(self._dtype)).float()
+            lowered = inputs.to(self._dtype) if inputs.is_floating_point() else inputs
+            return self.model(lowered).float()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:

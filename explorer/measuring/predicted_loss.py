@@ -1,4 +1,4 @@
-"""What the dense model's gradients predict for the loss of a cut, to first order, beside what was measured of
+"""What the dense model's gradients predict for the loss of a cut, to first order, and what was measured of
 it.
 
 A part that is removed changes the loss by minus the sum of its weights times their gradients, if the loss

@@ -1,7 +1,7 @@
 """A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says where they
 belong.
 
-A file is written beside its place and moved there, so that a program that is killed leaves the previous one
+A file is written next to its place and moved there, so that a program that is killed leaves the previous one
 whole.
 """
 

@@ -35,7 +35,7 @@ def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
 def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Container[str] = ()) -> int:
     """Delete the longest unused recoveries until the rest fits; returns the bytes that this freed.
 
-    What was written or read within the last minutes stays, and so does what a stored run beside the folder
+    What was written or read within the last minutes stays, and so does what a stored run next to the folder
     holds.
 
     Args:

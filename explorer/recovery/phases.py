@@ -91,7 +91,7 @@ def finetuned(setting: Setting, seed: int) -> list[Phase]:
 
 
 def recalibrated(setting: Setting, seed: int) -> list[Phase]:
-    """Cut, and measure the statistics of norms anew; nothing is trained.
+    """Cut, and measure the statistics of norms again; nothing is trained.
 
     Raises:
         ExplorerError: the model has no batch norms.
@@ -115,7 +115,7 @@ def recalibrated(setting: Setting, seed: int) -> list[Phase]:
 
 
 def from_scratch(setting: Setting, seed: int) -> list[Phase]:
-    """The same smaller model, or the same masks, with weights drawn anew (Liu et al. 2019,
+    """The same smaller model, or the same masks, with weights drawn again (Liu et al. 2019,
     arXiv:1810.05270).
     """
     plan = setting.plan

@@ -63,7 +63,7 @@ def known_controls(
 
 
 def recovered_masks(key: str, root: Path | None = None) -> Masks:
-    """The masks that a recovery came to, bit for bit; some methods decide them anew while they train.
+    """The masks that a recovery came to, bit for bit; some methods decide them again while they train.
 
     Raises:
         ExplorerError: the file is no longer there.

@@ -133,7 +133,7 @@ def set_state(student: Student, state: State) -> None:
 
 
 def fresh(model: nn.Module, seed: int) -> None:
-    """Draw the model's weights anew, as its modules do; what no module draws, from a normal distribution of
+    """Draw the model's weights again, as its modules do; what no module draws, from a normal distribution of
     the same spread.
 
     Changes the given model; the global random state is left as it was. Drawn on the processor, so that a seed

@@ -20,24 +20,19 @@ METHODS = {
     "finetune": "Trains what is left of the model; everything removed stays removed (Han et al. 2015, "
     "arXiv:1506.02626).",
     "distill": "Fine-tunes with the dense model as a teacher, whose probabilities are the target (Hinton et "
-    "al. 2015, "
-    "arXiv:1503.02531).",
-    "iterative": "Prunes a little, trains, rates anew, prunes more, up to the ratios of the recipe (Han et "
-    "al. 2015; Zhu and "
-    "Gupta 2017, arXiv:1710.01878).",
+    "al. 2015, arXiv:1503.02531).",
+    "iterative": "Prunes a little, trains, rates again, prunes more, up to the ratios of the recipe (Han et "
+    "al. 2015; Zhu and Gupta 2017, arXiv:1710.01878).",
     "gradual": "Trains from new random weights and prunes a little more in each round: pruning during "
-    "training (Zhu and Gupta "
-    "2017, arXiv:1710.01878).",
+    "training (Zhu and Gupta 2017, arXiv:1710.01878).",
     "rewind": "Sets back weights (the lottery ticket, Frankle et al. 2019, arXiv:1903.01611) or only the "
     "learning rate (Renda et "
     "al. 2020, arXiv:2003.02389) to an earlier point of training, then trains again.",
     "regularise": "First trains the dense model with a penalty that pulls weights towards zero, then prunes "
-    "and fine-tunes (Liu "
-    "et al. 2017, arXiv:1708.06519; Wen et al. 2016, arXiv:1608.03665).",
+    "and fine-tunes (Liu et al. 2017, arXiv:1708.06519; Wen et al. 2016, arXiv:1608.03665).",
     "scratch": "Trains the same smaller model from new random weights: the control that says what the old "
-    "weights are worth (Liu "
-    "et al. 2019, arXiv:1810.05270).",
-    "recalibrate": "Trains nothing: measures the statistics of batch norms anew on training data.",
+    "weights are worth (Liu et al. 2019, arXiv:1810.05270).",
+    "recalibrate": "Trains nothing: measures the statistics of batch norms again on training data.",
 }
 OPTIMISERS = ("adamw", "sgd")
 REWINDS = ("learning_rate", "weights")
@@ -82,7 +77,7 @@ class RecoveryPlan:
         optimiser: "adamw" or "sgd" (Nesterov momentum 0.9).
         learning_rate: the highest of the schedule.
         weight_decay: on parameters of two or more dimensions.
-        schedule: of the learning rate, anew in each round; "rewind" always runs one_cycle, the schedule of
+        schedule: of the learning rate, again in each round; "rewind" always runs one_cycle, the schedule of
             the samples.
         batch_size: samples a step; a smaller last batch is left out.
         augmentation: a name of AUGMENTATIONS.
@@ -149,8 +144,7 @@ class RecoveryPlan:
         if self.method == "regularise" and self.penalty_epochs >= self.epochs:
             raise RecipeError(
                 f"'penalty_epochs' must be below 'epochs' ({self.epochs}), so that some come after the cut, "
-                "got "
-                f"{self.penalty_epochs}."
+                f"got {self.penalty_epochs}."
             )
         if self.method == "distill" and not self.distillation_weight:
             raise RecipeError("Method 'distill' needs a 'distillation_weight' above 0, such as 0.5.")

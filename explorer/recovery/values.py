@@ -85,7 +85,7 @@ class Recovery:
         key: of its folder in the cache.
         baseline: the dense model.
         one_shot: right after the cut of the whole recipe.
-        recalibrated: the same with norms measured anew; None where there are no batch norms.
+        recalibrated: the same with norms measured again; None where there are no batch norms.
         recovered: one arm a seed that is done, in the order of the seeds; the first one's weights are kept.
         losses: of the seed that runs (or ran last).
         epochs: of all seeds so far.

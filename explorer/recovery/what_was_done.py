@@ -24,7 +24,7 @@ DONE = {
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished recovery beside a report of the model that it left.
+    """A finished recovery next to a report of the model that it left.
 
     Args:
         recovery: whose first seed's weights are kept.

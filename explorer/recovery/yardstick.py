@@ -1,4 +1,4 @@
-"""A recovered model beside the dense one: counted on the same samples of the tuning split, after
+"""A recovered model next to the dense one: counted on the same samples of the tuning split, after
 each epoch.
 """
 

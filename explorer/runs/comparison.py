@@ -61,7 +61,7 @@ def grounds(runs: Iterable[Run]) -> list[Ground]:
 
 
 def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | None = None) -> str | None:
-    """Why a run cannot stand beside those of a ground, or None if it can.
+    """Why a run cannot stand next to those of a ground, or None if it can.
 
     Args:
         machine: for latency, where it must have been measured (see `machine_of`); None = anywhere.

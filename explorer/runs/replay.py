@@ -1,4 +1,4 @@
-"""run -> the same recipe decided and measured anew: are the masks the same bit for bit, and are the same
+"""run -> the same recipe decided and measured again: are the masks the same bit for bit, and are the same
 samples right?
 
 Of a recovered model the weights come from the file that its training left; they are counted again, not
@@ -88,7 +88,7 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress 
 
 
 def _masks(model: Analysed, run: Run) -> Masks:
-    """Decided anew; where a method decides masks while it trains, those that it left in its file."""
+    """Decided again; where a method decides masks while it trains, those that it left in its file."""
     after = run.recovery.recovery if run.recovery else None
     if after is not None and after.plan.method not in CUT_FIRST:
         return recovered_masks(after.key)
@@ -105,8 +105,7 @@ def _check(subject: Subject, run: Run) -> None:
     fingerprint = subject.task.fingerprint if subject.task else None
     if about.get("task_fingerprint") != fingerprint:
         raise ExplorerError(
-            "This run was measured on other data than the model has now; start with that data to make it "
-            "again."
+            "This run was measured on other data than the model has now; start with that data to repeat it."
         )
     if run.report.split == "held_out":
-        raise ExplorerError("A run on held-out data is not made again: that would open the data once more.")
+        raise ExplorerError("A run on held-out data is not repeated: that would open the data once more.")

@@ -1,7 +1,8 @@
 """Runs on disk: a Report is written once and found again by everything that it depends on.
 
-One JSON file a run, written beside its place and moved there, so that two programs may share the folder and a
-reader never sees half a file. The record of held-out openings is kept apart and is never thrown away.
+One JSON file a run, written under another name and moved into place, so that two programs may share the
+folder and a reader never sees half a file. The record of held-out openings is kept apart and is never
+thrown away.
 """
 
 import contextlib
@@ -111,7 +112,7 @@ class Store:
         return list(self._readable(self._paths(f"{folder}/*.json"), limit))
 
     def describe(self, name: str, *, note: str, tags: Iterable[str] = ()) -> None:
-        """Change what is written beside a run.
+        """Change what is written next to a run.
 
         Raises:
             ExplorerError: there is no such run (any more), or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""What one stored run is: its key, and the report with what the user wrote beside it."""
+"""What one stored run is: its key, and the report with what the user wrote next to it."""
 
 import hashlib
 import re
@@ -75,7 +75,7 @@ class RunKey:
 
 @dataclass(frozen=True)
 class Run:
-    """A stored report with what the user wrote beside it.
+    """A stored report with what the user wrote next to it.
 
     Args:
         created: seconds since 1970.

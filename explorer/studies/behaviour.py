@@ -111,7 +111,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """The pruned model beside the dense one on the same first samples of a split.
+    """The pruned model next to the dense one on the same first samples of a split.
 
     Args:
         class_names: foreign text. samples: seen so far. total: asked for.

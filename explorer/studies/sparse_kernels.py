@@ -10,8 +10,7 @@ PATTERN = "2:4"
 CAPABLE = (8, 0)  # compute capability: Ampere and newer
 NO_KERNELS = (
     "Masks alone bring no speed here: dense kernels multiply by the zeros too. Kernels for 2:4 need a CUDA "
-    "device of compute "
-    "capability 8.0 or newer. To get faster on this device remove channels."
+    "device of compute capability 8.0 or newer. To get faster on this device remove channels."
 )
 NO_PATTERN = (
     "Only the pattern 2:4 has kernels: masks alone bring no speed on dense ones. To get faster "

@@ -50,7 +50,7 @@ def serve(
         opener.daemon = True
         opener.start()
     threading.Thread(target=models.look_ahead, name="explorer-look-ahead").start()
-    # Streamlit looks for its config.toml beside the program that was started, which for an installed command
+    # Streamlit looks for its config.toml next to the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]
     # of the options that are set here Streamlit says that they changed, and asks for a restart

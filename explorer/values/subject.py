@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from .inputs import InputPart
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -30,14 +32,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """float = (raw * scale - mean) / std, per channel; the lengths of mean and std are 1 or the channels."""
+    """float = (raw * scale - mean) / std, per channel; the lengths of mean and std are 1 or the channels.
+
+    Args:
+        whole: inputs are whole numbers, such as words of a vocabulary, and stay as they are.
+    """
 
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    whole: bool = False
 
     def __call__(self, raw: Tensor) -> Tensor:
         """(n, channels, ...) of any dtype -> the same shape in float32, in memory of its own."""
+        if self.whole:
+            return raw.to(torch.int64, copy=True)
         shape = (1, -1) + (1,) * (raw.dim() - 2)
         mean = torch.tensor(self.mean, device=raw.device).view(shape)
         std = torch.tensor(self.std, device=raw.device).view(shape)
@@ -74,7 +83,7 @@ class Task:
         class_names: one a class.
         load_split: "training", "tuning" or "held_out" -> Split, or None where there is none.
         normalisation: from stored inputs to what the model reads.
-        note: shown beside the data, e.g. that it is small.
+        note: shown next to the data, e.g. that it is small.
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
         how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
@@ -115,9 +124,10 @@ class Subject:
         name: as the user named it.
         task: None where there is no data: everything but accuracy still works.
         card: what is known of it (training, accuracy), for samples.
-        example: (2, *shape) float input.
+        example: (2, *shape) input.
         preset: how pictures become its inputs.
         former_id: what version 1 called it, so that runs kept then are found.
+        reads: its inputs, where they are whole numbers or several side by side in one row; else empty.
     """
 
     id: str
@@ -128,6 +138,7 @@ class Subject:
     card: Mapping[str, Any] = field(default_factory=dict)
     preset: Preset = Preset()
     former_id: str = ""
+    reads: tuple[InputPart, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -399,7 +399,7 @@ def test_a_port_that_is_taken_is_refused_and_not_chosen():
             app.free_port("127.0.0.1", port)
         assert app.free_port("127.0.0.1", None) != port
     with pytest.raises(
-        ExplorerError, match=r"'192\.0\.2\.1' is no address of this machine; use 127\.0\.0\.1"
+        ExplorerError, match=r"'192\.0\.2\.1' is not an address of this machine; use 127\.0\.0\.1"
     ):
         app.free_port("192.0.2.1", None)
 
@@ -439,7 +439,7 @@ BAD = {
     "prune digits-mlp --data nothing": "No data set named 'nothing'. Available: digits, shapes",
     "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or "
     "directory)",
-    "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or no JSON",
+    "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or not JSON",
     "prune digits-mlp --recipe list.json": "A recipe must be a JSON object, got list.",
     "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model "
     "that this recipe was",

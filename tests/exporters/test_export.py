@@ -277,7 +277,9 @@ def test_a_crafted_architecture_opens_no_files(tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
     crafted = about(nodes=[step("aten", "from_file.default", [str(target), True, 100])])
-    with pytest.raises(ValueError, match=r"uses 'from_file\.default', which is no operator or opens files"):
+    with pytest.raises(
+        ValueError, match=r"uses 'from_file\.default', which is not an operator, or opens files"
+    ):
         PrunedModel(crafted, {})(torch.zeros(1))
     assert target.read_text() == "precious"
 
@@ -295,7 +297,7 @@ def test_a_crafted_architecture_calls_nothing_but_modules_and_operators():
     for name in ("relu.default.redispatch", "relu.__class__"):
         with pytest.raises((ValueError, AttributeError)):
             PrunedModel(about(nodes=[step("aten", name, [{"node": "x"}])]), {})(torch.zeros(1))
-    with pytest.raises(ValueError, match="'load', which is no type of numbers"):
+    with pytest.raises(ValueError, match="'load', which is not a type of numbers"):
         PrunedModel(about(nodes=[step("aten", "relu.default", [{"torch": "load"}])]), {})(torch.zeros(1))
     assert (
         PrunedModel(about(nodes=[step("operator", "add", [{"node": "x"}, 1])], output={"node": "y"}), {})(

@@ -242,10 +242,10 @@ def test_a_file_that_answers_otherwise_is_noticed(counted, written):
     subject, graph, recipe, _, split = counted["digits-cnn"]
     content, questions = written[0], subject.task.normalisation(split.inputs[:5])
     model = Export(Analysed(subject, graph), recipe).model
-    assert onnx_format.parity(content, model, questions) < 1e-5
+    assert onnx_format.parity(content, model, {"inputs": questions}) < 1e-5
     with torch.no_grad():
         model.get_submodule("fc").bias[3] += 0.5
-    assert onnx_format.parity(content, model, questions) > 1e-3
+    assert onnx_format.parity(content, model, {"inputs": questions}) > 1e-3
 
 
 def test_onnx_is_refused_where_its_answers_differ(counted, monkeypatch):

@@ -62,9 +62,9 @@ def test_onnx_answers_with_all_of_them(subject):
     assert len(found) == len(wanted) == len({output.name for output in session.get_outputs()})
     for a, b in zip(found, wanted, strict=True):
         assert torch.allclose(torch.from_numpy(a), b, atol=1e-5)
-    assert parity(written, small, x) < 1e-5
+    assert parity(written, small, {"inputs": x}) < 1e-5
     other = prepare(analyse(subject), Recipe(channels={"a": 0.25})).model  # the negative control
-    assert parity(written, other, x) > 1e-3
+    assert parity(written, other, {"inputs": x}) > 1e-3
 
 
 def test_load_pruned_and_the_python_file_answer_in_the_same_structure(subject, tmp_path):

@@ -172,7 +172,7 @@ def test_points_are_sorted_and_those_not_measured_are_left_out():
 
 def test_a_stale_curve_is_grey_and_says_so():
     figure = accuracy_curve([REPORT], REPORT, stale=True)
-    assert figure.data[0].marker.color == STALE and "measured anew" in figure.layout.title.text
+    assert figure.data[0].marker.color == STALE and "measured again" in figure.layout.title.text
     assert trace(figure, "your recipe").marker.color == AFTER
 
 
@@ -254,7 +254,7 @@ def test_costs_before_and_after_on_two_axes():
     assert by_axis == {
         ("x", "before"): (names, [216, 90]),
         ("x", "after"): (names, [108, 50]),
-        ("x", "after, not zero"): (names, [54, 50]),
+        ("x", "after, non-zero"): (names, [54, 50]),
         ("x2", "before"): (names, [1000, 80]),
         ("x2", "after"): (names, [500, 40]),
     }

@@ -52,7 +52,7 @@ def test_each_axis_reads_its_own_amount(axis, left):
 
 def test_lines_of_another_question_are_grey_and_say_so():
     figure = curve_comparison({"a": [REPORT]}, stale=True)
-    assert figure.data[0].line.color == STALE and "measured anew" in figure.layout.title.text
+    assert figure.data[0].line.color == STALE and "measured again" in figure.layout.title.text
 
 
 def test_without_points_a_sentence_stands_in_the_figure():

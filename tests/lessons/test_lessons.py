@@ -511,7 +511,7 @@ def test_a_course_is_the_programs_lessons_and_ones_own(tmp_path):
     empty, own = tmp_path / "empty", tmp_path / "own"
     empty.mkdir(), own.mkdir()
     for folder in (empty, tmp_path / "nowhere"):
-        with pytest.raises(LessonError, match="no folder with lessons"):
+        with pytest.raises(LessonError, match="is not a folder with lessons"):
             course(folder)
     (own / "mine.toml").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
     changed = (CONTENT / "noise.toml").read_text(encoding="utf-8").replace("Is it noise?", "Luck?")

@@ -196,7 +196,7 @@ def test_the_crafted_object_would_run_elsewhere(tmp_path):
 
 def test_plain_pickles_are_not_converted(tmp_path, canary):
     (tmp_path / "w.pt").write_bytes(pickle.dumps(nn.Linear(2, 2)))
-    assert "is damaged or no file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    assert "is damaged or not a file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Crafted(canary)))
     assert "which could run code" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
 
@@ -218,7 +218,7 @@ def test_a_packed_archive_is_not_unpacked(tmp_path):
         for name in whole.namelist():
             bomb.writestr(name, bytes(50_000_000) if name.endswith("data/0") else whole.read(name))
     assert (tmp_path / "w.pt").stat().st_size < 100_000
-    assert "is damaged or no file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    assert "is damaged or not a file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
 
 
 def test_a_shape_that_repeats_one_number_is_counted_before_it_is_written_out(tmp_path):

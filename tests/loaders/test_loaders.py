@@ -368,7 +368,7 @@ def test_other_weights_for_a_folder_of_transformers(classifier, tmp_path):
     assert torch.equal(subject.model.classifier.bias, own["classifier.bias"] + 2)
     del own["classifier.bias"]
     with pytest.raises(
-        LoadError, match=r"w\.safetensors' lacks 'classifier\.bias', so it is no trained image classifier"
+        LoadError, match=r"w\.safetensors' lacks 'classifier\.bias', so it is not a trained image classifier"
     ):
         load(f"hf:{classifier}", checkpoint=saved(own, tmp_path / "w.safetensors"))
 
@@ -379,7 +379,7 @@ def test_a_folder_without_a_trained_head_is_refused(classifier):
     del weights["classifier.weight"], weights["classifier.bias"]
     saved(weights, classifier / "model.safetensors")
     with pytest.raises(
-        LoadError, match=r"lacks 'classifier\.bias' and 1 more, so it is no trained image classifier"
+        LoadError, match=r"lacks 'classifier\.bias' and 1 more, so it is not a trained image classifier"
     ):
         load(f"hf:{classifier}")
 

@@ -39,8 +39,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
     told = (
-        f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect "
-        "is "
+        f"number format that models compute in: {', '.join(DTYPES)} (default: float32); its own effect is "
         "measured, too"
     )
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help=told)

@@ -29,13 +29,13 @@ GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """The flags of a recipe; those beside --recipe replace what the file says."""
+    """The flags of a recipe; those next to --recipe replace what the file says."""
     r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
     add = parser.add_argument
     add(
         "--recipe",
         metavar="FILE",
-        help="a recipe as JSON, such as --save-recipe writes; the flags below replace what it says",
+        help="a recipe as JSON, as --save-recipe writes it; the flags below override it",
     )
     add("--channels", metavar="R", help=f"remove channels: {r}; with --allocator the overall target")
     add("--weights", metavar="R", help="set single weights to zero: the same for layers")
@@ -44,18 +44,16 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="N:M",
         help="keep N of each M consecutive inputs, such as 2:4 (all layers, or --weights)",
     )
-    add("--criterion", metavar="NAME", help=f"what rates them: {', '.join(CRITERIA)} (default: l1)")
-    add("--allocator", metavar="NAME", help="let this choose the ratios of the parts")
+    add("--criterion", metavar="NAME", help=f"how they are rated: {', '.join(CRITERIA)} (default: l1)")
+    add("--allocator", metavar="NAME", help="choose the ratios of all parts with this allocator")
     add(
         "--reduction",
         metavar="NAME",
         help=f"which layers of a group rate a channel: {', '.join(REDUCTIONS)} (default: sum)",
     )
-    add(
-        "--round-to", type=int, metavar="N", help="make channel counts multiples of this where it is possible"
-    )
+    add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where possible")
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
-    add("--seed", type=int, metavar="N", help="for every random choice (default: 0)")
+    add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
 
 
@@ -79,7 +77,7 @@ def read_json(path: str, what: str, way: str) -> Any:
             f"{what} {path[-200:]!r} cannot be read ({error.strerror}); give the path of a JSON file."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{what} {path[-200:]!r} is damaged or no JSON; {way}.") from error
+        raise RecipeError(f"{what} {path[-200:]!r} is damaged or not JSON; {way}.") from error
 
 
 def read_recipe(path: str) -> Recipe:

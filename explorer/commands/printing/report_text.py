@@ -81,7 +81,7 @@ def _size(format: str) -> Callable[[Measurement], int | None]:
 
 _QUANTITIES: dict[str, Callable[[Measurement], int | None]] = {
     "parameters": lambda measured: measured.params,
-    "not zero": lambda measured: measured.nonzero_params,
+    "non-zero": lambda measured: measured.nonzero_params,
     "MACs per sample": lambda measured: measured.macs,
     "bytes, dense": _size("dense"),
     "bytes, bitmask": _size("bitmask"),

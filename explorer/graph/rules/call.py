@@ -82,7 +82,7 @@ def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool]
 
 
 def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
-    """The array that varies along one dimension alone, with those that vary beside it tied to go as one;
+    """The array that varies along one dimension alone, with those that vary next to it tied to go as one;
     others are frozen.
     """
     kept: list[Tensor] = []

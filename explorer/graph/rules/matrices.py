@@ -25,7 +25,7 @@ def matrices(call: Call) -> Any:
     """(..., m, n): each matrix is worked on alone, with those that it meets."""
     operands = labelled([call.args, call.kwargs])
     rank = max(len(value.shape) for value in operands)
-    if any(len(value.shape) < rank for value in operands):  # vectors beside matrices, such as pivots
+    if any(len(value.shape) < rank for value in operands):  # vectors next to matrices, such as pivots
         freeze_all(call, f"goes through {name_of(call)} in {call.where}")
         return () if isinstance(call.out, Tensor) else [() for _ in call.out]
     kept = [_batches(call, value) for value in operands]

@@ -109,13 +109,12 @@ def softmax(call: Call) -> Arrays:
 
 POOLS = (
     "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
-    "adaptive_avg_pool2d "
-    "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d lp_pool1d lp_pool2d "
-    "lp_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d max_pool1d_with_indices max_pool2d_with_indices "
-    "max_pool3d_with_indices upsample_nearest1d "
-    "upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
-    "_upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d "
-    "upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_lanczos2d_aa"
+    "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d "
+    "lp_pool1d lp_pool2d lp_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d max_pool1d_with_indices "
+    "max_pool2d_with_indices max_pool3d_with_indices upsample_nearest1d upsample_nearest2d "
+    "upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d "
+    "upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa "
+    "_upsample_bicubic2d_aa _upsample_lanczos2d_aa"
 ).split()
 
 

@@ -17,7 +17,7 @@ from .graph_pieces import Branch, Piece, Values, Workshop
 # seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A
 # GPU does far more
 PORTION_S = {"cpu": 0.08, "cuda": 8.0}
-LEAST_BATCH = 4  # samples: below, what a walk costs beside its forwards would weigh too much
+LEAST_BATCH = 4  # samples: below, what a walk costs next to its forwards would weigh too much
 KEPT_BYTES = (
     2**30
 )  # pruned tensors that may be kept between batches; beyond it they are made again for each batch

@@ -89,7 +89,7 @@ class Branch:
 
     @property
     def _tail_inputs(self) -> tuple[fx.Node, ...]:
-        """Dense values that the tail reads beside the joints."""
+        """Dense values that the tail reads besides the joints."""
         joints = set(self.path.joints)
         return tuple(n for n in boundary(self.path.tail, self._workshop.tensor_names) if n not in joints)
 

@@ -31,17 +31,15 @@ KINDS: dict[FlipKind, str] = {
 SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "after": "After"}
 EMPTY = (
     "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
-    "and this page shows which classes and which samples pay for it."
+    "and this page shows which classes and which samples lose by it."
 )
 CLASSES_WORDS = (
     "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays "
-    "beyond noise when all "
-    "classes are judged together (Holm); few samples a class make wide bars."
+    "beyond noise when all classes are judged together (Holm); few samples a class make wide bars."
 )
 CONFUSION_WORDS = (
-    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers count "
-    "samples; colours "
-    "are shares of the true class."
+    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers "
+    "count samples; colours are shares of the true class."
 )
 
 
@@ -83,7 +81,7 @@ def draw() -> None:
     pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
     st.subheader("Which classes are confused", anchor=False)
     watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
-    st.subheader("Samples that are answered differently", anchor=False)
+    st.subheader("Samples whose answer changed", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
     st.subheader("How sure the model is", anchor=False)
     pushed("behaviour reliability", LiveValue("figure", _reliability, _news, (LANE,)))
@@ -107,7 +105,7 @@ def _status() -> None:
             words = (
                 f"{state.progress.label}: {done:,} of {total:,}"
                 if state.progress
-                else "Cutting, then the first samples"
+                else "Pruning, then measuring the first samples"
             )
             layout.draw_share(done / max(1, total), words)
             st.button("Stop", "stop behaviour", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
@@ -170,7 +168,7 @@ def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
             f"{after.ece * 100:.1f} points",
             [
                 f"dense {before.ece * 100:.1f} points",
-                f"an honest model would show about {after.chance * 100:.1f}",
+                f"a calibrated model would show about {after.chance * 100:.1f}",
             ],
             GLOSSARY["reliability"],
         ),
@@ -242,9 +240,8 @@ def _flips() -> None:
     st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
     so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
     st.caption(
-        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or won most probability. "
-        "Percentages are how "
-        f"sure each model was of its own answer.{so_far}"
+        f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or gained most probability. "
+        f"Percentages are how sure each model was of its own answer.{so_far}"
     )
 
 
@@ -254,8 +251,7 @@ def _reliability() -> dict[str, Any]:
         before, after = (100 * side.reliability.ece for side in (found.before, found.after))
         words = (
             f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points "
-            f"before, {after:.1f} after. "
-            "Below the dashed line the model is surer than it is right. Larger dots hold more samples; bars "
-            "cover 95 %."
+            f"before, {after:.1f} after. Below the dashed line the model is more confident than it is "
+            "accurate. Larger dots hold more samples; bars cover 95 %."
         )
     return in_place(reliability_diagram(found), session.subject().id, words)

@@ -32,12 +32,11 @@ def draw(group: Group, found: GroupImportance) -> None:
             on_click=_begin,
             icon=":material/search:",
             help="Training samples run through the dense model; a channel that is zero at every position of "
-            "each of them "
-            "can go without a loss on such data.",
+            "each of them can be removed without a loss on such data.",
         )
         watched("idle channels", lambda: _draw_idle(group), LANE, progress=True)
     with double:
-        st.markdown("**Made twice**")
+        st.markdown("**Nearly equal**")
         _draw_twins(group, found)
 
 

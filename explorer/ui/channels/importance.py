@@ -22,7 +22,11 @@ from ..session.current import KEPT, Key, asked
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),
-    "remove": ("Remove always", ":material/delete:", "They go whatever their importance, also at ratio 0."),
+    "remove": (
+        "Remove always",
+        ":material/delete:",
+        "They are removed whatever their importance, even at ratio 0.",
+    ),
     "free": ("Let the criterion decide", ":material/balance:", "They are ranked like all others again."),
 }
 
@@ -123,7 +127,7 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
     cut = (
-        " The dashed line is where the cut would lie without them."
+        " The dashed line is where the cut would be without them."
         if (kept or removed) and not all(found.kept)
         else ""
     )

@@ -146,8 +146,8 @@ def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
     maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
     if maps is None:
         st.caption(
-            "Where these heads look cannot be seen: it has a mask, goes by windows, or is not torch's "
-            "operator."
+            "Where these heads look cannot be shown: this attention uses a mask or windows, or is not "
+            "torch's operator."
         )
         return
     grey = _grey(maps)

@@ -23,7 +23,7 @@ MOST = 4  # runs side by side
 HERE, ALL = "this model", "all models"
 COST_WORDS: dict[Cost, str] = {
     "params": "parameters",
-    "nonzero_params": "not zero",
+    "nonzero_params": "non-zero",
     "macs": "MACs",
     "size": "file size",
     "compressed": "compressed size",
@@ -37,8 +37,7 @@ EMPTY = (
 VERDICTS = "Different: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
 FRONT = (
     "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
-    "one that costs no "
-    "more has its whole bar above."
+    "one that costs no more has its whole bar above."
 )
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
@@ -56,7 +55,7 @@ COLUMNS = {
     ),
     "verdict": TEXT("Verdict", width=95, help=VERDICTS),
     "params": NUMBER("Parameters", format="compact", width=90),
-    "nonzero_params": NUMBER("Not zero", format="compact", width=80),
+    "nonzero_params": NUMBER("Non-zero", format="compact", width=80),
     "macs": NUMBER("MACs", format="compact", width=75),
     "dense_bytes": NUMBER("File (bytes)", format="compact", width=90),
     "latency_ms": NUMBER("Latency", format="%.2f ms", width=80),
@@ -112,7 +111,7 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
         scope = st.segmented_control("Runs of", [HERE, ALL], default=HERE, key="compare_scope", required=True)
         with st.container(width=260):
             words = st.text_input(
-                "Containing", key="compare_words", placeholder="words of note, recipe, part ..."
+                "Containing", key="compare_words", placeholder="words in a note, recipe or part name"
             )
         tags = sorted({tag for run in everything for tag in run.tags})
         if tags:
@@ -246,7 +245,7 @@ def _ground(usual: Sequence[Ground]) -> Ground:
             usual,
             format_func=str,
             key="compare_ground",
-            help="Only runs on the same data, split and samples stand in one figure.",
+            help="Only runs on the same data, split and samples share a figure.",
         )
 
 
@@ -258,6 +257,5 @@ def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         family_tree(tree, names, chosen), width="stretch", key="family", config={"displayModeBar": False}
     )
     st.caption(
-        "A run stands below the one that was kept or opened before it. One whose origin was deleted begins "
-        "anew."
+        "A run is drawn below the run it was made from. If that run was deleted, it starts a tree of its own."
     )

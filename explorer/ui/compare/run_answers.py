@@ -26,9 +26,8 @@ WHY = (
     "where they differ."
 )
 READING = (
-    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for the "
-    "number of pairs "
-    "(Holm): below 0.05, the difference is more than noise."
+    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for "
+    "the number of pairs (Holm): below 0.05, the difference is more than noise."
 )
 TEXT, NUMBER = st.column_config.TextColumn, st.column_config.NumberColumn
 FLIP_COLUMNS = {
@@ -52,7 +51,7 @@ FLIP_COLUMNS = {
 
 def draw(chosen: Sequence[Run]) -> None:
     """The button, how far it is, or what came out."""
-    st.subheader("Who answers what", anchor=False)
+    st.subheader("Which model gets which samples right", anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 

@@ -1,4 +1,4 @@
-"""The chosen runs beside each other: facts, parts, layers; open, replay, edit, delete."""
+"""The chosen runs next to each other: facts, parts, layers; open, replay, edit, delete."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,7 +24,7 @@ from . import run_answers
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
 AGAIN = (
-    "Decide and measure it again, and say whether the masks are the same bit for bit. Not for runs on "
+    "Prune and measure again, and check that the masks are the same bit for bit. Not for runs on "
     "held-out data."
 )
 
@@ -32,7 +32,7 @@ AGAIN = (
 def draw(chosen: Sequence[Run]) -> None:
     """What there is to know about one to four runs."""
     if not chosen:
-        st.caption("Tick runs in the table to see them side by side, open them again, or make them again.")
+        st.caption("Tick runs in the table to see them side by side, reopen them, or replay them.")
         return
     names = {run.name: called(run) for run in chosen}
     _facts(chosen)
@@ -111,7 +111,7 @@ def _take(run: Run) -> None:
             on_click="ignore",
             type="primary",
         )
-        st.caption("The weights that the training left, of the first seed.")
+        st.caption("The trained weights of the first seed.")
 
 
 def _written(run: Run, format: str) -> bytes:
@@ -178,7 +178,7 @@ def _replayed(chosen: Sequence[Run]) -> None:
     state, names = session.lane_state("replay"), {run.name: called(run) for run in chosen}
     name = state.key[0] if isinstance(state.key, tuple) else None
     if state.busy and not (name in names and state.value is not None):
-        st.caption("Making the run again …")
+        st.caption("Replaying the run …")
     if name not in names:
         return
     if state.error:

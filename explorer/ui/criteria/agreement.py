@@ -41,9 +41,8 @@ INTRODUCTION = (
     "measuring can decide. **Random** is the control: a criterion no better than Random tells you nothing."
 )
 MEASURE_HELP = (
-    f"Prunes this alone by each criterion and measures, with {SEEDS} random choices as the control. All "
-    "other faders are taken "
-    "as 0 %, and the recipe stays as it is."
+    f"Prunes only this, by each criterion in turn, and measures the accuracy, with {SEEDS} random choices "
+    "as the control. All other faders count as 0 %, and your recipe does not change."
 )
 
 
@@ -102,7 +101,9 @@ def _begin() -> None:
 def draw() -> None:
     """The whole page, in regions that follow the work."""
     if not session.profile().free_groups:
-        st.info("No channels of this model can be removed, so there is nothing that criteria could dispute.")
+        st.info(
+            "No channels of this model can be removed, so there is nothing for criteria to disagree about."
+        )
         return
     st.markdown(INTRODUCTION)
     _draw_question()
@@ -114,7 +115,7 @@ def draw() -> None:
         st.subheader("Do they agree?", anchor=False)
         regions.watched("criteria matrix", _matrix, LANE)
     with right:
-        st.subheader("Who is right?", anchor=False)
+        st.subheader("Which criterion is right?", anchor=False)
         regions.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
     st.subheader("Disputed channels", anchor=False)
     regions.watched(
@@ -137,7 +138,7 @@ def _draw_question() -> None:
             width=300,
         )
         st.slider(
-            "Channels that go", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260
+            "Channels removed", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260
         )
         names, now = list(CRITERIA), session.recipe().criterion.name
         st.selectbox("Criterion", names, index=names.index(now), key=CHOSEN, width=190)
@@ -146,7 +147,7 @@ def _draw_question() -> None:
             "use criterion",
             on_click=_use,
             icon=":material/check:",
-            help="Your recipe then ranks by it; can be undone on the Prune page.",
+            help="Your recipe will rank by it; you can undo this on the Prune page.",
         )
     st.caption(f"Your recipe ranks by **{layout.plain(session.recipe().criterion.name)}**.")
 
@@ -267,7 +268,7 @@ def _draw_duel() -> None:
         layout.draw_notice(state.error)
     if found is None:
         st.caption(
-            f"What is left of the accuracy if {'every group' if _group() == ALL else 'this group'} loses "
+            f"The accuracy that is left if {'every group' if _group() == ALL else 'this group'} loses "
             f"{100 * _ratio():.0f} % of its channels by each criterion."
         )
         return
@@ -282,8 +283,7 @@ def verdict(found: Duel) -> str:
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"
     how = (
         f"First {some.pruned.samples:,} samples of the tuning split, one-shot{repair}, no other fader; "
-        "intervals at level "
-        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+        f"intervals at level {100 * found.level:.2f} % each, so that together they hold at 95 %."
     )
     if not named:
         return how

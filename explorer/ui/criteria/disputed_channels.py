@@ -24,9 +24,9 @@ SAMPLES = 2_048  # of a measurement, at most
 HELP = (
     f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times "
     "without as many that are "
-    "drawn by chance. All other faders are taken as 0 %, and the recipe stays as it is."
+    "drawn at random. All other faders count as 0 %, and your recipe does not change."
 )
-CHANGE = "If it alone goes (points)"
+CHANGE = "Change if it alone is removed (points)"
 
 
 def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
@@ -58,9 +58,9 @@ def _draw(found: Agreement, settings: Hashable) -> None:
     key = (settings, found.group, tuple(dispute.channel for dispute in shown), session.conditions())
     state = _run(key, found.group, shown)
     settled = state.value if state.key == key and isinstance(state.value, Settled) else None
-    share = st.column_config.ProgressColumn("For keeping", format="%.0f %%", min_value=0, max_value=100)
+    share = st.column_config.ProgressColumn("Votes to keep", format="%.0f %%", min_value=0, max_value=100)
     rows = [_row(dispute, settled) for dispute in shown]
-    st.dataframe(rows, hide_index=True, width="stretch", column_config={"For keeping": share})
+    st.dataframe(rows, hide_index=True, width="stretch", column_config={"Votes to keep": share})
     more = f" The first {SHOWN} of them." if len(found.disputed) > SHOWN else ""
     st.caption(f"{len(found.disputed):,} channels are disputed, those with the closest vote first.{more}")
     if session.subject().task is None:
@@ -80,7 +80,7 @@ def _draw(found: Agreement, settings: Hashable) -> None:
 
 def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
     own = settled.alone.get(dispute.channel) if settled else None
-    row: dict[str, Any] = {LABELS["channel"]: dispute.channel, "For keeping": 100 * dispute.share}
+    row: dict[str, Any] = {LABELS["channel"]: dispute.channel, "Votes to keep": 100 * dispute.share}
     row |= {CHANGE: _points(own)} if settled else {}
     return row | {"Kept by": ", ".join(dispute.kept_by), "Removed by": ", ".join(dispute.removed_by)}
 
@@ -98,13 +98,15 @@ def _points(drop: Drop | None) -> str:
 
 
 def verdict(found: Settled) -> str:
-    """What all of them together are worth, beside chance, and how it was measured."""
+    """What all of them together are worth, next to chance, and how it was measured."""
     words = []
     if found.together:
         words.append(f"Without all {len(found.channels)}: {format_drop(found.together)}.")
     if len(found.chance) == SEEDS:
         ends = sorted(-100 * drop.estimate for drop in found.chance)
-        words.append(f"Without as many by chance, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points.")
+        words.append(
+            f"Without as many chosen at random, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points."
+        )
     words.append(
         f"First {found.samples:,} samples of the tuning split, one-shot, no other fader; intervals at level "
         f"{100 * found.level:.2f} % each, so that together they hold at 95 %."

@@ -15,24 +15,18 @@ FORMAT_NAMES = {"csr": "as CSR", "bitmask": "as bitmask and values", "deflate": 
 
 TRAPS = {
     "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right "
-    "after pruning a model "
-    "may be near chance; recalibrating norms or fine-tuning often brings it back. The range is a 95 % "
-    "interval. "
-    "First order: the change of the loss that the dense model's gradients predict; after training they are "
-    "near zero, so it is "
-    "too small for all but gentle cuts.",
+    "after pruning a model may be near chance; recalibrating norms or fine-tuning often brings it back. The "
+    "range is a 95 % interval. First order: the change of the loss that the dense model's gradients "
+    "predict; after training they are near zero, so it is too small for all but gentle cuts.",
     "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
-    "the parameters, since "
-    "inputs and outputs both shrink. Zeros stay parameters.",
+    "the parameters, since inputs and outputs both shrink. Zeros stay parameters.",
     "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
     "runtimes read.",
-    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower them, "
-    "and fewer MACs "
-    "don't promise the same gain in time.",
+    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower "
+    "them, and fewer MACs don't promise the same gain in time.",
     "Latency": "Time of one forward pass, measured on this machine, dense and pruned in turn: the median, "
-    "and where 8 of 10 runs "
-    "lie. The change is that of runs beside each other. Small models often don't become faster; zeros alone "
-    "never help.",
+    "and where 8 of 10 runs lie. The change compares runs that alternate. Small models often don't become "
+    "faster; zeros alone never help.",
 }
 
 
@@ -143,7 +137,7 @@ def _params(report: Report) -> Card:
     # zeros that the model came with, such as fresh biases, are no news
     if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
         notes.append(
-            f"{short(now.nonzero_params)} of them not zero ({change(now.nonzero_params, dense.params)})"
+            f"{short(now.nonzero_params)} of them non-zero ({change(now.nonzero_params, dense.params)})"
         )
     return _card("Parameters", short(now.params), change(now.params, dense.params), notes)
 

@@ -17,7 +17,7 @@ def draw_undo() -> None:
 
 
 def _then(action: Callable[[], None]) -> Callable[[], None]:
-    """The action, and the whole page drawn anew: options may have changed too."""
+    """The action, and the whole page drawn again: options may have changed too."""
 
     def act() -> None:
         action()

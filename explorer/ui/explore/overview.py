@@ -69,8 +69,7 @@ def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
             "The Prune page measures accuracy on the tuning split.",
         )
     note = (
-        f"{found['accuracy_low'] * 100:.1f} to {found['accuracy_high'] * 100:.1f} %, "
-        f"{found['samples']:,} "
+        f"{found['accuracy_low'] * 100:.1f} to {found['accuracy_high'] * 100:.1f} %, {found['samples']:,} "
         "samples, from its card"
     )
     return (

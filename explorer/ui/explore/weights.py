@@ -215,6 +215,6 @@ def _draw_zeros(name: str) -> None:
 def _draw_norms(name: str) -> None:
     st.plotly_chart(norms_figure(_norms(asked()[0], name, *asked()[1:]), name), width="stretch", key="norms")
     st.caption(
-        "A filter is all that makes one output. Those that go whole are marked; others may lose inputs or "
-        "single weights."
+        "A filter is all the weights that make one output. Those removed entirely are marked; others may "
+        "lose inputs or single weights."
     )

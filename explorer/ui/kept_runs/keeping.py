@@ -33,9 +33,8 @@ POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (
     "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, "
-    "check on data that "
-    "no decision was made on. Looking often would make it tuning data too, so each look is counted and "
-    "judged more strictly."
+    "check on data that no decision was made on. Looking often would make it tuning data too, so each look "
+    "is counted and judged more strictly."
 )
 
 
@@ -59,7 +58,7 @@ def draw_keep() -> None:
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
         st.text_input("Tags", key="keep tags", placeholder="separated by commas")
         st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
-        st.caption("Kept runs stand on the **Compare** page.")
+        st.caption("Kept runs are on the **Compare** page.")
 
 
 def split_tags(text: str | None) -> list[str]:
@@ -118,7 +117,7 @@ def draw_held_out() -> None:
     """
     if settings.current().classroom:
         st.caption(
-            "The held-out data stay closed in a class: thirty looks at them would leave nothing held out."
+            "Held-out data cannot be opened in a class: thirty looks at them would leave nothing held out."
         )
         return
     regions.watched("held out", _held_out, LANE, facet=_facet, progress=True)

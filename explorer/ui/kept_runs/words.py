@@ -17,7 +17,7 @@ NOT_MEASURED = "not measured"
 
 
 def called(run: Run) -> str:
-    """A name that fits beside a dot: a few letters that tell runs apart, and the note, or what the recipe
+    """A name that fits next to a dot: a few letters that tell runs apart, and the note, or what the recipe
     does.
     """
     words = " ".join(run.note.split()) or told(run)
@@ -88,7 +88,7 @@ def facts(run: Run) -> dict[str, str]:
         "Verdict": verdict,
         "Loss": _loss(report),
         "Parameters": _left(now.params, dense.params),
-        "Not zero": _left(now.nonzero_params, dense.params),
+        "Non-zero": _left(now.nonzero_params, dense.params),
         "MACs": _left(now.macs, dense.macs),
         "File": _left(sizes.get("dense"), before.get("dense"), "B"),
         "File, compressed": _left(sizes.get("deflate"), before.get("deflate"), "B"),

@@ -24,7 +24,7 @@ JOINED, PRESSED = "joined the class", "what went wrong with the board"
 ABOUT = (
     "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point "
     "replaces your old one. "
-    "Nicknames only: nothing else is asked or kept, and the board goes when the program ends."
+    "Nicknames only: nothing else is asked or kept, and the board is deleted when the program ends."
 )
 
 
@@ -47,7 +47,7 @@ def _admitted(room: Classroom) -> bool:
         session.remember(JOINED, True)
         return True
     st.text_input("Code of the class", key=CODE, max_chars=40, on_change=_join, args=(room,))
-    st.caption("Your teacher's link brings it along.")
+    st.caption("Your teacher's link fills it in.")
     return False
 
 

@@ -11,10 +11,9 @@ from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps,
 
 CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
 INTRO = (
-    "Short lessons on what pruning does to a neural network. In each you first **predict**, then the program "
-    "**measures** on a "
-    "real network, here and now, and then says what the measurement shows: *holds*, *holds only when*, or "
-    "*does not hold here*."
+    "Short lessons on what pruning does to a neural network. In each you first **predict**, then the "
+    "program **measures** on a real network, here and now, and then says what the measurement shows: "
+    "*holds*, *holds only when*, or *does not hold here*."
 )
 
 
@@ -36,9 +35,7 @@ def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
     st.header("Learn by predicting and measuring", anchor=False)
     with st.container(width=COLUMN):
         st.markdown(INTRO)
-        st.caption(
-            "Lessons bring their own small networks; the model at the side is that of the other pages."
-        )
+        st.caption("Lessons use their own small networks; the model in the sidebar is for the other pages.")
         st.progress(len(now.done) / len(known), f"{len(now.done)} of {len(known)} lessons done")
     with st.container(horizontal=True, gap="medium"):
         for lesson in known:

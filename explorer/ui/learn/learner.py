@@ -27,7 +27,7 @@ class Learner:
         models: lesson -> sample model that was chosen for it.
         guesses: lesson -> prediction; None = measured without one.
         answers: lesson -> place of the answer that was chosen last.
-        done: names of lessons whose check question was answered rightly.
+        done: names of lessons whose check question was answered correctly.
     """
 
     lesson: str = ""

@@ -69,7 +69,7 @@ def draw_picture(lesson: Lesson, picture: str) -> None:
 
 
 def draw_measured(lesson: Lesson) -> None:
-    """The experiment, run now, with the prediction beside it."""
+    """The experiment, run now, with the prediction next to it."""
     st.subheader("Measured", anchor=False)
     if lesson.name not in learner.current().guesses:
         st.info(
@@ -188,8 +188,7 @@ def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (
         f"Measured on {wording.networks(lesson, evidence)}: {evidence.samples:,} pictures of the tuning "
-        "split. "
-        f"{UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, {threads} "
-        f"thread{'s' * (threads != 1)}, torch {where['torch']}.{clock} Bars on accuracies cover 95 %"
-        f"{', those on times 8 of 10 rounds' if evidence.times else ''}.{trained}"
+        f"split. {UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, "
+        f"{threads} thread{'s' * (threads != 1)}, torch {where['torch']}.{clock} Bars on accuracies cover "
+        f"95 %{', those on times 8 of 10 rounds' if evidence.times else ''}.{trained}"
     )

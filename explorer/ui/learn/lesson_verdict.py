@@ -46,10 +46,8 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
     st.caption(
         layout.plain(
             f"Ranges at {finding.level * 100:.1f} %, so that together they err in 5 % of cases at most. The "
-            "verdict came out alike "
-            f"in {finding.stability * 100:.0f} % of 400 repetitions with pictures and clock rounds drawn "
-            "anew; below 95 % it is "
-            "withdrawn."
+            f"verdict was the same in {finding.stability * 100:.0f} % of 400 repetitions with pictures and "
+            "clock rounds drawn again; below 95 % it is withdrawn."
         )
     )
     _draw_published(lesson)

@@ -85,7 +85,7 @@ def draw() -> None:
         help=HELP,
     )
     if len(MODES[session.mode()]) > 1:
-        st.selectbox("What goes", MODES[session.mode()], key=BANK)
+        st.selectbox("What is removed", MODES[session.mode()], key=BANK)
     regions.watched("budget", _draw, LANE, facet=_facet, progress=True)
 
 
@@ -159,7 +159,7 @@ def _draw_found(found: Budget) -> None:
     left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
     change = format_drop(report.drop)
     st.caption(
-        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and not zero.")
+        layout.plain(f"Measured: {accuracy}; {change}. {left} of the parameters are left and non-zero.")
     )
     st.button(
         "Apply to the faders",

@@ -1,4 +1,4 @@
-"""Accuracy against what is left, from the session: along the recipe, along a target, or channels beside
+"""Accuracy against what is left, from the session: along the recipe, along a target, or channels next to
 single weights.
 """
 
@@ -43,23 +43,22 @@ ALONGS: dict[Along, str] = {
 }
 AXES: dict[Axis, str] = {
     "params": "parameters",
-    "nonzero_params": "not zero",
+    "nonzero_params": "non-zero",
     "macs": "MACs",
     "size": "file size",
     "latency": "latency",
 }
 CHANCE = "at random"  # how the names of control lines end
-FIRST_POINTS, EVERY = 3, 4  # the figure is drawn anew at each of the first points, then at every fourth
+FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
 PAUSE_S = 1.0  # between two drawings of the figure
 POINTLESS = (
-    "Remove something, and a curve of accuracy against size will stand here. Or choose another curve above."
+    "Remove something, and a curve of accuracy against size will appear here. Or choose another curve above."
 )
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
     "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
-    "allocator's curve your own "
-    "ratios play no part; your recipe is the star."
+    "allocator's curve your own ratios play no part; your recipe is the star."
 )
 
 
@@ -74,7 +73,7 @@ def _axis_key(usual: Axis) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """What the user asks the curve, beside the recipe.
+    """What the user asks the curve, besides the recipe.
 
     Args:
         along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is

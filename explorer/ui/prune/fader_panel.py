@@ -19,7 +19,7 @@ from .console.strips import banks
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(
     8, "cost tables"
-)  # subject -> its cost table: no fader changes it, and each draws the console anew
+)  # subject -> its cost table: no fader changes it, and each draws the console again
 
 
 def draw() -> None:

@@ -23,9 +23,8 @@ from . import sensitivity_scan
 LANE, ASKED = "clock", "latency plan asked for"
 BANK: BankName = "channels"  # zeros make nothing faster
 HELP = (
-    "Times the model with each part pruned alone, then with all together, in turns with the dense one, until "
-    "the target is met. "
-    "What was timed is kept, so another target takes less."
+    "Times the model with each part pruned alone, then with all together, in turns with the dense one, "
+    "until the target is met. What was timed is kept, so another target takes less time."
 )
 FOUND = "Plan found. Its latency is measured again once you apply it to the faders."
 

@@ -20,18 +20,16 @@ from .console.model import Edit
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"
 SNAPS_HELP = (
-    "A fader that you let go moves on to the closest width that is worth it on this device: the widest of "
-    "its step. Only groups "
-    "whose staircase was measured snap, since the steps differ from machine to machine; all others stay "
-    "where you put them."
+    "A fader that you release moves to the closest width that is worth it on this device: the widest of its "
+    "step. Only groups whose staircase was measured snap, since the steps differ from machine to machine; "
+    "all others stay where you put them."
 )
 KEPT = 24  # staircases, the last ones
-ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn anew
+ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn again
 HELP = (
     "Builds the model at several widths of this group and times them in turns with the dense model, on this "
-    "device. Kernels "
-    "work in blocks of channels, so latency falls in steps: between two steps, channels are lost for no time "
-    "at all."
+    "device. Kernels work in blocks of channels, so latency falls in steps: between two steps, channels are "
+    "lost for no time at all."
 )
 
 

@@ -127,7 +127,7 @@ def allotted(
     how: Allotment,
     locks: Collection[Lock],
 ) -> Recipe:
-    """The recipe with the ratios of one bank chosen anew; under an n:m pattern they become on or off.
+    """The recipe with the ratios of one bank chosen again; under an n:m pattern they become on or off.
 
     Raises:
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.

@@ -23,13 +23,11 @@ from ..shared import settings
 
 LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
-COST_WORDS: dict[Cost, str] = {"params": "parameters that are not zero", "macs": "MACs"}
+COST_WORDS: dict[Cost, str] = {"params": "non-zero parameters", "macs": "MACs"}
 WHAT = (
     "An optimiser sets the faders of all parts at once, measures, and learns from what it saw; it begins "
-    "with what the "
-    "allocators propose. Locks and hand-set ratios of this bank are not looked at. Each trial is a run like "
-    "any other, tagged "
-    "*search* on the **Compare** page, so a search that was stopped goes on where it was."
+    "with what the allocators propose. Locks and ratios set by hand are ignored. Each trial is a run like "
+    "any other, tagged *search* on the **Compare** page, so a stopped search continues where it was."
 )
 MISSING = (
     "The optimiser is not installed. Install it with `pip install 'pruning-explorer[search]'`, then "
@@ -99,9 +97,9 @@ def _draw_plan() -> None:
     banks = MODES[session.mode()]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if len(banks) > 1:
-            st.selectbox("What goes", banks, key=BANK, width=130)
+            st.selectbox("What is removed", banks, key=BANK, width=130)
         st.number_input(
-            "Trials in all",
+            "Total trials",
             5,
             2000,
             key=session.start_from(TRIALS, 50),
@@ -110,7 +108,7 @@ def _draw_plan() -> None:
             help="Earlier trials of the same question count; each is measured like a move of a fader.",
         )
         if _bank() == "channels":
-            st.selectbox("What is to fall", COSTS, key=COST, format_func=COST_WORDS.__getitem__, width=250)
+            st.selectbox("What to lower", COSTS, key=COST, format_func=COST_WORDS.__getitem__, width=250)
         st.number_input(
             "Winner may lose (points)",
             0.0,

@@ -23,8 +23,7 @@ STATUS_PAUSE_S = 0.4
 
 EMPTY_TEXT = (
     "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
-    "answer, "
-    "or start from a **preset**. Nothing is ever changed in the model itself."
+    "answer, or start from a **preset**. Nothing is ever changed in the model itself."
 )
 
 
@@ -99,7 +98,7 @@ def _standing() -> dict[str, Any]:
 
 
 def _act() -> None:
-    """The button beside the progress."""
+    """The button next to the progress."""
     if session.event("status", "act") == STOP:
         session.cancel("live", session.live_key())
         return

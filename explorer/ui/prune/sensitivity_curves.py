@@ -27,8 +27,7 @@ EMPTY = (
 
 BRACKETS = (
     "Numbers in brackets may be chance: with so many points some would look real by luck alone, so all "
-    "points of a scan are "
-    "judged as one family (Holm's correction)."
+    "points of a scan are judged as one family (Holm's correction)."
 )
 PERCENT = ("achieved", "drop", "drop_low", "drop_high", "exact_low", "exact_high")
 
@@ -79,8 +78,8 @@ def _draw() -> None:
     first = scans[0]
     words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
     st.caption(
-        f"One-shot, without recovery, each point {words}; the range and the samples stand under the pointer. "
-        f"{BRACKETS}"
+        f"One-shot, without recovery, each point {words}; point at a cell to see its range and number of "
+        f"samples. {BRACKETS}"
     )
     _draw_table(scans)
 

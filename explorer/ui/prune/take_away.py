@@ -80,8 +80,7 @@ def written(
     report: Report | None,
     conditions: Conditions = MEASURED,
 ) -> Iterator[Progress | WrittenFile]:
-    """A file, made beside the worker, so that measuring goes on; numbers that it needs and nobody has yet are
-    measured first.
+    """A file, written in its own thread, so that measuring continues; missing numbers are measured first.
 
     Raises:
         ExplorerError: the format cannot hold this model, or a package is missing.
@@ -123,7 +122,7 @@ def _draw_running(state: JobState) -> None:
             on_click=session.cancel,
             args=(LANE, _key()),
             type="tertiary",
-            help="It ends where the next stage begins; nothing is kept.",
+            help="It stops at the end of this stage; no file is kept.",
         )
 
 

@@ -95,8 +95,7 @@ def _what() -> str:
     said = [f"{count} {name}{'s' * (count != 1)}" for count, name in parts if count]
     return (
         f"What your recipe leaves of {session.subject().name} is trained further: {', '.join(said)} pruned, "
-        "rated by "
-        f"{recipe.criterion.name}. Trained on the training split, measured on the tuning split."
+        f"rated by {recipe.criterion.name}. Trained on the training split, measured on the tuning split."
     )
 
 
@@ -190,7 +189,7 @@ def _status() -> None:
             words = "Go on" if stopped else "Start"
             st.button(words, "start recovery", on_click=_start, type="primary", icon=":material/play_arrow:")
             if stopped:
-                st.caption("Stopped. What was trained so far is kept, and goes on from there.")
+                st.caption("Stopped. What was trained so far is kept, and training can continue from there.")
         elif not empty:
             st.caption("Done. Change the plan, or the recipe on the Prune page, to train again.")
     if state.error and state.key == _key():

@@ -24,10 +24,9 @@ KEEP, CONTROL = "keep", "control"
 LANES = (KEEP, CONTROL)
 FAIR = (
     "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "
-    "them, a gain might come "
-    "from more training, from the ratios or from the architecture alone."
+    "them, a gain might come from more training, from the ratios or from the architecture alone."
 )
-WHERE = "It stands on the **Compare** page, below the run of its recipe."
+WHERE = "It is on the **Compare** page, below the run of its recipe."
 
 
 def draw(found: Recovery | None) -> None:
@@ -134,7 +133,7 @@ def _draw_keep(found: Recovery) -> None:
         st.caption(f"Kept as run {state.value[:4]}. {WHERE}")
         return
     if own and state.busy:
-        _draw_progress(state, "Measuring it for keeps")
+        _draw_progress(state, "Measuring it to keep it")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=keeping.POPOVER_WIDTH):

@@ -21,11 +21,10 @@ from ..live.regions import watched
 from .recovery_plan import duration
 
 LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
-AXES: dict[Axis, str] = {"nonzero_params": "not zero", "params": "parameters", "macs": "MACs"}
+AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
-    "The same plan at several strengths of this recipe (every ratio times the strength): where does accuracy "
-    "break, "
-    "and how far does training move that?"
+    "The same plan at several strengths of this recipe (every ratio times the strength): where does "
+    "accuracy break, and how far does training move that?"
 )
 
 
@@ -45,7 +44,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 def draw(plan: RecoveryPlan) -> None:
     """The whole section."""
-    st.subheader("Over strengths", anchor=False)
+    st.subheader("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control("Points", list(STEPS), default=3, key=POINTS, required=True)

@@ -18,7 +18,7 @@ NAMES = {
     "finetune": "Fine-tune",
     "distill": "Distil from the dense model",
     "iterative": "Iterative: prune, train, repeat",
-    "gradual": "Prune while training anew",
+    "gradual": "Prune while training from scratch",
     "rewind": "Rewind",
     "regularise": "Penalty first, then prune",
     "scratch": "From scratch (a control)",
@@ -37,10 +37,10 @@ FIELDS: dict[str, tuple[str, str | None]] = {
     "rounds": ("Rounds", "The ratios grow from round to round; the epochs are shared among them."),
     "round_schedule": (
         "How ratios grow",
-        "Cubic removes most in the first round, where there is plenty; linear the same each.",
+        "Cubic removes most in the first round, where there is plenty; linear removes the same each time.",
     ),
-    "rewind": ("What is set back", "Weights: trains the dense model anew first, which costs as much again."),
-    "rewind_epoch": ("Back to epoch", "Of a training that is this many epochs longer than the retraining."),
+    "rewind": ("What is rewound", "Weights: trains the dense model again first, which costs as much again."),
+    "rewind_epoch": ("Rewind to epoch", "Of a training that is this many epochs longer than the retraining."),
     "distillation_weight": (
         "Share of the teacher",
         "0 learns from the true classes alone, 1 from the dense model alone.",

@@ -27,7 +27,7 @@ class Settings:
         device: "auto", "cpu" or "cuda".
         load: name -> Subject; what the command line gives here may read paths and run code.
         classroom: of a class, or None.
-        own_lessons: a folder of lessons beside those that come with the program.
+        own_lessons: a folder of lessons next to those that come with the program.
     """
 
     models: tuple[str, ...] = ()

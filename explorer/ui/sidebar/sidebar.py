@@ -101,9 +101,8 @@ def _device() -> None:
 def _dtype() -> None:
     told = (
         "The number format that models compute in. bfloat16 keeps two to three digits; some processors are "
-        "faster with it, "
-        "others slower. What it alone does to the accuracy is measured and said. Files, scans and flips stay "
-        "float32."
+        "faster with it, others slower. What it alone does to the accuracy is measured and shown. Files, "
+        "scans and flips stay float32."
     )
     widgets.choose(
         "Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told

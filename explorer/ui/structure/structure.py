@@ -21,7 +21,7 @@ from ..live.regions import hurry, watched
 
 LANE, ASKED = "check", "audit asked for"
 KEPT = 8
-WHY = "Why they go together, or stay"
+WHY = "Why they are removed together, or frozen"
 COLUMNS = {
     LABELS["group"]: st.column_config.TextColumn(width=250),
     LABELS["unit"]: st.column_config.TextColumn(width=70),
@@ -31,19 +31,15 @@ COLUMNS = {
 HALF = 0.5  # of each group, where the recipe removes no channels
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
-    "group**: their "
-    "channels are added or read side by side, so they go together (colours repeat in large models). Pale "
-    "boxes have a group of "
-    "their own; a folded module shows stripes of the coupled groups in it. A **dashed** box stays whole, an "
-    "**orange** frame "
-    "loses channels; hover over a box for the reason."
+    "group**: their channels are added or read side by side, so they are removed together (colours repeat "
+    "in large models). Pale boxes have a group of their own; a folded module shows stripes of the coupled "
+    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for "
+    "the reason."
 )
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
-    "precision, on a copy "
-    "with redrawn constant weights, so that a wrong connection cannot hide. Then two channels are swapped on "
-    "purpose, which "
-    "must show."
+    "precision, on a copy with redrawn constant weights, so that a wrong connection cannot hide. Then two "
+    "channels are swapped on purpose, which must show."
 )
 
 
@@ -61,7 +57,7 @@ def _foldable(subject: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def draw() -> None:
-    """Graph on the left, proof and one group beside it, all groups below."""
+    """Graph on the left, proof and one group next to it, all groups below."""
     profile = session.profile()
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
@@ -73,7 +69,7 @@ def draw() -> None:
     with beside:
         st.subheader("Is the smaller model wired correctly?", anchor=False)
         _draw_audit()
-        st.subheader("What goes together, and why", anchor=False)
+        st.subheader("What is removed together, and why", anchor=False)
         _draw_group(profile)
     st.subheader("All coupled groups", anchor=False)
     _draw_groups(profile)

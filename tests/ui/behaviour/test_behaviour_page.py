@@ -41,9 +41,9 @@ def test_the_dense_model_agrees_with_itself_and_says_what_to_do():
 
 def test_the_sides_of_the_confusion_and_the_kinds_of_flips_can_be_chosen():
     page = compared(RECIPE)
-    assert "Which confusions the cut brings, and which it takes away" in charts(page)
+    assert "Which confusions pruning adds, and which it removes" in charts(page)
     page.button_group(key="confusion side").set_value("after").run()
-    assert "What the pruned model takes each class for" in charts(page)
+    assert "What the pruned model predicts for each class" in charts(page)
     before = html_of(page)
     page.button_group(key="flip kind").set_value("gained").run()
     assert html_of(page) != before and not page.exception

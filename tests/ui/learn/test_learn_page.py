@@ -194,5 +194,5 @@ def test_a_class_uploads_exports_and_keeps_nothing(room):
     assert not app.get("file_uploader")
     assert not app.get("download_button")
     assert not {"keep", "write"} & {button.key for button in app.button}
-    assert "The held-out data stay closed in a class" in words(app)
+    assert "Held-out data cannot be opened in a class" in words(app)
     assert settings.current().hidden_pages == ("compare", "recover")

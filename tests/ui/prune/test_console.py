@@ -165,7 +165,7 @@ def test_strips_tell_members_ties_and_why_one_is_frozen():
     assert (free.ratio, free.units, free.unit, free.frozen) == (0.5, 4, "channel", None)
     assert free.details == (
         "4 channels, in conv1, conv2",
-        "go together because they are added together in block",
+        "are removed together because they are added together in block",
     )
     assert frozen.frozen == "is an output of the model"
     assert [strip.units for strip in weights.strips] == [12, 32]
@@ -340,7 +340,7 @@ def report(pruned: Measurement, recipe: Recipe | None = None, **given) -> Report
 def test_cards_state_the_change_and_the_factor():
     card = cards(report(measured(params=50, nonzero_params=10, macs=100), Recipe(weights={"a": 0.5})))[1]
     assert (card.label, card.value, card.change) == ("Parameters", "50", "-75.0 %")
-    assert card.notes == ("4.00 × fewer, 150 gone", "10 of them not zero (-95.0 %)")
+    assert card.notes == ("4.00 × fewer, 150 gone", "10 of them non-zero (-95.0 %)")
 
 
 def test_zeros_that_the_model_came_with_are_no_news():

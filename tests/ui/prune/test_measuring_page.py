@@ -85,9 +85,9 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
         known(Analysed(subject, graph), replace(plan, recipe=Recipe(seed=1))) is None
     )  # the negative control
     app = until(visited(), "parts of your recipe would lose")
-    assert "Accuracy that each part loses alone" not in charts(app)  # folded
+    assert "Accuracy lost when each part is pruned alone" not in charts(app)  # folded
     app.session_state["sensitivity fold"] = True
-    assert "Accuracy that each part loses alone" in charts(fine(app.run()))
+    assert "Accuracy lost when each part is pruned alone" in charts(fine(app.run()))
     assert not any("sensitivity of channels" in button.label for button in app.button)
 
 

@@ -140,7 +140,7 @@ function receive(instance, data) {
   instance.banks.forEach(wrap);
 }
 
-// Elements are made anew only when the parts differ: a strip that is held must stay the same element.
+// Elements are made again only when the parts differ: a strip that is held must stay the same element.
 function build(instance) {
   const names = JSON.stringify(instance.data.banks.map((bank) => [bank.name, bank.strips.map((strip) => strip.id)]));
   if (names === instance.names) return;
@@ -180,7 +180,7 @@ function totalsText(now, dense, about) {
   const change = (what, base) => (now[what] < base * 0.9995 ? ` (−${Math.round((1 - now[what] / base) * 1000) / 10} %)` : "");
   const parts = [`${about}${left("params")} parameters${change("params", dense.params)}`];
   if (now.nonzero_params < now.params * 0.9995) {
-    parts.push(`${left("nonzero_params")} of them not zero${change("nonzero_params", dense.params)}`);
+    parts.push(`${left("nonzero_params")} of them non-zero${change("nonzero_params", dense.params)}`);
   }
   if (dense.macs > 0) parts.push(`${left("macs")} MACs${change("macs", dense.macs)}`);
   return parts.join("  ·  ");

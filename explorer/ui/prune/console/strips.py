@@ -54,7 +54,10 @@ def banks(
 
 def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
     if name == "channels":
-        title, note = "Channels", "Structured: whole channels go, and the model becomes smaller and faster."
+        title, note = (
+            "Channels",
+            "Structured: whole channels are removed, and the model becomes smaller and faster.",
+        )
     else:
         title, note = (
             "Weights",
@@ -104,7 +107,9 @@ def _group_details(group: Group) -> tuple[str, ...]:
         f"{group.units} {group.unit}s, in {shown}{more}" if group.members else f"{group.units} {group.unit}s"
     )
     return (
-        (reached, f"go together because they are {'; '.join(group.tied_by)}") if group.tied_by else (reached,)
+        (reached, f"are removed together because they are {'; '.join(group.tied_by)}")
+        if group.tied_by
+        else (reached,)
     )
 
 
