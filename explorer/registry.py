@@ -223,6 +223,7 @@ CRITERIA = Registry(
 ALLOCATORS = Registry("allocator", "explorer.allocators", usual={"needs_scores": True, "needs_scan": False})
 LOADERS = Registry("loader", "explorer.loaders")
 DATA = Registry("data set", "explorer.data", usual={"place": "PLACE"})
+METRICS = Registry("metric", "explorer.metrics")
 EXPORTERS = Registry(
     "export format",
     "explorer.exporters",

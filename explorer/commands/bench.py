@@ -6,7 +6,6 @@ from typing import Any
 from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import TimedRow
-from ..values.progress import Progress
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, show, table
 
@@ -36,10 +35,10 @@ def run(arguments: argparse.Namespace) -> None:
     size, parts = QUICK if arguments.quick else FULL, arguments.only.split(",") if arguments.only else DEFAULT
     rows: list[TimedRow] = []
     for step in bench(size, device, parts):
-        if isinstance(step, Progress):
-            note(f"{step.done + 1} of {step.total}: {step.label} ...")
-        else:
-            rows.append(step)
+        if step.progress is not None:
+            note(f"{step.progress.done + 1} of {step.progress.total}: {step.progress.label} ...")
+        if step.value is not None:
+            rows.append(step.value)
     where = surroundings(device)
     if arguments.json:
         return print_json({"rows": [row.to_json() for row in rows], "environment": where})

@@ -70,8 +70,9 @@ def run(arguments: argparse.Namespace) -> None:
         conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype),
         looks=arguments.looks,
     ):
-        found = step if isinstance(step, Budget) else found
-        progress(f"{model.subject.name}: {step.summary if isinstance(step, Budget) else step.label}")
+        found = step.value or found
+        words = step.value.summary if step.value else step.progress.label if step.progress else ""
+        progress(f"{model.subject.name}: {words}")
     progress("")
     assert found is not None
     if arguments.save_recipe and found.report is not None:

@@ -22,13 +22,12 @@ from ..studies.accuracy_curves import (
     swept,
     timed,
 )
-from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
-from .printing.output import percent, print_json, progress, show, table
+from .printing.output import counted, followed, percent, print_json, show, table
 from .printing.report_text import accuracy, loss_text
 
 FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
@@ -71,28 +70,13 @@ def run(arguments: argparse.Namespace) -> None:
     model = opened(arguments)
     recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
-    lines: Lines = {family.name: () for family in families}
-    for step in curves(
-        model,
-        families,
-        Conditions(arguments.samples, device=device, dtype=arguments.dtype),
-    ):
-        lines = _told(step, lines)
+    conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+    lines = followed(curves(model, families, conditions), counted)
     if arguments.latency:
-        for step in timed(model, lines, device):
-            lines = _told(step, lines)
-    progress("")
+        lines = followed(timed(model, lines, device), counted)
     if arguments.json:
         return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return show("\n\n".join(_text(arguments.along, family, lines) for family in families))
-
-
-def _told(step: Lines | Progress, before: Lines) -> Lines:
-    """The newest lines; progress goes to the terminal."""
-    if isinstance(step, Progress):
-        progress(f"{step.label}: {step.done} of {step.total}")
-        return before
-    return step
 
 
 def _families(arguments: argparse.Namespace, model: Analysed) -> tuple[Recipe, list[Family]]:

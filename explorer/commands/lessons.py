@@ -18,7 +18,7 @@ from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
 from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, progress, show, table
+from .printing.output import followed, note, print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,15 +76,13 @@ def _opened(given: str | None, name: str) -> Analysed:
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:
-    evidence, model = None, given or one.experiment.model
-    for step in measure(one.experiment, model, partial(_opened, given), device):
-        if isinstance(step, Evidence):
-            evidence = step
-        else:
-            progress(f"{one.name}: {step.done} of {step.total} {step.label}")
-    progress("")
-    finding = judge(one, evidence) if evidence else None
-    if evidence is None or finding is None:
+    model = given or one.experiment.model
+    evidence = followed(
+        measure(one.experiment, model, partial(_opened, given), device),
+        lambda now: f"{one.name}: {now.done} of {now.total} {now.label}",
+    )
+    finding = judge(one, evidence)
+    if finding is None:
         raise ExplorerError(
             f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
         )

@@ -18,7 +18,6 @@ from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import finite
-from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
@@ -96,12 +95,14 @@ def run(arguments: argparse.Namespace) -> None:
         conditions = replace(conditions, latency=False)
     rows: Sequence[RecoveryRow] = ()
     for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
+        if step.progress is not None:
+            now = step.progress
+            progress(f"{now.label}: {now.done:,} of {now.total:,}; {len(rows)} rows so far")
+        if step.value is None:
             continue
-        for row in step[len(rows) :]:
+        for row in step.value[len(rows) :]:
             note(" ".join(cells(row)[:4]))
-        rows = step
+        rows = step.value
         if arguments.output:
             write(
                 arguments.output,

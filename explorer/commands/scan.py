@@ -7,12 +7,12 @@ from ..errors import ExplorerError
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.scan import scan
-from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan, SensitivityPoint
+from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import note, percent, print_json, progress, show, table
+from .printing.output import followed, note, percent, print_json, show, table
 
 MOST = 99  # ratios of one scan
 
@@ -85,15 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
-    found: Scan | None = None
-    for step in scan(model, plan, Conditions(arguments.samples, device=device)):
-        if isinstance(step, Progress):
-            progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
-        else:
-            found = step
-    progress("")
-    if found is None:
-        raise ExplorerError("The scan found nothing to measure.")
+    found = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
     for text in found.notes:
         note(text)
     if arguments.json:
@@ -101,6 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
     judged = found.findings()
     rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
     return show(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
+
+
+def _words(now: Progress) -> str:
+    return f"{now.done:,} of {now.total:,} {now.label}".rstrip()
 
 
 def _row(point: SensitivityPoint, finding: PointFinding) -> list[str]:

@@ -8,6 +8,7 @@ from ..engine.conditions import Conditions
 from ..measuring.statistics import format_accuracy, format_drop
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Search, SearchPlan, Trial, check_winner, search
+from ..values.progress import outcome
 from ..values.report import Report
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
@@ -62,15 +63,14 @@ def run(arguments: argparse.Namespace) -> None:
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     found = Search(plan, ())
     for step in search(model, recipe_of(arguments, model), plan, conditions):
-        if isinstance(step, Search):
-            found = step
+        found = step.value or found
         progress(f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front")
     progress("")
     for told in found.notes:
         note(told)
     checked: Report | None = None
     if found.winner is not None and not arguments.no_held_out and has_held_out(model.subject):
-        *_, checked = check_winner(model, found, conditions)
+        checked = outcome(check_winner(model, found, conditions))
     if found.winner is not None and arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:

@@ -1,7 +1,7 @@
 """An experiment on a model -> Evidence, point by point. Never modifies the models it is given."""
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -36,7 +36,7 @@ ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch si
 
 def run(
     experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
-) -> Iterator[Evidence | Progress]:
+) -> Work[Evidence]:
     """Measure every arm at every point: a growing Evidence after each, Progress between batches.
 
     Args:
@@ -65,17 +65,16 @@ def run(
         found = replace(found, points={**found.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield found
-        yield Progress(done + 1, len(todo), "pruned models measured")
+        yield Step(found, Progress(done + 1, len(todo), "pruned models measured"))
     for batch in experiment.batches:
         found = yield from _timed(found, models, load(model).subject, batch, device)
-        yield found
-    yield replace(found, finished=True)
+        yield Step(found)
+    yield Step(replace(found, finished=True))
 
 
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
-) -> Generator[Progress, None, tuple[nn.Module, ArmPoint]]:
+) -> Returning[tuple[nn.Module, ArmPoint]]:
     """The model that this arm makes, and what it answers; yields between batches."""
     if model.subject.task is None:
         raise ExplorerError(
@@ -94,7 +93,7 @@ def _measured(
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
     for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
-            yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
+            yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
     full = replace(
         counted,
@@ -108,7 +107,7 @@ def _measured(
 
 def _trained(
     model: Analysed, arm: Arm, recipe: Recipe, device: str
-) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
+) -> Returning[tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
     """The model after the arm's training, taken from the cache where it was done before, and the spread of a
     penalty.
     """
@@ -120,10 +119,8 @@ def _trained(
     )
     found: Recovery | None = None
     for step in recover(model, recipe, plan, Conditions(device=device, latency=False)):
-        if isinstance(step, Recovery):
-            found = step
-        else:
-            yield replace(step, label=f"batches, {arm.label}")
+        found, now = step.value or found, step.progress
+        yield Step(progress=replace(now, label=f"batches, {arm.label}") if now else None)
     if found is None or not found.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
     spread = tuple(point.norms for point in found.epochs if point.norms)
@@ -181,7 +178,7 @@ def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
 
 def _timed(
     found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
-) -> Generator[Progress, None, Evidence]:
+) -> Returning[Evidence]:
     """Evidence with the times of one batch size, all models side by side."""
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
     ready = dict(zip(named, models.values(), strict=True))
@@ -193,7 +190,7 @@ def _timed(
         device=device,
     )
     for turns, turn in enumerate(clock, 1):
-        for name, milliseconds in (turn or {}).items():
+        for name, milliseconds in (turn.value or {}).items():
             times[named[name]].append(milliseconds)
-        yield Progress(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
+        yield reached(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
     return replace(found, times={**found.times, **{key: tuple(ms) for key, ms in times.items()}})

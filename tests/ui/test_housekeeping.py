@@ -17,6 +17,7 @@ from explorer.machine import allocator
 from explorer.machine.cache import Cache, rest
 from explorer.ui.housekeeping import GRACE_S, Visits
 from explorer.ui.shared import models
+from explorer.values.progress import Step
 
 LINUX = pytest.mark.skipif(allocator.resident_bytes() is None, reason="the system does not say what is held")
 SOON = "from explorer.ui import housekeeping; housekeeping.GRACE_S = 2.0; housekeeping.EVERY_S = 0.5; "
@@ -88,7 +89,7 @@ def test_the_waiting_worker_holds_nothing_of_a_job_that_is_gone():
     def job():
         held = Held()
         kept.append(weakref.ref(held))
-        yield held
+        yield Step(held)
 
     lanes.submit("a", "live", 0, job)
     lanes.wait("a", "live", 10)

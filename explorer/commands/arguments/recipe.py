@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,12 @@ from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...studies.sensitivity.scan import scan
-from ...studies.sensitivity.values import Scan, ScanPlan
+from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
-from ...values.progress import Progress
+from ...values.progress import as_work
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
-from ..printing.output import note, progress
+from ..printing.output import followed, note
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
@@ -181,18 +181,10 @@ def _with_ratios(
     name, params = allocator_of(arguments, arguments.allocator)
     losses = losses_for(arguments, model, recipe, name, granularity)
     wish = Allocation(Choice(name, params), target, granularity, losses=losses)
-    return _told(allocated(model, recipe, wish, _device(arguments)))
-
-
-def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
-    """The recipe at the end, told on stderr where it takes a while."""
-    try:
-        while True:
-            step = next(steps)
-            progress(f"{step.label}: {step.done:,} of about {step.total:,}")
-    except StopIteration as end:
-        progress("")
-        return end.value
+    return followed(
+        as_work(allocated(model, recipe, wish, _device(arguments))),
+        lambda now: f"{now.label}: {now.done:,} of about {now.total:,}",
+    )
 
 
 def _device(arguments: argparse.Namespace) -> str:
@@ -225,14 +217,11 @@ def losses_for(
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
-    found: Scan | None = None
-    for step in scan(model, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
-        if isinstance(step, Progress):
-            progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
-        else:
-            found = step
-    progress("")
-    assert found is not None
+    conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
+    found = followed(
+        scan(model, plan, conditions),
+        lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
+    )
     note(
         f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
         "samples, kept on disk."

@@ -3,11 +3,14 @@
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ...values.plain import finite
+from ...values.progress import Progress, Step, Work, outcome
 from .streams import result, say
+
+T = TypeVar("T")
 
 
 def print_json(value: Any) -> None:
@@ -65,3 +68,30 @@ def progress(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr.isatty():
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def followed(work: Work[T], words: Callable[[Progress], str]) -> T:
+    """The last result of some work, whose progress is shown while it runs.
+
+    Args:
+        words: what is shown of it.
+    Raises:
+        ValueError: it had no result.
+    """
+
+    def shown(step: Step[T]) -> Step[T]:
+        if step.progress is not None:
+            progress(words(step.progress))
+        return step
+
+    value = outcome(map(shown, work))
+    progress("")
+    return value
+
+
+def counted(now: Progress) -> str:
+    """
+    >>> counted(Progress(3, 1200, "timing"))
+    'timing: 3 of 1200'
+    """
+    return f"{now.label}: {now.done} of {now.total}"

@@ -155,10 +155,8 @@ def _begin() -> JobState | None:
     model, recipe, conditions = session.model(), session.recipe(), session.conditions()
     plan = recovery_plan.plan()
 
-    def run() -> Iterator[Any]:
-        yield from recover(model, recipe, plan, replace(conditions, latency=False))
-
-    return session.job(LANE, _key(), run)
+    how = replace(conditions, latency=False)
+    return session.job(LANE, _key(), lambda: recover(model, recipe, plan, how))
 
 
 def _start() -> None:

@@ -2,7 +2,7 @@
 growing figure.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -106,13 +106,9 @@ def _cost(plan: RecoveryPlan) -> str:
 def _begin(plan: RecoveryPlan) -> None:
     model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
-
-    def run() -> Iterator[Any]:
-        yield from recovery_curve(model, recipe, plan, strengths, how)
-
     session.cancel(LANE, key)  # an error of before does not stand in the way
     session.resume(LANE)
-    session.job(LANE, key, run)
+    session.job(LANE, key, lambda: recovery_curve(model, recipe, plan, strengths, how))
 
 
 def _figure() -> dict[str, Any]:
