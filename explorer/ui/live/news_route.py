@@ -23,7 +23,7 @@ from ...errors import ExplorerError
 from .. import session
 from ..shared import models
 from . import pushed
-from .protocol import LONGEST, Question, read_question
+from .protocol import LONGEST, NewsQuestion, read_question
 
 # whatever the server's own base path or a proxy puts before it
 WAYS = ("/explorer-news", "/{prefix:path}/explorer-news")
@@ -99,7 +99,7 @@ def _stamp(context: Any) -> tuple[int, ...]:
     return models.lanes().versions(context.session_id)
 
 
-async def _look(context: Any, asked: Question) -> tuple[dict[str, Any], bool | None]:
+async def _look(context: Any, asked: NewsQuestion) -> tuple[dict[str, Any], bool | None]:
     """What is new, found in a thread that stands in the session as a run of its page does.
 
     Returns: the answer; and whether the moves until then have a number (or an error), None where they have
@@ -120,7 +120,7 @@ async def _look(context: Any, asked: Question) -> tuple[dict[str, Any], bool | N
     return await asyncio.wrap_future(future)
 
 
-def _answered(asked: Question) -> tuple[dict[str, Any], bool | None]:
+def _answered(asked: NewsQuestion) -> tuple[dict[str, Any], bool | None]:
     pushed.take(asked)
     found = pushed.answer(asked.known)
     return found, session.is_answered() if found["taken"] >= asked.move else None

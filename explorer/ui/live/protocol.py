@@ -77,7 +77,7 @@ def _copy(path: Keys, value: Mapping[str, Any], part: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Question:
+class NewsQuestion:
     """What a browser asks.
 
     Args:
@@ -92,7 +92,7 @@ class Question:
     of: str = ""
 
 
-def read_question(body: bytes) -> Question | None:
+def read_question(body: bytes) -> NewsQuestion | None:
     """A question as it came, checked like any foreign input; None if it is none."""
     try:
         found = json.loads(body) if len(body) <= LONGEST else None
@@ -106,7 +106,7 @@ def read_question(body: bytes) -> Question | None:
         return None
     if not (edit is None or isinstance(edit, dict)) or not isinstance(of, str):
         return None
-    return Question(known, move, edit, of)
+    return NewsQuestion(known, move, edit, of)
 
 
 def _is_count(value: object) -> bool:

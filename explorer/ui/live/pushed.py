@@ -10,7 +10,7 @@ from typing import Any
 from .. import session
 from ..browser import elements
 from . import regions
-from .protocol import Question, Told, parts
+from .protocol import NewsQuestion, Told, parts
 
 TOLD, TAKERS = "told elements", "takers of edits"
 
@@ -102,7 +102,7 @@ def _told(label: str) -> Told:
     return known.setdefault(label, Told())
 
 
-def take(question: Question) -> None:
+def take(question: NewsQuestion) -> None:
     """Take the edit that a question brings along; the element knows whether it has come before."""
     taker = session.recalled(TAKERS, {}).get(question.of)
     if taker is not None and question.edit is not None:

@@ -6,7 +6,7 @@ import random
 import pytest
 from protocol import merged
 
-from explorer.ui.live.protocol import LONGEST, Question, Told, parts, read_question
+from explorer.ui.live.protocol import LONGEST, NewsQuestion, Told, parts, read_question
 
 
 def test_nothing_was_told_yet():
@@ -118,7 +118,7 @@ def test_a_question_that_is_none_is_refused(body):
 
 
 def test_a_question_is_read():
-    assert read_question(b'{"known": {"cards": 12}}') == Question({"cards": 12})
+    assert read_question(b'{"known": {"cards": 12}}') == NewsQuestion({"cards": 12})
     edit = {"seq": 3, "values": {}}
     body = json.dumps({"known": {}, "move": 3, "edit": edit, "of": "console 1"}).encode()
-    assert read_question(body) == Question({}, 3, edit, "console 1")
+    assert read_question(body) == NewsQuestion({}, 3, edit, "console 1")

@@ -4,7 +4,7 @@ import pytest
 
 from explorer.ui import session
 from explorer.ui.live import pushed, regions
-from explorer.ui.live.protocol import Question
+from explorer.ui.live.protocol import NewsQuestion
 from explorer.ui.live.pushed import LiveValue
 
 
@@ -94,9 +94,9 @@ def test_an_edit_reaches_its_element_also_after_the_page_was_left(page, drawn):
     taken = []
     pushed.pushed("console", LiveValue("console", dict, lambda: 0, key="console m", take=taken.append))
     regions.begin()
-    pushed.take(Question({}, edit={"seq": 1}, of="console m"))
-    pushed.take(Question({}, edit={"seq": 2}, of="of nobody"))
-    pushed.take(Question({}))
+    pushed.take(NewsQuestion({}, edit={"seq": 1}, of="console m"))
+    pushed.take(NewsQuestion({}, edit={"seq": 2}, of="of nobody"))
+    pushed.take(NewsQuestion({}))
     assert taken == [{"seq": 1}]
 
 
