@@ -1,4 +1,4 @@
-"""Pruning Explorer: slide pruning ratios of a PyTorch model and see what each does, measured.
+"""Pruning Explorer: change the pruning ratios of a PyTorch model and see the measured effect of each.
 
 The public names are loaded when they are first used, so that `import explorer` stays light.
 """
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from .pruning.decision import masks_for
     from .recovery.recover import recover, recovered_model
     from .recovery.training_plan import RecoveryPlan, suggested
-    from .registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, SAMPLES
+    from .registry import ALLOCATORS, CRITERIA, DATA, EXPORTERS, LOADERS, METRICS, SAMPLES
     from .studies.accuracy_curves import strength_curve
     from .values.choice import Choice
+    from .values.metric import Metric
     from .values.profile import Masks
     from .values.recipe import Recipe
     from .values.report import Drop, Measurement, Report
@@ -40,8 +41,10 @@ HOMES = {
     "EXPORTERS": "registry",
     "ExplorerError": "errors",
     "LOADERS": "registry",
+    "METRICS": "registry",
     "Masks": "values.profile",
     "Measurement": "values.report",
+    "Metric": "values.metric",
     "Recipe": "values.recipe",
     "RecoveryPlan": "recovery.training_plan",
     "Report": "values.report",
@@ -68,6 +71,7 @@ __all__ = [
     "DATA",
     "EXPORTERS",
     "LOADERS",
+    "METRICS",
     "SAMPLES",
     "Allocation",
     "Choice",
@@ -76,6 +80,7 @@ __all__ = [
     "ExplorerError",
     "Masks",
     "Measurement",
+    "Metric",
     "Recipe",
     "RecoveryPlan",
     "Report",

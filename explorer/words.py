@@ -1,4 +1,4 @@
-"""One name and one unit for each quantity on screen, and one plain sentence for each word of the trade."""
+"""One name and one unit for each quantity on screen, and one plain sentence for each term."""
 
 LABELS = {
     "accuracy": "Accuracy",
@@ -22,15 +22,18 @@ LABELS = {
     "frozen": "Why it cannot be pruned",
     "granularity": "What is removed as a unit",
     "group": "Coupled group",
+    "high": "Value of the metric, upper end",
     "importance": "Importance",
     "kind": "Kind",
     "latency": "Latency (ms a batch)",
     "latency_ms": "Latency (ms a batch)",
     "layer": "Layer",
     "loss": "Cross-entropy loss (nats)",
+    "low": "Value of the metric, lower end",
     "macs": "MACs per sample",
     "magnitude": "Weight magnitude |w|",
     "members": "Layers",
+    "metric": "Metric",
     "model": "Model",
     "name": "Name",
     "nonzero_params": "Non-zero parameters",
@@ -44,6 +47,7 @@ LABELS = {
     "pruned_macs": "MACs per sample, pruned",
     "pruned_params": "Parameters, pruned",
     "recovery": "Done after the cut",
+    "others": "Further metrics",
     "pruned_shape": "Weight shape, pruned",
     "quantity": "Quantity",
     "ratio": "Pruning ratio (fraction removed)",
@@ -62,6 +66,7 @@ LABELS = {
     "tied_by": "Why they are removed together",
     "unit": "Unit",
     "units": "Units",
+    "value": "Value of the metric",
     "verdict": "Verdict",
     "weight": "Weights",
 }

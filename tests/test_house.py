@@ -23,7 +23,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # a room imports only rooms that are listed before it
 LAYERS = """
-errors words machine values registry background graph signals data loaders criteria allocators pruning
+errors words machine values registry background graph signals data loaders metrics criteria allocators pruning
 compaction inspection measuring engine planning audit training recovery runs lessons studies bench guide
 tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure
@@ -325,6 +325,60 @@ def test_a_name_that_is_used_twice_is_seen():
     assert twice([*classes("class Step: pass"), *classes("class Step: pass\nclass Place: pass")]) == ["Step"]
     assert twice(cache_labels("a, b = Cache(1, 'models'), Cache(2, 'models', 8)")) == ["'models'"]
     assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
+
+
+# --------------------------------------------------------------------------- one way to be long
+
+STREAMS = {"Iterator", "Generator"}
+
+
+def mixed(source: str) -> list[str]:
+    """Streams whose items are of several kinds, or no item at all: long work yields a `Step`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] in STREAMS:
+            item = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
+            parts = (part for part in ast.walk(item) if isinstance(part, ast.Name | ast.Constant))
+            kinds = {ast.unparse(part) for part in parts}
+            if isinstance(item, ast.BinOp) and {"Progress", "None", "Step"} & kinds:
+                found.append(ast.unparse(node))
+    return found
+
+
+def pauses(source: str) -> list[str]:
+    """Functions that yield nothing, or None, and are no context managers."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef):
+            yields = [node.value for node in ast.walk(function) if isinstance(node, ast.Yield)]
+            empty = any(value is None or ast.unparse(value) == "None" for value in yields)
+            if empty and not any("contextmanager" in ast.unparse(m) for m in function.decorator_list):
+                found.append(function.name)
+    return found
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=dotted)
+def test_long_work_yields_steps(path):
+    source = path.read_text(encoding="utf-8")
+    assert mixed(source) == [] and pauses(source) == []
+
+
+def test_a_stream_of_mixed_items_and_a_pause_without_a_step_are_seen():
+    for kind in (
+        "Iterator[Report | Progress]",
+        "Iterator[Report | None]",
+        "Generator[Progress | int, None, int]",
+    ):
+        assert mixed(f"def work() -> {kind}: ...") == [kind]
+    for kind in (
+        "Iterator[Report]",
+        "Generator[Step[Never], None, int | None]",
+        "Iterator[tuple[int, None]]",
+    ):
+        assert mixed(f"def work() -> {kind}: ...") == []
+    held = "def f():\n    while busy():\n        yield None\n"
+    assert pauses(held) == ["f"] and pauses(held.replace("yield None", "yield PAUSE")) == []
+    assert pauses(f"@contextmanager\n{held}") == []
 
 
 # --------------------------------------------------------------------------- style

@@ -3,7 +3,7 @@ that must fail.
 """
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..planning.allocation import Allocation
 from ..pruning.decision import masks_once
 from ..values.choice import Choice
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Returning, Step, Work, outcome, reached
 from ..values.recipe import Recipe
 from .comparison import expected_answers
 from .conditioned_model import conditioned_state, portions, random_inputs
@@ -77,14 +77,10 @@ class AuditReport:
 
 def audit(model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5) -> AuditReport:
     """Prune, compact and compare; without a recipe every free group loses `ratio` of its units."""
-    *_, report = audit_steps(model, recipe, ratio=ratio)
-    assert isinstance(report, AuditReport)
-    return report
+    return outcome(audit_steps(model, recipe, ratio=ratio))
 
 
-def audit_steps(
-    model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5
-) -> Iterator[Progress | AuditReport]:
+def audit_steps(model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5) -> Work[AuditReport]:
     """The same in steps of a layer each, so that it can be followed and stopped; the report comes last."""
     started = time.perf_counter()
     profile = model.profile
@@ -106,12 +102,12 @@ def audit_steps(
     )
     if model.graph.program is not None:
         chosen = recipe or allocate(model, Recipe(), Allocation(Choice("uniform"), ratio))
-        yield Progress(0, 1, "Rating channels")
+        yield reached(0, 1, "Rating channels")
         result = yield from _compared(model, masks_once(model, chosen), result)
-    yield replace(result, seconds=time.perf_counter() - started, peak_memory_bytes=peak_of_process())
+    yield Step(replace(result, seconds=time.perf_counter() - started, peak_memory_bytes=peak_of_process()))
 
 
-def _compared(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
+def _compared(model: Analysed, masks: Masks, result: AuditReport) -> Returning[AuditReport]:
     try:
         return (yield from _compare(model, masks, result))
     except (
@@ -125,7 +121,7 @@ def _compared(model: Analysed, masks: Masks, result: AuditReport) -> Generator[P
         return replace(result, reason=f"{type(error).__name__}: {first_line}")
 
 
-def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Progress, None, AuditReport]:
+def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[AuditReport]:
     """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
     time.
     """
@@ -147,7 +143,7 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Generator[Pr
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
     twin = small._apply(widened)
     difference = max(one.difference(twin) for one in expected)
-    yield Progress(0, 1, "Swapping two channels")
+    yield reached(0, 1, "Swapping two channels")
     control = yield from negative_control(model.profile, masks, twin, expected[-1])
     reason = _why_not(masks, expected[0].outputs, difference, control)
     return replace(

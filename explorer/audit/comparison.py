@@ -1,6 +1,6 @@
 """What a right wiring answers, and how far a smaller model's answers are from it."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor, fx
 
 from ..graph.export import ModelGraph
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Returning
 from .awake import may_silence
 from .masked_reference import masked_outputs
 from .random_draws import Draws
@@ -61,7 +61,7 @@ def _real(leaf: Tensor) -> Tensor:
 
 def expected_answers(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], parts: Sequence[Tensor]
-) -> Generator[Progress, None, list[Expected]]:
+) -> Returning[list[Expected]]:
     """What the masked model answers, and where some operators may silence units, what it answers when they
     cannot; that only if it can be computed.
     """
@@ -78,7 +78,7 @@ def expected_answers(
 
 def _silenced(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], parts: Sequence[Tensor], *, awake: bool
-) -> Generator[Progress, None, Expected]:
+) -> Returning[Expected]:
     found, portions = [], [(part, Draws()) for part in parts]
     for part, draws in portions:
         found.append(flat((yield from masked_outputs(graph, masks, state, part, draws, awake=awake))))

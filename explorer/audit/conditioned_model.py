@@ -2,7 +2,6 @@
 constants.
 """
 
-from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from ..graph.export import ModelGraph
 from ..graph.nodes import op_name
 from ..graph.running import fixed_batch
 from ..values.inputs import InputPart, from_one_row, in_one_row
-from ..values.progress import Progress
+from ..values.progress import Returning
 from ..values.subject import Subject
 from .float64_run import tensor_names, tensor_of, walk
 from .random_draws import drawing, seeded
@@ -27,7 +26,7 @@ WEAK = (
 SILENT = 1e-3  # of the mean variance
 
 
-def conditioned_state(model: Analysed, seed: int = 0) -> Generator[Progress, None, dict[str, Tensor]]:
+def conditioned_state(model: Analysed, seed: int = 0) -> Returning[dict[str, Tensor]]:
     """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the
     model's own.
 

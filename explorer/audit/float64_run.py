@@ -2,13 +2,13 @@
 last reader.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from ..values.progress import Progress
+from ..values.progress import Returning, reached
 from .awake import called
 from .random_draws import Draws, drawing
 
@@ -31,7 +31,7 @@ def walk(
     call: Call,
     inputs: Tensor,
     label: str,
-) -> Generator[Progress, None, Any]:
+) -> Returning[Any]:
     """Progress after each node; returns the outputs.
 
     Args:
@@ -65,7 +65,7 @@ def walk(
             readers[source.name] -= 1
             if not readers[source.name]:
                 del values[source.name]
-        yield Progress(done, len(nodes), label)
+        yield reached(done, len(nodes), label)
     raise AssertionError("The exported graph has no output.")
 
 

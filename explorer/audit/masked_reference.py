@@ -2,7 +2,7 @@
 only.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from ..graph.nodes import op_name
 from ..graph.survivors import Survivors
 from ..pruning.masks import positions
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Returning
 from .awake import called
 from .float64_run import tensor_of, walk
 from .kept_statistics import STATISTICS
@@ -25,7 +25,7 @@ PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 
 def masked_outputs(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws, *, awake: bool
-) -> Generator[Progress, None, Any]:
+) -> Returning[Any]:
     """What the dense model computes while the removed channels are silenced.
 
     Args:

@@ -1,20 +1,20 @@
 """The negative control: a smaller model that is wired wrongly on purpose must answer otherwise."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, fx
 
 from ..pruning.masks import positions
 from ..values.profile import Masks, ModelProfile, Slot
-from ..values.progress import Progress
+from ..values.progress import Returning, reached
 from .comparison import Expected
 from .swaps import Swap
 
 
 def negative_control(
     profile: ModelProfile, masks: Masks, twin: fx.GraphModule, expected: Expected
-) -> Generator[Progress, None, float | None]:
+) -> Returning[float | None]:
     """Swap two kept positions on one slot only; the median difference over the first, middle and last group
     that has such a slot.
     """
@@ -23,7 +23,7 @@ def negative_control(
     differences = []
     for done, i in enumerate(chosen):
         differences.append(expected.difference(twin, candidates[i]))
-        yield Progress(done + 1, len(chosen), "Swapping two channels")
+        yield reached(done + 1, len(chosen), "Swapping two channels")
     return sorted(differences)[len(differences) // 2] if differences else None
 
 

@@ -1,13 +1,13 @@
 """A background job and what is known of it. Snapshots are frozen; only the worker of `jobs` changes a Job."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class JobState:
     """A snapshot of one session's lane.
 
     Args:
-        key, value: always belong together; until a newer job has yielded they are the older job's.
+        key, value: always belong together; until a newer job has a value they are the older job's.
         progress, seconds_left: of the job that runs, else of the last one; None = not known.
         running: a job has begun and not ended (it may stand suspended behind a higher lane).
         queued: a job waits for its start.
@@ -43,51 +43,48 @@ class JobState:
 
 
 class Job:
-    """A submitted generator with what it has yielded so far."""
+    """A submitted piece of work with what it has come to so far."""
 
-    def __init__(self, key: Hashable, make: Callable[[], Iterable[Any]]):
+    def __init__(self, key: Hashable, make: Callable[[], Work[Any]]):
         self.key = key
-        self._make: Callable[[], Iterable[Any]] | None = make
-        self._steps: Iterator[Any] | None = None
+        self._make: Callable[[], Work[Any]] | None = make
+        self._steps: Work[Any] | None = None
         self.value: Any = None
         self.progress: Progress | None = None
         self.error: str | None = None
-        self.has_value = self.ended = False
+        self.ended = False
         self.busy_seconds = 0.0  # on the worker; time spent suspended does not count
         self._since = (0.0, 0)  # busy seconds and units done at the first progress of this stage
 
-    def advance(self) -> Any:
-        """The next value; only for the worker.
+    def advance(self) -> Step[Any]:
+        """The next step; only for the worker.
 
         Raises:
             StopIteration: at the end; otherwise whatever the job raises.
             RuntimeError: the job left torch in another mode, which other jobs of this thread would inherit.
         """
         if self._make is not None:
-            self._steps, self._make = iter(self._make()), None
+            self._steps, self._make = self._make(), None
         if self._steps is None:
             raise StopIteration
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-        item = next(self._steps)
+        step = next(self._steps)
         if modes != (torch.is_grad_enabled(), torch.is_inference_mode_enabled()):
             self.close()
             raise RuntimeError("a job must not hold no_grad or inference_mode over a yield")
-        return item
+        return step
 
-    def take(self, item: Any) -> None:
-        """Keep what the job yielded."""
-        if not isinstance(item, Progress):
-            self.value, self.has_value = item, True
-            return
-        if self.progress is None or (self.progress.label, self.progress.total) != (item.label, item.total):
-            self._since = (self.busy_seconds, item.done)
-        self.progress = item
+    def take(self, step: Step[Any]) -> None:
+        """Keep what is new."""
+        self.value = self.value if step.value is None else step.value
+        known, now = self.progress, step.progress or self.progress
+        if now is not None and (known is None or (known.label, known.total) != (now.label, now.total)):
+            self._since = (self.busy_seconds, now.done)
+        self.progress = now
 
-    def is_news(self, item: Any) -> bool:
-        """Another value than the last; progress is none, nor is a value yielded again as a place to be
-        stopped at.
-        """
-        return not isinstance(item, Progress) and item is not self.value
+    @property
+    def has_value(self) -> bool:
+        return self.value is not None
 
     def end(self, error: str | None) -> None:
         """It has run to its end, or failed; lets go of what it held on to."""

@@ -1,6 +1,6 @@
 """Background work in lanes: one worker thread a device, values come back as immutable snapshots.
 
-A job is a generator that yields after each batch. Between two yields the worker chooses again whose turn it
+A job yields a step after each batch. Between two steps the worker chooses again whose turn it
 is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
 was.
 """
@@ -9,11 +9,12 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from ..errors import ExplorerError, UnknownNameError
 from ..machine.foreign_code import failure
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work
 from .jobs import Job, JobSlot, JobState
 
 __all__ = ["LANES", "JobState", "Lanes", "Progress"]
@@ -78,14 +79,14 @@ class Lanes:
 
     # ------------------------------------------------------------------ for any thread
 
-    def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Iterable]) -> None:
-        """Ask for a job; the latest of a session's lane wins, and an older one is closed at its next yield.
+    def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Work[Any]]) -> None:
+        """Ask for a job; the latest of a session's lane wins, and an older one is closed after its next step.
 
         What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
         again.
 
         Args:
-            make: begins the job, on the worker; what it yields is the value, except for Progress.
+            make: begins the job, on the worker.
         Raises:
             UnknownNameError: there is no such lane.
             ExplorerError: the worker was shut down.
@@ -139,7 +140,7 @@ class Lanes:
             return self.state(session, lane)
 
     def cancel(self, session: str, lane: str) -> None:
-        """Close the job at its next yield and drop the waiting one; the last value stays, an error goes."""
+        """Close the job after its next step and drop the waiting one; the last value stays, an error goes."""
         with self._changed:
             slot = self._slots.get((session, lane))
             if slot is None:
@@ -158,7 +159,7 @@ class Lanes:
             self._changed.notify_all()
 
     def shutdown(self) -> None:
-        """Close every job at its next yield and join the thread."""
+        """Close every job after its next step and join the thread."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -255,10 +256,10 @@ class Lanes:
         job = slot.running
         if job is None:  # cancelled since it was chosen
             return
-        started, item = time.monotonic(), None
+        started, step = time.monotonic(), Step[Any]()
         error, ended = None, False
         try:
-            item = job.advance()
+            step = job.advance()
         except StopIteration:
             ended = True
         except ExplorerError as reason:
@@ -271,18 +272,18 @@ class Lanes:
                 error = f"Unexpected error: {type(reason).__name__}: {reason}"
         with self._changed:
             job.busy_seconds += time.monotonic() - started
-            self._publish(slot, job, item, ended or error is not None, error)
+            self._publish(slot, job, step, ended or error is not None, error)
             self._changed.notify_all()
 
-    def _publish(self, slot: JobSlot, job: Job, item: object, ended: bool, error: str | None) -> None:
-        """Show what came; that of a replaced job still helps until its successor yields, that of a cancelled
+    def _publish(self, slot: JobSlot, job: Job, step: Step[Any], ended: bool, error: str | None) -> None:
+        """Show what came; that of a replaced job still helps until its successor has one, that of a cancelled
         one does not.
         """
         current = slot.running is job
         if not current and slot.waiting is None:
             return
-        news = ended or slot.shown is not job or job.is_news(item)
-        job.end(error) if ended else job.take(item)
+        news = ended or slot.shown is not job or step.value is not None
+        job.end(error) if ended else job.take(step)
         if job.has_value or job.ended:
             slot.shown = job
             slot.version += news

@@ -2,13 +2,14 @@
 far it is.
 """
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ExplorerError
 from ..machine.cache import Cache
 from ..machine.foreign_code import failure
+from ..values.progress import Step, Work
 
 
 @dataclass(eq=False)
@@ -16,13 +17,16 @@ class Flight:
     """A measurement that goes on.
 
     Args:
-        steps: what is left of it; last: what it has yielded last.
+        steps: what is left of it.
+        taken: how many steps were taken.
+        newest: the last step, with the newest value whenever that came.
         watchers: how many follow it; without any it is given up.
         reason: why it failed.
     """
 
-    steps: Iterator[Any]
-    last: Any = None
+    steps: Work[Any]
+    taken: int = 0
+    newest: Step[Any] = field(default_factory=Step)
     watchers: int = 0
     done: bool = False
     reason: str | None = None
@@ -35,7 +39,9 @@ class Flight:
         """
         if self.reason is None and not self.done:
             try:
-                self.last = next(self.steps)
+                step = next(self.steps)
+                value = self.newest.value if step.value is None else step.value
+                self.newest, self.taken = Step(value, step.progress), self.taken + 1
             except StopIteration:
                 self.done = True
             except ExplorerError as error:
@@ -61,15 +67,15 @@ class Sharing:
     def __init__(self, results: Cache):
         self.results, self._flights = results, dict[Hashable, Flight]()
 
-    def steps(self, key: Hashable, measure: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """What `measure` yields, which is called once for all who ask; its last value at once where it is
+    def steps(self, key: Hashable, measure: Callable[[], Work[Any]]) -> Work[Any]:
+        """The steps of `measure`, which is called once for all who ask; its last value at once where it is
         known.
 
         Whoever comes later joins where it stands. It goes on as long as one of them is left.
         """
         known = self.results.get(key)
         if known is not None:
-            yield known
+            yield Step(known)
             return
         flight = self._flights.get(key)
         if flight is None:
@@ -81,15 +87,16 @@ class Sharing:
             flight.watchers -= 1
             self._let_go(key, flight)
 
-    def _followed(self, key: Hashable, flight: Flight) -> Iterator[Any]:
-        seen: object = flight  # which is none of its values
-        while not flight.done or flight.last is not seen:
+    def _followed(self, key: Hashable, flight: Flight) -> Work[Any]:
+        seen, value = 0, None
+        while not flight.done or flight.taken != seen:
             flight.advance()
             if flight.done:
-                self.results.put(key, flight.last)
-            if flight.last is not seen:
-                seen = flight.last
-                yield seen
+                self.results.put(key, flight.newest.value)
+            if flight.taken != seen:
+                newest, seen = flight.newest, flight.taken
+                yield Step(None if newest.value is value else newest.value, newest.progress)
+                value = newest.value
 
     def _let_go(self, key: Hashable, flight: Flight) -> None:
         ended = flight.done or flight.reason is not None

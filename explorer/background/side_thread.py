@@ -6,14 +6,15 @@ Latency is the exception: it waits until nothing runs next to it (see `latency.r
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Never, TypeVar
 
-from ..values.progress import Progress
+from ..values.progress import PAUSE, Step, Work, reached
 
-PAUSE = 0.05  # seconds between two yields; a live measurement waits no longer than this
-Step = Callable[[str], None]
+SECONDS = 0.05  # between two steps; a live measurement waits no longer than this
+Stage = Callable[[str], None]  # called with a few words where a stage begins
+T = TypeVar("T")
 _running: set[threading.Thread] = set()
 
 
@@ -39,7 +40,7 @@ class _Call:
         self.label, self.stages = label, self.stages + 1
 
 
-def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any]:
+def beside(work: Callable[[Stage], T], label: str, stages: int) -> Work[T]:
     """Progress while a call runs, then what it returned. Closed before that, the call ends where its next
     stage begins.
 
@@ -57,8 +58,8 @@ def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any
     thread.start()
     started = time.monotonic()
     try:
-        while not call.done.wait(PAUSE):
-            yield Progress(
+        while not call.done.wait(SECONDS):
+            yield reached(
                 min(max(call.stages - 1, 0), stages),
                 stages,
                 f"{call.label}, {time.monotonic() - started:.0f} s",
@@ -67,10 +68,10 @@ def beside(work: Callable[[Step], Any], label: str, stages: int) -> Iterator[Any
         call.let_go = True
     if call.error is not None:
         raise call.error
-    yield call.outcome
+    yield Step(call.outcome)
 
 
-def _run(call: _Call, work: Callable[[Step], Any]) -> None:
+def _run(call: _Call, work: Callable[[Stage], T]) -> None:
     try:
         call.outcome = work(call.step)
     except _LetGoError:
@@ -87,8 +88,8 @@ def is_quiet() -> bool:
     return not _running
 
 
-def until_quiet() -> Iterator[None]:
-    """Yields, as places to be stopped at, until nothing runs next to the worker."""
+def until_quiet() -> Work[Never]:
+    """Pauses until nothing runs next to the worker."""
     while not is_quiet():
-        time.sleep(PAUSE)
-        yield None
+        time.sleep(SECONDS)
+        yield PAUSE

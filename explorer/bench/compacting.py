@@ -20,7 +20,7 @@ from ..signals.calibration import Calibration
 from ..signals.collection import signals_of
 from ..values.recipe import Recipe
 from .effort import Effort, opened
-from .timed_rows import TimedRow, Work, interleaved, row, seconds, stages
+from .timed_rows import Timeable, TimedRow, interleaved, row, seconds, stages
 
 RATIO, GOAL = 0.5, 10.0
 
@@ -71,8 +71,8 @@ def _against_torch_pruning(name: str, stays: str, size: Effort, device: str) -> 
         pruner.step()
         return network
 
-    def turns(then: Callable[[nn.Module], object]) -> Callable[[int], tuple[Work, Work]]:
-        def make(index: int) -> tuple[Work, Work]:
+    def turns(then: Callable[[nn.Module], object]) -> Callable[[int], tuple[Timeable, Timeable]]:
+        def make(index: int) -> tuple[Timeable, Timeable]:
             ratio = RATIO + 0.1 * index / (size.pairs + 1)  # no two pairs ask for the same
             return lambda: then(ours(ratio)), lambda: then(theirs(ratio))
 

@@ -21,12 +21,13 @@ from ..measuring.kept_activations import KEPT_BYTES, Trail
 from ..measuring.storage_size import sizes
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.scan import scan
-from ..studies.sensitivity.values import ScanPlan
+from ..studies.sensitivity.values import Scan, ScanPlan
+from ..values.progress import Step, Work, values_of
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
 from .effort import Effort, opened
-from .timed_rows import TimedRow, Work, interleaved, milliseconds_row, row, seconds, stages
+from .timed_rows import Timeable, TimedRow, interleaved, milliseconds_row, row, seconds, stages
 
 GOALS_MS = {
     "digits-cnn": 300.0,
@@ -77,7 +78,7 @@ def full_evaluation(size: Effort, device: str) -> Iterator[TimedRow]:
     bare = f"bare forward loop of the same compact module, batch {batch_size(device)}, fp32"
     for structured in (True, False):
 
-        def make(index: int, structured: bool = structured) -> tuple[Work, Work]:
+        def make(index: int, structured: bool = structured) -> tuple[Timeable, Timeable]:
             recipe = recipe_at(model.graph, structured, index / (size.pairs + 1))
             network = build(model, masks_for(model, recipe), device)
             return lambda: list(stream(model, recipe, conditions)), lambda: forward_all(network, inputs)
@@ -132,7 +133,7 @@ def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRo
     lanes = Lanes()
     first = inputs[: _first(model, Recipe(), conditions).pruned.samples]
 
-    def make(index: int) -> tuple[Work, Work]:
+    def make(index: int) -> tuple[Timeable, Timeable]:
         recipe = recipe_at(model.graph, index % 2 == 0, index / (count + 1))
         network = build(model, masks_for(model, recipe), device)
         return lambda: _answered(lanes, model, recipe, conditions), lambda: forward_all(network, first)
@@ -160,7 +161,7 @@ def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRo
 
 
 def _first(model: Analysed, recipe: Recipe, conditions: Conditions) -> Report:
-    return next(stream(model, recipe, conditions))
+    return next(values_of(stream(model, recipe, conditions)))
 
 
 def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditions) -> None:
@@ -169,12 +170,12 @@ def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditi
         "bench",
         "live",
         (recipe.fingerprint, time.perf_counter()),
-        lambda: [_first(model, recipe, conditions)],
+        lambda: iter([Step(_first(model, recipe, conditions))]),
     )
     lanes.wait("bench", "live", TIMEOUT_S)
 
 
-def _endless_scan(model: Analysed, conditions: Conditions) -> Iterator[object]:
+def _endless_scan(model: Analysed, conditions: Conditions) -> Work[Scan]:
     """A scan that begins again when it is done, and reads and writes no log that another one could find."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +197,7 @@ def late_move(size: Effort, device: str) -> Iterator[TimedRow]:
     list(stream(model, start, conditions, trail=trail))
     late = list(model.profile.free_groups)[-1]
 
-    def make(index: int) -> tuple[Work, Work]:
+    def make(index: int) -> tuple[Timeable, Timeable]:
         recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
 
         def again():
@@ -232,7 +233,10 @@ def mask_overhead(size: Effort, device: str) -> Iterator[TimedRow]:
     dense = build(model, masks_for(model, Recipe()), device)
     masked = build(model, masks_for(model, recipe_at(model.graph, False, 0.0)), device)
     inputs = resident(model.subject, Conditions(samples=min(64, len(_tuning(model.subject))), device=device))
-    works: tuple[Work, Work] = (lambda: forward_all(masked, inputs), lambda: forward_all(dense, inputs))
+    works: tuple[Timeable, Timeable] = (
+        lambda: forward_all(masked, inputs),
+        lambda: forward_all(dense, inputs),
+    )
     pairs = interleaved(lambda index: works, size.pairs, device)
     yield row(
         "mask_overhead",

@@ -10,6 +10,7 @@ from ..engine.conditions import Conditions
 from ..measuring.statistics import wilson
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import Scan, ScanPlan
+from ..values.progress import outcome
 from .effort import Effort, opened
 from .timed_rows import TimedRow
 
@@ -47,6 +48,6 @@ def _held(name: str, device: str) -> tuple[int, int]:
 def _scanned(name: str, plan: ScanPlan, device: str) -> Scan:
     """A finished scan that neither reads nor leaves anything in the user's cache."""
     with tempfile.TemporaryDirectory() as folder:
-        *_, found = scan(opened(name), plan, Conditions(device=device), folder=Path(folder))
+        found = outcome(scan(opened(name), plan, Conditions(device=device), folder=Path(folder)))
     assert isinstance(found, Scan)
     return found

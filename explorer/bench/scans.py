@@ -25,7 +25,7 @@ from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
 from ..values.recipe import Recipe
 from .effort import Effort, opened
-from .timed_rows import TimedRow, Work, interleaved, row, seconds, stages
+from .timed_rows import Timeable, TimedRow, interleaved, row, seconds, stages
 
 EXACT_RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 EXACT_BATCH = 64  # samples of one pair
@@ -85,7 +85,7 @@ def _walked(
     return found
 
 
-def _macs(work: Work) -> int:
+def _macs(work: Timeable) -> int:
     counter = FlopCounterMode(display=False)
     with counter:
         work()
@@ -133,7 +133,7 @@ def exact(size: Effort, device: str) -> Iterator[TimedRow]:
         len(split_for(model.subject, Conditions(device=device))),
     )
 
-    def works(index: int) -> tuple[Work, Work]:
+    def works(index: int) -> tuple[Timeable, Timeable]:
         return (lambda: loops.scan(index), lambda: loops.plain(index))
 
     pairs = interleaved(works, size.pairs, device, long_count=size.long_pairs)
@@ -257,7 +257,7 @@ def _raced(
         took += time.perf_counter() - started
         if step is None:
             break
-        found = step if isinstance(step, Scan) else found
+        found = step.value or found
         if waiting and took > turn:
             point = waiting.pop()
             plain[point] = _alone(model, conditions, Recipe(channels={point[0]: point[1]}))

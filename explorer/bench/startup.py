@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from ..errors import ExplorerError
 from ..machine.paths import PACKAGE
 from .effort import Effort
-from .timed_rows import TimedRow, Work, interleaved, row
+from .timed_rows import Timeable, TimedRow, interleaved, row
 
 IMPORTS = "import torch, streamlit"
 SERVE = "import sys; from explorer.commands.main import main; main(sys.argv[1:])"
@@ -26,7 +26,7 @@ def startup(size: Effort, device: str) -> Iterator[TimedRow]:
     if size.starts < 1:
         return
 
-    def make(index: int) -> tuple[Work, Work]:
+    def make(index: int) -> tuple[Timeable, Timeable]:
         return _serve, lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True, env=_environment())
 
     pairs = interleaved(make, size.starts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import UnknownNameError
 from ..machine.environment import environment, usable_cores
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from .compacting import compaction
 from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
@@ -33,9 +33,7 @@ DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 
 
-def bench(
-    size: Effort = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT
-) -> Iterator[TimedRow | Progress]:
+def bench(size: Effort = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT) -> Work[TimedRow]:
     """Measure the rows: Progress before each part, a TimedRow whenever one is known.
 
     The goals are those of the full size; a smaller table has none.
@@ -47,9 +45,9 @@ def bench(
         if name not in PARTS:
             raise UnknownNameError("part of the table", name, PARTS)
     for done, name in enumerate(parts):
-        yield Progress(done, len(parts), name)
+        yield reached(done, len(parts), name)
         for found in PARTS[name](size, device):
-            yield found if size == FULL else replace(found, goal=None)
+            yield Step(found if size == FULL else replace(found, goal=None))
 
 
 def surroundings(device: str) -> dict[str, Any]:

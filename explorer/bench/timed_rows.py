@@ -13,7 +13,7 @@ import torch
 from ..measuring.latency import FEWEST_ROUNDS, median_ratio
 
 LONG_S = 1.0  # work that takes so long is timed less often
-Work = Callable[[], object]
+Timeable = Callable[[], object]
 Verdict = Literal["met", "missed", "not resolved"]
 
 
@@ -93,7 +93,7 @@ class TimedRow:
         return {**plain, "details": dict(self.details), "met": self.met, "verdict": self.verdict}
 
 
-def seconds(work: Work, device: str = "cpu") -> float:
+def seconds(work: Timeable, device: str = "cpu") -> float:
     """How long it takes, until the device has really finished."""
     _finish(device)
     started = time.perf_counter()
@@ -108,7 +108,7 @@ def _finish(device: str) -> None:
 
 
 def interleaved(
-    make: Callable[[int], tuple[Work, Work]],
+    make: Callable[[int], tuple[Timeable, Timeable]],
     count: int,
     device: str = "cpu",
     *,

@@ -6,7 +6,6 @@ from typing import Any
 from ..bench.effort import FULL, QUICK
 from ..bench.table import DEFAULT, ON_REQUEST, PARTS, bench, surroundings
 from ..bench.timed_rows import TimedRow
-from ..values.progress import Progress
 from .arguments.model import add_device, set_up
 from .printing.output import note, print_json, show, table
 
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the rows; every number is a ratio to what ran next to it, or milliseconds where it says so.
+    """Print the rows. Every number is a ratio to what ran in turns with it, or milliseconds where it says so.
 
     Raises:
         ExplorerError: an unknown part or device.
@@ -36,10 +35,10 @@ def run(arguments: argparse.Namespace) -> None:
     size, parts = QUICK if arguments.quick else FULL, arguments.only.split(",") if arguments.only else DEFAULT
     rows: list[TimedRow] = []
     for step in bench(size, device, parts):
-        if isinstance(step, Progress):
-            note(f"{step.done + 1} of {step.total}: {step.label} ...")
-        else:
-            rows.append(step)
+        if step.progress is not None:
+            note(f"{step.progress.done + 1} of {step.progress.total}: {step.progress.label} ...")
+        if step.value is not None:
+            rows.append(step.value)
     where = surroundings(device)
     if arguments.json:
         return print_json({"rows": [row.to_json() for row in rows], "environment": where})
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def bench_text(rows: list[TimedRow], where: dict[str, Any]) -> str:
-    """A line a row, then what the time of each goal that is not met goes into."""
+    """Return a line for each row, then a breakdown of the time for each goal that is not met."""
     lines = table(
         ["row", "value", "95 % interval", "goal", "", "pairs", "against"], [_cells(row) for row in rows]
     )

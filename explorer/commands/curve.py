@@ -1,5 +1,5 @@
-"""Accuracy against size along one profile, along an allocator's target, or for channels and single weights
-side by side.
+"""Measure accuracy against size for one recipe, for an allocator's targets, or for channels and single
+weights side by side.
 """
 
 import argparse
@@ -22,16 +22,15 @@ from ..studies.accuracy_curves import (
     swept,
     timed,
 )
-from ..values.progress import Progress
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
-from .printing.output import percent, print_json, progress, show, table
+from .printing.output import counted, followed, percent, print_json, show, table
 from .printing.report_text import accuracy, loss_text
 
-FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
+FULL = 0.9  # ratio of every part at full strength if the flags give no recipe
 POINTS = 9
 KINDS = {
     "strength": "the recipe from dense to its full strength",
@@ -60,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a point for each step; without a recipe every channel group (or layer) goes up to 90 %.
+    """Print a line for each point. Without a recipe every channel group (or layer) is pruned up to 90 %.
 
     Raises:
-        ExplorerError: the model or the recipe are not as they must be.
+        ExplorerError: the model or the recipe is not valid.
     """
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
@@ -71,32 +70,17 @@ def run(arguments: argparse.Namespace) -> None:
     model = opened(arguments)
     recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
-    lines: Lines = {family.name: () for family in families}
-    for step in curves(
-        model,
-        families,
-        Conditions(arguments.samples, device=device, dtype=arguments.dtype),
-    ):
-        lines = _told(step, lines)
+    conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+    lines = followed(curves(model, families, conditions), counted)
     if arguments.latency:
-        for step in timed(model, lines, device):
-            lines = _told(step, lines)
-    progress("")
+        lines = followed(timed(model, lines, device), counted)
     if arguments.json:
         return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return show("\n\n".join(_text(arguments.along, family, lines) for family in families))
 
 
-def _told(step: Lines | Progress, before: Lines) -> Lines:
-    """The newest lines; progress goes to the terminal."""
-    if isinstance(step, Progress):
-        progress(f"{step.label}: {step.done} of {step.total}")
-        return before
-    return step
-
-
 def _families(arguments: argparse.Namespace, model: Analysed) -> tuple[Recipe, list[Family]]:
-    """What is measured, and the recipe that it comes from."""
+    """Return the full recipe, and the families of recipes to measure."""
     shares = [i / (arguments.points - 1) for i in range(arguments.points)]
     if arguments.along == "strength":
         recipe = recipe_of(arguments, model)
@@ -121,7 +105,7 @@ def _top(text: str | None, allocator: str) -> float | None:
 
 
 def _full(recipe: Recipe, graph: ModelGraph) -> Recipe:
-    """Every group at the default strength; every layer where a model has no groups."""
+    """Return the default full strength: every group, or every layer if the model has no groups."""
     if graph.profile.free_groups:
         return replace(recipe, channels=dict.fromkeys(graph.profile.free_groups, FULL))
     return replace(recipe, weights=dict.fromkeys(graph.profile.prunable_layers, FULL))
@@ -153,7 +137,7 @@ def _document(
 
 
 def _text(along: str, family: Family, lines: Lines) -> str:
-    """A line a point, under the family's name where it isn't plain."""
+    """Return a line for each point, under the family's name where it isn't obvious."""
     reports, rows = lines[family.name], []
     times = any(report.pruned.latency_ms for report in reports)
     for step, report in zip(family.steps, reports, strict=True):

@@ -1,5 +1,5 @@
-"""Latency against the channels of one group that are kept, on this machine: where it gets faster, and where
-not.
+"""Measure latency against the number of channels kept in one group on this machine, to find the widths where
+it drops.
 """
 
 import argparse
@@ -7,9 +7,8 @@ import argparse
 from ..errors import ExplorerError
 from ..measuring.latency import TimingPlan
 from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
-from ..values.progress import Progress
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import percent, print_json, progress, show, table
+from .printing.output import counted, followed, percent, print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line a width; a width on the fast edge of a step is worth choosing.
+    """Print a line for each width. A width on the fast edge of a step is worth choosing.
 
     Raises:
-        ExplorerError: the model, the group or a width are not as they must be.
+        ExplorerError: the model, the group or a width is not valid.
     """
     widths = _widths(arguments.widths)
     for name in ("batch", "rounds"):
@@ -53,15 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise ExplorerError(f"--{name} must be at least 1, got {getattr(arguments, name)}.")
     device = set_up(arguments.device)
     model = opened(arguments)
-    found: Staircase | None = None
     plan = TimingPlan(arguments.batch, arguments.rounds, arguments.seconds)
-    for step in staircase(model, arguments.group, widths=widths, plan=plan, device=device):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done} of {step.total}")
-        else:
-            found = step
-    progress("")
-    assert found is not None
+    found = followed(staircase(model, arguments.group, widths=widths, plan=plan, device=device), counted)
     return print_json(found.to_json()) if arguments.json else show(staircase_text(found))
 
 
@@ -73,7 +65,7 @@ def _widths(text: str | None) -> list[int] | None:
 
 
 def staircase_text(found: Staircase) -> str:
-    """A line a width, then how it was measured."""
+    """Return a line for each width, then how it was measured."""
     rows = [
         [
             step.kept,

@@ -1,5 +1,5 @@
-"""The claims of the lessons, measured: one row each with the verdict; or one lesson with every comparison
-behind it.
+"""Measure the claims of the lessons: one row with the verdict for each, or one lesson with all its
+comparisons.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from ..lessons.values import Lesson
 from ..lessons.verdicts import Finding, judge
 from ..loaders.model_text import load, load_named
 from .arguments.model import add_device, set_up
-from .printing.output import note, print_json, progress, show, table
+from .printing.output import followed, note, print_json, show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure and print.
 
     Raises:
-        ExplorerError: an unknown lesson or model, or a lesson file that is not as it must be.
+        ExplorerError: an unknown lesson or model, or a lesson file that is not valid.
     """
     if arguments.new:
         return _write_template(Path(arguments.new))
@@ -70,21 +70,19 @@ def run(arguments: argparse.Namespace) -> None:
 
 @cache
 def _opened(given: str | None, name: str) -> Analysed:
-    """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
+    """Open a model by name. The model of --model may be of any kind, but those of a lesson's file may not."""
     subject = load(name) if name == given else load_named(name)
     return analyse(subject)
 
 
 def _measured(one: Lesson, given: str | None, device: str, keep: str | None) -> tuple[Evidence, Finding]:
-    evidence, model = None, given or one.experiment.model
-    for step in measure(one.experiment, model, partial(_opened, given), device):
-        if isinstance(step, Evidence):
-            evidence = step
-        else:
-            progress(f"{one.name}: {step.done} of {step.total} {step.label}")
-    progress("")
-    finding = judge(one, evidence) if evidence else None
-    if evidence is None or finding is None:
+    model = given or one.experiment.model
+    evidence = followed(
+        measure(one.experiment, model, partial(_opened, given), device),
+        lambda now: f"{one.name}: {now.done} of {now.total} {now.label}",
+    )
+    finding = judge(one, evidence)
+    if finding is None:
         raise ExplorerError(
             f"Lesson {one.name!r} could not measure everything that its claim needs on {model}."
         )

@@ -12,6 +12,7 @@ from ..pruning.decision import calibrate, masks_for
 from ..runs.held_out import held_out
 from ..runs.replay import masks_fingerprint
 from ..runs.store import Store
+from ..values.progress import progress_of, values_of
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the Report.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be.
+        ExplorerError: the model, the recipe or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -56,10 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
     opening = None
     if arguments.held_out:
         conditions, opening = held_out(model.subject, conditions, Store(paths.cache()))
-    for step in calibrate(model, recipe, device):
-        progress(f"{step.label}: {step.done} of {step.total}")
+    for now in progress_of(calibrate(model, recipe, device)):
+        progress(f"{now.label}: {now.done} of {now.total}")
     measure = resolve if arguments.until_resolved else stream
-    for report in measure(model, recipe, conditions):
+    for report in values_of(measure(model, recipe, conditions)):
         progress(f"{model.subject.name}: {accuracy(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report

@@ -1,4 +1,4 @@
-"""Prune a model and win accuracy back: weights and a report."""
+"""Prune a model and win accuracy back; write the weights and a report."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from ..recovery.values import MeasuredArm, Recovery
 from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
 from ..values.plain import finite
-from ..values.progress import Progress
+from ..values.progress import Progress, outcome
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -33,7 +33,7 @@ from .printing.files import write
 from .printing.output import note, percent, print_json, progress, show, table
 
 CURVE = "0.4,0.6,0.8,1"
-EVERY = 30.0  # seconds between lines, where stderr is no terminal
+EVERY = 30.0  # seconds between lines, if stderr is not a terminal
 NAMED = {
     "round_schedule": "how the ratios grow",
     "rewind": "what is rewound",
@@ -85,10 +85,10 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, and write weights and report; stopped by Ctrl+C, the same command goes on where it was.
+    """Train, and write weights and report. After Ctrl+C the same command continues where it was.
 
     Raises:
-        ExplorerError: the model, the recipe, the plan or the data are not as they must be.
+        ExplorerError: the model, the recipe, the plan or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output:
         _write(arguments.output, model, found, answer)
     if arguments.keep is not None:
-        *_, name = keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep))
+        name = outcome(keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep)))
         note(f"Kept as run {name}.")
     return (
         print_json(answer)
@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def plan_of(arguments: argparse.Namespace, subject: Subject) -> RecoveryPlan:
-    """What the flags ask for, on the ground of a plan's file or of how the model was trained.
+    """Return the plan that the flags describe, based on a plan file or on how the model was trained.
 
     Raises:
         ExplorerError: the file cannot be read, or a value is not allowed.
@@ -169,8 +169,8 @@ def _cost(
     as_json: bool,
     points: int,
 ) -> None:
-    *_, one = estimate(model, recipe, plan, conditions)
-    assert not isinstance(one, Progress) and one.seconds is not None
+    one = outcome(estimate(model, recipe, plan, conditions))
+    assert one.seconds is not None
     cost = replace(
         one, epochs=points * one.epochs, samples=points * one.samples, seconds=points * one.seconds
     )
@@ -193,12 +193,12 @@ def _strengths(text: str) -> tuple[float, ...]:
 
 
 def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
-    """The finished recovery, told on stderr while it runs."""
+    """Run the recovery with progress on stderr and return it when it is finished."""
     found: Recovery | None = None
     shown = time.monotonic()
     for step in recover(model, recipe, plan, conditions):
-        found = step if isinstance(step, Recovery) else found
-        line = _line(step, found)
+        found = step.value or found
+        line = _line(step.progress, found)
         progress(line)
         if time.monotonic() - shown >= EVERY:
             shown = time.monotonic()
@@ -208,8 +208,8 @@ def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: C
     return found
 
 
-def _line(step: Recovery | Progress, found: Recovery | None) -> str:
-    where = f"{step.label}: {step.done:,} of {step.total:,}" if isinstance(step, Progress) else "Training"
+def _line(now: Progress | None, found: Recovery | None) -> str:
+    where = f"{now.label}: {now.done:,} of {now.total:,}" if now else "Training"
     if found is None or not found.epochs:
         return where
     point, loss = found.epochs[-1], f", loss {found.losses[-1].loss:.3f}" if found.losses else ""
@@ -224,13 +224,14 @@ def _curve(
     conditions: Conditions,
     arguments: argparse.Namespace,
 ) -> None:
-    """Print the curve, told on stderr while it grows."""
+    """Print the curve, with progress on stderr while it is measured."""
     found: RecoveryCurve | None = None
     for step in recovery_curve(model, recipe, plan, strengths, conditions):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done / step.total * 100:.0f} % of all")
-        else:
-            found = step
+        if step.progress is not None:
+            now = step.progress
+            progress(f"{now.label}: {now.done / now.total * 100:.0f} % of all")
+        if step.value is not None:
+            found = step.value
             note(f"{len(found.points)} of {found.planned} points")
     progress("")
     assert found is not None

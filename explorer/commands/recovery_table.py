@@ -1,4 +1,6 @@
-"""One-shot, recalibrated, retrained, iterative, at random and from scratch: every way back, trained alike."""
+"""Compare all ways to win accuracy back, trained alike: one-shot, recalibrated, retrained, iterative, random,
+from scratch.
+"""
 
 import argparse
 import json
@@ -18,7 +20,6 @@ from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import finite
-from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
@@ -76,10 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the table; stopped by Ctrl+C, the same command goes on where it was.
+    """Print the table. After Ctrl+C the same command continues where it was.
 
     Raises:
-        ExplorerError: the model, the plan or the data are not as they must be.
+        ExplorerError: the model, the plan or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -96,12 +97,14 @@ def run(arguments: argparse.Namespace) -> None:
         conditions = replace(conditions, latency=False)
     rows: Sequence[RecoveryRow] = ()
     for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
-        if isinstance(step, Progress):
-            progress(f"{step.label}: {step.done:,} of {step.total:,}; {len(rows)} rows so far")
+        if step.progress is not None:
+            now = step.progress
+            progress(f"{now.label}: {now.done:,} of {now.total:,}; {len(rows)} rows so far")
+        if step.value is None:
             continue
-        for row in step[len(rows) :]:
+        for row in step.value[len(rows) :]:
             note(" ".join(cells(row)[:4]))
-        rows = step
+        rows = step.value
         if arguments.output:
             write(
                 arguments.output,
@@ -140,7 +143,7 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
 
 
 def cells(row: RecoveryRow) -> list[Any]:
-    """A row of the printed table."""
+    """Return a row of the printed table."""
     first, over = row.measured[0], row.accuracy
     measured = format_accuracy(first.correct or 0, first.samples, first.samples)
     if over.seeds > 1:

@@ -1,4 +1,4 @@
-"""Sensitivity: the accuracy as one part's ratio varies, the others untouched."""
+"""Measure sensitivity: the accuracy as one part's ratio varies, the others unpruned."""
 
 import argparse
 
@@ -7,12 +7,12 @@ from ..errors import ExplorerError
 from ..measuring.statistics import format_drop
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.scan import scan
-from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan, SensitivityPoint
+from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.model import add_device, add_model, opened, set_up
-from .printing.output import note, percent, print_json, progress, show, table
+from .printing.output import followed, note, percent, print_json, show, table
 
 MOST = 99  # ratios of one scan
 
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def ratios_of(text: str | None) -> tuple[float, ...]:
-    """`0.1:0.9:0.1` or `0.2,0.5` -> ratios.
+    """Parse `0.1:0.9:0.1` or `0.2,0.5` into ratios.
 
     Raises:
-        ExplorerError: it is neither, or too many.
+        ExplorerError: it is neither, or there are too many.
 
     >>> ratios_of("0.1:0.5:0.2")
     (0.1, 0.3, 0.5)
@@ -72,28 +72,20 @@ def ratios_of(text: str | None) -> tuple[float, ...]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line a point, as it stands at the end; what was counted before is not counted again.
+    """Print a line for each point once all are measured. Points that were measured before are reused.
 
-    "in the family" judges all points of the scan together (Holm); the words of a change are about its point
+    "in the family" judges all points of the scan together (Holm); the words about a change judge its point
     alone.
 
     Raises:
-        ExplorerError: the model, the criterion or a ratio are not as they must be.
+        ExplorerError: the model, the criterion or a ratio is not valid.
     """
     device = set_up(arguments.device)
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
-    found: Scan | None = None
-    for step in scan(model, plan, Conditions(arguments.samples, device=device)):
-        if isinstance(step, Progress):
-            progress(f"{step.done:,} of {step.total:,} {step.label}".rstrip())
-        else:
-            found = step
-    progress("")
-    if found is None:
-        raise ExplorerError("The scan found nothing to measure.")
+    found = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
     for text in found.notes:
         note(text)
     if arguments.json:
@@ -101,6 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
     judged = found.findings()
     rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
     return show(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
+
+
+def _words(now: Progress) -> str:
+    return f"{now.done:,} of {now.total:,} {now.label}".rstrip()
 
 
 def _row(point: SensitivityPoint, finding: PointFinding) -> list[str]:

@@ -6,6 +6,7 @@ PROGRAM = "pruning-explorer"
 VERBS = {
     "models": "list the models, with what was measured for each",
     "criteria": "list the criteria, which rate weights and channels",
+    "metrics": "list the metrics, which say how good a model is at its task",
     "allocators": "list the allocators, which choose the ratios of all parts",
     "profile": "list the layers and coupled groups of a model, and why some cannot be pruned",
     "prune": "prune a model and measure accuracy, size, compute and latency",
@@ -28,4 +29,4 @@ VERBS = {
 }
 
 
-MODULES = {"class": "class_mode"}  # where a verb is no name for a module
+MODULES = {"class": "class_mode"}  # a verb whose name cannot be the name of a module

@@ -30,7 +30,7 @@ class Conditions:
         split: "tuning", or "held_out".
         device: "cpu" or "cuda".
         latency: also measure latency, and what gradients predict for the loss, after everything else.
-        level: of the last drop's interval; `looks_level(k)` when held-out data is opened for the k-th time.
+        level: of the last drop's interval; `openings_level(k)` at the k-th opening of held-out data.
         dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
             What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
             do scans and lists of flips.

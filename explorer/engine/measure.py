@@ -4,7 +4,6 @@ What a recipe removes is decided in `deciding`, the model that is measured is ma
 offered here, too.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..measuring.precision import check_exact, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
+from ..values.progress import PAUSE, Step, Work, outcome
 from ..values.recipe import Recipe
 from ..values.report import Measurement, Report
 from ..values.subject import Split, Subject
@@ -38,9 +38,9 @@ def stream(
     conditions: Conditions = Conditions(),
     *,
     trail: Trail | None = None,
-) -> Iterator[Report]:
+) -> Work[Report]:
     """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes,
-    latency, predicted loss.
+    latency, predicted loss. Between two of them come steps without a value.
 
     Baseline and pruned are always counted on the same first samples.
 
@@ -52,13 +52,13 @@ def stream(
     """
     candidate = prepare(model, recipe, conditions.device)
     report: Report | None = None
-    for report in measure(model, recipe, candidate, conditions, trail=trail):
-        yield report
+    for step in measure(model, recipe, candidate, conditions, trail=trail):
+        report = step.value or report
+        yield step
     if report is not None and report.pruned.loss is not None and conditions.latency and not recipe.is_empty:
-        for step in predicted_change(model, candidate.cut.masks, conditions.device):
-            if isinstance(step, float):
-                report = replace(report, predicted_loss_change=step)
-            yield report  # a place to be cancelled at
+        for change in predicted_change(model, candidate.cut.masks, conditions.device):
+            known = change.value is not None
+            yield Step(replace(report, predicted_loss_change=change.value)) if known else PAUSE
 
 
 def measure(
@@ -68,7 +68,7 @@ def measure(
     conditions: Conditions = Conditions(),
     *,
     trail: Trail | None = None,
-) -> Iterator[Report]:
+) -> Work[Report]:
     """What `stream` yields, of a model that is there already, such as one that was trained after the cut.
 
     Raises:
@@ -84,24 +84,23 @@ def measure(
     else:
         usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
         forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None
-        for live in _accuracies(model.subject, conditions, dense, pruned, report, forward):
-            report = live
-            yield report
+        for step in _accuracies(model.subject, conditions, dense, pruned, report, forward):
+            report = step.value or report
+            yield step
     report = replace(
         report,
         stage="final",
         baseline=_weighed(report.baseline, dense, model.subject.id),
         pruned=_weighed(report.pruned, pruned, model.subject.id),
     )
-    yield report
+    yield Step(report)
     if conditions.latency:
         yield from _timed(model.subject, recipe, conditions, dense, pruned, report)
 
 
 def prune(model: Analysed, recipe: Recipe, conditions: Conditions = Conditions()) -> Report:
     """The last Report of `stream`."""
-    *_, report = stream(model, recipe, conditions)
-    return report
+    return outcome(stream(model, recipe, conditions))
 
 
 def _report(
@@ -144,10 +143,8 @@ def _accuracies(
     pruned: Candidate,
     report: Report,
     forward: Forward | None,
-) -> Iterator[Report]:
-    """A new report at each look; the last one again after each batch between two looks, as a place to be
-    stopped at.
-    """
+) -> Work[Report]:
+    """A new report at each look, and a pause after each batch between two looks."""
     task, is_empty = subject.task, report.recipe.is_empty
     assert task is not None
     norm = task.normalisation
@@ -163,12 +160,12 @@ def _accuracies(
     for look in looks:
         base = EMPTY
         for base in dense_tallies(dense_model, subject, split, conditions, look, notes.append):
-            if len(tally) and len(base) < look:
-                yield report
+            if len(base) < look:
+                yield PAUSE
         known = tally
         for tally in [base] if is_empty else evaluate(model, split, norm, [look], how, start=known):
-            if report.pruned.samples and len(tally) < look:
-                yield report
+            if len(tally) < look:
+                yield PAUSE
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
         if task.how and look == looks[-1]:  # data of the user, whose classes may be in any order
             odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
@@ -180,7 +177,7 @@ def _accuracies(
             drop=drop_between(base, tally, level),
             notes=(*said, *dict.fromkeys(notes)),
         )
-        yield report
+        yield Step(report)
     if conditions.dtype != "float32":
         exact, candidate = replace(conditions, dtype="float32"), dense if is_empty else pruned
         yield from _rounded(subject, split, exact, candidate, tally, report)
@@ -188,7 +185,7 @@ def _accuracies(
 
 def _rounded(
     subject: Subject, split: Split, exact: Conditions, candidate: Candidate, tally: Tally, report: Report
-) -> Iterator[Report]:
+) -> Work[Report]:
     """What the smaller number format alone does: the same model in float32, on the same samples."""
     assert subject.task is not None
     found, batch = EMPTY, fitting_batch(subject, exact.device)
@@ -196,14 +193,14 @@ def _rounded(
         candidate.model, split, subject.task.normalisation, [len(tally)], Execution(exact.device, batch=batch)
     ):
         if len(found) < len(tally):
-            yield report
+            yield PAUSE
     effect = drop_between(found, tally, exact.level)
     dtype = report.environment["dtype"]
     told = (
         f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: "
         f"{format_drop(effect)}."
     )
-    yield replace(report, dtype_effect=effect, notes=(*report.notes, told))
+    yield Step(replace(report, dtype_effect=effect, notes=(*report.notes, told)))
 
 
 def _merged(static: Measurement, counted: Measurement) -> Measurement:
@@ -233,7 +230,7 @@ def _timed(
     dense: Candidate,
     pruned: Candidate,
     report: Report,
-) -> Iterator[Report]:
+) -> Work[Report]:
     """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says
     so.
     """
@@ -246,9 +243,9 @@ def _timed(
         times: dict[str, list[float]] = {name: [] for name in models}
         models = {name: in_dtype(model, conditions.dtype) for name, model in models.items()}
         for turn in rounds(models, subject.example[:1], device=conditions.device):
-            for name, milliseconds in (turn or {}).items():
+            for name, milliseconds in (turn.value or {}).items():
                 times[name].append(milliseconds)
-            yield report  # a place to be cancelled at
+            yield PAUSE
         timing = Timing({name: tuple(ms) for name, ms in times.items()}, 1, report.environment)
         _latencies.put(key, timing)
     notes = report.notes
@@ -262,4 +259,4 @@ def _timed(
         replace(m, latency_ms=found.get(name, found["dense"]))
         for name, m in (("dense", report.baseline), ("pruned", report.pruned))
     )
-    yield replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up)
+    yield Step(replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up))

@@ -6,12 +6,12 @@ before the first, and each interval has the level 1 - 0.05 / looks, so the one a
 truth at least 95 % of the time.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.statistics import look_schedule, looks_level
+from ..values.progress import Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Report
 from .conditions import Conditions, first_look, split_for
@@ -20,12 +20,11 @@ from .measure import stream
 EVERYTHING = Conditions()
 
 
-def resolve(model: Analysed, recipe: Recipe, conditions: Conditions = EVERYTHING) -> Iterator[Report]:
+def resolve(model: Analysed, recipe: Recipe, conditions: Conditions = EVERYTHING) -> Work[Report]:
     """Reports on more and more samples; ends at the first verdict that isn't "undecided", or with all samples
     of the split.
 
-    The same report may come several times, as places to be stopped at. The last one says in a note what it
-    took.
+    The last one says in a note what it took.
 
     Args:
         conditions: its number of samples is passed over, and no latency is measured.
@@ -40,15 +39,16 @@ def resolve(model: Analysed, recipe: Recipe, conditions: Conditions = EVERYTHING
     )
     level = looks_level(len(looks))
     report: Report | None = None
-    for report in stream(model, recipe, replace(everything, level=level)):
-        if report.drop is not None and report.drop.verdict != "undecided":
+    for step in stream(model, recipe, replace(everything, level=level)):
+        report = step.value or report
+        if report is not None and report.drop is not None and report.drop.verdict != "undecided":
             break
-        yield report
+        yield step
     if report is not None:
-        yield replace(report, notes=(*report.notes, _told(report, len(looks), level)))
+        yield Step(replace(report, notes=(*report.notes, _summary(report, len(looks), level))))
 
 
-def _told(report: Report, looks: int, level: float) -> str:
+def _summary(report: Report, looks: int, level: float) -> str:
     found = report.drop is not None and report.drop.verdict != "undecided"
     seen = f"{report.pruned.samples:,} of {report.total_samples:,} samples"
     how = f"each of {looks} looks, fixed in advance, had the level {level:.1%}".replace("%", " %")

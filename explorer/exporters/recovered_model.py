@@ -15,6 +15,7 @@ from ..recovery.recover import recovered_model
 from ..recovery.results import recovered_reports
 from ..recovery.values import Recovery
 from ..registry import EXPORTERS
+from ..values.progress import outcome
 from ..values.report import Report
 from .export import Export
 
@@ -48,10 +49,8 @@ class RecoveredExport(Export):
         """The report of the trained model; it is measured now, without latency, where none was given."""
         if self.report is not None:
             return self.report
-        *_, report = recovered_reports(
-            self.dense, self._recovery(), Conditions(latency=False), root=self.root
-        )
-        return report
+        conditions = Conditions(latency=False)
+        return outcome(recovered_reports(self.dense, self._recovery(), conditions, root=self.root))
 
 
 def export_recovered(

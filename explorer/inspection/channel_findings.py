@@ -2,7 +2,6 @@
 them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..graph.analysed import Analysed
 from ..signals.calibration import SAMPLES, Calibration, training_data
 from ..signals.collection import collect, collected
 from ..values.profile import Group, Layer, ModelProfile, Slot
-from ..values.progress import Progress
+from ..values.progress import Step, Work
 from ..values.subject import Subject
 
 NEEDS = ("activations",)
@@ -86,7 +85,7 @@ def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
     return tuple(sorted(found, key=lambda pair: (-pair.similarity, pair.first, pair.second))[:MOST_PAIRS])
 
 
-def idle(model: Analysed, device: str = "cpu") -> Iterator[Progress | Idle]:
+def idle(model: Analysed, device: str = "cpu") -> Work[Idle]:
     """Progress while training samples run through the model, and at last the units that never answered.
 
     Raises:
@@ -103,7 +102,7 @@ def idle(model: Analysed, device: str = "cpu") -> Iterator[Progress | Idle]:
     found = {
         name: _idle_units(model.profile, group, known) for name, group in model.profile.free_groups.items()
     }
-    yield Idle({name: units for name, units in found.items() if units}, min(SAMPLES, len(split)))
+    yield Step(Idle({name: units for name, units in found.items() if units}, min(SAMPLES, len(split))))
 
 
 def _idle_units(profile: ModelProfile, group: Group, known: dict[str, dict[str, Any]]) -> tuple[int, ...]:

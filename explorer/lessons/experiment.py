@@ -1,7 +1,9 @@
-"""An experiment on a model -> Evidence, point by point. Never modifies the models it is given."""
+"""Measures an experiment on a model point by point and returns Evidence. Never modifies the models it is
+given.
+"""
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +25,7 @@ from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -31,19 +33,19 @@ from .evidence import ArmPoint, Evidence, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
-ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch size
+ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
 
 
 def run(
     experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
-) -> Iterator[Evidence | Progress]:
-    """Measure every arm at every point: a growing Evidence after each, Progress between batches.
+) -> Work[Evidence]:
+    """Measure every arm at every point. Yields a growing Evidence after each, and Progress between batches.
 
     Args:
-        model: on which the experiment is made; an arm that names its own keeps that.
+        model: the model of the experiment, except for arms that name their own.
         load: name -> model.
     Raises:
-        ExplorerError: a model has no data, or lacks what an arm prunes.
+        ExplorerError: a model has no data, or has no part that an arm prunes.
     """
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
     found = Evidence(model, expected=len(todo), environment=environment(device))
@@ -65,18 +67,17 @@ def run(
         found = replace(found, points={**found.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield found
-        yield Progress(done + 1, len(todo), "pruned models measured")
+        yield Step(found, Progress(done + 1, len(todo), "pruned models measured"))
     for batch in experiment.batches:
         found = yield from _timed(found, models, load(model).subject, batch, device)
-        yield found
-    yield replace(found, finished=True)
+        yield Step(found)
+    yield Step(replace(found, finished=True))
 
 
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
-) -> Generator[Progress, None, tuple[nn.Module, ArmPoint]]:
-    """The model that this arm makes, and what it answers; yields between batches."""
+) -> Returning[tuple[nn.Module, ArmPoint]]:
+    """Measure the model of this arm at x, and its predictions; yields between batches."""
     if model.subject.task is None:
         raise ExplorerError(
             f"Model {model.subject.name!r} has no data, and lessons measure accuracy; choose another model."
@@ -94,7 +95,7 @@ def _measured(
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
     for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
-            yield Progress(len(tally), len(split), f"samples of {arm.name} at {x:g}")
+            yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
     full = replace(
         counted,
@@ -108,9 +109,9 @@ def _measured(
 
 def _trained(
     model: Analysed, arm: Arm, recipe: Recipe, device: str
-) -> Generator[Progress, None, tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
-    """The model after the arm's training, taken from the cache where it was done before, and the spread of a
-    penalty.
+) -> Returning[tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
+    """Return the model after the arm's training (from the cache if it was trained before), and the spread of
+    a penalty.
     """
     given = dict(arm.training)
     plan = suggested(
@@ -120,10 +121,8 @@ def _trained(
     )
     found: Recovery | None = None
     for step in recover(model, recipe, plan, Conditions(device=device, latency=False)):
-        if isinstance(step, Recovery):
-            found = step
-        else:
-            yield replace(step, label=f"batches, {arm.label}")
+        found, now = step.value or found, step.progress
+        yield Step(progress=replace(now, label=f"batches, {arm.label}") if now else None)
     if found is None or not found.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
     spread = tuple(point.norms for point in found.epochs if point.norms)
@@ -135,7 +134,7 @@ def _as_plan(value: Any) -> Any:
 
 
 def static_of(model: nn.Module, subject: Subject) -> Measurement:
-    """Parameters and MACs of a model; bytes are weighed later."""
+    """Return the parameters and MACs of a model. Bytes are measured later."""
     parameters = list(model.parameters())
     return Measurement(
         params=sum(p.numel() for p in parameters),
@@ -151,11 +150,11 @@ def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:
 
 
 def masked_by_hand(model: Analysed, recipe: Recipe, *, everywhere: bool) -> nn.Module:
-    """A copy of the model with removed parts set to zero.
+    """Return a copy of the model with removed parts set to zero.
 
     Args:
-        everywhere: in every tensor that they touch; else only in the weights of the layers that produce them,
-            as a first try does: biases and norms stay alive.
+        everywhere: in every tensor that they touch. Otherwise only in the weights of the layers that produce
+            them, as in a naive attempt: biases and norms keep their values.
     """
     network = copy.deepcopy(model.subject.model)
     masks = decide(model, recipe).masks
@@ -172,7 +171,9 @@ def masked_by_hand(model: Analysed, recipe: Recipe, *, everywhere: bool) -> nn.M
 
 
 def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
-    """Weights (no biases, no norms) whose outputs are cut, and those that are pruned one by one."""
+    """Return the weights (without biases and norms) whose outputs are cut, and those that are pruned one by
+    one.
+    """
     layers = graph.profile.prunable_layers.values()
     weights = {layer.weight for layer in layers}
     made = {s.tensor for g in graph.profile.groups if g.name in masks.channels for s in g.slots if s.producer}
@@ -181,8 +182,8 @@ def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
 
 def _timed(
     found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
-) -> Generator[Progress, None, Evidence]:
-    """Evidence with the times of one batch size, all models side by side."""
+) -> Returning[Evidence]:
+    """Add the times of one batch size to the evidence, with all models measured in turns."""
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
     ready = dict(zip(named, models.values(), strict=True))
     times: dict[Timed, list[float]] = {key: [] for key in named.values()}
@@ -193,7 +194,7 @@ def _timed(
         device=device,
     )
     for turns, turn in enumerate(clock, 1):
-        for name, milliseconds in (turn or {}).items():
+        for name, milliseconds in (turn.value or {}).items():
             times[named[name]].append(milliseconds)
-        yield Progress(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
+        yield reached(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
     return replace(found, times={**found.times, **{key: tuple(ms) for key, ms in times.items()}})

@@ -7,7 +7,7 @@ minutes.
 
 import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..background.side_thread import until_quiet
+from ..values.progress import PAUSE, Step, Work
 from .memory_layout import laid_out
 
 WARM_UP_ROUNDS = 3
@@ -93,17 +94,17 @@ def rounds(
     *,
     device: str | torch.device = "cpu",
     pauses: bool = False,
-) -> Iterator[dict[str, float] | None]:
-    """Time every model once a round, in turns: None for a warm-up round, then model -> milliseconds.
+) -> Work[dict[str, float]]:
+    """Time every model once a round, in turns: after each round, model -> milliseconds of that round.
 
-    Waits until nothing runs next to the worker, yielding None. Works on copies, on the device, in
-    channels_last for images; the given models stay as they are. Ends when the plan says so, but
-    not before six rounds: fewer allow no verdict.
+    Steps without a value come after each warm-up round, and until nothing runs next to the worker. Works on
+    copies, on the device, in channels_last for images; the given models stay as they are. Ends when the plan
+    says so, but not before six rounds: fewer allow no verdict.
 
     Args:
         models: name -> model in eval mode.
         example: (n, *shape) input; its rows are repeated to the batch.
-        pauses: also yield None after each forward, as a place to be stopped at where a round takes long.
+        pauses: also come after each forward, which is for where a round takes long.
     """
     device = torch.device(device)
     ready, inputs = _prepare(models, example, plan.batch, device)
@@ -115,8 +116,8 @@ def rounds(
         for model in ready.values():
             forward_ms(model, inputs, device)
             if pauses:
-                yield None
-        yield None
+                yield PAUSE
+        yield PAUSE
     for turn in range(max(plan.pairs, FEWEST_ROUNDS)):
         if turn >= FEWEST_ROUNDS and time.perf_counter() - started > plan.budget_s:
             return
@@ -125,8 +126,8 @@ def rounds(
         for name in order:
             times[name] = forward_ms(ready[name], inputs, device)
             if pauses:
-                yield None
-        yield {name: times[name] for name in ready}
+                yield PAUSE
+        yield Step({name: times[name] for name in ready})
 
 
 def median_ratio(

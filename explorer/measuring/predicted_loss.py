@@ -7,7 +7,7 @@ gradients are close to zero while the loss is curved, so the prediction is far t
 cuts: seeing that is what it is here for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from ..pruning.masks import positions
 from ..signals.calibration import Calibration, training_data
 from ..signals.collection import collect, collected
 from ..values.profile import Masks, ModelProfile
-from ..values.progress import Progress
+from ..values.progress import Step, Work
 from ..values.report import Report
 from ..values.subject import Subject
 
@@ -54,7 +54,7 @@ def gradient_batch(profile: ModelProfile) -> int:
     return min(BATCH, max(1, int(STEP_WORK / (PASSES * max(1, profile.macs)))))
 
 
-def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Iterator[Progress | float]:
+def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work[float]:
     """Progress while gradients are collected, which happens once for a model, and at last the predicted
     change in nats.
 
@@ -70,7 +70,7 @@ def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Iter
         return
     gates = _channels(model.profile, masks, known)
     if gates is not None:
-        yield -(gates + _weights(model.subject, model.profile, masks, known))
+        yield Step(-(gates + _weights(model.subject, model.profile, masks, known)))
 
 
 def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]) -> float | None:

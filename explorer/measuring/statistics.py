@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from statistics import NormalDist
 
-from ..values.report import Drop, Verdict
+from ..values.report import Drop, Measurement, Verdict
 
 
 def _quantile(level: float) -> float:
@@ -41,7 +41,8 @@ def wilson(correct: int, samples: int, level: float = 0.95) -> tuple[float, floa
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _verdict(low: float, high: float, delta: float) -> Verdict:
+def verdict(low: float, high: float, delta: float) -> Verdict:
+    """What an interval of a difference says; `delta` is of no practical interest."""
     if low > 0 or high < 0:
         return "different"
     return "equivalent" if -delta < low and high < delta else "undecided"
@@ -71,7 +72,7 @@ def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: flo
     worse, better = (b + 1) / n, (c + 1) / n
     half = _quantile(level) * math.sqrt((worse + better - (worse - better) ** 2) / n)
     low, high = max(-1.0, worse - better - half), min(1.0, worse - better + half)
-    return Drop((b - c) / samples, low, high, _verdict(low, high, delta), level)
+    return Drop((b - c) / samples, low, high, verdict(low, high, delta), level)
 
 
 def paired_p_value(b: int, c: int) -> float:
@@ -137,6 +138,32 @@ def look_schedule(total: int, first: int = 256) -> tuple[int, ...]:
     return (*(first * 2**k for k in range(doublings)), total)
 
 
+def openings_level(times: int, alpha: float = 0.05) -> float:
+    """Level of an interval when held-out data is opened for the `times`-th time: 1 - alpha / (k (k + 1)).
+
+    The shares of all openings, however many there are, sum to alpha.
+
+    >>> openings_level(1), round(openings_level(2), 4)
+    (0.975, 0.9917)
+    """
+    if times < 1:
+        raise ValueError(f"There must be at least one opening, got {times}.")
+    return 1 - alpha / (times * (times + 1))
+
+
+def student_quantile(level: float, freedom: int) -> float:
+    """Half-width of the central `level` of Student's t, by its expansion around the normal one
+    (Abramowitz and Stegun 26.7.5).
+
+    >>> round(student_quantile(0.95, 49), 3), round(student_quantile(0.95, 10), 3)
+    (2.01, 2.228)
+    """
+    z, v = _quantile(level), freedom
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / v + second / v**2 + third / v**3
+
+
 def format_accuracy(correct: int, samples: int, total: int) -> str:
     """Accuracy with its range and what it was measured on.
 
@@ -149,25 +176,67 @@ def format_accuracy(correct: int, samples: int, total: int) -> str:
     )
 
 
-def _points(fraction: float, digits: int) -> str:
-    text = f"{fraction * 100:+.{digits}f}"
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text
 
 
-def format_drop(drop: Drop, delta: float = 0.01) -> str:
-    """The change of accuracy (minus the drop) in points, with its range and the verdict in plain words.
+def _digits(drop: Drop) -> int:
+    """Decimals of a change: a bound that would round to zero gets one more, so that "-0.2 to 0.0" does not
+    look like a difference.
+    """
+    if drop.unit == "%":
+        return 1 if min(abs(drop.low), abs(drop.high)) >= 0.0005 else 2
+    width = drop.high - drop.low
+    return 3 if not 0 < width < math.inf else min(12, max(0, 1 - math.floor(math.log10(width))))
+
+
+def format_drop(drop: Drop, delta: float | None = None) -> str:
+    """The change of a metric (minus the drop) with its range and the verdict in plain words; of accuracy and
+    other fractions in points.
 
     >>> format_drop(paired_drop(30, 10, 1000))
     '-2.0 points (-3.3 to -0.7), worse beyond noise'
+    >>> format_drop(Drop(-0.031, -0.05, -0.012, "different", 0.95, "mae", "m", "lower", 0.02))
+    '+0.031 m (+0.012 to +0.050), worse beyond noise'
     """
-    bound = f"{delta * 100:g} point" + ("" if delta == 0.01 else "s")
+    delta, is_share = drop.margin if delta is None else delta, drop.unit == "%"
+    scale = 100 if is_share else 1
+    bound = f"{delta * scale:.3g}" + (
+        f" point{'s' * (delta != 0.01)}" if is_share else f" {drop.unit}".rstrip()
+    )
     small = f", by less than {bound}" if max(abs(drop.low), abs(drop.high)) < delta else ""
     words = {
-        "different": ("worse" if drop.low > 0 else "better") + " beyond noise" + small,
+        "different": ("worse" if drop.worse else "better") + " beyond noise" + small,
         "equivalent": f"no difference beyond noise; if there is one, it is below {bound}",
         "undecided": "no difference beyond noise so far; more samples may show one",
     }
-    # a bound that would round to zero gets a second digit: "-0.2 to 0.0" does not look like a difference
-    digits = 1 if min(abs(drop.low), abs(drop.high)) >= 0.0005 else 2
-    estimate, low, high = (_points(-value, digits) for value in (drop.estimate, drop.high, drop.low))
-    return f"{estimate} points ({low} to {high}), {words[drop.verdict]}"
+    numbers = (-value * scale for value in (drop.estimate, drop.high, drop.low))
+    estimate, low, high = (_signed(number, _digits(drop)) for number in numbers)
+    unit = " points" if is_share else f" {drop.unit}".rstrip()
+    return f"{estimate}{unit} ({low} to {high}), {words[drop.verdict]}"
+
+
+def format_value(value: float, unit: str | None) -> str:
+    """A metric's value on its own.
+
+    >>> format_value(0.912, "%"), format_value(12.3456, ""), format_value(3.2, "m")
+    ('91.2 %', '12.35', '3.2 m')
+    """
+    return f"{100 * value:.1f} %" if unit == "%" else f"{value:.4g} {unit or ''}".rstrip()
+
+
+def format_measured(measured: Measurement, total: int) -> str:
+    """The value of a measurement with its range and what it was measured on.
+
+    >>> format_measured(Measurement(metric="mae", value=1.25, low=1.1, high=1.4, unit="m", samples=50), 100)
+    '1.25 m (1.1 to 1.4), 50 of 100'
+    """
+    if measured.value is None or measured.low is None or measured.high is None:
+        return "not measured"
+    value, scale = format_value(measured.value, measured.unit), 100 if measured.unit == "%" else 1
+    low, high = (
+        f"{end * scale:.1f}" if measured.unit == "%" else f"{end:.4g}"
+        for end in (measured.low, measured.high)
+    )
+    return f"{value} ({low} to {high}), {measured.samples:,} of {total:,}"

@@ -2,7 +2,7 @@
 every look.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..engine.conditions import Conditions
@@ -12,7 +12,7 @@ from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
@@ -70,7 +70,7 @@ def accuracy_budget(
     *,
     conditions: Conditions = EVERYTHING,
     looks: int = LOOKS,
-) -> Iterator[Progress | Budget]:
+) -> Work[Budget]:
     """Progress between batches, and a Budget after each look; the last one is the answer.
 
     Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted when the
@@ -93,15 +93,14 @@ def accuracy_budget(
         if target in budget.tried:
             break  # targets are tried to four decimals
         tried = yield from allocated(model, recipe, replace(wish, target=target), how.device)
-        for measured in stream(model, tried, how):
-            report = measured
-            yield Progress(look, looks, f"Measuring at {100 * target:.1f} %")
+        now = Progress(look, looks, f"Measuring at {100 * target:.1f} %")
+        report = yield from result_of(stream(model, tried, how), now)
         within = report.drop is not None and report.drop.high <= allowed
         low, high = (target, high) if within else (low, target)
         budget = replace(
             budget, tried={**budget.tried, target: report}, best=target if within else budget.best
         )
-        yield budget
+        yield Step(budget)
 
 
 def _check(subject: Subject, allowed: float, looks: int) -> None:

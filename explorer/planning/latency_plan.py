@@ -6,7 +6,7 @@ once: an allocator that asks again, for another target too, finds it on disk.
 """
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -16,7 +16,7 @@ from ..engine.candidate import build
 from ..graph.analysed import Analysed
 from ..measuring.latency import TimingPlan, rounds
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Progress, Returning, Step
 from ..values.recipe import Recipe
 from .allocate import allocate
 from .allocation import Allocation
@@ -29,9 +29,7 @@ LABEL = "Timing widths"
 T = TypeVar("T")
 
 
-def allocated(
-    model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu"
-) -> Generator[Progress, None, Recipe]:
+def allocated(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> Returning[Recipe]:
     """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between
     forwards.
 
@@ -44,7 +42,7 @@ def allocated(
     return (yield from timed(model, lambda: allocate(model, recipe, wish, device), device))
 
 
-def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Generator[Progress, None, T]:
+def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Returning[T]:
     """What `ask` returns, once it no longer asks for a time that isn't known."""
     known, done = timed_widths(model.subject, device), 0
     expected = OPTIONS * len(model.profile.free_groups) + TOGETHER
@@ -64,7 +62,7 @@ def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Generat
 
 def _share(
     dense: nn.Module, pruned: nn.Module, example: Tensor, device: str, now: Progress
-) -> Generator[Progress, None, float]:
+) -> Returning[float]:
     """The share of the dense model's time; `now` after each round.
 
     Of the fastest forwards of both: whatever else runs here only ever slows one down, and a plan asks about
@@ -77,7 +75,7 @@ def _share(
         TimingPlan(pairs=TURNS, budget_s=SECONDS),
         device=device,
     ):
-        for name, milliseconds in (turn or {}).items():
+        for name, milliseconds in (turn.value or {}).items():
             fastest[name] = min(fastest[name], milliseconds)
-        yield now
+        yield Step(progress=now)
     return fastest["pruned"] / fastest["dense"]

@@ -1,6 +1,6 @@
 """subject + recipe -> what is cut: scores, masks, and the ratios that an allocator proposes."""
 
-from collections.abc import Iterator
+from typing import Never
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Work
 from ..values.recipe import Recipe
 from .checks import check_parts
 from .cutting import Cut, cut
@@ -36,7 +36,7 @@ def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str
     return found
 
 
-def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
+def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Never]:
     """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is
     known.
 

@@ -12,7 +12,7 @@ from ..engine.conditions import Conditions, split_for
 from ..graph.analysed import Analysed
 from ..measuring.evaluation import Execution, evaluate
 from ..training.steps import training_split
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .finetuning import Means, Training
@@ -53,9 +53,7 @@ def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
     return Cost(epochs, epochs * a_pass)
 
 
-def estimate(
-    model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions
-) -> Iterator[Progress | Cost]:
+def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Work[Cost]:
     """Progress at each timed batch, and at last the Cost with its seconds.
 
     Times the training of the dense model and of the one that the recipe leaves; what lies between, in rounds,
@@ -76,7 +74,7 @@ def estimate(
     for number, (pruned, student) in enumerate(students.items()):
         for done, (trained, looked) in enumerate(_timed(setting, student), 1):
             seconds[pruned], looking[pruned] = trained, looked
-            yield Progress(number * BATCHES + done, 2 * BATCHES, "Timing a few batches")
+            yield reached(number * BATCHES + done, 2 * BATCHES, "Timing a few batches")
 
     def mean(times):
         return (times[True] + times[False]) / 2
@@ -88,7 +86,7 @@ def estimate(
         taught = plan.distillation_weight and phase.pruned
         a_step += looking[False] * plan.batch_size if taught else 0.0
         total += phase.epochs * steps * a_step + (phase.epochs + 1) * samples * a_look
-    yield replace(cost, seconds=total * len(plan.seeds), batches=2 * (BATCHES - 1))
+    yield Step(replace(cost, seconds=total * len(plan.seeds), batches=2 * (BATCHES - 1)))
 
 
 def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:

@@ -2,7 +2,6 @@
 modified.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from torch import nn
@@ -12,7 +11,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..pruning.checks import check_parts
 from ..registry import CRITERIA
-from ..values.progress import Progress
+from ..values.progress import Work
 from ..values.recipe import Recipe
 from .checkpoints import key_of, masks_of, unpacked
 from .disk_limit import make_room
@@ -33,7 +32,7 @@ def recover(
     conditions: Conditions = ALL,
     *,
     root: Path | None = None,
-) -> Iterator[Recovery | Progress]:
+) -> Work[Recovery]:
     """Prune, then train as planned: Progress at least once a batch, and a Recovery whenever there is
     something new to see.
 

@@ -4,7 +4,7 @@ Every point is a recovery of its own, kept on disk like any other, so a curve th
 it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -15,7 +15,7 @@ from ..engine.conditions import Conditions
 from ..engine.point_order import spread_order
 from ..errors import RecipeError
 from ..graph.analysed import Analysed
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -123,7 +123,7 @@ def recovery_curve(
     conditions: Conditions,
     *,
     root: Path | None = None,
-) -> Iterator[Progress | RecoveryCurve]:
+) -> Work[RecoveryCurve]:
     """Recover the profile at each strength, the ends first: the curve so far after each point, Progress at
     least once a batch.
 
@@ -138,13 +138,12 @@ def recovery_curve(
         last: Recovery | None = None
         share = 0.0
         for step in recover(model, own, plan, conditions, root=root):
-            if isinstance(step, Recovery):
-                last = step
-            elif step.label == TRAINING:
-                share = step.done / max(1, step.total)
-            yield Progress(
+            last, now = step.value or last, step.progress
+            if now is not None and now.label == TRAINING:
+                share = now.done / max(1, now.total)
+            yield reached(
                 round((count + share) * FINE), len(strengths) * FINE, f"Point {count + 1} of {len(strengths)}"
             )
         assert last is not None
         done[strength] = CurvePoint(strength, prepare(model, own, conditions.device).static.macs, last)
-        yield RecoveryCurve(len(strengths), dense, tuple(done[s] for s in sorted(done)))
+        yield Step(RecoveryCurve(len(strengths), dense, tuple(done[s] for s in sorted(done))))

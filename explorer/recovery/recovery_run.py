@@ -3,7 +3,7 @@ kill.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..engine.candidate import build
 from ..pruning.decision import calibrate
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
 from .finetuning import Means, Training
@@ -43,7 +43,7 @@ NAMES = {
     "recalibrate": "recalibrated",
 }
 
-Steps = Iterator[Recovery | Progress]
+Steps = Work[Recovery]
 PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
     "finetune": finetuned,
     "distill": finetuned,
@@ -81,24 +81,24 @@ class RecoveryRun:
         self._saved = time.monotonic()
         self._state: Recovery
 
-    def steps(self) -> Steps:
+    def steps(self) -> Work[Recovery]:
         """Progress, and a Recovery whenever there is something new to see; the last one is finished."""
         yield from calibrate(self._setting.model, self._setting.recipe, self._device)
         yield from self._yardstick.dense()
         if not self._taken_up():
             self._state = yield from self._yardstick.without_training()
-        yield self._state
+        yield Step(self._state)
         if self._state.finished:
             return
         for seed in self._plan.seeds[self._place.seed :]:
             yield from self._seed(seed)
         self._state = replace(self._state, finished=True)
         self._save_summary()
-        yield self._state
+        yield Step(self._state)
 
     # ------------------------------------------------------------------ one seed
 
-    def _seed(self, seed: int) -> Steps:
+    def _seed(self, seed: int) -> Work[Recovery]:
         phases = self._phases = PHASES[self._plan.method](self._setting, seed)
         known, student = Known(self._setting.model.subject.model.state_dict()), None
         for number in range(self._place.phase, len(phases)):
@@ -127,9 +127,9 @@ class RecoveryRun:
         self._place.next_seed()
         self._remembered = {}
         self._save_summary()
-        yield self._state
+        yield Step(self._state)
 
-    def _trained(self, phase: Phase, student: Student, seed: int) -> Steps:
+    def _trained(self, phase: Phase, student: Student, seed: int) -> Work[Recovery]:
         """Train a student to the end of its phase, from where its place says."""
         training = self._training(phase, student, seed)
         if self._kept:
@@ -158,7 +158,7 @@ class RecoveryRun:
     def _stops(self) -> bool:
         return self._may_stop() and self._place.stale >= self._plan.patience
 
-    def _batch(self, training: Training, width: int) -> Steps:
+    def _batch(self, training: Training, width: int) -> Work[Recovery]:
         place = self._place
         step = training.step(place.epoch, place.step)
         place.step += 1
@@ -170,16 +170,16 @@ class RecoveryRun:
             )
         if point is not None:
             self._state = replace(self._state, losses=(*self._state.losses, point))
-            yield self._state
+            yield Step(self._state)
         total = len(self._plan.seeds) * self._plan.trained_epochs
         done = place.seed * self._plan.trained_epochs + epoch
-        yield Progress(round(done * self._steps_an_epoch), total * self._steps_an_epoch, TRAINING)
+        yield reached(round(done * self._steps_an_epoch), total * self._steps_an_epoch, TRAINING)
 
     def _epochs_before(self) -> int:
         """Epochs of this seed that lie before this phase."""
         return sum(earlier.epochs for earlier in self._phases[: self._place.phase])
 
-    def _look(self, phase: Phase, student: Student, seed: int, epoch: int) -> Steps:
+    def _look(self, phase: Phase, student: Student, seed: int, epoch: int) -> Work[Recovery]:
         """Measure the student as it is now; only then is the epoch done, so that one that was cut off is
         measured again.
         """
@@ -203,7 +203,7 @@ class RecoveryRun:
                 name: tensor.detach().clone() for name, tensor in student.model.state_dict().items()
             }
         self._place.epoch, self._place.step = epoch, 0
-        yield self._state
+        yield Step(self._state)
 
     def _training(self, phase: Phase, student: Student, seed: int) -> Training:
         objective, plan = Objective(), self._plan

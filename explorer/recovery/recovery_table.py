@@ -20,7 +20,7 @@ from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
-from ..values.progress import Progress
+from ..values.progress import Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -86,9 +86,6 @@ class RecoveryRow:
         }
 
 
-Found = Iterator[Progress | tuple[RecoveryRow, ...]]
-
-
 def rates_of(subject: Subject) -> tuple[float, ...]:
     """Around the highest rate that the model itself was trained with; small models often like a
     higher one.
@@ -110,7 +107,7 @@ def recovery_table(
     conditions: Conditions,
     *,
     root: Path | None = None,
-) -> Found:
+) -> Work[tuple[RecoveryRow, ...]]:
     """The rows so far after each arm, Progress at least once a batch.
 
     Args:
@@ -123,31 +120,26 @@ def recovery_table(
     yield from calibrate(model, recipe, conditions.device)
     bench = _Bench(model, plan, conditions, root)
     rows: tuple[RecoveryRow, ...] = ()
-    for own in _rows(bench, recipe):
-        if isinstance(own, Progress):
-            yield own
-        else:
-            rows = (*rows, *own)
-            yield rows
+    for step in _rows(bench, recipe):
+        rows = (*rows, *(step.value or ()))
+        yield Step(rows if step.value else None, step.progress)
 
 
-def _rows(bench: "_Bench", recipe: Recipe) -> Found:
+def _rows(bench: "_Bench", recipe: Recipe) -> Work[tuple[RecoveryRow, ...]]:
     """The rows of one arm after another; of untrained ones together with the first that trains."""
     model, plan = bench.model, bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
     untouched = RecoveryRow("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
-    yield untouched, RecoveryRow("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)
+    yield Step((untouched, RecoveryRow("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)))
     for ratio in plan.ratios:
         for kind in plan.kinds:
             cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
             macs = prepare(model, cut, bench.conditions.device).static.macs
             for arm, how, own in _arms(cut, simple):
                 found, rate = yield from bench.trained(own, how)
-                yield (
-                    *_untrained(kind, ratio, arm, found, macs),
-                    RecoveryRow(kind, ratio, arm, _ends(found), rate, macs),
-                )
+                row = RecoveryRow(kind, ratio, arm, _ends(found), rate, macs)
+                yield Step((*_untrained(kind, ratio, arm, found, macs), row))
 
 
 def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan, Recipe]]:
@@ -214,7 +206,7 @@ class _Bench:
     conditions: Conditions
     root: Path | None
 
-    def trained(self, recipe: Recipe, how: RecoveryPlan) -> Any:
+    def trained(self, recipe: Recipe, how: RecoveryPlan) -> Returning[tuple[list[Recovery], float]]:
         """A recovery a seed, and the rate that they share: that of the lowest loss on the tuning split."""
         rate = self.plan.rates[0]
         if len(self.plan.rates) > 1:
@@ -229,13 +221,9 @@ class _Bench:
             done.append((yield from self._once(recipe, best, seed, self.conditions)))
         return done, rate
 
-    def _once(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Any:
+    def _once(
+        self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions
+    ) -> Returning[Recovery]:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
-        found: Recovery | None = None
-        for step in recover(self.model, own, replace(how, seeds=(seed,)), conditions, root=self.root):
-            if isinstance(step, Recovery):
-                found = step
-            else:
-                yield step
-        assert found is not None
-        return found
+        plan = replace(how, seeds=(seed,))
+        return (yield from result_of(recover(self.model, own, plan, conditions, root=self.root)))

@@ -1,6 +1,5 @@
 """A finished recovery -> what any other model has: masks, the model itself, and a Report of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ..measuring.memory_layout import laid_out
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..values.profile import Masks
+from ..values.progress import Work
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
@@ -90,7 +90,7 @@ def recovered_candidate(
 
 def recovered_reports(
     model: Analysed, found: Recovery, conditions: Conditions, *, root: Path | None = None
-) -> Iterator[Report]:
+) -> Work[Report]:
     """What `stream` yields for a pruned model, of the recovered one.
 
     Raises:

@@ -56,7 +56,7 @@ class EpochPoint:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "EpochPoint":
-        measurement, drop = Measurement.from_json(data["measurement"]), Drop(**data["drop"])
+        measurement, drop = Measurement.from_json(data["measurement"]), Drop.from_json(data["drop"])
         return cls(**{**data, "measurement": measurement, "drop": drop, "norms": tuple(data["norms"])})
 
 
@@ -73,7 +73,7 @@ class MeasuredArm:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "MeasuredArm":
-        return cls(data["name"], Measurement.from_json(data["measurement"]), Drop(**data["drop"]))
+        return cls(data["name"], Measurement.from_json(data["measurement"]), Drop.from_json(data["drop"]))
 
 
 @dataclass(frozen=True)

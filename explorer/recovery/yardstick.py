@@ -2,8 +2,9 @@
 each epoch.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
+from typing import Never
 
 from torch import nn
 
@@ -14,7 +15,7 @@ from ..engine.dense_model import baseline, drop_between
 from ..errors import ExplorerError
 from ..machine.environment import environment
 from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
-from ..values.progress import Progress
+from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Measurement
 from .checkpoints import key_of
 from .phases import Setting
@@ -41,23 +42,23 @@ class Yardstick:
         )
         self._dense: Tally = EMPTY
 
-    def dense(self) -> Iterator[Progress]:
+    def dense(self) -> Work[Never]:
         """Count the dense model, which has to come first."""
         setting = self._setting
         for tally in baseline(setting.model, setting.conditions, len(self._split)):
             self._dense = tally
-            yield Progress(len(self._dense), len(self._split), "Measuring the dense model")
+            yield reached(len(self._dense), len(self._split), "Measuring the dense model")
 
-    def measure(self, name: str, model: nn.Module) -> Generator[Progress, None, MeasuredArm]:
+    def measure(self, name: str, model: nn.Module) -> Returning[MeasuredArm]:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
         for tally in evaluate(
             model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
         ):
-            yield Progress(len(tally), len(self._split), f"Measuring {name}")
+            yield reached(len(tally), len(self._split), f"Measuring {name}")
         return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
-    def without_training(self) -> Generator[Progress | Recovery, None, Recovery]:
+    def without_training(self) -> Generator[Step[Recovery], None, Recovery]:
         """The dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
         masks = setting.cut(setting.model.subject, setting.recipe).masks
@@ -83,7 +84,7 @@ class Yardstick:
             one_shot,
             environment=environment(self._device),
         )
-        yield found
+        yield Step(found)
         if recalibrate(model, self.training, task.normalisation, device=self._device):
             found = replace(found, recalibrated=(yield from self.measure("recalibrated", model)))
         return found

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..measuring.statistics import looks_level
+from ..measuring.statistics import openings_level
 from ..values.subject import Subject
 from .store import Store
 
@@ -25,7 +25,7 @@ def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Co
     if conditions.samples is not None and conditions.samples < 1:
         raise ExplorerError(f"The number of samples must be at least 1, got {conditions.samples}.")
     times = store.open_held_out(subject.id) + openings(subject, store, past=True)
-    return replace(conditions, split="held_out", level=looks_level(times)), said(times)
+    return replace(conditions, split="held_out", level=openings_level(times)), said(times)
 
 
 def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
@@ -46,10 +46,10 @@ def said(times: int) -> str:
     """What so many openings mean.
 
     >>> said(2)
-    'Held-out data: opened 2 times for this model, so judged at level 0.975.'
+    'Held-out data: opened 2 times for this model, so judged at level 0.9917.'
     """
     counted = f"opened {times} time{'s' * (times > 1)} for this model"
-    sentence = f"Held-out data: {counted}, so judged at level {looks_level(times):.4g}."
+    sentence = f"Held-out data: {counted}, so judged at level {openings_level(times):.4g}."
     if times > STRICT_OPENINGS:
         sentence += " After so many openings it can no longer be called held out."
     return sentence

@@ -1,6 +1,5 @@
 """A finished recovery -> a stored run, below the run of the recipe that it came from."""
 
-from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import dense_control, recovered_masks, recovered_reports
 from ..recovery.values import Recovery
 from ..recovery.what_was_done import Kept
-from ..values.progress import Progress
+from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Report
 from .replay import masks_fingerprint
 from .store import Store
@@ -45,7 +44,7 @@ def keep(
     *,
     remarks: Remarks = NOTHING,
     root: Path | None = None,
-) -> Iterator[Progress | str]:
+) -> Work[str]:
     """Measure the recovered model as any other is measured, and keep it; at last the run's name.
 
     The merely pruned model stands above it in the tree; where it is not kept yet, it is measured and kept
@@ -60,12 +59,10 @@ def keep(
     masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
     same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
     parent = yield from _one_shot(model, found, same, store, remarks.origin)
-    report: Report | None = None
-    for report in recovered_reports(model, found, same, root=root):
-        yield _progress(report, "Measuring the recovered model")
-    assert report is not None
+    reports = recovered_reports(model, found, same, root=root)
+    report = yield from _measured(reports, "Measuring the recovered model")
     kept = Kept(found, dense_control(model.subject, found.plan, conditions, root))
-    yield store.put(report, note=remarks.note, tags=[TAG], parent=parent, masks=masks, recovery=kept)
+    yield Step(store.put(report, note=remarks.note, tags=[TAG], parent=parent, masks=masks, recovery=kept))
 
 
 def _one_shot(
@@ -74,20 +71,23 @@ def _one_shot(
     conditions: Conditions,
     store: Store,
     origin: str | None,
-) -> Generator[Progress, None, str]:
+) -> Returning[str]:
     """Name of the run of the recipe alone."""
     where = environment(conditions.device) | {"dtype": conditions.dtype}
     key = RunKey.wanted(model.subject, found.recipe, found.total_samples, conditions.split, where)
     if store.get(key) is not None:
         return key.name
     yield from calibrate(model, found.recipe, conditions.device)
-    report: Report | None = None
-    for report in stream(model, found.recipe, conditions):
-        yield _progress(report, "Measuring the pruned model")
-    assert report is not None
+    report = yield from _measured(stream(model, found.recipe, conditions), "Measuring the pruned model")
     masks = masks_fingerprint(masks_for(model, found.recipe))
     return store.put(report, parent=origin, masks=masks)
 
 
-def _progress(report: Report, label: str) -> Progress:
-    return Progress(report.pruned.samples, report.total_samples, label)
+def _measured(reports: Work[Report], label: str) -> Returning[Report]:
+    report: Report | None = None
+    for step in reports:
+        report = step.value or report
+        if report is not None:
+            yield reached(report.pruned.samples, report.total_samples, label)
+    assert report is not None
+    return report

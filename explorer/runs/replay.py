@@ -7,7 +7,6 @@ trained again.
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..engine.conditions import Conditions
@@ -17,7 +16,7 @@ from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values.profile import Masks
-from ..values.progress import Progress
+from ..values.progress import Step, Work, mapped
 from ..values.report import Report
 from ..values.subject import Subject
 from .stored_run import Run
@@ -60,7 +59,7 @@ class Replay:
         return self.report.pruned.correct == self.correct_before
 
 
-def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress | Replay]:
+def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
     """Make a run again; nothing that is remembered from before is used.
 
     Raises:
@@ -75,16 +74,13 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Iterator[Progress 
     yield from calibrate(Analysed(anew, model.graph), recipe, device)
     masks = masks_fingerprint(_masks(Analysed(anew, model.graph), run))
     found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
-    yield found
+    yield Step(found)
     dtype = str(run.report.environment.get("dtype", "float32"))
     how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
     after = run.recovery.recovery if run.recovery else None
-    for report in (
-        recovered_reports(Analysed(anew, model.graph), after, how)
-        if after
-        else stream(Analysed(anew, model.graph), recipe, how)
-    ):
-        yield replace(found, report=report)
+    own = Analysed(anew, model.graph)
+    reports = recovered_reports(own, after, how) if after else stream(own, recipe, how)
+    yield from mapped(reports, lambda report: replace(found, report=report))
 
 
 def _masks(model: Analysed, run: Run) -> Masks:

@@ -2,7 +2,7 @@
 stay closed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..values.profile import Layer, ModelProfile
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached, result_of
 from ..values.subject import Split, Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
@@ -52,15 +52,13 @@ def training_data(subject: Subject) -> Split | None:
 Pass = Callable[[Watched, Tensor, Tensor], Sums]
 
 
-def _sweep(
-    subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str
-) -> Iterator[Progress | Sums]:
+def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str) -> Work[Sums]:
     """Progress after each batch, and at last the sums. Out of device memory: the batch is halved."""
     split = training_data(subject)
     assert split is not None and subject.task is not None and how.batch is not None
     split, device = split.first(how.samples), how.device
     batch, done, total = watched.batch or how.batch, 0, Sums()
-    yield Progress(0, len(split), label)  # to read the data may have taken a while
+    yield reached(0, len(split), label)  # to read the data may have taken a while
     while done < len(split):
         until = min(done + batch, len(split))
         if watched.batch and until - done < watched.batch:
@@ -76,16 +74,14 @@ def _sweep(
             continue
         total = {key: total[key] + values if key in total else values for key, values in found.items()}
         done = until
-        yield Progress(done, len(split), label)
+        yield reached(done, len(split), label)
     if not done:
         few = f"The training data hold fewer samples ({len(split)})"
         raise ExplorerError(f"{few} than this model reads at once ({watched.batch}); add more.")
-    yield {**total, ("", "samples"): torch.tensor(float(done), dtype=torch.double)}
+    yield Step({**total, ("", "samples"): torch.tensor(float(done), dtype=torch.double)})
 
 
-def _swept(
-    model: Analysed, how: Calibration, kind: str, batch: int, samples: int
-) -> Iterator[Progress | Sums]:
+def _swept(model: Analysed, how: Calibration, kind: str, batch: int, samples: int) -> Work[Sums]:
     watched, layers = watch(model, how.device), model.profile.prunable_layers
     passes: dict[str, Pass] = {
         "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile),
@@ -96,16 +92,14 @@ def _swept(
     yield from _sweep(model.subject, watched, passes[kind], chosen, f"Collecting {kind}")
 
 
-def gradients(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
+def gradients(model: Analysed, how: Calibration) -> Work[Collected]:
     """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates
     on its outputs.
     """
-    for step in _swept(model, how, "gradients", GRADIENT_BATCH, how.samples):
-        if isinstance(step, Progress):
-            yield step
-            continue
-        means = {key: (values / step["", "samples"]).cpu() for key, values in step.items()}
-        yield {
+    sums = yield from result_of(_swept(model, how, "gradients", GRADIENT_BATCH, how.samples))
+    means = {key: (values / sums["", "samples"]).cpu() for key, values in sums.items()}
+    yield Step(
+        {
             name: {
                 "gradient": means[name, "gradient"],
                 "squared_gradient": means[name, "square"],
@@ -114,6 +108,7 @@ def gradients(model: Analysed, how: Calibration) -> Iterator[Progress | Collecte
             }
             for name, layer in model.profile.prunable_layers.items()
         }
+    )
 
 
 def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> Tensor:
@@ -125,14 +120,11 @@ def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> 
     return line
 
 
-def activations(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
+def activations(model: Analysed, how: Calibration) -> Work[Collected]:
     """Progress, then input_norm, positive_share and mean_magnitude of each layer that ran."""
     layers = model.profile.prunable_layers
-    for step in _swept(model, how, "activations", BATCH, how.samples):
-        if isinstance(step, Progress):
-            yield step
-            continue
-        yield {name: _activity(layer, step) for name, layer in layers.items() if (name, "count") in step}
+    sums = yield from result_of(_swept(model, how, "activations", BATCH, how.samples))
+    yield Step({name: _activity(layer, sums) for name, layer in layers.items() if (name, "count") in sums})
 
 
 def _activity(layer: Layer, sums: Sums) -> dict[str, Tensor]:
@@ -171,25 +163,18 @@ def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
     )
 
 
-def feature_maps(model: Analysed, how: Calibration) -> Iterator[Progress | Collected]:
+def feature_maps(model: Analysed, how: Calibration) -> Work[Collected]:
     """Progress, then map_rank of each layer whose outputs are maps.
 
     Raises:
         ExplorerError: no layer makes maps.
     """
-    for step in _swept(model, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)):
-        if isinstance(step, Progress):
-            yield step
-            continue
-        layers = {
-            name: layer for name, layer in model.profile.prunable_layers.items() if (name, "maps") in step
-        }
-        if not layers:
-            raise ExplorerError(
-                "No layer of this model makes feature maps that could be ranked; choose activation_mean or "
-                "the like."
-            )
-        yield {
-            name: {"map_rank": _folded(layer, step[name, "ranks"].cpu() / step[name, "maps"].cpu()).float()}
-            for name, layer in layers.items()
-        }
+    sums = yield from result_of(_swept(model, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)))
+    layers = {name: layer for name, layer in model.profile.prunable_layers.items() if (name, "maps") in sums}
+    if not layers:
+        raise ExplorerError(
+            "No layer of this model makes feature maps that could be ranked; choose activation_mean or the "
+            "like."
+        )
+    ranks = {name: sums[name, "ranks"].cpu() / sums[name, "maps"].cpu() for name in layers}
+    yield Step({name: {"map_rank": _folded(layer, ranks[name]).float()} for name, layer in layers.items()})

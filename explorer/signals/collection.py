@@ -2,7 +2,8 @@
 alone can tell.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Never
 
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..registry import CRITERIA, Plugin
 from ..values.profile import Layer
-from ..values.progress import Progress
+from ..values.progress import Step, Work, outcome, result_of
 from ..values.subject import Subject
 from .calibration import USUAL, Calibration, Collected, activations, feature_maps, gradients, training_data
 from .neighbours import neighbours, norms
@@ -46,16 +47,16 @@ def _key(subject: Subject, need: str, how: Calibration) -> tuple:
     return (subject.id, task, need, how if need in WITH_DATA else how.device)
 
 
-def _steps(model: Analysed, need: str, how: Calibration) -> Iterator[Progress | Collected]:
+def _steps(model: Analysed, need: str, how: Calibration) -> Work[Collected]:
     if need in WITH_DATA:
         yield from WITH_DATA[need](model, how)
     elif need == "flow":
         yield from flow_orders(model, how.device)
     else:
-        yield WITHOUT_DATA[need](model)
+        yield Step(WITHOUT_DATA[need](model))
 
 
-def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> Iterator[Progress]:
+def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> Work[Never]:
     """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to
     cancel it.
 
@@ -64,13 +65,8 @@ def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> 
     """
     for need in needs:
         key = _key(model.subject, need, how)
-        if _kept.get(key) is not None:
-            continue
-        for step in _steps(model, need, how):
-            if isinstance(step, Progress):
-                yield step
-            else:
-                _kept.put(key, step)
+        if _kept.get(key) is None:
+            _kept.put(key, (yield from result_of(_steps(model, need, how))))
 
 
 def collected(
@@ -86,10 +82,8 @@ def collected(
 
 def _known(model: Analysed, need: str, how: Calibration) -> Collected:
     key = _key(model.subject, need, how)
-    found = _kept.get(key)
-    if found is None:
-        *_, found = _steps(model, need, how)
-    return _kept.put(key, found)
+    signals: Collected | None = _kept.get(key)
+    return _kept.put(key, outcome(_steps(model, need, how)) if signals is None else signals)
 
 
 def signals_of(

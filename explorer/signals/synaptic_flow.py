@@ -5,7 +5,7 @@ Data-free, in float64. Norms count as the scale that they apply in eval mode; sh
 parameters as zero, so that everything which arrives has come through weights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from .activation_sites import NORMS
 from .lowest import lowest_of
 
@@ -23,9 +23,7 @@ ROUNDS = 100
 LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer
 
 
-def flow_orders(
-    model: Analysed, device: str = "cpu"
-) -> Iterator[Progress | Mapping[str, Mapping[str, Tensor]]]:
+def flow_orders(model: Analysed, device: str = "cpu") -> Work[Mapping[str, Mapping[str, Tensor]]]:
     """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then
     its place there.
 
@@ -49,14 +47,16 @@ def flow_orders(
         leaving = _lowest(scores, alive, int(alive.sum()) - left)
         order[leaving] = round_ + torch.arange(len(leaving), device=device).double() / max(1, len(leaving))
         alive[leaving] = False
-        yield Progress(round_ + 1, ROUNDS, "Following the synaptic flow")
+        yield reached(round_ + 1, ROUNDS, "Following the synaptic flow")
     rest = _lowest(flow.scores(alive), alive, int(alive.sum()))
     order[rest] = ROUNDS + torch.arange(len(rest), device=device).double() / len(rest)
     pieces = order.cpu().split(flow.sizes)
-    yield {
-        name: {"flow_order": piece.view(w.shape)}
-        for (name, w), piece in zip(flow.weights.items(), pieces, strict=True)
-    }
+    yield Step(
+        {
+            name: {"flow_order": piece.view(w.shape)}
+            for (name, w), piece in zip(flow.weights.items(), pieces, strict=True)
+        }
+    )
 
 
 def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:

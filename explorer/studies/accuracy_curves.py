@@ -2,7 +2,7 @@
 first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -20,7 +20,7 @@ from ..planning.allocation import Allocation
 from ..pruning.decision import masks_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
-from ..values.progress import Progress
+from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
 
@@ -112,7 +112,7 @@ def by_chance(family: Family) -> Family:
 # --------------------------------------------------------------------------- measuring
 
 
-def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator[Report]:
+def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Report]:
     """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at
     once.
 
@@ -121,18 +121,17 @@ def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterato
     conditions = replace(conditions, latency=False)
     task = model.subject.task.fingerprint if model.subject.task else None
     key = (model.subject.id, task, recipe.fingerprint, conditions)
-    found = _measured.get(key)
-    if found is not None:
-        yield found
+    report: Report | None = _measured.get(key)
+    if report is not None:
+        yield Step(report)
         return
-    for found in stream(model, recipe, conditions):
-        yield found
-    _measured.put(key, found)
+    for step in stream(model, recipe, conditions):
+        report = step.value or report
+        yield step
+    _measured.put(key, report)
 
 
-def curves(
-    model: Analysed, families: Sequence[Family], conditions: Conditions = QUICK
-) -> Iterator[Lines | Progress]:
+def curves(model: Analysed, families: Sequence[Family], conditions: Conditions = QUICK) -> Work[Lines]:
     """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at
     each batch.
 
@@ -144,10 +143,11 @@ def curves(
     turns = [point for points in zip_longest(*orders) for point in points if point is not None]
     for count, (family, step) in enumerate(turns):
         recipe = family.recipes[family.steps.index(step)]
-        for report in measured(model, recipe, conditions):
-            yield Progress(count, total, "measuring points")
-            done[family.name][step] = report
-        yield {name: tuple(found[s] for s in sorted(found)) for name, found in done.items()}
+        for news in measured(model, recipe, conditions):
+            yield reached(count, total, "measuring points")
+            if news.value is not None:
+                done[family.name][step] = news.value
+        yield Step({name: tuple(reports[s] for s in sorted(reports)) for name, reports in done.items()})
 
 
 def strength_curve(
@@ -155,16 +155,15 @@ def strength_curve(
     recipe: Recipe,
     conditions: Conditions = QUICK,
     strengths: Sequence[float] = STRENGTHS,
-) -> Iterator[tuple[Report, ...] | Progress]:
+) -> Work[tuple[Report, ...]]:
     """The current profile from dense to its full strength, ends first; Reports come in the order of their
     strength.
     """
     family = scaled(recipe, strengths)
-    for step in curves(model, [family], conditions):
-        yield step if isinstance(step, Progress) else step[family.name]
+    yield from mapped(curves(model, [family], conditions), lambda lines: lines[family.name])
 
 
-def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines | Progress]:
+def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Work[Lines]:
     """The same lines with latency, measured in turns with the dense model; all lines so far at each point.
 
     Where no channel is removed the model has the dense one's shapes, and so its latency, too.
@@ -174,7 +173,7 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines 
     dense = build(model, masks_for(model, Recipe()), device)
     for reports in found.values():
         for place, report in enumerate(reports):
-            yield Progress(count, total, "timing points")
+            yield reached(count, total, "timing points")
             models = {"dense": dense}
             if report.recipe.is_structured:
                 models["pruned"] = build(model, masks_for(model, report.recipe), device)
@@ -189,9 +188,9 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines 
                 TimingPlan(pairs=TIMED_PAIRS, budget_s=TIMED_SECONDS),
                 device=device,
             ):
-                for name, milliseconds in (turn or {}).items():
+                for name, milliseconds in (turn.value or {}).items():
                     times[name].append(milliseconds)
-                yield Progress(count, total, "timing points")
+                yield reached(count, total, "timing points")
             spread = {name: summary(values) | {"batch": 1} for name, values in times.items()}
             base, own = spread["dense"], spread.get("pruned", spread["dense"])
             reports[place] = replace(
@@ -200,4 +199,4 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Iterator[Lines 
                 pruned=replace(report.pruned, latency_ms=own),
             )
             count += 1
-            yield {name: tuple(values) for name, values in found.items()}
+            yield Step({name: tuple(values) for name, values in found.items()})

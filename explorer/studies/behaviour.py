@@ -2,7 +2,7 @@
 one value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from ..pruning.decision import calibrate
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Drop
 from .model_answers import NONE, Answers, answer, dense_answers
@@ -251,7 +251,7 @@ def _strongest(flips: list[Flip]) -> tuple[Flip, ...]:
 # --------------------------------------------------------------------------- measuring
 
 
-def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator[Progress | Behaviour]:
+def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Behaviour]:
     """A Behaviour at each look of the schedule, and Progress after each batch between; the last one is of all
     samples.
 
@@ -262,7 +262,8 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator
         raise ExplorerError(
             f"{model.subject.name!r} came without data, so its answers cannot be compared; add --data."
         )
-    yield from calibrate(model, recipe, conditions.device) if not recipe.is_empty else ()
+    if not recipe.is_empty:
+        yield from calibrate(model, recipe, conditions.device)
     split = split_for(model.subject, conditions)
     network = prepare(model, recipe, conditions.device).model
     known: Answers = NONE
@@ -270,12 +271,13 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Iterator
         base = NONE
         for base in dense_answers(model, split, look, conditions):
             if len(base) < look:
-                yield Progress(len(base), len(split), "The dense model")
+                yield reached(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
         for grown in answer(
             network, split, model.subject.task.normalisation, look, device=conditions.device, start=known
         ):
             known = grown
-            yield Progress(len(known), len(split), "The pruned model")
-        yield behaviour(base, known, split.targets[:look], model.subject.task.class_names, len(split))
+            yield reached(len(known), len(split), "The pruned model")
+        classes = model.subject.task.class_names
+        yield Step(behaviour(base, known, split.targets[:look], classes, len(split)))

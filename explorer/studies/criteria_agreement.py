@@ -2,7 +2,7 @@
 fall apart.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -16,7 +16,7 @@ from ..pruning.cutting import removal_count
 from ..pruning.decision import calibrate, scores_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached, result_of
 from ..values.recipe import Recipe, check_ratio
 
 Matrix = tuple[tuple[float | None, ...], ...]
@@ -250,7 +250,7 @@ def rate(
     *,
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
-) -> Iterator[Progress | Ratings]:
+) -> Work[Ratings]:
     """Progress while signals are collected, and at last what all criteria that can rate this model think of
     its channels.
 
@@ -271,13 +271,13 @@ def rate(
     ]  # an unknown name is refused before any work
     for done, name in enumerate(names):
         own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
-        yield Progress(done, len(names), f"Rating by {name}")
+        yield reached(done, len(names), f"Rating by {name}")
         try:
             yield from calibrate(model, own, device)
             scores[name] = scores_for(model, own, device)["channels"]
         except ExplorerError as error:
             left_out[name] = str(error)
-    yield Ratings(scores, left_out)
+    yield Step(Ratings(scores, left_out))
 
 
 def compare(
@@ -287,16 +287,13 @@ def compare(
     *,
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
-) -> Iterator[Progress | Comparison]:
+) -> Work[Comparison]:
     """As `rate`, and at last all groups compared.
 
     Raises:
         ExplorerError: as `rate`, or a ratio outside of [0, 1).
     """
     ratio = check_ratio("compare", ratio)
-    for step in rate(model, recipe, criteria=criteria, device=device):
-        if isinstance(step, Progress):
-            yield step
-        else:
-            every = step.at(ALL, ratio)
-            yield Comparison(every.groups if isinstance(every, Overall) else (), step.left_out)
+    ratings = yield from result_of(rate(model, recipe, criteria=criteria, device=device))
+    every = ratings.at(ALL, ratio)
+    yield Step(Comparison(every.groups if isinstance(every, Overall) else (), ratings.left_out))

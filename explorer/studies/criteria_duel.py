@@ -18,7 +18,7 @@ from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..registry import CRITERIA
 from ..values.choice import Choice
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe, check_ratio
 from ..values.report import Report
 from .criteria_agreement import ALL
@@ -102,7 +102,7 @@ def duel(
     recipe: Recipe,
     plan: DuelPlan,
     conditions: Conditions = EVERYTHING,
-) -> Iterator[Progress | Duel]:
+) -> Work[Duel]:
     """Progress between batches, and a Duel after each measurement; the control is measured first.
 
     Args:
@@ -123,14 +123,13 @@ def duel(
         name = candidate.criterion.name
         try:
             yield from calibrate(model, candidate, how.device)
-            for measured in stream(model, candidate, how):
-                report = measured
-                yield Progress(done, len(recipes), f"Measuring {name}")
+            now = Progress(done, len(recipes), f"Measuring {name}")
+            report = yield from result_of(stream(model, candidate, how), now)
         except ExplorerError as error:
             found = replace(found, left_out={**found.left_out, name: str(error)}, expected=found.expected - 1)
         else:
             found = replace(found, reports={**found.reports, name: (*found.reports.get(name, ()), report)})
-        yield found
+        yield Step(found)
 
 
 def _recipes(graph: ModelGraph, recipe: Recipe, plan: DuelPlan) -> Iterator[Recipe]:

@@ -2,7 +2,7 @@
 go by chance.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -12,7 +12,7 @@ from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Drop
 
@@ -57,7 +57,7 @@ def settle(
     group: str,
     channels: Sequence[int],
     conditions: Conditions = EVERYTHING,
-) -> Iterator[Progress | Settled]:
+) -> Work[Settled]:
     """Progress between batches, and a Settled after each measurement: all together first, then chance, then
     one by one.
 
@@ -83,17 +83,17 @@ def settle(
         *((c,) for c in channels),
     ]
     for done, removed in enumerate(removals):
-        for report in stream(model, replace(plain, remove={group: removed}), how):
-            drop, samples = report.drop, report.pruned.samples
-            yield Progress(done, len(removals), "Measuring disputed channels")
-        assert drop is not None
+        now = Progress(done, len(removals), "Measuring disputed channels")
+        report = yield from result_of(stream(model, replace(plain, remove={group: removed}), how), now)
+        assert report.drop is not None
+        drop, samples = report.drop, report.pruned.samples
         if done == 0:
             found = replace(found, together=drop, samples=samples)
         elif done <= SEEDS:
             found = replace(found, chance=(*found.chance, drop))
         else:
             found = replace(found, alone={**found.alone, removed[0]: drop})
-        yield found
+        yield Step(found)
 
 
 def _drawn(units: int, count: int, seed: int) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Several pruned models on the same samples: where their answers flip, and which classes pay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from ..measuring.statistics import holm, paired_p_value, wilson
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Drop
 
@@ -48,7 +48,7 @@ class Poll:
     classes: tuple[str, ...]
 
 
-def ask(candidates: Sequence[Contender], conditions: Conditions) -> Iterator[Progress | Poll]:
+def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
     """Let each model answer; Progress after each batch, the Poll at last.
 
     Args:
@@ -72,27 +72,29 @@ def ask(candidates: Sequence[Contender], conditions: Conditions) -> Iterator[Pro
     tallies: dict[str, Tally] = {}
     for done, candidate in enumerate(candidates):
         for step in _answers(candidate, conditions):
-            if isinstance(step, Progress):
-                yield step
+            tally = step.value
+            if tally is None:
+                yield Step(progress=step.progress)
                 continue
-            tallies[candidate.name] = step
-            yield Progress(done * len(split) + len(step), len(candidates) * len(split), "Answers")
-    yield Poll(tallies, split.targets.cpu(), task.class_names)
+            tallies[candidate.name] = tally
+            yield reached(done * len(split) + len(tally), len(candidates) * len(split), "Answers")
+    yield Step(Poll(tallies, split.targets.cpu(), task.class_names))
 
 
-def _answers(candidate: Contender, conditions: Conditions) -> Iterator[Progress | Tally]:
+def _answers(candidate: Contender, conditions: Conditions) -> Work[Tally]:
     model, recipe = candidate.model, candidate.recipe
     split, task = split_for(model.subject, conditions), model.subject.task
     assert task is not None
     if recipe.is_empty and candidate.recovery is None:
-        yield from baseline(model, conditions, len(split))
+        yield from map(Step, baseline(model, conditions, len(split)))
         return
     yield from calibrate(model, recipe, conditions.device)
     if candidate.recovery is not None:
         network = recovered_candidate(model, candidate.recovery, conditions.device).model
     else:
         network = prepare(model, recipe, conditions.device).model
-    yield from evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
+    grown = evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
+    yield from map(Step, grown)
 
 
 # --------------------------------------------------------------------------- pairs

@@ -6,7 +6,7 @@ so a drift of the machine slows all of them alike, and each width is compared wi
 same rounds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,7 +29,7 @@ from ..measuring.latency import (
     summary,
 )
 from ..values.profile import Group, Masks
-from ..values.progress import Progress
+from ..values.progress import Step, Work, reached
 
 WIDTHS = 12  # measured of one group, the dense one included
 BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
@@ -143,7 +143,7 @@ def staircase(
     widths: Sequence[int] | None = None,
     plan: TimingPlan = USUAL,
     device: str = "cpu",
-) -> Iterator[Staircase | Progress]:
+) -> Work[Staircase]:
     """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one
     with all rounds.
 
@@ -160,25 +160,26 @@ def staircase(
         )
     models: dict[str, nn.Module] = {}
     for width in kept:
-        yield Progress(len(models), len(kept), "building the widths")
+        yield reached(len(models), len(kept), "building the widths")
         models[str(width)] = build(model, _first_units(found, width), device)
     times: dict[str, list[float]] = {name: [] for name in models}
     about, where = {"id": model.subject.id, "name": model.subject.name}, environment(device)
     done = shown = 0
+
+    def so_far() -> Staircase:
+        steps = _steps(times, found.units)
+        return Staircase(about, group, found.unit, found.units, steps, plan.batch, done, where)
+
     for turn in rounds(models, model.subject.example, plan, device=device, pauses=True):
-        for name, milliseconds in (turn or {}).items():
+        for name, milliseconds in (turn.value or {}).items():
             times[name].append(milliseconds)
-        done += turn is not None
-        yield Progress(done, plan.pairs, "timing, in turns")
+        done += turn.value is not None
+        yield reached(done, plan.pairs, "timing, in turns")
         if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
             shown = done
-            yield Staircase(
-                about, group, found.unit, found.units, _steps(times, found.units), plan.batch, done, where
-            )
+            yield Step(so_far())
     if done > shown:
-        yield Staircase(
-            about, group, found.unit, found.units, _steps(times, found.units), plan.batch, done, where
-        )
+        yield Step(so_far())
 
 
 def _group(graph: ModelGraph, name: str) -> Group:

@@ -32,7 +32,7 @@ from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import canonical_json
-from ..values.progress import Progress
+from ..values.progress import Progress, Step, Work, mapped, reached, result_of
 from ..values.recipe import Recipe
 from ..values.report import Drop, Report
 from ..values.subject import Subject
@@ -161,7 +161,7 @@ def search(
     *,
     folder: Path | None = None,
     store: Store | None = None,
-) -> Iterator[Progress | Search]:
+) -> Work[Search]:
     """Progress between batches, a Search at once and after each trial; what was tried before is not measured
     again.
 
@@ -175,7 +175,7 @@ def search(
     parts = _parts(model, recipe, plan)
     optuna, place = optional("optuna"), folder or paths.cache() / "searches"
     how, runs = replace(conditions, latency=False, split="tuning"), store or Store(paths.cache())
-    yield Progress(0, plan.trials, "Preparing")
+    yield reached(0, plan.trials, "Preparing")
     yield from calibrate(model, recipe, how.device)
     with _kept_in(place):
         study = _study(optuna, model.subject, recipe, plan, how, place)
@@ -188,15 +188,15 @@ def search(
             parts_are = "channels" if plan.granularity == "channel" else "single weights"
             notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
         found = Search(plan, _known(optuna, study, recipe, plan), notes)
-        yield found
+        yield Step(found)
         ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
         while len(found.trials) < plan.trials:
             asked = study.ask(ranges)
             told = False
             try:
-                for measured in stream(model, recipe.with_ratios(plan.granularity, asked.params), how):
-                    report = measured
-                    yield Progress(len(found.trials), plan.trials, "Measuring trials")
+                tried = stream(model, recipe.with_ratios(plan.granularity, asked.params), how)
+                now = Progress(len(found.trials), plan.trials, "Measuring trials")
+                report = yield from result_of(tried, now)
                 trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
                 for name, value in _remembered(trial).items():
                     asked.set_user_attr(name, value)
@@ -206,7 +206,7 @@ def search(
                 if not told:
                     study.tell(asked, state=optuna.trial.TrialState.FAIL)
             found = replace(found, trials=(*found.trials, trial))
-            yield found
+            yield Step(found)
 
 
 @contextmanager
@@ -346,7 +346,7 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
     found = []
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs
-        drop = Drop(**about["drop"])
+        drop = Drop.from_json(about["drop"])
         found.append(
             Trial(
                 trial.number,
@@ -369,7 +369,7 @@ def check_winner(
     conditions: Conditions = EVERYTHING,
     *,
     store: Store | None = None,
-) -> Iterator[Report]:
+) -> Work[Report]:
     """Measure the winner once on held-out data: the opening is counted, and the Report says so and is stored.
 
     Raises:
@@ -382,13 +382,12 @@ def check_winner(
             f"No trial loses at most {points}, so there is no winner; allow more, or run more trials."
         )
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
-    for report in stream(model, winner.recipe, how):
-        told = replace(report, notes=(*report.notes, sentence))
-        if told.stage == "final":
-            runs.put(
-                told,
-                note=f"winner of a search, trial {winner.number}",
-                tags=[TAG, "held-out"],
-                parent=winner.run,
-            )
-        yield told
+    note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]
+
+    def kept(measured: Report) -> Report:
+        report = replace(measured, notes=(*measured.notes, sentence))
+        if report.stage == "final":
+            runs.put(report, note=note, tags=tags, parent=winner.run)
+        return report
+
+    yield from mapped(stream(model, winner.recipe, how), kept)

@@ -17,7 +17,7 @@ PREFIX = "explorer_"
 
 
 @dataclass(frozen=True)
-class Metric:
+class ServerNumber:
     """One name with its samples.
 
     Args:
@@ -43,29 +43,31 @@ async def _answer(request: Request) -> Response:
     return PlainTextResponse(text(metrics()), media_type=FORMAT, headers={"cache-control": "no-store"})
 
 
-def metrics() -> list[Metric]:
+def metrics() -> list[ServerNumber]:
     """What there is to tell now."""
     visits = housekeeping.visits()
     held: dict[tuple[tuple[str, str], ...], float] = {
         (("cache", found.name),): float(found.bytes) for found in cache.holdings()
     }
     return [
-        Metric("sessions_open", "Browser tabs that are connected.", "gauge", {(): visits.open}),
-        Metric(
+        ServerNumber("sessions_open", "Browser tabs that are connected.", "gauge", {(): visits.open}),
+        ServerNumber(
             "sessions_kept",
             "Sessions that are open or were closed lately.",
             "gauge",
             {(): visits.kept},
         ),
-        Metric("memory_bytes", "Memory of the process.", "gauge", {(): allocator.resident_bytes() or 0}),
-        Metric("cache_bytes", "Memory of what is kept to answer sooner.", "gauge", held),
+        ServerNumber(
+            "memory_bytes", "Memory of the process.", "gauge", {(): allocator.resident_bytes() or 0}
+        ),
+        ServerNumber("cache_bytes", "Memory of what is kept to answer sooner.", "gauge", held),
     ]
 
 
-def text(found: Iterable[Metric]) -> str:
+def text(found: Iterable[ServerNumber]) -> str:
     """In Prometheus' format.
 
-    >>> print(text([Metric("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
+    >>> print(text([ServerNumber("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
     # HELP explorer_lamps Lamps that are on.
     # TYPE explorer_lamps gauge
     explorer_lamps{room="attic"} 2
@@ -73,7 +75,7 @@ def text(found: Iterable[Metric]) -> str:
     return "".join(f"{line}\n" for metric in found for line in _lines(metric))
 
 
-def _lines(metric: Metric) -> Iterable[str]:
+def _lines(metric: ServerNumber) -> Iterable[str]:
     name = PREFIX + metric.name
     yield f"# HELP {name} {metric.help}"
     yield f"# TYPE {name} {metric.kind}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from .metric import Better
 from .recipe import Recipe
 
 
@@ -12,12 +13,16 @@ class Measurement:
     """What was measured of one model; None = not measured.
 
     Args:
-        accuracy, accuracy_low, accuracy_high: fraction, with its 95 % Wilson interval.
-        loss: mean cross-entropy.
+        accuracy, accuracy_low, accuracy_high: fraction, with its 95 % Wilson interval; of a task whose metric
+            is accuracy.
+        loss: mean loss of the task, which is the cross-entropy where it names none.
         samples, correct: of how many, how many right.
         params, nonzero_params, macs: of the model, multiply-adds for one sample.
         size_bytes: dense, csr, bitmask, deflate -> bytes.
         latency_ms: median, p10, p90, batch.
+        metric: the name of what decides how good a model is.
+        value, low, high: of that metric, with its 95 % interval; `unit` is "%" where they are fractions.
+        others: further metrics -> value, low, high, unit.
     """
 
     accuracy: float | None = None
@@ -31,6 +36,18 @@ class Measurement:
     macs: int | None = None
     size_bytes: Mapping[str, int] | None = None
     latency_ms: Mapping[str, float] | None = None
+    metric: str | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str | None = None
+    others: Mapping[str, Mapping[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric is None and self.accuracy is not None:  # as in version 1
+            same = {"value": self.accuracy, "low": self.accuracy_low, "high": self.accuracy_high}
+            for name, number in {"metric": "accuracy", "unit": "%", **same}.items():
+                object.__setattr__(self, name, number)
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -46,16 +63,47 @@ Verdict = Literal["different", "equivalent", "undecided"]
 
 @dataclass(frozen=True)
 class Drop:
-    """baseline - pruned accuracy on the same samples (positive is worse), Bonett-Price interval, verdict."""
+    """baseline - pruned of a metric on the same samples, with its interval and verdict.
+
+    Args:
+        estimate, low, high: in the metric's own number; positive is worse where higher is better.
+        margin: a change below it is of no practical interest.
+    """
 
     estimate: float
     low: float
     high: float
     verdict: Verdict
     level: float = 0.95
+    metric: str = "accuracy"
+    unit: str = "%"
+    better: Better = "higher"
+    margin: float = 0.01
+
+    @property
+    def worse(self) -> bool | None:
+        """Whether the pruned model is known to be worse; None where that is undecided."""
+        if self.verdict == "different":
+            return (self.low > 0) == (self.better == "higher")
+        return None if self.verdict == "undecided" else False
+
+    @property
+    def loss(self) -> float:
+        """The estimate with the sign by which more is worse, whichever way is better."""
+        return self.estimate if self.better == "higher" else -self.estimate
+
+    @property
+    def most_lost(self) -> float:
+        """The end of the interval at which most is lost, with the sign of `loss`."""
+        return self.high if self.better == "higher" else -self.low
 
     def to_json(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"worse": self.worse}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Drop":
+        """A drop of any version, whose verdict says `worse` by itself."""
+        return cls(**{key: value for key, value in data.items() if key != "worse"})
 
 
 @dataclass(frozen=True)
@@ -151,7 +199,9 @@ class Report:
         values["baseline"], values["pruned"] = (
             Measurement.from_json(data[key]) for key in ("baseline", "pruned")
         )
-        values |= {key: Drop(**data[key]) if data.get(key) else None for key in ("drop", "dtype_effect")}
+        values |= {
+            key: Drop.from_json(data[key]) if data.get(key) else None for key in ("drop", "dtype_effect")
+        }
         values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
         values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
         values["notes"] = tuple(data["notes"])

@@ -31,6 +31,7 @@ from explorer.registry import ALLOCATORS
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.choice import Choice
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 SHAPES = {
@@ -333,7 +334,9 @@ def scanned(tmp_path_factory):
     subject = replace(subject, task=replace(subject.task, load_split=lambda which: training))
     graph = graph_of(subject)
     plan = ScanPlan("channel", ratios=(0.2, 0.4, 0.6, 0.8), tolerance=None)
-    *_, found = scan(Analysed(subject, graph), plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
+    found = outcome(
+        scan(Analysed(subject, graph), plan, Conditions(), folder=tmp_path_factory.mktemp("scans"))
+    )
     return subject, graph, found
 
 

@@ -9,7 +9,7 @@ import torch
 from explorer.background.jobs import JobState
 from explorer.background.lanes import LANES, Lanes
 from explorer.errors import ExplorerError, UnknownNameError
-from explorer.values.progress import Progress
+from explorer.values.progress import Progress, Step, reached
 
 TIMEOUT = 10.0
 
@@ -36,7 +36,7 @@ class Counting:
                 self.begun.set()
                 assert self.permits.acquire(timeout=TIMEOUT)
                 self.log.append((self.name, step))
-                yield step
+                yield Step(step)
         finally:
             self.closed.set()
 
@@ -54,17 +54,17 @@ def until(condition):
 
 def test_a_job_runs_to_its_last_value(lanes):
     assert lanes.state("a", "live") == JobState()
-    lanes.submit("a", "live", "key", lambda: iter([1, 2, 3]))
+    lanes.submit("a", "live", "key", lambda: iter([Step(1), Step(2), Step(3)]))
     assert lanes.wait("a", "live", TIMEOUT) == JobState(key="key", value=3, finished=True)
     assert not lanes.busy("a")
 
 
 def test_versions_change_with_news_of_that_session_alone(lanes):
     before = lanes.versions("a")
-    lanes.submit("b", "live", "key", lambda: iter([1]))
+    lanes.submit("b", "live", "key", lambda: iter([Step(1)]))
     lanes.wait("b", "live", TIMEOUT)
     assert lanes.versions("a") == before
-    lanes.submit("a", "live", "key", lambda: iter([1]))
+    lanes.submit("a", "live", "key", lambda: iter([Step(1)]))
     lanes.wait("a", "live", TIMEOUT)
     found = lanes.versions("a")
     assert found != before and lanes.versions("a") == found
@@ -111,12 +111,12 @@ def test_the_same_key_is_not_run_again(lanes):
 
 
 def test_going_back_to_what_is_done_drops_the_newer_job(lanes):
-    lanes.submit("a", "live", "first", lambda: iter([7]))
+    lanes.submit("a", "live", "first", lambda: iter([Step(7)]))
     lanes.wait("a", "live", TIMEOUT)
     other = Counting(steps=9)
     lanes.submit("a", "live", "other", other)
     assert other.begun.wait(TIMEOUT)
-    lanes.submit("a", "live", "first", lambda: iter([8]))
+    lanes.submit("a", "live", "first", lambda: iter([Step(8)]))
     other.allow(9)
     assert other.closed.wait(TIMEOUT)
     assert lanes.wait("a", "live", TIMEOUT) == JobState(key="first", value=7, finished=True)
@@ -170,7 +170,7 @@ def test_cancel_closes_within_one_yield_and_keeps_the_last_value(lanes):
     assert job.closed.wait(TIMEOUT)
     assert len(job.log) <= 2
     assert lanes.state("a", "scan") == JobState(key=0, value=0)
-    lanes.submit("a", "scan", 0, lambda: iter([5]))
+    lanes.submit("a", "scan", 0, lambda: iter([Step(5)]))
     assert lanes.wait("a", "scan", TIMEOUT).value == 5
 
 
@@ -188,7 +188,7 @@ def test_cancel_drops_the_waiting_job(lanes):
 
 def failing(error):
     def make():
-        yield 1
+        yield Step(1)
         raise error
 
     return make
@@ -206,33 +206,33 @@ def test_an_unexpected_error_is_logged_and_the_worker_lives_on(lanes, caplog):
     lanes.submit("a", "live", 0, failing(ValueError("shapes differ")))
     assert lanes.wait("a", "live", TIMEOUT).error == "Unexpected error: ValueError: shapes differ"
     assert "Traceback" in caplog.text
-    lanes.submit("b", "live", 0, lambda: iter([2]))
+    lanes.submit("b", "live", 0, lambda: iter([Step(2)]))
     assert lanes.wait("b", "live", TIMEOUT).value == 2
 
 
 def test_a_failed_job_runs_again_only_after_cancel(lanes):
     lanes.submit("a", "live", 0, failing(ExplorerError("No.")))
     lanes.wait("a", "live", TIMEOUT)
-    lanes.submit("a", "live", 0, lambda: iter([2]))
+    lanes.submit("a", "live", 0, lambda: iter([Step(2)]))
     assert lanes.wait("a", "live", TIMEOUT).error == "No."
     lanes.cancel("a", "live")
-    lanes.submit("a", "live", 0, lambda: iter([2]))
+    lanes.submit("a", "live", 0, lambda: iter([Step(2)]))
     assert lanes.wait("a", "live", TIMEOUT) == JobState(key=0, value=2, finished=True)
 
 
 def test_a_job_that_keeps_inference_mode_over_a_yield_is_refused(lanes):
     def leaking():
         with torch.inference_mode():
-            yield 1
-            yield 2
+            yield Step(1)
+            yield Step(2)
 
     @torch.inference_mode()
     def clean():
-        yield torch.is_inference_mode_enabled()
+        yield Step(torch.is_inference_mode_enabled())
 
     lanes.submit("a", "live", 0, leaking)
     assert "inference_mode" in lanes.wait("a", "live", TIMEOUT).error
-    lanes.submit("a", "live", 1, lambda: iter([torch.is_inference_mode_enabled()]))
+    lanes.submit("a", "live", 1, lambda: iter([Step(torch.is_inference_mode_enabled())]))
     assert lanes.wait("a", "live", TIMEOUT).value is False
     lanes.submit("a", "live", 2, clean)
     assert lanes.wait("a", "live", TIMEOUT) == JobState(key=2, value=True, finished=True)
@@ -243,12 +243,12 @@ def test_progress_does_not_replace_the_value_and_gives_seconds_left(lanes):
 
     def make():
         time.sleep(0.1)  # set-up, which the estimate leaves out
-        yield Progress(0, 10, "scan")
-        yield "value"
+        yield reached(0, 10, "scan")
+        yield Step("value")
         time.sleep(0.1)
-        yield Progress(5, 10, "scan")
+        yield reached(5, 10, "scan")
         gate.acquire(timeout=TIMEOUT)
-        yield Progress(10, 10, "scan")
+        yield reached(10, 10, "scan")
 
     lanes.submit("a", "scan", 0, make)
     until(lambda: lanes.state("a", "scan").progress == Progress(5, 10, "scan"))
@@ -261,7 +261,7 @@ def test_progress_does_not_replace_the_value_and_gives_seconds_left(lanes):
 
 def test_seconds_left_is_unknown_before_there_is_a_pace(lanes):
     job = Counting(steps=1)
-    lanes.submit("a", "scan", 0, lambda: (step if step else Progress(3, 10) for step in job()))
+    lanes.submit("a", "scan", 0, lambda: (step if step.value else reached(3, 10) for step in job()))
     assert lanes.state("a", "scan").seconds_left is None
     job.allow(1)
     until(lambda: lanes.state("a", "scan").progress == Progress(3, 10))
@@ -339,7 +339,7 @@ def test_an_unknown_lane_is_refused_with_the_list(lanes):
 def test_submissions_from_eight_threads_end_in_the_latest(lanes):
     def hammer(session):
         for key in range(25):
-            lanes.submit(session, "live", key, lambda key=key: iter([key]))
+            lanes.submit(session, "live", key, lambda key=key: iter([Step(key)]))
 
     threads = [threading.Thread(target=hammer, args=(f"s{i}",)) for i in range(8)]
     for thread in threads:

@@ -12,6 +12,7 @@ from explorer.graph.export import graph_of
 from explorer.lessons.class_board import Classroom
 from explorer.loaders.model_text import load
 from explorer.machine.cache import Cache
+from explorer.values.progress import PAUSE, Step, reached, values_of
 from explorer.values.recipe import Recipe
 
 CLASS = 30
@@ -35,7 +36,7 @@ class Measured:
         try:
             for value in self.values:
                 self.taken.append(value)
-                yield value
+                yield Step(value)
             if self.fails is not None:
                 raise self.fails
         finally:
@@ -44,18 +45,28 @@ class Measured:
 
 def test_who_comes_later_gets_the_result_at_once(sharing):
     measure = Measured("live", "final")
-    assert list(sharing.steps("a", measure)) == ["live", "final"]
-    assert list(sharing.steps("a", measure)) == ["final"]
-    assert list(sharing.steps("b", measure)) == ["live", "final"]
+    assert list(values_of(sharing.steps("a", measure))) == ["live", "final"]
+    assert list(sharing.steps("a", measure)) == [Step("final")]
+    assert list(values_of(sharing.steps("b", measure))) == ["live", "final"]
     assert measure.begun == 2
 
 
 def test_who_comes_meanwhile_joins_and_all_see_the_end(sharing):
     measure = Measured(1, 2, 3, 4)
     one, other = sharing.steps("a", measure), sharing.steps("a", measure)
-    assert [next(one), next(other), next(one), next(other)] == [1, 2, 3, 4]
-    assert list(one) == [4] and list(other) == []
+    assert [next(each).value for each in (one, other, one, other)] == [1, 2, 3, 4]
+    assert list(one) == [Step(4)] and list(other) == []
     assert measure.begun == 1 and measure.taken == [1, 2, 3, 4]
+
+
+def test_who_was_not_looking_when_a_value_came_gets_it_with_the_next_step(sharing):
+    def measure():
+        yield from (Step("live"), reached(1, 2), PAUSE)
+
+    one, other = sharing.steps("a", measure), sharing.steps("a", measure)
+    assert [next(one), next(one)] == [Step("live"), reached(1, 2)]
+    assert next(other) == Step("live") and list(other) == [], "its own turn took the pause"
+    assert list(one) == [PAUSE] and sharing.results.get("a") == "live"
 
 
 def test_it_goes_on_while_one_is_left_and_is_given_up_after_that(sharing):
@@ -64,12 +75,12 @@ def test_it_goes_on_while_one_is_left_and_is_given_up_after_that(sharing):
     next(one), next(other)
     one.close()
     assert measure.closed == 0
-    assert list(other) == [3]
+    assert list(other) == [Step(3)]
     cut_off = sharing.steps("b", unfinished := Measured(1, 2))
     next(cut_off)
     cut_off.close()
     assert unfinished.closed == 1 and sharing.results.get("b") is None
-    assert list(sharing.steps("b", unfinished)) == [1, 2]
+    assert list(values_of(sharing.steps("b", unfinished))) == [1, 2]
 
 
 @pytest.mark.parametrize("error", [ExplorerError("no data"), ZeroDivisionError("oh")])

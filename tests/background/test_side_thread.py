@@ -12,7 +12,7 @@ from explorer.background.lanes import Lanes
 from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
 from explorer.measuring.latency import TimingPlan, rounds
-from explorer.values.progress import Progress
+from explorer.values.progress import PAUSE, Step, values_of
 
 PATIENCE = 20  # seconds
 
@@ -34,12 +34,12 @@ def test_a_call_tells_its_stages_and_then_its_result():
         return 42
 
     running = beside(work, "Waiting", 2)
-    until(lambda: next(running).label.startswith("Second"))
-    seen = next(running)
+    until(lambda: next(running).progress.label.startswith("Second"))
+    seen = next(running).progress
     assert (seen.done, seen.total) == (1, 2) and not is_quiet()
     go.set()
     items = list(running)
-    assert items[-1] == 42 and all(isinstance(item, Progress) for item in items[:-1])
+    assert items[-1] == Step(42) and all(item.progress for item in items[:-1])
     until(is_quiet)
 
 
@@ -75,7 +75,7 @@ def test_other_lanes_go_on_meanwhile_and_a_cancelled_export_leaves_the_worker_fr
     try:
         lanes.submit("s", "export", "file", lambda: beside(lambda step: go.wait(PATIENCE), "Writing", 1))
         until(lambda: lanes.state("s", "export").running)
-        lanes.submit("s", "live", "recipe", lambda: iter([1, 2]))
+        lanes.submit("s", "live", "recipe", lambda: iter([Step(1), Step(2)]))
         assert lanes.wait("s", "live", PATIENCE).value == 2
         lanes.cancel("s", "export")
         assert not lanes.wait("s", "export", PATIENCE).busy and not is_quiet()
@@ -90,7 +90,7 @@ def test_latency_waits_until_nothing_runs_beside_it():
     call = beside(lambda step: go.wait(PATIENCE), "Writing", 1)
     next(call)
     clock = rounds({"dense": torch.nn.Identity()}, torch.zeros(1, 2), TimingPlan(pairs=6))
-    assert [next(clock) for _ in range(10)] == [None] * 10  # more than the warm-up has
+    assert [next(clock) for _ in range(10)] == [PAUSE] * 10  # more than the warm-up has
     go.set()
-    assert sum(times is not None for times in clock) == 6
+    assert len(list(values_of(clock))) == 6
     call.close()

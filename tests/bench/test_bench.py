@@ -18,6 +18,7 @@ from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import UnknownNameError
 from explorer.measuring.evaluation import batch_size
+from explorer.values.progress import values_of
 
 
 def pairs(*ratios: float) -> Pairs:
@@ -140,7 +141,7 @@ def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
 
 @pytest.fixture(scope="module")
 def rows():
-    return [step for step in bench(QUICK) if isinstance(step, TimedRow)]
+    return list(values_of(bench(QUICK)))
 
 
 def test_every_row_is_there_with_its_interval_and_baseline(rows):
@@ -163,7 +164,7 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
 
 
 def test_adaptive_points_are_held_against_exact_ones():
-    (found,) = (step for step in bench(QUICK, parts=["scan_within"]) if isinstance(step, TimedRow))
+    (found,) = values_of(bench(QUICK, parts=["scan_within"]))
     assert found.pairs == 27 and found.details == {"digits-cnn": f"{round(27 * found.value)} of 27"}
     assert found.value >= 0.9 and found.low < found.value and found.at_least
 

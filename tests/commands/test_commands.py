@@ -29,7 +29,7 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.statistics import looks_level
-from explorer.registry import ALLOCATORS, CRITERIA, SAMPLES
+from explorer.registry import ALLOCATORS, CRITERIA, METRICS, SAMPLES
 from explorer.runs.store import Store
 from explorer.training.steps import TrainingStep
 from explorer.values.recipe import Recipe
@@ -86,7 +86,10 @@ def test_a_model_without_a_card_is_counted_and_has_no_accuracy(monkeypatch, run)
     assert "not trained yet" in run("models")
 
 
-@pytest.mark.parametrize("verb, registry", [("criteria", CRITERIA), ("allocators", ALLOCATORS)])
+PLUG_INS = {"criteria": CRITERIA, "allocators": ALLOCATORS, "metrics": METRICS}
+
+
+@pytest.mark.parametrize("verb, registry", PLUG_INS.items())
 def test_plug_ins_are_listed_with_their_tooltips(run, run_json, verb, registry):
     found = run_json(verb)
     assert [(f["name"], f["description"]) for f in found] == [(p.name, p.tooltip) for p in registry.values()]

@@ -16,6 +16,7 @@ from explorer.background.lanes import Lanes
 from explorer.commands.main import main
 from explorer.loaders.model_text import load
 from explorer.machine.foreign_code import failure
+from explorer.values.progress import Step
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -175,7 +176,7 @@ def test_a_job_that_fails_in_code_of_the_user_is_no_traceback_in_the_log(chatty,
     lanes = Lanes(lambda _: True)
 
     def job():
-        yield 1
+        yield Step(1)
         model(model.fc.weight.new_zeros(5, 1, 8, 8))
 
     try:

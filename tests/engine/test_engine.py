@@ -28,6 +28,7 @@ from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
 from explorer.values.choice import Choice
 from explorer.values.identity import subject_id, weights_id
+from explorer.values.progress import values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 from explorer.values.subject import Subject, Task
@@ -154,16 +155,15 @@ def test_a_report_survives_json(name):
 
 def test_the_stream_grows_and_ends_final():
     subject, graph = loaded("digits-cnn")
-    reports = list(stream(Analysed(subject, graph), Recipe(channels={"conv2": 0.5}), QUICK))
-    looks = [r for i, r in enumerate(reports) if i == 0 or r.stage != "live" or r is not reports[i - 1]]
+    looks = list(values_of(stream(Analysed(subject, graph), Recipe(channels={"conv2": 0.5}), QUICK)))
     assert [r.stage for r in looks] == ["live", "live", "live", "final"]
     assert [r.pruned.samples for r in looks] == [128, 256, 450, 450]
     assert [r.drop.level for r in looks] == pytest.approx([1 - 0.05 / 3, 1 - 0.05 / 3, 0.95, 0.95])
-    assert reports[0].pruned.correct == plain_correct(
-        prepare(Analysed(subject, graph), reports[0].recipe).model, subject.task, 128
+    assert looks[0].pruned.correct == plain_correct(
+        prepare(Analysed(subject, graph), looks[0].recipe).model, subject.task, 128
     )
     assert "deflate" not in looks[2].pruned.size_bytes and "deflate" in looks[3].pruned.size_bytes
-    assert {r.pruned.params for r in reports} == {reports[-1].pruned.params}
+    assert {r.pruned.params for r in looks} == {looks[-1].pruned.params}
 
 
 def test_between_two_looks_there_are_places_to_stop_at():
@@ -172,27 +172,18 @@ def test_between_two_looks_there_are_places_to_stop_at():
     split = subject.task.split("tuning")
     many = replace(split, inputs=split.inputs.repeat(5, 1, 1, 1), targets=split.targets.repeat(5))
     task = replace(subject.task, load_split=lambda name: many, fingerprint="five times")
-    reports = list(
-        stream(
-            Analysed(replace(subject, task=task), graph),
-            Recipe(channels={"conv2": 0.5}),
-            replace(QUICK, samples=2000),
-        )
-    )
-    seen = [r.pruned.samples for r in reports if r.stage == "live"]
-    assert seen == sorted(seen) and set(seen) == {128, 256, 512, 1024, 2000} and len(seen) > 8
-    assert reports[-1].pruned.samples == 2000
+    model, recipe = Analysed(replace(subject, task=task), graph), Recipe(channels={"conv2": 0.5})
+    steps = list(stream(model, recipe, replace(QUICK, samples=2000)))
+    reports = list(values_of(steps))
+    assert [r.pruned.samples for r in reports if r.stage == "live"] == [128, 256, 512, 1024, 2000]
+    assert reports[-1].pruned.samples == 2000 and len(steps) > 8
+    assert len({id(report) for report in reports}) == len(reports), "no report comes twice"
 
 
 def test_latency_comes_last():
     subject, graph = loaded("digits-mlp")
-    reports = list(
-        stream(
-            Analysed(subject, graph),
-            Recipe(channels={"hidden1": 0.5}),
-            replace(QUICK, latency=True, samples=64),
-        )
-    )
+    model, recipe = Analysed(subject, graph), Recipe(channels={"hidden1": 0.5})
+    reports = list(values_of(stream(model, recipe, replace(QUICK, latency=True, samples=64))))
     measured = [r.pruned.latency_ms is not None for r in reports]
     assert measured == sorted(measured) and measured[-1] and not measured[1]
     assert (

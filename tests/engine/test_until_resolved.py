@@ -13,6 +13,7 @@ from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import look_schedule, looks_level, paired_drop
+from explorer.values.progress import Step, outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement, Report
 
@@ -27,14 +28,14 @@ def digits():
 
 
 def test_a_hard_cut_is_known_at_the_first_look(digits):
-    *_, last = resolve(Analysed(*digits), Recipe(channels={"conv2": 0.5, "conv3": 0.5}))
+    last = outcome(resolve(Analysed(*digits), Recipe(channels={"conv2": 0.5, "conv3": 0.5})))
     assert last.pruned.samples == LOOKS[0] and last.drop.verdict == "different" and last.drop.level == LEVEL
     assert last.notes[-1].startswith(f"Resolved after {LOOKS[0]} of 450 samples: each of {len(LOOKS)} looks")
 
 
 def test_what_stays_undecided_sees_all_samples_at_the_paid_level(digits):
     mild = Recipe(weights={"conv3": 0.5})
-    *_, last = resolve(Analysed(*digits), mild)
+    last = outcome(resolve(Analysed(*digits), mild))
     assert last.pruned.samples == 450 and last.drop.verdict == "undecided" and last.drop.level == LEVEL
     assert last.notes[-1].startswith("Still undecided after 450 of 450")
     whole = prune(Analysed(*digits), mild, Conditions(latency=False))
@@ -42,7 +43,7 @@ def test_what_stays_undecided_sees_all_samples_at_the_paid_level(digits):
 
 
 def test_fewer_samples_asked_for_before_do_not_bind_it(digits):
-    *_, last = resolve(Analysed(*digits), Recipe(weights={"conv3": 0.2}), Conditions(samples=100))
+    last = outcome(resolve(Analysed(*digits), Recipe(weights={"conv3": 0.2}), Conditions(samples=100)))
     assert last.pruned.samples == 450
 
 
@@ -54,12 +55,12 @@ def test_it_stops_at_the_first_verdict_and_runs_no_further(digits, monkeypatch):
         for b, c, samples in counts:
             taken.append(samples)
             drop = paired_drop(b, c, samples, level=conditions.level)
-            yield Report(
-                {}, recipe, Measurement(), Measurement(samples=samples), drop, (), (), {}, total_samples=450
-            )
+            measured = Measurement(samples=samples)
+            report = Report({}, recipe, Measurement(), measured, drop, (), (), {}, total_samples=450)
+            yield Step(report)
 
     monkeypatch.setattr(until_resolved, "stream", streamed)
-    found = list(resolve(Analysed(*digits), Recipe()))
+    found = list(values_of(resolve(Analysed(*digits), Recipe())))
     assert taken == [256, 400] and [r.drop.verdict for r in found] == ["undecided", "different"]
 
 

@@ -63,6 +63,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
 from explorer.ui.learn.class_board import as_csv
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 from explorer.words import GLOSSARY
@@ -94,12 +95,13 @@ def shortened(experiment: Experiment) -> Experiment:
 def measured(name: str) -> Evidence:
     """A lesson's experiment on its default model, shortened where it trains."""
     experiment = LESSONS[name].experiment
-    *_, found = run(
-        shortened(experiment) if name in TRAINED else experiment,
-        experiment.model,
-        lambda name: Analysed(*opened(name)),
+    return outcome(
+        run(
+            shortened(experiment) if name in TRAINED else experiment,
+            experiment.model,
+            lambda name: Analysed(*opened(name)),
+        )
     )
-    return found
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -693,4 +695,4 @@ def test_only_finished_measurements_go_on_the_board():
         done.pruned.nonzero_params / done.baseline.params,
     )
     with pytest.raises(BoardError, match="still being measured"):
-        point_of("Ada", next(stream(Analysed(subject, graph), recipe)))
+        point_of("Ada", next(values_of(stream(Analysed(subject, graph), recipe))))

@@ -18,6 +18,7 @@ from explorer.measuring.kept_activations import Trail, first_difference, resumed
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
 from explorer.values.choice import Choice
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -52,7 +53,7 @@ def test_counts_and_losses_are_those_of_the_whole_forward(name):
     trail, began_late = Trail(MANY), 0
     for recipe in moves(Analysed(subject, graph)):
         began_late += bool(trail.kept)
-        *_, again = stream(Analysed(subject, graph), recipe, QUICK, trail=trail)
+        again = outcome(stream(Analysed(subject, graph), recipe, QUICK, trail=trail))
         assert again == prune(Analysed(subject, graph), recipe, QUICK)
     assert began_late > 3
 
@@ -110,7 +111,7 @@ def test_no_more_than_the_budget_is_kept_and_the_rest_runs_whole():
     recipe = Recipe(channels={"conv3": 0.5})
     roomy, tight = Trail(MANY), Trail(128 * 32 * 16 * 4 + 1)
     for trail in (roomy, tight):
-        *_, found = stream(Analysed(subject, graph), recipe, QUICK, trail=trail)
+        found = outcome(stream(Analysed(subject, graph), recipe, QUICK, trail=trail))
         assert found == prune(Analysed(subject, graph), recipe, QUICK)
     assert len(roomy.kept) == 2 and 0 < roomy.bytes == sum(
         v.nbytes for _, values in roomy.kept.values() for v in values
@@ -123,8 +124,8 @@ def test_who_takes_the_trail_over_does_not_mix_with_who_had_it():
     trail, recipes = Trail(MANY), [Recipe(channels={"conv3": ratio}) for ratio in (0.25, 0.5)]
     first, second = (stream(Analysed(subject, graph), recipe, QUICK, trail=trail) for recipe in recipes)
     next(first), next(second)
-    for reports, recipe in ((first, recipes[0]), (second, recipes[1])):
-        *_, found = reports
+    for steps, recipe in ((first, recipes[0]), (second, recipes[1])):
+        found = outcome(steps)
         assert found == prune(Analysed(subject, graph), recipe, QUICK)
 
 

@@ -15,6 +15,7 @@ from explorer.measuring.latency import (
     rounds,
     summary,
 )
+from explorer.values.progress import PAUSE, values_of
 
 EXAMPLE = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
 
@@ -39,7 +40,7 @@ class Recorder(nn.Module):
 
 def measure(models, example, plan, device="cpu") -> Timing:
     """All of `rounds`."""
-    turns = [turn for turn in rounds(models, example, plan, device=device) if turn]
+    turns = list(values_of(rounds(models, example, plan, device=device)))
     return Timing({name: tuple(turn[name] for turn in turns) for name in models}, plan.batch, {})
 
 
@@ -103,15 +104,15 @@ def test_it_can_be_left_between_two_rounds():
 
 def test_as_a_generator_it_tells_warm_up_from_rounds():
     steps = list(rounds({"model": nn.Linear(16, 16)}, EXAMPLE, TimingPlan(pairs=7)))
-    assert steps[:WARM_UP_ROUNDS] == [None] * WARM_UP_ROUNDS
+    assert steps[:WARM_UP_ROUNDS] == [PAUSE] * WARM_UP_ROUNDS
     assert len(steps) == WARM_UP_ROUNDS + 7
-    assert all(step["model"] > 0 for step in steps[WARM_UP_ROUNDS:])
+    assert all(step.value["model"] > 0 for step in steps[WARM_UP_ROUNDS:])
 
 
 def test_it_can_pause_after_each_forward_without_changing_the_rounds():
     models = {"a": nn.Linear(16, 16), "b": nn.Linear(16, 8)}
     steps = list(rounds(models, EXAMPLE, TimingPlan(pairs=6), pauses=True))
-    assert [set(step) for step in steps if step] == [{"a", "b"}] * 6
+    assert [set(turn) for turn in values_of(steps)] == [{"a", "b"}] * 6
     assert len(steps) == (WARM_UP_ROUNDS + 6) * (2 + 1)
 
 

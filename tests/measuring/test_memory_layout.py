@@ -14,6 +14,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.memory_layout import in_usual_order, is_usual, laid_out
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.values import ScanPlan
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 
@@ -65,7 +66,7 @@ def test_a_model_without_a_graph_that_views_is_measured_timed_and_scanned(blind)
     assert graph.program is None
     report = prune(Analysed(blind, graph), Recipe(weights={"conv": 0.5}), Conditions(samples=32))
     assert report.pruned.samples == 32 and report.pruned.latency_ms is not None
-    *_, found = scan(Analysed(blind, graph), ScanPlan("weight", (0.5,)), Conditions(samples=16))
+    found = outcome(scan(Analysed(blind, graph), ScanPlan("weight", (0.5,)), Conditions(samples=16)))
     assert found.finished
 
 

@@ -18,6 +18,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
 from explorer.runs.stored_run import RunKey
+from explorer.values.progress import Step
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
@@ -76,7 +77,7 @@ def test_latency_follows_the_choice(monkeypatch):
     seen = []
 
     def rounds(models, *args, **how):
-        return seen.append(models) or iter([dict.fromkeys(models, 1.0)] * 6)
+        return seen.append(models) or iter([Step(dict.fromkeys(models, 1.0))] * 6)
 
     monkeypatch.setattr(measure, "rounds", rounds)
     subject, graph = opened()

@@ -23,7 +23,7 @@ from explorer.signals.calibration import training_data
 from explorer.tables import quantities as table_of
 from explorer.ui.drawing.measurement_cards import cards
 from explorer.values.profile import Masks
-from explorer.values.progress import Progress
+from explorer.values.progress import values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
@@ -37,12 +37,7 @@ RECIPES = {
 
 
 def predicted(name: str, masks: Masks) -> float | None:
-    found = [
-        step
-        for step in predicted_change(Analysed(SUBJECTS[name], GRAPHS[name]), masks)
-        if not isinstance(step, Progress)
-    ]
-    return found[0] if found else None
+    return next(values_of(predicted_change(Analysed(SUBJECTS[name], GRAPHS[name]), masks)), None)
 
 
 def gated_loss(name: str, masks: Masks, amount: torch.Tensor) -> torch.Tensor:
@@ -123,7 +118,8 @@ def test_a_report_holds_both_and_every_view_shows_them():
 
 def test_it_comes_last_and_only_where_everything_is_asked_for():
     name, recipe = RECIPES["channels"]
-    reports = list(stream(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100)))
+    steps = stream(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100))
+    reports = list(values_of(steps))
     assert reports[-1].predicted_loss_change is not None and reports[-1].pruned.latency_ms
     assert all(report.predicted_loss_change is None for report in reports if report.pruned.latency_ms is None)
     assert (

@@ -12,10 +12,10 @@ from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
-from explorer.planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from explorer.planning.accuracy_budget import LOOKS, accuracy_budget
 from explorer.planning.allocation import Allocation
 from explorer.values.choice import Choice
-from explorer.values.progress import Progress
+from explorer.values.progress import values_of
 from explorer.values.recipe import Recipe
 
 WEIGHTS = Allocation(Choice("global_threshold"), granularity="weight")
@@ -29,7 +29,7 @@ def mlp():
 
 def searched(mlp, allowed, *wish, **options):
     steps = list(accuracy_budget(Analysed(*mlp), Recipe(), allowed, *wish, **options))
-    return steps, [step for step in steps if isinstance(step, Budget)]
+    return steps, list(values_of(steps))
 
 
 def test_the_answer_was_measured_within_the_allowed_drop_at_the_level_of_all_looks(mlp):
@@ -38,7 +38,7 @@ def test_the_answer_was_measured_within_the_allowed_drop_at_the_level_of_all_loo
     assert len(budgets) == len(last.tried) == 5 and last.level == looks_level(5)
     assert last.report.drop.high <= 0.05 and last.report.drop.level == looks_level(5)
     assert all(report.drop.high > 0.05 for target, report in last.tried.items() if target > last.best)
-    assert any(isinstance(step, Progress) for step in steps) and f"{100 * last.best:.1f} %" in last.summary
+    assert any(step.progress for step in steps) and f"{100 * last.best:.1f} %" in last.summary
 
 
 def test_a_larger_drop_allows_a_smaller_model(mlp):
@@ -78,7 +78,7 @@ def test_an_allocator_that_cannot_start_at_nothing_is_searched_from_what_it_reac
     wish = Allocation(Choice("sensitivity_budget"), locked=frozenset([group]), losses=losses)
     start, few = Recipe(channels={group: 0.75}), Conditions(samples=100)
     steps = list(accuracy_budget(Analysed(*mlp), start, 0.9, wish, looks=3, conditions=few))
-    last = steps[-1]
+    last = steps[-1].value
     assert min(last.tried) > 0.1 and all(
         report.recipe.channels[group] == 0.75 for report in last.tried.values()
     )

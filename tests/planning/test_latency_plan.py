@@ -26,7 +26,7 @@ from explorer.planning.known_latencies import TimedWidths, UnmeasuredError, widt
 from explorer.planning.latency_plan import allocated
 from explorer.pruning.decision import decide
 from explorer.values.choice import Choice
-from explorer.values.progress import Progress
+from explorer.values.progress import PAUSE, Progress, Step, outcome
 from explorer.values.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("shared_cache", "one_thread")
@@ -57,8 +57,8 @@ def clock(monkeypatch):
 
     def rounds(models, example, plan, **how):
         asked.append(plan)
-        yield None  # a warm-up round
-        yield {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+        yield PAUSE  # a warm-up round
+        yield Step({name: sum(p.numel() for p in model.parameters()) for name, model in models.items()})
 
     monkeypatch.setattr(latency_plan, "rounds", rounds)
     return asked
@@ -76,7 +76,7 @@ def planned(target, **how):
     )
     while True:
         try:
-            assert isinstance(next(running), Progress)
+            assert next(running).progress
             steps += 1
         except StopIteration as end:
             return end.value, steps
@@ -176,13 +176,15 @@ def test_a_real_clock_gives_shares_of_the_dense_model():
 
 
 def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
-    *_, found = accuracy_budget(
-        Analysed(SUBJECT, GRAPH),
-        Recipe(),
-        0.9,
-        BY_CLOCK,
-        looks=2,
-        conditions=Conditions(samples=50),
+    found = outcome(
+        accuracy_budget(
+            Analysed(SUBJECT, GRAPH),
+            Recipe(),
+            0.9,
+            BY_CLOCK,
+            looks=2,
+            conditions=Conditions(samples=50),
+        )
     )
     assert isinstance(found, Budget) and len(found.tried) == 2
 

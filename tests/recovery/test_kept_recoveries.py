@@ -27,10 +27,11 @@ from explorer.recovery.values import Recovery
 from explorer.recovery.what_was_done import Kept
 from explorer.runs.comparison import family, matching
 from explorer.runs.keep_recovery import TAG, Remarks, keep
-from explorer.runs.replay import Replay, replay
+from explorer.runs.replay import replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import RunKey
-from explorer.studies.flips import Contender, Poll, ask
+from explorer.studies.flips import Contender, ask
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
@@ -45,19 +46,15 @@ SHORT = RecoveryPlan(epochs=1, batch_size=256)
 
 
 def recovered(plan: RecoveryPlan = SHORT, recipe: Recipe = RECIPE) -> Recovery:
-    return [
-        step for step in recover(Analysed(SUBJECT, GRAPH), recipe, plan, FEW) if isinstance(step, Recovery)
-    ][-1]
+    return outcome(recover(Analysed(SUBJECT, GRAPH), recipe, plan, FEW))
 
 
 def kept(found: Recovery, store: Store, **given) -> str:
-    *_, name = keep(Analysed(SUBJECT, GRAPH), found, FEW, store, **given)
-    return name
+    return outcome(keep(Analysed(SUBJECT, GRAPH), found, FEW, store, **given))
 
 
 def last_report(found: Recovery) -> Report:
-    *_, report = recovered_reports(Analysed(SUBJECT, GRAPH), found, FEW)
-    return report
+    return outcome(recovered_reports(Analysed(SUBJECT, GRAPH), found, FEW))
 
 
 @pytest.fixture
@@ -132,7 +129,7 @@ def test_the_dense_control_is_kept_with_it(store):
 
 def test_a_recovery_that_is_not_finished_is_not_taken_for_one():
     steps = recover(Analysed(SUBJECT, GRAPH), RECIPE, replace(SHORT, epochs=3), FEW)
-    found = next(step for step in steps if isinstance(step, Recovery) and step.epochs)
+    found = next(known for known in values_of(steps) if known.epochs)
     steps.close()
     assert finished(found.key) is None and finished("nothing") is None
     with pytest.raises(ExplorerError, match="start the recovery again"):
@@ -147,7 +144,7 @@ def test_a_recovery_that_is_not_finished_is_not_taken_for_one():
 )
 def test_a_replay_finds_the_same_masks_and_the_same_count(store, plan):
     run = store.run(kept(recovered(plan), store))
-    found = [step for step in replay(Analysed(SUBJECT, GRAPH), run) if isinstance(step, Replay)][-1]
+    found = outcome(replay(Analysed(SUBJECT, GRAPH), run))
     assert found.same_masks and found.same_count and found.masks == run.masks
 
 
@@ -155,12 +152,7 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
     found = recovered()
     run = store.run(kept(found, store))
     elsewhere = replace(run, masks="0" * 24)
-    assert (
-        next(
-            step for step in replay(Analysed(SUBJECT, GRAPH), elsewhere) if isinstance(step, Replay)
-        ).same_masks
-        is False
-    )
+    assert next(values_of(replay(Analysed(SUBJECT, GRAPH), elsewhere))).same_masks is False
     folder = Folder(found.key)
     tensors, about = folder.read(RESULT)
     folder.write(
@@ -168,9 +160,7 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
         {name: torch.zeros_like(t) if name.startswith("model/") else t for name, t in tensors.items()},
         about,
     )
-    assert [step for step in replay(Analysed(SUBJECT, GRAPH), run) if isinstance(step, Replay)][
-        -1
-    ].same_count is False
+    assert outcome(replay(Analysed(SUBJECT, GRAPH), run)).same_count is False
     (folder.path / RESULT).unlink()
     with pytest.raises(ExplorerError, match="no longer in the cache"):
         list(replay(Analysed(SUBJECT, GRAPH), run))
@@ -179,7 +169,7 @@ def test_a_replay_sees_masks_and_weights_that_were_changed(store):
 def test_a_recovered_model_answers_with_its_own_weights():
     found = recovered()
     asked = [Contender("cut", MODEL, RECIPE), Contender("trained", MODEL, RECIPE, found)]
-    poll = [step for step in ask(asked, FEW) if isinstance(step, Poll)][-1]
+    poll = outcome(ask(asked, FEW))
     assert int(poll.tallies["trained"].correct.sum()) == found.recovered[0].measurement.correct
     assert int(poll.tallies["cut"].correct.sum()) == found.one_shot.measurement.correct
 

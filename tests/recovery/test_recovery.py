@@ -34,7 +34,7 @@ from explorer.recovery.values import Recovery
 from explorer.values.choice import Choice
 from explorer.values.identity import weights_id
 from explorer.values.profile import Masks
-from explorer.values.progress import Progress
+from explorer.values.progress import Step, outcome, values_of
 from explorer.values.recipe import Recipe
 
 SUBJECTS = {name: load(name) for name in ("digits-mlp", "digits-cnn")}
@@ -56,10 +56,11 @@ def one_thread():
 
 
 def ended(recipe: Recipe, plan: RecoveryPlan, root, subject=CNN, conditions=FEW) -> Recovery:
-    values = [
-        v for v in recover(analyse(subject), recipe, plan, conditions, root=root) if isinstance(v, Recovery)
-    ]
-    return values[-1]
+    return outcome(recover(analyse(subject), recipe, plan, conditions, root=root))
+
+
+def trains(step: Step) -> bool:
+    return step.progress is not None and step.progress.label == running.TRAINING
 
 
 def counts(masks: Masks) -> dict[str, dict[str, int]]:
@@ -208,7 +209,7 @@ def test_a_model_without_a_graph_is_trained_in_its_own_shapes(tmp_path):
     mlp = SUBJECTS["digits-mlp"]
     bare = replace(graph_of(mlp), program=None, coupling=None)
     plan, recipe = replace(SHORT, augmentation="none"), Recipe(weights={"hidden1": 0.5})
-    *_, found = recover(Analysed(mlp, bare), recipe, plan, FEW, root=tmp_path)
+    found = outcome(recover(Analysed(mlp, bare), recipe, plan, FEW, root=tmp_path))
     weight = recovered_model(Analysed(mlp, bare), found.key, root=tmp_path).get_parameter("hidden1.weight")
     assert int((weight == 0).sum()) == weight.numel() // 2 and found.recalibrated is None
 
@@ -292,13 +293,10 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(plan, after, tmp
     batches = 0
     while batches < after:
         step = next(cut)
-        batches += isinstance(step, Progress) and step.label == running.TRAINING
-        assert not (isinstance(step, Recovery) and step.finished)
+        batches += trains(step)
+        assert step.value is None or not step.value.finished
     cut.close()
-    trained = sum(
-        isinstance(s, Progress) and s.label == running.TRAINING
-        for s in recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "cut")
-    )
+    trained = sum(map(trains, recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "cut")))
     found = ended(BOTH, plan, tmp_path / "cut")
     assert found == whole
     assert 0 < trained <= 7 * plan.trained_epochs * len(plan.seeds) - batches + 1
@@ -313,8 +311,7 @@ def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, mo
     plan = replace(SHORT, epochs=3)
     whole = ended(BOTH, plan, tmp_path / "whole")
     killed = recover(Analysed(CNN, GRAPH), BOTH, plan, FEW, root=tmp_path / "killed")
-    while not (isinstance(step := next(killed), Recovery) and len(step.epochs) == 3):
-        pass
+    next(known for known in values_of(killed) if len(known.epochs) == 3)
     next(killed)
     monkeypatch.setattr(
         running.RecoveryRun, "_save", lambda *args: None
@@ -328,8 +325,8 @@ def test_a_program_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, mo
 def test_what_is_finished_is_not_trained_again(tmp_path):
     found = ended(CHANNELS, SHORT, tmp_path)
     again = list(recover(Analysed(CNN, GRAPH), CHANNELS, SHORT, FEW, root=tmp_path))
-    assert again[-1] == found
-    assert not any(isinstance(step, Progress) and step.label == running.TRAINING for step in again)
+    assert again[-1].value == found
+    assert not any(map(trains, again))
 
 
 def test_a_damaged_checkpoint_is_not_trusted(tmp_path):

@@ -15,10 +15,10 @@ from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
-from explorer.recovery.recovery_curve import RecoveryCurve, checked_strengths, curve_cost, recovery_curve
+from explorer.recovery.recovery_curve import checked_strengths, curve_cost, recovery_curve
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.runs.store import Store
-from explorer.values.progress import Progress
+from explorer.values.progress import Step, outcome, progress_of, values_of
 from explorer.values.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
@@ -36,7 +36,7 @@ def steps(strengths, plan=SHORT):
 
 def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
     found = steps((1.0, 0.5))
-    curves = [step for step in found if isinstance(step, RecoveryCurve)]
+    curves = list(values_of(found))
     assert [len(curve.points) for curve in curves] == [1, 2] and curves[-1].planned == 2
     for point in curves[-1].points:
         cut = prune(Analysed(SUBJECT, GRAPH), RECIPE.scaled(point.strength), FEW)
@@ -52,7 +52,7 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
         assert list(lines) == ["one-shot", "recalibrated", "recovered"]
     base = curves[-1].baseline
     assert (base.macs, base.params, base.samples) == (GRAPH.profile.macs, GRAPH.profile.params, 100)
-    progress = [step for step in found if isinstance(step, Progress)]
+    progress = list(progress_of(found))
     assert (
         progress == sorted(progress, key=lambda step: step.done) and progress[-1].done == progress[-1].total
     )
@@ -61,19 +61,15 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
 
 def test_a_curve_that_was_stopped_goes_on_where_it_was():
     running = recovery_curve(Analysed(SUBJECT, GRAPH), RECIPE, SHORT, (0.5, 1.0), FEW)
-    first = next(step for step in running if isinstance(step, RecoveryCurve))
+    first = next(values_of(running))
     running.close()
     again = steps((0.5, 1.0))
-    before = [
-        step
-        for step in again[: again.index(first)]
-        if isinstance(step, Progress) and step.label == "Point 1 of 2"
-    ]
-    assert first in again and len(before) < 10  # nothing was trained again
+    before = [now for now in progress_of(again[: again.index(Step(first))]) if now.label == "Point 1 of 2"]
+    assert len(before) < 10  # nothing was trained again
 
 
 def test_the_mean_of_several_seeds_has_the_spread_of_the_seeds():
-    *_, found = steps((1.0,), RecoveryPlan(epochs=1, batch_size=256, seeds=(0, 1)))
+    found = outcome(iter(steps((1.0,), RecoveryPlan(epochs=1, batch_size=256, seeds=(0, 1)))))
     (point,) = found.points
     first, second = (arm.measurement.accuracy for arm in point.recovery.recovered)
     line = point.lines()["recovered"]
@@ -84,7 +80,7 @@ def test_the_mean_of_several_seeds_has_the_spread_of_the_seeds():
 
 
 def test_the_figure_has_a_line_for_each_kind_and_moves_with_its_axis():
-    *_, found = steps((0.5, 1.0))
+    found = outcome(iter(steps((0.5, 1.0))))
     traces = {trace.name: trace for trace in drawn(found, "macs").data}
     assert list(traces) == ["recovered", "recalibrated", "one-shot", "dense model"]
     left = [100 * point.macs / GRAPH.profile.macs for point in reversed(found.points)]

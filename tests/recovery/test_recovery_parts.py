@@ -42,6 +42,7 @@ from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import EpochPoint, LossPoint, MeasuredArm, Recovery
 from explorer.values.choice import Choice
 from explorer.values.plain import finite
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 from explorer.values.subject import Normalisation, Split
@@ -204,8 +205,8 @@ def test_sizes_are_counted_into_their_bins():
 
 def test_a_penalty_makes_the_sizes_split(tmp_path):
     plan = suggested(CNN, "regularise", epochs=5, penalty_epochs=4)
-    *_, found = recover(
-        Analysed(CNN, GRAPH), Recipe(weights={"conv2": 0.5}), plan, Conditions(100), root=tmp_path
+    found = outcome(
+        recover(Analysed(CNN, GRAPH), Recipe(weights={"conv2": 0.5}), plan, Conditions(100), root=tmp_path)
     )
     first, *_, last = (point.norms for point in found.epochs if point.norms)
     tiny = sum(edge < 1e-3 for edge in EDGES)
@@ -298,10 +299,12 @@ def test_the_spread_is_a_t_interval():
 def test_the_cost_is_counted_and_timed():
     plan = RecoveryPlan(epochs=3, batch_size=64, seeds=(0, 1))
     assert counted(CNN, plan) == Cost(6, 6 * 14 * 64)
-    *_, cost = estimate(Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), plan, Conditions(100))
+    cost = outcome(estimate(Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), plan, Conditions(100)))
     assert cost.batches == 10 and 0.01 < cost.seconds < 300
-    *_, more = estimate(
-        Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100)
+    more = outcome(
+        estimate(
+            Analysed(CNN, GRAPH), Recipe(channels={"conv1": 0.5}), replace(plan, epochs=300), Conditions(100)
+        )
     )
     assert more.seconds > 10 * cost.seconds
 

@@ -27,7 +27,7 @@ from explorer.recovery.recovery_table import (
     trainings,
 )
 from explorer.values.choice import Choice
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome, progress_of, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 
@@ -69,7 +69,7 @@ def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(mo
 
     true = table.recover
     monkeypatch.setattr(table, "recover", seen)
-    *_, rows = recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW)
+    rows = outcome(recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW))
     assert len(asked) == trainings(SHORT) == 5 * 3 and {plan.epochs for _, plan, _ in asked} == {2}
     tried = [(plan.learning_rate, split) for _, plan, split in asked if plan.seeds == (UNCOUNTED,)]
     assert tried == [(rate, "tuning") for _ in range(5) for rate in SHORT.rates]
@@ -107,14 +107,14 @@ def test_every_arm_has_the_same_epochs_and_rates_and_random_draws_by_its_seed(mo
 
 def test_a_table_that_was_stopped_goes_on_where_it_was(own_cache):
     running = recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW)
-    first = next(step for step in running if not isinstance(step, Progress))
+    first = next(values_of(running))
     running.close()
     again = []
     for step in recovery_table(Analysed(SUBJECT, GRAPH), Recipe(), SHORT, FEW):
         again.append(step)
-        if not isinstance(step, Progress):
+        if step.value is not None:
             break
-    assert again[-1] == first and not any(step.label == "Training" for step in again[:-1])
+    assert again[-1].value == first and not any(now.label == "Training" for now in progress_of(again))
 
 
 def test_the_rates_lie_around_that_of_the_models_own_training():

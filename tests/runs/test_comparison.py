@@ -37,7 +37,7 @@ from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
 from explorer.studies.flips import Contender, Poll, ask, class_accuracies, flips
 from explorer.values.profile import Masks
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 from explorer.values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
 
@@ -244,14 +244,18 @@ def stored(model):
 
 
 def test_a_poll_counts_what_the_report_counts(model, stored):
-    *steps, poll = ask(
-        [Contender("dense", Analysed(*model), Recipe()), Contender("half", Analysed(*model), HALF)],
-        Conditions(300),
+    steps = list(
+        ask(
+            [Contender("dense", Analysed(*model), Recipe()), Contender("half", Analysed(*model), HALF)],
+            Conditions(300),
+        )
     )
+    poll = steps[-1].value
     assert int(poll.tallies["half"].correct.sum()) == stored.report.pruned.correct
     assert int(poll.tallies["dense"].correct.sum()) == stored.report.baseline.correct
     assert flips(poll)[0].drop == stored.report.drop
-    assert isinstance(steps[-1], Progress) and steps[-1].done == steps[-1].total == 600
+    now = steps[-2].progress
+    assert now.done == now.total == 600
 
 
 def test_models_on_different_data_are_not_polled(model):
@@ -271,8 +275,7 @@ def test_models_on_different_data_are_not_polled(model):
 
 
 def replayed(model, stored) -> Replay:
-    *_, last = replay(Analysed(*model), stored)
-    return last
+    return outcome(replay(Analysed(*model), stored))
 
 
 def test_a_replay_gives_the_same_masks_and_counts(model, stored):

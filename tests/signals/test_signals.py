@@ -18,13 +18,8 @@ from explorer.graph.export import graph_of
 from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome, progress_of
 from explorer.values.subject import Normalisation, Split
-
-
-def last(steps):
-    *_, value = steps
-    return value
 
 
 class Branching(nn.Module):
@@ -102,9 +97,18 @@ def test_every_layer_gets_finite_signals_of_the_right_shapes(name):
 def test_progress_then_nothing_the_second_time():
     subject = with_data("chain", seed=11)
     graph, how = graph_of(subject), Calibration(batch=8)
-    steps = list(collect(Analysed(subject, graph), ["gradients", "activations"], how))
-    assert [(step.done, step.total) for step in steps] == [(0, 24), (8, 24), (16, 24), (24, 24)] * 2
-    assert all(isinstance(step, Progress) for step in steps)
+    steps = collect(Analysed(subject, graph), ["gradients", "activations"], how)
+    shares = [(now.done, now.total) for now in progress_of(steps)]
+    assert (
+        shares
+        == [
+            (0, 24),
+            (8, 24),
+            (16, 24),
+            (24, 24),
+        ]
+        * 2
+    )
     assert list(collect(Analysed(subject, graph), ["gradients", "activations"], how)) == []
     other = replace(subject, task=with_data("chain", seed=12).task)
     assert list(collect(Analysed(other, graph), ["gradients"], how)), "other data, other signals"
@@ -118,19 +122,20 @@ def test_a_closed_collection_keeps_nothing_and_leaves_grad_mode_alone():
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     steps.close()
     assert same(before, traces(subject.model))
-    assert len(list(collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8)))) == 4
+    again = collect(Analysed(subject, graph), ["gradients"], Calibration(batch=8))
+    assert len(list(progress_of(again))) == 4
 
 
 def test_only_the_first_samples_are_read():
     subject = with_data("no_bias", samples=40)
     few = replace(subject, task=task_of(subject.task.split("training").first(16)))
     graph = graph_of(subject)
-    first = last(gradients(Analysed(subject, graph), Calibration(samples=16)))
+    first = outcome(gradients(Analysed(subject, graph), Calibration(samples=16)))
     assert torch.equal(
-        first["a"]["gradient"], last(gradients(Analysed(few, graph), Calibration()))["a"]["gradient"]
+        first["a"]["gradient"], outcome(gradients(Analysed(few, graph), Calibration()))["a"]["gradient"]
     )
     assert not torch.equal(
-        first["a"]["gradient"], last(gradients(Analysed(subject, graph), Calibration()))["a"]["gradient"]
+        first["a"]["gradient"], outcome(gradients(Analysed(subject, graph), Calibration()))["a"]["gradient"]
     )
 
 
@@ -140,7 +145,7 @@ def test_raw_inputs_are_normalised():
         odd("no_bias"),
         task=task_of(split_of(raw), "raw", Normalisation(scale=1 / 255, mean=(0.5,), std=(0.25,))),
     )
-    norms = last(activations(analyse(subject), Calibration()))["a"]["input_norm"]
+    norms = outcome(activations(analyse(subject), Calibration()))["a"]["input_norm"]
     torch.testing.assert_close(norms, ((raw / 255 - 0.5) / 0.25).square().sum(0, keepdim=True).sqrt())
 
 
@@ -149,9 +154,7 @@ def test_a_model_with_a_fixed_batch_reads_whole_batches():
     subject = subject_of(FixedBatch(), torch.randn(5, 6))
     graph = graph_of(subject)
     assert graph.program is not None
-    done = [
-        step.done for step in collect(Analysed(subject, graph), ["gradients"]) if isinstance(step, Progress)
-    ]
+    done = [now.done for now in progress_of(collect(Analysed(subject, graph), ["gradients"]))]
     assert done == [0, 2, 4]
 
 
@@ -175,7 +178,7 @@ def test_without_data_the_sentence_names_criteria_that_need_none():
 def test_gradients_are_those_of_plain_autograd():
     subject = with_data("residual")
     graph, data = graph_of(subject), subject.task.split("training")
-    found = last(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
+    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
     torch.manual_seed(0)
     twin = ZOO["residual"][0]().eval()
     twin.load_state_dict(subject.model.state_dict())
@@ -189,14 +192,14 @@ def test_gradients_are_those_of_plain_autograd():
 def test_squared_gradients_are_exact_at_batch_one():
     subject = with_data("chain", samples=6)
     graph, data = graph_of(subject), subject.task.split("training")
-    found = last(gradients(Analysed(subject, graph), Calibration(batch=1)))
+    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=1)))
     weight = subject.model.conv2.weight
     squares = torch.zeros_like(weight)
     for i in range(6):
         loss = functional.cross_entropy(subject.model(data.inputs[i : i + 1]), data.targets[i : i + 1])
         squares += torch.autograd.grad(loss, weight)[0].square() / 6
     torch.testing.assert_close(found["conv2"]["squared_gradient"], squares, rtol=1e-4, atol=1e-8)
-    in_batches = last(gradients(Analysed(subject, graph), Calibration(batch=3)))
+    in_batches = outcome(gradients(Analysed(subject, graph), Calibration(batch=3)))
     assert not torch.allclose(in_batches["conv2"]["squared_gradient"], squares)
 
 
@@ -209,7 +212,7 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
     hidden = torch.relu(model.norm(model.conv1(data.inputs))) * gate.view(1, -1, 1, 1)
     logits = model.fc(torch.relu(model.conv2(hidden)).flatten(1))
     expected = torch.autograd.grad(functional.cross_entropy(logits, data.targets), gate)[0]
-    found = last(gradients(Analysed(subject, graph), Calibration(batch=8)))
+    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=8)))
     torch.testing.assert_close(found["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(
         found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
@@ -222,7 +225,7 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
 
 def test_gates_of_a_residual_group_sum_over_all_its_readers():
     subject = with_data("residual", samples=8)
-    found = last(gradients(analyse(subject), Calibration(batch=8)))
+    found = outcome(gradients(analyse(subject), Calibration(batch=8)))
     change = {
         name: found[name]["gradient"] * subject.model.get_submodule(name).weight.detach()
         for name in ("a", "fc")
@@ -247,7 +250,7 @@ class Rectified(nn.Module):
 
 def test_activations_by_hand():
     subject = subject_of(Rectified(), torch.tensor([[3.0, -1.0], [4.0, 1.0], [0.0, -2.0]]))
-    found = last(activations(analyse(subject), Calibration(batch=2)))
+    found = outcome(activations(analyse(subject), Calibration(batch=2)))
     torch.testing.assert_close(found["fc"]["input_norm"], torch.tensor([[5.0, math.sqrt(6)]]))
     torch.testing.assert_close(found["fc"]["positive_share"], torch.tensor([2 / 3, 1 / 3]))
     torch.testing.assert_close(found["fc"]["mean_magnitude"], torch.tensor([7 / 3, 1 / 3]))
@@ -256,7 +259,7 @@ def test_activations_by_hand():
 
 def test_inputs_of_a_grouped_convolution_belong_to_its_groups():
     subject = with_data("grouped")
-    found = last(activations(analyse(subject), Calibration()))["grouped"]["input_norm"]
+    found = outcome(activations(analyse(subject), Calibration()))["grouped"]["input_norm"]
     hidden = subject.model.enter(subject.task.split("training").inputs).detach()
     norms = hidden.square().sum((0, 2, 3)).sqrt()
     assert found.shape == (12, 4, 1, 1)
@@ -277,7 +280,7 @@ def test_inputs_of_a_grouped_convolution_belong_to_its_groups():
 )
 def test_an_activation_comes_after_norm_addition_concatenation_and_activation_function(name, layer, expected):
     subject = with_data(name)
-    found = last(activations(analyse(subject), Calibration()))[layer]
+    found = outcome(activations(analyse(subject), Calibration()))[layer]
     values = expected(subject.model, subject.task.split("training").inputs).detach()
     torch.testing.assert_close(found["mean_magnitude"], values.abs().mean((0, 2, 3)), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found["positive_share"], (values > 0).float().mean((0, 2, 3)))
@@ -289,7 +292,7 @@ def test_without_a_graph_modules_are_watched():
     graph = graph_of(subject)
     assert graph.program is None
     inputs = subject.task.split("training").inputs
-    found = last(activations(Analysed(subject, graph), Calibration(batch=4)))
+    found = outcome(activations(Analysed(subject, graph), Calibration(batch=4)))
     torch.testing.assert_close(
         found["conv"]["mean_magnitude"], subject.model.conv(inputs).detach().abs().mean((0, 2, 3))
     )
@@ -323,7 +326,7 @@ class Attentive(nn.Module):
 def test_weights_without_a_module_of_their_own_are_watched_too():
     torch.manual_seed(0)
     subject = subject_of(Attentive(), torch.randn(6, 3, 8))
-    found = last(activations(analyse(subject), Calibration()))["attention.in_proj_weight"]
+    found = outcome(activations(analyse(subject), Calibration()))["attention.in_proj_weight"]
     moved = subject.task.split("training").inputs + torch.arange(3).view(1, -1, 1)
     torch.testing.assert_close(found["input_norm"].flatten(), moved.square().sum((0, 1)).sqrt())
     assert found["mean_magnitude"].shape == (24,)
@@ -459,7 +462,7 @@ def test_norms_count_as_their_scale_in_the_flow():
 def test_collecting_twice_gives_the_same(need):
     subject, how = with_data("chain"), Calibration(batch=7)
     model = analyse(subject)
-    first, second = (last(WITH_DATA[need](model, how)) for _ in range(2))
+    first, second = (outcome(WITH_DATA[need](model, how)) for _ in range(2))
     assert first.keys() == second.keys()
     assert all(
         torch.equal(first[layer][what], second[layer][what]) for layer in first for what in first[layer]

@@ -27,7 +27,7 @@ from explorer.studies.accuracy_curves import (
     timed,
 )
 from explorer.values.choice import Choice
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
@@ -39,10 +39,6 @@ TARGETS = (0.0, 0.5, 0.9)
 def digits():
     subject = load("digits-mlp")
     return subject, graph_of(subject)
-
-
-def values(steps):
-    return [step for step in steps if not isinstance(step, Progress)]
 
 
 @given(st.lists(st.floats(0, 1), max_size=12, unique=True))
@@ -62,7 +58,7 @@ def test_spread_order_by_hand():
 
 def test_a_curve_comes_in_the_order_of_strength_and_ends_with_all(digits):
     recipe = Recipe(weights={"hidden1": 0.9, "hidden2": 0.8})
-    steps = values(strength_curve(Analysed(*digits), recipe, FEW, strengths=(0, 0.5, 1)))
+    steps = list(values_of(strength_curve(Analysed(*digits), recipe, FEW, strengths=(0, 0.5, 1))))
     assert [len(reports) for reports in steps] == [1, 2, 3]
     assert [r.recipe.weights.get("hidden1", 0) for r in steps[1]] == [0, 0.9]
     assert [r.recipe.weights.get("hidden1", 0) for r in steps[-1]] == [0, 0.45, 0.9]
@@ -77,17 +73,17 @@ def test_a_curve_comes_in_the_order_of_strength_and_ends_with_all(digits):
 def test_a_point_can_be_stopped_within_it(digits):
     everything = Conditions(latency=False)
     steps = list(curves(Analysed(*digits), [scaled(Recipe(weights={"hidden1": 0.31}), (0, 1))], everything))
-    places = [i for i, step in enumerate(steps) if not isinstance(step, Progress)]
+    places = [i for i, step in enumerate(steps) if step.value is not None]
     assert (
         len(places) == 2 and places[0] >= 2 and places[1] - places[0] > 2
     )  # looks at 256 and 450 samples, then the sizes
-    done = [step.done for step in steps if isinstance(step, Progress)]
+    done = [step.progress.done for step in steps if step.progress]
     assert done == [0] * places[0] + [1] * (places[1] - places[0] - 1)
 
 
 def test_each_report_is_that_of_prune(digits):
     recipe, conditions = Recipe(channels={"hidden1": 0.5}), Conditions(samples=200, latency=False)
-    *_, report = measured(Analysed(*digits), recipe, conditions)
+    report = outcome(measured(Analysed(*digits), recipe, conditions))
     dense = prune(Analysed(*digits), Recipe(), conditions)
     assert (
         report.pruned.correct
@@ -105,10 +101,8 @@ def test_a_recipe_is_measured_once_for_the_same_conditions(digits, monkeypatch):
     real = module.stream
     monkeypatch.setattr(module, "stream", lambda *words: asked.append(words[1].fingerprint) or real(*words))
     recipe = Recipe(weights={"hidden2": 0.123})
-    (*_, first), (second,) = (
-        list(measured(Analysed(*digits), recipe, FEW)),
-        list(measured(Analysed(*digits), recipe, FEW)),
-    )
+    first = outcome(measured(Analysed(*digits), recipe, FEW))
+    (second,) = values_of(measured(Analysed(*digits), recipe, FEW))
     assert asked == [recipe.fingerprint] and first is second
     list(measured(Analysed(*digits), recipe, Conditions(samples=129)))  # the negative control
     assert len(asked) == 2
@@ -158,7 +152,7 @@ def test_structured_and_unstructured_are_rated_alike_or_say_so(digits):
 
 def test_lines_grow_in_turns_and_share_the_dense_point(digits):
     families = structured_and_unstructured(Analysed(*digits), Recipe(), targets=TARGETS)
-    steps = values(curves(Analysed(*digits), families, FEW))
+    steps = list(values_of(curves(Analysed(*digits), families, FEW)))
     sizes = [tuple(map(len, lines.values())) for lines in steps]
     assert sizes == [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]
     channels, weights = steps[-1].values()
@@ -171,7 +165,7 @@ def test_chance_removes_as_much_and_other_units(digits):
     family = scaled(Recipe(weights={"hidden1": 0.9, "hidden2": 0.9}), (0, 1))
     control = by_chance(family)
     assert control.name.endswith("at random") and control.steps == family.steps
-    *_, lines = values(curves(Analysed(*digits), [family, control], FEW))
+    lines = outcome(curves(Analysed(*digits), [family, control], FEW))
     own, random = lines.values()
     assert own[-1].pruned.nonzero_params == random[-1].pruned.nonzero_params
     assert own[-1].pruned.accuracy > random[-1].pruned.accuracy + 0.1
@@ -188,8 +182,8 @@ def test_latency_comes_afterwards_and_zeros_keep_the_dense_models(digits):
         scaled(Recipe(channels={"hidden1": 0.9}), (0, 1)),
         scaled(Recipe(weights={"hidden1": 0.9}), (1,), "zeros"),
     ]
-    *_, lines = values(curves(Analysed(subject, graph), families, FEW))
-    *_, timed_lines = values(timed(Analysed(subject, graph), lines))
+    lines = outcome(curves(Analysed(subject, graph), families, FEW))
+    timed_lines = outcome(timed(Analysed(subject, graph), lines))
     assert [*map(len, timed_lines.values())] == [*map(len, lines.values())] and [*timed_lines] == [*lines]
     flat: list[Report] = [report for reports in timed_lines.values() for report in reports]
     assert all(report.pruned.latency_ms["median"] > 0 and report.baseline.latency_ms for report in flat)

@@ -18,7 +18,7 @@ from explorer.studies import behaviour as counted
 from explorer.studies.behaviour import Behaviour, Flip, behaviour, compare
 from explorer.studies.model_answers import answers_of
 from explorer.studies.reliability import BINS, mean_deviation, reliability
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 
 
@@ -148,7 +148,7 @@ def test_a_stream_ends_with_what_the_engine_counts(cnn):
     subject, graph = cnn
     recipe = Recipe(channels={"conv2": 0.5})
     steps = list(compare(Analysed(subject, graph), recipe, Conditions()))
-    seen = [step for step in steps if isinstance(step, Behaviour)]
+    seen = list(values_of(steps))
     report = prune(Analysed(subject, graph), recipe, Conditions(latency=False))
     assert [found.samples for found in seen] == [256, 450] and seen[-1].finished and not seen[0].finished
     assert (seen[-1].before.correct, seen[-1].after.correct) == (
@@ -156,12 +156,12 @@ def test_a_stream_ends_with_what_the_engine_counts(cnn):
         report.pruned.correct,
     )
     assert seen[-1].drop == report.drop
-    assert any(isinstance(step, Progress) for step in steps)
+    assert any(step.progress for step in steps)
 
 
 def test_confusion_agrees_with_a_plain_loop(cnn):
     subject, graph = cnn
-    *_, found = compare(Analysed(subject, graph), Recipe(channels={"conv3": 0.5}), Conditions())
+    found = outcome(compare(Analysed(subject, graph), Recipe(channels={"conv3": 0.5}), Conditions()))
     split, counts = subject.task.split("tuning"), {}
     with torch.no_grad():
         predictions = subject.model(subject.task.normalisation(split.inputs)).argmax(1)
@@ -173,8 +173,8 @@ def test_confusion_agrees_with_a_plain_loop(cnn):
 
 def test_the_empty_recipe_agrees_with_the_dense_model_and_a_cut_does_not(cnn):
     subject, graph = cnn
-    *_, dense = compare(Analysed(subject, graph), Recipe(), Conditions(samples=100))
-    *_, cut = compare(Analysed(subject, graph), Recipe(channels={"conv1": 0.9}), Conditions(samples=100))
+    dense = outcome(compare(Analysed(subject, graph), Recipe(), Conditions(samples=100)))
+    cut = outcome(compare(Analysed(subject, graph), Recipe(channels={"conv1": 0.9}), Conditions(samples=100)))
     assert dense.same == 100 and dense.flips == () and dense.before == dense.after
     assert cut.same < 100 and cut.before == dense.before
 

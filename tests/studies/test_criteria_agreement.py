@@ -23,7 +23,7 @@ from explorer.studies.criteria_agreement import (
     rate,
     spearman,
 )
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 UP, DOWN = torch.arange(5.0), -torch.arange(5.0)
@@ -92,8 +92,8 @@ def test_the_most_even_votes_come_first():
 def test_all_criteria_of_a_model_are_compared():
     subject = with_data("residual")
     steps = list(compare(analyse(subject), Recipe(), 0.5))
-    result = steps[-1]
-    assert isinstance(result, Comparison) and all(isinstance(step, Progress) for step in steps[:-1])
+    result = steps[-1].value
+    assert isinstance(result, Comparison) and not any(step.value for step in steps[:-1])
     assert [found.group for found in result.groups] == ["stem", "a"] and not result.left_out
     assert result.groups[0].criteria == tuple(CRITERIA)
     l1, bn = (result.groups[0].criteria.index(name) for name in ("l1", "l2"))
@@ -102,14 +102,14 @@ def test_all_criteria_of_a_model_are_compared():
 
 def test_criteria_that_cannot_rate_the_model_are_left_out_with_their_reason():
     subject = odd("no_bias")
-    *_, result = compare(analyse(subject), Recipe(), 0.5)
+    result = outcome(compare(analyse(subject), Recipe(), 0.5))
     assert {"taylor", "wanda", "bn_scale"} <= set(result.left_out) and "l1" in result.groups[0].criteria
     assert "training data" in result.left_out["taylor"] and "norms" in result.left_out["bn_scale"]
 
 
 def test_a_choice_of_criteria():
     subject = odd("chain")
-    *_, result = compare(analyse(subject), Recipe(), 0.5, criteria=["random", "l1"])
+    result = outcome(compare(analyse(subject), Recipe(), 0.5, criteria=["random", "l1"]))
     assert result.groups[0].criteria == ("random", "l1")
     with pytest.raises(UnknownNameError):
         list(compare(analyse(subject), Recipe(), 0.5, criteria=["l1", "l3"]))
@@ -158,7 +158,7 @@ def test_the_mean_over_groups_passes_over_what_is_not_known():
 
 def test_ratings_answer_for_any_ratio_and_for_all_groups():
     subject = with_data("residual")
-    *_, ratings = rate(analyse(subject), Recipe(), criteria=["l1", "random"])
+    ratings = outcome(rate(analyse(subject), Recipe(), criteria=["l1", "random"]))
     assert isinstance(ratings, Ratings) and set(ratings.scores["l1"]) == {"stem", "a"}
     assert ratings.at("stem", 0.25).ratio == 0.25 and ratings.at("stem", 0.0).disputed == ()
     assert ratings.at(ALL, 0.5).matrix("overlap")[0][0] == pytest.approx(1.0)

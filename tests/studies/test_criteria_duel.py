@@ -14,7 +14,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
 from explorer.studies.criteria_duel import CONTROL, Duel, DuelPlan, duel
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 FEW = Conditions(samples=200, latency=False)
@@ -49,8 +49,8 @@ def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
     group = next(iter(mlp[1].profile.free_groups))
     given = Recipe(channels=dict.fromkeys(mlp[1].profile.free_groups, 0.9), weights={})
     steps = list(duel(Analysed(*mlp), given, DuelPlan(group, 0.5, criteria=["l1", "l2"], seeds=2), FEW))
-    last = steps[-1]
-    assert isinstance(last, Duel) and last.finished and any(isinstance(step, Progress) for step in steps)
+    last = steps[-1].value
+    assert isinstance(last, Duel) and last.finished and any(step.progress for step in steps)
     assert [len(last.reports[name]) for name in (CONTROL, "l1", "l2")] == [2, 1, 1]
     assert [report.recipe.seed for report in last.reports[CONTROL]] == [0, 1]
     report = last.reports["l1"][0]
@@ -60,12 +60,14 @@ def test_every_report_is_the_one_of_pruning_that_group_by_that_criterion(mlp):
 
 
 def test_all_groups_go_at_the_same_ratio(mlp):
-    *_, last = duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["l1"], seeds=1), FEW)
+    last = outcome(duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["l1"], seeds=1), FEW))
     assert set(last.reports["l1"][0].recipe.channels) == set(mlp[1].profile.free_groups)
 
 
 def test_criteria_that_cannot_rate_the_model_are_left_out(mlp):
-    *_, last = duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["bn_scale", "l1"], seeds=1), FEW)
+    last = outcome(
+        duel(Analysed(*mlp), Recipe(), DuelPlan(ALL, 0.25, criteria=["bn_scale", "l1"], seeds=1), FEW)
+    )
     assert "norms" in last.left_out["bn_scale"] and "bn_scale" not in last.reports and last.finished
 
 

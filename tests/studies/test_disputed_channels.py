@@ -15,9 +15,9 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.studies.criteria_agreement import ALL
-from explorer.studies.disputed_channels import SEEDS, Settled, settle
+from explorer.studies.disputed_channels import SEEDS, settle
 from explorer.ui.criteria.disputed_channels import CHANGE
-from explorer.values.progress import Progress
+from explorer.values.progress import values_of
 from explorer.values.recipe import Recipe
 
 FEW = Conditions(samples=100, latency=False)
@@ -33,14 +33,10 @@ def test_each_channel_goes_alone_and_all_go_together_beside_chance(mlp):
     steps = list(
         settle(Analysed(*mlp), Recipe(channels={"hidden1": 0.9}, round_to=8), "hidden1", (3, 5, 40), FEW)
     )
-    found = [step for step in steps if isinstance(step, Settled)]
+    found = list(values_of(steps))
     last = found[-1]
     assert len(found) == last.expected == 3 + 1 + SEEDS and last.finished and not found[-2].finished
-    assert (
-        any(isinstance(step, Progress) for step in steps)
-        and last.level == looks_level(4)
-        and last.samples == 100
-    )
+    assert any(step.progress for step in steps) and last.level == looks_level(4) and last.samples == 100
     how = replace(FEW, level=last.level)
     for channels, drop in (((3,), last.alone[3]), ((40,), last.alone[40]), ((3, 5, 40), last.together)):
         assert prune(Analysed(*mlp), Recipe(remove={"hidden1": channels}), how).drop == drop

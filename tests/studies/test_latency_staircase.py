@@ -25,7 +25,7 @@ from explorer.studies.latency_staircase import (
     widths_of,
 )
 from explorer.studies.sparse_kernels import NO_KERNELS, kernels, why_not
-from explorer.values.progress import Progress
+from explorer.values.progress import progress_of, values_of
 from explorer.values.recipe import Recipe
 
 
@@ -95,7 +95,7 @@ def test_widths_are_those_of_the_compact_models(digits):
 
 def test_it_streams_after_six_rounds_and_ends_with_all(digits):
     steps = list(staircase(Analysed(*digits), "conv2", widths=(4, 16), plan=TimingPlan(batch=2, pairs=8)))
-    found = [step for step in steps if isinstance(step, Staircase)]
+    found = list(values_of(steps))
     assert [f.rounds for f in found] == [6, 8]
     last = found[-1]
     assert [s.kept for s in last.steps] == [4, 16, 32] and [s.ratio for s in last.steps] == [0.875, 0.5, 0.0]
@@ -103,7 +103,10 @@ def test_it_streams_after_six_rounds_and_ends_with_all(digits):
     assert last.steps[-1].is_edge and last.fast_ratios[0] == 0.0
     assert all(s.latency_ms["p10"] <= s.latency_ms["median"] <= s.latency_ms["p90"] for s in last.steps)
     assert last.environment["device"] == "cpu" and last.batch == 2 and last.unit == "channel"
-    assert {p.label for p in steps if isinstance(p, Progress)} == {"building the widths", "timing, in turns"}
+    assert {now.label for now in progress_of(steps)} == {
+        "building the widths",
+        "timing, in turns",
+    }
     assert json.loads(json.dumps(last.to_json()))["fast_ratios"] == list(last.fast_ratios)
 
 

@@ -32,9 +32,9 @@ from explorer.studies.recipe_search import (
 )
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_run import ScanRun
-from explorer.studies.sensitivity.values import Scan, ScanPlan
+from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.choice import Choice
-from explorer.values.progress import Progress
+from explorer.values.progress import outcome, reached, values_of
 from explorer.values.recipe import Recipe
 
 FEW = Conditions(samples=150, latency=False)
@@ -97,11 +97,12 @@ def searched(mlp, folder, trials, stop_after=None):
     )
     for step in running:
         steps.append(step)
-        within = isinstance(step, Progress) and step.done == stop_after and isinstance(steps[-2], Search)
+        now = step.progress
+        within = now is not None and now.done == stop_after and steps[-2].value is not None
         if within:
             break
     running.close()
-    return steps, [step for step in steps if isinstance(step, Search)][-1]
+    return steps, outcome(iter(steps))
 
 
 def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_again(mlp, tmp_path):
@@ -110,9 +111,7 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     assert len(begun.trials) == 3 and begun.trials[0].origin == "uniform at 50 %"
     steps, found = searched(mlp, tmp_path, 6)
     assert (
-        steps[0] == Progress(0, 6, "Preparing")
-        and found.trials[:3] == begun.trials
-        and len(found.trials) == 6
+        steps[0] == reached(0, 6, "Preparing") and found.trials[:3] == begun.trials and len(found.trials) == 6
     )
     assert any(t.origin == "optimiser" for t in found.trials)
     runs = {run.name: run for run in Store(tmp_path).runs()}
@@ -124,7 +123,7 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
 
     winner = found.winner
     assert winner is not None
-    *_, checked = check_winner(Analysed(*mlp), found, FEW, store=Store(tmp_path))
+    checked = outcome(check_winner(Analysed(*mlp), found, FEW, store=Store(tmp_path)))
     assert checked.split == "held_out" and checked.recipe == winner.recipe
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
         "opened 1 time" in text for text in checked.notes
@@ -139,7 +138,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
-    *_, known = scan(Analysed(*mlp), ScanPlan("channel"), FEW)
+    known = outcome(scan(Analysed(*mlp), ScanPlan("channel"), FEW))
     _, found = searched(mlp, cache, 8)
     assert found.notes == (WITH_SCAN.format(parts="channels"),)
     first = found.trials[0]
@@ -160,7 +159,7 @@ def test_without_a_finished_scan_none_is_run_and_the_search_says_so(mlp, cache, 
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
     if begun:
         running = scan(Analysed(*mlp), ScanPlan("channel"), FEW)
-        next(step for step in running if isinstance(step, Scan) and step.points)
+        next(scanned for scanned in values_of(running) if scanned.points)
         running.close()
     monkeypatch.setattr(ScanRun, "steps", lambda run: pytest.fail("a scan was run"))
     _, found = searched(mlp, cache, 4)
@@ -222,7 +221,7 @@ def test_a_search_that_cannot_be_kept_is_one_sentence(mlp, tmp_path):
 def test_a_disk_that_is_full_within_a_search_is_one_sentence(mlp, tmp_path):
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     steps = search(Analysed(*mlp), Recipe(), SearchPlan(3), FEW, folder=tmp_path, store=Store(tmp_path))
-    next(step for step in steps if isinstance(step, Search))
+    next(values_of(steps))
     largest = max(file.stat().st_size for file in tmp_path.iterdir() if file.is_file())
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 20, limits[1]))
     try:

@@ -17,6 +17,7 @@ from explorer.machine import allocator
 from explorer.machine.cache import Cache, rest
 from explorer.ui.housekeeping import GRACE_S, Visits
 from explorer.ui.shared import models
+from explorer.values.progress import Step
 
 LINUX = pytest.mark.skipif(allocator.resident_bytes() is None, reason="the system does not say what is held")
 SOON = "from explorer.ui import housekeeping; housekeeping.GRACE_S = 2.0; housekeeping.EVERY_S = 0.5; "
@@ -88,7 +89,7 @@ def test_the_waiting_worker_holds_nothing_of_a_job_that_is_gone():
     def job():
         held = Held()
         kept.append(weakref.ref(held))
-        yield held
+        yield Step(held)
 
     lanes.submit("a", "live", 0, job)
     lanes.wait("a", "live", 10)
@@ -142,7 +143,7 @@ def visit(server: serving.Server, ratio: float) -> None:
         tab.open().first_number(0)
         for move in range(1, MOVES + 1):
             tab.move(channels={f"conv{1 + move % 3}": ratio})
-            tab.first_number(2 * move)
+            tab.first_number(move)
         for page in ("explore", "channels", ""):
             tab.open(page)
         assert sessions(server)
@@ -199,7 +200,7 @@ def test_who_comes_back_soon_finds_the_session_and_its_recipe(tmp_path):
     with serving.running(tmp_path, "digits-cnn", before=SOON.replace("2.0", "20.0")) as server:
         with Tab(server, "model=digits-cnn") as tab:
             tab.open().move(channels={"conv1": 0.5})
-            tab.first_number(2)
+            tab.first_number(1)
             parameters = tab.shown("cards")["Parameters"]["value"]
         time.sleep(3)
         with Tab(server, session=tab.session) as again:

@@ -1,8 +1,8 @@
-"""--channels, --weights and the rest: from words to a Recipe."""
+"""--channels, --weights and the other recipe options: from arguments to a Recipe."""
 
 import argparse
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +17,19 @@ from ...planning.latency_plan import allocated
 from ...pruning.checks import check_brought, check_parts
 from ...registry import ALLOCATORS, CRITERIA
 from ...studies.sensitivity.scan import scan
-from ...studies.sensitivity.values import Scan, ScanPlan
+from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
-from ...values.progress import Progress
+from ...values.progress import as_work
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
-from ..printing.output import note, progress
+from ..printing.output import followed, note
 from .plugin_parameters import add_parameters, checked_parameters, given_parameters
 
 GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """The flags of a recipe; those next to --recipe replace what the file says."""
+    """Add the flags of a recipe. A flag given together with --recipe replaces that part of the file."""
     r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
     add = parser.add_argument
     add(
@@ -58,13 +58,13 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def read_json(path: str, what: str, way: str) -> Any:
-    """The data of a JSON file that the command line names, or of a pipe.
+    """Read a JSON file or a pipe that the command line names.
 
     Args:
-        what: it is, for errors, such as "Recipe file".
-        way: how to get one that is not damaged.
+        what: the kind of file for errors, such as "Recipe file".
+        way: how to get an undamaged one.
     Raises:
-        ExplorerError: it cannot be read, is too long, or is no JSON.
+        ExplorerError: it cannot be read, is too long, or is not JSON.
     """
     try:
         return json.loads(read_bounded(path, JSON_LIMIT, pipes=True))
@@ -81,17 +81,17 @@ def read_json(path: str, what: str, way: str) -> Any:
 
 
 def read_recipe(path: str) -> Recipe:
-    """The recipe of a JSON file, or of the Report in it.
+    """Read a recipe from a JSON file, which may also be a Report.
 
     Raises:
-        ExplorerError: no such file, or it holds no recipe.
+        ExplorerError: the file does not exist, or contains no recipe.
     """
     data = read_json(path, "Recipe file", "write a new one with --save-recipe")
     return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
 
 
 def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
-    """One ratio for every part, or NAME=RATIO pairs.
+    """Parse one ratio for every part, or NAME=RATIO pairs.
 
     Raises:
         RecipeError: not a ratio in [0, 1), or a part is named twice.
@@ -113,7 +113,8 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
 
 
 def one_ratio(text: str, part: str) -> float:
-    """
+    """Parse one ratio.
+
     Raises:
         RecipeError: not a number in [0, 1).
     """
@@ -126,7 +127,7 @@ def one_ratio(text: str, part: str) -> float:
 
 
 def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
-    """What the flags ask for, checked against the model.
+    """Return the recipe that the flags describe, checked against the model.
 
     Raises:
         ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
@@ -154,7 +155,7 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
 
 
 def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
-    """The criterion that is asked for; of the same one, parameters that are not given stay."""
+    """Return the requested criterion. If the recipe already has it, its other parameters are kept."""
     parameters, name = given_parameters(arguments, "criterion"), arguments.criterion or before.name
     kept = before.params if name == before.name else {}
     return Choice(name, {**kept, **checked_parameters(CRITERIA[name], parameters)})
@@ -181,18 +182,10 @@ def _with_ratios(
     name, params = allocator_of(arguments, arguments.allocator)
     losses = losses_for(arguments, model, recipe, name, granularity)
     wish = Allocation(Choice(name, params), target, granularity, losses=losses)
-    return _told(allocated(model, recipe, wish, _device(arguments)))
-
-
-def _told(steps: Generator[Progress, None, Recipe]) -> Recipe:
-    """The recipe at the end, told on stderr where it takes a while."""
-    try:
-        while True:
-            step = next(steps)
-            progress(f"{step.label}: {step.done:,} of about {step.total:,}")
-    except StopIteration as end:
-        progress("")
-        return end.value
+    return followed(
+        as_work(allocated(model, recipe, wish, _device(arguments))),
+        lambda now: f"{now.label}: {now.done:,} of about {now.total:,}",
+    )
 
 
 def _device(arguments: argparse.Namespace) -> str:
@@ -200,7 +193,7 @@ def _device(arguments: argparse.Namespace) -> str:
 
 
 def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[str, Any]]:
-    """The allocator that is asked for, with its parameters.
+    """Return the requested allocator with its parameters.
 
     Raises:
         ExplorerError: there is no such allocator, or it has no such parameter.
@@ -216,23 +209,20 @@ def losses_for(
     allocator: str,
     granularity: str,
 ) -> Losses | None:
-    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured
-    before.
+    """Return the losses that an allocator based on a scan needs: from disk if they were measured before,
+    otherwise measured now.
 
     Raises:
-        ExplorerError: there is no data to scan with.
+        ExplorerError: there is no data for the scan.
     """
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
-    found: Scan | None = None
-    for step in scan(model, plan, Conditions(getattr(arguments, "samples", None), device=_device(arguments))):
-        if isinstance(step, Progress):
-            progress(f"{step.done:,} of {step.total:,} {step.label}, for {allocator}")
-        else:
-            found = step
-    progress("")
-    assert found is not None
+    conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
+    found = followed(
+        scan(model, plan, conditions),
+        lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
+    )
     note(
         f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
         "samples, kept on disk."

@@ -6,13 +6,12 @@ as soon as its drop is known well enough; that is paid for by a higher level at 
 advance.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.conditions import Conditions
 from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
-from ...values.progress import Progress
+from ...values.progress import Step, Work
 from .additivity import Additivity, additivity
 from .scan_run import ScanRun, log_of
 from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
@@ -48,7 +47,7 @@ def scan(
     conditions: Conditions = EVERYTHING,
     *,
     folder: Path | None = None,
-) -> Iterator[Scan | Progress]:
+) -> Work[Scan]:
     """Measure every part at every ratio: Progress after each portion of a batch, a Scan whenever points have
     reached a look.
 
@@ -63,8 +62,8 @@ def scan(
         ExplorerError: there is no data, or nothing of this kind that this criterion can rank.
     """
     run = ScanRun(model, plan, conditions, log_of(model.subject, plan, conditions.device, folder))
-    yield run.snapshot()
+    yield Step(run.snapshot())
     if run.open_points:
         yield from calibrate(model, plan.recipe, conditions.device)
         yield from run.steps()
-        yield run.snapshot()
+        yield Step(run.snapshot())

@@ -5,7 +5,7 @@ enough.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import torch
 
@@ -21,7 +21,7 @@ from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...pruning.decision import decide
 from ...values.profile import Masks
-from ...values.progress import Progress
+from ...values.progress import Progress, Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Measurement
 from ...values.subject import Subject
@@ -163,7 +163,7 @@ class ScanRun:
 
     # ------------------------------------------------------------------ running
 
-    def steps(self) -> Iterator[Scan | Progress]:
+    def steps(self) -> Work[Scan]:
         """Progress after each portion of a batch, a Scan whenever points have reached a look."""
         runner = self._runner()
         for goal, points in self._rounds():
@@ -185,9 +185,7 @@ class ScanRun:
         for look in (first, *later):
             yield look, self._all
 
-    def _advance(
-        self, runner: Runner, goal: int, points: Sequence[GrowingPoint]
-    ) -> Iterator[Scan | Progress]:
+    def _advance(self, runner: Runner, goal: int, points: Sequence[GrowingPoint]) -> Work[Scan]:
         """Bring points to a look."""
         yield from self._grow_baseline(goal)
         batch = runner.batch
@@ -202,21 +200,19 @@ class ScanRun:
                 batch //= 2
                 self._notes.append(f"Device memory ran out: scanned in batches of {batch}.")
                 torch.cuda.empty_cache()
-        yield self.snapshot()
+        yield Step(self.snapshot())
 
-    def _grow_baseline(self, goal: int) -> Iterator[Progress]:
+    def _grow_baseline(self, goal: int) -> Work[Never]:
         for base in baseline(self._model, self._conditions, goal):
             self._base = base
-            yield self._progress()
+            yield Step(progress=self._progress())
         measured = self._base.measurement()
         if self._dense is None or self._dense.samples < goal:
             loss = float(self._base.losses.double().sum())
             self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
             self._log.append([self._dense])
 
-    def _run_batch(
-        self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int
-    ) -> Iterator[Scan | Progress]:
+    def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
         """Samples up to `stop` for points that are all equally far."""
         start = points[0].samples
         base = Tally(
@@ -237,9 +233,9 @@ class ScanRun:
             for point, (_, logits) in zip(counted, found, strict=True):
                 point.add(base if logits is None else judged(logits, targets).cpu(), base)
             self._settle(counted, goal)
-            yield self._progress()
+            yield Step(progress=self._progress())
             if stop == goal == self._looks[0]:  # the first answers at once; later ones come a look at a time
-                yield self.snapshot()
+                yield Step(self.snapshot())
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
         """Judge and write down those that have reached a look."""

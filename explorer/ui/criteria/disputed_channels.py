@@ -2,7 +2,7 @@
 it is measured.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -122,10 +122,7 @@ def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
     channels = [dispute.channel for dispute in shown]
 
-    def measure() -> Iterator[Any]:
-        yield from settle(model, recipe, group, channels, how)
-
-    return session.job(LANE, key, measure)
+    return session.job(LANE, key, lambda: settle(model, recipe, group, channels, how))
 
 
 def _start(key: Hashable) -> None:

@@ -1,6 +1,6 @@
 """Keeping runs on disk from the page, and the check on held-out data, drawn from the session."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +13,13 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.environment import environment
-from ...measuring.statistics import format_drop, looks_level
+from ...measuring.statistics import format_drop, openings_level
 from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint
 from ...runs.store import Store
 from ...runs.stored_run import Run, RunKey
+from ...values.progress import Work, mapped
 from ...values.recipe import Recipe
 from ...values.report import Report
 from ...values.subject import Subject
@@ -151,7 +152,7 @@ def _held_out() -> None:
 def _offer(subject: Subject, busy: bool) -> None:
     times = openings(subject, store())
     st.caption(WHY)
-    level = f"the next is judged at level {looks_level(times + 1):.4g}."
+    level = f"the next is judged at level {openings_level(times + 1):.4g}."
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
     if times >= STRICT_OPENINGS:
         counted += " After so many openings it can no longer be called held out."
@@ -214,7 +215,7 @@ def check(
     conditions: Conditions,
     kept: Store,
     parent: str | None = None,
-) -> Iterator[Any]:
+) -> Work[Report]:
     """Measure on held-out data and keep the result; the data is opened at the last moment, when nothing else
     can fail.
 
@@ -224,8 +225,11 @@ def check(
     yield from calibrate(model, recipe, conditions.device)
     masks = masks_fingerprint(decide(model, recipe, conditions.device).masks)
     conditions, sentence = held_out(model.subject, conditions, kept)
-    for report in stream(model, recipe, conditions):
-        told = replace(report, notes=(*report.notes, sentence))
-        if told.stage == "final":
-            kept.put(told, tags=[TAG], parent=parent, masks=masks)
-        yield told
+
+    def put(measured: Report) -> Report:
+        report = replace(measured, notes=(*measured.notes, sentence))
+        if report.stage == "final":
+            kept.put(report, tags=[TAG], parent=parent, masks=masks)
+        return report
+
+    yield from mapped(stream(model, recipe, conditions), put)

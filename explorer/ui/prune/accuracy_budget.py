@@ -1,6 +1,6 @@
 """How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 import streamlit as st
@@ -11,6 +11,7 @@ from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
 from ...values.choice import Choice
+from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
 from ..live import regions
@@ -107,7 +108,7 @@ def _run() -> JobState:
         sensitivity_scan.losses().get(bank),
     )
 
-    def find() -> Iterator[Any]:
+    def find() -> Work[Budget]:
         return accuracy_budget(
             model,
             recipe,

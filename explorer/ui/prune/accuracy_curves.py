@@ -2,7 +2,7 @@
 single weights.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from ...studies.accuracy_curves import (
     timed,
 )
 from ...values.choice import Choice
-from ...values.progress import Progress
+from ...values.progress import Work
 from ...values.recipe import Recipe
 from ...words import GLOSSARY
 from .. import session
@@ -130,14 +130,14 @@ def _begin(asked: Question) -> JobState:
     model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
-    def measure() -> Iterator[Any]:
+    def measure() -> Work[Lines]:
         rated = [recipe, *([replace(recipe, criterion=Choice("random"))] if asked.control else [])]
         for one in rated:
             yield from calibrate(model, one, device)
         families = _families(model, asked, recipe)
         lines: Lines = {}
         for step in curves(model, families, replace(QUICK, device=device)):
-            lines = lines if isinstance(step, Progress) else step
+            lines = step.value or lines
             yield step
         if asked.axis == "latency":
             yield from timed(model, lines, device)
@@ -170,7 +170,8 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    pushed("curve", "figure", LiveValue(_curve, _facet, ("curve", "live"), pause=PAUSE_S, patient=True))
+    value = LiveValue("figure", _curve, _facet, ("curve", "live"), pause=PAUSE_S, patient=True)
+    pushed("curve", value)
 
 
 def _facet() -> Hashable:

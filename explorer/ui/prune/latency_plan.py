@@ -2,7 +2,7 @@
 its target.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 import streamlit as st
@@ -12,7 +12,7 @@ from ...planning.allocation import Allocation
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values.choice import Choice
-from ...values.progress import Progress
+from ...values.progress import as_work
 from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
@@ -77,13 +77,8 @@ def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
         return session.lane_state(LANE)
     model, recipe, locked, device = session.model(), session.recipe(), _locked(), session.conditions().device
     losses = sensitivity_scan.losses().get(BANK)
-
     wish = Allocation(Choice(allocator, params), target, GRANULARITY[BANK], locked, losses)
-
-    def plan() -> Iterator[Progress | Recipe]:
-        yield (yield from allocated(model, recipe, wish, device))
-
-    return session.job(LANE, key, plan)
+    return session.job(LANE, key, lambda: as_work(allocated(model, recipe, wish, device)))
 
 
 def _start(key: Hashable) -> None:

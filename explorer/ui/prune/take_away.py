@@ -2,7 +2,7 @@
 it.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -16,7 +16,7 @@ from ...exporters.who_gains import who_gains
 from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
 from ...registry import EXPORTERS
-from ...values.progress import Progress
+from ...values.progress import Work, mapped, reached
 from ...values.recipe import Recipe
 from ...values.report import Report
 from .. import session
@@ -79,7 +79,7 @@ def written(
     recipe: Recipe,
     report: Report | None,
     conditions: Conditions = MEASURED,
-) -> Iterator[Progress | WrittenFile]:
+) -> Work[WrittenFile]:
     """A file, written in its own thread, so that measuring continues; missing numbers are measured first.
 
     Raises:
@@ -89,14 +89,16 @@ def written(
     if not recipe.is_empty:
         yield from calibrate(model, recipe, conditions.device)
     if plugin.traits.get("measures") and report is None:
-        for report in stream(model, recipe, replace(conditions, latency=False)):
-            yield Progress(report.pruned.samples, report.total_samples, "Measuring")
+        for measured in stream(model, recipe, replace(conditions, latency=False)):
+            report = measured.value or report
+            if report is not None:
+                yield reached(report.pruned.samples, report.total_samples, "Measuring")
 
     def write(step: Callable[[str], None]) -> bytes:
         return export(model, recipe, name, report=report, say=remarks.append, step=step)
 
-    for item in beside(write, "Writing the file", plugin.traits.get("stages", 1)):
-        yield item if isinstance(item, Progress) else WrittenFile(name, item, tuple(remarks))
+    content = beside(write, "Writing the file", plugin.traits.get("stages", 1))
+    yield from mapped(content, lambda file: WrittenFile(name, file, tuple(remarks)))
 
 
 def _draw() -> None:

@@ -155,10 +155,8 @@ def _begin() -> JobState | None:
     model, recipe, conditions = session.model(), session.recipe(), session.conditions()
     plan = recovery_plan.plan()
 
-    def run() -> Iterator[Any]:
-        yield from recover(model, recipe, plan, replace(conditions, latency=False))
-
-    return session.job(LANE, _key(), run)
+    how = replace(conditions, latency=False)
+    return session.job(LANE, _key(), lambda: recover(model, recipe, plan, how))
 
 
 def _start() -> None:
@@ -217,9 +215,9 @@ def _draw_figures() -> None:
         def facet():
             return (found := _shown()) and (found.key, len(found.epochs))
 
-        pushed("recovery accuracy", "figure", LiveValue(partial(_live, recovery_accuracy), facet, (LANE,)))
+        pushed("recovery accuracy", LiveValue("figure", partial(_live, recovery_accuracy), facet, (LANE,)))
     with right:
-        pushed("recovery loss", "figure", LiveValue(partial(_live, recovery_loss), _loss_facet, (LANE,)))
+        pushed("recovery loss", LiveValue("figure", partial(_live, recovery_loss), _loss_facet, (LANE,)))
 
 
 def _loss_facet() -> Hashable:

@@ -2,9 +2,8 @@
 among the runs.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from ...recovery.recover import recover
 from ...recovery.results import known_controls
 from ...recovery.values import MeasuredArm, Recovery
 from ...runs.keep_recovery import Remarks, keep
-from ...values.progress import Progress
+from ...values.progress import Step, Work
 from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
@@ -109,14 +108,12 @@ def _train(found: Recovery) -> None:
     """One control after another, those that are known at once."""
     model, how = session.model(), replace(session.conditions(), latency=False)
 
-    def run() -> Iterator[Any]:
+    def run() -> Work[Recovery]:
         for control in controls(found.recipe, found.plan):
             for step in recover(model, control.recipe, control.plan, how):
-                yield (
-                    replace(step, label=f"{control.name}: {step.label.lower()}")
-                    if isinstance(step, Progress)
-                    else step
-                )
+                now = step.progress
+                words = f"{control.name}: {now.label.lower()}" if now else ""
+                yield Step(step.value, replace(now, label=words) if now else None)
 
     session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
     session.resume(CONTROL)

@@ -2,7 +2,7 @@
 growing figure.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,7 @@ def draw(plan: RecoveryPlan) -> None:
             "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
         )
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
-    pushed("recovery curve", "figure", LiveValue(_figure, _facet, (LANE,)))
+    pushed("recovery curve", LiveValue("figure", _figure, _facet, (LANE,)))
 
 
 def _usual() -> Axis:
@@ -106,13 +106,9 @@ def _cost(plan: RecoveryPlan) -> str:
 def _begin(plan: RecoveryPlan) -> None:
     model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
-
-    def run() -> Iterator[Any]:
-        yield from recovery_curve(model, recipe, plan, strengths, how)
-
     session.cancel(LANE, key)  # an error of before does not stand in the way
     session.resume(LANE)
-    session.job(LANE, key, run)
+    session.job(LANE, key, lambda: recovery_curve(model, recipe, plan, strengths, how))
 
 
 def _figure() -> dict[str, Any]:

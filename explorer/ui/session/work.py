@@ -1,12 +1,13 @@
 """Background jobs of this session, and the measurement of its recipe."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ...background.jobs import JobState
 from ...engine.measure import stream
 from ...measuring.kept_activations import trail_for
 from ...pruning.decision import calibrate
+from ...values.progress import Work
 from ...values.report import Report
 from ..shared import models, settings
 from .choices import conditions
@@ -15,7 +16,7 @@ from .recipes import recipe
 from .state import identity, state
 
 
-def job(lane: str, key: Hashable, make: Callable[[], Iterable[Any]]) -> JobState:
+def job(lane: str, key: Hashable, make: Callable[[], Work[Any]]) -> JobState:
     """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
     if state().cancelled.get(lane) != key:
         models.lanes().submit(identity(), lane, key, make)
@@ -49,7 +50,7 @@ def live() -> JobState:
     shown, wanted, how = model(), recipe(), conditions()
     key, room = live_key(), settings.current().classroom
 
-    def measure() -> Iterator[Any]:
+    def measure() -> Work[Report]:
         if not wanted.is_empty:
             yield from calibrate(shown, wanted, how.device)
         subject = shown.subject

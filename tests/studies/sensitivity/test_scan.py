@@ -29,7 +29,7 @@ from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.values.choice import Choice
 from explorer.values.identity import subject_id
-from explorer.values.progress import Progress
+from explorer.values.progress import Step, outcome, progress_of, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Drop, Measurement, Report
 from explorer.values.subject import Subject
@@ -43,8 +43,7 @@ def loaded(name):
 
 
 def run(name, plan, folder, samples=None) -> Scan:
-    *_, last = scan(Analysed(*loaded(name)), plan, Conditions(samples=samples), folder=folder)
-    return last
+    return outcome(scan(Analysed(*loaded(name)), plan, Conditions(samples=samples), folder=folder))
 
 
 def plain_correct(model, granularity, part, ratio, samples, criterion="l1") -> int:
@@ -100,8 +99,13 @@ def test_a_point_is_the_report_of_its_recipe(tmp_path):
 def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
     subject = load("shapes-resnet")
     graph = graph_of(subject)
-    *_, found = scan(
-        Analysed(subject, graph), ScanPlan("channel", (0.6,), None), Conditions(samples=256), folder=tmp_path
+    found = outcome(
+        scan(
+            Analysed(subject, graph),
+            ScanPlan("channel", (0.6,), None),
+            Conditions(samples=256),
+            folder=tmp_path,
+        )
     )
     assert len(found.points) == len(graph.profile.free_groups) == 12
     for point in found.points[::4]:
@@ -126,7 +130,7 @@ def test_a_model_without_a_graph_is_scanned_by_weights(tmp_path):
         model, task = Branching().eval(), SUBJECTS["digits-mlp"].task
     subject = Subject(subject_id(model), "branching", model, task, task.example(2))
     graph = graph_of(subject)
-    *_, found = scan(Analysed(subject, graph), replace(EXACT, granularity="weight"), folder=tmp_path)
+    found = outcome(scan(Analysed(subject, graph), replace(EXACT, granularity="weight"), folder=tmp_path))
     assert [p.correct for p in found.points] == [
         plain_correct(Analysed(subject, graph), "weight", p.part, p.ratio, 450) for p in found.points
     ]
@@ -179,7 +183,7 @@ def test_a_smaller_tolerance_takes_more_samples(tmp_path):
 
 def test_middle_ratios_come_first_and_progress_grows_to_the_end(tmp_path):
     steps = list(scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path))
-    scans, progress = ([s for s in steps if isinstance(s, kind)] for kind in (Scan, Progress))
+    scans, progress = list(values_of(steps)), list(progress_of(steps))
     first = next(s for s in scans if len(s.points) == 3 and all(p.samples == 256 for p in s.points))
     assert {(p.part, p.ratio, p.samples) for p in first.points} == {
         (part, 0.5, 256) for part in ("conv1", "conv2", "conv3")
@@ -208,7 +212,7 @@ def test_a_stopped_scan_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = run("digits-cnn", EXACT, tmp_path / "whole")
     steps = scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path / "killed")
     for step in steps:
-        if isinstance(step, Scan) and len(step.points) == 9:
+        if step.value is not None and len(step.value.points) == 9:
             break
     steps.close()
     walked, walk = [], Branches.walk
@@ -232,7 +236,7 @@ def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
         "explorer.studies.sensitivity.scan_run.baseline",
         lambda *args: pytest.fail("the dense model ran again"),
     )
-    assert list(scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path)) == [first]
+    assert list(scan(Analysed(*loaded("digits-cnn")), EXACT, folder=tmp_path)) == [Step(first)]
     half = run("digits-cnn", replace(EXACT, ratios=(0.5,)), tmp_path)
     assert half.finished and [p.correct for p in half.points] == [
         p.correct for p in first.points if p.ratio == 0.5

@@ -17,6 +17,7 @@ from explorer.studies.sensitivity.scan_run import log_of
 from explorer.studies.sensitivity.shipped_scans import deliver, delivered
 from explorer.studies.sensitivity.values import Scan, ScanPlan
 from explorer.values.choice import Choice
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 GRANULARITIES = ("channel", "weight")
@@ -67,7 +68,7 @@ def test_other_rankings_data_and_weights_have_no_delivered_scan(tmp_path):
 
 def test_what_is_delivered_is_the_finished_scan(tmp_path):
     subject, graph = opened("digits-mlp")
-    *_, found = scan(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path / "counted")
+    found = outcome(scan(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path / "counted"))
     path = deliver(
         subject,
         ScanPlan("channel"),

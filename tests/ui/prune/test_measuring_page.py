@@ -14,6 +14,7 @@ from explorer.studies.sensitivity.scan import known, scan
 from explorer.studies.sensitivity.values import ScanPlan
 from explorer.ui.prune import latency_staircase
 from explorer.ui.prune.console.model import Edit
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 RECIPE = Recipe(channels={"conv2": 0.5, "conv3": 0.3})
@@ -79,7 +80,7 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
     subject = load("digits-cnn")
     plan, graph = ScanPlan("channel"), graph_of(subject)
     assert known(Analysed(subject, graph), plan) is None
-    *_, found = scan(Analysed(subject, graph), plan, Conditions(device="cpu"))
+    found = outcome(scan(Analysed(subject, graph), plan, Conditions(device="cpu")))
     assert known(Analysed(subject, graph), plan) == found
     assert (
         known(Analysed(subject, graph), replace(plan, recipe=Recipe(seed=1))) is None

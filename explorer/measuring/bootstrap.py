@@ -1,0 +1,187 @@
+"""Rows of statistics -> the interval of any metric: a Poisson bootstrap over samples, seeded, as one product.
+
+A resample counts each sample as often as a Poisson variable of mean 1 says. The counts are the same for every
+model, so two models on the same samples are compared pair by pair.
+"""
+
+import math
+from dataclasses import replace
+from functools import cache
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from ..values.metric import Metric
+from ..values.report import Drop
+from .statistics import paired_drop, student_quantile, verdict, wilson
+
+RESAMPLES = 1000
+CHUNK = 256  # samples whose counts are drawn together, from a seed of their own
+OF_ROWS = 200  # resamples of a metric that no sum decides, which takes longer
+MOST_SKEW = 2.5  # of an end of the bootstrap-t interval, in those of a symmetric one
+FEW = 25  # samples that differ, below which a resample may hardly see any
+
+
+@cache
+def _counts(chunk: int) -> Tensor:
+    """(RESAMPLES, CHUNK) uint8, the same in every process."""
+    generator = torch.Generator().manual_seed(chunk)
+    return torch.poisson(torch.ones(RESAMPLES, CHUNK), generator=generator).to(torch.uint8)
+
+
+def resample_weights(samples: int, resamples: int = RESAMPLES) -> Tensor:
+    """(resamples, samples) float64; those of the first samples do not depend on how many there are.
+
+    >>> torch.equal(resample_weights(300)[:, :10], resample_weights(10))
+    True
+    """
+    chunks = range(math.ceil(samples / CHUNK))
+    return torch.cat([_counts(k)[:resamples] for k in chunks], 1)[:, :samples].double()
+
+
+def resampled_sums(rows: Tensor) -> Tensor:
+    """(samples, k) rows -> (RESAMPLES, k) sums, a chunk of samples at a time."""
+    sums = torch.zeros(RESAMPLES, rows.shape[1], dtype=torch.float64)
+    for k, part in enumerate(rows.split(CHUNK)):
+        sums += _counts(k)[:, : len(part)].double() @ part
+    return sums
+
+
+def is_proportion(metric: Metric, rows: Tensor) -> bool:
+    """Whether each sample is right or wrong and the value is the share of right ones, which has exact
+    intervals.
+    """
+    if metric.of_rows or not metric.is_bounded or rows.shape[1] != 2 or not len(rows):
+        return False
+    right = rows[:, 0]
+    if not bool((rows[:, 1] == 1).all()) or not bool(((right == 0) | (right == 1)).all()):
+        return False
+    return math.isclose(value_of(metric, rows), float(right.mean()), abs_tol=1e-12)
+
+
+def value_of(metric: Metric, rows: Tensor) -> float:
+    """The metric's value on all samples."""
+    if metric.of_rows:
+        return float(metric.value(rows, torch.ones(1, len(rows), dtype=torch.float64))[0])
+    return float(metric.value(rows.sum(0)))
+
+
+def _values(metric: Metric, rows: Tensor) -> Tensor:
+    """(resamples,) values."""
+    if metric.of_rows:
+        return metric.value(rows, resample_weights(len(rows), OF_ROWS))
+    return metric.value(resampled_sums(rows))
+
+
+def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, float, float]:
+    """Value of a metric, and the ends of its interval.
+
+    Args:
+        rows: (samples, k) float64, at least one.
+    """
+    value = value_of(metric, rows)
+    if is_proportion(metric, rows):
+        return value, *wilson(round(float(rows[:, 0].sum())), len(rows), level)
+    low, high = _spread(value, _values(metric, rows), _influence(metric, rows), level)
+    if metric.is_bounded:
+        if _differing(rows, rows.mode(0).values.expand_as(rows)) < FEW:
+            low, high = _at_least(low, high, wilson(round(value * len(rows)), len(rows), level))
+        low, high = max(0.0, low), min(1.0, high)
+    return value, low, high
+
+
+def paired(metric: Metric, base: Tensor, pruned: Tensor, level: float = 0.95) -> Drop:
+    """Change of a metric between two models on the same samples, baseline - pruned, with interval and
+    verdict.
+
+    Where few samples differ, one swap of each kind is added to the interval, as Bonett and Price add one
+    flip: rows of the two samples that move the value most, once in each direction.
+    """
+    samples = len(base)
+    if is_proportion(metric, base) and is_proportion(metric, pruned):
+        before, after = base[:, 0] == 1, pruned[:, 0] == 1
+        worse, better = int((before & ~after).sum()), int((~before & after).sum())
+        return _worded(paired_drop(worse, better, samples, delta=metric.margin, level=level), metric)
+    value = value_of(metric, base)
+    estimate, low, high = _difference(metric, base, pruned, level)
+    if not metric.of_rows and _differing(base, pruned) < FEW and samples > 1:
+        low, high = _at_least(low, high, _difference(metric, *_with_swaps(metric, base, pruned), level)[1:])
+    if metric.is_bounded:
+        low, high = max(-1.0, low), min(1.0, high)
+    margin = metric.margin * (abs(value) if metric.is_relative else 1)
+    return _worded(Drop(estimate, low, high, verdict(low, high, margin), level), metric, margin)
+
+
+def _difference(metric: Metric, base: Tensor, pruned: Tensor, level: float) -> tuple[float, float, float]:
+    """baseline - pruned, and the ends of its interval."""
+    estimate = value_of(metric, base) - value_of(metric, pruned)
+    values = _values(metric, base) - _values(metric, pruned)
+    influence = _influence(metric, base) - _influence(metric, pruned)
+    return estimate, *_spread(estimate, values, influence, level)
+
+
+def _worded(drop: Drop, metric: Metric, margin: float | None = None) -> Drop:
+    """With what it is a drop of."""
+    margin = metric.margin if margin is None else margin
+    return replace(drop, metric=metric.name, unit=metric.unit, better=metric.better, margin=margin)
+
+
+def _differing(rows: Tensor, others: Tensor) -> int:
+    """How many samples have other rows."""
+    return int((rows != others).any(1).sum())
+
+
+def _at_least(low: float, high: float, other: tuple[float, float]) -> tuple[float, float]:
+    return min(low, other[0]), max(high, other[1])
+
+
+def _spread(estimate: float, values: Tensor, influence: Tensor, level: float) -> tuple[float, float]:
+    """The widest of three intervals at each end, since each is too narrow somewhere: that of the resamples'
+    quantiles, that of their spread around the estimate with Student's quantile, and the bootstrap-t interval
+    of the samples' influence, which is right where influence is skewed.
+
+    Quantiles are those at the level at which a t-interval of so many samples has its own.
+    """
+    samples = len(influence)
+    if samples < 2:
+        return -math.inf, math.inf
+    reach = (1 + 2 / samples) * math.sqrt(samples / (samples - 1)) * student_quantile(level, samples - 1)
+    share = NormalDist().cdf(reach)
+    ends = torch.tensor([1 - share, share], dtype=torch.float64)
+    half = reach * float(values.std())
+    low, high = _at_least(estimate - half, estimate + half, tuple(torch.quantile(values, ends).tolist()))
+    error = float(influence.std()) / math.sqrt(samples)
+    if error > 0:
+        scores = (
+            torch.quantile(_scores(influence), ends).clamp(-MOST_SKEW * reach, MOST_SKEW * reach).tolist()
+        )
+        low, high = _at_least(low, high, (estimate - scores[1] * error, estimate - scores[0] * error))
+    return low, high
+
+
+def _scores(influence: Tensor) -> Tensor:
+    """(RESAMPLES,) mean influence in each resample, in its own standard errors."""
+    centred = influence - influence.mean()
+    sums = resampled_sums(torch.stack([torch.ones_like(centred), centred, centred.square()], 1))
+    mean, square = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
+    error = ((square - mean.square()).clamp_min(0) / sums[:, 0]).sqrt()
+    return torch.where(error > 0, mean / error.clamp_min(1e-300), mean.sign() * math.inf)
+
+
+def _influence(metric: Metric, rows: Tensor) -> Tensor:
+    """(samples,) by how much the value moves with each sample: n times that of one more such sample."""
+    if metric.of_rows:
+        return torch.zeros(len(rows), dtype=torch.float64)
+    total = rows.sum(0)
+    return len(rows) * (metric.value(total + rows) - metric.value(total))
+
+
+def _with_swaps(metric: Metric, base: Tensor, pruned: Tensor) -> tuple[Tensor, Tensor]:
+    """Both models with two more samples: the one that moves the value up most and the one that moves it down
+    most, once each way.
+    """
+    rows = torch.cat([base, pruned])
+    moved = metric.value(rows.sum(0) + rows)
+    up, down = rows[moved.argmax()], rows[moved.argmin()]
+    return torch.cat([base, torch.stack([up, down])]), torch.cat([pruned, torch.stack([down, up])])

@@ -1,0 +1,29 @@
+"""Yes or no."""
+
+from torch import Tensor
+
+from ..errors import ExplorerError
+from ..registry import METRICS
+from ..values.metric import Metric
+from .checks import counted, ratio_of_two, refuse, scores_of
+
+
+@METRICS.register("binary_accuracy", rank=5)
+def binary_accuracy() -> Metric:
+    """Share of right answers of a model with one score a sample: above 0 means yes."""
+    return Metric("binary_accuracy", "binary accuracy", _statistics, ratio_of_two, unit="%")
+
+
+def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
+    scores = scores_of("binary_accuracy", outputs, (1, 2), "one score a sample")
+    if scores.numel() != len(scores):
+        raise refuse("binary_accuracy", "one score a sample", outputs)
+    if not isinstance(targets, Tensor) or targets.numel() != len(scores):
+        raise refuse("binary_accuracy", f"{len(scores)} targets, 0 or 1", targets)
+    truth = targets.reshape(-1)
+    if not bool(((truth == 0) | (truth == 1)).all()):
+        raise ExplorerError(
+            f"Metric 'binary_accuracy' needs targets of 0 and 1, got {float(truth.double().min()):g} to "
+            f"{float(truth.double().max()):g}."
+        )
+    return counted((scores.reshape(-1) > 0) == (truth > 0))

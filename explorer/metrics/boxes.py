@@ -1,0 +1,98 @@
+"""Boxes that a model finds against those that are there: matched greedily, the surest first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .checks import refuse
+
+WIDTHS = {"boxes": 4}
+MOST = 100  # boxes of a picture that count, the surest first
+FOUND = (
+    "boxes (samples, boxes, 6) of x1, y1, x2, y2, score, label, or a list of dicts with boxes, scores, labels"
+)
+THERE = (
+    "boxes (samples, boxes, 5) of x1, y1, x2, y2, label (-1: none), or a list of dicts with boxes and labels"
+)
+
+
+def found_boxes(metric: str, outputs: Any) -> Tensor:
+    """(samples, boxes, 6) float64, the surest first; where a picture has fewer, their label is -1.
+
+    Raises:
+        ExplorerError: no boxes.
+    """
+    boxes = _padded(metric, outputs, ("boxes", "scores", "labels"), 6, FOUND)
+    order = (
+        boxes[..., 4].masked_fill(boxes[..., 5] < 0, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    )
+    return boxes.gather(1, order[:, :MOST, None].expand(-1, -1, 6))
+
+
+def true_boxes(metric: str, targets: Any, samples: int) -> Tensor:
+    """(samples, boxes, 5) float64, label -1 where a picture has fewer.
+
+    Raises:
+        ExplorerError: no boxes, of another number of pictures, or with corners in the wrong order.
+    """
+    boxes = _padded(metric, targets, ("boxes", "labels"), 5, THERE)
+    if len(boxes) != samples:
+        raise refuse(metric, f"boxes of {samples} pictures", targets)
+    real = boxes[boxes[..., 4] >= 0]
+    if len(real) and (bool((real[:, 2:4] < real[:, :2]).any()) or not bool(torch.isfinite(real).all())):
+        raise refuse(metric, "boxes as x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", targets)
+    return boxes
+
+
+def _padded(metric: str, given: Any, keys: tuple[str, ...], width: int, wanted: str) -> Tensor:
+    if isinstance(given, Tensor) and given.dim() == 3 and given.shape[2] == width:
+        return given.detach().double()
+    if not isinstance(given, list | tuple) or not all(
+        isinstance(g, Mapping) and set(keys) <= set(g) for g in given
+    ):
+        raise refuse(metric, wanted, given)
+    rows = [torch.cat([_columns(g, key) for key in keys], 1) for g in given]
+    empty = torch.zeros(width, dtype=torch.float64)
+    empty[-1] = -1
+    most = max((len(row) for row in rows), default=0)
+    return torch.stack([torch.cat([row.cpu(), empty.expand(most - len(row), -1)]) for row in rows])
+
+
+def _columns(one: Mapping, key: str) -> Tensor:
+    return torch.as_tensor(one[key]).detach().double().reshape(len(one["boxes"]), WIDTHS.get(key, 1))
+
+
+def overlap_of(found: Tensor, there: Tensor) -> Tensor:
+    """(n, d, 4+) and (n, m, 4+) boxes -> (n, d, m) intersection over union."""
+    low = torch.maximum(found[:, :, None, :2], there[:, None, :, :2])
+    high = torch.minimum(found[:, :, None, 2:4], there[:, None, :, 2:4])
+    both = (high - low).clamp_min(0).prod(-1)
+    one, other = (
+        (b[..., 2] - b[..., 0]).clamp_min(0) * (b[..., 3] - b[..., 1]).clamp_min(0) for b in (found, there)
+    )
+    return both / (one[:, :, None] + other[:, None] - both).clamp_min(1e-300)
+
+
+def hits(found: Tensor, there: Tensor, least: float) -> Tensor:
+    """(n, d) bool: which boxes take a true one that no surer one took, overlapping by at least this.
+
+    Args:
+        found: (n, d, 6), the surest first.
+        there: (n, m, 5).
+    """
+    if not there.shape[1]:
+        return torch.zeros(found.shape[:2], dtype=torch.bool, device=found.device)
+    fits = (found[:, :, None, 5] == there[:, None, :, 4]) & (there[:, None, :, 4] >= 0)
+    overlap = torch.where(
+        fits, overlap_of(found, there), -torch.ones((), dtype=torch.float64, device=found.device)
+    )
+    free = torch.ones(there.shape[:2], dtype=torch.bool, device=found.device)
+    taken = []
+    for place in range(found.shape[1]):  # the greedy choice depends on those before it; samples go together
+        best, which = overlap[:, place].masked_fill(~free, -1).max(1)
+        is_hit = best >= least
+        free[torch.arange(len(free), device=free.device)[is_hit], which[is_hit]] = False
+        taken.append(is_hit)
+    return torch.stack(taken, 1) if taken else torch.zeros(found.shape[:2], dtype=torch.bool)

@@ -1,0 +1,113 @@
+"""What metrics demand of outputs and targets, each demand one sentence, and arithmetic that they share."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ExplorerError
+
+IGNORED = -100  # a target that counts for nothing, as in torch.nn.functional.cross_entropy
+
+
+def form_of(value: Any) -> str:
+    """What something is, for a sentence.
+
+    >>> form_of(torch.zeros(2, 3)), form_of({"boxes": 1}), form_of(None)
+    ('a tensor of shape (2, 3)', "a dict with 'boxes'", 'nothing')
+    """
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(repr, list(value)[:6]))}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def refuse(metric: str, wanted: str, got: Any) -> ExplorerError:
+    """What to raise where a metric cannot read something."""
+    return ExplorerError(f"Metric {metric!r} needs {wanted}, got {form_of(got)}.")
+
+
+def scores_of(metric: str, outputs: Any, dims: tuple[int, ...], wanted: str) -> Tensor:
+    """Outputs as one float64 tensor with one of these numbers of dimensions.
+
+    Raises:
+        ExplorerError: they are something else.
+    """
+    if not isinstance(outputs, Tensor) or outputs.dim() not in dims:
+        raise refuse(metric, wanted, outputs)
+    return outputs.detach().double()
+
+
+def class_targets(
+    metric: str, targets: Any, shape: tuple[int, ...], classes: int, *, may_skip: bool = False
+) -> Tensor:
+    """Targets as (*shape) int64 class numbers.
+
+    Args:
+        may_skip: IGNORED and 255 are allowed beyond the classes.
+    Raises:
+        ExplorerError: another shape, or a class that the model does not know.
+    """
+    found = whole_targets(metric, targets, shape)
+    real = found[~ignored(found, classes)] if may_skip else found
+    if real.numel() and not 0 <= int(real.min()) <= int(real.max()) < classes:
+        raise ExplorerError(
+            f"Metric {metric!r} needs targets from 0 to {classes - 1}, since the model gives {classes} "
+            f"scores; got {int(real.min())} to {int(real.max())}."
+        )
+    return found
+
+
+def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
+    """Targets as (*shape) int64.
+
+    Raises:
+        ExplorerError: another shape, or no whole numbers.
+    """
+    if not isinstance(targets, Tensor) or tuple(targets.shape) != shape or targets.is_floating_point():
+        raise refuse(metric, f"whole-number targets of shape {shape}", targets)
+    return targets.long()
+
+
+def ignored(targets: Tensor, classes: int) -> Tensor:
+    """Where targets count for nothing: IGNORED, and the 255 of masks where no class has that number."""
+    return (targets == IGNORED) | ((targets == 255) & (classes <= 255))
+
+
+def share(part: Tensor, whole: Tensor, empty: float = 0.0) -> Tensor:
+    """part / whole, `empty` where the whole is nothing."""
+    return torch.where(whole > 0, part / whole.clamp_min(1e-300), torch.full_like(part, empty))
+
+
+def mean_over_classes(values: Tensor, is_there: Tensor) -> Tensor:
+    """(..., classes) -> (...): the mean over the classes that are there; 0 where none is."""
+    return share((values * is_there).sum(-1), is_there.sum(-1).to(values.dtype))
+
+
+def rows(*columns: Tensor) -> Tensor:
+    """(samples,) or (samples, k) columns side by side -> (samples, k) float64."""
+    return torch.cat([c.double().reshape(len(c), -1) for c in columns], 1)
+
+
+def counted(right: Tensor) -> Tensor:
+    """(samples,) bool -> (samples, 2): right, and one."""
+    return rows(right, torch.ones_like(right, dtype=torch.float64))
+
+
+def ratio_of_two(sums: Tensor) -> Tensor:
+    """(..., 2) -> (...): the first divided by the second."""
+    return share(sums[..., 0], sums[..., 1])
+
+
+def f1_of(hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Tensor:
+    """F1 of counts; 0 where there is nothing at all."""
+    return share(2 * hits, 2 * hits + false_alarms + misses)
+
+
+def per_class(numbers: Tensor, classes: int, where: Tensor) -> Tensor:
+    """(samples, ...) class numbers -> (samples, classes): how often each occurs where it counts."""
+    samples = len(numbers)
+    place = torch.arange(samples, device=numbers.device).view(-1, *[1] * (numbers.dim() - 1)) * classes
+    places = (place + numbers)[where]
+    return torch.bincount(places, minlength=samples * classes).view(samples, classes).double()

@@ -1,0 +1,24 @@
+"""Texts: perplexity."""
+
+from torch import Tensor
+
+from ..registry import METRICS
+from ..values.metric import Metric
+from .checks import ratio_of_two, rows
+from .tokens import scores_and_tokens, surprise
+
+
+@METRICS.register("perplexity", rank=30)
+def perplexity(*, shift: bool = False) -> Metric:
+    """Among how many equally likely tokens the model is as unsure as it is here: exp of the mean loss a
+    token.
+    """
+
+    def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
+        return rows(*surprise(*scores_and_tokens("perplexity", outputs, targets, shift)))
+
+    return Metric("perplexity", "perplexity", statistics, _value, "lower", "", 0.02, True)
+
+
+def _value(sums: Tensor) -> Tensor:
+    return ratio_of_two(sums).exp()

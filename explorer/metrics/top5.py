@@ -1,0 +1,20 @@
+"""Right answers among the best few."""
+
+from torch import Tensor
+
+from ..registry import METRICS
+from ..values.metric import Metric
+from .checks import class_targets, counted, ratio_of_two, scores_of
+
+
+@METRICS.register("top5", rank=2)
+def top5(*, k: int = 5) -> Metric:
+    """Share of samples whose right class is among the five highest scores."""
+
+    def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
+        scores = scores_of("top5", outputs, (2,), "class scores (samples, classes)")
+        truth = class_targets("top5", targets, (len(scores),), scores.shape[1])
+        best = scores.topk(min(k, scores.shape[1]), 1).indices
+        return counted((best == truth[:, None]).any(1))
+
+    return Metric("top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%")

@@ -1,0 +1,196 @@
+"""The paired bootstrap: what it does by hand, and how often its intervals hold the truth."""
+
+import os
+from functools import cache
+
+import pytest
+import torch
+from metrics.cases import CASES
+from torch import Tensor
+
+from explorer.measuring.bootstrap import (
+    RESAMPLES,
+    interval,
+    is_proportion,
+    paired,
+    resample_weights,
+    resampled_sums,
+)
+from explorer.measuring.statistics import look_schedule, looks_level, openings_level, paired_drop, wilson
+from explorer.registry import METRICS
+from explorer.values.metric import Metric
+
+HEAVY = os.environ.get("PRUNING_EXPLORER_COVERAGE")  # the whole table, some minutes
+SAMPLES, POPULATION = 50, 20_000
+STRENGTHS = (0.02, 0.1, 0.3, 1.0) if HEAVY else (0.3,)
+RUNS = 1000 if HEAVY else 100
+# a truth of 0.94 is below this by chance once in twenty times
+LEAST = 0.94 - 1.64 * (0.94 * 0.06 / RUNS) ** 0.5
+
+
+def rng(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def disturbed(outputs: Tensor, strength: float) -> Tensor:
+    """What a pruned model would say: the outputs with noise on them; of boxes, corners and scores."""
+    scale = torch.ones(outputs.shape[-1])
+    if outputs.dim() == 3 and outputs.shape[2] == 6:
+        scale = torch.tensor([8.0, 8, 8, 8, 0.3, 0])
+    return outputs + strength * scale * torch.randn(outputs.shape, generator=rng(5))
+
+
+@cache
+def population(name: str, strength: float) -> tuple[Metric, Tensor, Tensor]:
+    """A metric, and rows of the dense and the pruned model for many samples."""
+    metric, case = METRICS[name](), CASES[name]
+    size = 2000 if metric.of_rows else POPULATION
+    outputs, targets = case.make(rng(7), size)
+    if metric.needs == "dense":
+        return (
+            metric,
+            metric.statistics(targets, targets),
+            metric.statistics(disturbed(targets, strength), targets),
+        )
+    return (
+        metric,
+        metric.statistics(outputs, targets),
+        metric.statistics(disturbed(outputs, strength), targets),
+    )
+
+
+def whole(metric: Metric, rows: Tensor) -> float:
+    ones = torch.ones(1, len(rows), dtype=torch.float64)
+    return float(metric.value(rows, ones)[0] if metric.of_rows else metric.value(rows.sum(0)))
+
+
+def covered(name: str, strength: float, samples: int = SAMPLES, runs: int = RUNS) -> tuple[float, float]:
+    """How often the intervals of one model and of the drop hold the value of the whole population."""
+    metric, base, pruned = population(name, strength)
+    value = whole(metric, base)
+    drop = value - whole(metric, pruned)
+    generator, one, both = rng(11), 0, 0
+    for _ in range(runs):
+        chosen = torch.randint(len(base), (samples,), generator=generator)
+        _, low, high = interval(metric, base[chosen])
+        one += low - 1e-9 <= value <= high + 1e-9
+        found = paired(metric, base[chosen], pruned[chosen])
+        both += found.low - 1e-9 <= drop <= found.high + 1e-9
+    return one / runs, both / runs
+
+
+QUICK = "macro_f1 mean_iou detection_f1 r2 perplexity cosine_similarity mae".split()
+ADDED = [name for name in CASES if not METRICS[name]().of_rows]
+OF_ROWS = [name for name in CASES if METRICS[name]().of_rows]
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("name", ADDED if HEAVY else QUICK)
+def test_coverage_of_fifty_samples(name, strength):
+    one, both = covered(name, strength)
+    print(f"{name:24} {strength:5} {one:.3f} {both:.3f}")
+    assert both >= LEAST
+    exact = is_proportion(*population(name, strength)[:2])  # whose own interval is Wilson's
+    assert exact or one >= LEAST
+
+
+@pytest.mark.skipif(not HEAVY, reason="set PRUNING_EXPLORER_COVERAGE=1 for the whole table")
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_coverage_of_metrics_that_no_sum_decides(name):
+    one, both = covered(name, 0.3, runs=200)
+    print(f"{name:24} {0.3:5} {one:.3f} {both:.3f}")
+    assert min(one, both) >= 0.94
+
+
+def stopped(level: float, runs: int, name: str = "mae", strength: float = 0.05) -> float:
+    """Coverage where one stops at the first verdict of several looks."""
+    metric, base, pruned = population(name, strength)
+    drop, looks = whole(metric, base) - whole(metric, pruned), look_schedule(400, 50)
+    generator, held = rng(3), 0
+    for _ in range(runs):
+        chosen = torch.randint(len(base), (looks[-1],), generator=generator)
+        for look in looks:
+            found = paired(metric, base[chosen[:look]], pruned[chosen[:look]], level)
+            if found.verdict != "undecided":
+                break
+        held += found.low <= drop <= found.high
+    return held / runs
+
+
+def test_looks_are_paid_for():
+    looks = len(look_schedule(400, 50))
+    assert stopped(looks_level(looks), 200 if HEAVY else 60) >= 0.94
+
+
+def test_openings_share_five_per_cent_however_many_there_are():
+    assert sum(1 - openings_level(k) for k in range(1, 5000)) == pytest.approx(0.05, abs=1e-4)
+    with pytest.raises(ValueError, match="at least one opening"):
+        openings_level(0)
+
+
+def test_negative_control_quantiles_alone_miss_rare_changes():
+    metric, base, pruned = population("multilabel_f1", 0.02)
+    drop, generator, held = whole(metric, base) - whole(metric, pruned), rng(11), 0
+    for _ in range(60):
+        chosen = torch.randint(len(base), (SAMPLES,), generator=generator)
+        values = metric.value(resampled_sums(base[chosen])) - metric.value(resampled_sums(pruned[chosen]))
+        low, high = values.quantile(0.025), values.quantile(0.975)
+        held += bool(low <= drop <= high)
+    assert held / 60 < 0.8
+
+
+# --------------------------------------------------------------------------- by hand
+
+
+def test_counts_are_seeded_and_of_mean_and_variance_one():
+    weights = resample_weights(600)
+    assert weights.shape == (RESAMPLES, 600)
+    assert float(weights.mean()) == pytest.approx(1, abs=0.01)
+    assert float(weights.var()) == pytest.approx(1, abs=0.02)
+    assert torch.equal(weights[:, :40], resample_weights(40))
+
+
+def test_sums_of_chunks_are_one_product():
+    rows = torch.randn(700, 3, dtype=torch.float64, generator=rng(0))
+    assert torch.allclose(resampled_sums(rows), resample_weights(700) @ rows)
+
+
+def test_a_proportion_has_the_exact_intervals():
+    metric = METRICS["accuracy"]()
+    base, pruned = torch.ones(100, 2, dtype=torch.float64), torch.ones(100, 2, dtype=torch.float64)
+    base[:10, 0], pruned[:25, 0] = 0, 0
+    assert is_proportion(metric, base)
+    assert interval(metric, base) == (pytest.approx(0.9), *wilson(90, 100))
+    assert paired(metric, base, pruned) == paired_drop(15, 0, 100)
+    assert not is_proportion(metric, 2 * base)
+
+
+def test_a_metric_of_means_has_nearly_the_interval_of_students_t():
+    metric = METRICS["mae"]()
+    errors = torch.rand(200, 1, dtype=torch.float64, generator=rng(1))
+    rows = torch.cat([errors, torch.ones_like(errors)], 1)
+    value, low, high = interval(metric, rows)
+    half = 1.972 * float(errors.std()) / 200**0.5
+    assert value == pytest.approx(float(errors.mean()))
+    assert (low, high) == pytest.approx((value - half, value + half), abs=0.1 * half)
+
+
+def test_a_lower_error_of_the_pruned_model_is_better():
+    metric = METRICS["mae"]()
+    errors = torch.rand(200, 1, dtype=torch.float64, generator=rng(1))
+    base, pruned = (torch.cat([e, torch.ones_like(e)], 1) for e in (errors, errors / 2))
+    drop = paired(metric, base, pruned)
+    assert drop.estimate > 0 and drop.verdict == "different" and drop.worse is False and drop.loss < 0
+    assert (drop.metric, drop.better, drop.margin) == (
+        "mae",
+        "lower",
+        pytest.approx(0.02 * float(errors.mean())),
+    )
+    assert paired(metric, pruned, base).worse is True
+
+
+def test_equal_models_are_not_different():
+    for name in ADDED:
+        metric, base, _ = population(name, 0.3)
+        drop = paired(metric, base[:40], base[:40])
+        assert drop.estimate == 0 and drop.verdict != "different" and drop.low <= 0 <= drop.high

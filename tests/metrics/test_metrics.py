@@ -1,0 +1,136 @@
+"""The contract of every metric: rows that add up; a value by hand; an independent library."""
+
+import pytest
+import torch
+from metrics.cases import CASES, masks
+from torch import Tensor
+
+from explorer.errors import ExplorerError
+from explorer.metrics.boxes import found_boxes
+from explorer.metrics.mean_iou import mean_iou
+from explorer.registry import METRICS
+from explorer.values.metric import Metric
+
+
+def valued(metric: Metric, rows: Tensor) -> float:
+    if metric.of_rows:
+        return float(metric.value(rows, torch.ones(1, len(rows), dtype=torch.float64))[0])
+    return float(metric.value(rows.sum(0)))
+
+
+def cut(tree, start: int, stop: int):
+    return tuple(cut(t, start, stop) for t in tree) if isinstance(tree, tuple) else tree[start:stop]
+
+
+def test_every_metric_has_a_case():
+    assert set(CASES) == set(METRICS)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+class TestContract:
+    def test_rows_depend_on_their_own_sample_alone(self, name):
+        metric, case = METRICS[name](**CASES[name].params), CASES[name]
+        outputs, targets = case.make(torch.Generator().manual_seed(0), 40)
+        whole = metric.statistics(outputs, targets)
+        assert whole.dtype == torch.float64 and whole.dim() == 2 and len(whole) == 40
+        halves = [metric.statistics(cut(outputs, *at), cut(targets, *at)) for at in ((0, 13), (13, 40))]
+        assert torch.allclose(torch.cat(halves), whole, rtol=1e-12, atol=1e-12)
+        if not metric.of_rows:
+            assert torch.allclose(halves[0].sum(0) + halves[1].sum(0), whole.sum(0))
+
+    def test_value_of_one_sample_by_hand(self, name):
+        metric, (outputs, targets, expected) = METRICS[name](**CASES[name].params), CASES[name].one
+        assert valued(metric, metric.statistics(outputs, targets)) == pytest.approx(expected, abs=1e-9)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_an_independent_library_says_the_same(self, name, seed):
+        metric, case = METRICS[name](**CASES[name].params), CASES[name]
+        outputs, targets = case.make(torch.Generator().manual_seed(seed), 60)
+        found = valued(metric, metric.statistics(outputs, targets))
+        assert found == pytest.approx(case.oracle(outputs, targets), abs=2e-6)
+        other = case.make(torch.Generator().manual_seed(seed + 100), 60)[0]
+        worse = valued(metric, metric.statistics(other, targets))
+        assert (worse < found) == (metric.better == "higher")  # answers to other samples are worse
+
+    def test_several_sums_are_valued_at_once(self, name):
+        metric, case = METRICS[name](**CASES[name].params), CASES[name]
+        rows = metric.statistics(*case.make(torch.Generator().manual_seed(0), 30))
+        weights = torch.poisson(
+            torch.ones(5, 30, dtype=torch.float64), generator=torch.Generator().manual_seed(1)
+        )
+        found = metric.value(rows, weights) if metric.of_rows else metric.value(weights @ rows)
+        # a sample that counts twice is a sample that is there twice
+        again = [valued(metric, rows.repeat_interleave(w.long(), 0)) for w in weights]
+        if name != "recall_at_1":  # where a twin is not another sample
+            assert found.tolist() == pytest.approx(again)
+        assert found.shape == (5,)
+
+    def test_nothing_readable_is_refused_in_a_sentence(self, name):
+        for outputs, targets in ((None, None), ({"nothing": 1}, None), (torch.zeros(2), "text")):
+            with pytest.raises(ExplorerError, match=rf"Metric '{name}' needs .*, got .*\."):
+                METRICS[name]().statistics(outputs, targets)
+
+
+@pytest.mark.parametrize(
+    "name, outputs, targets, told",
+    [
+        ("accuracy", torch.zeros(2, 3), torch.tensor([0, 3]), "targets from 0 to 2"),
+        ("accuracy", torch.zeros(2, 3), torch.tensor([0, -100]), "got -100 to 0"),
+        ("accuracy", torch.zeros(2, 3), torch.tensor([0.0, 1.0]), "whole-number targets of shape"),
+        (
+            "mean_iou",
+            torch.zeros(2, 3, 4, 4),
+            torch.zeros(2, 5, 5).long(),
+            r"shape \(2, 4, 4\), got .*\(2, 5, 5\)",
+        ),
+        ("mae", torch.zeros(2, 3), torch.zeros(2, 4), r"shape \(2, 3\)"),
+        ("mae", torch.zeros(1, 1), torch.tensor([[float("nan")]]), "clean the data"),
+        ("binary_accuracy", torch.zeros(2, 1), torch.tensor([0, 2]), "targets of 0 and 1, got 0 to 2"),
+        ("detection_f1", torch.zeros(1, 1, 6), torch.tensor([[[5.0, 5, 1, 1, 0]]]), "x1 <= x2"),
+        ("detection_f1", torch.zeros(1, 1, 6), torch.zeros(2, 1, 5), "boxes of 1 pictures"),
+        ("bits_per_byte", torch.zeros(1, 2, 3), torch.zeros(1, 2).long(), "a pair"),
+    ],
+)
+def test_wrong_shapes_and_targets_are_refused(name, outputs, targets, told):
+    with pytest.raises(ExplorerError, match=told):
+        METRICS[name]().statistics(outputs, targets)
+
+
+def test_one_score_a_pixel_is_a_mask():
+    scores = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]]]])
+    rows = mean_iou().statistics(scores, torch.tensor([[[1, 0, 1, 0]]]))
+    assert rows.tolist() == [[1, 2, 2]] and float(mean_iou().value(rows.sum(0))) == pytest.approx(1 / 3)
+    stored = mean_iou().statistics(scores, torch.tensor([[[[1, 0, 255, 0]]]]))
+    assert stored.tolist() == [[1, 2, 1]]
+
+
+def test_boxes_as_torchvision_gives_them():
+    found = [
+        {
+            "boxes": torch.tensor([[0.0, 0, 9, 9], [1, 1, 5, 5]]),
+            "scores": torch.tensor([0.6, 0.9]),
+            "labels": torch.tensor([1, 2]),
+        },
+        {"boxes": torch.zeros(0, 4), "scores": torch.zeros(0), "labels": torch.zeros(0).long()},
+    ]
+    padded = found_boxes("detection_f1", found)
+    assert padded[0].tolist() == [[1, 1, 5, 5, pytest.approx(0.9), 2], [0, 0, 9, 9, pytest.approx(0.6), 1]]
+    assert padded[1, :, 5].tolist() == [-1, -1]
+    truth = [{"boxes": torch.tensor([[0.0, 0, 9, 9]]), "labels": torch.tensor([1])}] * 2
+    rows = METRICS["detection_f1"]().statistics(found, truth)
+    assert rows.tolist() == [[1, 1, 0], [0, 0, 1]]
+
+
+def test_masks_as_torchvision_gives_them():
+    logits, targets = masks(torch.Generator().manual_seed(0), 3)
+    assert torch.equal(
+        mean_iou().statistics({"out": logits}, targets), mean_iou().statistics(logits, targets)
+    )
+
+
+def test_agreement_reads_any_tree_of_outputs():
+    dense = {"map": torch.randn(4, 3, 5), "anchors": torch.randn(7), "count": torch.arange(4)}
+    same = METRICS["relative_error"]()
+    assert same.statistics(dense, dense)[:, 0].tolist() == [0] * 4
+    moved = {**dense, "map": dense["map"] * 1.1}
+    assert valued(same, same.statistics(moved, dense)) == pytest.approx(0.1, abs=1e-6)
