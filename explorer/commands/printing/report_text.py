@@ -11,23 +11,23 @@ from .output import percent, table
 
 
 def quality(measured: Measurement, total: int) -> str:
-    """The value of what decides, with its range and the samples it was measured on."""
+    """Return the value of what decides, with its range and the samples it was measured on."""
     return format_measured(measured, total)
 
 
 def quality_name(report: Report) -> str:
-    """What decides, and which way is better where that is not the usual one."""
+    """Say what decides, and which way is better where that is not the usual one."""
     name = metric_title(report.baseline.metric or "accuracy")
     return f"{name} (lower is better)" if report.drop and report.drop.better == "lower" else name
 
 
 def loss_text(measured: Measurement) -> str | None:
-    """The loss, in nats."""
+    """Return the loss, in nats."""
     return None if measured.loss is None else f"{measured.loss:.3f}"
 
 
 def report_text(report: Report) -> str:
-    """Everything that a Report says about the whole model and about each part."""
+    """Return everything that a Report says about the whole model and about each part."""
     where = report.environment
     data = (
         f"{report.subject['task']} data, {report.split.replace('_', '-')} split"
