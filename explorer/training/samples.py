@@ -1,4 +1,4 @@
-"""Retrain a sample model as it was trained: weights and a card that says what was measured."""
+"""Trains a sample model again as it was trained, and writes its weights and a card with what was measured."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ from .steps import TrainingSettings, TrainingStep, train
 
 
 def count_macs(model: nn.Module, task: Task) -> int:
-    """Multiply-adds for one sample, counted on the meta device."""
+    """Return the multiply-adds for one sample, counted on the meta device."""
     shadow = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(torch.empty(1, *task.shape, device="meta"))
@@ -31,7 +31,7 @@ def count_macs(model: nn.Module, task: Task) -> int:
 
 
 def accuracy(model: nn.Module, task: Task, split: Split) -> Measurement:
-    """Accuracy and loss of a model in eval mode on the whole of a split."""
+    """Return accuracy and loss of a model in eval mode on a whole split."""
     *_, tally = evaluate(model, split, task.normalisation, [len(split)])
     return tally.measurement()
 
@@ -66,7 +66,7 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a reader never meets half a file."""
+    """Write all or nothing: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         file.write(content)
@@ -77,9 +77,9 @@ def _write(path: Path, content: bytes) -> None:
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
-    Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the
-    program's own samples where that may be written, else of the cache. Weights elsewhere than in the
-    program's folder are used only as a checkpoint.
+    Weights are written to `weights/NAME.safetensors` and the card to `cards/NAME.json` in the folder `out`,
+    by default the program's own samples if that is writable, or else the cache. Weights outside the program's
+    folder are used only as a checkpoint.
 
     Raises:
         UnknownNameError: no sample of that name.
