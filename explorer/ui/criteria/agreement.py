@@ -1,6 +1,4 @@
-"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right
-when measured.
-"""
+"""Shows which criterion to trust: how far they agree, what they dispute, and which is right when measured."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -63,7 +61,7 @@ def _measure() -> Measure:
 
 
 def _key() -> Hashable:
-    """What ratings depend on: no fader."""
+    """Return what ratings depend on: no fader."""
     return (session.subject().id, _settings(), session.conditions().device)
 
 
@@ -99,7 +97,7 @@ def _begin() -> None:
 
 
 def draw() -> None:
-    """The whole page, in regions that follow the work."""
+    """Draw the whole page, in regions that follow the work."""
     if not session.profile().free_groups:
         st.info(
             "No channels of this model can be removed, so there is nothing for criteria to disagree about."
@@ -239,7 +237,7 @@ def _stop() -> None:
 
 
 def _run() -> JobState:
-    """The measurement, begun if it was asked for."""
+    """Return the measurement, started if it was requested."""
     if session.recalled(ASKED) != _duel_key():
         return session.lane_state(DUEL_LANE)
     model, recipe, group, ratio = session.model(), session.recipe(), _group(), _ratio()
@@ -277,7 +275,7 @@ def _draw_duel() -> None:
 
 
 def verdict(found: Duel) -> str:
-    """Who lost least, who beats chance, and how it was measured."""
+    """Return which criterion lost least, which beat random choice, and how it was measured."""
     named = [name for name in found.order if name != CONTROL]
     some = next(iter(found.reports.values()))[0]
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"
