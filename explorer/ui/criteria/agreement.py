@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
 from ...measuring.statistics import format_drop
@@ -21,7 +22,7 @@ from ..drawing import layout
 from ..live import regions
 from . import disputed_channels
 
-LANE, DUEL_LANE = "criteria", "duel"
+LANE, DUEL_LANE = Lane("criteria"), Lane("duel")
 ASKED = "duel asked for"
 GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
 SAMPLES = 2_048  # of a measurement, at most

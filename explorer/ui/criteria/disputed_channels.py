@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
@@ -18,7 +19,7 @@ from .. import session
 from ..drawing import layout
 from ..live import regions
 
-LANE, ASKED = "disputes", "disputes asked for"
+LANE, ASKED = Lane("disputes"), "disputes asked for"
 SHOWN = 24  # channels
 SAMPLES = 2_048  # of a measurement, at most
 HELP = (

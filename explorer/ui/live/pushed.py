@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...background.lane import Lane
 from ..browser import elements
 from . import regions
 
@@ -25,7 +26,7 @@ class LiveValue:
 
     make: Callable[[], Mapping[str, Any]]
     facet: Callable[[], Hashable]
-    lanes: tuple[str, ...] = ()
+    lanes: tuple[Lane, ...] = ()
     pause: float = 0.0
     patient: bool = False
 

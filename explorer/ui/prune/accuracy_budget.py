@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
@@ -18,7 +19,7 @@ from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
 
-LANE, ASKED = "budget", "budget asked for"
+LANE, ASKED = Lane("budget"), "budget asked for"
 POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "

@@ -27,7 +27,9 @@ def draw() -> None:
     session.live()
     key = f"console {session.subject().id}"
     draw_facts(_data())
-    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=sensitivity_scan.known)
+    regions.watched(
+        "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
+    )
     draw_console(_state, lambda: _edited(key), key=key, facet=_facet, then=session.write_url)
 
 

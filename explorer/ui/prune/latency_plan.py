@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...planning.allocation import Allocation
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
@@ -20,7 +21,7 @@ from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
 
-LANE, ASKED = "clock", "latency plan asked for"
+LANE, ASKED = Lane("latency plan"), "latency plan asked for"
 BANK: BankName = "channels"  # zeros make nothing faster
 HELP = (
     "Times the model with each part pruned alone, then with all together, in turns with the dense one, "

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.latency_staircase import latency_staircase
 from ...studies.latency_staircase import Staircase, nearest_fast, staircase
 from ...studies.sparse_kernels import why_not
@@ -17,6 +18,7 @@ from ..drawing import layout
 from ..live import regions
 from .console.model import Edit
 
+LANE = Lane("staircase")
 FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
 SNAPS = "snap_to_fast"
 SNAPS_HELP = (
@@ -77,7 +79,7 @@ def _is_asked(group: str) -> bool:
 def _run(group: str) -> JobState:
     """Begin, or go on; what has come is kept."""
     model, device, key = session.model(), session.conditions().device, _key(group)
-    state = session.job("latency", key, lambda: staircase(model, group, device=device))
+    state = session.job(LANE, key, lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))
@@ -85,14 +87,14 @@ def _run(group: str) -> JobState:
 
 
 def _start(group: str) -> None:
-    session.resume("latency")
+    session.resume(LANE)
     session.remember(ASKED, _key(group))
     regions.hurry()
     st.rerun()
 
 
 def _stop(group: str) -> None:
-    session.cancel("latency", _key(group))
+    session.cancel(LANE, _key(group))
     session.remember(ASKED, None)
     st.rerun()
 
@@ -113,15 +115,15 @@ def draw() -> None:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
     st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=regions.refresh)
-    regions.watched("staircase", _draw_found, "latency", facet=_facet)
-    regions.watched("staircase status", _draw_status, "latency", progress=True)
+    regions.watched("staircase", _draw_found, LANE, facet=_facet)
+    regions.watched("staircase status", _draw_status, LANE, progress=True)
 
 
 def _facet() -> Hashable:
     """The figure in a few steps: to draw it costs more than a round."""
     group = _group()
     known = found(group)
-    busy = _is_asked(group) and session.lane_state("latency").busy
+    busy = _is_asked(group) and session.lane_state(LANE).busy
     drawn = known and known.rounds // ROUNDS_DRAWN
     return (
         group,

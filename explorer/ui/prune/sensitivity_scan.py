@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...allocators.context import Losses
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...errors import ExplorerError
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
@@ -19,6 +20,7 @@ from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from .console.strips import Sensitivity
 
+LANE = Lane("scan")
 ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
@@ -86,20 +88,20 @@ def losses() -> dict[BankName, Losses]:
 
 def _run(bank: BankName) -> JobState:
     model, plan, how = session.model(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(model, plan, how))
+    state = session.job(LANE, _key(bank), lambda: scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state
 
 
 def _start(bank: BankName) -> None:
-    session.resume("scan")
+    session.resume(LANE)
     session.remember(ASKED, _key(bank))
     st.rerun()
 
 
 def _stop(bank: BankName) -> None:
-    session.cancel("scan", _key(bank))
+    session.cancel(LANE, _key(bank))
     session.remember(ASKED, None)
 
 
@@ -120,7 +122,7 @@ def draw() -> None:
     if asked is not None:
         _run(asked)
     regions.watched(
-        "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
+        "scanning", _draw, LANE, facet=lambda: (_asked(), session.lane_state(LANE).busy), progress=True
     )
 
 

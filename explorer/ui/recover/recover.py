@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import LONG, Lane
 from ...exporters.recovered_model import export_recovered
 from ...figures.recovery_accuracy import recovery_accuracy
 from ...figures.recovery_arms import recovery_arms
@@ -29,7 +30,7 @@ from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
 from . import recovered_runs, recovery_curve, recovery_plan
 
-LANE, COST_LANE = "recovery", "cost"
+LANE, COST_LANE = Lane("recovery", LONG, lasting=True), Lane("recovery cost")
 ASKED = "recovery asked for"
 PLAIN = {"displayModeBar": False}
 EMPTY = (

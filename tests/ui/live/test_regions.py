@@ -9,10 +9,13 @@ import pytest
 from starlette.requests import Request
 
 from explorer.background.jobs import JobState
+from explorer.background.lane import Lane
 from explorer.ui import session
 from explorer.ui.browser import elements
 from explorer.ui.browser.elements import ELEMENTS, HERE
 from explorer.ui.live import news_route, pushed, regions, ticker
+
+SCAN = Lane("scan")
 
 
 class Rerun(Exception):
@@ -70,17 +73,17 @@ def answer() -> list[str]:
 
 
 def test_only_the_regions_of_the_lane_with_news_are_drawn(page):
-    regions.watched("cards", lambda: None, "live")
-    regions.watched("curve", lambda: None, "curve")
+    regions.watched("cards", lambda: None, session.LIVE_LANE)
+    regions.watched("curve", lambda: None, Lane("curve"))
     assert answer() == []
-    page["live"] = JobState(version=1)
+    page[session.LIVE_LANE] = JobState(version=1)
     assert answer() == ["cards", regions.TICKER]
 
 
 def test_a_region_with_a_facet_waits_for_its_facet(page):
     shown = ["a"]
-    regions.watched("parts", lambda: None, "live", facet=lambda: shown[0])
-    page["live"] = JobState(version=7)
+    regions.watched("parts", lambda: None, session.LIVE_LANE, facet=lambda: shown[0])
+    page[session.LIVE_LANE] = JobState(version=7)
     assert answer() == []
     shown[0] = "b"
     assert answer() == ["parts", regions.TICKER]
@@ -88,22 +91,22 @@ def test_a_region_with_a_facet_waits_for_its_facet(page):
 
 def test_a_region_that_was_drawn_is_up_to_date(page):
     drawn = []
-    regions.watched("cards", lambda: drawn.append(1), "live")
-    page["live"] = JobState(version=1)
+    regions.watched("cards", lambda: drawn.append(1), session.LIVE_LANE)
+    page[session.LIVE_LANE] = JobState(version=1)
     assert answer() != []
-    regions.watched("cards", lambda: drawn.append(2), "live")
+    regions.watched("cards", lambda: drawn.append(2), session.LIVE_LANE)
     assert answer() == [] and drawn == [1, 2]
 
 
 def test_progress_is_drawn_now_and_then_while_a_lane_works(page, clock):
-    regions.watched("status", lambda: None, "scan", facet=lambda: 0, progress=True)
-    page["scan"] = JobState(running=True)
+    regions.watched("status", lambda: None, SCAN, facet=lambda: 0, progress=True)
+    page[SCAN] = JobState(running=True)
     assert answer() == ["status", regions.TICKER]
     clock[0] += regions.PROGRESS_S / 2
     assert answer() == [] and not regions.is_due()
     clock[0] += regions.PROGRESS_S
     assert regions.is_due() and answer() == ["status", regions.TICKER]
-    page["scan"] = JobState()
+    page[SCAN] = JobState()
     clock[0] += regions.PROGRESS_S
     assert answer() == [] and not regions.is_due()
 
@@ -114,12 +117,12 @@ def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(pa
     regions.hurry()
     recipe[0] = "pruned"
     assert regions.busy() and not regions.is_due()
-    page["live"] = JobState(running=True)
+    page[session.LIVE_LANE] = JobState(running=True)
     clock[0] += regions.REST_S + 0.01
     assert not regions.is_due()
-    page["live"] = JobState()
+    page[session.LIVE_LANE] = JobState()
     assert regions.is_due()
-    page["live"] = JobState(running=True)
+    page[session.LIVE_LANE] = JobState(running=True)
     clock[0] += regions.PATIENCE_S
     assert regions.is_due()
 
@@ -129,7 +132,9 @@ def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(pa
 
 def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it(page, drawn):
     value, seen = {"a": 1, "b": 2}, [0]
-    pushed.pushed("cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], ("live",)))
+    pushed.pushed(
+        "cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], (session.LIVE_LANE,))
+    )
     ((_, data),) = drawn
     assert data["value"] == value and pushed.answer({"cards": data["turn"]}) == {
         "told": {},
@@ -176,7 +181,9 @@ def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn
 def test_an_element_with_a_pause_is_told_the_last_value_in_the_end(page, drawn, clock):
     seen = [0]
     pushed.pushed(
-        "status", "status", pushed.LiveValue(lambda: {"done": seen[0]}, lambda: seen[0], ("live",), pause=0.3)
+        "status",
+        "status",
+        pushed.LiveValue(lambda: {"done": seen[0]}, lambda: seen[0], (session.LIVE_LANE,), pause=0.3),
     )
     turn = drawn[0][1]["turn"]
     seen[0] = 1
@@ -191,7 +198,7 @@ def test_a_run_of_the_page_tells_an_element_all_under_a_later_turn(page, drawn):
 
     def draw():
         return pushed.pushed(
-            "cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], ("live",))
+            "cards", "cards", pushed.LiveValue(lambda: dict(value), lambda: seen[0], (session.LIVE_LANE,))
         )
 
     draw()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from ... import session
 from ...browser import elements
 from ...live.pushed import LiveValue, pushed
 from .model import ConsoleData
@@ -34,5 +35,10 @@ def draw_console(
         facet, then: as of `pushed`.
     """
     pushed(
-        "console", "console", LiveValue(state, facet, ("live",)), key=key, then=then, on_edit_change=on_edit
+        "console",
+        "console",
+        LiveValue(state, facet, (session.LIVE_LANE,)),
+        key=key,
+        then=then,
+        on_edit_change=on_edit,
     )
