@@ -29,6 +29,17 @@ class Element:
     data: Mapping[str, Any]
 
 
+def merged(known: Any, part: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known with a part of an answer put into it, as a browser does it."""
+    made = dict(known) if isinstance(known, dict) else {}
+    for key, value in part.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = merged(made.get(key), value) if isinstance(value, dict) else value
+    return made
+
+
 class Tab:
     """One session; close it as a browser does, by going away.
 
@@ -46,7 +57,8 @@ class Tab:
         self.server, self.query, self.session = server, query, session
         self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
         self.runs, self.errors, self.page = 0, list[str](), ""
-        self._sequence = itertools.count(1)
+        self._edits = itertools.count(1)
+        self._edit: dict[str, Any] | None = None  # the last one, until the server has it
         self._known: dict[str, int] = {}
         self._shown: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
@@ -122,37 +134,45 @@ class Tab:
 
     def move(self, **ratios: Mapping[str, float]) -> None:
         """Move faders: bank -> part -> ratio; the run that follows is not waited for."""
-        edit = {"seq": next(self._sequence), "values": ratios, "locks": {}}
-        self.send(self.request(sent=(self.elements["console"], "edit", edit)))
+        self._edit = {"seq": next(self._edits), "values": ratios, "locks": {}}
+        self.send(self.request(sent=(self.elements["console"], "edit", self._edit)))
 
     def ask(self, timeout: float = 30.0) -> dict[str, Any]:
         """One question for news; what is told is kept, as the page does."""
         ticker = self.elements["ticker"].data
         if self._news is None:
             self._news = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout)
-        headers = {"x-explorer-page": ticker["page"], "content-type": "application/json"}
-        self._news.request("POST", ticker["path"], json.dumps(self._known), headers)
+        headers = {"x-explorer-page": ticker["session"], "content-type": "application/json"}
+        self._news.request("POST", "/explorer-news", json.dumps(self._question()), headers)
         answer = self._news.getresponse()
         body = answer.read()
         assert answer.status == 200, (answer.status, body[:200])
         found = json.loads(body)
         for name, told in found["told"].items():
             self._known[name] = told["turn"]
-            self._shown.setdefault(name, {}).update(told["value"])
+            self._shown[name] = merged(self._shown.get(name), told["value"])
+        if self._edit is not None and found["taken"] >= self._edit["seq"]:
+            self._edit = None
         return found
+
+    def _question(self) -> dict[str, Any]:
+        if self._edit is None:
+            return {"known": self._known}
+        console = self.elements["console"].data["name"]
+        return {"known": self._known, "move": self._edit["seq"], "edit": self._edit, "of": console}
 
     def shown(self, name: str) -> dict[str, Any]:
         """What an element shows: what it was drawn with, and what it was told since."""
         drawn = self.elements[name].data
         told = self._shown.get(name, {}) if self._known.get(name, 0) >= drawn.get("turn", 0) else {}
-        return {**drawn.get("value", {}), **told}
+        return merged(drawn.get("value", {}), told)
 
-    def first_number(self, generation: int, seconds: float = PATIENCE_S) -> float:
-        """Seconds until the cards show a number of a move that late, or later."""
+    def first_number(self, move: int, seconds: float = PATIENCE_S) -> float:
+        """Seconds until the cards show a number of this move, counted from 1, or of a later one."""
         started = time.monotonic()
         while time.monotonic() < started + seconds:
             cards = self.shown("cards")
-            if cards.get("generation", 0) >= generation and not cards.get("older", True):
+            if cards.get("taken", 0) >= move and not cards.get("older", True):
                 return time.monotonic() - started
             self.ask()
         raise AssertionError(f"No number within {seconds:g} s: {self.shown('cards')}")

@@ -1,4 +1,4 @@
-"""Start the page: everything that it needs is imported only once the words are understood."""
+"""Start the page. Everything that it needs is imported only after the arguments have been parsed."""
 
 import argparse
 import socket
@@ -47,10 +47,10 @@ def add_lessons(parser: argparse.ArgumentParser) -> None:
 
 
 def own_lessons(given: str | None) -> Path | None:
-    """The folder, once its lessons are read.
+    """Return the folder of the user's own lessons after reading them.
 
     Raises:
-        ExplorerError: there is none, or a lesson is not as it must be.
+        ExplorerError: the folder does not exist, or a lesson is not valid.
     """
     from ..lessons.lesson_files import course
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is
+        ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
             taken.
     """
     from ..loaders.model_text import load
@@ -99,11 +99,11 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int | None) -> int:
-    """The wanted port if it is free, else an error; without a wish the first free one.
+    """Return the wanted port if it is free, or the first free port if none is wanted.
 
     Raises:
-        ExplorerError: the host is another machine, or the wanted port, or every one that was tried, is taken
-            or not allowed.
+        ExplorerError: the host is another machine, or the wanted port (or every port tried) is taken or not
+            allowed.
     """
     from ..errors import ExplorerError
 

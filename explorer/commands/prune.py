@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the Report.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be.
+        ExplorerError: the model, the recipe or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)

@@ -1,5 +1,5 @@
-"""Reports -> accuracy against what is left of the model, with intervals, the dense model and the current
-recipe.
+"""Reports -> accuracy against the remaining size of the model, with intervals, the dense model and the
+current recipe.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ def _latency(measured: Measurement) -> float | None:
     return (measured.latency_ms or {}).get("median")
 
 
-# axis -> what it is, the unit of the amount, how to read it
+# axis -> title, unit of the amount, how to read it
 AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
     "params": ("parameters", "parameters", lambda m: m.params),
     "nonzero_params": ("non-zero parameters", "non-zero parameters", lambda m: m.nonzero_params),
@@ -36,8 +36,8 @@ AXES: dict[str, tuple[str, str, Callable[[Measurement], float | None]]] = {
 
 @dataclass(frozen=True)
 class PlottedPoint:
-    """One model on the curve: fraction left, absolute amount, accuracy in percent with its interval, samples,
-    and loss.
+    """One model on the curve: fraction left, absolute amount, accuracy in per cent with its interval,
+    samples, and loss.
     """
 
     left: float
@@ -50,7 +50,7 @@ class PlottedPoint:
 
 
 def point(measured: Measurement, baseline: Measurement, axis: Axis) -> PlottedPoint | None:
-    """A measurement as a point, or None if something that it takes was not measured."""
+    """Return a measurement as a point, or None if something that it needs was not measured."""
     amount, whole = AXES[axis][2](measured), AXES[axis][2](baseline)
     if not whole or amount is None or measured.accuracy is None:
         return None
@@ -71,12 +71,12 @@ def point(measured: Measurement, baseline: Measurement, axis: Axis) -> PlottedPo
 def accuracy_curve(
     reports: Sequence[Report], current: Report | None = None, axis: Axis = "params", *, stale: bool = False
 ) -> go.Figure:
-    """Accuracy against what is left.
+    """Draw accuracy against what is left.
 
     Args:
         reports: the points of the curve, in any order; those without accuracy or amount are left out.
-        current: the user's own recipe, a star.
-        stale: the curve is of an older recipe and is drawn grey.
+        current: the user's own recipe, drawn as a star.
+        stale: the curve belongs to an older recipe and is drawn grey.
     """
     what, unit, _ = AXES[axis]
     title = f"Accuracy against {what} left" + (", being measured again" if stale else "")
@@ -110,7 +110,7 @@ def trace(
     unit: str,
     mark: Mark,
 ) -> go.Scatter:
-    """Points with their intervals; what the amounts are stands in the words under the pointer."""
+    """Draw points with their intervals; the hover text says what the amounts are."""
     up, down = [p.high - p.accuracy for p in points], [p.accuracy - p.low for p in points]
     return go.Scatter(
         x=[100 * p.left for p in points],

@@ -1,12 +1,13 @@
 """The entry script: navigation over the pages, and the sidebar that all of them share."""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.machine import paths
-from explorer.ui import housekeeping, server, session
+from explorer.ui import housekeeping, server
 from explorer.ui.browser import elements
 from explorer.ui.drawing import layout
 from explorer.ui.live import ticker
@@ -37,12 +38,17 @@ def draw() -> None:
     page = st.navigation(menu())
     housekeeping.greet()
     try:
-        ticker.begin()
+        with ticker.followed():
+            _draw_page(page)
+    except ExplorerError as error:  # there is no model at all
+        layout.draw_notice(str(error))
+
+
+def _draw_page(page: Any) -> None:
+    try:
         elements.put_up_shelf()
         sidebar.draw()
         page.run()
-        ticker.follow()
-        session.write_url()
     except ExplorerError as error:
         layout.draw_notice(str(error))
 

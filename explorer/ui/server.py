@@ -71,7 +71,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
     stay_offline()
     return {
-        "routes": [news_route.route(), metrics_route.route(), *page_addresses.routes()],
+        "routes": [*news_route.routes(), metrics_route.route(), *page_addresses.routes()],
         "lifespan": keeping_house,
         "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
     }

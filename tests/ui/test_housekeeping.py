@@ -144,7 +144,7 @@ def visit(server: serving.Server, ratio: float) -> None:
         tab.open().first_number(0)
         for move in range(1, MOVES + 1):
             tab.move(channels={f"conv{1 + move % 3}": ratio})
-            tab.first_number(2 * move)
+            tab.first_number(move)
         for page in ("explore", "channels", ""):
             tab.open(page)
         assert sessions(server)
@@ -201,7 +201,7 @@ def test_who_comes_back_soon_finds_the_session_and_its_recipe(tmp_path):
     with serving.running(tmp_path, "digits-cnn", before=SOON.replace("2.0", "20.0")) as server:
         with Tab(server, "model=digits-cnn") as tab:
             tab.open().move(channels={"conv1": 0.5})
-            tab.first_number(2)
+            tab.first_number(1)
             parameters = tab.shown("cards")["Parameters"]["value"]
         time.sleep(3)
         with Tab(server, session=tab.session) as again:

@@ -9,7 +9,7 @@ from .output import percent, table
 
 
 def accuracy(measured: Measurement, total: int) -> str:
-    """Accuracy with its range and the samples it was measured on."""
+    """Return the accuracy with its range and the number of samples."""
     return (
         format_accuracy(measured.correct, measured.samples, total)
         if measured.correct is not None
@@ -18,12 +18,12 @@ def accuracy(measured: Measurement, total: int) -> str:
 
 
 def loss_text(measured: Measurement) -> str | None:
-    """The loss, in nats."""
+    """Return the loss, in nats."""
     return None if measured.loss is None else f"{measured.loss:.3f}"
 
 
 def report_text(report: Report) -> str:
-    """Everything that a Report says about the whole model and about each part."""
+    """Return everything that a Report says about the whole model and about each part."""
     where = report.environment
     data = (
         f"{report.subject['task']} data, {report.split.replace('_', '-')} split"

@@ -79,13 +79,13 @@ def draw() -> None:
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.subheader("Which classes lose", anchor=False)
-    pushed("behaviour classes", "figure", LiveValue(_classes, _news, (LANE,)))
+    pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
     st.subheader("Which classes are confused", anchor=False)
     watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
     st.subheader("Samples whose answer changed", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
     st.subheader("How sure the model is", anchor=False)
-    pushed("behaviour reliability", "figure", LiveValue(_reliability, _news, (LANE,)))
+    pushed("behaviour reliability", LiveValue("figure", _reliability, _news, (LANE,)))
 
 
 # --------------------------------------------------------------------------- regions
@@ -193,7 +193,8 @@ def _draw_confusion() -> None:
         key="confusion side",
         label_visibility="collapsed",
     )
-    pushed("behaviour confusion", "figure", LiveValue(_confusion, lambda: (_news(), _chosen_side()), (LANE,)))
+    value = LiveValue("figure", _confusion, lambda: (_news(), _chosen_side()), (LANE,))
+    pushed("behaviour confusion", value)
 
 
 def _confusion() -> dict[str, Any]:

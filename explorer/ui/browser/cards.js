@@ -3,13 +3,12 @@
 function renderCards({ parentElement, data }) {
   const room = parentElement.querySelector(".cards");
   const draw = () => {
-    const older = data.older || data.generation < shelf.owed;
+    const older = data.older || shelf.protocol.isOlder(data.taken);
     room.classList.toggle("older", older);
     fillCards(room, data, older);
   };
-  const stop = shelf.listen(["generation"], draw);
-  shelf.arrive(data.generation); // which draws
-  return stop;
+  shelf.taken(data.taken);
+  return shelf.listen(["moves"], draw); // which draws
 }
 
 function fillCards(room, data, older) {

@@ -43,7 +43,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         "removed yet.</div></div>",
     ),
     "sketch": (("sketch.js",), "renderSketch", "sketch.css", '<div class="sketch"></div>'),
-    "ticker": (("ticker.js",), "renderTicker", None, ""),
+    "ticker": (("questions.js", "ticker.js"), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles lie there
@@ -62,7 +62,7 @@ def _shelf() -> str:
     """One module: the shelf, then each renderer in a scope of its own, which sets up markup and style where
     it is first drawn.
     """
-    parts = [_read("shelf.js")]
+    parts = [_read(name) for name in ("protocol.js", "shelf.js")]
     for name, (files, renderer, style, markup) in ELEMENTS.items():
         script = "\n".join(map(_read, files))
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"

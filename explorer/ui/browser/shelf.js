@@ -1,68 +1,93 @@
 // The script of all elements, sent once: a message that stays the same is not sent again. An element itself is a stub that
-// finds its renderer here. Values that several elements read lie here too.
+// finds its renderer here. Values that several elements read are kept here too.
+const shelf = (window.pruningExplorer ??= createShelf());
 
-const shelf = (window.pruningExplorer ??= { renderers: {}, values: {}, listeners: new Set(), told: {}, drawn: {}, owed: 0 });
+function createShelf() {
+  const renderers = {}, values = { moves: 0 }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
-shelf.put = (name, value) => {
-  shelf.values[name] = value;
-  for (const listener of [...shelf.listeners]) listener(name);
-};
+  const put = (name, value) => {
+    values[name] = value;
+    for (const listener of [...listeners]) listener(name);
+  };
 
-// Calls back with the values of all names as soon as they are all there, and again whenever one changes; returns a stop.
-shelf.listen = (names, callback) => {
-  const tell = () => { if (names.every((name) => name in shelf.values)) callback(...names.map((name) => shelf.values[name])); };
-  const listener = (name) => { if (names.includes(name)) tell(); };
-  shelf.listeners.add(listener);
-  tell();
-  return () => shelf.listeners.delete(listener);
-};
+  // Calls back with the values of all names as soon as they are all there, and again when one changes; returns a stop.
+  const listen = (names, callback) => {
+    const tell = () => { if (names.every((name) => name in values)) callback(...names.map((name) => values[name])); };
+    const listener = (name) => { if (names.includes(name)) tell(); };
+    listeners.add(listener);
+    tell();
+    return () => listeners.delete(listener);
+  };
 
-// What an element is to show: all of it from a run of the page, or the parts that changed from the answer to a question. An
-// older turn changes nothing.
-shelf.tell = (name, turn, value, isPart = false) => {
-  const known = shelf.told[name];
-  if (known && turn <= known.turn) return;
-  shelf.told[name] = { turn, value: isPart ? { ...known?.value, ...value } : value };
-  shelf.drawn[name]?.();
-};
+  const moved = () => {
+    const owed = protocol.owed();
+    if (owed === values.moves) return;
+    document.documentElement.toggleAttribute("data-older-numbers", owed > 0);
+    put("moves", owed);
+  };
 
-// The hand has let go of a fader: until the server speaks of this or a later move, its numbers are of an older recipe.
-shelf.letGo = (generation) => {
-  shelf.owed = generation + 1;
-  shelf.arrive(generation);
-  shelf.ask?.(true); // the answer comes sooner than the run of the page that takes the move
-};
+  const shown = {
+    renderers, values, put, listen, protocol,
+    mounted: () => mounted.keys(),
 
-// The server speaks of the recipe after so many moves.
-shelf.arrive = (generation) => {
-  shelf.put("generation", generation);
-  document.documentElement.toggleAttribute("data-older-numbers", generation < shelf.owed);
-};
+    // A run of the page, or the ticker, speaks for this session.
+    session: (name) => { if (protocol.begin(name)) moved(); },
 
-// A renderer that finds its markup in place, under its style.
-shelf.furnished = (render, markup, style) => (component) => {
-  const parent = component.parentElement;
-  const room = parent.querySelector(".room");
-  if (markup && room && !room.firstElementChild) {
-    room.innerHTML = markup;
-    if (style) {
-      const sheet = document.createElement("style");
-      sheet.textContent = style;
-      room.prepend(sheet);
-    }
+    // The parts of elements that an answer tells.
+    told: (parts) => {
+      for (const [name, { turn, value }] of Object.entries(parts)) {
+        if (protocol.part(name, turn, value)) mounted.get(name)?.();
+      }
+    },
+
+    // The hands have changed faders: the server is told with the next question, and by a run of the page.
+    edit: (name, message, isMove) => {
+      protocol.edit(name, message, isMove);
+      moved();
+      shown.ask?.(true);
+    },
+    // The server has all edits up to this one.
+    taken: (sequence) => {
+      protocol.taken(sequence);
+      moved();
+    },
+
+    // A renderer that finds its markup in place, under its style.
+    furnished: (render, markup, style) => (component) => {
+      furnish(component.parentElement, markup, style);
+      return component.data.turn === undefined ? render(component) : follow(component, render);
+    },
+  };
+
+  // Draws an element whenever it is told something new, whichever way that came.
+  function follow(component, render) {
+    const { name, session, turn, value } = component.data;
+    let stop;
+    const draw = () => {
+      stop?.();
+      stop = render({ ...component, name, data: protocol.shown(name) ?? {} });
+    };
+    shown.session(session);
+    mounted.set(name, draw);
+    protocol.whole(name, turn, value);
+    draw();
+    shown.ask?.();
+    return () => {
+      if (mounted.get(name) === draw) mounted.delete(name);
+      stop?.();
+    };
   }
-  return component.data.turn === undefined ? render(component) : follow(component, render);
-};
 
-// Draws an element whenever it is told something new, whichever way that came.
-function follow(component, render) {
-  const { name, turn, value } = component.data;
-  let stop;
-  const draw = () => { stop?.(); stop = render({ ...component, data: shelf.told[name].value }); };
-  shelf.drawn[name] = undefined;
-  shelf.tell(name, turn, value);
-  shelf.drawn[name] = draw;
-  draw();
-  shelf.ask?.();
-  return () => { if (shelf.drawn[name] === draw) delete shelf.drawn[name]; stop?.(); };
+  return shown;
+}
+
+function furnish(parent, markup, style) {
+  const room = parent.querySelector(".room");
+  if (!markup || !room || room.firstElementChild) return;
+  room.innerHTML = markup;
+  if (style) {
+    const sheet = document.createElement("style");
+    sheet.textContent = style;
+    room.prepend(sheet);
+  }
 }

@@ -6,7 +6,7 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
   const [share, words, button] = line.children;
   button.onclick = () => setTriggerValue("act", data.action);
   const draw = () => {
-    const older = data.generation < shelf.owed;
+    const older = shelf.protocol.isOlder(data.taken);
     const told = older ? LET_GO : data.words;
     if (words.textContent !== told) words.textContent = told;
     line.classList.toggle("error", !older && data.kind === "error");
@@ -15,7 +15,6 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
     button.hidden = older || !data.action;
     button.textContent = data.action ?? "";
   };
-  const stop = shelf.listen(["generation"], draw);
-  shelf.arrive(data.generation); // which draws
-  return stop;
+  shelf.taken(data.taken);
+  return shelf.listen(["moves"], draw); // which draws
 }

@@ -1,56 +1,30 @@
-// Asks the server for news, until nothing more is to come. What our own elements show is in the answer; for the rest the page
-// has to run. Where the server knows no such questions, the page runs now and then while a job does.
-const ALONE_MS = 1000, APART_MS = 300;
-const ticker = { page: undefined, asking: false, again: false, ticked: 0, timer: undefined };
-
-// anew: the question on its way knows nothing of the last move, so another one takes its place.
-shelf.ask = async (anew = false) => {
-  ticker.again = true;
-  if (anew) ticker.way?.abort();
-  if (ticker.asking || !ticker.page) return;
-  ticker.asking = true;
-  while (ticker.again) {
-    ticker.again = false;
-    const found = await question();
-    if (!found) fallBack();
-    for (const [name, { turn, value }] of Object.entries(found?.told ?? {})) shelf.tell(name, turn, value, true);
-    if (found?.draw) tick("news");
-    else if (found?.busy) ticker.again = true;
-  }
-  ticker.asking = false;
-};
-
-async function question() {
-  const known = Object.fromEntries(Object.keys(shelf.drawn).map((name) => [name, shelf.told[name]?.turn ?? 0]));
-  const way = ticker.way = new AbortController();
-  try {
-    const headers = { "x-explorer-page": ticker.page.page, "content-type": "application/json" };
-    if ((shelf.values.generation ?? 0) < shelf.owed) headers["x-explorer-move"] = shelf.owed;
-    const response = await fetch(ticker.page.path, { method: "POST", headers, body: JSON.stringify(known), signal: way.signal });
-    return response.ok ? await response.json() : undefined;
-  } catch {
-    return way.signal.aborted ? {} : undefined;
-  }
-}
-
-// The run that this asks for draws the ticker, and so the next question follows it.
-function tick(what) {
-  clearTimeout(ticker.timer);
-  const wait = Math.max(0, ticker.ticked + APART_MS - performance.now());
-  ticker.timer = setTimeout(() => { ticker.ticked = performance.now(); ticker.send(what); }, wait);
-}
-
-function fallBack() {
-  clearTimeout(ticker.timer);
-  if (ticker.page.busy) ticker.timer = setTimeout(() => ticker.send("all"), ALONE_MS);
-}
+// Brings the questions for news onto the page: by the network, and by runs of the page where these are needed.
+const questions = createQuestions(shelf.protocol, {
+  // Below the address that the page's own scripts come from, whatever prefix a proxy or the server puts before it.
+  question: async (session, signal) => {
+    const home = document.querySelector('script[src*="static/js/"]')?.src.split("static/js/")[0] ?? document.baseURI;
+    const owed = shelf.protocol.owed(), unsent = shelf.protocol.unsent();
+    const body = { known: shelf.protocol.turns(shelf.mounted()), move: owed, edit: unsent?.message, of: unsent?.name };
+    const headers = { "x-explorer-page": session, "content-type": "application/json" };
+    const response = await fetch(new URL("explorer-news", home), { method: "POST", headers, body: JSON.stringify(body), signal });
+    return response.ok ? response.json() : undefined;
+  },
+  told: (answer) => {
+    shelf.taken(answer.taken);
+    shelf.told(answer.told);
+  },
+  run: (what) => ticker.send(what),
+  isRunning: () => (document.querySelector("[data-testid=stApp]")?.dataset.testScriptState ?? "notRunning") !== "notRunning",
+  now: () => performance.now(),
+  later: (callback, ms) => setTimeout(callback, ms),
+  never: (timer) => clearTimeout(timer),
+});
+const ticker = { send: () => {} };
+shelf.ask = questions.ask;
 
 function renderTicker({ data, setTriggerValue }) {
   ticker.send = (what) => setTriggerValue("tick", what);
-  if (ticker.page?.page !== data.page) { // another session, which counts moves from its own beginning
-    shelf.owed = 0;
-    shelf.arrive(shelf.values.generation ?? 0);
-  }
-  ticker.page = data;
-  shelf.ask();
+  shelf.session(data.session);
+  shelf.taken(data.taken);
+  questions.drawn(data);
 }

@@ -18,7 +18,7 @@ STYLE = """
 }
 .st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
 .st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
-.st-key-plotly, .st-key-shelf, .st-key-ticker, [class*="st-key-value-"],
+.st-key-plotly, .st-key-shelf, .st-key-live, [class*="st-key-value-"],
 [data-testid="stElementContainer"]:has(> .st-key-shelf) {
   position: absolute; height: 0; overflow: hidden;
 }

@@ -7,13 +7,12 @@ page run now and then.
 """
 
 import asyncio
-import json
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,31 +22,22 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ct
 from ...errors import ExplorerError
 from .. import session
 from ..shared import models
+from . import pushed
+from .protocol import LONGEST, NewsQuestion, read_question
 
-WAY = "/explorer-news"
+# whatever the server's own base path or a proxy puts before it
+WAYS = ("/explorer-news", "/{prefix:path}/explorer-news")
 HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
-LOOK_S, LOOK_AGAIN_S = (
-    0.01,
-    0.2,
-)  # pauses between looks for a change, and between looks at what only time changes
+# pauses between looks for a change, and between looks at what only time changes
+LOOK_S, LOOK_AGAIN_S = 0.01, 0.2
 # so long the answer to a move waits for its first number, which would else need a question of its own
 FIRST_S = 0.25
-MOVE = (
-    "x-explorer-move"  # header: the page has let go of a fader, and waits for a state after so many changes
-)
-LONGEST = 20_000  # bytes of a question
 _pages: dict[str, Any] = {}  # secret of a page -> the context of its last run, in which its session is found
 
 
-def route() -> Route:
+def routes() -> list[Route]:
     """To be added to the server."""
-    return Route(WAY, _ask, methods=["POST"])
-
-
-def path() -> str:
-    """Where the browser asks."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{WAY}" if base else WAY
+    return [Route(way, _ask, methods=["POST"]) for way in WAYS]
 
 
 def page() -> str:
@@ -76,14 +66,15 @@ def forget(session: str) -> None:
 
 async def _ask(request: Request) -> Response:
     context = _pages.get(request.headers.get("x-explorer-page", ""))
-    known = _known(await _body(request)) if context is not None else None
-    if context is None or known is None:
+    asked = read_question(await _body(request)) if context is not None else None
+    if context is None or asked is None:
         return Response(status_code=404)
-    until, moved = time.monotonic() + HOLD_S, _count(request.headers.get(MOVE, ""))
-    patience = until if moved else 0.0  # until then an answer without a first number waits
+    until = time.monotonic() + HOLD_S
+    patience = until if asked.move else 0.0  # until then an answer without a first number waits
     while True:
         seen = _stamp(context)  # before the look: what comes during it is found by the next one
-        found, is_measured = await _look(context, known, moved)
+        found, is_measured = await _look(context, asked)
+        asked = replace(asked, edit=None)  # it was taken
         looked = time.monotonic()
         if is_measured is not None:
             patience = 0.0 if is_measured else min(patience, looked + FIRST_S)
@@ -103,47 +94,33 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _known(body: bytes) -> dict[str, int] | None:
-    """What a browser says that it shows: element -> turn; None if it is no such thing."""
-    try:
-        found = json.loads(body) if len(body) <= LONGEST else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict) or not all(isinstance(turn, int) for turn in found.values()):
-        return None
-    return found
-
-
-def _count(text: str) -> int:
-    """A count that a browser names, or 0."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-
-
 def _stamp(context: Any) -> tuple[int, ...]:
     """Changes whenever a lane has news; cheap."""
     return models.lanes().versions(context.session_id)
 
 
-async def _look(context: Any, known: dict[str, int], moved: int) -> tuple[dict[str, Any], bool | None]:
+async def _look(context: Any, asked: NewsQuestion) -> tuple[dict[str, Any], bool | None]:
     """What is new, found in a thread that stands in the session as a run of its page does.
 
     Returns: the answer; and whether the moves until then have a number (or an error), None where they have
         not arrived.
     """
-    from . import pushed
-
     future: Future[tuple[dict[str, Any], bool | None]] = Future()
 
     def work() -> None:
         try:
             with session.still():
-                future.set_result(
-                    (pushed.answer(known), session.is_answered() if session.stamp()[1] >= moved else None)
-                )
+                future.set_result(_answered(asked))
         except ExplorerError:  # the page itself says what is wrong
-            future.set_result(({"told": {}, "draw": False, "busy": False}, True))
+            future.set_result(({"told": {}, "taken": 0, "draw": False, "busy": False}, True))
         except BaseException as error:  # handed to the one who waits
             future.set_exception(error)
 
     add_script_run_ctx(threading.Thread(target=work, daemon=True), context).start()
     return await asyncio.wrap_future(future)
+
+
+def _answered(asked: NewsQuestion) -> tuple[dict[str, Any], bool | None]:
+    pushed.take(asked)
+    found = pushed.answer(asked.known)
+    return found, session.is_answered() if found["taken"] >= asked.move else None

@@ -1,19 +1,19 @@
-"""Regions of a page that are drawn again when a background job has news, while all that stayed the same is
-left alone.
+"""Regions of a page that are drawn again when a background job has news, while the rest is left alone.
 
-A page draws its regions, then the entry script calls `follow`, which puts a small element into the page.
-While a job runs the browser asks for news (`news.py`). What our own elements show comes with the answer
-(`pushed.py`); regions of Streamlit's elements take a run of their own, so they wait until the hand rests. At
-rest nothing is sent.
+A page draws its regions, and `ticker.py` puts a small element into it that asks for news (`news_route.py`).
+What our own elements show comes with the answer (`pushed.py`); regions of Streamlit's elements take a run of
+their own, so they wait until the hand rests. At rest nothing is sent.
 """
 
 import itertools
 import time
 from collections.abc import Callable, Hashable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from ...background.lane import Lane
 from .. import session
@@ -23,7 +23,7 @@ REST_S = 0.6  # after so long without a move the hand rests
 PATIENCE_S = 2.0  # so long regions wait for the live measurement, to be drawn once instead of twice
 PROGRESS_S = 1.5  # between two looks at how far a job is
 
-_turns = itertools.count(time.time_ns() // 1_000_000)  # a server that was started again goes on counting
+_turns = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,49 @@ class Region:
     progress: bool
     pushed: bool
 
+    @property
+    def is_stale(self) -> bool:
+        return bool(self.facet() != self.shown)
+
+    @property
+    def is_busy(self) -> bool:
+        return any(session.lane_state(lane).busy for lane in self.lanes)
+
 
 @dataclass
 class Watch:
-    """The regions of a page, and what its pushed elements were told."""
+    """The regions of one run of a page.
+
+    Args:
+        followed: label -> pushed.Followed, of the elements that are told what they show.
+        is_complete: all of them were drawn once; until then there are always news to come.
+        moved: time.monotonic() of the last move. ticked: and of the last drawing.
+    """
 
     regions: dict[str, Region] = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)  # name -> pushed.Told
-    moved: float = float("-inf")  # time.monotonic() of the last move
-    ticked: float = float("-inf")  # and of the last drawing
+    followed: dict[str, Any] = field(default_factory=dict)
+    is_complete: bool = False
+    moved: float = float("-inf")
+    ticked: float = float("-inf")
+
+
+# of the run that this thread is in: one that was given up for another must not draw into the other's regions
+_run: ContextVar[Watch | None] = ContextVar("the regions of this run", default=None)
+
+
+def begin() -> Watch:
+    """Forget the regions of the last run; called before a page is drawn."""
+    made = Watch(moved=watch().moved)
+    session.remember(STATE, made)
+    _run.set(made)
+    return made
 
 
 def watch() -> Watch:
-    """That of the page which the session shows."""
-    found = session.recalled(STATE)
+    """The regions of this run, or of the page that the session shows."""
+    found = _run.get() or session.recalled(STATE)
     if found is None:
-        session.remember(STATE, found := Watch())
+        session.remember(STATE, found := Watch(is_complete=True))
     return found
 
 
@@ -85,11 +112,11 @@ def watched(
         progress: draw it now and then while a lane works, news or not; for small regions.
         pushed: the region is an element that is told what it shows by itself.
     """
-    tell = facet or (lambda: tuple(session.versions(lanes).values()))
+    tell, own = facet or (lambda: tuple(session.versions(lanes).values())), watch()
 
     @st.fragment(key=name)
     def region() -> None:
-        watch().regions[name] = Region(lanes, tell, tell(), progress, pushed)
+        own.regions[name] = Region(lanes, tell, tell(), progress, pushed)
         draw()
 
     region()
@@ -100,14 +127,19 @@ def refresh() -> None:
     draw(stale())
 
 
-def draw_now(*names: str) -> None:
-    """In a callback: draw these regions instead of the one that it belongs to."""
-    draw([name for name in names if name in _regions()])
+def draw_stale(*names: str) -> None:
+    """In a callback: draw those of these regions that are out of date, instead of what the callback is of."""
+    found = _regions()
+    draw([name for name in names if name in found and found[name].is_stale])
 
 
 def draw(names: list[str]) -> None:
+    """In a callback: draw these regions. If the page was left meanwhile, draw the page that is there now."""
     watch().ticked = time.monotonic()
-    st.rerun(list(dict.fromkeys([*names, TICKER])))
+    try:
+        st.rerun(list(dict.fromkeys([*names, TICKER])))
+    except StreamlitAPIException:
+        st.rerun()
 
 
 def hurry() -> None:
@@ -120,6 +152,8 @@ def hurry() -> None:
 
 def is_due() -> bool:
     """Something takes a run of the page now."""
+    if not watch().is_complete:
+        return False
     return (rests() and bool(stale())) or (is_time_for_progress() and bool(moving()))
 
 
@@ -135,9 +169,8 @@ def rests() -> bool:
 
 def busy() -> bool:
     """There are or will be news."""
-    return any(
-        session.lane_state(lane).busy for region in _regions().values() for lane in region.lanes
-    ) or bool(stale())
+    found = _regions().values()
+    return not watch().is_complete or any(region.is_busy for region in found) or bool(stale())
 
 
 def _regions() -> dict[str, Region]:
@@ -147,11 +180,10 @@ def _regions() -> dict[str, Region]:
 def stale(*, pushed: bool = False) -> list[str]:
     """What is out of date; elements that are told by themselves are left out unless they are asked for."""
     found = _regions().items()
-    return [
-        name for name, region in found if (pushed or not region.pushed) and region.facet() != region.shown
-    ]
+    return [name for name, region in found if (pushed or not region.pushed) and region.is_stale]
 
 
 def moving() -> list[str]:
-    found = [(name, region) for name, region in _regions().items() if region.progress and not region.pushed]
-    return [name for name, region in found if any(session.lane_state(lane).busy for lane in region.lanes)]
+    """What shows how far a lane is that works now."""
+    found = _regions().items()
+    return [name for name, region in found if region.progress and not region.pushed and region.is_busy]

@@ -1,39 +1,40 @@
-"""The element that asks the server for news."""
+"""The element that asks the server for news, and what it has drawn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
 from .. import session
 from ..browser import elements
-from . import news_route
-from .regions import (
-    ALL,
-    STATE,
-    TICKER,
-    Watch,
-    busy,
-    draw,
-    is_time_for_progress,
-    moving,
-    next_turn,
-    stale,
-    watch,
-)
+from . import news_route, regions
+from .regions import ALL, TICKER
+
+ADDRESS = "address"  # the region that writes model and recipe into the address of the page
 
 
-def begin() -> None:
-    """Forget the regions of the last run; called before a page is drawn."""
-    session.remember(STATE, Watch())
+@contextmanager
+def followed() -> Iterator[None]:
+    """What is drawn within is kept up to date from then on: one run of a page.
 
-
-def follow() -> None:
-    """Keep the regions of this run up to date; called once, after the page was drawn."""
-    if watch().regions:
+    The ticker has the same place on every page, so that its message never comes to a page without one.
+    """
+    run, place = regions.begin(), st.container(key="live")
+    try:
+        yield
+    except Exception:  # a run that is given up for another one leaves by other ways
+        run.is_complete = True
+        raise
+    with place:
+        regions.watched(ADDRESS, session.write_url, facet=session.address)
+        run.is_complete = True
         news_route.open_for_questions()
         st.fragment(_ticker, key=TICKER)()
 
 
 def _ticker() -> None:
-    data = {"number": next_turn(), "busy": busy(), "path": news_route.path(), "page": news_route.page()}
+    secret, _, taken = session.stamp()
+    data = {"number": regions.next_turn(), "busy": regions.busy(), "session": secret, "taken": taken}
     elements.draw("ticker", data, key=TICKER, on_tick_change=_answer)
 
 
@@ -41,8 +42,8 @@ def _answer() -> None:
     """The browser says that something is to be drawn; it asks for all where a page has no news
     without a run.
     """
-    names = stale(pushed=session.event(TICKER, "tick") == ALL)
-    if is_time_for_progress():
-        names += moving()
+    names = regions.stale(pushed=session.event(TICKER, "tick") == ALL)
+    if regions.is_time_for_progress():
+        names += regions.moving()
     if names:  # else the ticker alone is drawn, since it asked
-        draw(names)
+        regions.draw(names)

@@ -172,9 +172,8 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    pushed(
-        "curve", "figure", LiveValue(_curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
-    )
+    value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
+    pushed("curve", value)
 
 
 def _facet() -> Hashable:

@@ -1,18 +1,18 @@
 """The fader console wired to the session: what it shows, and what an edit does."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
-import streamlit as st
-
-from ...errors import RecipeError
 from ...machine.cache import Cache
 from ...values.report import Report
 from .. import session
 from ..live import regions
+from ..live.pushed import LiveValue, pushed
+from ..live.ticker import ADDRESS
 from . import latency_staircase, sensitivity_scan
 from .console.cost import cost_table
-from .console.element import draw_console, draw_facts, draw_findings
+from .console.element import draw_facts, draw_findings
 from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, read_edit
 from .console.strips import banks
 
@@ -25,12 +25,14 @@ _costs = Cache(
 def draw() -> None:
     """Draw the console of the current recipe, and keep it up to date."""
     session.live()
-    key = f"console {session.subject().id}"
+    subject = session.subject().id
+    key, take = f"console {subject}", partial(_take, subject)
     draw_facts(_data())
     regions.watched(
         "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
     )
-    draw_console(_state, lambda: _edited(key), key=key, facet=_facet, then=session.write_url)
+    value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
+    pushed("console", value, on_edit_change=partial(_edited, take, key))
 
 
 def _facet() -> Hashable:
@@ -52,32 +54,23 @@ def shown_banks() -> tuple[Bank, ...]:
 
 
 def _data() -> ConsoleData:
-    epoch, generation, acknowledged = session.stamp()
+    secret, _, taken = session.stamp()
     subject = session.subject().id
     costs = _costs.get(subject) or _costs.put(subject, cost_table(session.profile()))
-    return ConsoleData(epoch, generation, acknowledged, shown_banks(), costs, _exact(session.report()))
+    return ConsoleData(secret, taken, shown_banks(), costs, _exact(session.report()))
 
 
 def _state() -> dict[str, Any]:
     return _data().state()
 
 
-def _edited(key: str) -> None:
-    """An edit draws the console, and the rest follows by itself; only a notice needs the whole page."""
-    before = _ways()
-    session.attempt(_take, key)
-    session.live()
-    regions.hurry()
-    if session.notice():
-        st.rerun()
-    if _ways() != before:  # the hand may undo before it rests
-        regions.draw_now("console", "undo")
+def _edited(take: Callable[[Any], bool], key: str) -> None:
+    """Draw what an edit changes at once, since the hand may undo before it rests.
 
-
-def _ways() -> tuple[bool, bool]:
-    """Whether there is a way back and a way forth."""
-    line = session.history()
-    return bool(line.past), bool(line.future)
+    The console itself knows of the edit if a question for news brought it.
+    """
+    console = ["console"] if take(session.event(key, "edit")) else []
+    regions.draw_stale(*console, "undo", "notice", ADDRESS)
 
 
 def _exact(report: Report | None) -> dict[str, int] | None:
@@ -93,13 +86,25 @@ def _exact(report: Report | None) -> dict[str, int] | None:
     }
 
 
-def _take(key: str) -> None:
-    message = session.event(key, "edit")
-    # acknowledged even if it is refused: the browser then shows again what is
+def _take(subject: str, message: Any) -> bool:
+    """Take an edit of a model's console, whichever way it came first: a question for news, or Streamlit.
+
+    Returns: whether it came for the first time.
+    """
     sequence = message.get("seq") if isinstance(message, Mapping) else None
-    if not isinstance(sequence, int):
-        raise RecipeError("The browser sent an edit without a number; reload the page.")
-    if not session.acknowledge(sequence):
+    if not isinstance(sequence, int) or sequence <= session.stamp()[2]:
+        return False
+    session.attempt(_apply, subject, sequence, message)
+    session.live()
+    regions.hurry()
+    return True
+
+
+def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
+    """Its number is noted even if it is refused, or if another model is shown by now: the browser then shows
+    again what is.
+    """
+    if not session.acknowledge(sequence) or session.subject().id != subject:
         return
     edit = latency_staircase.snapped(read_edit(shown_banks(), message))
     session.set_locks(apply_locks(session.locks(), edit))

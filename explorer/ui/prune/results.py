@@ -32,13 +32,9 @@ def draw_metrics() -> None:
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", "cards", LiveValue(_cards, _news, (session.LIVE_LANE,)))
-        pushed(
-            "status",
-            "status",
-            LiveValue(_status, _progress, (session.LIVE_LANE,), pause=STATUS_PAUSE_S),
-            on_act_change=_act,
-        )
+        pushed("cards", LiveValue("cards", _cards, _news, (session.LIVE_LANE,)))
+        status = LiveValue("status", _status, _progress, (session.LIVE_LANE,), pause=STATUS_PAUSE_S)
+        pushed("status", status, on_act_change=_act)
 
 
 def _news() -> Hashable:
@@ -69,22 +65,22 @@ def _cards() -> dict[str, Any]:
     """What the cards show: the numbers of the recipe, or those of the one before until the first
     are there.
     """
-    state, generation = session.live(), session.stamp()[1]
+    state, taken = session.live(), session.stamp()[2]
     if state.value is None:
         return {
-            "generation": generation,
+            "taken": taken,
             "words": "Measuring the first samples …" if state.busy else "Not measured yet.",
         }
     shown = {
         card.label: {key: value for key, value in vars(card).items() if key != "trap"}
         for card in cards(state.value)
     }
-    return {"generation": generation, "older": state.key != session.live_key(), "order": list(shown), **shown}
+    return {"taken": taken, "older": state.key != session.live_key(), "order": list(shown), **shown}
 
 
 def _status() -> dict[str, Any]:
     """How far the measurement is: kind, words, the share that is done, and what a button does."""
-    return {"generation": session.stamp()[1], **_standing()}
+    return {"taken": session.stamp()[2], **_standing()}
 
 
 def _standing() -> dict[str, Any]:

@@ -209,9 +209,9 @@ def _draw_figures() -> None:
         def facet():
             return (found := _shown()) and (found.key, len(found.epochs))
 
-        pushed("recovery accuracy", "figure", LiveValue(partial(_live, recovery_accuracy), facet, (LANE,)))
+        pushed("recovery accuracy", LiveValue("figure", partial(_live, recovery_accuracy), facet, (LANE,)))
     with right:
-        pushed("recovery loss", "figure", LiveValue(partial(_live, recovery_loss), _loss_facet, (LANE,)))
+        pushed("recovery loss", LiveValue("figure", partial(_live, recovery_loss), _loss_facet, (LANE,)))
 
 
 def _loss_facet() -> Hashable:

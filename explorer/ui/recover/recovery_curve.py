@@ -54,7 +54,7 @@ def draw(plan: RecoveryPlan) -> None:
             "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
         )
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
-    pushed("recovery curve", "figure", LiveValue(_figure, _facet, (LANE,)))
+    pushed("recovery curve", LiveValue("figure", _figure, _facet, (LANE,)))
 
 
 def _usual() -> Axis:

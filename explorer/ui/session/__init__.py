@@ -8,7 +8,7 @@ recipe in its callback. Nothing but names, recipes and small values is kept here
 
 from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
 from .models import graph, model, model_name, models, profile, set_model, subject, upload_weights
-from .recipes import history, recipe, redo, set_recipe, undo, write_url
+from .recipes import address, history, recipe, redo, set_recipe, undo, write_url
 from .state import KEY, START, checked, identity, still
 from .widgets import (
     acknowledge,
@@ -43,6 +43,7 @@ __all__ = [
     "LIVE_LANE",
     "START",
     "acknowledge",
+    "address",
     "attempt",
     "cancel",
     "checked",

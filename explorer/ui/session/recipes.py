@@ -44,9 +44,15 @@ def _move(line: History) -> None:
     its.notice = None
 
 
+def address() -> tuple[tuple[str, str], ...]:
+    """What the address of the page says of model and recipe: names and values."""
+    told = {"model": model_name()} | ({} if recipe() == Recipe() else {"recipe": recipe().to_url()})
+    return tuple(told.items())
+
+
 def write_url() -> None:
     """Put model and recipe into the address; switching pages clears it, so every run of a page calls this."""
-    wanted = {"model": model_name()} | ({} if recipe() == Recipe() else {"recipe": recipe().to_url()})
-    kept = {key: value for key, value in st.query_params.to_dict().items() if key not in ("model", "recipe")}
-    if st.query_params.to_dict() != {**kept, **wanted}:
-        st.query_params.from_dict({**kept, **wanted})
+    now = st.query_params.to_dict()
+    wanted = {key: value for key, value in now.items() if key not in ("model", "recipe")} | dict(address())
+    if now != wanted:
+        st.query_params.from_dict(wanted)

@@ -7,6 +7,7 @@ from ...machine.environment import DEVICES, pick_device
 from ...measuring.precision import DTYPES
 from .. import session
 from ..drawing import layout, widgets
+from ..live import regions
 from ..shared import settings
 from . import memory_panel
 
@@ -26,6 +27,11 @@ def draw() -> None:
         _device()
         _dtype()
         memory_panel.draw()
+    regions.watched("notice", _notice, facet=session.notice)
+
+
+def _notice() -> None:
+    """What could not be done."""
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
             layout.draw_notice(session.notice())

@@ -126,7 +126,7 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
         BANKS[1],
     )
     before, after = (
-        ConsoleData("e", 2, 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved)
+        ConsoleData("session", 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved)
     )
     assert before.facts() == after.facts()
     facts = json.loads(json.dumps(after.facts(), allow_nan=False))
@@ -136,21 +136,21 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
     assert before.state()["banks"] == {"channels": {}, "weights": {}}
     assert after.state()["banks"]["channels"] == {"conv1": {"ratio": 0.25, "locked": True}}
     assert after.findings()["sensitivity"]["channels"] == {"conv1": [[0.5, 0.123]]}
-    assert (after.state()["facts"], after.state()["generation"], after.state()["acknowledged"]) == (
-        facts["id"],
-        2,
-        1,
-    )
+    state = after.state()
+    assert (state["facts"], state["session"], state["taken"]) == (facts["id"], "session", 1)
 
 
 def test_another_model_has_facts_of_another_name():
     other = (replace(BANKS[0], strips=(replace(FREE, units=8), FROZEN)), BANKS[1])
-    assert ConsoleData("e", 0, 0, BANKS, ()).facts()["id"] != ConsoleData("e", 0, 0, other, ()).facts()["id"]
+    assert (
+        ConsoleData("session", 0, BANKS, ()).facts()["id"]
+        != ConsoleData("session", 0, other, ()).facts()["id"]
+    )
 
 
 def test_a_cut_that_achieves_nothing_is_still_told():
     strip = replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one")
-    told = ConsoleData("e", 0, 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"][
+    told = ConsoleData("session", 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"][
         "channels"
     ]["conv1"]
     assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}

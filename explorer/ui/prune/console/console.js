@@ -11,7 +11,7 @@ const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %;
 const instances = new WeakMap();
 
 function createInstance(parent) {
-  const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map(), sequence: 0 };
+  const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map() };
   instance.root = parent.querySelector(".console");
   instance.totals = instance.root.querySelector(".totals");
   instance.rows = instance.root.querySelector(".banks");
@@ -19,6 +19,7 @@ function createInstance(parent) {
   instance.observer = new ResizeObserver(() => instance.banks.forEach(wrap));
   instance.observer.observe(instance.root);
   instance.handler = createHandler(instance);
+  instance.root.addEventListener("focusout", () => flush(instance)); // who goes elsewhere, has ended
   instance.root.addEventListener("pointerleave", () => { instance.described = undefined; paintDetail(instance); });
   return instance;
 }
@@ -66,8 +67,14 @@ function follow(origin, delta, strip) {
   return delta > 0 ? strip.switch : delta < 0 ? 0 : origin;
 }
 
+// What keys have moved is sent at once, instead of after a pause.
+function flush(instance) {
+  if (instance.timer) release(instance);
+}
+
 function release(instance, { soon = false } = {}) {
   clearTimeout(instance.timer);
+  instance.timer = undefined;
   if (soon) { instance.timer = setTimeout(() => release(instance), KEY_PAUSE_MS); return; }
   instance.origin = undefined;
   if (instance.moving.size === 0) return;
@@ -88,11 +95,11 @@ function toggleLock(instance, key) {
 }
 
 function send(instance, map, changes) {
-  instance.sequence += 1;
-  for (const [key, value] of changes) instance[map].set(key, { value, sequence: instance.sequence });
-  const edit = { seq: instance.sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
-  if (map === "pending") shelf.letGo(instance.data.generation);
-  instance.setTriggerValue("edit", edit);
+  const sequence = shelf.protocol.next();
+  for (const [key, value] of changes) instance[map].set(key, { value, sequence });
+  const edit = { seq: sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
+  shelf.edit(instance.name, edit, map === "pending"); // the answer comes sooner than the run of the page that takes the move
+  if (instance.root.isConnected) instance.setTriggerValue("edit", edit);
 }
 
 function byBank(map) {
@@ -118,15 +125,13 @@ function whole(state, facts, findings) {
 }
 
 function receive(instance, data) {
-  const known = instance.data;
-  if (known && known.epoch === data.epoch && data.generation < known.generation) return;
-  if (!known || known.epoch !== data.epoch) {
-    instance.sequence = data.acknowledged;
+  shelf.taken(data.taken);
+  if (instance.data && instance.data.session !== data.session) {
     instance.pending.clear();
     instance.locks.clear();
   }
   for (const map of [instance.pending, instance.locks]) {
-    for (const [key, { sequence }] of map) if (sequence <= data.acknowledged) map.delete(key);
+    for (const [key, { sequence }] of map) if (sequence <= data.taken) map.delete(key);
   }
   instance.data = data;
   shelf.put("banks", data.banks);
@@ -213,15 +218,18 @@ function howFar(points) {
 }
 
 function renderConsole(component) {
-  const { parentElement, data, setTriggerValue } = component;
+  const { parentElement, name, data, setTriggerValue } = component;
   if (!instances.has(parentElement)) instances.set(parentElement, createInstance(parentElement));
   const instance = instances.get(parentElement);
-  instance.setTriggerValue = setTriggerValue;
-  instance.state = data;
+  Object.assign(instance, { name, setTriggerValue, state: data });
   instance.observer.observe(instance.root);
   instance.stop?.();
   instance.stop = shelf.listen(["facts", "findings"], (facts, findings) => {
     if (facts.id === instance.state.facts) receive(instance, whole(instance.state, facts, findings));
   });
-  return () => { instance.stop(); instance.observer.disconnect(); };
+  return () => {
+    instance.stop();
+    instance.observer.disconnect();
+    setTimeout(() => { if (!instance.root.isConnected) flush(instance); }); // the page was left
+  };
 }

@@ -80,16 +80,14 @@ class ConsoleData:
     """What the browser is told: facts once for a model, findings while a scan runs, a state at each move.
 
     Args:
-        epoch: of the server's session; another epoch makes the browser forget what it waited for.
-        generation: of the recipe; the browser ignores data that is older than what it shows.
-        acknowledged: the last edit that this data contains.
+        session: another one makes the browser forget what it waited for.
+        taken: the last edit that this data contains.
         costs: what each layer costs, for the estimate while dragging.
         exact: params, nonzero_params and macs of the shown recipe once they are known.
     """
 
-    epoch: str
-    generation: int
-    acknowledged: int
+    session: str
+    taken: int
     banks: tuple[Bank, ...]
     costs: tuple[LayerCost, ...]
     exact: Mapping[str, int] | None = None
@@ -115,9 +113,8 @@ class ConsoleData:
     def state(self) -> dict[str, Any]:
         """Where every fader stands and what the last cut did, without what is as usual."""
         return {
-            "epoch": self.epoch,
-            "generation": self.generation,
-            "acknowledged": self.acknowledged,
+            "session": self.session,
+            "taken": self.taken,
             "facts": self.facts()["id"],
             "banks": {bank.name: _state(bank) for bank in self.banks},
             "exact": dict(self.exact) if self.exact else None,
