@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..values.progress import Progress, Step, Work
+from .lane import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class Job:
 class JobSlot:
     """One session's lane: the running job, the waiting one, and the newest with something to show."""
 
-    def __init__(self, session: str, lane: str):
+    def __init__(self, session: str, lane: Lane):
         self.session, self.lane = session, lane
         self.running: Job | None = None
         self.waiting: Job | None = None
