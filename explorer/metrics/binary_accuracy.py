@@ -1,4 +1,4 @@
-"""Yes or no."""
+"""Right answers to yes-or-no questions."""
 
 from torch import Tensor
 

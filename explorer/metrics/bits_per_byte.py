@@ -1,4 +1,4 @@
-"""Texts: bits a byte, which models with different tokens can be compared by."""
+"""Texts: bits per byte, which allow models with different tokens to be compared."""
 
 import math
 from typing import Any
