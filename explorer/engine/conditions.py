@@ -84,7 +84,7 @@ def class_task(subject: Subject, what: str) -> Task:
         first = subject.task.metrics[0]
         name = first if isinstance(first, str) else first.name
         raise ExplorerError(
-            f"{what} of {subject.name!r} cannot be shown: answers must be one class a sample for that, and "
+            f"{what} of {subject.name!r} cannot be shown: they need one class per sample as output, and "
             f"its task is measured by {name}."
         )
     return subject.task

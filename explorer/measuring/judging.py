@@ -118,7 +118,7 @@ class Judge:
         if not isinstance(found, Tensor) or found.shape != (samples,):
             got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
             raise ExplorerError(
-                f"The task's scores(model, batch) must give {samples} numbers, one a sample, got {got}."
+                f"The task's scores(model, batch) must give {samples} numbers, one per sample, got {got}."
             )
         ones = torch.ones(samples, dtype=torch.float64, device=found.device)
         rows = _finite(SCORE, torch.stack([found.detach().double(), ones], 1))

@@ -21,7 +21,7 @@ def check_exact(subject: Subject, dtype: str) -> None:
     """
     if dtype != "float32" and len(subject.reads) > 1 and any(part.is_whole for part in subject.reads):
         raise ExplorerError(
-            f"{subject.name!r} reads whole numbers beside other inputs in one row, and {dtype} would change "
+            f"{subject.name!r} reads whole numbers next to other inputs in one row, and {dtype} would change "
             "them; measure it in float32."
         )
 

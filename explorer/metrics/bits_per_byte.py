@@ -24,7 +24,7 @@ def bits_per_byte(*, shift: bool = False) -> Metric:
 
     return Metric(
         "bits_per_byte",
-        "bits a byte",
+        "bits per byte",
         statistics,
         ratio_of_two,
         "lower",

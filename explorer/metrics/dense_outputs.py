@@ -37,7 +37,7 @@ def side_by_side(metric: str, outputs: Any, dense: Any) -> tuple[Tensor, Tensor]
     """Return all outputs of a sample as one row, for both models: two (samples, numbers) float64."""
     pairs = list(both(metric, outputs, dense))
     if not pairs:
-        raise refuse(metric, "outputs with one row a sample", outputs)
+        raise refuse(metric, "outputs with one row per sample", outputs)
     ours, theirs = (torch.cat(list(parts), 1) for parts in zip(*pairs, strict=True))
     return ours, theirs
 
