@@ -160,7 +160,7 @@ def test_named_parts_of_a_folder_are_its_splits(tmp_path):
     (tmp_path / "val").rename(tmp_path / "other")
     with pytest.raises(
         LoadError,
-        match=r"has train/ but neither val/ nor test/; add one, since data that a model was trained on",
+        match=r"has train/ but neither val/ nor test/; add one, since data that a model",
     ):
         load_data(f"folder:{tmp_path}", SMALL)
 
