@@ -13,7 +13,7 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..measuring.statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_drop, format_measured
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.recover import recover
@@ -281,9 +281,7 @@ def _write(path: str, model: Analysed, found: Recovery, answer: dict[str, Any]) 
 
 def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
     base = found.baseline
-    rows = [
-        ["dense", format_accuracy(base.correct or 0, base.samples, found.total_samples), "", _loss(base), ""]
-    ]
+    rows = [["dense", format_measured(base, found.total_samples), "", _loss(base), ""]]
     rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
     rows += [
         _row(f"{name}: {arm.name}", arm, other.total_samples)
@@ -305,7 +303,7 @@ def _budget(found: Recovery) -> str:
 def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
     measured = arm.measurement
     change = format_drop(arm.drop).split(", ")[0]
-    counted = format_accuracy(measured.correct or 0, measured.samples, total)
+    counted = format_measured(measured, total)
     return [name, counted, change, _loss(measured), f"{measured.nonzero_params:,}"]
 
 

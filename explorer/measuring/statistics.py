@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 
@@ -75,6 +76,7 @@ def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: flo
     return Drop((b - c) / samples, low, high, verdict(low, high, delta), level)
 
 
+@lru_cache(maxsize=4096)
 def paired_p_value(b: int, c: int) -> float:
     """Two-sided mid-p McNemar test: how surprising are these flips if both kinds are equally likely?
 
@@ -92,6 +94,18 @@ def paired_p_value(b: int, c: int) -> float:
         math.exp(log_total - math.lgamma(k + 1) - math.lgamma(flips - k + 1)) for k in range(fewer + 1)
     ]
     return min(1.0, 2 * math.fsum(chances) - chances[-1])
+
+
+def p_value_of(drop: Drop) -> float:
+    """Two-sided p-value that the interval of a drop implies, if it is that of a normal distribution.
+
+    >>> round(p_value_of(Drop(0.02, 0.0, 0.04, "undecided", 0.95)), 4)
+    0.05
+    """
+    half = drop.estimate - drop.low if drop.estimate > 0 else drop.high - drop.estimate
+    if not 0 < half < math.inf:
+        return 0.0 if half == 0 and drop.estimate else 1.0
+    return 2 * (1 - NormalDist().cdf(abs(drop.estimate) / half * _quantile(drop.level)))
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
