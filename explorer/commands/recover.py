@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--plan",
         metavar="FILE",
-        help="a recovery plan as JSON, such as the report holds; the flags below replace what it says",
+        help="a recovery plan as JSON, such as the one in the report; the flags below replace parts of it",
     )
     add("--method", choices=list(METHODS), help="how accuracy is won back (default: finetune)")
     for name, allowed in CHOICES.items():
@@ -101,7 +101,8 @@ def run(arguments: argparse.Namespace) -> None:
     strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
     if strengths and (arguments.controls or arguments.keep is not None):
         raise RecipeError(
-            "--curve is about several recipes, so it goes without --controls and --keep; give those for one."
+            "--curve is about several recipes, so it cannot be combined with --controls or --keep; "
+            "use those for one recipe."
         )
     if arguments.dry_run:
         return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
