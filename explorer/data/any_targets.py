@@ -15,11 +15,11 @@ ALONE = ("inputs", "x", "x_test")
 
 
 def of_classes(arrays: Arrays, targets: str | None, reader: Reader) -> bool:
-    """Whether targets are one class number a sample, for a model that gives a row of scores."""
-    if targets is None:
+    """Whether targets are to be one class number a sample, as for a model that gives a row of scores."""
+    if targets is None or reader.any_answer:
         return False
     shape, dtype = arrays.form(targets)
-    return dtype.kind in "iu" and (len(shape) == 1 or shape[1:] == (1,)) and reader.classes is not None
+    return not (dtype.kind == "f" and shape[1:] == (reader.classes,))  # as many numbers to predict
 
 
 def other_task(

@@ -115,7 +115,11 @@ def _classes(cells: list[str], reader: Reader) -> tuple[str, ...] | None:
     """
     found = set(cells)
     if all(_is_whole(cell) for cell in found):
-        if reader.classes is None or max(map(int, found)) >= min(reader.classes, MAX_CLASSES):
+        if (
+            reader.any_answer
+            or reader.classes is None
+            or max(map(int, found)) >= min(reader.classes, MAX_CLASSES)
+        ):
             return None
         return tuple(map(str, range(reader.classes)))
     if all(_is_real(cell) for cell in found):
