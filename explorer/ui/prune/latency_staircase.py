@@ -14,6 +14,7 @@ from ...studies.sparse_kernels import why_not
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..live import regions
 from .console.model import Edit
 
@@ -65,9 +66,11 @@ def snapped(edit: Edit) -> Edit:
 
 
 def _group() -> str:
-    groups = session.profile().free_groups
-    chosen = session.shown(GROUP)
-    return chosen if chosen in groups else next(iter(groups))
+    return _groups().now()
+
+
+def _groups() -> Offer:
+    return Offer(GROUP, session.profile().free_groups.keys())
 
 
 def _is_asked(group: str) -> bool:
@@ -147,16 +150,11 @@ def _draw_snapping() -> None:
 
 def _draw_found() -> None:
     _draw_snapping()
-    group, groups = _group(), list(session.profile().free_groups)
+    group = _group()
     state = _run(group) if _is_asked(group) else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            LABELS["group"],
-            groups,
-            key=GROUP,
-            help=GLOSSARY["coupled group"],
-            width=260,
-            on_change=regions.refresh,
+        _groups().select(
+            LABELS["group"], help=GLOSSARY["coupled group"], width=260, on_change=regions.refresh
         )
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")
