@@ -23,7 +23,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # a room imports only rooms that are listed before it
 LAYERS = """
-errors words machine values registry background graph signals data loaders metrics criteria allocators pruning
+errors words machine values registry metrics background graph signals data loaders criteria allocators pruning
 compaction inspection measuring engine planning audit training recovery runs lessons studies bench guide
 tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure

@@ -1,7 +1,9 @@
 """What allocators share: what they know, which targets can be reached, how a total is spread over parts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import chain
 from math import prod
 from typing import Literal
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RecipeError
-from ..signals.lowest import lowest_of
+from ..signals.lowest import PIECE, kth_lowest
 from ..values.profile import Scores
 
 Counted = Literal["params", "macs", "bytes"]
@@ -129,9 +131,32 @@ def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, 
     flat = {part: v.flatten() for part, v in values.items()}
     units = [len(v) for v in flat.values()]
     check_lowest(name, target, units)
-    protected = torch.cat([v.index_fill(0, v.argmax(), torch.inf) for v in flat.values()] or [torch.zeros(0)])
-    gone = lowest_of(protected, min(round(target * sum(units)), sum(units) - len(units)))
-    return {part: int(piece.sum()) / len(piece) for part, piece in zip(flat, gone.split(units), strict=True)}
+    count = min(round(target * sum(units)), sum(units) - len(units))
+    if count < 1:
+        return dict.fromkeys(flat, 0.0)
+    dtype = reduce(torch.promote_types, (v.dtype for v in flat.values()))
+    best = {part: int(v.argmax()) for part, v in flat.items()}
+
+    def read(part):
+        return _protected(flat[part].to(dtype), best[part])
+
+    threshold = kth_lowest(lambda: chain.from_iterable(map(read, flat)), count, dtype)
+    below = {part: sum(int((piece < threshold).sum()) for piece in read(part)) for part in flat}
+    left, ratios = count - sum(below.values()), {}
+    for part, v in flat.items():  # of those equal to the threshold, the earlier ones
+        equal = min(left, sum(int((piece == threshold).sum()) for piece in read(part)))
+        left -= equal
+        ratios[part] = (below[part] + equal) / len(v)
+    return ratios
+
+
+def _protected(values: Tensor, best: int) -> Iterator[Tensor]:
+    """Pieces of (n,) values, in which the best is infinite and so goes last."""
+    for start in range(0, len(values), PIECE):
+        piece = values[start : start + PIECE]
+        yield (
+            piece.index_fill(0, torch.tensor(best - start), torch.inf) if 0 <= best - start < PIECE else piece
+        )
 
 
 def unit_counts(scores: Scores) -> dict[str, int]:

@@ -77,8 +77,23 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
         and args[4] is not None
     ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
-    found = called(node, args, kwargs, awake)
+    try:
+        found = called(node, args, kwargs, awake)
+    except torch.linalg.LinAlgError:  # a removed matrix is zero, which has no inverse
+        kept = _kept_mask(args[0], left.coupling.values.get(source.name), left)
+        if kept is None:
+            raise
+        whole = torch.where(kept, args[0], torch.eye(args[0].shape[-1], dtype=args[0].dtype))
+        found = _silent(
+            called(node, (whole, *args[1:]), kwargs, awake), left.coupling.values.get(node.name), left
+        )
     return _finite(found, left.coupling.values.get(node.name), left)
+
+
+def _silent(found: Any, value: Any, left: Survivors) -> Any:
+    """Zero at removed positions."""
+    kept = _kept_mask(found, value, left) if isinstance(found, Tensor) else None
+    return found if kept is None else found * kept
 
 
 def _finite(found: Any, value: Any, left: Survivors) -> Any:

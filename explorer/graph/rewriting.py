@@ -33,6 +33,7 @@ SIZED = (
 )
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default)
+CONTIGUOUS = ("matrix_exp", "linalg_matrix_exp")  # their kernels read batches in the usual order alone
 
 
 def rewrite(
@@ -55,6 +56,8 @@ def rewrite(
     source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
     if name in SIZED and isinstance(out, Labelled):
         return node.target, *_resize(name, node, args, kwargs, graph, left)
+    if name in CONTIGUOUS:
+        return node.target, (graph.call_function(aten.contiguous.default, (args[0],)), *args[1:]), kwargs
     if name in REWRITES and isinstance(source, Labelled):
         return REWRITES[name](node, args, kwargs, source, left)
     return node.target, args, kwargs

@@ -15,10 +15,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..loaders.sample_files import card_path, sample_folder, untrained, weights_path
-from ..measuring.evaluation import evaluate
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
 from ..registry import DATA, SAMPLES
 from ..values.report import Measurement
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .steps import TrainingSettings, TrainingStep, train
 
 
@@ -30,9 +32,9 @@ def count_macs(model: nn.Module, task: Task) -> int:
     return counter.get_total_flops() // 2
 
 
-def accuracy(model: nn.Module, task: Task, split: Split) -> Measurement:
-    """Accuracy and loss of a model in eval mode on the whole of a split."""
-    *_, tally = evaluate(model, split, task.normalisation, [len(split)])
+def quality(model: nn.Module, task: Task, split: Split) -> Measurement:
+    """The metric of the task and the loss, of a model in eval mode on the whole of a split."""
+    *_, tally = evaluate(model, split, task.normalisation, [len(split)], Execution(judge=judge_for(task)))
     return tally.measurement()
 
 
@@ -40,7 +42,7 @@ def _measured(model: nn.Module, task: Task, name: Literal["tuning", "held_out"])
     split = task.split(name)
     if split is None:
         return None
-    measurement = accuracy(model, task, split).to_json()
+    measurement = quality(model, task, split).to_json()
     return {key: value for key, value in measurement.items() if value is not None}
 
 

@@ -63,7 +63,7 @@ def pairs(call: Call) -> Arrays:
     return tuple(a.squeeze(-1) for a in kept)
 
 
-@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "gather")
+@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce", "gather")
 def scattered(call: Call) -> Arrays:
     """Positions along one dimension are read or written by number; along the others what meets is tied."""
     source: Labelled = call.args[0]
