@@ -68,7 +68,7 @@ class Offer:
     def _drawn(self, widget: Callable[..., Any], label: str, looks: Mapping[str, Any]) -> Any:
         now = self.now()
         if session.shown(self.key) != now:  # nothing yet, or something that is offered no more
-            st.session_state[self.key] = now
+            session.put(self.key, now)
         shown = worded(self.options)
         given = widget(label, list(self.options), key=self.key, format_func=shown, **looks)
         return one_of(self.options, given, now)
@@ -94,7 +94,7 @@ class ManyOffer:
         """Draw it; returns what is chosen."""
         now = self.now()
         if session.shown(self.key) != now:
-            st.session_state[self.key] = now
+            session.put(self.key, now)
         shown = worded(self.options)
         given = st.multiselect(label, list(self.options), key=self.key, format_func=shown, **looks)
         return some_of(self.options, given)
