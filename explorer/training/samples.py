@@ -3,7 +3,6 @@
 import copy
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..loaders.sample_files import card_path, sample_folder, untrained, weights_path
+from ..machine.whole_file import write_together
 from ..measuring.evaluation import Execution, evaluate
 from ..measuring.judging import judge_for
 from ..registry import DATA, SAMPLES
@@ -67,21 +67,12 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
     }
 
 
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(content)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
-
-
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
     Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the
     program's own samples where that may be written, else of the cache. Weights elsewhere than in the
-    program's folder are used only as a checkpoint.
+    program's folder are used only as a checkpoint. Both are written, or neither.
 
     Raises:
         UnknownNameError: no sample of that name.
@@ -92,5 +83,9 @@ def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterat
         seconds = step.seconds
         yield step
     card = _card(name, model, settings, seconds)
-    _write(weights_path(name, folder), safetensors.torch.save(model.state_dict()))
-    _write(card_path(name, folder), (json.dumps(card, indent=1) + "\n").encode())
+    write_together(
+        {
+            weights_path(name, folder): safetensors.torch.save(model.state_dict()),
+            card_path(name, folder): (json.dumps(card, indent=1) + "\n").encode(),
+        }
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import LONG, Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
@@ -21,7 +22,8 @@ from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from .recovery_plan import duration
 
-LANE, AGAINST = "recovery curve", "recovery curve axis"
+LANE = Lane("recovery curve", LONG, lasting=True)
+AGAINST = "recovery curve axis"
 COUNT = Offer("recovery curve points", STEPS.keys(), 3)
 AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
