@@ -10,6 +10,7 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...background.lane import Lane
+from ...errors import is_crash
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
 from ...graph.analysed import Analysed
@@ -218,7 +219,7 @@ def _curve() -> dict[str, Any]:
 def _words(asked: Question, state: JobState) -> dict[str, Any]:
     own = state.key == asked.key
     if state.error and own:
-        return {"words": state.error, "wrong": True}
+        return {"words": state.error, "tone": "crash" if is_crash(state.error) else "refused"}
     if state.finished and own:
         return {
             "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; "
