@@ -1,6 +1,4 @@
-"""Accuracy against what is left, from the session: along the recipe, along a target, or channels next to
-single weights.
-"""
+"""Accuracy against what is left: along the recipe, along a target, or channels next to single weights."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -67,12 +65,12 @@ ALONG_HELP = (
 
 
 def usual_axis(along: Along) -> Axis:
-    """What is compared if the user has not said it: zeros do not lower the number of parameters."""
+    """Return the default axis: zeros do not lower the number of parameters."""
     return "params" if session.recipe().is_structured and along == "strength" else "nonzero_params"
 
 
 def _axis_key(usual: Axis) -> str:
-    return f"curve_axis {usual}"  # another usual axis is another widget, which begins with it
+    return f"curve_axis {usual}"  # another default axis needs another widget, which starts with it
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,8 @@ class Question:
     """What the user asks the curve, besides the recipe.
 
     Args:
-        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is
-            counted.
+        along: what varies; allocator: of a target; control: also remove the same amounts at random; axis:
+            what is counted.
     """
 
     along: Along
@@ -91,7 +89,7 @@ class Question:
 
     @property
     def recipe(self) -> Recipe:
-        """What is varied."""
+        """Return what is varied."""
         recipe = session.recipe()
         return (
             recipe
@@ -101,12 +99,12 @@ class Question:
 
     @property
     def is_pointless(self) -> bool:
-        """The curve of a recipe that removes nothing."""
+        """Whether it is the curve of a recipe that removes nothing."""
         return self.along == "strength" and self.recipe.is_empty
 
     @property
     def key(self) -> Hashable:
-        """Everything that the lines depend on."""
+        """Return everything that the lines depend on."""
         allocator = None if self.along == "strength" else self.allocator
         return (
             session.subject().id,
@@ -130,7 +128,7 @@ def _families(model: Analysed, asked: Question, recipe: Recipe) -> list[Family]:
 
 
 def _begin(asked: Question) -> JobState:
-    """The lines that answer the question, measured when nothing more urgent waits."""
+    """Return the lines that answer the question, measured when nothing more urgent waits."""
     model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
@@ -180,7 +178,7 @@ def _asked() -> Question:
 
 
 def draw() -> None:
-    """What is asked in a row of widgets, and the figure, which grows in place while it is measured."""
+    """Draw the question as a row of widgets, and the figure, which grows in place while it is measured."""
     if session.subject().task is None:
         st.caption(
             "This model came without data, so there is no accuracy to measure; add some with --data when "
@@ -194,8 +192,8 @@ def draw() -> None:
 
 
 def _facet() -> Hashable:
-    """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move
-    of a fader.
+    """Return the lines in a few steps, and the user's own point once it is final: drawing a figure costs more
+    than a move of a fader.
     """
     asked, state, report = _asked(), session.lane_state(LANE), session.report()
     points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
@@ -204,7 +202,7 @@ def _facet() -> Hashable:
 
 
 def _curve() -> dict[str, Any]:
-    """The figure in parts, and the words under it."""
+    """Return the figure in parts, and the text under it."""
     asked = _asked()
     if asked.is_pointless:
         return {"words": POINTLESS}
@@ -244,6 +242,6 @@ def _draw_question() -> None:
 
 
 def _asked_anew() -> None:
-    """Draw the curve's regions, and follow what it begins."""
+    """Draw the curve's regions, and follow the job that it starts."""
     regions.hurry()
     regions.refresh()
