@@ -65,7 +65,7 @@ def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> 
 def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
     """Part -> saliency of its units; where it isn't needed, something of that shape that costs nothing."""
     if needed:
-        return scores_for(model, recipe, device)["channels" if granularity == "channel" else "weights"]
+        return scores_for(model, recipe, device).of(granularity)
     profile = model.profile
     if granularity == "channel":
         return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}

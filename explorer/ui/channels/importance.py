@@ -37,7 +37,7 @@ def _importances(
 ) -> dict[str, GroupImportance]:
     """Group -> its units, rated by the recipe's criterion."""
     scores, masks = (
-        scores_for(Analysed(_subject, _graph), _recipe)["channels"],
+        scores_for(Analysed(_subject, _graph), _recipe).channels,
         masks_for(Analysed(_subject, _graph), _recipe),
     )
     return {found.group: found for found in channel_importance(scores, masks.channels)}
