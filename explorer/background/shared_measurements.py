@@ -1,5 +1,5 @@
-"""One measurement for all who ask for it: whoever's turn it is takes the next step, and everybody sees how
-far it is.
+"""Runs a measurement once for all who ask for it: whoever's turn it is takes the next step, and all see the
+progress.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,13 +14,13 @@ from ..values.progress import Step, Work
 
 @dataclass(eq=False)
 class Flight:
-    """A measurement that goes on.
+    """A running measurement.
 
     Args:
-        steps: what is left of it.
+        steps: the rest of it.
         taken: how many steps were taken.
-        newest: the last step, with the newest value whenever that came.
-        watchers: how many follow it; without any it is given up.
+        newest: the last step, with the newest value so far.
+        watchers: how many follow it; without any it is stopped.
         reason: why it failed.
     """
 
@@ -32,7 +32,7 @@ class Flight:
     reason: str | None = None
 
     def advance(self) -> None:
-        """One step; the one that finds the end notes it.
+        """Take one step; at the end, mark it as finished.
 
         Raises:
             ExplorerError: it fails, or has failed in somebody else's turn.
@@ -49,7 +49,7 @@ class Flight:
             except (
                 Exception,
                 SystemExit,
-            ) as error:  # the generator is dead, and what it yielded is no result
+            ) as error:  # the generator is dead, and what it yielded is not a result
                 self.reason = failure(error) or f"Unexpected error: {type(error).__name__}: {error}"
                 raise
         if self.reason is not None:
@@ -57,21 +57,21 @@ class Flight:
 
 
 class Sharing:
-    """Results by key, and the measurements that are on their way. Its generators belong to one thread, the
-    worker of the lanes.
+    """Results by key, and the running measurements. Its generators belong to one thread, the worker of the
+    lanes.
 
     Args:
-        results: the last value of each measurement that came to its end.
+        results: the last value of each finished measurement.
     """
 
     def __init__(self, results: Cache):
         self.results, self._flights = results, dict[Hashable, Flight]()
 
     def steps(self, key: Hashable, measure: Callable[[], Work[Any]]) -> Work[Any]:
-        """The steps of `measure`, which is called once for all who ask; its last value at once where it is
-        known.
+        """Yield the steps of `measure`, which is called once for all who ask; if the result is known, its
+        last value at once.
 
-        Whoever comes later joins where it stands. It goes on as long as one of them is left.
+        Whoever comes later joins at the current step. It continues as long as one of them is left.
         """
         known = self.results.get(key)
         if known is not None:

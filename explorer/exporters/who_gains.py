@@ -1,4 +1,4 @@
-"""Which runtimes gain from a pruned model: in words, by what was removed."""
+"""Says which runtimes gain from a pruned model, by what was removed."""
 
 from ..values.recipe import Recipe
 
@@ -8,7 +8,7 @@ EVERYWHERE = (
 )
 TWO_OF_FOUR = (
     "The 2:4 pattern helps on NVIDIA GPUs from the Ampere generation on, in float16, bfloat16 or int8, with "
-    "sparse kernels that have to be asked for (torch.sparse.to_sparse_semi_structured, TensorRT's sparse "
+    "sparse kernels that you have to request (torch.sparse.to_sparse_semi_structured, TensorRT's sparse "
     "weights). Everywhere else it saves storage only."
 )
 OTHER_PATTERN = "No common runtime has kernels for the pattern {pattern}; so its zeros save storage only."
@@ -21,7 +21,7 @@ UNCHANGED = "Nothing is removed: this is the dense model."
 
 
 def who_gains(recipe: Recipe) -> tuple[str, ...]:
-    """One sentence for each kind of removal in the recipe.
+    """Return one sentence for each kind of removal in the recipe.
 
     >>> who_gains(Recipe())
     ('Nothing is removed: this is the dense model.',)

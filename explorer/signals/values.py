@@ -22,20 +22,20 @@ class LayerSignals:
     What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's
     own shape:
 
-    * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN where there is none.
+    * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN if there is none.
     * "neighbours": own_gain, upstream, downstream, each of a shape that multiplies the weight.
-    * "flow": flow_order (weight), the place at which synaptic flow would remove each weight.
+    * "flow": flow_order (weight), the position at which synaptic flow would remove each weight.
     * "gradients": gradient (weight), the mean over samples; squared_gradient (weight), the mean of squares;
-      the same of a gate on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
+      the same for a gate on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
     * "activations": input_norm, of a shape that multiplies the weight; positive_share and mean_magnitude,
-    both (out,). * "feature_maps": map_rank (out,), NaN where outputs are single numbers; mean_magnitude
-    (out,).
+      both (out,).
+    * "feature_maps": map_rank (out,), NaN if outputs are single numbers; mean_magnitude (out,).
 
     Args:
         name, kind: of the layer.
-        weight: (out, in, *kernel) for convolutions and linears; the tensor's own layout else.
-        input_dim: the dimension of the weight along which inputs lie.
-        granularity: what is to be rated; few criteria look at it.
+        weight: (out, in, *kernel) for convolutions and linears; otherwise the tensor's own layout.
+        input_dim: the dimension of the weight for the inputs.
+        granularity: what is to be rated; few criteria use it.
         seed: for random choices; `generator()` mixes in the layer's name.
         collected: signal -> tensor.
     """
@@ -49,21 +49,21 @@ class LayerSignals:
     collected: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self) -> torch.Generator:
-        """A generator that differs between layers and repeats between runs."""
+        """Return a generator that differs between layers and repeats between runs."""
         return torch.Generator().manual_seed(
             zlib.crc32(self.name.encode(), self.seed)
-        )  # torch reads the lower 32 bits only
+        )  # torch reads only the lower 32 bits
 
     @property
     def rows(self) -> Tensor:
-        """(out, weights of one output)."""
+        """Return (out, weights of one output)."""
         return self.weight.movedim(1 - self.input_dim, 0).flatten(1)
 
     def signal(self, name: str) -> Tensor:
-        """What was collected under that name.
+        """Return what was collected under that name.
 
         Raises:
-            ExplorerError: it was not, since the layer never ran.
+            ExplorerError: nothing was, since the layer never ran.
         """
         if name not in self.collected:
             why = (
@@ -77,10 +77,10 @@ class LayerSignals:
 def layer_signals(
     subject: Subject, layer: Layer, seed: int = 0, collected: Mapping[str, Tensor] | None = None
 ) -> LayerSignals:
-    """The signals of one layer.
+    """Return the signals of one layer.
 
     Raises:
-        ExplorerError: the weights hold NaN or infinity, so nothing can be ranked.
+        ExplorerError: the weights contain NaN or infinity, so nothing can be ranked.
     """
     weight = subject.model.get_parameter(layer.weight).detach().cpu()
     if not bool(torch.isfinite(weight).all()):

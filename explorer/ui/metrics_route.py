@@ -1,4 +1,4 @@
-"""What a monitor reads about the running server, in Prometheus' text format, under /metrics."""
+"""What a monitoring system reads about the running server, in Prometheus' text format, under /metrics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class ServerNumber:
 
 
 def route() -> Route:
-    """To be added to the server."""
+    """Return the route, to be added to the server."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return Route(f"/{base}/{WAY}" if base else f"/{WAY}", _answer, methods=["GET"])
 
@@ -44,7 +44,7 @@ async def _answer(request: Request) -> Response:
 
 
 def metrics() -> list[ServerNumber]:
-    """What there is to tell now."""
+    """Return the current metrics."""
     visits = housekeeping.visits()
     held: dict[tuple[tuple[str, str], ...], float] = {
         (("cache", found.name),): float(found.bytes) for found in cache.holdings()
@@ -65,7 +65,7 @@ def metrics() -> list[ServerNumber]:
 
 
 def text(found: Iterable[ServerNumber]) -> str:
-    """In Prometheus' format.
+    """Return metrics in Prometheus' format.
 
     >>> print(text([ServerNumber("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
     # HELP explorer_lamps Lamps that are on.

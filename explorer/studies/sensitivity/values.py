@@ -1,10 +1,11 @@
-"""What a sensitivity scan is asked for, and what it knows."""
+"""What a sensitivity scan has to measure, and what it knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from ...errors import RecipeError
+from ...measuring.statistics import p_value_of, paired_p_value
 from ...values.recipe import Recipe, check_ratio
 from ...values.report import Drop, Measurement
 from .findings import PointFinding, findings
@@ -12,7 +13,7 @@ from .stopping import Reach
 
 Granularity = Literal["channel", "weight"]
 RATIOS = tuple(i / 10 for i in range(1, 10))
-RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to a point
+RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to within one point
 
 
 DENSE = Recipe()
@@ -25,12 +26,12 @@ class ScanPlan:
     Args:
         granularity: "channel" (each coupled group) or "weight" (each layer).
         ratios: fractions removed, one point each for every part.
-        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that
-            says what all samples would give; None = exact.
+        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval for
+            the result on all samples; None = exact.
         recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices
-            by hand play no part.
+            by hand are ignored.
     Raises:
-        RecipeError: a value is outside of what is allowed.
+        RecipeError: a value is not allowed.
     """
 
     granularity: Granularity = "channel"
@@ -50,11 +51,15 @@ class ScanPlan:
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
 
-    def is_enough(self, found: Reach, estimate: float) -> bool:
-        """An adaptive scan need not know this drop better."""
+    def is_enough(self, found: Reach, estimate: float, scale: float = 1.0) -> bool:
+        """An adaptive scan need not know this drop better.
+
+        Args:
+            scale: of the tolerance, for metrics whose numbers are of another size than accuracy's.
+        """
         if self.tolerance is None:
             return False
-        return found.half_width <= max(self.tolerance, RELATIVE_TOLERANCE * abs(estimate))
+        return found.half_width <= max(self.tolerance * scale, RELATIVE_TOLERANCE * abs(estimate))
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,16 @@ class SensitivityPoint:
     """One part at one ratio.
 
     Args:
-        achieved: fraction of its units that really went.
+        achieved: fraction of its units that was really removed.
         correct: of `samples`.
         drop: of the accuracy against the dense model on the same samples; its interval and verdict are about
             new samples.
-        reach: where the drop on all samples of the split lies, which is what an adaptive scan stops on.
-        worse, better: right before and wrong after, and the other way round.
+        reach: interval of the drop on all samples of the split; an adaptive scan stops on its width.
+        worse, better: right before and wrong after, and the reverse.
         loss: mean cross-entropy.
         loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
+        value: of the metric that decides, where that is not accuracy; `correct`, `worse` and `better` are
+            then 0.
         finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
     """
 
@@ -86,6 +93,13 @@ class SensitivityPoint:
     loss: float
     loss_growth: float
     finished: bool
+    value: float | None = None
+
+    def p_value(self) -> float:
+        """Of the paired test; of a metric that right and wrong do not decide, what its interval implies."""
+        if self.drop.metric == "accuracy":
+            return paired_p_value(self.worse, self.better)
+        return p_value_of(self.drop)
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "reach"}
@@ -94,12 +108,12 @@ class SensitivityPoint:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan knows until now; points in the order of the graph, then of their ratio.
+    """What a scan knows so far; points in the order of the graph, then of their ratio.
 
     Args:
         subject: id, name and task.
         baseline: the dense model on the first samples.
-        total_samples: that an exact point sees.
+        total_samples: samples that an exact point sees.
         expected: how many points there will be.
     """
 
@@ -113,12 +127,12 @@ class Scan:
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to measure."""
+        """Whether everything is measured."""
         return len(self.points) == self.expected and all(point.finished for point in self.points)
 
     @property
     def by_part(self) -> dict[str, tuple[SensitivityPoint, ...]]:
-        """Part -> its points, ratios rising."""
+        """Return each part's points, ratios rising."""
         found: dict[str, tuple[SensitivityPoint, ...]] = {}
         for point in self.points:
             found[point.part] = (*found.get(point.part, ()), point)
@@ -126,16 +140,16 @@ class Scan:
 
     def findings(self) -> dict[tuple[str, float], PointFinding]:
         """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
-        return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
+        return findings(
+            (p.part, p.ratio, p.achieved, p.p_value(), p.drop.loss, p.drop.level) for p in self.points
+        )
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Part -> (ratio, estimated drop of the accuracy) pairs."""
-        return {
-            part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()
-        }
+        """Part -> (ratio, estimated loss of what decides) pairs, higher is worse."""
+        return {part: tuple((p.ratio, p.drop.loss) for p in points) for part, points in self.by_part.items()}
 
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Part -> (ratio, growth of the loss) pairs."""
+        """Return each part's (ratio, growth of the loss) pairs."""
         return {
             part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()
         }

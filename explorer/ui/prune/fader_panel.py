@@ -1,4 +1,4 @@
-"""The fader console wired to the session: what it shows, and what an edit does."""
+"""Connects the fader console to the session: what it shows, and what an edit does."""
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
@@ -19,7 +19,7 @@ from .console.strips import banks
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(
     8, "cost tables"
-)  # subject -> its cost table: no fader changes it, and each draws the console again
+)  # subject -> its cost table: no fader changes it, and each move draws the console again
 
 
 def draw() -> None:
@@ -41,7 +41,7 @@ def _facet() -> Hashable:
 
 
 def shown_banks() -> tuple[Bank, ...]:
-    """The banks of the current recipe, with what its cut achieved."""
+    """Return the banks of the current recipe, with what its cut achieved."""
     report = session.report()
     return banks(
         session.profile(),
@@ -65,9 +65,9 @@ def _state() -> dict[str, Any]:
 
 
 def _edited(take: Callable[[Any], bool], key: str) -> None:
-    """Draw what an edit changes at once, since the hand may undo before it rests.
+    """Draw what an edit changes at once, since the user may undo before the hand rests.
 
-    The console itself knows of the edit if a question for news brought it.
+    If a question for news brought the edit, the console already knows it.
     """
     console = ["console"] if take(session.event(key, "edit")) else []
     regions.draw_stale(*console, "undo", "notice", ADDRESS)
@@ -78,7 +78,7 @@ def _exact(report: Report | None) -> dict[str, int] | None:
         return None
     nonzero = (
         report.pruned.nonzero_params if report.recipe.weights else None
-    )  # zeros that the model came with are no news
+    )  # zeros that the model had from the start are not worth a note
     return {
         "params": report.pruned.params,
         "macs": report.pruned.macs,
@@ -101,8 +101,8 @@ def _take(subject: str, message: Any) -> bool:
 
 
 def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
-    """Its number is noted even if it is refused, or if another model is shown by now: the browser then shows
-    again what is.
+    """Apply an edit. Its number is recorded even if it is refused, or if another model is shown by now: the
+    browser then shows the real state again.
     """
     if not session.acknowledge(sequence) or session.subject().id != subject:
         return
@@ -113,7 +113,7 @@ def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
 
 
 def described(edit: Edit) -> str:
-    """What was moved, in a few words.
+    """Return what was moved, in a few words.
 
     >>> described(Edit(1, {"channels": {"conv1": 0.5}}, {}))
     'conv1 to 50 %'

@@ -1,4 +1,4 @@
-"""What all pages share: the model, and how much of the data is measured where."""
+"""The sidebar that all pages share: the model, how many samples are measured, and on which device."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ ALWAYS_THERE = ("auto", "cpu")
 
 
 def draw() -> None:
-    """Model, what is known of it, number of samples, device, and what is kept in memory."""
+    """Draw the model, what is known about it, number of samples, device, and memory."""
     with st.sidebar:
         names = session.models()
         widgets.choose("Model", names, session.model_name(), session.set_model, key="model")
@@ -44,10 +44,13 @@ def _about() -> None:
     task = subject.task
     lines = [str(described)] if described else []
     if task is not None:
-        lines.append(f"Data: {task.name}, {len(task.class_names)} classes. {task.note}".strip())
+        what = f", {len(task.class_names)} classes" if task.class_names else ""
+        lines.append(f"Data: {task.name}{what}. {task.note}".strip())
         lines += [" ".join(task.how)] if task.how else []
     else:
-        lines.append("No data: everything but accuracy is measured.")
+        lines.append(
+            "No data: agreement with the dense model on random inputs is measured instead of accuracy."
+        )
     st.caption(layout.plain("\n\n".join(lines)))
 
 
