@@ -249,9 +249,7 @@ class ScanRun:
                 point.add(base if logits is None else judge(logits, targets).cpu(), base)
             self._settle(counted, goal)
             yield Step(progress=self._progress())
-            if (
-                stop == goal == self._looks[0]
-            ):  # the first looks are answered at once; later ones one look at a time
+            if stop == goal == self._looks[0]:  # the first look is shown part by part, later ones at once
                 yield Step(self.snapshot())
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
