@@ -33,7 +33,9 @@ SMALLER = {"dense": 2400, "csr": 2400, "bitmask": 2200, "deflate": 2000}
 DENSE_MODEL = Measurement(0.92, 0.90, 0.94, 0.3, 500, 460, 1000, 1000, 4000, SIZES, {"median": 2.0})
 HALF = Measurement(0.80, 0.76, 0.83, 0.7, 500, 400, 600, 500, 1000, SMALLER, {"median": 1.0})
 REPORT = Report({"id": "m"}, Recipe(weights={"fc": 0.5}), DENSE_MODEL, HALF, None, (), (), {})
-LIVE = replace(REPORT, pruned=replace(HALF, size_bytes=None, latency_ms=None, accuracy=0.85), stage="live")
+LIVE = replace(
+    REPORT, pruned=replace(HALF, size_bytes=None, latency_ms=None, accuracy=0.85, value=0.85), stage="live"
+)
 OUTCOMES = (
     LayerOutcome("conv1", "conv", (8, 3, 3, 3), (4, 3, 3, 3), 216, 108, 54, 1000, 500),
     LayerOutcome("act", "other", (), (), 0, 0, 0, 0, 0),
@@ -165,7 +167,7 @@ def test_each_axis_reads_its_own_amount(axis, left):
 
 def test_points_are_sorted_and_those_not_measured_are_left_out():
     weaker = replace(REPORT, pruned=replace(HALF, params=900))
-    unmeasured = replace(REPORT, pruned=replace(HALF, accuracy=None))
+    unmeasured = replace(REPORT, pruned=replace(HALF, accuracy=None, value=None))
     assert list(accuracy_curve([weaker, unmeasured, REPORT]).data[0].x) == [60, 90]
     assert [t.name for t in accuracy_curve([LIVE], LIVE, "latency").data] == ["dense model"]
 

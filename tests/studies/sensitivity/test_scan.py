@@ -361,7 +361,9 @@ def test_a_scan_is_json_and_gives_curves(tmp_path):
     assert (
         data["mode"] == "exact" and data["finished"] and len(data["points"]) == data["expected_points"] == 9
     )
-    assert set(data["points"][0]["drop"]) == {"estimate", "low", "high", "verdict", "level"}
+    assert set(data["points"][0]["drop"]) == set(
+        "estimate low high verdict level metric unit better margin worse".split()
+    )
     assert data["points"][0]["exact_drop"]["half_width"] == 0 and data["points"][0]["finding"] in (
         "worse",
         "not distinguishable",
