@@ -24,7 +24,7 @@ POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
     "counts as within the "
-    "budget only if even the upper end of its interval is; so few samples find less, never too much."
+    "budget only if even the upper end of its interval is; so few samples remove less, never too much."
 )
 
 

@@ -85,7 +85,7 @@ def _samples() -> None:
     def take(words):
         return session.set_conditions(samples=choices[words], device=session.device())
 
-    told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
+    told = "Of the tuning split. Fewer samples give a result sooner, with a wider range."
     widgets.choose("Measured on", list(choices), now, take, key="samples", help=told)
 
 
