@@ -276,7 +276,7 @@ def rate(
         yield reached(done, len(names), f"Rating by {name}")
         try:
             yield from calibrate(model, own, device)
-            scores[name] = scores_for(model, own, device)["channels"]
+            scores[name] = scores_for(model, own, device).channels
         except ExplorerError as error:
             left_out[name] = str(error)
     yield Step(Ratings(scores, left_out))

@@ -8,17 +8,15 @@ import streamlit as st
 
 from ...errors import ExplorerError
 from ...figures.channel_importance import channel_importance as importance_figure
-from ...graph.analysed import Analysed
-from ...graph.export import ModelGraph
 from ...inspection.distributions import GroupImportance, channel_importance
 from ...pruning.decision import masks_for, scores_for
 from ...values.profile import Group
 from ...values.recipe import Recipe
-from ...values.subject import Subject
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo
-from ..session.current import KEPT, Key, asked
+from ..drawing.offers import ManyOffer, Offer
+from ..session.selection import KEPT, Key, Selection, selection
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),
@@ -32,15 +30,11 @@ DECISIONS = {
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Rating the channels ...")
-def _importances(
-    key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
-) -> dict[str, GroupImportance]:
+def _importances(key: Key, _shown: Selection) -> dict[str, GroupImportance]:
     """Return the units of each group, rated by the recipe's criterion."""
-    scores, masks = (
-        scores_for(Analysed(_subject, _graph), _recipe)["channels"],
-        masks_for(Analysed(_subject, _graph), _recipe),
-    )
-    return {found.group: found for found in channel_importance(scores, masks.channels)}
+    scores, masks = scores_for(_shown.model, _shown.recipe), masks_for(_shown.model, _shown.recipe)
+    rated = channel_importance(scores.channels, masks.channels)
+    return {importance.group: importance for importance in rated}
 
 
 def choose_group() -> Group | None:
@@ -50,8 +44,8 @@ def choose_group() -> Group | None:
         why = f": {profile.error}" if profile.error else "."
         st.info(layout.plain(f"This model has no channels that can be pruned{why}"), icon=":material/info:")
         return None
-    name = st.selectbox(
-        LABELS["group"], list(profile.free_groups), key="explore_group", help=GLOSSARY["coupled group"]
+    name = Offer("explore_group", profile.free_groups.keys()).select(
+        LABELS["group"], help=GLOSSARY["coupled group"]
     )
     return profile.free_groups[name]
 
@@ -61,7 +55,8 @@ def importance(group: Group) -> GroupImportance | None:
     them.
     """
     try:
-        return _importances(*asked())[group.name]
+        shown = selection()
+        return _importances(shown.key, shown)[group.name]
     except (
         ExplorerError
     ) as error:  # a criterion that needs data, or gradients, which this model does not have
@@ -105,11 +100,8 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     """Draw the buttons that pin or remove the selected channels; each step can be undone."""
     st.markdown("**By hand**")
     recipe = session.recipe()
-    named = st.multiselect(
-        f"Chosen {group.unit}s",
-        sorted(found.units),
-        key=f"chosen {group.name}",
-        placeholder="or choose numbers here",
+    named = ManyOffer(f"chosen {group.name}", sorted(found.units)).select(
+        f"Chosen {group.unit}s", placeholder="or choose numbers here"
     )
     chosen = tuple(sorted({*picked, *named}))
     with st.container(horizontal=True):
