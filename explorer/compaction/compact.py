@@ -26,7 +26,9 @@ from .modules import filled
 from .plan import own_tensors, plan_of
 
 
-def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
+def compact(
+    model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None, share: bool = False
+) -> fx.GraphModule:
     """Build the smaller model; the subject's model stays as it is.
 
     Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
@@ -34,6 +36,7 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
 
     Args:
         state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
+        share: what the cut leaves as it was is the model's own memory, not a copy.
     Raises:
         CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
     """
@@ -41,7 +44,7 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
         raise CompactionError(
             f"This model has no graph, so channels cannot be removed: {model.profile.error}"
         )
-    return Builder(model, masks, state).build()
+    return Builder(model, masks, state, share).build()
 
 
 @dataclass(eq=False)

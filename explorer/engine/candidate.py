@@ -26,12 +26,15 @@ from .bias_correction import correct_biases, kept_outputs
 from .bn_recalibration import recalibrate
 
 
-def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
+def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = False) -> nn.Module:
     """The model that export would write: physically smaller, weights outside of the masks zero, on the
     device.
+
+    Args:
+        share: what stays as it was is the given model's own memory, for a model that nobody writes into.
     """
     if model.graph.program is not None:
-        return laid_out(compact(model, masks), device)
+        return laid_out(compact(model, masks, share=share), device)
     network = copy.deepcopy(model.subject.model)
     shapes = {name: tuple(p.shape) for name, p in network.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
@@ -80,10 +83,14 @@ class Candidate:
     notes: tuple[str, ...]
 
 
-def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
-    """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
+def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Candidate:
+    """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow).
+
+    Args:
+        share: as in `build`.
+    """
     decided = decide(model, recipe, device)
-    network = build(model, decided.masks, device)
+    network = build(model, decided.masks, device, share=share)
     notes = _computed(model, decided.masks) if not recipe.is_empty else ()
     notes += _repair(network, model, recipe, decided.masks, device)
     return described(model, network, decided, notes, device)

@@ -1,39 +1,52 @@
 """subject + recipe -> what is cut: scores, masks, and the ratios that an allocator proposes."""
 
+from collections.abc import Mapping
+from math import prod
 from typing import Never
-
-from torch import Tensor
 
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
-from ..values.profile import Masks
+from ..values.made_when_asked import MadeWhenAsked
+from ..values.profile import Masks, Scores
 from ..values.progress import Work
 from ..values.recipe import Recipe
 from .checks import check_parts
 from .cutting import Cut, cut
-from .scoring import score
+from .scoring import score, score_channels, score_weights
 
-_scores = Cache(16, "scores of weights and channels", 512 * 2**20)
+_scores = Cache(32, "scores of weights and channels", 512 * 2**20)
+LARGE = 2**24  # weights; of a model with more, what a criterion sees in the weights alone is not kept
 
 
-def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
-    """Saliency of every part under the recipe's criterion, kept for the next recipe.
+def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Mapping[str, Scores]:
+    """Saliency of every part under the recipe's criterion, made when it is asked for and kept for the next
+    recipe; what would be as large as the weights, and is as quickly made again, is not kept.
 
     Args:
         device: where training data is read, if the criterion needs it; the first time takes seconds (see
             `calibrate`).
     Returns: {"channels": group -> (units,), "weights": layer -> the weight's shape}.
     """
+    criterion = CRITERIA[recipe.criterion.name]
+    signals = signals_of(model, criterion, recipe.seed, Calibration(device=device))
     task = model.subject.task.fingerprint if model.subject.task else None
     key = (model.subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
-    found = _scores.get(key)
-    if found is None:
-        signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
-        found = _scores.put(key, score(model.profile, recipe, signals))
-    return found
+    total = sum(prod(layer.shape) for layer in model.profile.prunable_layers.values())
+    keep_weights = total <= LARGE or bool(criterion.traits["needs"])
+
+    def rated(kind: str) -> Scores:
+        found: Scores | None = _scores.get((kind, *key))
+        if found is not None:
+            return found
+        if kind == "channels":
+            return _scores.put((kind, *key), score_channels(model.profile, recipe, signals))
+        weights = score_weights(model.profile, recipe, signals)
+        return _scores.put((kind, *key), dict(weights)) if keep_weights else weights
+
+    return MadeWhenAsked(("channels", "weights"), rated)
 
 
 def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Never]:

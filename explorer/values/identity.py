@@ -53,7 +53,7 @@ class _Words:
         self._numbers: dict[int, int] = {}
         self._numbered: list[Any] = []
 
-    def all_of(self, item: Any) -> Iterator[bytes]:
+    def all_of(self, item: Any) -> Iterator[bytes | memoryview]:
         """Of an item, and of everything that it leads to."""
         yield from self._word(item, ())
         for number, one in enumerate(self._numbered):  # which grows meanwhile
@@ -61,12 +61,12 @@ class _Words:
             for part in parts_of(one):
                 yield from self._word(part, ())
 
-    def _word(self, item: Any, around: tuple[int, ...]) -> Iterator[bytes]:
+    def _word(self, item: Any, around: tuple[int, ...]) -> Iterator[bytes | memoryview]:
         """
         Args:
             around: the containers that it is in.
         """
-        if isinstance(item, bytes):
+        if isinstance(item, bytes | memoryview):
             yield item
         elif isinstance(item, PLAIN):
             yield f"{type(item).__name__} {item!r};".encode()

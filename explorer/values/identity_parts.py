@@ -27,13 +27,13 @@ HOLDERS = {"types", "argparse", "collections", "dataclasses"}  # Python's own wh
 WRITTEN = (fx.GraphModule, torch.jit.ScriptModule)  # their forward was made while the program ran
 
 
-def numbers(tensor: Tensor) -> bytes:
+def numbers(tensor: Tensor) -> bytes | memoryview:
     """The numbers of a tensor; of one whose numbers cannot be read, as on the meta device, its layout."""
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.device.type == "meta" or tensor.layout != torch.strided:
         return f"{tensor.device} {tensor.layout} {tensor.to_dense() if tensor.is_sparse else ''}".encode()
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def parts_of(item: Any) -> Iterable[Any]:
