@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only"
     )
-    add_trusted_hosts(parser)
+    add_proxy(parser)
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
@@ -30,13 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
 
 
-def add_trusted_hosts(parser: argparse.ArgumentParser) -> None:
+def add_proxy(parser: argparse.ArgumentParser) -> None:
+    """How browsers reach the page where something is before it."""
     parser.add_argument(
         "--trusted-host",
         action="append",
         default=[],
         metavar="NAME",
         help="another host name by which browsers reach the page, such as that of a proxy; can be repeated",
+    )
+
+    parser.add_argument(
+        "--base-path",
+        default="",
+        metavar="PATH",
+        help="what all addresses of the page begin with, such as lab/pruning, if a proxy passes that on",
     )
 
 
@@ -84,6 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
         port=port,
         open_browser=not arguments.no_browser,
         trusted_hosts=arguments.trusted_host,
+        base_path=arguments.base_path,
     )
 
 
