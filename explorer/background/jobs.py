@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..values.progress import Progress, Step, Work
+from .lane import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Job:
 class JobSlot:
     """One session's lane: the job that runs, the one that waits, and the newest with something to show."""
 
-    def __init__(self, session: str, lane: str):
+    def __init__(self, session: str, lane: Lane):
         self.session, self.lane = session, lane
         self.running: Job | None = None
         self.waiting: Job | None = None

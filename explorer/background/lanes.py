@@ -12,40 +12,12 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ..errors import ExplorerError, UnknownNameError
+from ..errors import ExplorerError
 from ..machine.foreign_code import failure
-from ..values.progress import Progress, Step, Work
+from ..values.progress import Step, Work
 from .jobs import Job, JobSlot, JobState
+from .lane import LIVE, Lane
 
-__all__ = ["LANES", "JobState", "Lanes", "Progress"]
-
-LANES = {  # lane -> rank, lower goes first
-    "live": 0,
-    "behaviour": 1,
-    "check": 1,
-    "held_out": 1,
-    "answers": 1,
-    "replay": 1,
-    "export": 1,
-    "scan": 1,
-    "curve": 1,
-    "lesson": 1,
-    "criteria": 1,
-    "duel": 1,
-    "disputes": 1,
-    "budget": 1,
-    "winner": 1,
-    "latency": 1,
-    "clock": 1,
-    "cost": 1,
-    "keep": 1,
-    "search": 2,
-    "recovery": 2,
-    "control": 2,
-    "recovery curve": 2,
-}
-# lanes that go on when their session is closed: what they make is kept on disk
-LASTING = ("recovery", "control", "recovery curve")
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
 logger = logging.getLogger(__name__)
@@ -66,7 +38,7 @@ class Lanes:
 
     def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
         self._is_active, self._forget_after = is_active, forget_after
-        self._slots: dict[tuple[str, str], JobSlot] = {}
+        self._slots: dict[tuple[str, Lane], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
         self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was known to be active
         self._closed: set[str] = set()
@@ -79,7 +51,7 @@ class Lanes:
 
     # ------------------------------------------------------------------ for any thread
 
-    def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Work[Any]]) -> None:
+    def submit(self, session: str, lane: Lane, key: Hashable, make: Callable[[], Work[Any]]) -> None:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed after its next step.
 
         What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
@@ -88,11 +60,8 @@ class Lanes:
         Args:
             make: begins the job, on the worker.
         Raises:
-            UnknownNameError: there is no such lane.
             ExplorerError: the worker was shut down.
         """
-        if lane not in LANES:
-            raise UnknownNameError("lane", lane, LANES)
         with self._changed:
             if self._stopped:
                 raise ExplorerError("The background worker was shut down; start the program again.")
@@ -112,7 +81,7 @@ class Lanes:
             slot.version += 1
             self._changed.notify_all()
 
-    def state(self, session: str, lane: str) -> JobState:
+    def state(self, session: str, lane: Lane) -> JobState:
         """Where this lane of the session stands now."""
         with self._changed:
             slot = self._slots.get((session, lane))
@@ -125,7 +94,12 @@ class Lanes:
 
     def busy(self, session: str) -> bool:
         """Some lane of the session has something to wait for, so a page should look again."""
-        return any(self.state(session, lane).busy for lane in LANES)
+        return any(self.state(session, lane).busy for lane in self.used(session))
+
+    def used(self, session: str) -> tuple[Lane, ...]:
+        """The lanes in which the session has work, or a value of it."""
+        with self._changed:
+            return tuple(lane for owner, lane in self._slots if owner == session)
 
     @property
     def idle(self) -> bool:
@@ -133,13 +107,13 @@ class Lanes:
         with self._changed:
             return not any(slot.busy for slot in self._slots.values())
 
-    def wait(self, session: str, lane: str, timeout: float | None = None) -> JobState:
+    def wait(self, session: str, lane: Lane, timeout: float | None = None) -> JobState:
         """The state once the lane has nothing left to do, or after `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self.state(session, lane).busy, timeout)
             return self.state(session, lane)
 
-    def cancel(self, session: str, lane: str) -> None:
+    def cancel(self, session: str, lane: Lane) -> None:
         """Close the job after its next step and drop the waiting one; the last value stays, an error goes."""
         with self._changed:
             slot = self._slots.get((session, lane))
@@ -179,7 +153,7 @@ class Lanes:
 
     def _forget(self, session: str) -> None:
         for slot in [slot for slot in self._slots.values() if slot.session == session]:
-            if slot.lane in LASTING and slot.busy:
+            if slot.lane.lasting and slot.busy:
                 slot.released = True
             else:
                 self._drop(slot)
@@ -189,8 +163,9 @@ class Lanes:
 
     def _sort_out_closed(self) -> None:
         for session in self._closed:
-            if (session, "live") in self._slots:
-                self._drop(self._slots[session, "live"])
+            for lane in self.used(session):
+                if lane.rank == LIVE:
+                    self._drop(self._slots[session, lane])
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
 
@@ -199,11 +174,11 @@ class Lanes:
         longest.
         """
         ready = [
-            s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)
+            s for s in self._slots.values() if s.busy and (s.lane.lasting or s.session not in self._closed)
         ]
         return min(
             ready,
-            key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn),
+            key=lambda s: (s.lane.rank, self._session_turn.get(s.session, 0), s.turn),
             default=None,
         )
 
@@ -268,7 +243,7 @@ class Lanes:
             # the border of foreign code: one user's failing job must not stop everybody's worker
             error = failure(reason)
             if error is None:
-                logger.exception("A job of lane %s failed.", slot.lane)
+                logger.exception("A job of lane %s failed.", slot.lane.name)
                 error = f"Unexpected error: {type(reason).__name__}: {reason}"
         with self._changed:
             job.busy_seconds += time.monotonic() - started

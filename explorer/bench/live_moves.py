@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..background.lane import LIVE, Lane
 from ..background.lanes import Lanes
 from ..engine.candidate import build, prepare
 from ..engine.conditions import Conditions, split_for
@@ -29,6 +30,7 @@ from ..values.subject import Subject
 from .effort import Effort, opened
 from .timed_rows import Timeable, TimedRow, interleaved, milliseconds_row, row, seconds, stages
 
+ANSWER, SCAN = Lane("timed first answer", LIVE), Lane("scan of another session")
 GOALS_MS = {
     "digits-cnn": 300.0,
     "shapes-resnet": 600.0,
@@ -140,7 +142,7 @@ def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRo
 
     try:
         if scanning:
-            lanes.submit("another", "scan", "bench", lambda: _endless_scan(model, conditions))
+            lanes.submit("another", SCAN, "bench", lambda: _endless_scan(model, conditions))
         pairs = interleaved(make, count, device)
     finally:
         lanes.shutdown()
@@ -168,11 +170,11 @@ def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditi
     """Ask the worker and wait for the first Report."""
     lanes.submit(
         "bench",
-        "live",
+        ANSWER,
         (recipe.fingerprint, time.perf_counter()),
         lambda: iter([Step(_first(model, recipe, conditions))]),
     )
-    lanes.wait("bench", "live", TIMEOUT_S)
+    lanes.wait("bench", ANSWER, TIMEOUT_S)
 
 
 def _endless_scan(model: Analysed, conditions: Conditions) -> Work[Scan]:

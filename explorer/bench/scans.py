@@ -16,8 +16,9 @@ from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, Tally, batch_of, evaluate, judged
+from ..measuring.evaluation import Execution, batch_of, evaluate
 from ..measuring.statistics import wilson
+from ..measuring.tally import Tally, judged
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.branching import Branches, touched_tensors
 from ..studies.sensitivity.graph_pieces import Workshop

@@ -8,7 +8,8 @@ import torch
 from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values.subject import Normalisation, Split, Task
+from ..values.samples import Split
+from ..values.subject import Normalisation, Task
 
 SOURCE = (
     "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnknownNameError
-from ..values.subject import Split
+from ..values.samples import Split
 from .ordering import stratified_order
 
 SPLITS = ("training", "tuning", "held_out")

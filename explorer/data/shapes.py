@@ -11,7 +11,8 @@ import torch
 from ..errors import UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values.subject import Normalisation, Split, Task
+from ..values.samples import Split
+from ..values.subject import Normalisation, Task
 from .shapes_distances import CLASSES
 from .shapes_drawing import draw
 

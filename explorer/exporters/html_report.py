@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..measuring.metric_words import metric_heading, metric_title
 from ..measuring.predicted_loss import loss_words
-from ..measuring.statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_drop, format_measured, format_value
 from ..registry import EXPORTERS
-from ..values.report import Measurement, Report
+from ..values.report import Report
 from ..words import LABELS
 from .export import Export
 from .figures_html import figures_of
@@ -81,7 +82,9 @@ def verdict(report: Report) -> str:
     if now.nonzero_params and dense.params and now.nonzero_params != now.params:
         left += f", {now.nonzero_params / dense.params:.1%} are non-zero"
     change = (
-        f"; accuracy changed by {format_drop(report.drop)}" if report.drop else "; accuracy was not measured"
+        f"; {metric_title(report.drop.metric)} changed by {format_drop(report.drop)}"
+        if report.drop
+        else "; accuracy was not measured"
     )
     return f"{left}{change}.".replace("%", " %")
 
@@ -91,9 +94,9 @@ def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
     dense, now = report.baseline, report.pruned
     change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
     yield (
-        LABELS["accuracy"],
-        _accuracy(dense, report.total_samples),
-        _accuracy(now, report.total_samples),
+        metric_heading(dense.metric),
+        format_measured(dense, report.total_samples),
+        format_measured(now, report.total_samples),
         change,
     )
     loss = loss_words(report)
@@ -117,14 +120,6 @@ def _amounts(name: str, before: int | None, after: int | None) -> tuple[str, str
 
 def _left(before: float, after: float) -> str:
     return f"{after / before * 100:.1f} %"
-
-
-def _accuracy(measured: Measurement, total: int) -> str:
-    return (
-        format_accuracy(measured.correct, measured.samples, total)
-        if measured.correct is not None
-        else "not measured"
-    )
 
 
 def _speed(report: Report) -> str:
@@ -170,8 +165,9 @@ def _cards(report: Report) -> Iterator[str]:
     """The numbers that one looks for first, each with what it is compared with."""
     dense, now = report.baseline, report.pruned
     found = []
-    if now.accuracy is not None and dense.accuracy is not None:
-        found.append(("Accuracy", f"{now.accuracy * 100:.1f} %", f"dense {dense.accuracy * 100:.1f} %"))
+    if now.value is not None and dense.value is not None:
+        value, reference = (format_value(side.value or 0.0, side.unit) for side in (now, dense))
+        found.append((metric_heading(now.metric), value, f"dense {reference}"))
     amounts = [
         ("Parameters", "", dense.params, now.params),
         ("MACs", "", dense.macs, now.macs),

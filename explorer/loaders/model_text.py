@@ -11,6 +11,7 @@ from ..errors import LoadError
 from ..registry import LOADERS
 from ..values.inputs import InputPart
 from ..values.subject import Subject
+from .own_task import own_task, with_metrics, with_task
 
 DEFAULT_MODEL = "shapes-resnet"
 
@@ -62,13 +63,22 @@ def load_named(name: str) -> Subject:
     return load(name)
 
 
-def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -> Subject:
+def load(
+    spec: str,
+    *,
+    checkpoint: str | None = None,
+    data: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+) -> Subject:
     """The model that a MODEL text names, in eval mode, with its task.
 
     Args:
         spec: a sample's name, or "loader:name", or "FILE.py:factory".
         checkpoint: a weights file that replaces the model's own.
         data: a data set (see `load_data`) instead of the model's own.
+        task: a task of the user's own, "path/file.py:make", instead of data.
+        metric: names of metrics with commas between, instead of the task's own; the first decides.
     Raises:
         UnknownNameError: no such loader, model or data set; the text lists what there is.
         LoadError: model, weights or data could not be loaded, or do not fit each other.
@@ -80,7 +90,13 @@ def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -
             f"{spec[-80:]!r} is a file, and files of models are not opened, since they can hold code; {way}"
         )
     subject = LOADERS[loader](name, checkpoint=checkpoint)
-    return subject if data is None else with_data(subject, data)
+    if task is not None:
+        if data is not None:
+            raise LoadError("A task brings its own data; give either --data or --task.")
+        subject = with_task(subject, own_task(task))
+    elif data is not None:
+        subject = with_data(subject, data)
+    return subject if metric is None else with_metrics(subject, [name.strip() for name in metric.split(",")])
 
 
 def with_data(subject: Subject, source: str) -> Subject:

@@ -51,7 +51,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         )
     path = Path(match["path"]).expanduser()
     with BUILDING:
-        file = _imported(path)
+        file = imported(path)
         model = _made(file, _factory(file, path, match["factory"]), path)
         check_plain(model, path.name)
         masks = fold_masks(model)
@@ -69,7 +69,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     return subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
 
 
-def _imported(path: Path) -> ModuleType:
+def imported(path: Path) -> ModuleType:
     """The file as a module; files next to it can be imported by it, as when Python runs it.
 
     Raises:
@@ -85,11 +85,16 @@ def _imported(path: Path) -> ModuleType:
         sys.path.append(beside)
     loader = spec.loader
     note_file(path)
-    _run(lambda: loader.exec_module(module), path)
+    run_foreign(lambda: loader.exec_module(module), path)
     return module
 
 
-def _run(action: Callable[[], Any], path: Path) -> Any:
+def run_foreign(action: Callable[[], Any], path: Path) -> Any:
+    """What code of a file of the user gives.
+
+    Raises:
+        LoadError: it fails; the text says where.
+    """
     try:
         return action()
     except (
@@ -127,7 +132,7 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     made = (
         factory
         if isinstance(factory, nn.Module)
-        else _run(lambda: seeded(factory), path)
+        else run_foreign(lambda: seeded(factory), path)
         if callable(factory)
         else None
     )

@@ -1,5 +1,6 @@
 """Weights as training programs keep them, wrapped in other things, -> tensors by name."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -92,7 +93,11 @@ def flattened(data: Any, source: str) -> Tensors:
     for place, mapping in state_dicts(data).items():
         if not _is_of_training(place):
             start = f"{place}." if place else ""
-            found |= {f"{start}{name}": tensor for name, tensor in named(mapping, source).items()}
+            for name, tensor in named(mapping, source).items():
+                if start + name in found:
+                    told = f"{source!r} holds two tensors called {(start + name)[:80]!r}, in two places"
+                    raise LoadError(f"{told}; choose one with --key NAME.")
+                found[start + name] = tensor
     return found
 
 
@@ -120,8 +125,11 @@ def _walk(data: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         if mapping is None:
             continue
         yield place, mapping
-        inner = [(key, item) for key, item in mapping.items() if tensor_of(item) is None]
-        todo += [(f"{place}.{key}" if place else str(key), item, depth + 1) for key, item in inner]
+        names = Counter(map(str, mapping))
+        for key, item in mapping.items():
+            if tensor_of(item) is None:
+                name = str(key) if names[str(key)] == 1 else repr(key)  # 1 and '1' are two places
+                todo.append((f"{place}.{name}" if place else name, item, depth + 1))
 
 
 def _as_mapping(value: Any) -> Mapping[Any, Any] | None:

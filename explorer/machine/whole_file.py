@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
@@ -27,6 +27,41 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Several files that belong together: all of them, or all as they were before.
+
+    All are written next to their places first. While they are put there, the later ones are away, so that
+    even a process that is killed leaves no file beside one that it does not belong to.
+
+    Raises:
+        OSError: one cannot be written; the files that were there are as before.
+    """
+    mark = uuid.uuid4().hex[:12]
+    new = {path: path.with_name(f"{path.name}.{mark}.part") for path in contents}
+    old = {path: path.with_name(f"{path.name}.{mark}.old") for path in contents if path.is_file()}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new[path].write_bytes(content)
+        for path in reversed(list(old)):
+            path.replace(old[path])
+        for path, place in new.items():
+            place.replace(path)
+    except BaseException:
+        for path, place in new.items():
+            with contextlib.suppress(OSError):
+                if path not in old and not place.exists():
+                    path.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
+        for path, place in old.items():
+            with contextlib.suppress(OSError):
+                place.replace(path)
+        raise
+    for place in old.values():
+        with contextlib.suppress(OSError):
+            place.unlink()
 
 
 def write_whole(path: str | Path, content: bytes) -> None:

@@ -8,7 +8,6 @@ whole.
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.version import __version__
+from ..machine.whole_file import write_whole
 from ..values.plain import canonical_json
 from ..values.profile import Masks
 from ..values.recipe import Recipe
@@ -63,10 +63,7 @@ class Folder:
         content = save(own, {HEADER: json.dumps(about)})
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path, suffix=".tmp")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).replace(self.path / name)
+            write_whole(self.path / name, content)
         except OSError as error:
             where = f"{str(self.path)!r} ({error.strerror})"
             raise ExplorerError(f"The recovery cannot be kept in {where}; make room there.") from error

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import judged_split
 from ..graph.analysed import Analysed
 from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
 from ..training.steps import training_split
 from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
@@ -95,13 +97,14 @@ def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course
     training = Training(student, task, plan, course, (0, 0), Means(device=device))
-    split = split_for(setting.model.subject, setting.conditions).first(LOOKED)
+    split = judged_split(setting.model, setting.conditions).first(LOOKED)
+    how = Execution(device, judge=judge_for(task))
     a_step = a_sample = float("inf")
     for index in range(BATCHES):
         started = _now(device)
         training.step(0, index % training.steps)
         trained = _now(device)
-        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], Execution(device))
+        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], how)
         if index:
             a_step, a_sample = (
                 min(a_step, trained - started),

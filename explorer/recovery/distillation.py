@@ -4,6 +4,7 @@ teacher.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,15 +45,17 @@ class Objective:
     """The loss of a step.
 
     Args:
-        teacher: None = the true classes alone.
+        teacher: None = the true targets alone. It teaches probabilities, so it is for tasks of classes.
         weight: of the teacher, in [0, 1].
+        loss: against the true targets.
     """
 
     teacher: Teacher | None = None
     weight: float = 0.0
     temperature: float = 1.0
+    loss: Callable[[Any, Any], Tensor] = cross_entropy
 
-    def __call__(self, logits: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(self, logits: Any, inputs: Tensor, targets: Any) -> Tensor:
         if self.teacher is None or not self.weight:
-            return cross_entropy(logits, targets)
+            return self.loss(logits, targets)
         return distillation_loss(logits, self.teacher(inputs), targets, self.weight, self.temperature)

@@ -6,16 +6,19 @@ was cut off goes on as if it had not been.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..metrics.losses import loss_of, right_share
 from ..training.augmentation import AUGMENTATIONS
 from ..training.steps import TrainingSettings, make_optimiser, training_split
 from ..values.profile import Layer
+from ..values.samples import Split, moved
 from ..values.subject import Task
 from .distillation import Objective
 from .regularisation import shrink_all
@@ -97,7 +100,8 @@ class Training:
             course,
             tuple(place),
         )
-        self._objective, self._layers, self._device = means.objective, means.layers, means.device
+        self._layers, self._device = means.layers, means.device
+        self._objective = replace(means.objective, loss=loss_of(task))
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
         settings = TrainingSettings(
@@ -123,7 +127,7 @@ class Training:
                 self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength
             )
         self.student.hold()
-        return BatchResult(loss, correct, len(targets), rate)
+        return BatchResult(loss, correct, len(inputs), rate)
 
     def _rate(self, epoch: int, index: int) -> float:
         done = (self._course.first_epoch + epoch) * self.steps + index
@@ -136,18 +140,17 @@ class Training:
             len(self._split), generator=torch.Generator().manual_seed(_seed(*self._place, epoch))
         )
 
-    def _batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, epoch: int, index: int) -> tuple[Tensor, Any]:
         """(n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
-        inputs = AUGMENTATIONS[self._plan.augmentation](
-            self._task.normalisation(self._split.inputs[chosen]), generator
-        )
+        raw, targets = self._split.chosen(chosen)
+        inputs = AUGMENTATIONS[self._plan.augmentation](self._task.normalisation(raw), generator)
         inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
-        return inputs.to(self._device), self._split.targets[chosen].to(self._device)
+        return inputs.to(self._device), moved(targets, self._device)
 
-    def _gradients(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
+    def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
         """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch
         is cut in two.
         """
@@ -156,21 +159,21 @@ class Training:
                 return self._accumulated(inputs, targets, seed)
             except torch.OutOfMemoryError:
                 self.parts *= 2
-                if self.parts > len(targets) // 2:
+                if self.parts > len(inputs) // 2:
                     raise
                 torch.cuda.empty_cache()
 
-    def _accumulated(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
+    def _accumulated(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
         model = self.student.model.train()
         self.optimiser.zero_grad()
         total, correct = 0.0, 0
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if self._device == "cuda" else []):
             sown(seed, self._device)
-            for part, aims in zip(inputs.chunk(self.parts), targets.chunk(self.parts), strict=True):
+            for part, aims in _chunks(inputs, targets, self.parts):
                 logits = model(part)
-                loss = self._objective(logits, part, aims) * (len(aims) / len(targets))
+                loss = self._objective(logits, part, aims) * (len(part) / len(inputs))
                 loss.backward()
-                total, correct = total + loss.item(), correct + int((logits.argmax(1) == aims).sum())
+                total, correct = total + loss.item(), correct + round(right_share(logits, aims) * len(part))
         model.eval()
         return total, correct
 
@@ -194,6 +197,13 @@ class Training:
             number, _, name = key.partition(".")
             state.setdefault(int(number), {})[name] = value
         self.optimiser.load_state_dict({**known, "state": state})
+
+
+def _chunks(inputs: Tensor, targets: Any, parts: int) -> Iterator[tuple[Tensor, Any]]:
+    """A batch in parts of nearly one size."""
+    split, size = Split(inputs, targets), -(-len(inputs) // parts)
+    for start in range(0, len(inputs), size):
+        yield split.inputs_at(start, start + size), split.targets_at(start, start + size)
 
 
 def sown(seed: int, device: str) -> None:

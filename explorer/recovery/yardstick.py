@@ -10,11 +10,12 @@ from torch import nn
 
 from ..engine.bn_recalibration import recalibrate
 from ..engine.candidate import build
-from ..engine.conditions import split_for
-from ..engine.dense_model import baseline, drop_between
+from ..engine.dense_model import baseline, judged_split
 from ..errors import ExplorerError
 from ..machine.environment import environment
-from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
+from ..measuring.tally import EMPTY, Tally, drop_between
 from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Measurement
 from .checkpoints import key_of
@@ -37,9 +38,10 @@ class Yardstick:
             raise ExplorerError(f"{without}; add some with --data.")
         self.task, self.training, self._setting = task, training, setting
         self._split, self._device = (
-            split_for(setting.model.subject, setting.conditions),
+            judged_split(setting.model, setting.conditions),
             setting.conditions.device,
         )
+        self._how = Execution(self._device, judge=judge_for(task))
         self._dense: Tally = EMPTY
 
     def dense(self) -> Work[Never]:
@@ -52,9 +54,7 @@ class Yardstick:
     def measure(self, name: str, model: nn.Module) -> Returning[MeasuredArm]:
         """Progress, and at last what was measured of a model in eval mode."""
         tally = EMPTY
-        for tally in evaluate(
-            model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
-        ):
+        for tally in evaluate(model, self._split, self.task.normalisation, [len(self._split)], self._how):
             yield reached(len(tally), len(self._split), f"Measuring {name}")
         return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 

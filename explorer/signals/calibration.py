@@ -4,15 +4,18 @@ stay closed.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
+from ..metrics.losses import cross_entropy, loss_of
 from ..values.profile import Layer, ModelProfile
 from ..values.progress import Step, Work, reached, result_of
-from ..values.subject import Split, Subject
+from ..values.samples import Split, moved
+from ..values.subject import Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch
@@ -49,7 +52,7 @@ def training_data(subject: Subject) -> Split | None:
     return split if split is not None and len(split) else None
 
 
-Pass = Callable[[Watched, Tensor, Tensor], Sums]
+Pass = Callable[[Watched, Tensor, Any], Sums]
 
 
 def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str) -> Work[Sums]:
@@ -64,8 +67,8 @@ def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration,
         if watched.batch and until - done < watched.batch:
             break  # a model with a fixed batch cannot read what is left
         try:
-            inputs = subject.task.normalisation(split.inputs[done:until].to(device))
-            found = one_pass(watched, inputs, split.targets[done:until].to(device))
+            inputs = subject.task.normalisation(moved(split.inputs_at(done, until), device))
+            found = one_pass(watched, inputs, moved(split.targets_at(done, until), device))
         except torch.OutOfMemoryError:
             if watched.batch or batch == 1:
                 raise
@@ -83,8 +86,10 @@ def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration,
 
 def _swept(model: Analysed, how: Calibration, kind: str, batch: int, samples: int) -> Work[Sums]:
     watched, layers = watch(model, how.device), model.profile.prunable_layers
+    assert model.subject.task is not None
+    loss = loss_of(model.subject.task) if kind == "gradients" else cross_entropy
     passes: dict[str, Pass] = {
-        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile),
+        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile, loss),
         "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
         "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }

@@ -1,28 +1,28 @@
 """One calibration pass: a batch goes through the model, and sums over its samples come back."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from ..metrics.losses import Loss
 from ..values.profile import Group, Layer, ModelProfile
 from .watching import Watched, silent
 
 Sums = dict[tuple[str, str], Tensor]  # (layer or group, what) -> sum over samples
 
 
-def gradient_sums(watched: Watched, inputs: Tensor, targets: Tensor, profile: ModelProfile) -> Sums:
+def gradient_sums(watched: Watched, inputs: Tensor, targets: Any, profile: ModelProfile, loss: Loss) -> Sums:
     """Sums over samples of each weight's and each gate's gradient, and of its square.
 
     The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what
     per-sample gradients that scatter around zero give, at a fraction of the time.
     """
     with torch.enable_grad():
-        logits = watched.run(inputs, silent, silent)
-        loss = functional.cross_entropy(logits.float(), targets)
-        found = torch.autograd.grad(loss, list(watched.weights.values()), allow_unused=True)
-    count, sums, changes = len(targets), Sums(), {}
+        lost = loss(watched.run(inputs, silent, silent), targets)
+        found = torch.autograd.grad(lost, list(watched.weights.values()), allow_unused=True)
+    count, sums, changes = len(inputs), Sums(), {}
     for (name, weight), gradient in zip(watched.weights.items(), found, strict=True):
         g = torch.zeros_like(weight) if gradient is None else gradient.detach()
         sums[name, "gradient"], sums[name, "square"] = g * count, g.square() * count**2

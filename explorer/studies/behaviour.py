@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
-from ..errors import ExplorerError
+from ..engine.conditions import Conditions, class_task, split_for
 from ..graph.analysed import Analysed
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from ..pruning.decision import calibrate
@@ -258,10 +257,7 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Beh
     Raises:
         ExplorerError: there is no data, or the recipe does not fit this model.
     """
-    if model.subject.task is None:
-        raise ExplorerError(
-            f"{model.subject.name!r} came without data, so its answers cannot be compared; add --data."
-        )
+    task = class_task(model.subject, "Behaviour")
     if not recipe.is_empty:
         yield from calibrate(model, recipe, conditions.device)
     split = split_for(model.subject, conditions)
@@ -274,10 +270,8 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Beh
                 yield reached(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
-        for grown in answer(
-            network, split, model.subject.task.normalisation, look, device=conditions.device, start=known
-        ):
+        for grown in answer(network, split, task.normalisation, look, device=conditions.device, start=known):
             known = grown
             yield reached(len(known), len(split), "The pruned model")
-        classes = model.subject.task.class_names
+        classes = task.class_names
         yield Step(behaviour(base, known, split.targets[:look], classes, len(split)))

@@ -7,12 +7,13 @@ from itertools import combinations
 from torch import Tensor
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
-from ..engine.dense_model import baseline, drop_between
+from ..engine.conditions import Conditions, class_task, split_for
+from ..engine.dense_model import baseline
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, Tally, evaluate
+from ..measuring.evaluation import Execution, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
+from ..measuring.tally import Tally, drop_between
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery
@@ -56,11 +57,7 @@ def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
     Raises:
         ExplorerError: no data, or not all on the same data.
     """
-    task = candidates[0].model.subject.task
-    if task is None:
-        raise ExplorerError(
-            f"{candidates[0].model.subject.name!r} came without data, so there are no answers to compare."
-        )
+    task = class_task(candidates[0].model.subject, "Changed answers")
     if any(
         c.model.subject.task is None or c.model.subject.task.fingerprint != task.fingerprint
         for c in candidates

@@ -14,7 +14,8 @@ from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.evaluation import batch_of, batch_size
 from ..values.recipe import Recipe
-from ..values.subject import Normalisation, Split
+from ..values.samples import Split
+from ..values.subject import Normalisation
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,17 +3,20 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn import functional
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import ExplorerError
+from ..metrics.losses import Loss, loss_of, right_share
 from ..registry import Plugin
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .augmentation import AUGMENTATIONS
 
 
@@ -82,24 +85,24 @@ def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
 
 
-def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Any]]:
     order = torch.randperm(len(split), generator=generator)
     for start in range(0, len(split) - size + 1, size):
         chosen = order[start : start + size]
-        yield split.inputs[chosen], split.targets[chosen]
+        yield split.chosen(chosen)
 
 
 def _update(
-    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Tensor], smoothing: float
-) -> tuple[float, int]:
-    """One step of the optimiser; the mean loss and the number of right answers before it."""
+    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Any], loss_of_batch: Loss
+) -> tuple[float, float]:
+    """One step of the optimiser; the mean loss and the share of right answers before it."""
     inputs, targets = batch
-    logits = model(inputs)
-    loss = cross_entropy(logits, targets, label_smoothing=smoothing)
+    outputs = model(inputs)
+    loss = loss_of_batch(outputs, targets)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    return loss.item(), int((logits.argmax(1) == targets).sum())
+    return loss.item(), right_share(outputs, targets)
 
 
 def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: torch.Generator) -> Tensor:
@@ -130,18 +133,20 @@ def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[
         ExplorerError: the task has no training split, or it is smaller than a batch.
     """
     split, optimiser = training_split(task, settings.batch_size), make_optimiser(model.train(), settings)
+    smoothed = partial(functional.cross_entropy, label_smoothing=settings.label_smoothing)
+    lower = smoothed if settings.label_smoothing else loss_of(task)
     steps = settings.epochs * (len(split) // settings.batch_size)
     schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.25)
     generator = torch.Generator().manual_seed(settings.seed)
     started, step = time.perf_counter(), 0
     for epoch in range(1, settings.epochs + 1):
-        loss_sum, correct, seen = 0.0, 0, 0
+        loss_sum, correct, seen = 0.0, 0.0, 0
         for raw, targets in _batches(split, settings.batch_size, generator):
             batch = _prepared(raw, task, settings, generator), targets
-            loss, right = _update(model, optimiser, batch, settings.label_smoothing)
+            loss, right = _update(model, optimiser, batch, lower)
             schedule.step()
-            step, seen = step + 1, seen + len(targets)
-            loss_sum, correct = loss_sum + loss * len(targets), correct + right
+            step, seen = step + 1, seen + len(raw)
+            loss_sum, correct = loss_sum + loss * len(raw), correct + right * len(raw)
             seconds = time.perf_counter() - started
             yield TrainingStep(step, steps, epoch, settings.epochs, loss_sum / seen, correct / seen, seconds)
     model.eval()

@@ -1,6 +1,6 @@
 """What is pruned and on what it is measured: models and data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -8,26 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..errors import ExplorerError
 from .inputs import InputPart
+from .metric import Metric
+from .samples import Split, splits_of
 
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Samples in their fixed order: seeded, stratified.
-
-    Args:
-        inputs: (n, *shape), uint8 (kept small, normalised on the device) or float32.
-        targets: (n,) int64 class numbers.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def first(self, samples: int) -> "Split":
-        return Split(self.inputs[:samples], self.targets[:samples])
+OF_CLASSES = ("accuracy", "top5", "balanced_accuracy", "macro_f1")  # metrics of one class a sample
 
 
 @dataclass(frozen=True)
@@ -87,18 +73,48 @@ class Task:
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
         how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
+        data: in place of `load_split`: a data set of (input, target) pairs, a DataLoader of one, or a pair
+            (inputs, targets) of tensors; or a dict of these by split. One that is no dict is halved into
+            tuning and held-out samples, in a seeded order.
+        metric: what says how good a model is: the name of a metric, or a Metric, or several, of which the
+            first decides.
+        loss: (outputs, targets) -> mean loss, for criteria and training; None: that of the metric.
+        answer: picks what is judged from what the model returns.
+        scores: (model, (inputs, targets)) -> (samples,), higher is better: a whole evaluation of your own, in
+            place of metric.
     """
 
     name: str
-    shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    load_split: Callable[[str], Split | None]
+    shape: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+    load_split: Callable[[str], Split | None] | None = None
     normalisation: Normalisation = Normalisation()
     note: str = ""
     source: str = ""
     licence: str = ""
     fingerprint: str = ""
     how: tuple[str, ...] = ()
+    data: Any = None
+    metric: str | Metric | Sequence[str | Metric] = "accuracy"
+    loss: Callable[[Any, Any], Tensor] | None = None
+    answer: Callable[[Any], Any] | None = None
+    scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if self.load_split is None and self.data is None:
+            raise ExplorerError(f"Task {self.name!r} needs data, such as data=my_dataset, or a load_split.")
+        if self.load_split is None:
+            object.__setattr__(self, "load_split", splits_of(self.name, self.data).get)
+
+    @property
+    def metrics(self) -> tuple[str | Metric, ...]:
+        """The metrics that were asked for; the first decides."""
+        return (self.metric,) if isinstance(self.metric, str | Metric) else tuple(self.metric)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether answers are one class a sample, so that they can be right or wrong by class."""
+        return bool(self.class_names) and self.scores is None and self.metrics[0] in OF_CLASSES
 
     @cached_property
     def _splits(self) -> dict[str, Split | None]:
@@ -107,6 +123,7 @@ class Task:
     def split(self, name: Literal["training", "tuning", "held_out"]) -> Split | None:
         """A split, loaded once."""
         if name not in self._splits:
+            assert self.load_split is not None
             self._splits[name] = self.load_split(name)
         return self._splits[name]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...machine.bounded_file import append_text, read_bounded
-from ...measuring.evaluation import Tally
 from ...measuring.statistics import paired_drop
+from ...measuring.tally import Tally
 from ...values.plain import canonical_json
 from ...values.report import Drop
 from .stopping import Reach, reach

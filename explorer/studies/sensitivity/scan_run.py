@@ -15,8 +15,9 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.version import __version__
-from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
+from ...measuring.evaluation import batch_of
 from ...measuring.statistics import look_schedule, wilson
+from ...measuring.tally import EMPTY, Tally, judged
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...pruning.decision import decide

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...figures.class_accuracy import class_accuracy
 from ...figures.confusion import Which, confusion
 from ...figures.reliability_diagram import reliability_diagram
@@ -21,7 +22,7 @@ from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 
-LANE = "behaviour"
+LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
 KINDS: dict[FlipKind, str] = {
     "lost": "Right before, wrong now",

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
@@ -14,7 +15,7 @@ from ..drawing import layout
 from ..live.regions import hurry, watched
 from . import importance
 
-LANE, ASKED = "check", "idle channels asked for"
+LANE, ASKED = Lane("idle channels"), "idle channels asked for"
 ALIKE = 0.95
 KEPT = 16
 PAIRS_SHOWN = 12

@@ -6,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ... import tables
+from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
@@ -19,7 +20,7 @@ from ..kept_runs.words import called
 from ..live import regions
 from ..shared import models
 
-LANE, DENSE = "answers", "dense model"
+LANE, DENSE = Lane("answers"), "dense model"
 SMALLEST_P = 0.001
 WHY = (
     "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts "

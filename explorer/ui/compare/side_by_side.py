@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...exporters.recovered_model import export_recovered
 from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
 from ...graph.analysed import Analysed
@@ -21,6 +22,7 @@ from ..live import regions
 from ..shared import models
 from . import run_answers
 
+LANE = Lane("replay")
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
 AGAIN = (
@@ -39,7 +41,7 @@ def draw(chosen: Sequence[Run]) -> None:
     for run in chosen:
         _actions(run)
     _go()
-    regions.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
+    regions.watched("replay", lambda: _replayed(chosen), LANE, progress=True)
     reports = {names[run.name]: run.report for run in chosen}
     with st.container(key="below side"):
         left, right = st.columns(2, gap="large")
@@ -166,16 +168,16 @@ def _replay(run: Run) -> None:
     name = keeping.offered(run)
     model, device = Analysed(models.load_subject(name), models.load_graph(name)), session.conditions().device
     session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
-    session.resume("replay")
+    session.resume(LANE)
     session.job(
-        "replay",
+        LANE,
         (run.name, session.recalled("replays")),
         lambda: replay(model, run, device),
     )
 
 
 def _replayed(chosen: Sequence[Run]) -> None:
-    state, names = session.lane_state("replay"), {run.name: called(run) for run in chosen}
+    state, names = session.lane_state(LANE), {run.name: called(run) for run in chosen}
     name = state.key[0] if isinstance(state.key, tuple) else None
     if state.busy and not (name in names and state.value is not None):
         st.caption("Replaying the run …")

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.predicted_loss import LossWords, loss_words
-from ...measuring.statistics import format_drop
+from ...measuring.statistics import format_drop, format_measured, format_value
 from ...values.report import Measurement, Report
 
 Colour = Literal["normal", "inverse", "off"]
@@ -18,6 +19,9 @@ TRAPS = {
     "after pruning a model may be near chance; recalibrating norms or fine-tuning often brings it back. The "
     "range is a 95 % interval. First order: the change of the loss that the dense model's gradients "
     "predict; after training they are near zero, so it is too small for all but gentle cuts.",
+    "Metric": "What your task is measured by, on the tuning split, which you decide on, so it is a little "
+    "optimistic. The range is a 95 % interval; the change is between the pruned and the dense model on the "
+    "same samples.",
     "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
     "the parameters, since inputs and outputs both shrink. Zeros stay parameters.",
     "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
@@ -105,21 +109,39 @@ def _card(
 
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
-    if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
+    if now.value is None or now.low is None or now.high is None:
         return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
-    accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
-    notes = [
-        f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of "
-        f"{report.total_samples:,}"
-    ]
+    value, loss = format_value(now.value, now.unit), loss_words(report)
+    # "91.2 % (89.9 to 92.4), 2,048 of 5,000"
+    reach, _, counted = format_measured(now, report.total_samples).partition(" (")[2].partition("), ")
+    notes = [f"{reach} %, {counted}" if now.unit == "%" else f"{reach}, {counted}", *_others(now)]
+    if report.drop is not None and report.drop.better == "lower":
+        notes.insert(0, "lower is better")
+    label = metric_heading(now.metric)
     if report.recipe.is_empty or report.drop is None:
         told = [f"loss {loss.pruned}"] if loss.pruned else []
-        return _card("Accuracy", accuracy, None, [*notes, "this is the dense model", *told], "normal")
+        return Card(
+            label,
+            value,
+            None,
+            (*notes, "this is the dense model", *told),
+            TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
+            "normal",
+        )
     # "-70.4 points (-74.5 to -65.8), worse beyond noise"
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
-    changed = f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}"
-    return _card("Accuracy", accuracy, points, [*notes, changed, verdict, *_loss(loss)], "normal")
+    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
+    notes += [changed, verdict, *_loss(loss)]
+    colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
+    trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
+    return Card(label, value, points, tuple(notes), trap, colour)
+
+
+def _others(now: Measurement) -> list[str]:
+    """The further metrics that were asked for, one a line."""
+    found = (now.others or {}).items()
+    return [f"{metric_title(name)} {format_value(one['value'], one['unit'])}" for name, one in found]
 
 
 def _loss(loss: LossWords) -> list[str]:

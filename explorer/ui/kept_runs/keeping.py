@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...engine.measure import stream
 from ...errors import ExplorerError
@@ -29,7 +30,7 @@ from ..live import regions
 from ..shared import models, settings
 from .words import accuracy
 
-LANE, TAG = "held_out", "held-out"
+LANE, TAG = Lane("held-out check"), "held-out"
 POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (

@@ -36,7 +36,7 @@ def draw() -> None:
     st.header("The class", anchor=False)
     if _admitted(room):
         st.markdown(ABOUT)
-        watched("board form", partial(_draw_form, room), "live", facet=_stage)
+        watched("board form", partial(_draw_form, room), session.LIVE_LANE, facet=_stage)
         st.fragment(_draw_board, run_every=REFRESH_S)(room)
     _draw_teacher(room)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Hashable
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...background.shared_measurements import Sharing
 from ...graph.analysed import Analysed, analyse
 from ...lessons.evidence import Evidence
@@ -15,7 +16,7 @@ from ...loaders.model_text import load_named
 from ...machine.cache import Cache
 from .. import session
 
-LANE = "lesson"
+LANE = Lane("lesson")
 _evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()
 _models = Cache(8, "models of lessons and their data", 4 * 2**30, growing=True)
 

@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from ...background.lane import Lane
 from .. import session
 
 STATE, TICKER, ALL = "watched regions", "ticker", "all"
@@ -36,7 +37,7 @@ class Region:
         pushed: its element is told what it shows without a run of the page.
     """
 
-    lanes: tuple[str, ...]
+    lanes: tuple[Lane, ...]
     facet: Callable[[], Any]
     shown: Any
     progress: bool
@@ -96,7 +97,7 @@ def next_turn() -> int:
 def watched(
     name: str,
     draw: Callable[[], None],
-    *lanes: str,
+    *lanes: Lane,
     facet: Callable[[], Hashable] | None = None,
     progress: bool = False,
     pushed: bool = False,
@@ -163,7 +164,7 @@ def is_time_for_progress() -> bool:
 def rests() -> bool:
     """No move was made for a while, and what it asked for is there or takes long."""
     since = time.monotonic() - watch().moved
-    return since >= PATIENCE_S or (since >= REST_S and not session.lane_state("live").busy)
+    return since >= PATIENCE_S or (since >= REST_S and not session.lane_state(session.LIVE_LANE).busy)
 
 
 def busy() -> bool:

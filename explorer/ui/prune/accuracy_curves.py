@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
 from ...graph.analysed import Analysed
@@ -34,6 +35,7 @@ from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 
+LANE = Lane("curve")
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
     "strength": "this recipe, weaker and stronger",
@@ -142,7 +144,7 @@ def _begin(asked: Question) -> JobState:
         if asked.axis == "latency":
             yield from timed(model, lines, device)
 
-    return session.job("curve", asked.key, measure)
+    return session.job(LANE, asked.key, measure)
 
 
 def _asked() -> Question:
@@ -170,7 +172,7 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    value = LiveValue("figure", _curve, _facet, ("curve", "live"), pause=PAUSE_S, patient=True)
+    value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
     pushed("curve", value)
 
 
@@ -178,7 +180,7 @@ def _facet() -> Hashable:
     """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move
     of a fader.
     """
-    asked, state, report = _asked(), session.lane_state("curve"), session.report()
+    asked, state, report = _asked(), session.lane_state(LANE), session.report()
     points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
     drawn = points if points < FIRST_POINTS or state.finished else points // EVERY * EVERY
     return asked, asked.key, session.live_key(), drawn, state.finished, state.error, report and report.stage

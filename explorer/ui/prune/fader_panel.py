@@ -28,8 +28,10 @@ def draw() -> None:
     subject = session.subject().id
     key, take = f"console {subject}", partial(_take, subject)
     draw_facts(_data())
-    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=sensitivity_scan.known)
-    value = LiveValue("console", _state, _facet, ("live",), key=key, take=take)
+    regions.watched(
+        "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
+    )
+    value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
     pushed("console", value, on_edit_change=partial(_edited, take, key))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.latency_staircase import latency_staircase
 from ...studies.latency_staircase import Staircase, nearest_fast, staircase
 from ...studies.sparse_kernels import why_not
@@ -15,9 +16,11 @@ from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob
 from .console.model import Edit
 
-FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
+LANE = Lane("staircase")
+FOUND, GROUP = "staircases found", "staircase_group"
 SNAPS = "snap_to_fast"
 SNAPS_HELP = (
     "A fader that you release moves to the closest width that is worth it on this device: the widest of its "
@@ -70,31 +73,18 @@ def _group() -> str:
     return chosen if chosen in groups else next(iter(groups))
 
 
-def _is_asked(group: str) -> bool:
-    return session.recalled(ASKED) == _key(group)
+def _job(group: str) -> AskedJob:
+    return AskedJob(LANE, _key(group))
 
 
 def _run(group: str) -> JobState:
     """Begin, or go on; what has come is kept."""
     model, device, key = session.model(), session.conditions().device, _key(group)
-    state = session.job("latency", key, lambda: staircase(model, group, device=device))
+    state = _job(group).state(lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))
     return state
-
-
-def _start(group: str) -> None:
-    session.resume("latency")
-    session.remember(ASKED, _key(group))
-    regions.hurry()
-    st.rerun()
-
-
-def _stop(group: str) -> None:
-    session.cancel("latency", _key(group))
-    session.remember(ASKED, None)
-    st.rerun()
 
 
 def _snap(group: str) -> None:
@@ -113,15 +103,15 @@ def draw() -> None:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
     st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=regions.refresh)
-    regions.watched("staircase", _draw_found, "latency", facet=_facet)
-    regions.watched("staircase status", _draw_status, "latency", progress=True)
+    regions.watched("staircase", _draw_found, LANE, facet=_facet)
+    regions.watched("staircase status", _draw_status, LANE, progress=True)
 
 
 def _facet() -> Hashable:
     """The figure in a few steps: to draw it costs more than a round."""
     group = _group()
     known = found(group)
-    busy = _is_asked(group) and session.lane_state("latency").busy
+    busy = _job(group).asked and session.lane_state(LANE).busy
     drawn = known and known.rounds // ROUNDS_DRAWN
     return (
         group,
@@ -148,7 +138,7 @@ def _draw_snapping() -> None:
 def _draw_found() -> None:
     _draw_snapping()
     group, groups = _group(), list(session.profile().free_groups)
-    state = _run(group) if _is_asked(group) else None
+    state = _run(group) if _job(group).asked else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             LABELS["group"],
@@ -159,10 +149,14 @@ def _draw_found() -> None:
             on_change=regions.refresh,
         )
         if state is not None and state.busy:
-            st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")
+            st.button("Stop", "stop staircase", on_click=lambda: _job(group).stop(), type="tertiary")
         elif found(group) is None:
             st.button(
-                "Measure the staircase", "start staircase", HELP, _start, (group,), icon=":material/timer:"
+                "Measure the staircase",
+                "start staircase",
+                HELP,
+                lambda: _job(group).start(),
+                icon=":material/timer:",
             )
     known, chosen = found(group), session.recipe().channels.get(group)
     if known is None:
@@ -182,7 +176,7 @@ def _draw_found() -> None:
 
 def _draw_status() -> None:
     group = _group()
-    state = _run(group) if _is_asked(group) else None
+    state = _run(group) if _job(group).asked else None
     if state is None:
         return
     if state.error:

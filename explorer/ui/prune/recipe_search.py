@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop
 from ...runs.held_out import has_held_out
@@ -21,7 +22,7 @@ from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from ..shared import settings
 
-LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
+LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
 COST_WORDS: dict[Cost, str] = {"params": "non-zero parameters", "macs": "MACs"}
 WHAT = (

@@ -32,18 +32,23 @@ def draw_metrics() -> None:
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", LiveValue("cards", _cards, _news, ("live",)))
-        status = LiveValue("status", _status, _progress, ("live",), pause=STATUS_PAUSE_S)
+        pushed("cards", LiveValue("cards", _cards, _news, (session.LIVE_LANE,)))
+        status = LiveValue("status", _status, _progress, (session.LIVE_LANE,), pause=STATUS_PAUSE_S)
         pushed("status", status, on_act_change=_act)
 
 
 def _news() -> Hashable:
-    return session.stamp(), session.live_key(), session.lane_state("live").version
+    return session.stamp(), session.live_key(), session.lane_state(session.LIVE_LANE).version
 
 
 def _progress() -> Hashable:
-    state = session.lane_state("live")
-    return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
+    state = session.lane_state(session.LIVE_LANE)
+    return (
+        *session.stamp(),
+        session.live_key(),
+        state,
+        session.is_cancelled(session.LIVE_LANE, session.live_key()),
+    )
 
 
 def draw_welcome() -> None:
@@ -81,7 +86,7 @@ def _status() -> dict[str, Any]:
 def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
-    if session.is_cancelled("live", key):
+    if session.is_cancelled(session.LIVE_LANE, key):
         told = (
             f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
             if report
@@ -100,9 +105,9 @@ def _standing() -> dict[str, Any]:
 def _act() -> None:
     """The button next to the progress."""
     if session.event("status", "act") == STOP:
-        session.cancel("live", session.live_key())
+        session.cancel(session.LIVE_LANE, session.live_key())
         return
-    session.resume("live")
+    session.resume(session.LIVE_LANE)
     regions.hurry()
 
 

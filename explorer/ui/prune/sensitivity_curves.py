@@ -44,8 +44,8 @@ def draw() -> None:
     )
     if fold.open:  # the figure is heavy, and most visits do without
         with fold:
-            regions.watched("sensitivities", _draw, "scan", facet=_facet)
-    regions.watched("added up", _draw_words, "scan", facet=_words_facet)
+            regions.watched("sensitivities", _draw, sensitivity_scan.LANE, facet=_facet)
+    regions.watched("added up", _draw_words, sensitivity_scan.LANE, facet=_words_facet)
 
 
 def _facet() -> Hashable:

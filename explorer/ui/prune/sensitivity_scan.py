@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...allocators.context import Losses
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...errors import ExplorerError
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
@@ -16,10 +17,12 @@ from ...studies.sensitivity.values import Scan, ScanPlan
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob
 from ..session.modes import GRANULARITY, MODES, BankName
 from .console.strips import Sensitivity
 
-ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
+LANE = Lane("scan")
+FOUND, LOOKED = "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
     "Prunes each part alone, at nine ratios, and measures the accuracy: red tracks are sensitive, green "
@@ -34,6 +37,10 @@ def _plan(bank: BankName) -> ScanPlan:
 
 def _key(bank: BankName) -> Hashable:
     return (session.subject().id, _plan(bank), session.conditions())
+
+
+def _job(bank: BankName) -> AskedJob:
+    return AskedJob(LANE, _key(bank))
 
 
 def _found(bank: BankName) -> Scan | None:
@@ -86,21 +93,10 @@ def losses() -> dict[BankName, Losses]:
 
 def _run(bank: BankName) -> JobState:
     model, plan, how = session.model(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(model, plan, how))
+    state = _job(bank).state(lambda: scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state
-
-
-def _start(bank: BankName) -> None:
-    session.resume("scan")
-    session.remember(ASKED, _key(bank))
-    st.rerun()
-
-
-def _stop(bank: BankName) -> None:
-    session.cancel("scan", _key(bank))
-    session.remember(ASKED, None)
 
 
 def known() -> Hashable:
@@ -120,12 +116,12 @@ def draw() -> None:
     if asked is not None:
         _run(asked)
     regions.watched(
-        "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
+        "scanning", _draw, LANE, facet=lambda: (_asked(), session.lane_state(LANE).busy), progress=True
     )
 
 
 def _asked() -> BankName | None:
-    return next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+    return next((bank for bank in MODES[session.mode()] if _job(bank).asked), None)
 
 
 def _draw() -> None:
@@ -137,7 +133,7 @@ def _draw() -> None:
             found = _found(bank)
             if bank != asked and not (found and found.finished):
                 words = f"Measure the sensitivity of {bank}"
-                st.button(words, f"scan {bank}", HELP, _start, (bank,), icon=":material/network_check:")
+                st.button(words, f"scan {bank}", HELP, _job(bank).start, icon=":material/network_check:")
 
 
 def _draw_running(bank: BankName) -> None:
@@ -148,4 +144,4 @@ def _draw_running(bank: BankName) -> None:
         left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
         share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
         layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
-        st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")
+        st.button("Stop", "stop scan", on_click=_job(bank).stop, type="tertiary")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...background.side_thread import beside
 from ...engine.conditions import Conditions
 from ...engine.measure import stream
@@ -27,7 +28,7 @@ from ..kept_runs import keeping
 from ..live import regions
 from ..shared import settings
 
-LANE, KEY = "export", "export format"
+LANE, KEY = Lane("export"), "export format"
 MEASURED = Conditions(latency=False)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import LONG, Lane
 from ...measuring.statistics import format_accuracy, format_drop
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
@@ -19,7 +20,7 @@ from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
 
-KEEP, CONTROL = "keep", "control"
+KEEP, CONTROL = Lane("keep a recovery"), Lane("fair controls", LONG, lasting=True)
 LANES = (KEEP, CONTROL)
 FAIR = (
     "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import LONG, Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
@@ -20,7 +21,8 @@ from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from .recovery_plan import duration
 
-LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
+LANE = Lane("recovery curve", LONG, lasting=True)
+POINTS, AGAINST = "recovery curve points", "recovery curve axis"
 AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
     "The same plan at several strengths of this recipe (every ratio times the strength): where does "

@@ -24,10 +24,23 @@ from .widgets import (
     stamp,
     start_from,
 )
-from .work import cancel, is_answered, is_cancelled, job, lane_state, live, live_key, report, resume, versions
+from .work import (
+    LIVE_LANE,
+    cancel,
+    is_answered,
+    is_cancelled,
+    job,
+    lane_state,
+    live,
+    live_key,
+    report,
+    resume,
+    versions,
+)
 
 __all__ = [
     "KEY",
+    "LIVE_LANE",
     "START",
     "acknowledge",
     "address",

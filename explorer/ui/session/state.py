@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ...background.lane import Lane
 from ...errors import ExplorerError, UnknownNameError
 from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
@@ -37,7 +38,7 @@ class State:
     mode: Mode = "Structured"
     histories: dict[str, History] = field(default_factory=dict)
     locks: dict[str, frozenset[Lock]] = field(default_factory=dict)
-    cancelled: dict[str, Hashable] = field(default_factory=dict)
+    cancelled: dict[Lane, Hashable] = field(default_factory=dict)
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ... import tables
 from ...audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
+from ...background.lane import Lane
 from ...graph.drawing import draw as dot_of
 from ...graph.folding import modules, suggested
 from ...graph.wiring import wiring
@@ -19,7 +20,7 @@ from .. import session
 from ..drawing import layout
 from ..live.regions import hurry, watched
 
-LANE, ASKED = "check", "audit asked for"
+LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
 WHY = "Why they are removed together, or frozen"
 COLUMNS = {
