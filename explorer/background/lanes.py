@@ -31,16 +31,18 @@ class Lanes:
     """The worker of one device.
 
     Args:
-        is_active: session -> its browser tab is open; asked on the worker before each batch. Of a closed
-            session live jobs are dropped, scans, curves and latency pause, recovery goes on.
-        forget_after: seconds until a closed session's paused jobs and values are let go.
+        is_active: session -> whether its browser tab is open; asked on the worker before each batch. For a
+            closed session live jobs are dropped, scans, curves and latency pause, recovery continues.
+        forget_after: seconds until a closed session's paused jobs and values are released.
     """
 
     def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
         self._is_active, self._forget_after = is_active, forget_after
         self._slots: dict[tuple[str, Lane], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
-        self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was known to be active
+        self._last_seen: dict[
+            str, float
+        ] = {}  # session -> time.monotonic() when it was last known to be active
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
         self._turns = itertools.count(1)
@@ -82,18 +84,18 @@ class Lanes:
             self._changed.notify_all()
 
     def state(self, session: str, lane: Lane) -> JobState:
-        """Where this lane of the session stands now."""
+        """Return the current state of this lane of the session."""
         with self._changed:
             slot = self._slots.get((session, lane))
             return slot.state() if slot else JobState()
 
     def versions(self, session: str) -> tuple[int, ...]:
-        """Those of its lanes: equal as long as none of them has news."""
+        """Return the versions of its lanes, which are equal as long as none of them has news."""
         with self._changed:
             return tuple(slot.version for slot in self._slots.values() if slot.session == session)
 
     def busy(self, session: str) -> bool:
-        """Some lane of the session has something to wait for, so a page should look again."""
+        """Whether some lane of the session has something to wait for, so that a page should look again."""
         return any(self.state(session, lane).busy for lane in self.used(session))
 
     def used(self, session: str) -> tuple[Lane, ...]:
@@ -103,12 +105,12 @@ class Lanes:
 
     @property
     def idle(self) -> bool:
-        """No session has anything to wait for."""
+        """Whether no session has anything to wait for."""
         with self._changed:
             return not any(slot.busy for slot in self._slots.values())
 
     def wait(self, session: str, lane: Lane, timeout: float | None = None) -> JobState:
-        """The state once the lane has nothing left to do, or after `timeout` seconds."""
+        """Return the state once the lane has nothing left to do, or after `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self.state(session, lane).busy, timeout)
             return self.state(session, lane)
@@ -127,7 +129,7 @@ class Lanes:
             self._changed.notify_all()
 
     def release(self, session: str) -> None:
-        """Forget a session: its jobs are closed and its values let go; a recovery goes on to its end."""
+        """Forget a session: its jobs are closed and its values released; a recovery continues to its end."""
         with self._changed:
             self._forget(session)
             self._changed.notify_all()
@@ -170,7 +172,7 @@ class Lanes:
                 self._forget(session)
 
     def _next(self) -> JobSlot | None:
-        """The slot whose turn it is: highest lane first, then the session and the lane that waited
+        """Return the slot whose turn it is: highest lane first, then the session and the lane that waited
         longest.
         """
         ready = [
@@ -183,7 +185,7 @@ class Lanes:
         )
 
     def _choose(self) -> JobSlot | None:
-        """The next slot, with its job begun."""
+        """Return the next slot, with its job started."""
         slot = self._next()
         if slot is None:
             return None
@@ -203,9 +205,9 @@ class Lanes:
         self._close_all()
 
     def _turn(self) -> bool:
-        """One step of the job whose turn it is; False if there was none.
+        """Run one step of the job whose turn it is; False if there was none.
 
-        What it held is let go when it returns, before the worker waits.
+        Everything it uses is released when it returns, before the worker waits.
         """
         self._look_at_sessions()
         with self._changed:

@@ -62,7 +62,7 @@ def html_report(pruned: Export) -> bytes:
 
 
 def _page(title: str, body: Sequence[str]) -> bytes:
-    from ..figures import standalone  # with plotly, which the command line does not need for anything else
+    from ..figures import standalone  # imports plotly, which the command line needs for nothing else
 
     style = standalone.style() + Path(__file__).with_name("html_report.css").read_text(encoding="utf-8")
     head = f'<meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
@@ -74,7 +74,7 @@ def _page(title: str, body: Sequence[str]) -> bytes:
 
 
 def verdict(report: Report) -> str:
-    """The result in one sentence."""
+    """Return the result in one sentence."""
     dense, now = report.baseline, report.pruned
     left = "The model was pruned"
     if now.params and dense.params:
@@ -90,7 +90,7 @@ def verdict(report: Report) -> str:
 
 
 def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
-    """Name, dense, pruned and what is left, as on the page."""
+    """Return name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
     change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
     yield (
@@ -148,7 +148,7 @@ def _text(foreign: object) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
-    """A table of foreign texts; columns of numbers stand to the right."""
+    """Return a table of foreign texts; columns of numbers are right-aligned."""
 
     def row(cells: Sequence[object], tag: str) -> str:
         marked = (
@@ -162,7 +162,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
 
 
 def _cards(report: Report) -> Iterator[str]:
-    """The numbers that one looks for first, each with what it is compared with."""
+    """Return the most important numbers, each with what it is compared with."""
     dense, now = report.baseline, report.pruned
     found = []
     if now.value is not None and dense.value is not None:
@@ -192,7 +192,7 @@ def _cards(report: Report) -> Iterator[str]:
 
 
 def _whole(pruned: Export) -> Iterator[str]:
-    """Groups that nobody may cut, with the reason."""
+    """Return the groups that cannot be cut, with the reason."""
     frozen = [f"{group.name} ({group.frozen})" for group in pruned.graph.profile.groups if group.frozen]
     if pruned.recipe.is_structured and frozen:
         yield f"<p class=small>{_text('Stays whole: ' + '; '.join(frozen) + '.')}</p>"

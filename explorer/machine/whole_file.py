@@ -1,4 +1,4 @@
-"""Bytes -> a file that is there whole, or as it was before: a full disk destroys nothing."""
+"""Writes a file completely or not at all: a full disk destroys nothing."""
 
 import contextlib
 import uuid
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """A new place to write to; at the end it becomes the file, or is removed if something went wrong.
+    """Yield a temporary path to write to; at the end it replaces the file, or is removed after an error.
 
-    A link stays what it is. What is no file (such as /dev/stdout) is written to as it is.
+    A link stays a link. Anything that is not a file (such as /dev/stdout) is written to directly.
 
     Raises:
-        OSError: it cannot be put in its place; a file that was there is as before.
+        OSError: it cannot be put in its place; an existing file is as before.
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
@@ -65,10 +65,10 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Write next to the file first, then put it in its place.
+    """Write to a temporary file first, then put it in its place.
 
     Raises:
-        OSError: it cannot be written; a file that was there is as before, and nothing half-written is left.
+        OSError: it cannot be written; an existing file is as before, and no partial file is left.
     """
     with whole_file(path) as place:
         place.write_bytes(content)

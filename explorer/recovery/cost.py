@@ -1,5 +1,5 @@
-"""What a recovery will cost, before it begins: epochs and samples exactly, seconds from a few measured
-batches.
+"""Estimates what a recovery will cost before it begins: epochs and samples exactly, seconds from a few
+measured batches.
 """
 
 import time
@@ -23,17 +23,17 @@ from .recovery_run import PHASES
 from .students import Student
 from .training_plan import RecoveryPlan
 
-BATCHES = 6  # measured of each kind; the first one of each, which also sets things up, does not count
+BATCHES = 6  # measured of each kind; the first of each also sets things up and does not count
 LOOKED = 256  # samples of a timed measurement
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a plan takes.
+    """The cost of a plan.
 
     Args:
-        epochs, samples: trained in all, over all seeds; the samples are those of all epochs together.
-        seconds: an estimate from a few batches of this machine now; None before it was measured.
+        epochs, samples: trained in all, over all seeds and epochs.
+        seconds: an estimate from a few batches on this machine now; None before it was measured.
         batches: how many were timed.
     """
 
@@ -44,7 +44,7 @@ class Cost:
 
 
 def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
-    """What can be said without measuring.
+    """Return the cost as far as it is known without measuring.
 
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
@@ -56,11 +56,10 @@ def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
 
 
 def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Work[Cost]:
-    """Progress at each timed batch, and at last the Cost with its seconds.
+    """Yield Progress at each timed batch, and return the Cost with its seconds.
 
-    Times the training of the dense model and of the one that the recipe leaves; what lies between, in rounds,
-    counts as their mean. A teacher adds one pass of the dense model a batch. An early stop would make it
-    shorter.
+    Times the training of the dense model and of the fully pruned one; rounds in between count as their mean.
+    A teacher adds one pass of the dense model per batch. An early stop would make it shorter.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit.
@@ -92,7 +91,9 @@ def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Co
 
 
 def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
-    """Seconds of a training step and of a measured sample, the fastest so far, after each timed batch."""
+    """Yield the seconds of a training step and of a measured sample, the fastest so far, after each timed
+    batch.
+    """
     task, plan, device = setting.model.subject.task, setting.plan, setting.conditions.device
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course

@@ -1,4 +1,4 @@
-"""What the student learns from: the true classes, and the dense model's probabilities where there is a
+"""What the student learns from: the true classes, and the dense model's probabilities if there is a
 teacher.
 """
 
@@ -16,8 +16,8 @@ Teacher = Callable[[Tensor], Tensor]  # (n, *shape) inputs -> (n, classes) logit
 def distillation_loss(
     logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float
 ) -> Tensor:
-    """(1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean over
-    samples.
+    """Return (1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean
+    over samples.
 
     T² keeps the size of the gradient as T grows (Hinton et al. 2015, arXiv:1503.02531, section 2).
 
@@ -31,7 +31,7 @@ def distillation_loss(
 
 
 def teacher_of(model: nn.Module) -> Teacher:
-    """A model in eval mode as a teacher; it is only asked."""
+    """Return a model in eval mode as a teacher, which is not trained."""
 
     def teach(inputs: Tensor) -> Tensor:
         with torch.no_grad():

@@ -1,8 +1,7 @@
-"""Training of a pruned model, step by step: everything removed stays removed, and any step can be repeated to
-the bit.
+"""Trains a pruned model step by step: everything removed stays removed, and any step can be repeated exactly.
 
-Order, augmentation and dropout of a step depend on the seed and on the step's place alone, so a training that
-was cut off goes on as if it had not been.
+Order, augmentation and dropout of a step depend only on the seed and on the step's number, so an interrupted
+training continues as if it had not been.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ CLASSES = Objective()  # the true classes alone
 
 @dataclass(frozen=True)
 class Course:
-    """The part of a learning-rate schedule that a training runs, and what else acts on the weights.
+    """The part of a learning-rate schedule that a training runs, and a penalty on the weights.
 
     Args:
         schedule: a name of LEARNING_RATES.
@@ -47,12 +46,12 @@ class Course:
 
 @dataclass(frozen=True)
 class Means:
-    """With what a training is done.
+    """What a training uses.
 
     Args:
-        objective: what its loss is.
+        objective: its loss.
         layers: whose weights a penalty acts on.
-        device: where.
+        device: where it runs.
     """
 
     objective: Objective = CLASSES
@@ -65,7 +64,7 @@ USUAL = Means()
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one batch showed, before the step that it caused."""
+    """The result of one batch, before the step that it causes."""
 
     loss: float
     correct: int
@@ -77,8 +76,8 @@ class Training:
     """One training of one student.
 
     Args:
-        place: what tells this training from others of the same plan, such as (seed, phase): the source of all
-            chance in it.
+        place: what distinguishes this training from others of the same plan, such as (seed, phase): the
+            source of all its randomness.
         means: the objective, the penalised layers, and the device.
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
@@ -110,7 +109,7 @@ class Training:
             weight_decay=plan.weight_decay,
         )
         self.optimiser = make_optimiser(student.model, settings)
-        self.parts = 1  # that a batch is cut into; more where memory ran out
+        self.parts = 1  # that a batch is cut into; more after memory ran out
         self._order = lru_cache(1)(self._shuffled)
 
     def step(self, epoch: int, index: int) -> BatchResult:
@@ -141,7 +140,7 @@ class Training:
         )
 
     def _batch(self, epoch: int, index: int) -> tuple[Tensor, Any]:
-        """(n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
+        """Return (n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
@@ -151,8 +150,8 @@ class Training:
         return inputs.to(self._device), moved(targets, self._device)
 
     def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
-        """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch
-        is cut in two.
+        """Return mean loss and right answers, with the gradient in the parameters. If device memory runs out,
+        the batch is cut in two.
         """
         while True:
             try:
@@ -180,7 +179,7 @@ class Training:
     # ------------------------------------------------------------------ to go on later
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the optimiser remembers, "NUMBER.NAME" -> tensor."""
+        """Return the optimiser's state, "NUMBER.NAME" -> tensor."""
         state = self.optimiser.state_dict()["state"]
         return {
             f"{i}.{name}": value
@@ -190,7 +189,7 @@ class Training:
         }
 
     def resume(self, tensors: Mapping[str, Tensor]) -> None:
-        """Let the optimiser remember what `tensors` gave."""
+        """Restore the optimiser's state from `tensors`."""
         known = self.optimiser.state_dict()
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -207,15 +206,15 @@ def _chunks(inputs: Tensor, targets: Any, parts: int) -> Iterator[tuple[Tensor, 
 
 
 def sown(seed: int, device: str) -> None:
-    """Set the source of dropout's chance, as `torch.manual_seed` does, which also notes its caller for every
-    kind of device.
+    """Seed dropout's random numbers as `torch.manual_seed` does, which also records its caller for every kind
+    of device.
     """
     if device == "cpu":
-        torch.default_generator.manual_seed(seed)  # a fifth of a small model's step went into those notes
+        torch.default_generator.manual_seed(seed)  # recording the caller took a fifth of a small model's step
     else:
         torch.manual_seed(seed)
 
 
 def _seed(*place: int) -> int:
-    """A seed of its own for each place."""
+    """Return a separate seed for each place."""
     return int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:7])

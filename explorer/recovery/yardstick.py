@@ -1,5 +1,5 @@
-"""A recovered model next to the dense one: counted on the same samples of the tuning split, after
-each epoch.
+"""Measures a recovered model next to the dense one, on the same samples of the tuning split, after each
+epoch.
 """
 
 from collections.abc import Generator
@@ -45,21 +45,21 @@ class Yardstick:
         self._dense: Tally = EMPTY
 
     def dense(self) -> Work[Never]:
-        """Count the dense model, which has to come first."""
+        """Measure the dense model; this has to come first."""
         setting = self._setting
         for tally in baseline(setting.model, setting.conditions, len(self._split)):
             self._dense = tally
             yield reached(len(self._dense), len(self._split), "Measuring the dense model")
 
     def measure(self, name: str, model: nn.Module) -> Returning[MeasuredArm]:
-        """Progress, and at last what was measured of a model in eval mode."""
+        """Yield Progress, and return what was measured of a model in eval mode."""
         tally = EMPTY
         for tally in evaluate(model, self._split, self.task.normalisation, [len(self._split)], self._how):
             yield reached(len(tally), len(self._split), f"Measuring {name}")
         return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
     def without_training(self) -> Generator[Step[Recovery], None, Recovery]:
-        """The dense, the one-shot and the recalibrated model."""
+        """Return the dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
         masks = setting.cut(setting.model.subject, setting.recipe).masks
         model = build(setting.model, masks, self._device)

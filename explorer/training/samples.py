@@ -1,4 +1,4 @@
-"""Retrain a sample model as it was trained: weights and a card that says what was measured."""
+"""Trains a sample model again as it was trained, and writes its weights and a card with what was measured."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ from .steps import TrainingSettings, TrainingStep, train
 
 
 def count_macs(model: nn.Module, task: Task) -> int:
-    """Multiply-adds for one sample, counted on the meta device."""
+    """Return the multiply-adds for one sample, counted on the meta device."""
     shadow = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(torch.empty(1, *task.shape, device="meta"))

@@ -1,4 +1,4 @@
-"""Training of the sample models, step by step, and the cards that say how it was done."""
+"""Trains the sample models step by step, and writes the cards that say how."""
 
 import time
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ class TrainingSettings:
 
     Args:
         epochs: passes over the training split.
-        batch_size: samples a step; a smaller last batch is left out.
+        batch_size: samples per step; a smaller last batch is left out.
         optimiser: "sgd" (momentum 0.9) or "adamw".
         learning_rate: the highest of the one-cycle schedule.
-        weight_decay: on parameters of two or more dimensions; norms and biases are left free.
+        weight_decay: on parameters of two or more dimensions; norms and biases have none.
         label_smoothing: share of the target spread over all classes.
         augmentation: a name of AUGMENTATIONS.
         seed: of the initial weights, the order and the augmentation.
@@ -46,14 +46,14 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, sample: Plugin, seed: int = 0) -> "TrainingSettings":
-        """The settings that a sample model was registered with."""
+        """Return the settings that a sample model was registered with."""
         names = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in sample.traits.items() if name in names} | {"seed": seed})
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What a step of training showed.
+    """The result of one training step.
 
     Args:
         step, steps: from 1 to steps.
@@ -73,7 +73,7 @@ class TrainingStep:
 
 
 def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
-    """SGD with Nesterov momentum 0.9, or AdamW; norms and biases are left free of weight decay."""
+    """Return SGD with Nesterov momentum 0.9, or AdamW; norms and biases have no weight decay."""
     decayed = [p for p in model.parameters() if p.dim() > 1]
     free = [p for p in model.parameters() if p.dim() <= 1]
     groups = [
@@ -111,7 +111,8 @@ def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: to
 
 
 def training_split(task: Task, batch_size: int) -> Split:
-    """
+    """Return the training split.
+
     Raises:
         ExplorerError: there is none, or it is smaller than a batch.
     """
@@ -124,9 +125,9 @@ def training_split(task: Task, batch_size: int) -> Split:
 
 
 def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[TrainingStep]:
-    """Train a fresh model in place, one yield a step; it ends in eval mode.
+    """Train a fresh model in place, one yield per step; it ends in eval mode.
 
-    The only verb that changes the model it is given: hand it one that nobody else holds. Stopping early
+    The only verb that changes the model it is given, so pass one that nothing else uses. Stopping early
     leaves it half trained.
 
     Raises:

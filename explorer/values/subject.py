@@ -1,4 +1,4 @@
-"""What is pruned and on what it is measured: models and data."""
+"""What is pruned, and the data that it is measured on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Normalisation:
     """float = (raw * scale - mean) / std, per channel; the lengths of mean and std are 1 or the channels.
 
     Args:
-        whole: inputs are whole numbers, such as words of a vocabulary, and stay as they are.
+        whole: inputs are whole numbers, such as words of a vocabulary, and are not changed.
     """
 
     scale: float = 1.0
@@ -30,7 +30,7 @@ class Normalisation:
     whole: bool = False
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(n, channels, ...) of any dtype -> the same shape in float32, in memory of its own."""
+        """Convert (n, channels, ...) of any dtype to the same shape in float32, in its own memory."""
         if self.whole:
             return raw.to(torch.int64, copy=True)
         shape = (1, -1) + (1,) * (raw.dim() - 2)
@@ -41,15 +41,15 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Preset:
-    """How pictures become what a model reads, and what it calls its classes, as far as the model says.
+    """How pictures become the model's inputs, and the names of its classes, as far as the model says.
 
     Args:
         normalisation: from bytes, 0 to 255.
-        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model
+        resize: pixels of a picture's shorter side before its centre is cropped; 0: as many as the model
             reads.
         fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
         interpolation: a name of PIL's.
-        class_names: () where the model does not say.
+        class_names: () if the model does not say.
     """
 
     normalisation: Normalisation = Normalisation(1 / 255)
@@ -121,14 +121,16 @@ class Task:
         return {}
 
     def split(self, name: Literal["training", "tuning", "held_out"]) -> Split | None:
-        """A split, loaded once."""
+        """Return a split, loaded once."""
         if name not in self._splits:
             assert self.load_split is not None
             self._splits[name] = self.load_split(name)
         return self._splits[name]
 
     def example(self, batch: int = 2) -> Tensor:
-        """A (batch, *shape) float input of zeros mean and unit variance, made without opening the data."""
+        """Return a (batch, *shape) float input with zero mean and unit variance, created without opening the
+        data.
+        """
         return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -138,13 +140,13 @@ class Subject:
 
     Args:
         id: hash of everything that decides what it computes (see `identity`).
-        name: as the user named it.
-        task: None where there is no data: everything but accuracy still works.
-        card: what is known of it (training, accuracy), for samples.
+        name: as the user gave it.
+        task: None if there is no data: everything but accuracy still works.
+        card: what is known about it (training, accuracy), for samples.
         example: (2, *shape) input.
         preset: how pictures become its inputs.
-        former_id: what version 1 called it, so that runs kept then are found.
-        reads: its inputs, where they are whole numbers or several side by side in one row; else empty.
+        former_id: its id in version 1, so that runs kept then are found.
+        reads: its inputs, if they are whole numbers or several side by side in one row; otherwise empty.
     """
 
     id: str
@@ -159,5 +161,5 @@ class Subject:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every id that kept runs may know it by, its own first."""
+        """Return every id that kept runs may know it by, its own first."""
         return tuple(dict.fromkeys(name for name in (self.id, self.former_id) if name))

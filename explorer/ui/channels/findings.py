@@ -1,4 +1,4 @@
-"""Channels that could go without a loss: those that never answer, and those that are made twice."""
+"""Shows channels that can be removed without a loss: those that are never active, and duplicates."""
 
 from collections.abc import Hashable
 
@@ -22,7 +22,7 @@ PAIRS_SHOWN = 12
 
 
 def draw(group: Group, found: GroupImportance) -> None:
-    """What was found in this group and in the model."""
+    """Draw what was found in this group and in the model."""
     with st.container(key="below"):
         silent, double = st.columns(2, gap="large")
     with silent:
@@ -127,7 +127,7 @@ def _draw_twins(group: Group, found: GroupImportance) -> None:
 
 
 def _weaker(pairs: tuple[Twins, ...], found: GroupImportance) -> tuple[int, ...]:
-    """Of each pair the less important unit, as long as its twin stays."""
+    """Return the less important unit of each pair, as long as its twin is kept."""
     rank = {unit: place for place, unit in enumerate(found.units)}
     gone: set[int] = set()
     for pair in pairs:

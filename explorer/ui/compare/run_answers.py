@@ -1,4 +1,6 @@
-"""The chosen runs on the same samples, on request: where their answers flip, and which classes pay."""
+"""Runs the selected models on the same samples, on request: where their answers flip, and which classes
+lose.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
@@ -51,7 +53,7 @@ FLIP_COLUMNS = {
 
 
 def draw(chosen: Sequence[Run]) -> None:
-    """The button, how far it is, or what came out."""
+    """Draw the button, its progress, or the result."""
     st.subheader("Which model gets which samples right", anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 

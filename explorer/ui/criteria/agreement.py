@@ -1,6 +1,4 @@
-"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right
-when measured.
-"""
+"""Shows which criterion to trust: how far they agree, what they dispute, and which is right when measured."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -65,7 +63,7 @@ def _measure() -> Measure:
 
 
 def _key() -> Hashable:
-    """What ratings depend on: no fader."""
+    """Return what ratings depend on: no fader."""
     return (session.subject().id, _settings(), session.conditions().device)
 
 
@@ -96,7 +94,7 @@ def _begin() -> None:
 
 
 def draw() -> None:
-    """The whole page, in regions that follow the work."""
+    """Draw the whole page, in regions that follow the work."""
     if not session.profile().free_groups:
         st.info(
             "No channels of this model can be removed, so there is nothing for criteria to disagree about."
@@ -262,7 +260,7 @@ def _draw_duel() -> None:
 
 
 def verdict(found: Duel) -> str:
-    """Who lost least, who beats chance, and how it was measured."""
+    """Return which criterion lost least, which beat random choice, and how it was measured."""
     named = [name for name in found.order if name != CONTROL]
     some = next(iter(found.reports.values()))[0]
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"

@@ -1,5 +1,5 @@
-"""The disputed channels of a group, drawn from the session: who votes how, and what is lost if they go when
-it is measured.
+"""Shows the disputed channels of a group: how the criteria vote, and what is lost when they are removed, if
+measured.
 """
 
 from collections.abc import Callable, Hashable
@@ -20,7 +20,7 @@ from ..drawing import layout
 from ..live.asked_job import AskedJob, asked_news
 
 LANE = Lane("disputes")
-SHOWN = 24  # channels
+SHOWN = 24  # number of channels
 SAMPLES = 2_048  # of a measurement, at most
 HELP = (
     f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times "
@@ -31,7 +31,7 @@ CHANGE = "Change if it alone is removed (points)"
 
 
 def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
-    """The table, the button, and what was measured.
+    """Draw the table, the button, and what was measured.
 
     Args:
         settings: what the ratings depend on.
@@ -49,7 +49,7 @@ def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
 
 
 def facet() -> Hashable:
-    """What `draw` shows of a measurement."""
+    """Return what `draw` shows about a measurement."""
     return asked_news(LANE)
 
 
@@ -85,7 +85,8 @@ def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
 
 
 def _points(drop: Drop | None) -> str:
-    """
+    """Return a change in points as text.
+
     >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
     ('-2.0 (-3.0 to -1.0)', '')
     """
@@ -97,7 +98,7 @@ def _points(drop: Drop | None) -> str:
 
 
 def verdict(found: Settled) -> str:
-    """What all of them together are worth, next to chance, and how it was measured."""
+    """Return the loss of all of them together, next to random choices, and how it was measured."""
     words = []
     if found.together:
         words.append(f"Without all {len(found.channels)}: {format_drop(found.together)}.")

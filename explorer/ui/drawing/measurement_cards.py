@@ -1,4 +1,6 @@
-"""A Report as five cards: accuracy, parameters, file size, MACs, latency; each against the dense model."""
+"""A Report as five cards: accuracy, parameters, file size, MACs, latency; each compared with the dense
+model.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ TRAPS = {
 
 @dataclass(frozen=True)
 class Card:
-    """One number against the dense model.
+    """One number compared with the dense model.
 
     Args:
         value: large; change: under it, or None; colour: "normal" if more is better, "inverse" if less is.
@@ -52,7 +54,7 @@ class Card:
 
 
 def short(number: float) -> str:
-    """Three digits and a letter.
+    """Return three digits and a letter.
 
     >>> short(62138), short(512), short(3.1e6)
     ('62.1 k', '512', '3.10 M')
@@ -65,7 +67,7 @@ def short(number: float) -> str:
 
 
 def change(after: float, before: float) -> str | None:
-    """The change in per cent, or None where there is none to speak of.
+    """Return the change in per cent, or None if it is negligible.
 
     >>> change(50, 200), change(200, 200)
     ('-75.0 %', None)
@@ -77,7 +79,7 @@ def change(after: float, before: float) -> str | None:
 
 
 def factor(after: float, before: float, more: str, less: str) -> str:
-    """How many times less (or more) that is, and how much in all.
+    """Return how many times less (or more) it is, and the difference.
 
     >>> factor(50, 200, "more", "fewer")
     '4.00 × fewer, 150 gone'
@@ -92,7 +94,7 @@ def factor(after: float, before: float, more: str, less: str) -> str:
 
 
 def cards(report: Report) -> tuple[Card, ...]:
-    """The five cards of a Report; what isn't measured yet says so."""
+    """Return the five cards of a Report; a card says if its number isn't measured yet."""
     dense, now = report.baseline, report.pruned
     return (_accuracy(report), _params(report), _size(dense, now), _macs(dense, now), _latency(report))
 
@@ -156,7 +158,7 @@ def _params(report: Report) -> Card:
     if now.params is None or dense.params is None:
         return _card("Parameters")
     notes = [factor(now.params, dense.params, "more", "fewer")]
-    # zeros that the model came with, such as fresh biases, are no news
+    # zeros that the model had from the start, such as fresh biases, are not worth a note
     if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
         notes.append(
             f"{short(now.nonzero_params)} of them non-zero ({change(now.nonzero_params, dense.params)})"

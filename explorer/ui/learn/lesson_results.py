@@ -22,7 +22,7 @@ _models = Cache(8, "models of lessons and their data", 4 * 2**30, growing=True)
 
 
 def opened(name: str) -> Analysed:
-    """A sample model, whatever else the server offers; shared, so never modified."""
+    """Return a sample model, whatever else the server offers; shared, so never modified."""
     with _loading:
         found: Analysed | None = _models.get(name)
         if found is None:
@@ -36,12 +36,12 @@ def key_of(lesson: Lesson, model: str) -> Hashable:
 
 
 def finished(lesson: Lesson, model: str) -> Evidence | None:
-    """What the experiment found, or None while it is not finished."""
+    """Return what the experiment found, or None while it is not finished."""
     return _evidence.results.get(key_of(lesson, model))
 
 
 def begin(lesson: Lesson, model: str) -> JobState:
-    """Measure, unless it is known or runs already."""
+    """Measure, unless it is known or already running."""
     key, device = key_of(lesson, model), session.conditions().device
     return session.job(
         LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device))

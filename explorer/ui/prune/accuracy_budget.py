@@ -1,4 +1,4 @@
-"""How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
+"""The smallest model within an accuracy budget, found by measuring."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -29,14 +29,14 @@ HELP = (
 
 
 def _bank() -> BankName:
-    """What goes: the shown bank, or in combined mode the chosen one."""
+    """Return what is pruned: the shown bank, or in combined mode the chosen one."""
     banks = MODES[session.mode()]
     chosen = session.shown(BANK)
     return chosen if chosen in banks else banks[0]
 
 
 def _allocator() -> str:
-    """The one that is chosen for an overall target."""
+    """Return the allocator that is chosen for an overall target."""
     return session.shown(ALLOCATOR) or next(iter(ALLOCATORS))
 
 
@@ -53,8 +53,8 @@ def _allowed() -> float:
 
 
 def _key() -> Hashable:
-    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are
-    locked.
+    """Return what the answer depends on: all of the recipe but the ratios that are searched for, unless they
+    are locked.
     """
     bank, recipe = _bank(), session.recipe()
     kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
@@ -74,7 +74,7 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """Below the choice of an allocator: how much accuracy may go, the button, and what was found."""
+    """Draw below the choice of an allocator: the allowed drop, the button, and what was found."""
     if session.subject().task is None:
         return
     st.number_input(
@@ -121,7 +121,7 @@ def _draw() -> None:
 
 
 def _draw_found(found: Budget) -> None:
-    """What was measured and how sure it is, and the button that takes it."""
+    """Draw what was measured and how sure it is, and the button that applies it."""
     st.markdown(layout.plain(found.summary))
     report = found.report
     if report is None or report.drop is None:

@@ -1,5 +1,5 @@
-"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below
-its target.
+"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below its
+target.
 """
 
 from collections.abc import Callable, Hashable
@@ -31,12 +31,12 @@ FOUND = "Plan found. Its latency is measured again once you apply it to the fade
 
 
 def is_wanted(params: dict[str, Any]) -> bool:
-    """Whether these parameters of an allocator ask for the clock."""
+    """Whether these parameters of an allocator need latencies."""
     return params.get("saves") == "latency"
 
 
 def draw(allocator: str, params: dict[str, Any], target: float) -> None:
-    """The button in place of Apply, how far it is, and the button that takes what was found."""
+    """Draw the button in place of Apply, its progress, and the button that applies the result."""
     if BANK not in MODES[session.mode()]:
         st.caption(NO_FASTER)
         return
@@ -51,7 +51,9 @@ def draw(allocator: str, params: dict[str, Any], target: float) -> None:
 
 
 def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
-    """What the plan depends on: of the recipe all but the ratios that are chosen, unless they are locked."""
+    """Return what the plan depends on: all of the recipe but the ratios that are chosen, unless they are
+    locked.
+    """
     recipe, granularity = session.recipe(), GRANULARITY[BANK]
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in _locked()}
     return (

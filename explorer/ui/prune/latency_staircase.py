@@ -1,6 +1,4 @@
-"""Latency against the channels of one group on this device, from the session: begun on request, kept for the
-faders.
-"""
+"""Latency against the channels of one group on this device: started on request, kept for the faders."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -27,8 +25,8 @@ SNAPS_HELP = (
     "step. Only groups whose staircase was measured snap, since the steps differ from machine to machine; "
     "all others stay where you put them."
 )
-KEPT = 24  # staircases, the last ones
-ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn again
+KEPT = 24  # number of staircases, the last ones
+ROUNDS_DRAWN = 6  # after this many rounds the figure is drawn again
 HELP = (
     "Builds the model at several widths of this group and times them in turns with the dense model, on this "
     "device. Kernels work in blocks of channels, so latency falls in steps: between two steps, channels are "
@@ -41,24 +39,24 @@ def _key(group: str) -> Hashable:
 
 
 def found(group: str) -> Staircase | None:
-    """What was measured of a group in this session."""
+    """Return what was measured for a group in this session."""
     return session.recalled(FOUND, {}).get(_key(group))
 
 
 def fast_ratios(group: str) -> tuple[float, ...]:
-    """The ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
+    """Return the ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
     known = found(group)
     return known.fast_ratios if known else ()
 
 
 def measured() -> tuple[str, ...]:
-    """The groups whose faders can snap."""
+    """Return the groups whose faders can snap."""
     return tuple(group for group in session.profile().free_groups if fast_ratios(group))
 
 
 def snapped(edit: Edit) -> Edit:
-    """The edit with its channels at fast widths, where the user has asked for that and the group's staircase
-    is known.
+    """Return the edit with its channels at fast widths, if the user has turned that on and the group's
+    staircase is known.
     """
     asked = edit.ratios.get("channels", {})
     if not asked or not session.shown(SNAPS):
@@ -78,7 +76,7 @@ def _job(group: str) -> AskedJob:
 
 
 def _run(group: str) -> JobState:
-    """Begin, or go on; what has come is kept."""
+    """Start or continue the measurement, and keep its results."""
     model, device, key = session.model(), session.conditions().device, _key(group)
     state = _job(group).state(lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
@@ -98,7 +96,7 @@ def _snap(group: str) -> None:
 
 
 def draw() -> None:
-    """A group, a button, and the staircase, which grows while it is measured."""
+    """Draw a group, a button, and the staircase, which grows while it is measured."""
     if not session.profile().free_groups:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
@@ -108,7 +106,7 @@ def draw() -> None:
 
 
 def _facet() -> Hashable:
-    """The figure in a few steps: to draw it costs more than a round."""
+    """Return the figure in a few steps: drawing it costs more than a round."""
     group = _group()
     known = found(group)
     busy = _job(group).asked and session.lane_state(LANE).busy
@@ -125,7 +123,7 @@ def _facet() -> Hashable:
 
 
 def _draw_snapping() -> None:
-    """Which faders snap."""
+    """Draw which faders snap."""
     if session.shown(SNAPS):
         names = ", ".join(measured())
         st.caption(
@@ -189,7 +187,7 @@ def _draw_status() -> None:
 
 
 def _draw_words(known: Staircase, chosen: float | None) -> None:
-    """Whether it gets faster, where, and how it was measured."""
+    """Draw whether it gets faster, where, and how it was measured."""
     st.markdown(layout.plain(verdict(known, chosen)))
     if chosen and nearest_fast(chosen, known.fast_ratios) != chosen:
         words = f"Snap {layout.plain(known.group)} to its closest fast width"
@@ -211,7 +209,7 @@ def _draw_words(known: Staircase, chosen: float | None) -> None:
 
 
 def verdict(known: Staircase, chosen: float | None) -> str:
-    """Will it be faster here: at the chosen ratio, else at the best width."""
+    """Return whether it is faster here: at the chosen ratio, or else at the best width."""
     if chosen:
         kept = round(known.units * (1 - chosen))
         step = min(known.steps, key=lambda s: (abs(s.kept - kept), s.kept))

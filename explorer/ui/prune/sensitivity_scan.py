@@ -1,4 +1,4 @@
-"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed
+"""The sensitivity scan of the shown banks: started on request; its findings colour the faders and feed
 allocators.
 """
 
@@ -31,7 +31,7 @@ HELP = (
 
 
 def _plan(bank: BankName) -> ScanPlan:
-    """A scan depends on how units are ranked, but on no fader."""
+    """Return the plan of a scan, which depends on how units are ranked, but on no fader."""
     return ScanPlan(GRANULARITY[bank], recipe=session.recipe())
 
 
@@ -44,8 +44,8 @@ def _job(bank: BankName) -> AskedJob:
 
 
 def _found(bank: BankName) -> Scan | None:
-    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the
-    sample model.
+    """Return what is known about a bank: from this session's scan, left on disk by an earlier one, or shipped
+    with the sample model.
     """
     key, looked = _key(bank), session.recalled(LOOKED, frozenset())
     if key not in looked:
@@ -63,7 +63,7 @@ def _on_disk(bank: BankName) -> Scan | None:
     try:
         left = left_on_disk(*asked)
         return left if left and left.finished else delivered(*asked) or left
-    except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
+    except ExplorerError:  # nothing of this kind can be scanned here, which is shown when it is requested
         return None
 
 
@@ -73,17 +73,17 @@ def _keep(key: Hashable, found: Scan) -> None:
 
 
 def found() -> list[Scan]:
-    """Scans of channels and of single weights, as far as they are known."""
+    """Return scans of channels and of single weights, as far as they are known."""
     return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
 
 
 def sensitivity() -> dict[BankName, Sensitivity]:
-    """Bank -> part -> (ratio, drop) pairs, as far as they are known."""
+    """Return bank -> part -> (ratio, drop) pairs, as far as they are known."""
     return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
 
 
 def losses() -> dict[BankName, Losses]:
-    """Bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
+    """Return bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
     return {
         bank: known.losses()
         for bank in MODES["Combined"]
@@ -100,7 +100,7 @@ def _run(bank: BankName) -> JobState:
 
 
 def known() -> Hashable:
-    """What colours the faders: changes whenever a scan has found more."""
+    """Return what colours the faders, which changes whenever a scan has found more."""
     return tuple(
         (bank, len(found.points), found.finished)
         for bank in MODES["Combined"]
@@ -109,7 +109,7 @@ def known() -> Hashable:
 
 
 def draw() -> None:
-    """A button for each shown bank that wasn't scanned, and how far a running scan is."""
+    """Draw a button for each shown bank that wasn't scanned, and the progress of a running scan."""
     if session.subject().task is None:
         return
     asked = _asked()

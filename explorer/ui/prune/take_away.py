@@ -1,5 +1,5 @@
-"""The pruned model as a file: choose a format, let it be written in the background, take it; and who can use
-it.
+"""The pruned model as a file: choose a format, wait while it is written in the background, download it; and
+what can use it.
 """
 
 from collections.abc import Callable, Hashable
@@ -42,7 +42,7 @@ class WrittenFile:
 
 
 def draw() -> None:
-    """Format and button, what was written, and which runtimes gain from the current recipe."""
+    """Draw format and button, what was written, and which runtimes gain from the current recipe."""
     if settings.current().classroom:
         st.caption("Files are not written in a class; the address of this page holds the recipe.")
         return
@@ -81,10 +81,10 @@ def written(
     report: Report | None,
     conditions: Conditions = MEASURED,
 ) -> Work[WrittenFile]:
-    """A file, written in its own thread, so that measuring continues; missing numbers are measured first.
+    """Write a file in a separate thread, so that measuring continues; missing numbers are measured first.
 
     Raises:
-        ExplorerError: the format cannot hold this model, or a package is missing.
+        ExplorerError: the model cannot be written in the format, or a package is missing.
     """
     plugin, remarks = EXPORTERS[name], list[str]()
     if not recipe.is_empty:

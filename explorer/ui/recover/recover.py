@@ -1,6 +1,4 @@
-"""Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what
-came of it.
-"""
+"""Wins accuracy back: the plan with its cost, the training while it runs, and its result."""
 
 import json
 from collections.abc import Callable, Hashable, Iterator
@@ -57,7 +55,7 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the whole page."""
     task = session.subject().task
     if task is None or task.split("training") is None:
         st.info(NO_DATA, icon=":material/info:")
@@ -101,7 +99,7 @@ def _what() -> str:
 
 
 def _shown() -> Recovery | None:
-    """The recovery that runs or ran last, of this model."""
+    """Return the recovery of this model that is running or ran last."""
     found = session.lane_state(LANE).value
     return found if isinstance(found, Recovery) and found.subject["id"] == session.subject().id else None
 
@@ -110,7 +108,7 @@ def _shown() -> Recovery | None:
 
 
 def _cost() -> None:
-    """Epochs and samples at once, seconds when they were asked for."""
+    """Draw epochs and samples at once, seconds if they were requested."""
     plan, state = recovery_plan.plan(), session.lane_state(COST_LANE)
     known = counted(session.subject(), plan)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -153,7 +151,7 @@ def _job() -> AskedJob:
 
 
 def _begin() -> None:
-    """The recovery that was asked for, if it is the one that is planned now."""
+    """Return the recovery that was requested, if it is the one planned now."""
     model, recipe, plan = session.model(), session.recipe(), recovery_plan.plan()
     how = replace(session.conditions(), latency=False)
     _job().state(lambda: recover(model, recipe, plan, how))
@@ -253,7 +251,7 @@ def _outcome() -> None:
 
 
 def _sentences(found: Recovery) -> Iterator[str]:
-    """The change of each arm in words, with its range."""
+    """Return the change of each arm in words, with its range."""
     for arm in found.arms:
         yield recovered_runs.sentence(arm.name, arm, found)
     if len(found.recovered) > 1:

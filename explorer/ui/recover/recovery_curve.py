@@ -1,6 +1,4 @@
-"""One-shot, recalibrated and recovered models over strengths, drawn from the session: cost, button, and the
-growing figure.
-"""
+"""One-shot, recalibrated and recovered models over strengths: cost, button, and the growing figure."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -45,7 +43,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 
 def draw(plan: RecoveryPlan) -> None:
-    """The whole section."""
+    """Draw the whole section."""
     st.subheader("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -108,7 +106,7 @@ def _cost(plan: RecoveryPlan) -> str:
 def _begin(plan: RecoveryPlan) -> None:
     model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
-    session.cancel(LANE, key)  # an error of before does not stand in the way
+    session.cancel(LANE, key)  # an earlier error does not prevent it
     session.resume(LANE)
     session.job(LANE, key, lambda: recovery_curve(model, recipe, plan, strengths, how))
 

@@ -20,7 +20,9 @@ LIVE_LANE = Lane("live", LIVE)
 
 
 def job(lane: Lane, key: Hashable, make: Callable[[], Work[Any]]) -> JobState:
-    """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
+    """Return the state of a lane; the job is started unless it is running, is done, or was cancelled by the
+    user.
+    """
     if state().cancelled.get(lane) != key:
         models.lanes().submit(identity(), lane, key, make)
     return lane_state(lane)
@@ -49,7 +51,7 @@ def live_key() -> Hashable:
 
 
 def live() -> JobState:
-    """The measurement of the current recipe, begun if it has to be."""
+    """Return the measurement of the current recipe, started if needed."""
     shown, wanted, how = model(), recipe(), conditions()
     key, room = live_key(), settings.current().classroom
 
@@ -69,13 +71,13 @@ def live() -> JobState:
 
 
 def report() -> Report | None:
-    """The newest Report of the current recipe, or None before the first chunk."""
+    """Return the newest Report of the current recipe, or None before the first chunk."""
     found = live()
     return found.value if found.key == live_key() else None
 
 
 def is_answered() -> bool:
-    """The current recipe has a first number, or will not get one."""
+    """Whether the current recipe has a first number, or will not get one."""
     found = lane_state(LIVE_LANE)
     return (
         found.key == live_key() and (found.value is not None or found.error is not None)
@@ -83,5 +85,5 @@ def is_answered() -> bool:
 
 
 def versions(lanes: Iterable[Lane]) -> dict[Lane, int]:
-    """Lane -> version: another one means that there are news."""
+    """Return lane -> version: another version means that there is news."""
     return {lane: lane_state(lane).version for lane in lanes}
