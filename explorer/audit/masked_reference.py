@@ -26,10 +26,10 @@ PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 def masked_outputs(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws, *, awake: bool
 ) -> Returning[Any]:
-    """What the dense model computes while the removed channels are silenced.
+    """Return what the dense model computes while the removed channels are silenced.
 
     Args:
-        draws: takes the random numbers that it draws.
+        draws: records the random numbers that it draws.
         awake: as in `called`.
     """
     assert graph.program is not None and graph.coupling is not None
@@ -44,7 +44,9 @@ def masked_outputs(
 
 
 def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
-    """name -> its tensor with zeros at what is removed, made from the state without a mask of full size."""
+    """Return each name's tensor with zeros at removed positions, computed from the state without a full-size
+    mask.
+    """
     assert graph.program is not None
     program, kept = graph.program, positions(graph.profile, masks.channels)
     weights = {graph.profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
@@ -97,7 +99,7 @@ def _silent(found: Any, value: Any, left: Survivors) -> Any:
 
 
 def _finite(found: Any, value: Any, left: Survivors) -> Any:
-    """Zero where a removed position has no value, such as 0 / 0: nothing may be learned from it."""
+    """Return zero where a removed position has no value, such as 0 / 0, since it means nothing."""
     if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
         return found
     kept = _kept_mask(found, value, left)
@@ -105,17 +107,19 @@ def _finite(found: Any, value: Any, left: Survivors) -> Any:
 
 
 def _takes_statistics(name: str, args: Any) -> bool:
-    """Of what it reads: a norm may hold its own, and the larger of two tensors is none."""
+    """Whether it takes statistics of its input: a norm may have its own, and the larger of two tensors is not
+    a statistic.
+    """
     if name == "batch_norm":
         return bool(args[5])
     return name not in ("max", "min") or len(args) < 2 or isinstance(args[1], int)
 
 
 def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
-    """A broadcastable bool of the kept positions of a value, or None when all are.
+    """Return a broadcastable bool of the kept positions of a value, or None if all are kept.
 
-    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads
-    are silent by their weights, and nothing is summed over them.
+    If heads are folded into the batch, a dimension is longer than its labels. It needs no mask: such heads
+    are silenced by their weights, and nothing is summed over them.
     """
     if not isinstance(value, Labelled) or not left.kept(value):
         return None
@@ -128,7 +132,7 @@ def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
 
 
 def _zeroed(arguments: Any, nodes: Any, left: Survivors) -> Any:
-    """The arguments of a product, zero at removed positions; lists of tensors are looked into."""
+    """Return the arguments of a product, zero at removed positions; lists of tensors are included."""
     if isinstance(arguments, list | tuple):
         return type(arguments)(_zeroed(a, n, left) for a, n in zip(arguments, nodes, strict=True))
     mask = (

@@ -5,6 +5,8 @@ import socket
 from functools import partial
 from pathlib import Path
 
+from .arguments.task import add_task
+
 FIRST_PORT, TRIED = 8501, 20
 
 
@@ -13,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)"
     )
     parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    add_task(parser)
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named"
     )
@@ -81,7 +84,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
-    load_offered = partial(load, data=arguments.data, checkpoint=arguments.checkpoint)
+    load_offered = partial(
+        load,
+        data=arguments.data,
+        checkpoint=arguments.checkpoint,
+        task=arguments.task,
+        metric=arguments.metric,
+    )
     settings = Settings(
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
     )

@@ -7,10 +7,9 @@ from dataclasses import replace
 from ..audit.audit import AuditReport, audit
 from ..graph.analysed import Analysed
 from ..graph.export import graph_of
-from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
-from .arguments.model import add_model, set_up
+from .arguments.model import add_model, loaded, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.output import print_json, progress, show, table
 
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
     cache.free()  # memory of the previous model
     memory = PeakMemory()
-    subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
+    subject = loaded(model, arguments)
     started = time.perf_counter()
     graph = graph_of(subject)
     analysis = time.perf_counter() - started

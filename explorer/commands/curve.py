@@ -28,7 +28,7 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
 from .printing.output import counted, followed, percent, print_json, show, table
-from .printing.report_text import accuracy, loss_text
+from .printing.report_text import loss_text, quality
 
 FULL = 0.9  # ratio of every part at full strength if the flags give no recipe
 POINTS = 9
@@ -145,7 +145,7 @@ def _text(along: str, family: Family, lines: Lines) -> str:
         size, latency = (pruned.size_bytes or {}).get("deflate"), (pruned.latency_ms or {}).get("median")
         row = [
             percent(step),
-            accuracy(pruned, report.total_samples),
+            quality(pruned, report.total_samples),
             loss_text(pruned),
             pruned.nonzero_params,
             pruned.macs,

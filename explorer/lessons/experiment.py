@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
+from ..engine.conditions import Conditions, class_task, split_for
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
@@ -78,10 +78,7 @@ def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
 ) -> Returning[tuple[nn.Module, ArmPoint]]:
     """Measure the model of this arm at x, and its predictions; yields between batches."""
-    if model.subject.task is None:
-        raise ExplorerError(
-            f"Model {model.subject.name!r} has no data, and lessons measure accuracy; choose another model."
-        )
+    task = class_task(model.subject, "Lessons")
     split = split_for(model.subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
@@ -93,7 +90,7 @@ def _measured(
     else:
         network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
-    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
+    for tally in evaluate(network, split, task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
             yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()

@@ -1,4 +1,4 @@
-"""subject + recipe -> what is cut: scores, masks, and the ratios that an allocator proposes."""
+"""subject + recipe -> what is cut: scores, masks, and their outcomes."""
 
 from collections.abc import Mapping
 from math import prod
@@ -22,8 +22,8 @@ LARGE = 2**24  # weights; of a model with more, what a criterion sees in the wei
 
 
 def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Mapping[str, Scores]:
-    """Saliency of every part under the recipe's criterion, made when it is asked for and kept for the next
-    recipe; what would be as large as the weights, and is as quickly made again, is not kept.
+    """Return the saliency of every part under the recipe's criterion, computed when it is read and cached for
+    the next recipe; what is as large as the weights, and as quickly computed again, is not cached.
 
     Args:
         device: where training data is read, if the criterion needs it; the first time takes seconds (see
@@ -50,8 +50,8 @@ def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Mapping[
 
 
 def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Never]:
-    """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is
-    known.
+    """Collect what the recipe's criterion needs, with progress; does nothing if it needs nothing or
+    everything is known.
 
     Raises:
         ExplorerError: the criterion cannot rate this model, e.g. it needs training data and there is none.
@@ -62,7 +62,7 @@ def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Neve
 
 
 def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
-    """Masks and outcomes of a recipe.
+    """Return the masks and outcomes of a recipe.
 
     Raises:
         ExplorerError: the recipe names parts, criteria or parameters that do not exist here.
@@ -76,13 +76,12 @@ def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
 
 
 def masks_for(model: Analysed, recipe: Recipe) -> Masks:
-    """The masks of a recipe: True = kept."""
+    """Return the masks of a recipe: True = kept."""
     return decide(model, recipe).masks
 
 
 def masks_once(model: Analysed, recipe: Recipe) -> Masks:
-    """The same for one recipe alone: only its parts are rated and nothing is kept, which takes the least
-    memory.
+    """Return the masks of one recipe with the least memory: only its parts are rated, and nothing is cached.
 
     Raises:
         ExplorerError: as in `decide`.

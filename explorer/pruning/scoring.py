@@ -17,7 +17,7 @@ SignalsOf = Callable[[Layer], LayerSignals]
 
 
 def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs") -> Tensor:
-    """Saliency of weights -> one number a unit.
+    """Reduce the saliency of weights to one number per unit.
 
     Args:
         saliency: the weight's shape.
@@ -29,7 +29,7 @@ def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs")
 
 
 def _spread(per_position: Tensor, slot: Slot, units: int) -> Tensor:
-    """(positions along the slot,) -> (units,) sums."""
+    """Sum (positions along the slot,) values to (units,)."""
     own = slot.units >= 0
     return torch.zeros(units, dtype=per_position.dtype).index_add_(0, slot.units[own], per_position[own])
 
@@ -46,8 +46,8 @@ def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[t
 def score_group(
     group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str
 ) -> Tensor:
-    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it
-    have a say.
+    """Return (units,) saliency of each unit of a coupled group; if outputs are rated, only layers that
+    produce the group count.
     """
     total = torch.zeros(group.units)
     for layer, slot in _rating_slots(group, profile, reduction):
@@ -62,8 +62,8 @@ def score_group(
 def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> dict[str, Scores]:
-    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else
-    all.
+    """Return {"channels": group -> (units,), "weights": layer -> the weight's shape}; only the requested
+    parts, or all.
     """
     rated: dict[str, Scores] = {"channels": score_channels(profile, recipe, signals, parts)}
     return {**rated, "weights": dict(score_weights(profile, recipe, signals, parts))}

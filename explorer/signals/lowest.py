@@ -17,7 +17,7 @@ WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a floating-
 
 
 def lowest_of(values: Tensor, count: int) -> Tensor:
-    """(n,) bool: the `count` lowest of (n,) values.
+    """Return (n,) bool that marks the `count` lowest of (n,) values.
 
     >>> lowest_of(torch.tensor([2.0, 1.0, 2.0, 2.0]), 2).tolist()
     [True, True, False, False]

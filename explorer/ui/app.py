@@ -31,7 +31,7 @@ OTHER_ICON = ":material/article:"
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Run the page once."""
     icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
     st.set_page_config("Pruning Explorer", icon, layout="wide")
     layout.style()
@@ -54,7 +54,7 @@ def _draw_page(page: Any) -> None:
 
 
 def menu() -> list:
-    """The pages that this server offers, in their order."""
+    """Return the pages that this server offers, in their order."""
     order = {name: place for place, name in enumerate(ICONS)}
     found = [
         path

@@ -1,8 +1,8 @@
-"""A page that is opened by its own address, as a link or a reload does.
+"""Serves a page that is opened by its own address, by a link or a reload.
 
-Streamlit's browser part asks below that address for the server first, is refused, and writes an error into
-the console. Here such an address is answered with the same first page, which says where the server is, below
-the base path if there is one.
+Streamlit's browser part first asks below that address for the server, is refused, and writes an error into
+the console. Here such an address is answered with the same first page, which says where the server is: below
+the base path, if there is one.
 """
 
 import json
@@ -20,7 +20,7 @@ HEAD = "<head>"
 
 
 def routes() -> list[Route]:
-    """One for each page, to be added to the server."""
+    """Return one route for each page, to be added to the server."""
     first_page = Path(st.__file__).with_name("static") / "index.html"
     if not first_page.is_file():
         return []

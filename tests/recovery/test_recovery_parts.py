@@ -45,7 +45,8 @@ from explorer.values.plain import finite
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
-from explorer.values.subject import Normalisation, Split
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")
 GRAPH = graph_of(CNN)

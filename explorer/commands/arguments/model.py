@@ -15,6 +15,7 @@ from ...registry import LOADERS, SAMPLES
 from ...values.subject import Subject
 from ..printing.output import note
 from ..verbs import VERBS
+from .task import add_task
 
 
 def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -29,6 +30,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     parser.add_argument(
         "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."
     )
+    add_task(parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -79,9 +81,20 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
         LOADERS[loader]
 
 
+def loaded(model: str, arguments: argparse.Namespace) -> Subject:
+    """A model with the weights, data, task and metric of the parsed arguments."""
+    return load(
+        model,
+        checkpoint=arguments.checkpoint,
+        data=arguments.data,
+        task=arguments.task,
+        metric=arguments.metric,
+    )
+
+
 def opened(arguments: argparse.Namespace) -> Analysed:
     """Return the model (subject and graph) that the arguments name."""
-    subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
+    subject = loaded(arguments.model, arguments)
     say_how(subject, has_weights=arguments.checkpoint is not None)
     return analyse(subject)
 

@@ -1,4 +1,4 @@
-"""Functions of whole matrices, the last two dimensions: batches of them pass, rows and columns stay."""
+"""Functions of whole matrices, the last two dimensions: batches of them pass, rows and columns are frozen."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ RIGHT_SIDES = {  # which operand they are, whose columns are worked on one by on
 
 @rule(*FUNCTIONS)
 def matrices(call: Call) -> Any:
-    """(..., m, n): each matrix is worked on alone, with those that it meets."""
+    """Handle (..., m, n): each matrix is processed alone, with those that it meets."""
     operands = labelled([call.args, call.kwargs])
     rank = max(len(value.shape) for value in operands)
     columns = _columns(call, rank)
@@ -78,7 +78,7 @@ def _free_of(right: Labelled, others: list[Labelled], rank: int) -> set[int]:
 
 
 def _batches(call: Call, value: Labelled) -> Labelled:
-    """What varies along a row or a column is frozen."""
+    """Return the batches; everything that varies along a row or a column is frozen."""
     rank = len(value.shape)
     rows = {rank - 2, rank - 1}
     why = f"goes through {name_of(call)} as rows or columns of matrices in {call.where}"
@@ -86,7 +86,7 @@ def _batches(call: Call, value: Labelled) -> Labelled:
 
 
 def _fits(array: Tensor, rank: int, out: Any) -> bool:
-    """The batch of matrices leads in what is given too, whatever is left of a matrix."""
+    """Whether the batch of matrices also leads in the output, whatever is left of a matrix."""
     lead = rank - 2
     return isinstance(out, Tensor) and out.dim() >= lead and max(varying(array)) < lead
 
@@ -97,14 +97,14 @@ def _fitted(array: Tensor, rank: int, out: Tensor) -> Tensor:
 
 
 def _lifted(value: Labelled, rank: int) -> Labelled:
-    """With leading dimensions of extent 1, as in broadcasting."""
+    """Add leading dimensions of extent 1, as in broadcasting."""
     meta = value.meta.reshape((1,) * (rank - value.meta.dim()) + value.shape)
     return Labelled(meta, tuple(lifted(array, rank) for array in value.arrays), value.parameter)
 
 
 @rule("cdist", "_cdist_forward")
 def distances(call: Call) -> Arrays:
-    """(..., p, m) and (..., r, m) -> (..., p, r): what the two are far apart in is tied."""
+    """Handle (..., p, m) and (..., r, m) -> (..., p, r): the dimension of the distance is tied."""
     rank, why = max(len(value.shape) for value in call.args[:2]), f"compared in {call.where}"
     compared, points, batches = [], [], []
     for given in call.args[:2]:

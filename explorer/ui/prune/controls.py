@@ -41,7 +41,7 @@ HELP = {
 
 
 def draw() -> None:
-    """The two rows above the console."""
+    """Draw the two rows above the console."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _mode()
         _criterion()
@@ -56,7 +56,7 @@ def draw() -> None:
 
 
 def _put(field: str, words: str) -> Callable[[Any], None]:
-    """What a widget for one field of the recipe does."""
+    """Return the callback of a widget for one field of the recipe."""
     return lambda value: session.set_recipe(replace(session.recipe(), **{field: value}), f"{words} {value}")
 
 
@@ -75,7 +75,7 @@ def _mode() -> None:
 
 
 def _criteria(mode: Mode) -> list[str]:
-    """Those that can rate what the mode removes."""
+    """Return the criteria that can rate what the mode removes."""
     return [
         name
         for name, plugin in CRITERIA.items()
@@ -220,7 +220,7 @@ def _allocator() -> None:
 
 
 def _reach(name: str) -> str:
-    """Which targets can be met with the faders that are locked now, before one is chosen."""
+    """Draw which targets can be reached with the currently locked faders, before one is chosen."""
     params = widgets.filled_in(ALLOCATORS[name], key=name)
     ends = []
     for bank in MODES[session.mode()]:

@@ -20,8 +20,8 @@ class StartingPoint:
     """A starting point.
 
     Args:
-        mode: which banks it fills; the others are emptied.
-        targets: bank -> allocator and overall fraction of its units that goes.
+        mode: which banks it fills; the others are cleared.
+        targets: bank -> allocator and overall fraction of its units that is removed.
         pattern: of the weights.
         tooltip: what can be learned from it.
     """
@@ -71,7 +71,7 @@ PRESETS = (
 
 
 def available(graph: ModelGraph) -> tuple[StartingPoint, ...]:
-    """The presets that this model can follow: without a graph, channels stay."""
+    """Return the presets that this model can use: without a graph, channels are kept."""
     free = bool(graph.profile.free_groups)
     return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
 
@@ -81,7 +81,7 @@ class Allotment:
     """How ratios are chosen: an allocator with its parameters, and an overall target.
 
     Args:
-        losses: bank -> part -> (ratio, how much the loss grows), for allocators that plan with a scan.
+        losses: bank -> part -> (ratio, how much the loss grows), for allocators that need a scan.
         device: where a criterion that reads training data runs.
     """
 
@@ -99,7 +99,8 @@ def follow(
     locks: Collection[Lock],
     device: str = "cpu",
 ) -> Recipe:
-    """The recipe of a preset; criterion and the like stay, and so do the ratios of locked parts.
+    """Return the recipe of a preset; criterion and other settings are kept, and so are the ratios of locked
+    parts.
 
     Raises:
         ExplorerError: the criterion can't rate what the preset removes.
@@ -127,7 +128,7 @@ def allotted(
     how: Allotment,
     locks: Collection[Lock],
 ) -> Recipe:
-    """The recipe with the ratios of one bank chosen again; under an n:m pattern they become on or off.
+    """Return the recipe with the ratios of one bank chosen again; under an n:m pattern they become on or off.
 
     Raises:
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
@@ -141,7 +142,7 @@ def allotted(
 
 
 def fill(model: Analysed, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:
-    """Every bank of a mode, at one overall target."""
+    """Return the recipe with every bank of a mode filled, at one overall target."""
     for bank in MODES[mode]:
         recipe = allotted(model, recipe, bank, how, locks)
     return in_mode(recipe, mode)

@@ -1,6 +1,4 @@
-"""What was measured of the current recipe, drawn from the session: cards, progress, requested and
-achieved.
-"""
+"""What was measured for the current recipe: cards, progress, requested and achieved."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -28,26 +26,31 @@ EMPTY_TEXT = (
 
 
 def draw_metrics() -> None:
-    """The cards, and how far the measurement is."""
+    """Draw the cards, and the progress of the measurement."""
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", LiveValue("cards", _cards, _news, ("live",)))
-        status = LiveValue("status", _status, _progress, ("live",), pause=STATUS_PAUSE_S)
+        pushed("cards", LiveValue("cards", _cards, _news, (session.LIVE_LANE,)))
+        status = LiveValue("status", _status, _progress, (session.LIVE_LANE,), pause=STATUS_PAUSE_S)
         pushed("status", status, on_act_change=_act)
 
 
 def _news() -> Hashable:
-    return session.stamp(), session.live_key(), session.lane_state("live").version
+    return session.stamp(), session.live_key(), session.lane_state(session.LIVE_LANE).version
 
 
 def _progress() -> Hashable:
-    state = session.lane_state("live")
-    return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
+    state = session.lane_state(session.LIVE_LANE)
+    return (
+        *session.stamp(),
+        session.live_key(),
+        state,
+        session.is_cancelled(session.LIVE_LANE, session.live_key()),
+    )
 
 
 def draw_welcome() -> None:
-    """What to do first, while nothing is removed."""
+    """Draw what to do first, while nothing is removed."""
     regions.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
 
 
@@ -57,8 +60,8 @@ def _welcome() -> None:
 
 
 def _cards() -> dict[str, Any]:
-    """What the cards show: the numbers of the recipe, or those of the one before until the first
-    are there.
+    """Return what the cards show: the numbers of the recipe, or those of the one before until the first are
+    there.
     """
     state, taken = session.live(), session.stamp()[2]
     if state.value is None:
@@ -74,14 +77,14 @@ def _cards() -> dict[str, Any]:
 
 
 def _status() -> dict[str, Any]:
-    """How far the measurement is: kind, words, the share that is done, and what a button does."""
+    """Return the progress of the measurement: kind, text, the share that is done, and what a button does."""
     return {"taken": session.stamp()[2], **_standing()}
 
 
 def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
-    if session.is_cancelled("live", key):
+    if session.is_cancelled(session.LIVE_LANE, key):
         told = (
             f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
             if report
@@ -98,11 +101,11 @@ def _standing() -> dict[str, Any]:
 
 
 def _act() -> None:
-    """The button next to the progress."""
+    """Handle the button next to the progress."""
     if session.event("status", "act") == STOP:
-        session.cancel("live", session.live_key())
+        session.cancel(session.LIVE_LANE, session.live_key())
         return
-    session.resume("live")
+    session.resume(session.LIVE_LANE)
     regions.hurry()
 
 
@@ -123,7 +126,7 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
 
 
 def near_chance(report: Report, subject: Subject) -> list[str]:
-    """A word of comfort where a model answers hardly better than a guess."""
+    """Return a reassuring sentence if a model is hardly better than guessing."""
     classes = len(subject.task.class_names) if subject.task else 0
     if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
         return []
@@ -134,5 +137,5 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
 
 
 def draw_parts() -> None:
-    """Requested against achieved, one row a part that was cut; the console tells it."""
+    """Draw requested against achieved ratios, one row for each part that was cut."""
     elements.draw("parts", {}, key="parts")
