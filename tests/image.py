@@ -15,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = ("/opt", "/source", "/cache", "/home")  # folders of the image that have a place below a fresh root
+THERE = ("/opt", "/home")  # folders that an image has from the start
 OF_THE_MACHINE = ("useradd", "chown")  # steps that would change the machine, not a folder
 KNOWN = set("ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK RUN STOPSIGNAL USER VOLUME WORKDIR".split())
 
@@ -107,11 +108,11 @@ def compose_faults(compose: Mapping[str, Any]) -> Iterator[str]:
 
 def build(found: list[ImageStep], root: Path, arguments: Mapping[str, str] = {}) -> dict[str, str]:
     """Execute the steps of an image below a fresh folder, with this Python; returns its environment."""
-    for folder in OUTSIDE:
+    for folder in THERE:
         (root / folder[1:]).mkdir(parents=True)
     clean = {key: text for key, text in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment = {**clean, "HOME": str(root / "home")}
-    folder = root
+    place = root
     for step in found:
         if step.word == "ARG":
             name, _, default = step.text.partition("=")
@@ -120,14 +121,14 @@ def build(found: list[ImageStep], root: Path, arguments: Mapping[str, str] = {})
             for name, text in (pair.split("=", 1) for pair in shlex.split(step.text)):
                 environment[name] = moved(text, root).replace("$PATH", environment["PATH"])
         elif step.word == "WORKDIR":
-            folder = Path(moved(step.text, root))
-            folder.mkdir(parents=True, exist_ok=True)
+            place = Path(moved(step.text, root))
+            place.mkdir(parents=True, exist_ok=True)
         elif step.word == "COPY" and "from" not in step.flags:
             for source in step.words[:-1]:
-                _copy(ROOT / source, folder / step.words[-1])
+                _copy(ROOT / source, place / step.words[-1])
         elif step.word == "RUN" and not step.text.startswith(OF_THE_MACHINE):
             command = re.sub(r"^python ", f"{shlex.quote(sys.executable)} ", moved(step.text, root))
-            subprocess.run(["sh", "-euc", command], cwd=folder, env=environment, check=True)
+            subprocess.run(["sh", "-euc", command], cwd=place, env=environment, check=True)
     return environment
 
 

@@ -13,7 +13,7 @@ from typing import Any, Never, TypeVar
 from ..values.progress import PAUSE, Step, Work, reached
 
 SECONDS = 0.05  # between two steps; a live measurement waits no longer than this
-Stage = Callable[[str], None]  # called with a few words where a stage begins
+Stage = Callable[[str], None]  # called with a few words when a stage begins
 T = TypeVar("T")
 _running: set[threading.Thread] = set()
 
@@ -89,7 +89,7 @@ def is_quiet() -> bool:
 
 
 def until_quiet() -> Work[Never]:
-    """Pauses until nothing runs next to the worker."""
+    """Pause until nothing runs next to the worker."""
     while not is_quiet():
         time.sleep(SECONDS)
         yield PAUSE

@@ -25,6 +25,8 @@ from .input_shape import refuse_other_sizes
 from .modules import filled
 from .plan import own_tensors, plan_of
 
+SOURCE = "source"  # of a node of the smaller model: the name of the one that it stands for
+
 
 def compact(
     model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None, share: bool = False
@@ -80,6 +82,8 @@ class Builder:
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
+            if isinstance(nodes[node], fx.Node):
+                nodes[node].meta[SOURCE] = node.name
         self._unpack_outputs()
         state = self.model.subject.model.state_dict(keep_vars=True)
         unused = [name for name in state if not has(self.root, name)]

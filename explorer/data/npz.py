@@ -35,7 +35,7 @@ def npz(
         reader: the model that the data is for.
         samples: maximum number per split.
         mean, std: of the channels, from 0 to 1 for bytes; default: the model's own for bytes, none for
-        floats.
+            floats.
     Raises:
         LoadError: the file is damaged, or its arrays are not valid.
     """

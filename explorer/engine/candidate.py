@@ -1,4 +1,4 @@
-"""subject + masks -> the model that export would write, with everything about it that needs no data."""
+"""subject + masks -> the model that export would write, with all its numbers that need no data."""
 
 import copy
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ..compaction.compact import compact
 from ..graph.analysed import Analysed
@@ -19,15 +19,17 @@ from ..pruning.computed_weights import changed_by
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
+from ..repair.bias_correction import correct_biases, kept_outputs
+from ..repair.bn_recalibration import recalibrate
+from ..repair.calibration_inputs import calibration_batches
+from ..repair.least_squares import LeastSquares, repair_notes
 from ..values.profile import Masks
 from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
-from .bias_correction import correct_biases, kept_outputs
-from .bn_recalibration import recalibrate
 
 
 def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = False) -> nn.Module:
-    """The model that export would write: physically smaller, weights outside of the masks zero, on the
+    """Return the model that export would write: physically smaller, weights outside the masks zero, on the
     device.
 
     Args:
@@ -46,7 +48,7 @@ def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = F
 def _outcomes(
     graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[LayerOutcome, ...]:
-    """What is left of each layer; MACs of a layer follow the size of its weight."""
+    """Return what is left of each layer; MACs of a layer follow the size of its weight."""
     rows = []
     cut_positions = positions(graph.profile, masks.channels)
     for layer in graph.profile.layers:
@@ -74,7 +76,7 @@ def _outcomes(
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model with everything about it that needs no data."""
+    """A model with all its numbers that need no data."""
 
     model: nn.Module
     cut: Cut
@@ -84,7 +86,8 @@ class Candidate:
 
 
 def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Candidate:
-    """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow).
+    """Return the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which
+    is slow).
 
     Args:
         share: as in `build`.
@@ -97,7 +100,7 @@ def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool
 
 
 def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
-    """What the user should know where weights are computed in the forward."""
+    """Return notes for the user if weights are computed in the forward."""
     found = changed_by(model, masks)
     if not found:
         return ()
@@ -115,8 +118,8 @@ def described(
     notes: tuple[str, ...] = (),
     device: str = "cpu",
 ) -> Candidate:
-    """A model that was built by these masks, whatever became of its weights since, with what needs no data to
-    be known.
+    """Return a model that was built with these masks, even if its weights have changed since, with all its
+    numbers that need no data.
     """
     parameters = dict(network.named_parameters(remove_duplicate=False))
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
@@ -135,13 +138,32 @@ def described(
 def _macs(
     graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
 ) -> int:
-    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be
-    counted again.
+    """Return the multiply-adds for one sample. Those of layers follow the shapes of their weights; only
+    others must be counted again.
     """
     if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
         return sum(layer.pruned_macs for layer in layers)
     fixed = fixed_batch(graph.program) if graph.program is not None else None
     return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
+
+
+UNDONE = {
+    "bn_recalibration": "Norms were not recalibrated",
+    "bias_correction": "Biases were not corrected",
+    "least_squares": "Weights were not repaired by least squares",
+}
+
+
+def _least_squares(network: nn.Module, model: Analysed, masks: Masks, device: str) -> tuple[str, ...]:
+    if not isinstance(network, fx.GraphModule):
+        return (f"{UNDONE['least_squares']}: that needs the model's graph, which could not be read.",)
+    batches = calibration_batches(model, device)
+    dense = build(model, Masks({}, {}), device)
+    assert isinstance(dense, fx.GraphModule)
+    work = LeastSquares(model, masks, network, dense, batches)
+    for _ in work.run() if batches else ():
+        pass
+    return repair_notes(work.result, sum(map(len, batches)))
 
 
 def _repair(
@@ -151,12 +173,9 @@ def _repair(
         return ()
     training = model.subject.task.split("training") if model.subject.task else None
     if model.subject.task is None or training is None:
-        what = (
-            "Norms were not recalibrated"
-            if recipe.after == "bn_recalibration"
-            else "Biases were not corrected"
-        )
-        return (f"{what}: this model has no training data. Add some with --data.",)
+        return (f"{UNDONE[recipe.after]}: this model has no training data. Add some with --data.",)
+    if recipe.after == "least_squares":
+        return _least_squares(network, model, masks, device)
     if recipe.after == "bias_correction":
         dense = build(model, Masks({}, {}), device)  # a copy, since the subject's own model is shared
         rule, kept = model.subject.task.normalisation, kept_outputs(model.profile, masks)

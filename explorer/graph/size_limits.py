@@ -66,7 +66,7 @@ class TooLarge(Exception):
 UNITS = {
     "parameters": "parameters",
     "activation_bytes": "bytes in one activation of one sample",
-    "macs": "multiply-adds a sample",
+    "macs": "multiply-adds per sample",
     "operators": "steps in its graph",
     "seconds": "seconds on the way through it",
 }

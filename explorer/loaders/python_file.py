@@ -64,7 +64,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         if inputs.batch == 1:
             led(model, one_by_one)
     found = load_weights(model, checkpoint) if checkpoint else ""
-    origin = weights_of(checkpoint, found) if checkpoint else "weights as it makes them"
+    origin = weights_of(checkpoint, found) if checkpoint else "weights as it creates them"
     factory = match["factory"]
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
     about = f"{factory} of {path.name}, {origin}.{made}{_told(inputs)}"

@@ -1,4 +1,4 @@
-"""Texts: right next tokens."""
+"""Texts: correctly predicted next tokens."""
 
 from torch import Tensor
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
+from ..repair.bn_recalibration import recalibrate
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .finetuning import Course

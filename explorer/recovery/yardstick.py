@@ -8,7 +8,6 @@ from typing import Never
 
 from torch import nn
 
-from ..engine.bn_recalibration import recalibrate
 from ..engine.candidate import build
 from ..engine.dense_model import baseline, judged_split
 from ..errors import ExplorerError
@@ -16,6 +15,7 @@ from ..machine.environment import environment
 from ..measuring.evaluation import Execution, evaluate
 from ..measuring.judging import judge_for
 from ..measuring.tally import EMPTY, Tally, drop_between
+from ..repair.bn_recalibration import recalibrate
 from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Measurement
 from .checkpoints import key_of

@@ -12,7 +12,7 @@ from .choice import Choice
 from .plain import canonical_json, frozen
 
 PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)\Z")
-AFTER = ("none", "bn_recalibration", "bias_correction")
+AFTER = ("none", "bn_recalibration", "bias_correction", "least_squares")
 REDUCTIONS = ("sum", "first", "all")
 
 
@@ -65,7 +65,8 @@ class Recipe:
         reduction: which members rate a channel: "sum" over all its producers, the "first" only, or "all"
             slots.
         round_to: channel counts become multiples of this if a group allows it.
-        after: a cheap repair after the cut: "none", "bn_recalibration" or "bias_correction".
+        after: a cheap repair after the cut: "none", "bn_recalibration", "bias_correction" or
+            "least_squares".
         seed: for every random choice.
     Raises:
         RecipeError: a value is not allowed.

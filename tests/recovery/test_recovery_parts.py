@@ -14,7 +14,6 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
 from explorer.commands.main import main
-from explorer.engine.bias_correction import correct_biases, kept_outputs
 from explorer.engine.candidate import build, prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import RecipeError
@@ -40,6 +39,7 @@ from explorer.recovery.schedules import LEARNING_RATES, PRUNING, learning_rate, 
 from explorer.recovery.students import DENSE
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import EpochPoint, LossPoint, MeasuredArm, Recovery
+from explorer.repair.bias_correction import correct_biases, kept_outputs
 from explorer.values.choice import Choice
 from explorer.values.plain import finite
 from explorer.values.progress import outcome

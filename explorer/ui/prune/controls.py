@@ -34,7 +34,8 @@ HELP = {
     "round_to": "Hardware often likes multiples of 8 or 16; small layers may not match every ratio.",
     "after": "bn_recalibration measures the statistics of batch norms again on training images: cheap, and "
     "often enough. bias_correction moves biases until each channel's mean is the dense model's again, also "
-    "where there are no batch norms.",
+    "where there are no batch norms. least_squares gives every layer that lost inputs the weights that best "
+    "restore the dense layer's outputs: the strongest of the three, without any training.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much is removed.",
 }

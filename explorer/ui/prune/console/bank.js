@@ -83,7 +83,7 @@ function arrange(view, bank) {
   wrap(view);
 }
 
-// What half of the part, or the nearest scanned ratio below, costs by itself; parts that were not scanned come last.
+// The cost of removing half of the part alone, or the nearest scanned ratio below; parts that were not scanned come last.
 function worstDrop(strip) {
   const near = (strip.sensitivity ?? []).filter(([ratio]) => ratio <= 0.5);
   return near.length > 0 ? Math.max(...near.map(([, drop]) => drop)) : -1;
@@ -94,7 +94,7 @@ function emptyText(bank, shown, wanted) {
   return shown === 0 ? `No part is named like "${wanted}".` : "";
 }
 
-// Two rows are seen at once; what does not fit into them scrolls sideways, so that the page stays short.
+// Two rows are visible; the rest scrolls sideways, so that the page stays short.
 function wrap(view) {
   const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
   const width = shown.length > 0 ? shown[0].root.offsetWidth : 0;

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.engine.bn_recalibration import recalibrate
+from explorer.repair.bn_recalibration import recalibrate
 from explorer.values.samples import Split
 from explorer.values.subject import Normalisation
 
