@@ -18,19 +18,28 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def hold(path: Path, *, wait: bool = True) -> BinaryIO | None:
-    """Return the open file, which is held until it is closed; None if somebody else holds it.
+def hold(path: Path) -> BinaryIO:
+    """Wait until nobody else holds the file, and return it open: it is held until it is closed.
 
     Args:
         path: the file, which is created where it is missing; nothing is written into it.
-        wait: wait until nobody else holds it.
     Raises:
-        OSError: the folder cannot be written.
+        OSError: it cannot be created or held there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
+    file = _opened(path)
     try:
-        _lock(file, wait)
+        _lock(file, True)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def hold_if_free(path: Path) -> BinaryIO | None:
+    """Return the file open and held, or None if somebody else holds it."""
+    file = _opened(path)
+    try:
+        _lock(file, False)
     except OSError:
         file.close()
         return None
@@ -40,9 +49,27 @@ def hold(path: Path, *, wait: bool = True) -> BinaryIO | None:
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Hold the file during a block; wait for it first."""
-    file = hold(path)
-    try:
+    with hold(path):
         yield
-    finally:
+
+
+class HeldLock:
+    """The same as a lock with two methods, as optuna's journals use one."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def acquire(self) -> bool:
+        self._file = hold(self._path)
+        return True
+
+    def release(self) -> None:
+        file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def _opened(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")

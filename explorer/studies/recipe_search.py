@@ -22,7 +22,7 @@ from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..machine.held_file import held
+from ..machine.held_file import HeldLock, held
 from ..machine.optional_packages import optional
 from ..machine.version import __version__
 from ..planning.allocate import allocate
@@ -274,7 +274,9 @@ def _study(
     name = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"))
+    # optuna's own locks stay behind when a process is killed, and others then wait for half a minute
+    lock = HeldLock(folder / f"{name}.lock")
+    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"), lock)
     storage = optuna.storages.JournalStorage(journal)
     study = optuna.create_study(
         study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]

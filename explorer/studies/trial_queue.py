@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from ..machine.held_file import held, hold
+from ..machine.held_file import held, hold, hold_if_free
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class TrialQueue:
             if self._seen not in (None, len(known)):
                 self.study.sampler = self.optuna.samplers.TPESampler(seed=self.seed + len(known))
             asked = self.study.ask(self.ranges)
-            self._held[asked.number] = _present(hold(self._file(asked.number)))
+            self._held[asked.number] = hold(self._file(asked.number))
             self._seen = len(self.study.get_trials(deepcopy=False))
             return asked
 
@@ -78,7 +78,7 @@ class TrialQueue:
         for trial in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
             if trial.number in self._held:
                 continue
-            file = hold(self._file(trial.number), wait=False)
+            file = hold_if_free(self._file(trial.number))
             if file is None:
                 continue
             self.study.tell(trial.number, state=states.FAIL)
@@ -87,11 +87,6 @@ class TrialQueue:
                 self.study.enqueue_trial(ratios, user_attrs=_origin(trial.user_attrs))
             file.close()
             self._file(trial.number).unlink(missing_ok=True)
-
-
-def _present(file: BinaryIO | None) -> BinaryIO:
-    assert file is not None  # nobody else asks for a new number, and this waited
-    return file
 
 
 def _origin(about: Mapping[str, Any]) -> dict[str, Any]:
