@@ -162,7 +162,7 @@ def _below_and_equal(pieces: Iterable[Tensor], threshold: Tensor) -> tuple[int, 
 
 
 def _protected(values: Tensor, best: int) -> Iterator[Tensor]:
-    """Pieces of (n,) values, in which the best is infinite and so goes last."""
+    """Yield pieces of (n,) values, in which the best is infinite and therefore removed last."""
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]
         yield (

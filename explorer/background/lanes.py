@@ -40,9 +40,7 @@ class Lanes:
         self._is_active, self._forget_after = is_active, forget_after
         self._slots: dict[tuple[str, Lane], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
-        self._last_seen: dict[
-            str, float
-        ] = {}  # session -> time.monotonic() when it was last known to be active
+        self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was last active
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
         self._turns = itertools.count(1)

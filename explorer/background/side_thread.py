@@ -41,7 +41,7 @@ class _Call:
 
 
 def beside(work: Callable[[Stage], T], label: str, stages: int) -> Work[T]:
-    """Yield Progress while a call runs, then return its result. If closed earlier, the call ends when its
+    """Yield Progress while a call runs, and its result at the end. If closed earlier, the call ends when its
     next stage begins.
 
     Args:

@@ -80,7 +80,7 @@ def export_program(
 def _traced(
     model: nn.Module, examples: tuple[torch.Tensor, ...], **options: Any
 ) -> torch.export.ExportedProgram:
-    """Trace the model.
+    """Trace the model and return its program.
 
     Raises:
         GraphError: the model cannot be traced in this way.

@@ -54,7 +54,8 @@ def gradient_batch(profile: ModelProfile) -> int:
 
 
 def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work[float]:
-    """Yield Progress while gradients are collected, once per model, then return the predicted change in nats.
+    """Yield Progress while gradients are collected, once per model, and at the end the predicted change in
+    nats.
 
     Only Progress is yielded if there is no prediction: no training data, or units that no weight produces.
     """

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
 from ..values.made_when_asked import MadeWhenAsked
-from ..values.profile import Group, Layer, ModelProfile, Scores, Slot
+from ..values.profile import Group, Layer, ModelProfile, Saliencies, Slot
 from ..values.recipe import Recipe
 
 SignalsOf = Callable[[Layer], LayerSignals]
@@ -61,18 +61,16 @@ def score_group(
 
 def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
-) -> dict[str, Scores]:
-    """Return {"channels": group -> (units,), "weights": layer -> the weight's shape}; only the requested
-    parts, or all.
-    """
-    rated: dict[str, Scores] = {"channels": score_channels(profile, recipe, signals, parts)}
-    return {**rated, "weights": dict(score_weights(profile, recipe, signals, parts))}
+) -> Saliencies:
+    """Rate every part; only the requested parts, or all."""
+    weights = score_weights(profile, recipe, signals, parts)
+    return Saliencies(score_channels(profile, recipe, signals, parts), dict(weights))
 
 
 def score_channels(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> dict[str, Tensor]:
-    """Group -> (units,); only the parts asked for, else all."""
+    """Group -> (units,); only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
     params, how = criterion.check(recipe.criterion.params), criterion.traits["reduction"]
 
@@ -91,7 +89,7 @@ def score_channels(
 def score_weights(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> MadeWhenAsked[Tensor]:
-    """Layer -> the weight's shape, rated when it is looked at; only the parts asked for, else all."""
+    """Layer -> the weight's shape, rated when it is read; only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
     params, layers = criterion.check(recipe.criterion.params), profile.prunable_layers
     wanted = set(layers if parts is None else parts) if criterion.traits["level"] == "weight" else set()

@@ -13,11 +13,8 @@ from torch import Tensor
 LARGE = 2**20  # values that are worth reading in pieces
 PIECE = 2**17  # values that fit a processor's cache
 DIGIT = 16  # bits
-WHOLE = {
-    2: torch.int16,
-    4: torch.int32,
-    8: torch.int64,
-}  # bytes of a floating-point number -> integer of the same width
+# bytes of a floating-point number -> integer of the same width
+WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def lowest_of(values: Tensor, count: int) -> Tensor:

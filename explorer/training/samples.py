@@ -33,7 +33,7 @@ def count_macs(model: nn.Module, task: Task) -> int:
 
 
 def quality(model: nn.Module, task: Task, split: Split) -> Measurement:
-    """The metric of the task and the loss, of a model in eval mode on the whole of a split."""
+    """Return the task's metric and the loss of a model in eval mode on a whole split."""
     *_, tally = evaluate(model, split, task.normalisation, [len(split)], Execution(judge=judge_for(task)))
     return tally.measurement()
 

@@ -17,7 +17,7 @@ def quality(measured: Measurement, total: int) -> str:
 
 
 def quality_name(report: Report) -> str:
-    """Say what decides, and which way is better where that is not the usual one."""
+    """Return the deciding metric, and which direction is better if that is not the usual one."""
     name = metric_title(report.baseline.metric or "accuracy")
     return f"{name} (lower is better)" if report.drop and report.drop.better == "lower" else name
 

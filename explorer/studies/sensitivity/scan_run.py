@@ -20,7 +20,7 @@ from ...measuring.tally import EMPTY, Tally, judged
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...pruning.decision import decide
-from ...values.profile import Masks
+from ...values.profile import Masks, Saliencies
 from ...values.progress import Progress, Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Measurement
@@ -117,10 +117,8 @@ class ScanRun:
         """
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
-        unscored = {
-            "channels": {part: torch.zeros(self._model.graph.profile.free_groups[part].units)},
-            "weights": {},
-        }
+        units = self._model.graph.profile.free_groups[part].units
+        unscored = Saliencies({part: torch.zeros(units)}, {})
         return cut(unscored, self._model.graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
@@ -251,9 +249,7 @@ class ScanRun:
                 point.add(base if logits is None else judge(logits, targets).cpu(), base)
             self._settle(counted, goal)
             yield Step(progress=self._progress())
-            if (
-                stop == goal == self._looks[0]
-            ):  # the first looks are answered at once; later ones one look at a time
+            if stop == goal == self._looks[0]:  # the first look is shown part by part, later ones at once
                 yield Step(self.snapshot())
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:

@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def _notice() -> None:
-    """What could not be done."""
+    """Draw what could not be done."""
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
             layout.draw_notice(session.notice())
