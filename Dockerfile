@@ -32,5 +32,5 @@ EXPOSE 8501
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD ["python", "-m", "explorer.machine.health", "8501"]
-ENTRYPOINT ["pruning-explorer", "--host", "0.0.0.0", "--port", "8501", "--no-browser"]
+ENTRYPOINT ["pruning-explorer", "--host", "0.0.0.0", "--port", "8501", "--no-browser", "--job-log"]
 CMD []

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    parser.add_argument(
+        "--job-log", action="store_true", help="print a line for each background job that has ended"
+    )
 
 
 def add_proxy(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
             taken.
     """
+    from ..background import job_log
     from ..loaders.model_text import load
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
@@ -94,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
     settings = Settings(
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
     )
+    if arguments.job_log:
+        job_log.show()
     port = free_port(arguments.host, arguments.port)
     serve(
         settings,
