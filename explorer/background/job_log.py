@@ -5,7 +5,7 @@ import sys
 
 from .jobs import Job
 
-logger = logging.getLogger("explorer.jobs")
+logger = logging.getLogger("explorer.background.lanes")
 LINE = "%(asctime)s job %(message)s"
 
 

@@ -30,8 +30,10 @@ def failing():
 @pytest.fixture
 def lines(caplog):
     """The lines so far, as they are written."""
-    with caplog.at_level(logging.INFO, logger="explorer.jobs"):
-        yield lambda: [record.getMessage() for record in caplog.records if record.name == "explorer.jobs"]
+    with caplog.at_level(logging.INFO, logger="explorer.background.lanes"):
+        yield lambda: [
+            record.getMessage() for record in caplog.records if record.name == "explorer.background.lanes"
+        ]
 
 
 @pytest.mark.parametrize(("make", "outcome"), [(steps, "finished"), (failing, "failed")])
