@@ -23,6 +23,7 @@ from ..repair.bias_correction import correct_biases, kept_outputs
 from ..repair.bn_recalibration import recalibrate
 from ..repair.calibration_inputs import calibration_batches
 from ..repair.least_squares import LeastSquares, repair_notes
+from ..repair.trail import begun, left, taken
 from ..values.profile import Masks
 from ..values.progress import PAUSE, Returning, Step, Work, outcome
 from ..values.recipe import Recipe
@@ -157,12 +158,21 @@ def _least_squares(
 ) -> Returning[tuple[str, ...]]:
     if not isinstance(network, fx.GraphModule):
         return (f"{UNDONE['least_squares']}: that needs the model's graph, which could not be read.",)
-    batches = calibration_batches(model, device)
+    before = taken(model, device)
+    batches = before.batches if before else calibration_batches(model, device)
     dense = build(model, Masks({}, {}), device)
     assert isinstance(dense, fx.GraphModule)
-    work = LeastSquares(model, masks, network, dense, batches)
-    for _ in work.run() if batches else ():
-        yield PAUSE
+    trail = begun(model, network, batches)
+    work = LeastSquares(model, masks, network, dense, batches, trail)
+    mark = before.last_before(network) if before else None
+    if before and mark and trail:
+        trail.marks = [one for one in before.marks if one.place <= mark.place]
+        work.resume(mark)
+    try:
+        for _ in work.run() if batches else ():
+            yield PAUSE
+    finally:
+        left(model, device, trail)
     return repair_notes(work.result, sum(map(len, batches)))
 
 
