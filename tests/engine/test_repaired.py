@@ -10,8 +10,12 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune, stream
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
+from explorer.planning.accuracy_budget import accuracy_budget
+from explorer.planning.allocation import Allocation
+from explorer.studies.accuracy_curves import curves, scaled
 from explorer.ui.drawing.repaired_number import repaired_note
-from explorer.values.progress import values_of
+from explorer.values.choice import Choice
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
 
@@ -53,3 +57,30 @@ def test_a_report_with_both_numbers_survives_json_and_one_without_loads():
 def test_nothing_is_repaired_where_nothing_is_removed_or_nothing_can_be_read():
     assert prune(analyse(load("digits-cnn")), Recipe(), BOTH).repaired is None
     assert prune(analyse(odd("chain")), Recipe(channels={"conv1": 0.5}), BOTH).repaired is None
+
+
+# --------------------------------------------------------------------------- every verb takes the repair
+
+REPAIRED = replace(HALF, after="least_squares")
+FEW = Conditions(samples=450, latency=False)
+
+
+def test_a_curve_is_one_of_repaired_models():
+    model = analyse(load("digits-cnn"))
+    plain, mended = (
+        next(iter(outcome(curves(model, [scaled(recipe, (0.5, 1.0))], FEW)).values()))
+        for recipe in (HALF, REPAIRED)
+    )
+    assert [point.recipe.after for point in mended] == ["least_squares"] * len(mended)
+    assert mended[-1].pruned.accuracy > plain[-1].pruned.accuracy + 0.2
+
+
+def test_a_budget_goes_further_with_repaired_models():
+    """The same accuracy that may be lost pays for a smaller model."""
+    model = analyse(load("digits-cnn"))
+    wish = Allocation(Choice("uniform"))
+    plain, mended = (
+        outcome(accuracy_budget(model, Recipe(after=after), 0.1, wish, conditions=FEW, looks=3))
+        for after in ("none", "least_squares")
+    )
+    assert mended.best is not None and mended.best > (plain.best or 0.0)
