@@ -20,7 +20,7 @@ from .dense_targets import DenseTargets
 from .layer_solution import Solution, Use, applied, is_thinned, solution_of
 from .lockstep import Lockstep
 from .norm_statistics import is_recalibrated, move_statistics
-from .trail import Mark, RepairTrail
+from .trail import RepairPlace, RepairTrail
 
 SHARED_STEPS = (1.0, 0.5, 0.25)
 
@@ -100,7 +100,7 @@ class LeastSquares:
                 self._recalibrate(node)
                 yield str(node.target)
 
-    def resume(self, mark: Mark) -> None:
+    def resume(self, mark: RepairPlace) -> None:
         """Begin at a place of another repair, whose cut was the same up to there."""
         with torch.no_grad():
             for name, tensor in mark.changed.items():
@@ -117,7 +117,7 @@ class LeastSquares:
         self.walk.before(node.name)
         walks = self.walk.kept(), self.targets.walk.kept()
         done = tuple(self.done), tuple(self.norms), tuple(self.kept)
-        self.trail.add(Mark(self.walk.place, *walks, self._changed(), done))
+        self.trail.add(RepairPlace(self.walk.place, *walks, self._changed(), done))
 
     def _changed(self) -> dict[str, Tensor]:
         """What the repair has written so far; what it wrote before the last place is that place's tensor."""

@@ -20,7 +20,7 @@ _trails = Cache(1, "repaired layers before the last change", KEPT_BYTES)
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
+class RepairPlace:
     """One place of a repair, right before a layer.
 
     Args:
@@ -49,21 +49,21 @@ class RepairTrail:
 
     cut: fx.GraphModule
     batches: Sequence[Tensor]
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[RepairPlace] = field(default_factory=list)
 
-    def add(self, mark: Mark) -> None:
+    def add(self, mark: RepairPlace) -> None:
         """Keep a place; if there is no room, every second one is let go."""
         self.marks.append(mark)
         while len(self.marks) > 1 and held_bytes(self.marks) > KEPT_BYTES:
             self.marks = self.marks[::2]
 
-    def last_before(self, network: fx.GraphModule) -> Mark | None:
+    def last_before(self, network: fx.GraphModule) -> RepairPlace | None:
         """Return the last place up to which another cut is the same."""
         place = first_difference(self.cut, network)
         return next((mark for mark in reversed(self.marks) if mark.place <= place), None)
 
 
-def held_bytes(marks: Sequence[Mark]) -> int:
+def held_bytes(marks: Sequence[RepairPlace]) -> int:
     """Return the bytes of all values and weights that places hold, each counted once."""
     every: list[Any] = [
         value

@@ -11,7 +11,7 @@ from explorer.loaders.model_text import load
 from explorer.pruning.decision import decide
 from explorer.repair import least_squares, trail
 from explorer.repair.least_squares import LeastSquares
-from explorer.repair.trail import Mark, begun, held_bytes
+from explorer.repair.trail import RepairPlace, begun, held_bytes
 from explorer.values.profile import Masks
 from explorer.values.recipe import Recipe
 
@@ -79,9 +79,9 @@ def test_every_odd_model_can_be_gone_on_with_at_every_place(name, one_thread):
 
 
 def test_places_are_let_go_when_there_is_no_room(monkeypatch):
-    def mark(place: int) -> Mark:
+    def mark(place: int) -> RepairPlace:
         values = ({"x": torch.zeros(1000)},)
-        return Mark(place, (place, values), (place, values), {}, ((), (), ()))
+        return RepairPlace(place, (place, values), (place, values), {}, ((), (), ()))
 
     kept = trail.RepairTrail(compact(analyse(odd("chain")), Masks({}, {})), [])
     assert held_bytes([mark(0), mark(1)]) == 8000
