@@ -30,12 +30,15 @@ from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
 
 
-def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
+def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = False) -> nn.Module:
     """Return the model that export would write: physically smaller, weights outside the masks zero, on the
     device.
+
+    Args:
+        share: what stays as it was is the given model's own memory, for a model that nobody writes into.
     """
     if model.graph.program is not None:
-        return laid_out(compact(model, masks), device)
+        return laid_out(compact(model, masks, share=share), device)
     network = copy.deepcopy(model.subject.model)
     shapes = {name: tuple(p.shape) for name, p in network.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
@@ -84,15 +87,20 @@ class Candidate:
     notes: tuple[str, ...]
 
 
-def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
+def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Candidate:
     """Return the last value of `prepared`."""
-    return outcome(prepared(model, recipe, device))
+    return outcome(prepared(model, recipe, device, share=share))
 
 
-def prepared(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Candidate]:
-    """Yield the model to measure for a recipe, with what needs no data but the slow deflated size."""
+def prepared(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Work[Candidate]:
+    """Yield the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which is
+    slow); until then there are places to be stopped at.
+
+    Args:
+        share: as in `build`.
+    """
     decided = decide(model, recipe, device)
-    network = build(model, decided.masks, device)
+    network = build(model, decided.masks, device, share=share)
     notes = _computed(model, decided.masks) if not recipe.is_empty else ()
     notes += yield from _repair(network, model, recipe, decided.masks, device)
     yield Step(described(model, network, decided, notes, device))
@@ -160,7 +168,7 @@ def _least_squares(
         return (f"{UNDONE['least_squares']}: that needs the model's graph, which could not be read.",)
     before = taken(model, device)
     batches = before.batches if before else calibration_batches(model, device)
-    dense = build(model, Masks({}, {}), device)
+    dense = build(model, Masks({}, {}), device, share=True)  # nobody writes into it
     assert isinstance(dense, fx.GraphModule)
     trail = begun(model, network, batches)
     work = LeastSquares(model, masks, network, dense, batches, trail)
