@@ -35,6 +35,7 @@ class Conditions:
         dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
             What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
             do scans and lists of flips.
+        repaired: of a recipe without a repair of its own also measure what least squares makes of the cut.
     Raises:
         UnknownNameError: there is no such dtype.
     """
@@ -45,6 +46,7 @@ class Conditions:
     latency: bool = True
     level: float = 0.95
     dtype: str = "float32"
+    repaired: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -74,7 +76,7 @@ def class_task(subject: Subject, what: str) -> Task:
     """Return the task of a subject whose outputs are right or wrong classes.
 
     Args:
-        what: the feature that needs them, such as "Flips".
+        what: the feature that needs them, such as "lesson".
     Raises:
         ExplorerError: there is no data, or its task has another kind of output.
     """
@@ -84,8 +86,8 @@ def class_task(subject: Subject, what: str) -> Task:
         first = subject.task.metrics[0]
         name = first if isinstance(first, str) else first.name
         raise ExplorerError(
-            f"{what} of {subject.name!r} cannot be shown: they need one class per sample as output, and "
-            f"its task is measured by {name}."
+            f"{subject.name!r} allows no {what}: that needs one class per sample as output, and its task is "
+            f"measured by {name}."
         )
     return subject.task
 
