@@ -119,7 +119,7 @@ def _accuracy(report: Report) -> Card:
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
     changed = f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}"
-    return _card("Accuracy", accuracy, points, [*notes, changed, verdict, *_loss(loss)], "normal")
+    return _card("Accuracy", accuracy, points, [verdict, *notes, changed, *_loss(loss)], "normal")
 
 
 def _loss(loss: LossWords) -> list[str]:

@@ -34,15 +34,25 @@ def choose(
 
 def switch(
     label: str,
-    options: Sequence[Any],
+    options: Sequence[Any] | Mapping[Any, str],
     value: Any,
     take: Callable[[Any], None],
     *,
     key: str,
     help: str | None = None,
 ) -> None:
-    """A segmented control that shows a value; a click on the chosen one changes nothing."""
-    st.segmented_control(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
+    """A segmented control that shows a value, without its label; a click on the chosen one changes nothing.
+    A mapping says how each option is shown.
+    """
+    st.segmented_control(
+        label,
+        list(options),
+        key=session.show(key, value),
+        on_change=told(key, take),
+        help=help,
+        format_func=options.__getitem__ if isinstance(options, Mapping) else str,
+        label_visibility="collapsed",
+    )
 
 
 def whole_number(

@@ -32,7 +32,6 @@ def draw() -> None:
 
 
 def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
-    st.header("Learn by predicting and measuring", anchor=False)
     with st.container(width=COLUMN):
         st.markdown(INTRO)
         st.caption("Lessons use their own small networks; the model in the sidebar is for the other pages.")

@@ -10,9 +10,20 @@ from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
 from ...planning.allocation import Allocation
 from ...values.choice import Choice
-from ...values.recipe import Recipe
+from ...values.profile import ModelProfile
+from ...values.recipe import AFTER, Recipe
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
+
+BEST_REPAIR = "least_squares"  # of all that ask for no training, where this program has it
+NORM = "BatchNorm"
+
+
+def best_repair(profile: ModelProfile) -> str:
+    """The repair after a cut that wins back most without training: of this program, and for this model."""
+    if BEST_REPAIR in AFTER:
+        return BEST_REPAIR
+    return "bn_recalibration" if any(NORM in layer.kind for layer in profile.layers) else "bias_correction"
 
 
 @dataclass(frozen=True)
@@ -20,52 +31,74 @@ class StartingPoint:
     """A starting point.
 
     Args:
+        key: by which the program asks for it.
+        name: what it does, in one line.
         mode: which banks it fills; the others are emptied.
         targets: bank -> allocator and overall fraction of its units that goes.
         pattern: of the weights.
+        repairs: whether the cut is repaired, without training.
         tooltip: what can be learned from it.
     """
 
+    key: str
     name: str
     mode: Mode
     targets: Mapping[BankName, tuple[str, float]]
     tooltip: str
     pattern: str = "free"
+    repairs: bool = False
 
 
+# the share of all channels that hardly costs accuracy on the sample models, once the cut is repaired
+GENTLE = 0.2 if BEST_REPAIR in AFTER else 0.1
 PRESETS = (
-    StartingPoint("Dense", "Combined", {}, "Nothing removed: the baseline of every comparison."),
+    StartingPoint("dense", "Dense", "Combined", {}, "Nothing is removed: the baseline of every comparison."),
     StartingPoint(
-        "Gentle 30 %",
+        "gentle",
+        f"Gentle: {100 * GENTLE:.0f} % of channels, repaired",
         "Structured",
-        {"channels": ("uniform", 0.3)},
-        "30 % of the channels of every group: about half of the parameters between two of them.",
+        {"channels": ("uniform", GENTLE)},
+        "The same share of every layer, then a repair without training. The quality hardly changes.",
+        repairs=True,
     ),
     StartingPoint(
-        "Half the channels",
-        "Structured",
-        {"channels": ("uniform", 0.5)},
-        "Half of the channels of every group: about a quarter of the parameters stays.",
-    ),
-    StartingPoint(
-        "90 % sparse",
+        "sparse",
+        "Sparse: 50 % of weights",
         "Unstructured",
-        {"weights": ("global_threshold", 0.9)},
-        "The smallest 90 % of all weights become zero, wherever they are; the file and the time hardly "
-        "change.",
+        {"weights": ("global_threshold", 0.5)},
+        "The smaller half of all weights becomes zero; the file and the time hardly change.",
+        repairs=True,
     ),
     StartingPoint(
-        "2:4 pattern",
+        "pattern",
+        "2:4 pattern of weights",
         "Unstructured",
         {"weights": ("uniform", 0.5)},
         "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
         "2:4",
+        repairs=True,
     ),
     StartingPoint(
-        "Both",
+        "both",
+        "Both: 10 % of channels, then 40 % of weights",
         "Combined",
-        {"channels": ("uniform", 0.3), "weights": ("global_threshold", 0.6)},
-        "First 30 % of the channels, then 60 % of the weights that are left.",
+        {"channels": ("uniform", 0.1), "weights": ("global_threshold", 0.4)},
+        "First channels, then weights of what is left, then a repair.",
+        repairs=True,
+    ),
+    StartingPoint(
+        "half",
+        "Hard: half of the channels (breaks it, then win it back)",
+        "Structured",
+        {"channels": ("uniform", 0.5)},
+        "About a quarter of the parameters stays. The accuracy collapses; *Win it back* repairs it.",
+    ),
+    StartingPoint(
+        "very sparse",
+        "Hard: 90 % of weights (breaks it, then win it back)",
+        "Unstructured",
+        {"weights": ("global_threshold", 0.9)},
+        "Only a tenth of the weights stays. The accuracy collapses; *Win it back* repairs it.",
     ),
 )
 
@@ -99,7 +132,7 @@ def follow(
     locks: Collection[Lock],
     device: str = "cpu",
 ) -> Recipe:
-    """The recipe of a preset; criterion and the like stay, and so do the ratios of locked parts.
+    """The recipe of a preset: the criterion and the ratios of locked parts stay; the repair is the preset's.
 
     Raises:
         ExplorerError: the criterion can't rate what the preset removes.
@@ -107,6 +140,7 @@ def follow(
     emptied = replace(
         recipe,
         pattern=preset.pattern,
+        after=best_repair(model.profile) if preset.repairs else "none",
         remove={},
         channels=_locked(recipe, "channels", locks),
         weights=_locked(recipe, "weights", locks),

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...machine import paths
 from ...values.progress import Progress
 from ...values.report import Report
 from ...values.subject import Subject
@@ -15,20 +16,25 @@ from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
 from ..live import regions
 from ..live.pushed import LiveValue, pushed
+from ..shared import settings
+from . import starting_points
 
 FINAL = "Final: measured on the model that export would write."
 
 STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
 STATUS_PAUSE_S = 0.4
 
-EMPTY_TEXT = (
-    "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
-    "answer, or start from a **preset**. Nothing is ever changed in the model itself."
-)
+WIN_BACK, TRAIN = "Win it back", "Train it back on Recover"
+BAD = 0.02  # a drop in accuracy from which on help is offered
+GO_TO = "go to"  # the page that an action asked for; a callback can't go there itself
 
 
 def draw_metrics() -> None:
     """The cards, and how far the measurement is."""
+    page = session.recalled(GO_TO)
+    if page:
+        session.remember(GO_TO, None)
+        st.switch_page(paths.pages().resolve() / page)
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
@@ -44,16 +50,6 @@ def _news() -> Hashable:
 def _progress() -> Hashable:
     state = session.lane_state("live")
     return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
-
-
-def draw_welcome() -> None:
-    """What to do first, while nothing is removed."""
-    regions.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
-
-
-def _welcome() -> None:
-    if session.recipe().is_empty:
-        st.info(EMPTY_TEXT, icon=":material/swipe_up:")
 
 
 def _cards() -> dict[str, Any]:
@@ -94,14 +90,36 @@ def _standing() -> dict[str, Any]:
         share, words = _share(report, state.progress)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
     told = "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
-    return {"kind": "note", "words": told}
+    help_offered = rescue(report, session.subject()) if report else None
+    button = {"action": help_offered, "primary": True} if help_offered else {}
+    return {"kind": "note", "words": told, **button}
+
+
+def rescue(report: Report, subject: Subject) -> str | None:
+    """What wins back the accuracy of a cut that lost much: a repair in place, and after that training."""
+    recipe, task = report.recipe, subject.task
+    if report.stage != "final" or report.drop is None or report.drop.estimate < BAD or recipe.is_empty:
+        return None
+    if task is None or task.split("training") is None:
+        return None
+    if recipe.after == "none":
+        return WIN_BACK
+    return None if "recover" in settings.current().hidden_pages else TRAIN
 
 
 def _act() -> None:
-    """The button next to the progress."""
-    if session.event("status", "act") == STOP:
+    """The button next to the words."""
+    asked = session.event("status", "act")
+    if asked == STOP:
         session.cancel("live", session.live_key())
         return
+    if asked == TRAIN:
+        session.remember(GO_TO, "recover.py")
+        st.rerun()
+    if asked == WIN_BACK:
+        session.attempt(starting_points.repair)
+        regions.hurry()
+        st.rerun()  # the options show the repair too
     session.resume("live")
     regions.hurry()
 
