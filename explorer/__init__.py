@@ -1,4 +1,4 @@
-"""Pruning Explorer: slide pruning ratios of a PyTorch model and see what each does, measured.
+"""Pruning Explorer: change the pruning ratios of a PyTorch model and see the measured effect of each.
 
 The public names are loaded when they are first used, so that `import explorer` stays light.
 """

@@ -1,13 +1,13 @@
-"""What can go wrong, said in one sentence: what, what is allowed, what to do."""
+"""Errors, each one sentence: what is wrong, what is allowed, what to do."""
 
 import re
 from collections.abc import Iterable
 
-LONGEST_WORD, LONGEST = 240, 1200  # characters; what is quoted may be a whole file
+LONGEST_WORD, LONGEST = 240, 1200  # characters; a quoted value may be a whole file
 
 
 def shortened(text: str) -> str:
-    """A sentence of readable length: long words lose their ends, long sentences their middles.
+    """Shorten a sentence to a readable length: long words lose their ends, long sentences their middles.
 
     >>> shortened("No layer named '" + "x" * 5000 + "'.")[-30:], len(shortened("word " * 1000))
     ("xxxxxxxxxxxxxxxxxxxxxxx ... '.", 1200)
@@ -20,7 +20,7 @@ def shortened(text: str) -> str:
 
 
 class ExplorerError(Exception):
-    """Base of every error that a user can cause; its text is one readable sentence."""
+    """Base of every error that a user can cause. Its text is one readable sentence."""
 
     def __init__(self, text: str = ""):
         super().__init__(shortened(str(text)))
@@ -31,7 +31,7 @@ class RecipeError(ExplorerError):
 
 
 class UnknownNameError(ExplorerError):
-    """A name that does not exist; the text lists what does."""
+    """A name that does not exist. The text lists the names that do."""
 
     def __init__(self, kind: str, name: object, available: Iterable[str]):
         names = list(available)

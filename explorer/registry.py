@@ -1,8 +1,8 @@
 """Plug-ins by name. One new file with one decorated function is a new criterion, allocator, loader, data set
 or exporter.
 
-Installed packages bring their own: each entry point of a family's group (see `Registry.group`) names a
-module, which registers its plug-ins when it is imported.
+Installed packages bring their own: each entry point of a family's group (see `Registry.group`) names a module
+that registers its plug-ins when it is imported.
 """
 
 import importlib
@@ -32,7 +32,7 @@ class Param:
     choices: tuple[Any, ...] = ()
 
     def check(self, value: Any) -> Any:
-        """The value if it is allowed.
+        """Return the value if it is allowed.
 
         Raises:
             RecipeError: a wrong type, or not one of the choices.
@@ -69,12 +69,12 @@ class Plugin:
 
     @property
     def tooltip(self) -> str:
-        """The first paragraph of the docstring, as one line."""
+        """Return the first paragraph of the docstring as one line."""
         return " ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split("\n"))
 
     @property
     def params(self) -> dict[str, Param]:
-        """The keyword-only parameters, by name: the signature is the form."""
+        """Return the keyword-only parameters of the function by name."""
         hints = get_type_hints(self.function)
         parameters = inspect.signature(self.function).parameters.values()
         return {
@@ -82,7 +82,7 @@ class Plugin:
         }
 
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Foreign parameters, validated.
+        """Validate foreign parameters.
 
         Raises:
             UnknownNameError, RecipeError: there is no such parameter, or its value is not allowed.
@@ -95,15 +95,15 @@ class Plugin:
 
 
 class Registry(Mapping[str, Plugin]):
-    """A family of plug-ins. The modules of its package (or the files of its folder) are imported when it is
-    first read, and after them what installed packages offer under the entry point group of the family.
+    """A family of plug-ins. When it is first read, it imports the modules of its package (or the files of its
+    folder), then the plug-ins that installed packages offer under the family's entry point group.
 
     Args:
         kind: what one plug-in is, in words.
-        package: where those that come with the program are.
-        folder: the same as files, where they are no package.
-        required: traits without which a plug-in of others is refused.
-        usual: traits that a plug-in of others has where it does not say otherwise.
+        package: the package with the built-in plug-ins.
+        folder: a folder of files, if they are not a package.
+        required: traits without which a foreign plug-in is refused.
+        usual: default traits of foreign plug-ins.
     """
 
     def __init__(
@@ -123,11 +123,11 @@ class Registry(Mapping[str, Plugin]):
 
     @property
     def group(self) -> str:
-        """The entry point group under which installed packages offer plug-ins of this family."""
+        """Return the entry point group under which installed packages offer plug-ins of this family."""
         return f"pruning_explorer.{self._package.rpartition('.')[2]}"
 
     def register(self, name: str, **traits: Any) -> Callable[[Callable], Callable]:
-        """Decorator: this function is the plug-in of that name."""
+        """Decorate a function to be the plug-in of that name."""
 
         def decorate(function: Callable) -> Callable:
             self._plugins[name] = Plugin(name, function, traits)
@@ -143,9 +143,7 @@ class Registry(Mapping[str, Plugin]):
                 self._load_files(self._folder())
             else:
                 self._load_package()
-            self._loaded = (
-                True  # from here on plug-ins of others may look up those that come with the program
-            )
+            self._loaded = True  # from here on, foreign plug-ins may look up the built-in ones
             for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
                 self._load_installed(point)
 
@@ -155,7 +153,7 @@ class Registry(Mapping[str, Plugin]):
             importlib.import_module(f"{self._package}.{module.name}")
 
     def _load_installed(self, point: EntryPoint) -> None:
-        """Import what a package offers. If it is broken, one sentence says so, and the rest goes on."""
+        """Import what a package offers. If it is broken, save one sentence about it and continue."""
         before = dict(self._plugins)
         try:
             point.load()
@@ -169,7 +167,7 @@ class Registry(Mapping[str, Plugin]):
             sys.stderr.write(f"{self.broken[point.name]}\n")
 
     def _accept(self, before: Mapping[str, Plugin]) -> None:
-        """Check what was registered since, and give it the usual traits.
+        """Check what was registered since, and give it the default traits.
 
         Raises:
             RecipeError: a name is taken, or a trait is missing.
@@ -182,12 +180,12 @@ class Registry(Mapping[str, Plugin]):
             missing = [trait for trait in self._required if trait not in plugin.traits]
             if missing:
                 raise RecipeError(f"{name!r} must be registered with {', '.join(missing)}.")
-            # what others wrote may read files or run code, so only the command line may name it
+            # a foreign plug-in may read files or run code, so only the command line may name it
             traits = {"local_only": True, **self._usual, **plugin.traits}
             self._plugins[name] = Plugin(name, plugin.function, traits)
 
     def _load_files(self, folder: Path) -> None:
-        # by path, since the folder stands next to the package in a checkout and inside it in a wheel
+        # by path, since the folder is next to the package in a checkout and inside it in a wheel
         for path in sorted(folder.glob("[!_]*.py")):
             name = f"{self._package}.{path.stem}"
             spec = importlib.util.spec_from_file_location(name, path)

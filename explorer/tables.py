@@ -1,4 +1,5 @@
-"""Values -> pandas.DataFrame, one row a layer, group, part, run or point; missing numbers stay missing.
+"""Values -> pandas.DataFrame, one row for each layer, group, part, run or point; missing numbers stay
+missing.
 
 Columns have the names of the values' fields, which `labels.LABELS` translates for the screen.
 """
@@ -98,7 +99,7 @@ SAMPLE_COLUMNS = {"name": TEXT, "task": TEXT, "params": WHOLE, "macs": WHOLE, "a
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """The named columns with their types, also of no rows."""
+    """Return the named columns with their types, even if there are no rows."""
     return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
 
 
@@ -107,13 +108,13 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def layers(profile: ModelProfile) -> pd.DataFrame:
-    """The layers of a model before it is pruned, in the order of the graph."""
+    """Return the layers of a model before it is pruned, in the order of the graph."""
     rows = ({**vars(layer), "layer": layer.name, "shape": _shape(layer.shape)} for layer in profile.layers)
     return _frame(rows, LAYER_COLUMNS)
 
 
 def layer_outcomes(outcomes: Iterable[LayerOutcome]) -> pd.DataFrame:
-    """What is left of each layer."""
+    """Return what remains of each layer."""
     rows = (
         o.to_json() | {"layer": o.name, "shape": _shape(o.shape), "pruned_shape": _shape(o.pruned_shape)}
         for o in outcomes
@@ -122,8 +123,8 @@ def layer_outcomes(outcomes: Iterable[LayerOutcome]) -> pd.DataFrame:
 
 
 def groups(profile: ModelProfile) -> pd.DataFrame:
-    """Coupled groups: their units, the layers that they touch, why they are tied, and why they are frozen if
-    they are.
+    """Return coupled groups: their units, the layers that they touch, why they are coupled, and why they are
+    frozen if they are.
     """
     rows = (
         {
@@ -140,7 +141,7 @@ def groups(profile: ModelProfile) -> pd.DataFrame:
 
 
 def parts(outcomes: Iterable[PartOutcome]) -> pd.DataFrame:
-    """Requested against achieved, with the reason for a difference."""
+    """Return requested against achieved ratios, with the reason for a difference."""
     return _frame((outcome.to_json() for outcome in outcomes), PART_COLUMNS)
 
 
@@ -163,8 +164,8 @@ def _lost(report: Report) -> dict[str, Any]:
 
 
 def quantities(report: Report) -> pd.DataFrame:
-    """Everything that was measured, one row a quantity: the dense model next to the pruned one, then the
-    change of accuracy.
+    """Return everything that was measured, one row for each quantity: the dense model next to the pruned one,
+    then the change of accuracy.
     """
     measured = [(_measured(side), side) for side in (report.baseline, report.pruned)]
     names = [name for name in MEASURED_COLUMNS if any(row.get(name) is not None for row, _ in measured)]
@@ -190,8 +191,8 @@ def quantities(report: Report) -> pd.DataFrame:
 
 
 def flips(pairs: Iterable[Flips]) -> pd.DataFrame:
-    """Pairs of models on the same samples; `change` is that of the second against the first, in points, as
-    text.
+    """Return pairs of models on the same samples; `change` is that of the second against the first, in
+    points, as text.
     """
     rows = (
         {
@@ -209,7 +210,7 @@ def _change(drop: Drop) -> str:
 
 
 def runs(stored: Iterable[Run]) -> pd.DataFrame:
-    """Stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
+    """Return stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
     rows = (
         {
             "run": run.name,
@@ -230,7 +231,7 @@ def runs(stored: Iterable[Run]) -> pd.DataFrame:
 
 
 def curve(reports: Iterable[Report]) -> pd.DataFrame:
-    """The points of a curve in the order given; `ratio` is the largest one that the recipe asks for."""
+    """Return the points of a curve in the order given; `ratio` is the largest one in the recipe."""
     rows = (
         {
             "ratio": max([*report.recipe.channels.values(), *report.recipe.weights.values()], default=0.0),
@@ -245,8 +246,8 @@ def curve(reports: Iterable[Report]) -> pd.DataFrame:
 
 
 def scans(found: Iterable[Scan]) -> pd.DataFrame:
-    """Every point of some scans: its drop, where that on all samples lies, and whether it is real in the
-    family of its scan.
+    """Return every point of some scans: its drop, the interval of the drop on all samples, and whether it is
+    real in the family of its scan.
     """
     rows: list[dict[str, Any]] = []
     for scan in found:
@@ -270,33 +271,36 @@ def scans(found: Iterable[Scan]) -> pd.DataFrame:
 
 
 def samples(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Sample models: name -> card with task, params, macs and accuracy as far as they are known."""
+    """Return the sample models: name -> card with task, params, macs and accuracy where known."""
     return _frame(({**card, "name": name} for name, card in cards.items()), SAMPLE_COLUMNS)
 
 
 def faders(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a fader: part, bank, per cent removed, units, parameters, note."""
+    """Return one row for each fader: part, bank, per cent removed, units, parameters, note."""
     return _frame(rows, FADER_COLUMNS)
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same table with the names and units of the screen as its columns."""
+    """Return the same table with the screen's names and units as its columns."""
     return frame.rename(columns=LABELS)
 
 
 def harmless(cell: Any) -> Any:
-    """A cell of a CSV file that no spreadsheet runs as a formula; what is no text stays as it is."""
+    """Return a cell of a CSV file that no spreadsheet runs as a formula. A value that is not text stays as it
+    is.
+    """
     if not isinstance(cell, str):
         return cell
     text = cell.replace("\r\n", "\n").replace(
         "\r", "\n"
     )  # a bare \r is not quoted, and would begin a new row
-    # a spreadsheet runs a text that begins like a formula; the apostrophe makes it text
+    # a spreadsheet runs text that begins like a formula; the apostrophe prevents it
     return f"'{text}" if text.lstrip().startswith(FORMULA_STARTS) or text.startswith("\t") else text
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """The table as CSV text; texts that a spreadsheet would take for a formula get an apostrophe in front.
+    """Return the table as CSV text. Text that a spreadsheet would take for a formula gets an apostrophe in
+    front.
 
     >>> to_csv(pd.DataFrame({"note": ["=1+1", "fine"], "drop": [-0.1, 0.2]}))
     "note,drop\\n'=1+1,-0.1\\nfine,0.2\\n"

@@ -1,4 +1,4 @@
-"""One name and one unit for each quantity on screen, and one plain sentence for each word of the trade."""
+"""One name and one unit for each quantity on screen, and one plain sentence for each term."""
 
 LABELS = {
     "accuracy": "Accuracy",

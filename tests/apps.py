@@ -8,7 +8,6 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from explorer.background.lanes import LANES
 from explorer.machine import paths
 from explorer.ui import server
 from explorer.ui.shared import models as shared_models
@@ -26,7 +25,7 @@ def offering(*models: str) -> Iterator[None]:
     settings.configure(settings.Settings(models, "cpu"))
     yield
     settings.configure(before)
-    for lane in LANES:
+    for lane in shared_models.lanes().used(SESSION):
         shared_models.lanes().cancel(SESSION, lane)
     shared_models.lanes().release(SESSION)
 

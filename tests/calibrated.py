@@ -8,7 +8,8 @@ from torch import nn
 from zoo import odd
 
 from explorer.values.identity import subject_id
-from explorer.values.subject import Normalisation, Split, Subject, Task
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation, Subject, Task
 
 AS_IT_IS = Normalisation()
 

@@ -23,9 +23,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # a room imports only rooms that are listed before it
 LAYERS = """
-errors words machine values registry background graph signals data loaders metrics criteria allocators pruning
-compaction inspection measuring engine planning audit training recovery runs lessons studies bench guide
-tables figures exporters
+errors words machine values registry metrics background graph signals data loaders criteria allocators pruning
+compaction inspection measuring repair engine planning audit training recovery runs lessons studies bench
+guide tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.prune ui.frame ui.explore
 ui.channels ui.structure ui.behaviour ui.criteria ui.learn ui.guide ui.recover ui.compare ui
 commands pages
@@ -306,6 +306,12 @@ def cache_labels(source: str) -> list[str]:
     return [ast.unparse(call.args[1]) for call in makers]
 
 
+def lanes(source: str) -> list[str]:
+    """Names of the lanes that a file defines."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "Lane" and call.args]
+
+
 def twice(names: Iterable[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
@@ -321,9 +327,15 @@ def test_no_two_caches_share_a_label():
     assert twice(label for source in SOURCES for label in cache_labels(source)) == []
 
 
+def test_no_two_lanes_share_a_name():
+    names = [name for source in SOURCES for name in lanes(source)]
+    assert twice(names) == [] and len(names) > 20
+
+
 def test_a_name_that_is_used_twice_is_seen():
     assert twice([*classes("class Step: pass"), *classes("class Step: pass\nclass Place: pass")]) == ["Step"]
     assert twice(cache_labels("a, b = Cache(1, 'models'), Cache(2, 'models', 8)")) == ["'models'"]
+    assert twice(lanes("A = Lane('scan')\nB, C = Lane('scan', 2), Lane('curve')")) == ["'scan'"]
     assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
 
 

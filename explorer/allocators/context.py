@@ -1,7 +1,11 @@
-"""What allocators share: what they know, which targets can be reached, how a total is spread over parts."""
+"""What allocators share: what they know, which targets can be reached, and how a total is spread over
+parts.
+"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import chain
 from math import prod
 from typing import Literal
 
@@ -9,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RecipeError
-from ..signals.lowest import lowest_of
+from ..signals.lowest import PIECE, kth_lowest
 from ..values.profile import Scores
 
 Counted = Literal["params", "macs", "bytes"]
@@ -21,7 +25,7 @@ Losses = Mapping[
 
 
 class TargetError(RecipeError):
-    """A target that no ratios reach; `low` and `high` are the ends of what can be reached."""
+    """A target that no ratios can reach; `low` and `high` are the limits of the reachable targets."""
 
     def __init__(self, name: str, target: float, low: float, high: float):
         self.low, self.high = low, high
@@ -31,10 +35,10 @@ class TargetError(RecipeError):
 
 @dataclass(frozen=True)
 class Part:
-    """What has one ratio, besides its scores.
+    """Facts about a part besides its scores.
 
     Args:
-        kind: of the layer that makes it: conv, linear, ...
+        kind: of the layer that produces it: conv, linear, ...
         shape: of that layer's weight, (out, in, *kernel).
     """
 
@@ -47,10 +51,10 @@ class AllocationContext:
     """What an allocator may know besides scores.
 
     Args:
-        parts: every part of the granularity in the order of the graph, also those that are locked.
-        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> of the whole model, where all other
-            ratios stay as they are; latency is measured, in units of the dense model's.
-        losses: how much the loss grows when a part alone is pruned so far, from a sensitivity scan.
+        parts: every part of the granularity in the order of the graph, including locked ones.
+        cost: ("params", "macs", "bytes" or "latency", part -> ratio) -> cost of the whole model with all
+            other ratios unchanged; latency is measured, in units of the dense model's.
+        losses: how much the loss grows when a part alone is pruned to a ratio, from a sensitivity scan.
     """
 
     parts: Mapping[str, Part] = field(default_factory=dict)
@@ -59,7 +63,8 @@ class AllocationContext:
 
 
 def check_target(name: str, target: float, units: Sequence[int], highest: Sequence[float]) -> None:
-    """
+    """Check that the highest ratios reach the target.
+
     Args:
         units, highest: of each part, and the highest ratio that it may get.
     Raises:
@@ -72,16 +77,16 @@ def check_target(name: str, target: float, units: Sequence[int], highest: Sequen
 
 
 def check_lowest(name: str, target: float, units: Sequence[int]) -> None:
-    """The same where every part may go down to its best unit.
+    """Check the target if every part may be pruned down to its best unit.
 
     Raises:
-        TargetError: nothing but the best units is left before the target is met.
+        TargetError: only the best units are left before the target is reached.
     """
     check_target(name, target, units, [all_but_one(n) for n in units])
 
 
 def all_but_one(units: int) -> float:
-    """The highest ratio of a part: one unit stays.
+    """Return the highest ratio of a part, which keeps one unit.
 
     >>> all_but_one(4)
     0.75
@@ -92,10 +97,10 @@ def all_but_one(units: int) -> float:
 def spread(
     name: str, target: float, units: Mapping[str, int], odds: Mapping[str, float], highest: Ratios
 ) -> dict[str, float]:
-    """Ratios whose densities are in proportion to `odds`, where their limits allow it, and which meet the
-    target together.
+    """Return ratios whose densities are in proportion to `odds`, as far as their limits allow, and which meet
+    the target together.
 
-    Found by bisection on the factor between odds and densities: what is left grows with it.
+    Found by bisection on the factor between odds and densities: the density grows with it.
 
     >>> spread("even", 0.5, {"a": 10, "b": 10}, {"a": 1.0, "b": 1.0}, {"a": 0.0, "b": 0.9})
     {'a': 0.0, 'b': 0.9}
@@ -118,22 +123,45 @@ def spread(
 
 
 def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, float]:
-    """Ratios that remove the lowest fraction of all units, wherever they are; the best unit of each part
-    stays.
+    """Return ratios that remove the lowest fraction of all units, wherever they are, but keep the best unit
+    of each part.
 
     Args:
         values: part -> comparable values of its units.
     Raises:
-        TargetError: nothing but the best units is left before the target is met.
+        TargetError: only the best units are left before the target is reached.
     """
     flat = {part: v.flatten() for part, v in values.items()}
     units = [len(v) for v in flat.values()]
     check_lowest(name, target, units)
-    protected = torch.cat([v.index_fill(0, v.argmax(), torch.inf) for v in flat.values()] or [torch.zeros(0)])
-    gone = lowest_of(protected, min(round(target * sum(units)), sum(units) - len(units)))
-    return {part: int(piece.sum()) / len(piece) for part, piece in zip(flat, gone.split(units), strict=True)}
+    count = min(round(target * sum(units)), sum(units) - len(units))
+    if count < 1:
+        return dict.fromkeys(flat, 0.0)
+    dtype = reduce(torch.promote_types, (v.dtype for v in flat.values()))
+    best = {part: int(v.argmax()) for part, v in flat.items()}
+
+    def read(part):
+        return _protected(flat[part].to(dtype), best[part])
+
+    threshold = kth_lowest(lambda: chain.from_iterable(map(read, flat)), count, dtype)
+    below = {part: sum(int((piece < threshold).sum()) for piece in read(part)) for part in flat}
+    left, ratios = count - sum(below.values()), {}
+    for part, v in flat.items():  # of those equal to the threshold, the earlier ones
+        equal = min(left, sum(int((piece == threshold).sum()) for piece in read(part)))
+        left -= equal
+        ratios[part] = (below[part] + equal) / len(v)
+    return ratios
+
+
+def _protected(values: Tensor, best: int) -> Iterator[Tensor]:
+    """Pieces of (n,) values, in which the best is infinite and so goes last."""
+    for start in range(0, len(values), PIECE):
+        piece = values[start : start + PIECE]
+        yield (
+            piece.index_fill(0, torch.tensor(best - start), torch.inf) if 0 <= best - start < PIECE else piece
+        )
 
 
 def unit_counts(scores: Scores) -> dict[str, int]:
-    """How many units each part has."""
+    """Return how many units each part has."""
     return {part: prod(score.shape) for part, score in scores.items()}

@@ -11,8 +11,8 @@ from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 def erk(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     """Small layers lose less: density in proportion to the sum of a weight's dimensions over their product.
 
-    Erdős-Rényi-kernel (Evci et al. 2020, arXiv:1911.11134). A part that would get more than it has stays
-    dense, and the others share the rest. Channels take the shape of the first layer that makes them.
+    Erdős-Rényi-kernel (Evci et al. 2020, arXiv:1911.11134). A part whose density would exceed 1 stays dense,
+    and the others share the rest. Channels have the shape of the first layer that produces them.
 
     >>> import torch
     >>> from explorer.allocators.context import Part
@@ -22,7 +22,7 @@ def erk(scores: Scores, target: float, context: AllocationContext) -> Ratios:
     {'a': 0.5, 'b': 0.75}
 
     Raises:
-        TargetError: the target leaves less than one unit a part.
+        TargetError: the target leaves less than one unit per part.
     """
     units = unit_counts(scores)
     odds = {part: sum(context.parts[part].shape) / prod(context.parts[part].shape) for part in scores}

@@ -9,8 +9,8 @@ from .context import AllocationContext, Ratios, lowest
 
 @ALLOCATORS.register("global_threshold", rank=2, needs_scores=True, needs_scan=False)
 def global_threshold(scores: Scores, target: float, context: AllocationContext) -> Ratios:
-    """One threshold across all parts: the lowest fraction of all units goes, wherever it is (Han et al. 2015,
-    arXiv:1506.02626).
+    """One threshold across all parts: the lowest fraction of all units is removed, wherever it is (Han et al.
+    2015, arXiv:1506.02626).
 
     Channels are compared after division by their group's mean, since groups differ in size; single weights as
     they are. Each part keeps its best unit.
@@ -21,7 +21,7 @@ def global_threshold(scores: Scores, target: float, context: AllocationContext) 
     [{'a': 0.5, 'b': 0.0}, {'a': 0.5, 'b': 0.5}]
 
     Raises:
-        TargetError: the target leaves less than one unit a part.
+        TargetError: the target leaves less than one unit per part.
     """
     return lowest("global_threshold", {part: _comparable(score) for part, score in scores.items()}, target)
 

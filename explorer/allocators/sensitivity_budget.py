@@ -1,4 +1,4 @@
-"""The least harm for a given saving."""
+"""The smallest loss for a given saving."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,14 +23,14 @@ def sensitivity_budget(
     """The least predicted loss for a saving of parameters, MACs, bytes or measured latency, from a
     sensitivity scan (knapsack).
 
-    Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which joint plans do
-    only roughly: check the result. Solved by dynamic programming on what each part saves alone. Savings of
+    Each part takes one of its scanned ratios; growths of the loss are assumed to add up, which is only
+    roughly true: check the result. Solved by dynamic programming on what each part saves alone. Savings of
     neighbouring channels overlap, so the budget is raised until the count (or the clock) for all parts
-    together meets the target, and what is more than needed is given back.
+    together meets the target, and any excess saving is given back.
 
     Args:
-        target: fraction of the whole model's cost that goes, locked parts included; the other granularity
-            stays as it is.
+        target: fraction of the whole model's cost that is removed, including locked parts; the other
+            granularity stays as it is.
     Raises:
         ExplorerError: there is no scan.
         TargetError: the scanned ratios cannot reach the target.
@@ -52,7 +52,7 @@ def sensitivity_budget(
         part: [(0.0, 0.0), *((r, g) for r, g in context.losses.get(part, ()) if r > 0)] for part in scores
     }
     low = saved({})
-    # a clock may find a narrower part no faster, or slower: then it saves nothing
+    # a clock may find that a narrower part is no faster, or slower: then it saves nothing
     options = {
         part: [(r, max(0.0, saved({part: r}) - low), g) for r, g in points] for part, points in losses.items()
     }
@@ -67,7 +67,7 @@ def sensitivity_budget(
 def _raised(
     options: Options, enough: Callable[[Ratios], bool], saving: float, most: Ratios
 ) -> dict[str, float]:
-    """The cheapest plan of those for growing budgets that saves enough; `most` is the last resort."""
+    """Return the cheapest of the plans for growing budgets that saves enough; `most` is the last resort."""
     low, high = saving, sum(max(save for _, save, _ in points) for points in options.values())
     best = dict(most)
     for _ in range(ROUNDS):
@@ -84,10 +84,11 @@ def _raised(
 
 
 def knapsack(options: Options, saving: float) -> dict[str, float]:
-    """One ratio a part so that what they save alone adds up to `saving`, at the least growth of the loss.
+    """Return one ratio per part so that their separate savings add up to `saving`, at the least growth of the
+    loss.
 
-    Savings are rounded down to 1/2000 of `saving`, so that a plan never saves less than it says, except where
-    nothing can.
+    Savings are rounded down to 1/2000 of `saving`, so that a plan never saves less than it claims, unless no
+    plan can.
 
     >>> parts = {"a": [(0.0, 0, 0.0), (0.5, 10, 1.0)], "b": [(0.0, 0, 0.0), (0.5, 10, 3.0), (0.9, 18, 3.5)]}
     >>> knapsack(parts, 10), knapsack(parts, 18)
@@ -97,7 +98,7 @@ def knapsack(options: Options, saving: float) -> dict[str, float]:
         return {part: points[0][0] for part, points in options.items()}
     best = torch.full(
         (BINS + 1,), torch.inf, dtype=torch.float64
-    )  # saved at least so many bins -> least growth
+    )  # number of bins saved at least -> least growth
     best[0] = 0
     choices = []
     for points in options.values():
@@ -114,7 +115,7 @@ def knapsack(options: Options, saving: float) -> dict[str, float]:
 
 
 def _shifted(best: torch.Tensor, bins: int) -> torch.Tensor:
-    """Least growth with `bins` saved on top; more than the budget counts as the budget."""
+    """Return the least growth with `bins` saved in addition; more than the budget counts as the budget."""
     if bins == 0:
         return best
     bins = min(bins, BINS)
@@ -124,8 +125,8 @@ def _shifted(best: torch.Tensor, bins: int) -> torch.Tensor:
 def _relaxed(
     plan: dict[str, float], losses: Losses, units: Mapping[str, int], enough: Callable[[Ratios], bool]
 ) -> dict[str, float]:
-    """Give back, part by part and those first whose last step hurts most, what the plan saves more than
-    needed.
+    """Reduce ratios part by part while the plan saves more than needed, starting with those whose last step
+    costs most.
     """
     steps = {
         part: [r for r, _ in points if r < plan[part]] for part, points in losses.items() if plan[part] > 0

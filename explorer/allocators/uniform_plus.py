@@ -1,4 +1,4 @@
-"""Uniform, with care for both ends."""
+"""Uniform, except for the first and the last part."""
 
 from ..registry import ALLOCATORS
 from ..values.profile import Scores
@@ -12,7 +12,7 @@ def uniform_plus(scores: Scores, target: float, context: AllocationContext) -> R
     """The same ratio for all parts but the first, which stays dense, and a last linear one, which loses 80 %
     at most.
 
-    (Gale et al. 2019, arXiv:1902.09574.) First and last are those of the model, even while they are locked.
+    (Gale et al. 2019, arXiv:1902.09574.) First and last are those of the model, even if they are locked.
 
     >>> import torch
     >>> from explorer.allocators.context import Part

@@ -1,1 +1,1 @@
-"""Proof that a smaller model computes what the masked one does."""
+"""Proves that a smaller model computes the same as the masked one."""

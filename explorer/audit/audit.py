@@ -1,4 +1,4 @@
-"""Proof of a compaction: compact against masked in float64 on a conditioned copy, with a negative control
+"""Proves a compaction: compares compact with masked in float64 on a conditioned copy, with a negative control
 that must fail.
 """
 
@@ -28,8 +28,8 @@ from .float64_run import widened
 from .negative_control import negative_control
 from .own_answers import difference_of_graph
 
-TOLERANCE = 1e-8  # largest relative difference of a right wiring, in float64
-OWN_TOLERANCE = 1e-4  # of the largest answer, between a model and its graph in the model's own precision
+TOLERANCE = 1e-8  # largest relative difference of a correct wiring, in float64
+OWN_TOLERANCE = 1e-4  # of the largest output, between a model and its graph in the model's own precision
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
 
 
@@ -39,19 +39,19 @@ class AuditReport:
 
     Args:
         frozen: name and reason of each group that cannot be pruned.
-        max_rel_diff: largest difference of the outputs, relative to how much they vary over inputs; None =
-            not computed.
+        max_rel_diff: largest difference of the outputs, relative to their variation over inputs; None = not
+            computed.
         negative_control: the same after two kept indices of one slot were swapped: the median over a few
             slots.
-        verified: every check was made and passed.
+        verified: every check was run and passed.
         reason: why it is not verified, or None.
         seconds: of the audit alone.
-        peak_memory_bytes: the most that was resident at once, all of the process counted.
-        peak_memory_of: "model" where it was measured for this model alone, from its loading on; else
-            "process", until now.
+        peak_memory_bytes: the largest resident memory of the whole process.
+        peak_memory_of: "model" if it was measured for this model alone, from its loading on; otherwise
+            "process", since it began.
         analysis_seconds: from the loaded model to its coupled groups; None = not measured.
-        graph_rel_diff: largest difference between the answers of the model and of its graph, of the largest
-            answer; None = not computed.
+        graph_rel_diff: largest difference between the outputs of the model and of its graph, relative to the
+            largest output; None = not computed.
     """
 
     model: str
@@ -81,7 +81,9 @@ def audit(model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5) 
 
 
 def audit_steps(model: Analysed, recipe: Recipe | None = None, *, ratio: float = 0.5) -> Work[AuditReport]:
-    """The same in steps of a layer each, so that it can be followed and stopped; the report comes last."""
+    """Do the same in steps of one layer each, so that it can be followed and stopped; the report is the last
+    value.
+    """
     started = time.perf_counter()
     profile = model.profile
     frozen = tuple({"name": g.name, "reason": g.frozen} for g in profile.groups if g.frozen)
@@ -122,8 +124,8 @@ def _compared(model: Analysed, masks: Masks, result: AuditReport) -> Returning[A
 
 
 def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[AuditReport]:
-    """Each tensor is widened to float64 only while it is read, so the dense model is never held a second
-    time.
+    """Compare the outputs. Each tensor is widened to float64 only while it is read, so the dense model is
+    never in memory twice.
     """
     own = difference_of_graph(model)
     result = replace(result, graph_rel_diff=own)

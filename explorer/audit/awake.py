@@ -1,8 +1,8 @@
 """A comparison in which nothing silences a unit.
 
 A unit that a ReLU holds at zero for all inputs of an audit could be wired to anything. Wiring does not depend
-on what is computed in between, so in a second comparison a part of each value passes such operators, in the
-masked model and in the smaller one alike.
+on what is computed in between, so in a second comparison a part of each value passes through such operators,
+in the masked model and in the smaller one alike.
 """
 
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ FLAT = frozenset(
 
 
 def may_silence(nodes: Iterable[fx.Node]) -> bool:
-    """Whether some operator of a graph holds a range of values at one."""
+    """Whether some operator of a graph maps a range of values to one."""
     return any(_name(node) in FLAT for node in nodes)
 
 
 def called(node: fx.Node, args: Any, kwargs: Any, awake: bool) -> Any:
-    """The value of a node.
+    """Return the value of a node.
 
     Args:
-        awake: let a part of each value pass operators that hold a range of values at one.
+        awake: let a part of each value pass through operators that map a range of values to one.
     """
     target: Any = node.target
     if not awake or _name(node) not in FLAT or not isinstance(args[0], Tensor):

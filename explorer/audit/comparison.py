@@ -1,4 +1,4 @@
-"""What a right wiring answers, and how far a smaller model's answers are from it."""
+"""The outputs of a correct wiring, and how far a smaller model's outputs are from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .swaps import Swap, SwappedRun
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What a right wiring answers.
+    """The outputs of a correct wiring.
 
     Args:
         portions: inputs, each with the random numbers that the model drew for them.
@@ -32,9 +32,10 @@ class Expected:
 
     @torch.no_grad()
     def difference(self, twin: fx.GraphModule, swap: Swap | None = None) -> float:
-        """Largest difference of a smaller model's answers, relative to how much outputs vary over inputs.
+        """Return the largest difference of a smaller model's outputs, relative to how much outputs vary over
+        inputs.
 
-        A constant part would hide it.
+        Relative to their size, a constant part would hide it.
         """
         runs = (SwappedRun(twin, draws, self.awake, swap).run(part) for part, draws in self.portions)
         found = torch.cat([flat(run) for run in runs])
@@ -43,7 +44,7 @@ class Expected:
 
 
 def flat(outputs: Any) -> Tensor:
-    """All tensors of an output structure as (batch, values); complex numbers as two."""
+    """Return all tensors of an output structure as (batch, values); complex numbers as two."""
     leaves = [_real(leaf) for leaf in torch.utils._pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
     rows = max((len(leaf) for leaf in leaves if leaf.dim()), default=1)
 
@@ -62,15 +63,15 @@ def _real(leaf: Tensor) -> Tensor:
 def expected_answers(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], parts: Sequence[Tensor]
 ) -> Returning[list[Expected]]:
-    """What the masked model answers, and where some operators may silence units, what it answers when they
-    cannot; that only if it can be computed.
+    """Return the masked model's outputs, and, if some operators may silence units, its outputs when they
+    cannot, if those can be computed.
     """
     assert graph.program is not None
     found = [(yield from _silenced(graph, masks, state, parts, awake=False))]
     if may_silence(graph.program.graph.nodes):
         try:
             awake = yield from _silenced(graph, masks, state, parts, awake=True)
-        except (RuntimeError, IndexError):  # such as a logarithm's argument that then counts as an index
+        except (RuntimeError, IndexError):  # such as a logarithm's argument that is then used as an index
             return found
         found += [awake] if bool(awake.outputs.isfinite().all()) else []
     return found

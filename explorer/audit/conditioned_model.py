@@ -1,4 +1,4 @@
-"""A state and inputs under which a wrong wiring shows: with random weights it can hide behind zeros and
+"""A state and inputs under which a wrong wiring is visible: with random weights it can hide behind zeros and
 constants.
 """
 
@@ -20,17 +20,15 @@ from .random_draws import drawing, seeded
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
 TINY = 1e-3  # of a parameter's largest magnitude
-WEAK = (
-    0.3  # of the size of what goes in: a few such weights in a row, and a norm's epsilon drowns what is left
-)
+WEAK = 0.3  # of the input's size: after a few such weights in a row, a norm's epsilon drowns what is left
 SILENT = 1e-3  # of the mean variance
 
 
 def conditioned_state(model: Analysed, seed: int = 0) -> Returning[dict[str, Tensor]]:
-    """No zero or constant parameters, and norms that hold the statistics of one real pass; all else is the
-    model's own.
+    """Return a state without zero or constant parameters, in which norms have the statistics of one real
+    pass; the rest is the model's own.
 
-    What stays as it is is not copied, so this costs little memory.
+    What does not change is not copied, so this needs little memory.
 
     Returns: the names of its state_dict -> tensors.
     """
@@ -73,15 +71,15 @@ def conditioned_state(model: Analysed, seed: int = 0) -> Returning[dict[str, Ten
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel of (batch, channels, ...); 1 for one that is silent, which would be
-    blown up else.
+    """Return mean and variance of each channel of (batch, channels, ...); 1 for a silent channel, which would
+    otherwise be scaled up.
     """
     variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
     return mean, torch.where(variance > SILENT * variance.mean(), variance, 1.0)
 
 
 def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:
-    """The model's state, parameters that are constant, zero or tiny redrawn; tied names still share one
+    """Return the model's state with constant, zero or tiny parameters redrawn; tied names still share one
     tensor.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -94,11 +92,11 @@ def _redrawn(subject: Subject, seed: int) -> dict[str, Tensor]:
 
 
 def redraw(parameter: Tensor, generator: torch.Generator, scales: bool = False) -> Tensor:
-    """The parameter itself, or where it could hide a mistake, random numbers of its shape, or its own
+    """Return the parameter itself, or, if it could hide a mistake, random numbers of its shape or its own
     enlarged.
 
     Args:
-        scales: what goes through is multiplied by it, so a small one makes all that follows small.
+        scales: the input is multiplied by it, so a small value makes all that follows small.
     """
     if not parameter.numel() or not parameter.is_floating_point():
         return parameter
@@ -115,13 +113,15 @@ def redraw(parameter: Tensor, generator: torch.Generator, scales: bool = False) 
 
 
 def portions(inputs: Tensor, graph: ModelGraph) -> tuple[Tensor, ...]:
-    """The inputs as the graph reads them: at once, or by the only batch that it was written for."""
+    """Return the inputs as the graph reads them: all at once, or in the only batch size that it was written
+    for.
+    """
     assert graph.program is not None
     return inputs.split(fixed_batch(graph.program) or len(inputs))
 
 
 def random_inputs(model: Analysed, seed: int = 7) -> Tensor:
-    """(batch, *shape): float64 noise, fine and coarse, so that values that are pooled vary too; whole numbers
+    """Return (batch, *shape): float64 noise, fine and coarse, so that pooled values vary too; whole numbers
     of the example.
     """
     example = model.subject.example
@@ -143,7 +143,9 @@ def random_inputs(model: Analysed, seed: int = 7) -> Tensor:
 
 
 def _like(value: Tensor, part: InputPart, batch: int, generator: torch.Generator) -> Tensor:
-    """Random numbers for one of several inputs; whole ones of its example where it is not known which."""
+    """Return random numbers for one of several inputs; if its allowed whole numbers are unknown, those of its
+    example.
+    """
     if not part.is_whole:
         return _noise((batch, *part.shape), generator)
     if part.numbers is not None:
@@ -152,7 +154,7 @@ def _like(value: Tensor, part: InputPart, batch: int, generator: torch.Generator
 
 
 def _noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """float64, fine and coarse."""
+    """Return fine and coarse noise in float64."""
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     for factor in (8, 32) if len(shape) > 2 else ():
         coarse = [*shape[:2], *(-(-extent // factor) for extent in shape[2:])]

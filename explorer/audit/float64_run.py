@@ -1,5 +1,5 @@
-"""The dense graph run node by node in float64. A tensor is widened when it is first read, and freed after its
-last reader.
+"""Runs the dense graph node by node in float64. A tensor is widened when it is first read, and freed after
+its last reader.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ Call = Callable[[fx.Node, Any, Any], Any]
 
 
 def tensor_names(program: torch.export.ExportedProgram) -> dict[str, str]:
-    """Placeholder -> parameter, buffer or constant."""
+    """Return placeholder -> parameter, buffer or constant."""
     signature = program.graph_signature
     return {
         **signature.inputs_to_parameters,
@@ -32,10 +32,10 @@ def walk(
     inputs: Tensor,
     label: str,
 ) -> Returning[Any]:
-    """Progress after each node; returns the outputs.
+    """Yield Progress after each node; return the outputs.
 
     Args:
-        read: name of a tensor -> its value, made again each time.
+        read: name of a tensor -> its value, computed again each time.
         call: (node, arguments, keywords) -> the node's value.
     """
     names, nodes = tensor_names(program), list(program.graph.nodes)
@@ -70,18 +70,18 @@ def walk(
 
 
 def tensor_of(program: torch.export.ExportedProgram, state: Mapping[str, Tensor], name: str) -> Tensor:
-    """A tensor of the state, or a constant of the graph."""
+    """Return a tensor of the state, or a constant of the graph."""
     return state[name] if name in state else program.constants[name]
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """Widened, in memory of its own, since an operator may write into it."""
+    """Return it widened, in its own memory, since an operator may write into it."""
     wide = widened(tensor)
     return tensor.clone() if wide is tensor else wide
 
 
 def widened(value: Any) -> Any:
-    """float64, if it is a tensor of fractions: a division of whole numbers gives float32 wherever it is.
+    """Return float64 if it is a tensor of fractions: a division of whole numbers gives float32 on any device.
     Complex numbers become pairs of float64.
     """
     if not isinstance(value, Tensor):
@@ -94,15 +94,15 @@ WIDE = FRACTIONS | dict.fromkeys((torch.complex64, torch.complex32), torch.compl
 
 
 def double_dtype(item: Any) -> Any:
-    """A graph's literal float32 becomes float64 too, and its complex numbers as wide.
+    """Replace a literal float32 of a graph by float64, and complex types accordingly.
 
-    So does a short type that a model casts to: rounding would hide whether the wiring is right.
+    This includes a short type that a model casts to: rounding would hide whether the wiring is correct.
     """
     return WIDE.get(item, item) if isinstance(item, torch.dtype) else item
 
 
 class WideRun(fx.Interpreter):
-    """A model of wide parameters, run by its graph: what its operators make of literals is widened too.
+    """Runs the graph of a model with wide parameters; results from literals are widened too.
 
     Args:
         draws: the random numbers that the masked model drew.

@@ -1,4 +1,4 @@
-"""Norms, means and softmaxes over the kept positions only, as the smaller model takes them."""
+"""Norms, means and softmaxes over the kept positions only, as the smaller model computes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def _layer_norm(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
 
 
 def _native_layer_norm(args: Any, kwargs: Any, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """With the mean and one over the spread that it used."""
+    """Return it with the mean and the reciprocal of the spread that it used."""
     x, dims = args[0], list(range(-len(args[1]), 0))
     mean, variance = _moments(x, kept, dims)
     return _layer_norm(args, kwargs, kept), mean, (variance + args[4]).rsqrt()
@@ -85,7 +85,7 @@ def _smallest(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
 
 
 def _found(select: Any) -> Statistic:
-    """max and min, of all values or with the place along one dimension."""
+    """Return max and min, of all values or with the position along one dimension."""
 
     def statistic(args: Any, kwargs: Any, kept: Tensor) -> Any:
         hidden = args[0].masked_fill(~kept, -torch.inf if select is torch.max else torch.inf)
@@ -95,7 +95,7 @@ def _found(select: Any) -> Statistic:
 
 
 def _spread(name: str) -> Statistic:
-    """var and std, alone or with the mean."""
+    """Return var and std, alone or with the mean."""
 
     def statistic(args: Any, kwargs: Any, kept: Tensor) -> Any:
         x, dims = args[0], args[1] if len(args) > 1 else kwargs.get("dim")
@@ -127,7 +127,7 @@ def _spread(name: str) -> Statistic:
 
 
 def _batch_norm(args: Any, kwargs: Any, kept: Tensor) -> Tensor:
-    """In the way of training: by the statistics of what it reads."""
+    """Return the batch norm of training mode: by the statistics of its input."""
     x, weight, bias = args[:3]
     dims = [d for d in range(x.dim()) if d != 1]
     mean, variance = _moments(x, kept, dims)

@@ -26,10 +26,10 @@ PRODUCTS = ("matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
 def masked_outputs(
     graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor], inputs: Tensor, draws: Draws, *, awake: bool
 ) -> Returning[Any]:
-    """What the dense model computes while the removed channels are silenced.
+    """Return what the dense model computes while the removed channels are silenced.
 
     Args:
-        draws: takes the random numbers that it draws.
+        draws: records the random numbers that it draws.
         awake: as in `called`.
     """
     assert graph.program is not None and graph.coupling is not None
@@ -44,7 +44,9 @@ def masked_outputs(
 
 
 def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
-    """name -> its tensor with zeros at what is removed, made from the state without a mask of full size."""
+    """Return each name's tensor with zeros at removed positions, computed from the state without a full-size
+    mask.
+    """
     assert graph.program is not None
     program, kept = graph.program, positions(graph.profile, masks.channels)
     weights = {graph.profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
@@ -77,12 +79,27 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
         and args[4] is not None
     ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
-    found = called(node, args, kwargs, awake)
+    try:
+        found = called(node, args, kwargs, awake)
+    except torch.linalg.LinAlgError:  # a removed matrix is zero, which has no inverse
+        kept = _kept_mask(args[0], left.coupling.values.get(source.name), left)
+        if kept is None:
+            raise
+        whole = torch.where(kept, args[0], torch.eye(args[0].shape[-1], dtype=args[0].dtype))
+        found = _silent(
+            called(node, (whole, *args[1:]), kwargs, awake), left.coupling.values.get(node.name), left
+        )
     return _finite(found, left.coupling.values.get(node.name), left)
 
 
+def _silent(found: Any, value: Any, left: Survivors) -> Any:
+    """Zero at removed positions."""
+    kept = _kept_mask(found, value, left) if isinstance(found, Tensor) else None
+    return found if kept is None else found * kept
+
+
 def _finite(found: Any, value: Any, left: Survivors) -> Any:
-    """Zero where a removed position has no value, such as 0 / 0: nothing may be learned from it."""
+    """Return zero where a removed position has no value, such as 0 / 0, since it means nothing."""
     if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
         return found
     kept = _kept_mask(found, value, left)
@@ -90,17 +107,19 @@ def _finite(found: Any, value: Any, left: Survivors) -> Any:
 
 
 def _takes_statistics(name: str, args: Any) -> bool:
-    """Of what it reads: a norm may hold its own, and the larger of two tensors is none."""
+    """Whether it takes statistics of its input: a norm may have its own, and the larger of two tensors is not
+    a statistic.
+    """
     if name == "batch_norm":
         return bool(args[5])
     return name not in ("max", "min") or len(args) < 2 or isinstance(args[1], int)
 
 
 def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
-    """A broadcastable bool of the kept positions of a value, or None when all are.
+    """Return a broadcastable bool of the kept positions of a value, or None if all are kept.
 
-    Where heads are folded into the batch a dimension is longer than its labels. It needs no mask: such heads
-    are silent by their weights, and nothing is summed over them.
+    If heads are folded into the batch, a dimension is longer than its labels. It needs no mask: such heads
+    are silenced by their weights, and nothing is summed over them.
     """
     if not isinstance(value, Labelled) or not left.kept(value):
         return None
@@ -113,7 +132,7 @@ def _kept_mask(tensor: Any, value: Any, left: Survivors) -> Tensor | None:
 
 
 def _zeroed(arguments: Any, nodes: Any, left: Survivors) -> Any:
-    """The arguments of a product, zero at removed positions; lists of tensors are looked into."""
+    """Return the arguments of a product, zero at removed positions; lists of tensors are included."""
     if isinstance(arguments, list | tuple):
         return type(arguments)(_zeroed(a, n, left) for a, n in zip(arguments, nodes, strict=True))
     mask = (

@@ -1,4 +1,4 @@
-"""The negative control: a smaller model that is wired wrongly on purpose must answer otherwise."""
+"""The negative control: a smaller model that is wired wrongly on purpose must give different outputs."""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,8 @@ from .swaps import Swap
 def negative_control(
     profile: ModelProfile, masks: Masks, twin: fx.GraphModule, expected: Expected
 ) -> Returning[float | None]:
-    """Swap two kept positions on one slot only; the median difference over the first, middle and last group
-    that has such a slot.
+    """Swap two kept positions on one slot only; return the median difference over the first, middle and last
+    group that has such a slot.
     """
     candidates = list(_swaps(profile, masks, twin))
     chosen = sorted({0, len(candidates) // 2, len(candidates) - 1}) if candidates else []
@@ -28,7 +28,9 @@ def negative_control(
 
 
 def _swaps(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterator[Swap]:
-    """One a group: in a weight that reads it where there is one, else in one that makes it."""
+    """Return one swap per group: in a weight that reads it if there is one, otherwise in one that produces
+    it.
+    """
     surviving, uses = positions(profile, masks.channels), _uses(twin)
     tensors = dict(twin.named_parameters(remove_duplicate=False))
     for group in profile.free_groups.values():
@@ -38,13 +40,13 @@ def _swaps(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterato
             if pair is not None:
                 tensor = tensors[slot.tensor]
                 readers = uses.get(id(tensor), []) if slot.producer else []
-                # a weight that makes units and reads them too, swapped for both, may do what it did before
+                # a weight that produces units and reads them too, swapped for both, may do the same as before
                 yield Swap(tensor, slot.dim, *pair, only=readers[-1] if len(readers) > 1 else None)
                 break
 
 
 def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
-    """id of a parameter -> the nodes that compute with it."""
+    """Return, for the id of each parameter, the nodes that compute with it."""
     found: dict[int, list[fx.Node]] = {}
     parameters = dict(twin.named_parameters(remove_duplicate=False))
     for node in twin.graph.nodes:
@@ -60,10 +62,10 @@ def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
 
 
 def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
-    """Two positions of different kept units, as numbered after the cut.
+    """Return two positions of different kept units, as numbered after the cut.
 
     Args:
-        line: (size,) bool, the positions of the slot that survive; None = all.
+        line: (size,) bool, the kept positions of the slot; None = all.
     """
     kept = slot.units >= 0 if line is None else (slot.units >= 0) & line
     renumbered = (torch.ones_like(kept) if line is None else line).cumsum(0) - 1

@@ -1,4 +1,6 @@
-"""Is the graph that of this model? Both answer the same inputs, with the same weights and random numbers."""
+"""Checks that the graph belongs to this model: both run the same inputs, with the same weights and random
+numbers.
+"""
 
 import torch
 from torch import Tensor
@@ -13,8 +15,8 @@ SEED = 0
 
 
 def difference_of_graph(model: Analysed) -> float:
-    """Largest difference between what a model answers itself and what its graph does, relative to the largest
-    answer. Both compute in the model's own precision.
+    """Return the largest difference between the outputs of a model and of its graph, relative to the largest
+    output. Both compute in the model's own precision.
     """
     assert model.graph.program is not None
     inputs = portions(random_inputs(model), model.graph)[0].to(model.subject.example.dtype)
@@ -22,7 +24,7 @@ def difference_of_graph(model: Analysed) -> float:
     tensors = tensors_of(model.subject, model.graph.program, "cpu")
     kept = {
         name: tensor.clone() for name, tensor in model.subject.model.named_buffers()
-    }  # a forward may write them
+    }  # a forward may write to them
     with torch.no_grad():
         with seeded(SEED):
             own = flat(model.subject.model(inputs.clone()))

@@ -1,7 +1,7 @@
-"""Models that draw random numbers in their forward: the smaller model gets those of the masked one, as far as
-its channels are left.
+"""For models that draw random numbers in their forward: the smaller model gets those of the masked one, as
+far as its channels are left.
 
-What a draw depends on is still computed by each of the two, so a wrong wiring in front of it shows.
+What a draw depends on is still computed by both, so a wrong wiring before it is visible.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +19,13 @@ from ..graph.survivors import Survivors
 SHAPED = frozenset(
     "rand randn randint rand_like randn_like randint_like uniform_ normal_ exponential_ cauchy_ log_normal_ "
     "geometric_ random_".split()
-)  # operators that read no more than a shape
+)  # operators that read only a shape
 DROPOUTS = frozenset(("dropout", "feature_dropout"))
 
 
 def drawing(nodes: Iterable[fx.Node]) -> dict[fx.Node, int]:
-    """The nodes that give other numbers each time -> their number, the same in a graph and in what a cut
-    leaves of it: nodes that nothing reads are not carried over, so all of them have the number -1.
+    """Return the nodes that give different numbers each time -> their number, the same in a graph and in its
+    compacted version: nodes that nothing reads are not copied, so all of them have the number -1.
     """
     living: set[fx.Node] = set()
     found: list[fx.Node] = []
@@ -46,7 +46,7 @@ def _is_carried(node: fx.Node, living: set[fx.Node]) -> bool:
 
 
 def _is_random(node: fx.Node) -> bool:
-    """Attention is so only where it drops some of what it attends to."""
+    """Whether a node is random. Attention is only if it drops some of its weights."""
     target = node.target
     if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded not in target.tags:
         return False
@@ -57,7 +57,7 @@ def _is_random(node: fx.Node) -> bool:
 
 @contextmanager
 def seeded(number: int) -> Iterator[None]:
-    """Random numbers from a seed; those of the program go on afterwards as if nothing had been drawn."""
+    """Draw random numbers from a seed; the program's own random state is restored afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(number)
         yield
@@ -70,7 +70,7 @@ class Draws:
     kept: dict[int, Tensor | None] = field(default_factory=dict)
 
     def record(self, number: int, node: fx.Node, args: Any, kwargs: Any, left: Survivors) -> Any:
-        """The value of a random node of the dense graph; what is left of its draw is kept."""
+        """Return the value of a random node of the dense graph, and keep the remaining part of its draw."""
         with seeded(number):
             draw = _draw(node.target, args, kwargs)
             made = _applied(node.target, args, kwargs, draw)
@@ -79,13 +79,13 @@ class Draws:
         return made
 
     def replay(self, number: int, target: Any, args: Any, kwargs: Any) -> Any:
-        """The value of the node of that number in the smaller model."""
+        """Return the value of the node of that number in the smaller model."""
         with seeded(number):
             return _applied(target, args, kwargs, self.kept[number])
 
 
 def _draw(target: Any, args: Any, kwargs: Any) -> Tensor | None:
-    """Numbers that depend on no value that the model computed; None where they cannot be told apart."""
+    """Return numbers that depend on no value that the model computed, or None if they cannot be separated."""
     name = op_name(target)
     if name in DROPOUTS and args[2]:
         return target(torch.ones_like(args[0]), *args[1:])
@@ -97,7 +97,7 @@ def _draw(target: Any, args: Any, kwargs: Any) -> Tensor | None:
 
 
 def _applied(target: Any, args: Any, kwargs: Any, draw: Tensor | None) -> Any:
-    """What the operator gives with these numbers."""
+    """Return the operator's result with these numbers."""
     name = op_name(target)
     if draw is None:
         return target(*args, **kwargs)
@@ -112,7 +112,7 @@ def _applied(target: Any, args: Any, kwargs: Any, draw: Tensor | None) -> Any:
 
 
 def _cut(draw: Tensor, value: Any, left: Survivors) -> Tensor:
-    """The positions that stay."""
+    """Return the kept positions."""
     if isinstance(value, Labelled):
         for dim, line in left.kept(value).items():
             if len(line) == draw.shape[dim]:

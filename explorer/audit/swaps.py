@@ -1,4 +1,4 @@
-"""A smaller model in which two units are swapped at one place: a wrong wiring, made on purpose."""
+"""A smaller model in which two units are swapped at one place: wired wrongly on purpose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ from .random_draws import Draws
 
 @dataclass(frozen=True, eq=False)
 class Swap:
-    """Two positions of a tensor in each other's place.
+    """Two positions of a tensor swapped with each other.
 
     Args:
-        only: the node for which alone they are swapped, where several read the tensor; None = all.
+        only: the only node for which they are swapped, if several read the tensor; None = all.
     """
 
     tensor: Tensor
@@ -39,7 +39,7 @@ class Swap:
 
 
 class SwappedRun(WideRun):
-    """A smaller model's run, in which two positions may be swapped."""
+    """Runs a smaller model in which two positions may be swapped."""
 
     def __init__(self, model: fx.GraphModule, draws: Draws, awake: bool, swap: Swap | None = None):
         super().__init__(model, draws, awake)

@@ -1,4 +1,6 @@
-"""A background job and what is known of it. Snapshots are frozen; only the worker of `jobs` changes a Job."""
+"""A background job and what is known about it. Snapshots are frozen; only the worker of `jobs` changes a
+Job.
+"""
 
 import logging
 from collections.abc import Callable, Hashable
@@ -8,6 +10,7 @@ from typing import Any
 import torch
 
 from ..values.progress import Progress, Step, Work
+from .lane import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class JobState:
 
     @property
     def busy(self) -> bool:
-        """There is something to wait for."""
+        """Whether there is something to wait for."""
         return self.running or self.queued
 
 
@@ -87,14 +90,14 @@ class Job:
         return self.value is not None
 
     def end(self, error: str | None) -> None:
-        """It has run to its end, or failed; lets go of what it held on to."""
+        """Mark it as finished or failed, and release what it used."""
         self.error, self.ended = error, True
         self._make = self._steps = None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace since the first progress of this stage, so that neither set-up nor resumed
-        work counts.
+        """Return the seconds left at the pace since the first progress of this stage, so that neither set-up
+        nor resumed work counts.
         """
         if self.ended or self.progress is None or self.progress.done <= self._since[1]:
             return None
@@ -102,7 +105,7 @@ class Job:
         return max(0.0, pace * (self.progress.total - self.progress.done))
 
     def close(self) -> None:
-        """End the generator where it stands; only for the worker, between two steps."""
+        """End the generator where it is; only for the worker, between two steps."""
         close = getattr(self._steps, "close", None)
         self._steps = None
         if close is not None:
@@ -113,9 +116,9 @@ class Job:
 
 
 class JobSlot:
-    """One session's lane: the job that runs, the one that waits, and the newest with something to show."""
+    """One session's lane: the running job, the waiting one, and the newest with something to show."""
 
-    def __init__(self, session: str, lane: str):
+    def __init__(self, session: str, lane: Lane):
         self.session, self.lane = session, lane
         self.running: Job | None = None
         self.waiting: Job | None = None
@@ -128,7 +131,7 @@ class JobSlot:
         return self.running is not None or self.waiting is not None
 
     def state(self) -> JobState:
-        """What can be said now."""
+        """Return the current state."""
         shown, newest = self.shown, self.running or self.shown
         return JobState(
             key=shown.key if shown else None,

@@ -12,40 +12,12 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ..errors import ExplorerError, UnknownNameError
+from ..errors import ExplorerError
 from ..machine.foreign_code import failure
-from ..values.progress import Progress, Step, Work
+from ..values.progress import Step, Work
 from .jobs import Job, JobSlot, JobState
+from .lane import LIVE, Lane
 
-__all__ = ["LANES", "JobState", "Lanes", "Progress"]
-
-LANES = {  # lane -> rank, lower goes first
-    "live": 0,
-    "behaviour": 1,
-    "check": 1,
-    "held_out": 1,
-    "answers": 1,
-    "replay": 1,
-    "export": 1,
-    "scan": 1,
-    "curve": 1,
-    "lesson": 1,
-    "criteria": 1,
-    "duel": 1,
-    "disputes": 1,
-    "budget": 1,
-    "winner": 1,
-    "latency": 1,
-    "clock": 1,
-    "cost": 1,
-    "keep": 1,
-    "search": 2,
-    "recovery": 2,
-    "control": 2,
-    "recovery curve": 2,
-}
-# lanes that go on when their session is closed: what they make is kept on disk
-LASTING = ("recovery", "control", "recovery curve")
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
 logger = logging.getLogger(__name__)
@@ -59,16 +31,18 @@ class Lanes:
     """The worker of one device.
 
     Args:
-        is_active: session -> its browser tab is open; asked on the worker before each batch. Of a closed
-            session live jobs are dropped, scans, curves and latency pause, recovery goes on.
-        forget_after: seconds until a closed session's paused jobs and values are let go.
+        is_active: session -> whether its browser tab is open; asked on the worker before each batch. For a
+            closed session live jobs are dropped, scans, curves and latency pause, recovery continues.
+        forget_after: seconds until a closed session's paused jobs and values are released.
     """
 
     def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
         self._is_active, self._forget_after = is_active, forget_after
-        self._slots: dict[tuple[str, str], JobSlot] = {}
+        self._slots: dict[tuple[str, Lane], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
-        self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was known to be active
+        self._last_seen: dict[
+            str, float
+        ] = {}  # session -> time.monotonic() when it was last known to be active
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
         self._turns = itertools.count(1)
@@ -79,7 +53,7 @@ class Lanes:
 
     # ------------------------------------------------------------------ for any thread
 
-    def submit(self, session: str, lane: str, key: Hashable, make: Callable[[], Work[Any]]) -> None:
+    def submit(self, session: str, lane: Lane, key: Hashable, make: Callable[[], Work[Any]]) -> None:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed after its next step.
 
         What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
@@ -88,11 +62,8 @@ class Lanes:
         Args:
             make: begins the job, on the worker.
         Raises:
-            UnknownNameError: there is no such lane.
             ExplorerError: the worker was shut down.
         """
-        if lane not in LANES:
-            raise UnknownNameError("lane", lane, LANES)
         with self._changed:
             if self._stopped:
                 raise ExplorerError("The background worker was shut down; start the program again.")
@@ -112,34 +83,39 @@ class Lanes:
             slot.version += 1
             self._changed.notify_all()
 
-    def state(self, session: str, lane: str) -> JobState:
-        """Where this lane of the session stands now."""
+    def state(self, session: str, lane: Lane) -> JobState:
+        """Return the current state of this lane of the session."""
         with self._changed:
             slot = self._slots.get((session, lane))
             return slot.state() if slot else JobState()
 
     def versions(self, session: str) -> tuple[int, ...]:
-        """Those of its lanes: equal as long as none of them has news."""
+        """Return the versions of its lanes, which are equal as long as none of them has news."""
         with self._changed:
             return tuple(slot.version for slot in self._slots.values() if slot.session == session)
 
     def busy(self, session: str) -> bool:
-        """Some lane of the session has something to wait for, so a page should look again."""
-        return any(self.state(session, lane).busy for lane in LANES)
+        """Whether some lane of the session has something to wait for, so that a page should look again."""
+        return any(self.state(session, lane).busy for lane in self.used(session))
+
+    def used(self, session: str) -> tuple[Lane, ...]:
+        """The lanes in which the session has work, or a value of it."""
+        with self._changed:
+            return tuple(lane for owner, lane in self._slots if owner == session)
 
     @property
     def idle(self) -> bool:
-        """No session has anything to wait for."""
+        """Whether no session has anything to wait for."""
         with self._changed:
             return not any(slot.busy for slot in self._slots.values())
 
-    def wait(self, session: str, lane: str, timeout: float | None = None) -> JobState:
-        """The state once the lane has nothing left to do, or after `timeout` seconds."""
+    def wait(self, session: str, lane: Lane, timeout: float | None = None) -> JobState:
+        """Return the state once the lane has nothing left to do, or after `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: not self.state(session, lane).busy, timeout)
             return self.state(session, lane)
 
-    def cancel(self, session: str, lane: str) -> None:
+    def cancel(self, session: str, lane: Lane) -> None:
         """Close the job after its next step and drop the waiting one; the last value stays, an error goes."""
         with self._changed:
             slot = self._slots.get((session, lane))
@@ -153,7 +129,7 @@ class Lanes:
             self._changed.notify_all()
 
     def release(self, session: str) -> None:
-        """Forget a session: its jobs are closed and its values let go; a recovery goes on to its end."""
+        """Forget a session: its jobs are closed and its values released; a recovery continues to its end."""
         with self._changed:
             self._forget(session)
             self._changed.notify_all()
@@ -179,7 +155,7 @@ class Lanes:
 
     def _forget(self, session: str) -> None:
         for slot in [slot for slot in self._slots.values() if slot.session == session]:
-            if slot.lane in LASTING and slot.busy:
+            if slot.lane.lasting and slot.busy:
                 slot.released = True
             else:
                 self._drop(slot)
@@ -189,26 +165,27 @@ class Lanes:
 
     def _sort_out_closed(self) -> None:
         for session in self._closed:
-            if (session, "live") in self._slots:
-                self._drop(self._slots[session, "live"])
+            for lane in self.used(session):
+                if lane.rank == LIVE:
+                    self._drop(self._slots[session, lane])
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
 
     def _next(self) -> JobSlot | None:
-        """The slot whose turn it is: highest lane first, then the session and the lane that waited
+        """Return the slot whose turn it is: highest lane first, then the session and the lane that waited
         longest.
         """
         ready = [
-            s for s in self._slots.values() if s.busy and (s.lane in LASTING or s.session not in self._closed)
+            s for s in self._slots.values() if s.busy and (s.lane.lasting or s.session not in self._closed)
         ]
         return min(
             ready,
-            key=lambda s: (LANES[s.lane], self._session_turn.get(s.session, 0), s.turn),
+            key=lambda s: (s.lane.rank, self._session_turn.get(s.session, 0), s.turn),
             default=None,
         )
 
     def _choose(self) -> JobSlot | None:
-        """The next slot, with its job begun."""
+        """Return the next slot, with its job started."""
         slot = self._next()
         if slot is None:
             return None
@@ -228,9 +205,9 @@ class Lanes:
         self._close_all()
 
     def _turn(self) -> bool:
-        """One step of the job whose turn it is; False if there was none.
+        """Run one step of the job whose turn it is; False if there was none.
 
-        What it held is let go when it returns, before the worker waits.
+        Everything it uses is released when it returns, before the worker waits.
         """
         self._look_at_sessions()
         with self._changed:
@@ -268,7 +245,7 @@ class Lanes:
             # the border of foreign code: one user's failing job must not stop everybody's worker
             error = failure(reason)
             if error is None:
-                logger.exception("A job of lane %s failed.", slot.lane)
+                logger.exception("A job of lane %s failed.", slot.lane.name)
                 error = f"Unexpected error: {type(reason).__name__}: {reason}"
         with self._changed:
             job.busy_seconds += time.monotonic() - started

@@ -1,5 +1,5 @@
-"""One measurement for all who ask for it: whoever's turn it is takes the next step, and everybody sees how
-far it is.
+"""Runs a measurement once for all who ask for it: whoever's turn it is takes the next step, and all see the
+progress.
 """
 
 from collections.abc import Callable, Hashable
@@ -32,7 +32,7 @@ class Flight:
     reason: str | None = None
 
     def advance(self) -> None:
-        """One step; the one that finds the end notes it.
+        """Take one step; at the end, mark it as finished.
 
         Raises:
             ExplorerError: it fails, or has failed in somebody else's turn.
@@ -49,7 +49,7 @@ class Flight:
             except (
                 Exception,
                 SystemExit,
-            ) as error:  # the generator is dead, and what it yielded is no result
+            ) as error:  # the generator is dead, and what it yielded is not a result
                 self.reason = failure(error) or f"Unexpected error: {type(error).__name__}: {error}"
                 raise
         if self.reason is not None:
@@ -57,11 +57,11 @@ class Flight:
 
 
 class Sharing:
-    """Results by key, and the measurements that are on their way. Its generators belong to one thread, the
-    worker of the lanes.
+    """Results by key, and the running measurements. Its generators belong to one thread, the worker of the
+    lanes.
 
     Args:
-        results: the last value of each measurement that came to its end.
+        results: the last value of each finished measurement.
     """
 
     def __init__(self, results: Cache):

@@ -1,5 +1,5 @@
-"""One long call that yields nothing (a translation to ONNX, say), in a thread next to the worker, so that
-measuring goes on.
+"""Runs one long call that yields nothing (such as a translation to ONNX) in a thread next to the worker, so
+that measuring continues.
 
 Latency is the exception: it waits until nothing runs next to it (see `latency.rounds`).
 """
@@ -24,7 +24,7 @@ class _LetGoError(Exception):
 
 @dataclass
 class _Call:
-    """What the thread and its job tell each other."""
+    """What the thread and its job share."""
 
     label: str
     stages: int = 0
@@ -34,25 +34,25 @@ class _Call:
     done: threading.Event = field(default_factory=threading.Event)
 
     def step(self, label: str) -> None:
-        """Another stage begins; a call that was let go ends here."""
+        """Begin another stage; a call that nobody waits for ends here."""
         if self.let_go:
             raise _LetGoError
         self.label, self.stages = label, self.stages + 1
 
 
 def beside(work: Callable[[Stage], T], label: str, stages: int) -> Work[T]:
-    """Progress while a call runs, then what it returned. Closed before that, the call ends where its next
-    stage begins.
+    """Yield Progress while a call runs, then return its result. If closed earlier, the call ends when its
+    next stage begins.
 
     Args:
-        work: takes `step`, which it calls with a few words where a stage begins.
+        work: takes `step`, which it calls with a few words when a stage begins.
         label: of the time before the first stage.
         stages: how many there are.
     Raises:
         whatever the call raises.
     """
     call = _Call(label)
-    # not a daemon: Python would tear down torch under a thread that still works
+    # not a daemon: Python would shut down torch under a thread that still works
     thread = threading.Thread(target=_run, args=(call, work), name="explorer-beside")
     _running.add(thread)
     thread.start()
@@ -84,7 +84,7 @@ def _run(call: _Call, work: Callable[[Stage], T]) -> None:
 
 
 def is_quiet() -> bool:
-    """Nothing runs next to the worker."""
+    """Whether nothing runs next to the worker."""
     return not _running
 
 

@@ -1,3 +1,3 @@
-"""The performance table of this machine: each row a ratio against a named baseline that ran next to it in the
-same minutes.
+"""The performance table of this machine: each row is a ratio to a named baseline that ran in turns with
+it.
 """

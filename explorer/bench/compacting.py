@@ -1,5 +1,5 @@
-"""A second recipe on an analysed and rated model, against Torch-Pruning, which finds groups and scores again
-for each.
+"""A second recipe on an analysed and rated model, compared with Torch-Pruning, which finds groups and scores
+again for each.
 """
 
 import copy
@@ -26,8 +26,8 @@ RATIO, GOAL = 0.5, 10.0
 
 
 def compaction(size: Effort, device: str) -> Iterator[TimedRow]:
-    """Cut and compact, scores known, over copy, find the groups and prune; then both with a first forward.
-    Nothing without it.
+    """Return the rows: cut and compact with known scores, over copy, find the groups and prune; then both
+    with a first forward. None without Torch-Pruning.
     """
     if importlib.util.find_spec("torch_pruning") is None:
         return

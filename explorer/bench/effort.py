@@ -14,13 +14,13 @@ class Effort:
     """Args:
     live, small: sample models for full evaluations; for the first answer, also the smaller one.
     scanned: the sample model of the adaptive scan.
-    also_scanned: further ones, in a part of their own that is measured on request.
-    judged: whose adaptive scans are held against exact ones, on request.
-    foreign: (model, layer that stays) of the comparison with Torch-Pruning.
-    samples: of full evaluations; fewer than the split has make what is spent next to the forward passes weigh
+    also_scanned: further ones, in a separate part that is measured on request.
+    judged: models whose adaptive scans are compared with exact ones, on request.
+    foreign: (model, layer that is kept) of the comparison with Torch-Pruning.
+    samples: of full evaluations; with fewer than the split has, time outside the forward passes counts
         more.
-    pairs: of work that takes less than a second; of an exact scan, a batch each.
-    long_pairs: of work that takes longer; six are the fewest that resolve anything.
+    pairs: for work that takes less than a second; for an exact scan, one batch each.
+    long_pairs: for work that takes longer; six are the fewest that can decide anything.
     scan_points: of the plain loop that the adaptive scan is compared with.
     starts: of the server.
     """
@@ -49,6 +49,6 @@ QUICK = Effort(
 
 @cache
 def opened(name: str) -> Analysed:
-    """A model and its graph, once a run."""
+    """Return a model and its graph, opened once per run."""
     subject = load(name)
     return analyse(subject)

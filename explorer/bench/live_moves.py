@@ -1,6 +1,4 @@
-"""What a moved fader costs beyond the forward passes that it needs, and how long it waits for its first
-number.
-"""
+"""What a moved fader costs beyond the forward passes that it needs, and how long its first number takes."""
 
 import tempfile
 import time
@@ -10,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..background.lane import LIVE, Lane
 from ..background.lanes import Lanes
 from ..engine.candidate import build, prepare
 from ..engine.conditions import Conditions, split_for
@@ -29,18 +28,19 @@ from ..values.subject import Subject
 from .effort import Effort, opened
 from .timed_rows import Timeable, TimedRow, interleaved, milliseconds_row, row, seconds, stages
 
+ANSWER, SCAN = Lane("timed first answer", LIVE), Lane("scan of another session")
 GOALS_MS = {
     "digits-cnn": 300.0,
     "shapes-resnet": 600.0,
 }  # from the release of a fader to a number in the browser
-BROWSER_MS = 150.0  # of them, what a page's round trip takes by itself
+BROWSER_MS = 150.0  # of them, the time of the page's round trip alone
 OVERHEAD = 1.1
 LATE_SAMPLES = 1024
 TIMEOUT_S = 120.0
 
 
 def recipe_at(graph: ModelGraph, structured: bool, step: float) -> Recipe:
-    """Half of everything, or a bit more, so that no two pairs ask for the same recipe.
+    """Return half of everything, or a bit more, so that no two pairs ask for the same recipe.
 
     Args:
         step: in [0, 1].
@@ -52,14 +52,14 @@ def recipe_at(graph: ModelGraph, structured: bool, step: float) -> Recipe:
 
 
 def resident(subject: Subject, conditions: Conditions) -> Tensor:
-    """All samples as the model reads them, on the device: what a bare loop would have ready."""
+    """Return all samples as the model reads them, on the device: what a bare loop would have ready."""
     assert subject.task is not None
     split = split_for(subject, conditions)
     return batch_of(split, subject.task.normalisation, 0, len(split), conditions.device)[0]
 
 
 def forward_all(model: nn.Module, inputs: Tensor) -> None:
-    """Nothing but forward passes, in the batches of the evaluation."""
+    """Run only forward passes, in the batches of the evaluation."""
     with torch.inference_mode():
         for part in inputs.split(batch_size(inputs.device.type)):
             model(part)
@@ -69,8 +69,8 @@ def forward_all(model: nn.Module, inputs: Tensor) -> None:
 
 
 def full_evaluation(size: Effort, device: str) -> Iterator[TimedRow]:
-    """Recipe in, final accuracy and sizes out, over a bare forward loop of the same compact module on the
-    same samples.
+    """Time from recipe to final accuracy and sizes, over a bare forward loop of the same compact module on
+    the same samples.
     """
     model = opened(size.live)
     conditions = Conditions(min(size.samples, len(_tuning(model.subject))), device=device, latency=False)
@@ -97,7 +97,7 @@ def full_evaluation(size: Effort, device: str) -> Iterator[TimedRow]:
 
 
 def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Tensor) -> dict[str, float]:
-    """Seconds of what an evaluation consists of, each alone."""
+    """Return the seconds of each stage of an evaluation, measured alone."""
     assert model.subject.task is not None
     split, normalisation, device = (
         split_for(model.subject, conditions),
@@ -120,7 +120,7 @@ def _stages(model: Analysed, recipe: Recipe, conditions: Conditions, inputs: Ten
 
 
 def first_answers(size: Effort, device: str) -> Iterator[TimedRow]:
-    """From asking the worker to its first Report: alone, and while a scan of another session runs."""
+    """Time from asking the worker to its first Report: alone, and while a scan of another session runs."""
     for name in (size.small, size.live):
         for scanning in (False, True):
             yield _first_answer(name, size.pairs, device, scanning)
@@ -140,7 +140,7 @@ def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRo
 
     try:
         if scanning:
-            lanes.submit("another", "scan", "bench", lambda: _endless_scan(model, conditions))
+            lanes.submit("another", SCAN, "bench", lambda: _endless_scan(model, conditions))
         pairs = interleaved(make, count, device)
     finally:
         lanes.shutdown()
@@ -168,15 +168,15 @@ def _answered(lanes: Lanes, model: Analysed, recipe: Recipe, conditions: Conditi
     """Ask the worker and wait for the first Report."""
     lanes.submit(
         "bench",
-        "live",
+        ANSWER,
         (recipe.fingerprint, time.perf_counter()),
         lambda: iter([Step(_first(model, recipe, conditions))]),
     )
-    lanes.wait("bench", "live", TIMEOUT_S)
+    lanes.wait("bench", ANSWER, TIMEOUT_S)
 
 
 def _endless_scan(model: Analysed, conditions: Conditions) -> Work[Scan]:
-    """A scan that begins again when it is done, and reads and writes no log that another one could find."""
+    """Repeat a scan for ever, without reading or writing a log that another scan could find."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
             yield from scan(model, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder))
@@ -186,8 +186,8 @@ def _endless_scan(model: Analysed, conditions: Conditions) -> Work[Scan]:
 
 
 def late_move(size: Effort, device: str) -> Iterator[TimedRow]:
-    """The last fader moved once more: begun at its layer from kept activations, over the whole forward of the
-    same recipe.
+    """Time the last fader moved once more, starting at its layer from kept activations, over the whole
+    forward of the same recipe.
     """
     model = opened(size.live)
     conditions = Conditions(
@@ -226,8 +226,8 @@ def late_move(size: Effort, device: str) -> Iterator[TimedRow]:
 
 
 def mask_overhead(size: Effort, device: str) -> Iterator[TimedRow]:
-    """The forward of a model with zeros in its weights over that of the dense one: same shapes,
-    same kernels.
+    """Time the forward of a model with zeros in its weights over that of the dense one: same shapes, same
+    kernels.
     """
     model = opened(size.live)
     dense = build(model, masks_for(model, Recipe()), device)

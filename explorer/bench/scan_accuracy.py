@@ -1,6 +1,4 @@
-"""Do adaptive scans say the truth? Every point of several models, against what an exact scan counts on all
-samples.
-"""
+"""Checks adaptive scans: every point of several models, against what an exact scan counts on all samples."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ GOAL = 0.95
 
 
 def within(size: Effort, device: str) -> Iterator[TimedRow]:
-    """The share of points whose stated interval holds the exact drop; it takes minutes."""
+    """Return the share of points whose stated interval contains the exact drop; takes minutes."""
     held = {name: _held(name, device) for name in size.judged}
     inside, points = (sum(counts) for counts in zip(*held.values(), strict=True))
     low, high = wilson(inside, points)
@@ -38,7 +36,7 @@ def within(size: Effort, device: str) -> Iterator[TimedRow]:
 
 
 def _held(name: str, device: str) -> tuple[int, int]:
-    """How many points hold the exact drop, and how many there are."""
+    """Return how many intervals contain the exact drop, and the number of points."""
     adaptive, exact = _scanned(name, ScanPlan(), device), _scanned(name, ScanPlan(tolerance=None), device)
     truth = {(p.part, p.ratio): p.drop.estimate for p in exact.points}
     inside = [p.reach.low - 1e-12 <= truth[p.part, p.ratio] <= p.reach.high + 1e-12 for p in adaptive.points]
@@ -46,7 +44,7 @@ def _held(name: str, device: str) -> tuple[int, int]:
 
 
 def _scanned(name: str, plan: ScanPlan, device: str) -> Scan:
-    """A finished scan that neither reads nor leaves anything in the user's cache."""
+    """Return a finished scan that neither reads nor leaves anything in the user's cache."""
     with tempfile.TemporaryDirectory() as folder:
         found = outcome(scan(opened(name), plan, Conditions(device=device), folder=Path(folder)))
     assert isinstance(found, Scan)

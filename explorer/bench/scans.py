@@ -1,4 +1,4 @@
-"""The scan against the plain loop that it replaces: prune, build and evaluate each point by itself."""
+"""The scan compared with the plain loop that it replaces: prune, build and evaluate each point by itself."""
 
 import math
 import random
@@ -16,8 +16,9 @@ from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
 from ..engine.dense_model import baseline
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, Tally, batch_of, evaluate, judged
+from ..measuring.evaluation import Execution, batch_of, evaluate
 from ..measuring.statistics import wilson
+from ..measuring.tally import Tally, judged
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.branching import Branches, touched_tensors
 from ..studies.sensitivity.graph_pieces import Workshop
@@ -34,14 +35,14 @@ Point = tuple[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Loops:
-    """An exact scan and the plain loop that it replaces, on batches that lie ready.
+    """An exact scan and the plain loop that it replaces, on prepared batches.
 
     Args:
         models: (part, ratio) -> the model of the plain loop.
         todo: part -> ratios.
         batches: (inputs, targets) of each.
-        setting_up: seconds that the plain loop's models took.
-        first: seconds that the branches took, their first batch included.
+        setting_up: seconds to set up the plain loop's models.
+        first: seconds to set up the branches, including their first batch.
     """
 
     branches: Branches
@@ -52,18 +53,18 @@ class Loops:
     first: float
 
     def scan(self, index: int) -> dict[Point, Tally | None]:
-        """One batch: (part, ratio) -> what the logits say, None where pruning cannot change them."""
+        """Run the scan on one batch: (part, ratio) -> logits, None if pruning cannot change them."""
         inputs, targets = self.batches[index % len(self.batches)]
         return _walked(self.branches, inputs, targets, self.todo)
 
     def plain(self, index: int) -> dict[Point, Tally]:
-        """The same by the plain loop."""
+        """Run the same by the plain loop."""
         inputs, targets = self.batches[index % len(self.batches)]
         with torch.inference_mode():
             return {point: judged(model(inputs), targets).cpu() for point, model in self.models.items()}
 
     def differing(self) -> int:
-        """How many points the two count differently on the first batch."""
+        """Return how many points the two count differently on the first batch."""
         ours, theirs = self.scan(0), self.plain(0)
         return sum(
             tally is not None and not torch.equal(tally.correct, theirs[point].correct)
@@ -71,7 +72,7 @@ class Loops:
         )
 
     def bound(self) -> tuple[int, int]:
-        """Multiply-adds of the scan and of the plain loop on one batch, counted by torch."""
+        """Return the multiply-adds of the scan and of the plain loop on one batch, counted by torch."""
         return _macs(lambda: self.scan(0)), _macs(lambda: self.plain(0))
 
 
@@ -124,8 +125,8 @@ def _loops(model: Analysed, device: str) -> Loops:
 
 
 def exact(size: Effort, device: str) -> Iterator[TimedRow]:
-    """The exact scan of coupled groups: a pair a batch; building is counted once for all samples of the
-    split.
+    """Time the exact scan of coupled groups: one pair per batch; building is counted once for all samples of
+    the split.
     """
     model = opened(size.live)
     loops, total = (
@@ -183,21 +184,21 @@ def exact(size: Effort, device: str) -> Iterator[TimedRow]:
 
 
 def adaptive(size: Effort, device: str) -> Iterator[TimedRow]:
-    """A row for the model of the table."""
+    """Yield a row for the model of the table."""
     yield _adaptive(size.scanned, size.scan_points, device)
 
 
 def adaptive_others(size: Effort, device: str) -> Iterator[TimedRow]:
-    """Rows for further models; they take long."""
+    """Yield rows for further models; they take long."""
     for name in size.also_scanned:
         yield _adaptive(name, size.scan_points // 2, device)
 
 
 def _adaptive(name: str, count: int, device: str) -> TimedRow:
-    """The adaptive scan of all points against the plain loop, whose time is estimated from a random part of
-    the points.
+    """Time the adaptive scan of all points against the plain loop, whose time is estimated from a random part
+    of the points.
 
-    The dense model's own answers are known to both.
+    The dense model's own outputs are known to both.
     """
     model = opened(name)
     conditions = Conditions(device=device)
@@ -269,7 +270,7 @@ def _raced(
 
 
 def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int, float]:
-    """One point of the plain loop: (correct of all samples, seconds)."""
+    """Run one point of the plain loop: (correct of all samples, seconds)."""
     task = model.subject.task
     assert task is not None
     split, counted = split_for(model.subject, conditions), []
@@ -284,14 +285,14 @@ def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int
 
 
 def _holds(found: Scan, point: Point, dense: int, correct: int, total: int) -> bool:
-    """The interval of a point that says what all samples would give holds what they give."""
+    """Whether the interval of a point for the result on all samples contains that result."""
     stated = next(p for p in found.points if (p.part, p.ratio) == point).reach
     return stated.low - 1e-12 <= (dense - correct) / total <= stated.high + 1e-12
 
 
 def _mean_ratio(loop: Sequence[float], took: float) -> tuple[float, float, float]:
-    """Mean of the loop's estimates over the scan's seconds, with a 95 % interval by the normal of
-    the mean.
+    """Return the mean of the loop's estimates over the scan's seconds, with a 95 % interval by the normal
+    distribution of the mean.
     """
     mean = sum(loop) / len(loop)
     spread = math.sqrt(sum((s - mean) ** 2 for s in loop) / max(1, len(loop) - 1) / len(loop))

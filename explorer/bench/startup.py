@@ -1,4 +1,4 @@
-"""From the command to a page that answers, over the bare imports of torch and Streamlit: both in fresh
+"""Time from the command to a page that answers, over the bare imports of torch and Streamlit: both in fresh
 processes.
 """
 
@@ -22,7 +22,7 @@ WAIT_S = 90.0
 
 
 def startup(size: Effort, device: str) -> Iterator[TimedRow]:
-    """Nothing where no starts are asked for."""
+    """Yield nothing if no starts are requested."""
     if size.starts < 1:
         return
 
@@ -56,7 +56,7 @@ def _free_port() -> int:
 
 
 def _serve() -> None:
-    """Start the server, wait for its first answer, end it."""
+    """Start the server, wait for its first answer, and end it."""
     port = _free_port()
     command = [sys.executable, "-c", SERVE, "--port", str(port), "--no-browser"]
     quiet = subprocess.DEVNULL
@@ -64,7 +64,7 @@ def _serve() -> None:
     try:
         _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
     finally:
-        process.kill()  # ending it politely takes a second, which is not what is timed
+        process.kill()  # a graceful end takes a second, which is not what is timed
         process.wait()
 
 

@@ -34,7 +34,7 @@ PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 
 
 def bench(size: Effort = FULL, device: str = "cpu", parts: Sequence[str] = DEFAULT) -> Work[TimedRow]:
-    """Measure the rows: Progress before each part, a TimedRow whenever one is known.
+    """Measure the rows. Yields Progress before each part, and a TimedRow whenever one is known.
 
     The goals are those of the full size; a smaller table has none.
 
@@ -51,7 +51,7 @@ def bench(size: Effort = FULL, device: str = "cpu", parts: Sequence[str] = DEFAU
 
 
 def surroundings(device: str) -> dict[str, Any]:
-    """Where it was measured, with the versions of what it was compared with; None = not installed."""
+    """Return where it was measured, with the versions of what it was compared with; None = not installed."""
     versions = {name: _version(name) for name in PACKAGES}
     return {**environment(device), "usable_cores": usable_cores(), "dtype": "float32", **versions}
 

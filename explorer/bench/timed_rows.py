@@ -1,5 +1,5 @@
-"""Two pieces of work, timed in turns -> a ratio with its interval -> a row that says whether its
-goal is met.
+"""Times two pieces of work in turns -> a ratio with its interval -> a row that says whether its goal is
+met.
 """
 
 import statistics
@@ -12,32 +12,34 @@ import torch
 
 from ..measuring.latency import FEWEST_ROUNDS, median_ratio
 
-LONG_S = 1.0  # work that takes so long is timed less often
+LONG_S = 1.0  # work that takes longer is timed less often
 Timeable = Callable[[], object]
 Verdict = Literal["met", "missed", "not resolved"]
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seconds that two pieces of work took, equal positions next to each other."""
+    """Seconds of two pieces of work; equal positions ran next to each other."""
 
     ours: tuple[float, ...]
     baseline: tuple[float, ...]
 
     def plus(self, ours: float, baseline: float, times: float) -> "Pairs":
-        """What a longer run would take: so many times each pair, and once the seconds of setting up."""
+        """Return what a longer run would take: each pair this many times, and the seconds of setting up
+        once.
+        """
         return Pairs(
             tuple(ours + times * s for s in self.ours), tuple(baseline + times * s for s in self.baseline)
         )
 
     @property
     def medians(self) -> tuple[float, float]:
-        """Seconds: ours, baseline."""
+        """Return seconds: ours, baseline."""
         return statistics.median(self.ours), statistics.median(self.baseline)
 
     @property
     def details(self) -> dict[str, float]:
-        """The medians by name."""
+        """Return the medians by name."""
         return dict(zip(("seconds", "baseline_seconds"), self.medians, strict=True))
 
 
@@ -48,10 +50,10 @@ class TimedRow:
     Args:
         value, low, high: the median and its 95 % interval; a ratio, or what `unit` says.
         baseline: what it is compared with, in the same run.
-        goal: None = nobody has set one.
-        at_least: the goal is a lower bound; else it is an upper one.
+        goal: None = there is none.
+        at_least: the goal is a lower bound; otherwise an upper one.
         pairs: how many were measured.
-        bound_by: what the time goes into, measured in the same run.
+        bound_by: what takes the time, measured in the same run.
         details: further numbers.
     """
 
@@ -69,8 +71,8 @@ class TimedRow:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The goal is met, or missed, only if the whole interval says so; fewer than six pairs resolve
-        nothing.
+        """Return whether the goal is met or missed, which only the whole interval decides; fewer than six
+        pairs decide nothing.
         """
         if self.goal is None:
             return None
@@ -85,7 +87,7 @@ class TimedRow:
 
     @property
     def met(self) -> bool | None:
-        """True, False, or None where it is not resolved or there is no goal."""
+        """Return True, False, or None if it is undecided or there is no goal."""
         return {"met": True, "missed": False}.get(self.verdict or "")
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class TimedRow:
 
 
 def seconds(work: Timeable, device: str = "cpu") -> float:
-    """How long it takes, until the device has really finished."""
+    """Return how long it takes, until the device has really finished."""
     _finish(device)
     started = time.perf_counter()
     work()
@@ -117,11 +119,14 @@ def interleaved(
     """Time two pieces of work in turns, every other pair in reverse, after a pair or two that aren't counted.
 
     Args:
-        make: number of the pair, from 0 -> (ours, baseline), made ready outside of the clock.
+        make: number of the pair, from 0 -> (ours, baseline), prepared outside the timing.
         count: of pairs.
-        long_count: of pairs where one of the two takes a second or more; None = as many.
+        long_count: of pairs if one of the two takes a second or more; None = as many.
     """
-    first_pair, warm_pair = count, count + 1  # of their own, so that nothing of them is found again
+    first_pair, warm_pair = (
+        count,
+        count + 1,
+    )  # numbers of their own, so that no later pair finds their results
     uncounted = [seconds(work, device) for work in make(first_pair)]
     if (
         long_count is not None and max(uncounted) >= LONG_S
@@ -142,14 +147,16 @@ def interleaved(
 
 
 def row(name: str, pairs: Pairs, baseline: str, *, inverse: bool = False, **about: Any) -> TimedRow:
-    """The row of a ratio: ours / baseline; or baseline / ours, a speed-up, whose goal is a lower bound."""
+    """Return the row of a ratio: ours / baseline; or baseline / ours, a speed-up, whose goal is a lower
+    bound.
+    """
     above, below = (pairs.baseline, pairs.ours) if inverse else (pairs.ours, pairs.baseline)
     value, low, high = median_ratio(above, below)
     return TimedRow(name, value, low, high, baseline, at_least=inverse, pairs=len(pairs.ours), **about)
 
 
 def milliseconds_row(name: str, pairs: Pairs, baseline: str, **about: Any) -> TimedRow:
-    """The row of an absolute time of ours; its ratio to the baseline stands in the details."""
+    """Return the row of an absolute time of ours; its ratio to the baseline is in the details."""
     ratio, low, high = median_ratio(pairs.ours, pairs.baseline)
     value, least, most = (1000 * s for s in median_ratio(pairs.ours, [1.0] * len(pairs.ours)))
     details = {"ratio": ratio, "ratio_low": low, "ratio_high": high, **about.pop("details", {})}
@@ -159,7 +166,8 @@ def milliseconds_row(name: str, pairs: Pairs, baseline: str, **about: Any) -> Ti
 
 
 def stages(named: Mapping[str, float]) -> str:
-    """
+    """Return the stages with their times as text.
+
     >>> stages({"cut and build": 0.0312, "forward": 1.5})
     'cut and build 31 ms, forward 1,500 ms'
     """

@@ -1,3 +1,3 @@
-"""The verbs of the command line, one file each: `add_arguments(parser)` says what they take, `run(arguments)`
-does it.
+"""The verbs of the command line, one file each: `add_arguments(parser)` declares the arguments,
+`run(arguments)` does the work.
 """

@@ -1,4 +1,4 @@
-"""What allocators there are."""
+"""List the allocators."""
 
 import argparse
 
@@ -10,7 +10,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every allocator; the first line of its docstring says what it does."""
+    """Print every allocator with the first line of its docstring."""
     if arguments.json:
         return print_json([facts(plugin) for plugin in ALLOCATORS.values()])
     return show(table(["allocator", "what it does"], [[p.name, p.tooltip] for p in ALLOCATORS.values()]))

@@ -1,9 +1,11 @@
-"""Start the page: everything that it needs is imported only once the words are understood."""
+"""Start the page. Everything that it needs is imported only after the arguments have been parsed."""
 
 import argparse
 import socket
 from functools import partial
 from pathlib import Path
+
+from .arguments.task import add_task
 
 FIRST_PORT, TRIED = 8501, 20
 
@@ -13,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)"
     )
     parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    add_task(parser)
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named"
     )
@@ -47,10 +50,10 @@ def add_lessons(parser: argparse.ArgumentParser) -> None:
 
 
 def own_lessons(given: str | None) -> Path | None:
-    """The folder, once its lessons are read.
+    """Return the folder of the user's own lessons after reading them.
 
     Raises:
-        ExplorerError: there is none, or a lesson is not as it must be.
+        ExplorerError: the folder does not exist, or a lesson is not valid.
     """
     from ..lessons.lesson_files import course
 
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, a lesson that is not as it must be, or a port that is
+        ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
             taken.
     """
     from ..loaders.model_text import load
@@ -73,7 +76,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
-    load_offered = partial(load, data=arguments.data, checkpoint=arguments.checkpoint)
+    load_offered = partial(
+        load,
+        data=arguments.data,
+        checkpoint=arguments.checkpoint,
+        task=arguments.task,
+        metric=arguments.metric,
+    )
     settings = Settings(
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
     )
@@ -99,11 +108,11 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int | None) -> int:
-    """The wanted port if it is free, else an error; without a wish the first free one.
+    """Return the wanted port if it is free, or the first free port if none is wanted.
 
     Raises:
-        ExplorerError: the host is another machine, or the wanted port, or every one that was tried, is taken
-            or not allowed.
+        ExplorerError: the host is another machine, or the wanted port (or every port tried) is taken or not
+            allowed.
     """
     from ..errors import ExplorerError
 

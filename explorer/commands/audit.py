@@ -1,4 +1,4 @@
-"""Prove that the compact model computes what the masked one does."""
+"""Prove that the compact model computes the same as the masked one."""
 
 import argparse
 import time
@@ -7,10 +7,9 @@ from dataclasses import replace
 from ..audit.audit import AuditReport, audit
 from ..graph.analysed import Analysed
 from ..graph.export import graph_of
-from ..loaders.model_text import load
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
-from .arguments.model import add_model, set_up
+from .arguments.model import add_model, loaded, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.output import print_json, progress, show, table
 
@@ -25,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line, or a JSON object, for each model; without a recipe every free group loses half of its
+    """Print a line, or a JSON object, for each model. Without a recipe every free group loses half of its
     units.
 
     Raises:
         ExplorerError: a model cannot be loaded, or the recipe does not fit it.
-        SystemExit: with code 1, when some model is not verified.
+        SystemExit: with code 1 if some model is not verified.
     """
     set_up()
     found = []
@@ -47,9 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
-    cache.free()  # of the models before
+    cache.free()  # memory of the previous model
     memory = PeakMemory()
-    subject = load(model, checkpoint=arguments.checkpoint, data=arguments.data)
+    subject = loaded(model, arguments)
     started = time.perf_counter()
     graph = graph_of(subject)
     analysis = time.perf_counter() - started
@@ -60,7 +59,7 @@ def _audited(model: str, arguments: argparse.Namespace) -> AuditReport:
 
 
 def audit_text(reports: list[AuditReport]) -> str:
-    """A line a model, then why some were not verified and what stays frozen."""
+    """Return a line for each model, then why some were not verified and which groups are frozen."""
     rows = [
         [
             r.model,

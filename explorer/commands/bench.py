@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the rows; every number is a ratio to what ran next to it, or milliseconds where it says so.
+    """Print the rows. Every number is a ratio to what ran in turns with it, or milliseconds where it says so.
 
     Raises:
         ExplorerError: an unknown part or device.
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def bench_text(rows: list[TimedRow], where: dict[str, Any]) -> str:
-    """A line a row, then what the time of each goal that is not met goes into."""
+    """Return a line for each row, then a breakdown of the time for each goal that is not met."""
     lines = table(
         ["row", "value", "95 % interval", "goal", "", "pairs", "against"], [_cells(row) for row in rows]
     )

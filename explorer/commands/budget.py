@@ -1,4 +1,4 @@
-"""The smallest model within an accuracy budget, found by measuring."""
+"""Find the smallest model within an accuracy budget by measuring."""
 
 import argparse
 import json
@@ -49,12 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print what was tried and the smallest model within the budget; ratios of the searched kind are chosen
-    again.
+    """Print what was tried and the smallest model within the budget. The ratios of the searched kind are
+    chosen again.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be, or no model could be shown
-            to be within it.
+        ExplorerError: the model, the recipe or the data are not valid, or no model could be shown to be
+            within the budget.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -86,13 +86,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:
-    """The arguments as they would be if no allocator, and none of its parameters, had been named."""
+    """Return the arguments as if no allocator and no allocator parameter had been given."""
     none = {name: None for name in vars(arguments) if name.startswith("allocator")}
     return argparse.Namespace(**{**vars(arguments), **none})
 
 
 def as_json(found: Budget) -> dict[str, Any]:
-    """For other programs: every look, and the best."""
+    """Return every look and the best model as JSON data."""
     tried = [{"target": target, "report": report.to_json()} for target, report in found.tried.items()]
     return {
         "largest_drop": found.allowed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .app import add_lessons, add_trusted_hosts, free_port, own_lessons
 from .printing.output import note
 
-if TYPE_CHECKING:  # torch comes with it, and the help has to be quick
+if TYPE_CHECKING:  # this imports torch, and --help has to be quick
     from ..lessons.class_board import Classroom
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Serve until interrupted; the links are printed first.
+    """Print the links, then serve until interrupted.
 
     Raises:
         ExplorerError: an unknown model or device, or a port that is taken.
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def told(room: "Classroom", host: str, port: int) -> list[str]:
-    """What the teacher reads on the console."""
+    """Return the text that the teacher reads on the console."""
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}/learn"
     reach = ["Only this machine can open it; start again with --host and your address to let the class in."]

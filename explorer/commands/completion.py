@@ -1,4 +1,6 @@
-"""Completion in the shell: a script for bash, zsh or fish, which asks this program for the words that fit."""
+"""Complete commands in the shell: a script for bash, zsh or fish, which asks this program for the words that
+fit.
+"""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -9,7 +11,7 @@ from .main import command
 from .printing.output import show
 from .verbs import PROGRAM, VERBS
 
-# what an option's value names, by the option's destination
+# destination of an option -> what its value names
 NAMED: dict[str, Registry] = {"criterion": CRITERIA, "allocator": ALLOCATORS, "format": EXPORTERS}
 ASK = f"{PROGRAM} completion --words"
 SCRIPTS = {
@@ -42,17 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the script of a shell, or, asked by such a script, the words that may come next."""
+    """Print the script for a shell, or, when such a script asks, the words that may come next."""
     if arguments.words is not None:
         return show("\n".join(fitting(arguments.words)))
     return show(SCRIPTS[arguments.shell or "bash"])
 
 
 def fitting(words: Sequence[str]) -> list[str]:
-    """What the last word, perhaps begun, may become.
+    """Return the words that the last word may become.
 
     Args:
-        words: after the program's name; the last one is still being typed, and may be empty.
+        words: the words after the program's name. The last one is still being typed and may be empty.
 
     >>> fitting(["pru"]), fitting(["audit", "digits-c"]), fitting(["prune", "digits-cnn", "--dt"])
     (['prune'], ['digits-cnn'], ['--dtype'])
@@ -77,5 +79,5 @@ def _possible(verb: str | None, before: Sequence[str], begun: str) -> Iterable[s
 
 
 def _samples() -> list[str]:
-    """Names of the sample models, without importing them."""
+    """Return the names of the sample models without importing them."""
     return sorted(path.stem.replace("_", "-") for path in paths.sample_models().glob("[!_]*.py"))

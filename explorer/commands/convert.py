@@ -1,4 +1,4 @@
-"""A .pt file of weights -> .safetensors, read as data only, so that no code in it can run."""
+"""Convert a .pt file of weights to .safetensors. It is read as data only, so no code in it can run."""
 
 import argparse
 
@@ -18,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Convert.
+    """Convert the file.
 
     Raises:
-        LoadError: the source is missing, damaged, too large, or holds no weights.
+        LoadError: the source is missing, damaged or too large, or contains no weights.
     """
     made = convert(arguments.source, arguments.target, key=arguments.key)
     place = f" from {made.place!r}" if made.place else ""

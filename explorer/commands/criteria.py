@@ -1,4 +1,4 @@
-"""What criteria there are."""
+"""List the criteria."""
 
 import argparse
 from typing import Any
@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def facts(plugin: Plugin) -> dict[str, Any]:
-    """A plug-in with its traits and parameters."""
+    """Return a plug-in with its traits and parameters as JSON data."""
     params = [_param(param) for param in plugin.params.values()]
     return {"name": plugin.name, "description": plugin.tooltip, **plugin.traits, "params": params}
 
@@ -27,7 +27,7 @@ def _param(param: Param) -> dict[str, Any]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every criterion; the first line of its docstring says what it does."""
+    """Print every criterion with the first line of its docstring."""
     if arguments.json:
         return print_json([facts(plugin) for plugin in CRITERIA.values()])
     rows = [[p.name, p.traits["level"], p.tooltip] for p in CRITERIA.values()]

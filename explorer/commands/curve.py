@@ -1,5 +1,5 @@
-"""Accuracy against size along one profile, along an allocator's target, or for channels and single weights
-side by side.
+"""Measure accuracy against size for one recipe, for an allocator's targets, or for channels and single
+weights side by side.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
 from .printing.output import counted, followed, percent, print_json, show, table
-from .printing.report_text import accuracy, loss_text
+from .printing.report_text import loss_text, quality
 
-FULL = 0.9  # ratio of every part at full strength where the flags name no recipe
+FULL = 0.9  # ratio of every part at full strength if the flags give no recipe
 POINTS = 9
 KINDS = {
     "strength": "the recipe from dense to its full strength",
@@ -59,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a point for each step; without a recipe every channel group (or layer) goes up to 90 %.
+    """Print a line for each point. Without a recipe every channel group (or layer) is pruned up to 90 %.
 
     Raises:
-        ExplorerError: the model or the recipe are not as they must be.
+        ExplorerError: the model or the recipe is not valid.
     """
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _families(arguments: argparse.Namespace, model: Analysed) -> tuple[Recipe, list[Family]]:
-    """What is measured, and the recipe that it comes from."""
+    """Return the full recipe, and the families of recipes to measure."""
     shares = [i / (arguments.points - 1) for i in range(arguments.points)]
     if arguments.along == "strength":
         recipe = recipe_of(arguments, model)
@@ -105,7 +105,7 @@ def _top(text: str | None, allocator: str) -> float | None:
 
 
 def _full(recipe: Recipe, graph: ModelGraph) -> Recipe:
-    """Every group at the default strength; every layer where a model has no groups."""
+    """Return the default full strength: every group, or every layer if the model has no groups."""
     if graph.profile.free_groups:
         return replace(recipe, channels=dict.fromkeys(graph.profile.free_groups, FULL))
     return replace(recipe, weights=dict.fromkeys(graph.profile.prunable_layers, FULL))
@@ -137,7 +137,7 @@ def _document(
 
 
 def _text(along: str, family: Family, lines: Lines) -> str:
-    """A line a point, under the family's name where it isn't plain."""
+    """Return a line for each point, under the family's name where it isn't obvious."""
     reports, rows = lines[family.name], []
     times = any(report.pruned.latency_ms for report in reports)
     for step, report in zip(family.steps, reports, strict=True):
@@ -145,7 +145,7 @@ def _text(along: str, family: Family, lines: Lines) -> str:
         size, latency = (pruned.size_bytes or {}).get("deflate"), (pruned.latency_ms or {}).get("median")
         row = [
             percent(step),
-            accuracy(pruned, report.total_samples),
+            quality(pruned, report.total_samples),
             loss_text(pruned),
             pruned.nonzero_params,
             pruned.macs,

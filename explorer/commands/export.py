@@ -28,11 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the file; it holds the very model that `prune` measures.
+    """Write the file. It contains exactly the model that `prune` measures.
 
     Raises:
-        ExplorerError: the model, recipe, run or format are not as they must be, or the file cannot be
-            written.
+        ExplorerError: the model, recipe, run or format is not valid, or the file cannot be written.
     """
     EXPORTERS[arguments.format]
     set_up()

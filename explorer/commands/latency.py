@@ -1,5 +1,5 @@
-"""Latency against the channels of one group that are kept, on this machine: where it gets faster, and where
-not.
+"""Measure latency against the number of channels kept in one group on this machine, to find the widths where
+it drops.
 """
 
 import argparse
@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line a width; a width on the fast edge of a step is worth choosing.
+    """Print a line for each width. A width on the fast edge of a step is worth choosing.
 
     Raises:
-        ExplorerError: the model, the group or a width are not as they must be.
+        ExplorerError: the model, the group or a width is not valid.
     """
     widths = _widths(arguments.widths)
     for name in ("batch", "rounds"):
@@ -65,7 +65,7 @@ def _widths(text: str | None) -> list[int] | None:
 
 
 def staircase_text(found: Staircase) -> str:
-    """A line a width, then how it was measured."""
+    """Return a line for each width, then how it was measured."""
     rows = [
         [
             step.kept,

@@ -1,5 +1,5 @@
-"""The claims of the lessons, measured: one row each with the verdict; or one lesson with every comparison
-behind it.
+"""Measure the claims of the lessons: one row with the verdict for each, or one lesson with all its
+comparisons.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure and print.
 
     Raises:
-        ExplorerError: an unknown lesson or model, or a lesson file that is not as it must be.
+        ExplorerError: an unknown lesson or model, or a lesson file that is not valid.
     """
     if arguments.new:
         return _write_template(Path(arguments.new))
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @cache
 def _opened(given: str | None, name: str) -> Analysed:
-    """The model of a name: that of --model may be of any kind, those of a lesson's file may not."""
+    """Open a model by name. The model of --model may be of any kind, but those of a lesson's file may not."""
     subject = load(name) if name == given else load_named(name)
     return analyse(subject)
 

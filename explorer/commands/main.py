@@ -1,5 +1,5 @@
-"""The command line: finds the verb, loads only its file, and turns what went wrong into one sentence and an
-exit code.
+"""The command line: finds the verb, imports only its file, and turns errors into one sentence and an exit
+code.
 """
 
 import argparse
@@ -21,7 +21,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are ExplorerErrors: one sentence instead of usage and message."""
+    """Argument parser that raises ExplorerError: one sentence instead of usage and message."""
 
     def _print_message(self, message: str, file: object = None) -> None:
         if message:
@@ -44,7 +44,7 @@ def _verbs_text() -> str:
 
 
 def command(verb: str | None) -> tuple[ModuleType, Parser]:
-    """The module of a verb (the app's where there is none) with its parser."""
+    """Return the module of a verb (the app's if there is none) with its parser."""
     module = importlib.import_module(
         f".{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
     )
@@ -70,8 +70,8 @@ def _run(verb: str | None, words: Sequence[str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 for an audit that fails or an output that cannot be written,
-    2 for bad input, 130 after Ctrl+C.
+    """Run one command and return the exit code: 0, 1 for an audit that fails or an output that cannot be
+    written, 2 for bad input, 130 after Ctrl+C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     verb = words[0] if words and words[0] in VERBS else None
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _told(error: BaseException) -> int | None:
-    """Say what went wrong, and the exit code for it; None for what is a fault of this program."""
+    """Print what went wrong and return its exit code, or None if it is a bug of this program."""
     foreign = failure(error)
     if isinstance(error, ExplorerError):
         say(" ".join(str(error).split()))
@@ -117,7 +117,7 @@ def _flushed() -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    """What is left of the output cannot be written: its reader, such as head, has seen enough, or its disk is
+    """Handle output that cannot be written, because its reader (such as head) has closed it or the disk is
     full.
     """
     if not isinstance(error, BrokenPipeError):

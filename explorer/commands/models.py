@@ -1,4 +1,4 @@
-"""What models there are."""
+"""List the models."""
 
 import argparse
 from typing import Any
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def facts(name: str) -> dict[str, Any]:
-    """A sample as its card describes it; accuracy is None for one that was never trained."""
+    """Return a sample's card. Accuracy is None if the sample was never trained."""
     known = card(name)
     if not known:
         model, task = untrained(name), DATA[SAMPLES[name].traits["data"]]()
@@ -41,7 +41,7 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every sample model; as text also what else can be named as MODEL and SOURCE."""
+    """Print every sample model. The text also lists what else you can give as MODEL and SOURCE."""
     found = [facts(name) for name in SAMPLES]
     if arguments.json:
         return print_json(found)

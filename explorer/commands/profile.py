@@ -1,4 +1,4 @@
-"""Layers and coupled groups of a model."""
+"""List the layers and coupled groups of a model."""
 
 import argparse
 from dataclasses import asdict
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def facts(model: Analysed) -> dict[str, Any]:
-    """The profile as JSON data."""
+    """Return the profile as JSON data."""
     profile, subject = model.profile, model.subject
     about: dict[str, Any] = {"model": subject.name, "id": subject.id}
     about |= {"task": subject.task.name if subject.task else None}

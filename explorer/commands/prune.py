@@ -18,7 +18,7 @@ from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.files import write
 from .printing.output import note, print_json, progress, show
-from .printing.report_text import accuracy, report_text
+from .printing.report_text import quality, report_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the Report.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be.
+        ExplorerError: the model, the recipe or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         progress(f"{now.label}: {now.done} of {now.total}")
     measure = resolve if arguments.until_resolved else stream
     for report in values_of(measure(model, recipe, conditions)):
-        progress(f"{model.subject.name}: {accuracy(report.pruned, report.total_samples)}")
+        progress(f"{model.subject.name}: {quality(report.pruned, report.total_samples)}")
     progress("")
     report = replace(report, notes=(*report.notes, opening)) if opening else report
     if arguments.keep is not None:

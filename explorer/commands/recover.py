@@ -1,4 +1,4 @@
-"""Prune a model and win accuracy back: weights and a report."""
+"""Prune a model and win accuracy back; write the weights and a report."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ from .printing.files import write
 from .printing.output import note, percent, print_json, progress, show, table
 
 CURVE = "0.4,0.6,0.8,1"
-EVERY = 30.0  # seconds between lines, where stderr is no terminal
+EVERY = 30.0  # seconds between lines, if stderr is not a terminal
 NAMED = {
     "round_schedule": "how the ratios grow",
     "rewind": "what is rewound",
@@ -85,10 +85,10 @@ def _flag(name: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, and write weights and report; stopped by Ctrl+C, the same command goes on where it was.
+    """Train, and write weights and report. After Ctrl+C the same command continues where it was.
 
     Raises:
-        ExplorerError: the model, the recipe, the plan or the data are not as they must be.
+        ExplorerError: the model, the recipe, the plan or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def plan_of(arguments: argparse.Namespace, subject: Subject) -> RecoveryPlan:
-    """What the flags ask for, on the ground of a plan's file or of how the model was trained.
+    """Return the plan that the flags describe, based on a plan file or on how the model was trained.
 
     Raises:
         ExplorerError: the file cannot be read, or a value is not allowed.
@@ -193,7 +193,7 @@ def _strengths(text: str) -> tuple[float, ...]:
 
 
 def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
-    """The finished recovery, told on stderr while it runs."""
+    """Run the recovery with progress on stderr and return it when it is finished."""
     found: Recovery | None = None
     shown = time.monotonic()
     for step in recover(model, recipe, plan, conditions):
@@ -224,7 +224,7 @@ def _curve(
     conditions: Conditions,
     arguments: argparse.Namespace,
 ) -> None:
-    """Print the curve, told on stderr while it grows."""
+    """Print the curve, with progress on stderr while it is measured."""
     found: RecoveryCurve | None = None
     for step in recovery_curve(model, recipe, plan, strengths, conditions):
         if step.progress is not None:

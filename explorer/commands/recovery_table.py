@@ -1,4 +1,6 @@
-"""One-shot, recalibrated, retrained, iterative, at random and from scratch: every way back, trained alike."""
+"""Compare all ways to win accuracy back, trained alike: one-shot, recalibrated, retrained, iterative, random,
+from scratch.
+"""
 
 import argparse
 import json
@@ -75,10 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the table; stopped by Ctrl+C, the same command goes on where it was.
+    """Print the table. After Ctrl+C the same command continues where it was.
 
     Raises:
-        ExplorerError: the model, the plan or the data are not as they must be.
+        ExplorerError: the model, the plan or the data are not valid.
     """
     device = set_up(arguments.device)
     model = opened(arguments)
@@ -141,7 +143,7 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
 
 
 def cells(row: RecoveryRow) -> list[Any]:
-    """A row of the printed table."""
+    """Return a row of the printed table."""
     first, over = row.measured[0], row.accuracy
     measured = format_accuracy(first.correct or 0, first.samples, first.samples)
     if over.seeds > 1:

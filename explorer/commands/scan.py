@@ -1,4 +1,4 @@
-"""Sensitivity: the accuracy as one part's ratio varies, the others untouched."""
+"""Measure sensitivity: the accuracy as one part's ratio varies, the others unpruned."""
 
 import argparse
 
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def ratios_of(text: str | None) -> tuple[float, ...]:
-    """`0.1:0.9:0.1` or `0.2,0.5` -> ratios.
+    """Parse `0.1:0.9:0.1` or `0.2,0.5` into ratios.
 
     Raises:
-        ExplorerError: it is neither, or too many.
+        ExplorerError: it is neither, or there are too many.
 
     >>> ratios_of("0.1:0.5:0.2")
     (0.1, 0.3, 0.5)
@@ -72,13 +72,13 @@ def ratios_of(text: str | None) -> tuple[float, ...]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line a point, as it stands at the end; what was counted before is not counted again.
+    """Print a line for each point once all are measured. Points that were measured before are reused.
 
-    "in the family" judges all points of the scan together (Holm); the words of a change are about its point
+    "in the family" judges all points of the scan together (Holm); the words about a change judge its point
     alone.
 
     Raises:
-        ExplorerError: the model, the criterion or a ratio are not as they must be.
+        ExplorerError: the model, the criterion or a ratio is not valid.
     """
     device = set_up(arguments.device)
     tolerance = None if arguments.exact else arguments.tolerance

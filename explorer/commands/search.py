@@ -1,4 +1,4 @@
-"""Search: the best trade-offs between accuracy and cost, over the ratios of all parts."""
+"""Search for the best trade-offs between accuracy and cost, over the ratios of all parts."""
 
 import argparse
 import json
@@ -50,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the front and the winner; stopped by Ctrl+C, the same command goes on where it was.
+    """Print the front and the winner. After Ctrl+C the same command continues where it was.
 
     Raises:
-        ExplorerError: the model, the recipe or the data are not as they must be, or optuna is missing.
+        ExplorerError: the model, the recipe or the data are not valid, or optuna is missing.
     """
     device = set_up(arguments.device)
     plan = SearchPlan(
@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def as_json(found: Search, checked: Report | None) -> dict[str, Any]:
-    """For other programs: every trial, which of them are on the front, and the winner, with both of its
-    numbers.
+    """Return every trial, which of them are on the front, and the winner with both of its numbers, as JSON
+    data.
     """
     return {
         "plan": vars(found.plan),
@@ -109,7 +109,9 @@ def _row(trial: Trial, winner: Trial | None) -> list[str]:
 
 
 def _winner(winner: Trial | None, checked: Report | None) -> list[str]:
-    """Both numbers: the one that it was chosen by, and the one that was measured afterwards."""
+    """Return both numbers of the winner: the one that it was chosen by, and the one that was measured
+    afterwards.
+    """
     if winner is None or checked is None or checked.drop is None:
         return []
     measured, total = checked.pruned, cast(int, checked.total_samples)

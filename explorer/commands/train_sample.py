@@ -1,4 +1,4 @@
-"""Train a sample model again, as it was trained, or measure what its faders show at once."""
+"""Train a sample model again, exactly as it was trained, or measure its sensitivity scans."""
 
 import argparse
 import time
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, with a line on stderr now and then.
+    """Train, with a line on stderr from time to time.
 
     Raises:
         ExplorerError: no such sample, or the folder cannot be written.
@@ -74,7 +74,9 @@ def _line(step: TrainingStep) -> str:
 
 
 def _scan(name: str, out: Path | None) -> None:
-    """Both scans of a sample, from where they were stopped, and their counts next to its weights."""
+    """Run both scans of a sample, continuing where they were stopped, and save their counts next to its
+    weights.
+    """
     subject, conditions = sample(name), Conditions()
     graph = graph_of(subject)
     for plan in (ScanPlan("channel"), ScanPlan("weight")):

@@ -29,4 +29,4 @@ VERBS = {
 }
 
 
-MODULES = {"class": "class_mode"}  # where a verb is no name for a module
+MODULES = {"class": "class_mode"}  # a verb whose name cannot be the name of a module

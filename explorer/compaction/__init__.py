@@ -1,1 +1,1 @@
-"""Masks -> a physically smaller model under the original names."""
+"""Masks -> a physically smaller model with the original names."""

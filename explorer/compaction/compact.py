@@ -25,15 +25,17 @@ from .input_shape import refuse_other_sizes
 from .modules import filled
 from .plan import own_tensors, plan_of
 
+SOURCE = "source"  # of a node of the smaller model: the name of the one that it stands for
+
 
 def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
-    """Build the smaller model; the subject's model stays as it is.
+    """Build the smaller model; the subject's model is not changed.
 
-    Names in state_dict are the original's, any batch can be read, and the result can be trained and exported
+    Names in state_dict are the original's, any batch size works, and the result can be trained and exported
     again. Inputs must have the shape of the example: others are refused, since sizes in the graph are fixed.
 
     Args:
-        state: tensors to use in place of the model's own (for the audit); the names of its state_dict.
+        state: tensors to use in place of the model's own (for the audit), named as in its state_dict.
     Raises:
         CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
     """
@@ -71,12 +73,14 @@ class Builder:
         self.device: torch.device | None = None  # that of the input
 
     def build(self) -> fx.GraphModule:
-        """The whole model."""
+        """Build the whole model."""
         program = self.model.graph.program
         assert program is not None
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
+            if isinstance(nodes[node], fx.Node):
+                nodes[node].meta[SOURCE] = node.name
         self._unpack_outputs()
         state = self.model.subject.model.state_dict(keep_vars=True)
         unused = [name for name in state if not has(self.root, name)]
@@ -84,7 +88,7 @@ class Builder:
         for name in unused:  # parameters that the graph never reads keep their names too
             if not has(module, name):
                 put(module, name, self.tensors[name])
-        for name in self.names.values():  # constants of the graph are no part of the model's state
+        for name in self.names.values():  # constants of the graph are not part of the model's state
             if name not in state and has(module, name):
                 hide(module, name)
         fixed = fixed_batch(program)
@@ -102,15 +106,15 @@ class Builder:
         in_place: bool = False,
         device: str = "cpu",
     ) -> fx.GraphModule:
-        """Some nodes of the dense graph alone, in its order.
+        """Build some nodes of the dense graph alone, in its order.
 
         Inputs are the values that they read from outside, by the names of their nodes, in the order of first
-        use; it returns the tuple of `outputs`. It cannot be trained: its nodes stay operators, which is
-        quicker to make than modules.
+        use; it returns the tuple of `outputs`. It cannot be trained: its nodes stay operators, which are
+        quicker to build than modules.
 
         Args:
             in_place: operators may write into their inputs, as they do in the model.
-            device: where it will run; what it makes itself is made there.
+            device: where it will run; tensors that it creates itself are created there.
         """
         self.as_modules, self.device = False, torch.device(device)
         nodes: dict[fx.Node, Any] = {}
@@ -128,7 +132,7 @@ class Builder:
 
     def _finished(self) -> fx.GraphModule:
         for node in reversed(self.new.nodes):
-            # an operator that writes into its argument is needed even though nobody reads its result
+            # an operator that writes into its argument is needed even if nothing reads its result
             writes = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
             if node.op in ("call_function", "get_attr") and not node.users and not writes:
                 self.new.erase_node(node)
@@ -164,7 +168,7 @@ class Builder:
         return nodes[node]
 
     def _module(self, node: fx.Node) -> str:
-        """The dotted name of the module that stands for a node, made at its first call."""
+        """Return the dotted name of the module that replaces a node, created at its first call."""
         path, full = self.plan.modules[node]
         if path not in self.made:
             self.made.add(path)
@@ -172,7 +176,7 @@ class Builder:
         return path
 
     def _unpack_outputs(self) -> None:
-        """A single tensor comes back as itself, other outputs in the structure of the original."""
+        """Return a single tensor as itself, other outputs in the structure of the original."""
         program = self.model.graph.program
         assert program is not None and program.call_spec.out_spec is not None
         output = next(n for n in self.new.nodes if n.op == "output")
@@ -185,7 +189,7 @@ class Builder:
 
 
 def boundary(region: Sequence[fx.Node], names: Mapping[str, str]) -> tuple[fx.Node, ...]:
-    """The nodes outside of a region whose values it reads, in the order of first use; `names` are
+    """Return the nodes outside a region whose values it reads, in the order of first use; `names` are
     placeholders of tensors.
     """
     inside = set(region)

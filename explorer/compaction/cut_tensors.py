@@ -1,4 +1,6 @@
-"""The tensors of the smaller model: each is index-selected along what it loses; nothing is copied twice."""
+"""The tensors of the smaller model: each is index-selected along the dimensions that it loses; nothing is
+copied twice.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,17 +10,17 @@ from ..graph.survivors import Survivors
 
 
 class CutTensors(Mapping[str, Tensor]):
-    """Every tensor of the model after the cut, made when it is first asked for; tied names share one tensor.
+    """Every tensor of the model after the cut, created when it is first needed; tied names share one tensor.
 
-    What the cut leaves as it was is copied too, since the smaller model may be trained and the given one is
-    never written to.
+    Unchanged tensors are copied too, since the smaller model may be trained and the given one is never
+    written to.
 
     Args:
         own: name -> tensor of the model and of its graph's constants.
         names: placeholder of the graph -> name.
         weights: tensor -> mask of its single weights.
         state: tensors to use in place of the model's own.
-        share: what the cut leaves as it was is the given tensor itself, not a copy.
+        share: use the given tensor itself, not a copy, if the cut does not change it.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class CutTensors(Mapping[str, Tensor]):
         return len(self._own)
 
     def _cut(self, name: str, tensor: Tensor) -> Tensor:
-        """Multiplied by its weight mask and index-selected."""
+        """Return it multiplied by its weight mask and index-selected."""
         data = cut = self._state.get(name, tensor).detach()
         if name in self._weights:
             cut = cut * self._weights[name].to(data.device)
@@ -74,8 +76,8 @@ class CutTensors(Mapping[str, Tensor]):
         )
 
     def _index(self, line: Tensor, data: Tensor) -> Tensor:
-        """Positions that stay, found once for all tensors that lose the same ones (`left` keeps the line
-        alive).
+        """Return the kept positions, found once for all tensors that lose the same ones (`left` keeps the
+        line alive).
         """
         if id(line) not in self._indices:
             self._indices[id(line)] = line.nonzero().flatten().to(data.device)

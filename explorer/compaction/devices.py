@@ -1,4 +1,6 @@
-"""A smaller model makes its own tensors on the device of its input, not on the one that it was traced on."""
+"""Lets a smaller model create its own tensors on the device of its input, not on the one that it was traced
+on.
+"""
 
 from typing import Any
 
@@ -10,14 +12,14 @@ FOLLOWS: dict[Any, Any] = {torch.ops.aten.to.device: torch.ops.aten.to.dtype}
 
 
 def device_of(tensor: Tensor) -> torch.device:
-    """Where a tensor is."""
+    """Return where a tensor is."""
     return tensor.device
 
 
 def without_device(target: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, tuple, dict[str, Any]]:
-    """A call that names no device, whether it was given by position or by name.
+    """Return a call without its device, whether that was given by position or by name.
 
-    `x.to(device, dtype)` keeps its type of numbers alone, since all of a model is on one device.
+    `x.to(device, dtype)` keeps only its dtype, since all of a model is on one device.
     """
     if not isinstance(target, torch._ops.OpOverload):
         return target, args, kwargs
@@ -32,7 +34,7 @@ def without_device(target: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[An
 
 
 def makes_a_tensor(target: Any) -> bool:
-    """An operator that reads no tensor and would make one on the default device, such as `arange`."""
+    """Whether an operator reads no tensor and would create one on the default device, such as `arange`."""
     if not isinstance(target, torch._ops.OpOverload):
         return False
     arguments = target._schema.arguments
@@ -41,9 +43,9 @@ def makes_a_tensor(target: Any) -> bool:
 
 
 def device_node(graph: fx.Graph) -> fx.Node | None:
-    """A node that gives the device of the model's first input; None where it has none.
+    """Return a node that gives the device of the model's first input, or None if it has none.
 
-    It is put behind the inputs when it is first asked for.
+    It is inserted after the inputs when it is first needed.
     """
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if not inputs:

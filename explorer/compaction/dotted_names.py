@@ -1,4 +1,4 @@
-"""Things at dotted names of a module that is being put together."""
+"""Sets and finds things at dotted names of a module that is being built."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def put(root: nn.Module, name: str, item: Any) -> None:
-    """Set a parameter, buffer or module at a dotted name, with plain modules in between."""
+    """Set a parameter, buffer or module at a dotted name, creating plain modules in between."""
     *path, leaf = name.split(".")
     for part in path:
         if not hasattr(root, part):
@@ -23,7 +23,7 @@ def put(root: nn.Module, name: str, item: Any) -> None:
 
 
 def _inherit(item: nn.Module, before: Any) -> None:
-    """What was put below a name before its module was there stays below it."""
+    """Move what was set below a name before its module existed into that module."""
     for key, child in before.named_children():
         item.add_module(key, child)
     for key, parameter in before.named_parameters(recurse=False):
@@ -35,7 +35,7 @@ def _inherit(item: nn.Module, before: Any) -> None:
 
 
 def has(root: nn.Module, name: str) -> bool:
-    """There is something at a dotted name."""
+    """Whether there is something at a dotted name."""
     *path, leaf = name.split(".")
     for part in path:
         root = getattr(root, part, None)  # type: ignore[assignment]
@@ -45,7 +45,7 @@ def has(root: nn.Module, name: str) -> bool:
 
 
 def hide(root: nn.Module, name: str) -> None:
-    """Keep the buffer at a dotted name out of state_dict; anything else stays as it is."""
+    """Keep the buffer at a dotted name out of state_dict; anything else is not changed."""
     path, _, leaf = name.rpartition(".")
     owner = root.get_submodule(path)
     buffers = dict(owner.named_buffers(recurse=False))

@@ -1,4 +1,4 @@
-"""A graph that was exported for one batch size runs on any: in portions, of which the last is filled up."""
+"""Runs a graph that was exported for one batch size on any: in portions, of which the last is filled up."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from torch.utils._pytree import tree_map
 
 
 def run_in_portions(module: fx.GraphModule, batch: int) -> None:
-    """Change how this one module is called; its graph and its tensors stay as they are.
+    """Change how this one module is called; its graph and its tensors are not changed.
 
     Args:
         batch: the size that its literals were written for.
     """
-    own: Any = type(module)  # fx makes a class for each module
+    own: Any = type(module)  # fx creates a class for each module
     whole = own.forward
 
     def forward(self: fx.GraphModule, *inputs: Tensor) -> Any:
@@ -32,6 +32,6 @@ def run_in_portions(module: fx.GraphModule, batch: int) -> None:
 
 
 def _filled(part: Tensor, batch: int) -> Tensor:
-    """(n, ...) -> (batch, ...): the last sample again and again."""
+    """Fill (n, ...) up to (batch, ...) by repeating the last sample."""
     missing = batch - len(part)
     return torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part

@@ -1,4 +1,4 @@
-"""A smaller model holds for inputs of the shape that its graph was read with, and refuses others."""
+"""Makes a smaller model refuse inputs of other shapes than the one its graph was traced with."""
 
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ from ..errors import CompactionError
 
 
 def refuse_other_sizes(module: fx.GraphModule, shape: tuple[int, ...]) -> None:
-    """Let a smaller model refuse inputs for which it would answer wrongly.
+    """Make a smaller model refuse inputs for which its outputs would be wrong.
 
     Args:
         shape: of one sample.
@@ -18,9 +18,10 @@ def refuse_other_sizes(module: fx.GraphModule, shape: tuple[int, ...]) -> None:
 
 
 def _check(shape: tuple[int, ...], module: nn.Module, inputs: tuple[Any, ...]) -> None:
-    """
+    """Check the shape of the inputs.
+
     Raises:
-        CompactionError: the text says both shapes.
+        CompactionError: the message gives both shapes.
     """
     if inputs and isinstance(inputs[0], Tensor) and tuple(inputs[0].shape[1:]) != shape:
         raise CompactionError(

@@ -1,6 +1,4 @@
-"""Which operators of the graph become nn modules under their original names, and those modules in
-any width.
-"""
+"""Turns operators of the graph back into nn modules under their original names, in any width."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,20 +19,20 @@ CONVS = {
 }
 LAYERS = (*CONVS, "linear", "batch_norm", "layer_norm", "group_norm", "embedding")
 DROPOUTS = {"dropout": nn.Dropout, "feature_dropout": nn.Dropout2d, "alpha_dropout": nn.AlphaDropout}
-WHOLE_CHANNELS = {3: nn.Dropout1d, 4: nn.Dropout2d, 5: nn.Dropout3d}  # by the rank of what they read
+WHOLE_CHANNELS = {3: nn.Dropout1d, 4: nn.Dropout2d, 5: nn.Dropout3d}  # by the rank of their input
 
 
 # --------------------------------------------------------------------------- whose module
 
 
 def weight_position(name: str) -> int:
-    """Where the weight stands among an operator's arguments."""
+    """Return the position of the weight among an operator's arguments."""
     return 0 if name == "embedding" else 2 if name in ("layer_norm", "group_norm") else 1
 
 
 def module_name(node: fx.Node, names: Mapping[str, str], model: nn.Module) -> str | None:
-    """The module whose weight and bias (and statistics) are the arguments of this node, all under their usual
-    names.
+    """Return the module whose weight and bias (and statistics) are the arguments of this node, all under
+    their usual names.
 
     Args:
         names: placeholder of the graph -> name of its tensor.
@@ -69,7 +67,7 @@ def _prefix(value: Any, leaf: str, names: Mapping[str, str]) -> str | None:
 
 
 def _plain(node: fx.Node) -> bool:
-    """Next to tensors it takes nothing but numbers, so a module can hold them."""
+    """Whether it takes only numbers besides tensors, so that a module can store them."""
     others = [*(a for a in node.args if not isinstance(a, fx.Node)), *node.kwargs.values()]
     return all(isinstance(a, int | float | bool | list | tuple | str | None) for a in others)
 
@@ -80,7 +78,7 @@ def _plain(node: fx.Node) -> bool:
 def template(
     node: fx.Node, prefix: str, shapes: Mapping[str, tuple[int, ...]], rank: int, model: nn.Module
 ) -> nn.Module:
-    """The module that does the same as a node, without memory for its tensors.
+    """Return the module that does the same as a node, without memory for its tensors.
 
     Args:
         shapes: of every tensor of the model.
@@ -159,7 +157,7 @@ def _wide(value: Any, spatial: int) -> Any:
 
 
 def filled(full: nn.Module, prefix: str, tensors: Mapping[str, Tensor], groups: int | None) -> nn.Module:
-    """A module with the options of a template and tensors of its own, as wide as those.
+    """Return a module with the options of a template and its own tensors, as wide as those.
 
     Args:
         groups: of a convolution or a group norm, after the cut; None for anything else.
@@ -177,7 +175,7 @@ def filled(full: nn.Module, prefix: str, tensors: Mapping[str, Tensor], groups: 
 
 
 def _widths(made: Any, groups: int | None) -> dict[str, Any]:
-    """The attributes of a module that repeat what its weight's shape says."""
+    """Set the attributes of a module that repeat what its weight's shape says."""
     shape = tuple(made.weight.shape)
     if isinstance(made, nn.modules.conv._ConvNd):
         assert groups is not None

@@ -1,5 +1,5 @@
-"""What of a compaction is the same for every recipe of a model. Found once, so a recipe costs little more
-than its tensors.
+"""The part of a compaction that is the same for every recipe of a model. Found once, so a recipe costs little
+more than its tensors.
 """
 
 import weakref
@@ -16,11 +16,11 @@ from .modules import DROPOUTS, WHOLE_CHANNELS, module_name, template
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How the nodes of a dense graph are carried over.
+    """How the nodes of a dense graph are copied.
 
     Args:
         names: placeholder of the graph -> parameter, buffer or constant.
-        modules: node -> dotted name and full-width module that stands for it; nodes that share one share its
+        modules: node -> dotted name and full-width module that replaces it; nodes that share one share its
             template.
         skipped: nodes that only assert something about the dense sizes.
     """
@@ -34,7 +34,7 @@ _plans: "weakref.WeakKeyDictionary[ModelGraph, Plan]" = weakref.WeakKeyDictionar
 
 
 def plan_of(model: nn.Module, graph: ModelGraph) -> Plan:
-    """The plan of an analysed model, kept as long as its graph."""
+    """Return the plan of an analysed model, kept as long as its graph."""
     found = _plans.get(graph)
     if found is None:
         found = _plans[graph] = _made(model, graph)
@@ -42,7 +42,7 @@ def plan_of(model: nn.Module, graph: ModelGraph) -> Plan:
 
 
 def own_tensors(model: nn.Module, graph: ModelGraph, names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Name -> tensor of the model and of its graph's constants; tied names have one tensor."""
+    """Return the tensors of the model and of its graph's constants by name; tied names have one tensor."""
     assert graph.program is not None
     constants = {
         name: graph.program.constants[name] for name in names.values() if name in graph.program.constants
@@ -70,10 +70,10 @@ def _made(model: nn.Module, graph: ModelGraph) -> Plan:
         prefix = module_name(node, names, model) if node.op == "call_function" else None
         if prefix is not None:
             full = template(node, prefix, shapes, len(coupling.values[node.args[0].name].shape), model)
-            # one module that is called in two ways (two strides) can stand for one of them only
+            # a module that is called in two ways (two strides) can replace only one of them
             if repr(templates.setdefault(prefix, full)) == repr(full):
                 modules[node] = (prefix, templates[prefix])
-        elif op_name(node.target) in DROPOUTS and not node.args[2]:  # else it is random in use, too
+        elif op_name(node.target) in DROPOUTS and not node.args[2]:  # otherwise it is random in use, too
             modules[node] = _dropout(node, model)
     return Plan(names, modules, frozenset(n for n in program.graph.nodes if op_name(n.target) in IGNORED))
 

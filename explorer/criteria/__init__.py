@@ -1,1 +1,1 @@
-"""Plug-ins that rate what is removed: weights or channels."""
+"""Plug-ins that rate weights or channels before pruning."""

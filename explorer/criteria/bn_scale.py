@@ -20,7 +20,7 @@ from ..signals.values import LayerSignals
 def bn_scale(layer: LayerSignals) -> Tensor:
     """Size of the scale of the norm that follows a channel (Liu et al. 2017, arXiv:1708.06519).
 
-    In a coupled group without any norm the mean absolute weight of each channel stands in.
+    In a coupled group without any norm, the mean absolute weight of each channel is used instead.
 
     >>> scales = {"norm_scale": torch.tensor([0.5, torch.nan])}
     >>> layer = LayerSignals("conv", "conv", torch.ones(2, 1), collected=scales)

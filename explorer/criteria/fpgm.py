@@ -24,5 +24,6 @@ def fpgm(layer: LayerSignals) -> Tensor:
     tensor([ 5., 10.,  5.])
     """
     rows = layer.rows
-    # the quick way by matrix products is too coarse for filters that nearly agree, which are those to find
+    # the quick way by matrix products is too coarse for filters that nearly agree, and those are the ones to
+    # find
     return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").sum(1)

@@ -19,7 +19,7 @@ def hrank(layer: LayerSignals) -> Tensor:
     """Mean matrix rank of a channel's feature maps over 128 training samples (Lin et al. 2020,
     arXiv:2002.10179).
 
-    Linear layers make no maps: there the mean absolute activation stands in.
+    Linear layers have no maps: there the mean absolute activation is used instead.
 
     >>> import torch
     >>> activity = {"mean_magnitude": torch.tensor([0.5, 2.0])}

@@ -19,7 +19,7 @@ def lookahead(layer: LayerSignals) -> Tensor:
     """Absolute weight times the norms of the weights before its input and after its output (Park et al. 2020,
     arXiv:2002.04809).
 
-    Norms of the model count with the gain that they apply in eval mode.
+    Norms of the model are included with the gain that they apply in eval mode.
 
     >>> import torch
     >>> around = {"upstream": torch.tensor([[2.0, 1.0]]), "downstream": torch.tensor([[3.0], [5.0]])}

@@ -17,12 +17,12 @@ from ..signals.values import LayerSignals
     "or through gates, so these go first.",
 )
 def synflow(layer: LayerSignals) -> Tensor:
-    """The round of 100 in which a weight goes when least synaptic flow goes first (Tanaka et al. 2020,
-    arXiv:2006.05467).
+    """The round, out of 100, in which a weight is removed if the lowest synaptic flow is removed first
+    (Tanaka et al. 2020, arXiv:2006.05467).
 
     Ones are sent through the absolute weights of the whole model, in float64; a weight's flow is itself times
-    the derivative of what arrives. Removing a little and measuring again keeps every layer connected. Within
-    a round the place counts as a fraction. A channel's value is the sum over its weights.
+    the derivative of the output. Removing a little and measuring again keeps every layer connected. Within a
+    round the rank is added as a fraction. A channel's value is the sum over its weights.
 
     >>> import torch
     >>> flow = {"flow_order": torch.tensor([[3.5, 100.0]])}

@@ -20,7 +20,8 @@ from ..signals.values import LayerSignals
     "only channels are ranked differently.",
 )
 def taylor(layer: LayerSignals, *, order: Literal[1, 2] = 1) -> Tensor:
-    """Predicted change of the loss when a weight or channel goes (Molchanov et al. 2019, arXiv:1906.10771).
+    """Predicted change of the loss when a weight or channel is removed (Molchanov et al. 2019,
+    arXiv:1906.10771).
 
     A channel counts as one: as a gate on everything that reads it, so after its norm and activation function.
     Order 1 is the mean over samples of the squared product of weight and gradient. Order 2 is the size of the

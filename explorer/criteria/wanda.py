@@ -16,7 +16,7 @@ from ..signals.values import LayerSignals
     trap="Ranks within each output row, so every output loses as much; made for language models.",
 )
 def wanda(layer: LayerSignals) -> Tensor:
-    """Absolute weight times the norm of the input that it meets, ranked within each output (Sun et al. 2023,
+    """Absolute weight times the norm of its input, ranked within each output (Sun et al. 2023,
     arXiv:2306.11695).
 
     The L2 norm of an input feature is taken over samples and positions. A channel's value is the sum over its

@@ -1,5 +1,5 @@
-"""Arrays of an .npz file, one at a time: no pickles, and no memory before the header agrees with the bytes
-that are there.
+"""Reads arrays of an .npz file, one at a time: no pickles, and no memory before the header agrees with the
+file's bytes.
 """
 
 import math
@@ -21,7 +21,7 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, Syntax
 
 
 class Arrays:
-    """The arrays of an .npz file by name; nothing is read before it is asked for.
+    """The arrays of an .npz file by name; each is read only on request.
 
     Raises:
         LoadError: no such file, or not a whole .npz.
@@ -42,7 +42,7 @@ class Arrays:
         self.facts = tuple((entry.filename, entry.file_size, entry.CRC) for entry in entries)
 
     def form(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
-        """Shape and type of one array, from its header alone.
+        """Return shape and type of one array, from its header alone.
 
         Raises:
             LoadError: as `read`.
@@ -50,10 +50,10 @@ class Arrays:
         return self._opened(name, lambda member, form: (form[0], form[2]))
 
     def read(self, name: str) -> ndarray:
-        """One array.
+        """Read one array.
 
         Raises:
-            LoadError: it is damaged, holds objects (which could run code), or is larger than what is read.
+            LoadError: it is damaged, contains objects (which could run code), or is too large.
         """
         return self._opened(name, _filled)
 

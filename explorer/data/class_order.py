@@ -1,6 +1,6 @@
-"""Which class of the data is which of the model's: by names, by numbers, as the user says, or in their order.
+"""Matches the classes of the data to the model's: by names, by numbers, as the user says, or in their order.
 
-How it was done is always told, since a wrong order looks like a bad model.
+The user is always told how, since a wrong order looks like a bad model.
 """
 
 import re
@@ -13,19 +13,19 @@ from ..machine.bounded_file import read_bounded
 from ..machine.optional_packages import uses_torchvision
 from .reader import Reader, class_name
 
-SYNSET = re.compile(r"n\d{8}")  # an id of WordNet, which ImageNet calls its folders by
+SYNSET = re.compile(r"n\d{8}")  # an id of WordNet, which ImageNet uses as names of folders
 IMAGENET_CLASSES = 1000
 NAMES_LIMIT = 4_000_000  # bytes of a file of names
 
 
 @dataclass(frozen=True)
 class ClassOrder:
-    """Where the classes of the data are among the model's.
+    """The positions of the data's classes among the model's.
 
     Args:
         places: the model's number of each class of the data.
         names: of all numbers.
-        told: how it was done, a sentence.
+        told: how they were matched, a sentence.
     """
 
     places: tuple[int, ...]
@@ -34,14 +34,15 @@ class ClassOrder:
 
 
 def class_order(found: Sequence[str], reader: Reader, given: str = "", usual: str = "") -> ClassOrder:
-    """Where the classes of the data are among the model's.
+    """Return the positions of the data's classes among the model's.
 
     Args:
         found: their names, in the order that they have in the data.
-        given: all names in the model's order, with commas between, or a text file with one a line.
-        usual: how that order came about, where it is not that of the alphabet.
+        given: all names in the model's order, separated by commas, or a text file with one per line.
+        usual: where that order comes from, if it is not alphabetical.
     Raises:
-        LoadError: `given` lacks a class of the data, names one twice, or is not as long as the model's list.
+        LoadError: `given` lacks a class of the data, names one twice, or does not have the length of the
+            model's list.
     """
     if given:
         return _as_given(found, _given_names(given), reader)
@@ -56,12 +57,12 @@ ALPHABET = "Classes are numbered in the alphabetical order of their names."
 
 
 def key(name: str) -> str:
-    """What of a name counts when it is compared."""
+    """Return the part of a name that counts when it is compared."""
     return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
 
 
 def _by_name(found: Sequence[str], reader: Reader) -> ClassOrder | None:
-    """Where the model names its classes, and every class of the data is just one of them."""
+    """Match by name, if the model names its classes and every class of the data is exactly one of them."""
     named = [key(name) for name in reader.preset.class_names]
     places = {name: number for number, name in enumerate(named) if named.count(name) == 1}
     if len(named) != reader.classes or not all(key(name) in places for name in found):
@@ -71,7 +72,7 @@ def _by_name(found: Sequence[str], reader: Reader) -> ClassOrder | None:
 
 
 def _by_synset(found: Sequence[str], reader: Reader) -> ClassOrder | None:
-    """Folders of ImageNet, all of them or some."""
+    """Match folders of ImageNet, all of them or some."""
     if reader.classes != IMAGENET_CLASSES or not all(SYNSET.fullmatch(name) for name in found):
         return None
     synsets = sorted(found)
@@ -89,7 +90,7 @@ def _by_synset(found: Sequence[str], reader: Reader) -> ClassOrder | None:
 
 
 def _by_number(found: Sequence[str], reader: Reader) -> ClassOrder | None:
-    """Names that are whole numbers say themselves which class they are, from 0, or all of them from 1."""
+    """Match names that are whole numbers: they give their class, from 0, or from 1 if all are there."""
     if not all(name.isascii() and name.isdigit() and len(name) < 8 for name in found):
         return None
     numbers = [int(name) for name in found]

@@ -8,7 +8,8 @@ import torch
 from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values.subject import Normalisation, Split, Task
+from ..values.samples import Split
+from ..values.subject import Normalisation, Task
 
 SOURCE = (
     "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "
@@ -20,7 +21,7 @@ BOUNDS = {"training": (0, 897), "tuning": (897, 1347), "held_out": (1347, 1797)}
 
 
 def load_split(name: str) -> Split:
-    """A part of the stored order; inputs (n, 1, 8, 8) uint8 from 0 to 16.
+    """Return a part of the stored order; inputs (n, 1, 8, 8) uint8 from 0 to 16.
 
     Raises:
         LoadError: the file is missing or damaged.

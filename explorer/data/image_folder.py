@@ -28,7 +28,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether systems hide a file or a folder of that name, such as "._1.jpg" of a Mac."""
+    """Whether systems hide a file or folder of that name, such as "._1.jpg" on a Mac."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -37,10 +37,10 @@ def _inside(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:
-    """Class -> its pictures, both sorted by name.
+    """Return the pictures of each class, both sorted by name.
 
     Raises:
-        LoadError: no class has a picture, or two names differ only in what cannot be shown.
+        LoadError: no class has a picture, or two names differ only in characters that cannot be shown.
     """
     found: dict[str, list[Path]] = {}
     for path in _folders(folder):
@@ -58,13 +58,13 @@ def _files(folder: Path) -> dict[str, list[Path]]:
 
 
 def _is_picture(path: Path, folder: Path) -> bool:
-    """By its name, where nothing on the way to it is hidden."""
+    """Whether it is a picture by its name, and neither it nor a folder above it is hidden."""
     hidden = any(map(_is_hidden, path.relative_to(folder).parts))
     return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _roles(folder: Path) -> dict[str, Path]:
-    """Split -> folder; "both" is to be halved.
+    """Return the folder of each split; "both" is to be halved.
 
     Raises:
         LoadError: there are only training pictures.
@@ -105,9 +105,9 @@ def image_folder(
     Args:
         path: of the folder.
         reader: the model that the pictures are for.
-        samples: at most so many a split are read.
+        samples: maximum number per split.
         mean, std: of the channels, from 0 to 1, instead of the model's own.
-        classes: all names in the model's order, with commas between, or a text file with one a line.
+        classes: all names in the model's order, separated by commas, or a text file with one per line.
         skip_damaged: 1 leaves pictures out that cannot be read.
     Raises:
         LoadError: there are no pictures, or the model does not read any.
@@ -150,7 +150,7 @@ Listed = dict[str, dict[str, list[Path]]]  # split -> class -> pictures
 
 
 def _without_damaged(listed: Listed, folder: Path) -> tuple[Listed, str]:
-    """Without the pictures that cannot be unpacked, and what was left out, in a sentence.
+    """Leave out the pictures that cannot be decoded, and return a sentence that names them.
 
     Raises:
         LoadError: no picture is left.

@@ -30,14 +30,14 @@ def npz(
     """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
 
     Args:
-        path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits, floats (as the model reads
-            them) or whole numbers where the model reads such; (n, *shape) or channels last.
-        reader: the model that they are for.
-        samples: at most so many a split are used.
-        mean, std: of the channels, from 0 to 1 for bytes; instead of the model's own for bytes, and of none
-        for floats.
+        path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits, floats (as the model reads them) or
+            whole numbers if the model reads such; (n, *shape) or channels last.
+        reader: the model that the data is for.
+        samples: maximum number per split.
+        mean, std: of the channels, from 0 to 1 for bytes; default: the model's own for bytes, none for
+        floats.
     Raises:
-        LoadError: the file is damaged, or its arrays are not as they must be.
+        LoadError: the file is damaged, or its arrays are not valid.
     """
     check_request("npz:FILE", path, samples)
     arrays = Arrays(Path(path).expanduser())
@@ -79,7 +79,7 @@ def _rule(arrays: Arrays, name: str, reader: Reader, mean: str, std: str) -> Nor
 
 
 def _told(arrays: Arrays, name: str, rule: Normalisation, *, is_given: bool) -> tuple[str, ...]:
-    """What is made of the inputs, in sentences."""
+    """Return sentences that say how the inputs are interpreted."""
     if rule.whole:
         return ("Whole numbers are read as they are.",)
     dtype = arrays.form(name)[1]
@@ -90,10 +90,10 @@ def _told(arrays: Arrays, name: str, rule: Normalisation, *, is_given: bool) -> 
 
 
 def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
-    """Targets at once, inputs when they are asked for.
+    """Read the targets now, and the inputs on request.
 
     Raises:
-        LoadError: the targets are no class numbers, or not as many as the inputs.
+        LoadError: the targets are not class numbers, or not as many as the inputs.
     """
     numbers = _numbers(arrays, targets)
     shape, dtype = arrays.form(inputs)
@@ -123,10 +123,10 @@ def _numbers(arrays: Arrays, name: str) -> ndarray:
 
 
 def _arrangement(shape: tuple[int, ...], reader: Reader, file: str) -> str:
-    """How arrays become inputs: "as is", "one channel" to add, or "channels last".
+    """Return how arrays become inputs: "as is", "one channel" to add, or "channels last".
 
     Raises:
-        LoadError: they are not what the model reads.
+        LoadError: the model does not read this shape.
     """
     if shape == reader.shape:
         return "as is"
@@ -179,7 +179,7 @@ def _whole_numbers(values: ndarray, what: str, reader: Reader) -> Tensor:
 
 
 def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple[str, ...]:
-    """From the file, else from the model, else numbers.
+    """Return the class names of the file, or the model's, or numbers.
 
     Raises:
         LoadError: there are targets beyond the names or beyond the model's classes.

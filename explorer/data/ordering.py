@@ -1,5 +1,5 @@
-"""The order of samples: seeded and stratified, so that any first part of a split has close to the mix of the
-whole.
+"""The order of samples: seeded and stratified, so that any first part of a split has nearly the class mix of
+the whole.
 """
 
 import torch
@@ -7,10 +7,11 @@ from torch import Tensor
 
 
 def stratified_order(targets: Tensor, seed: int) -> Tensor:
-    """A shuffle in which every class is spread evenly.
+    """Return a shuffled order in which every class is spread evenly.
 
-    The k-th sample of a class with n members lands near the fraction (k + u) / n of the order, u drawn once a
-    class, so a folder sorted by class does not begin with one class, and small classes are not used up early.
+    The k-th sample of a class with n members is placed near the fraction (k + u) / n of the order, u drawn
+    once per class, so a folder sorted by class does not begin with one class, and small classes are not used
+    up early.
 
     Args:
         targets: (n,) class numbers.

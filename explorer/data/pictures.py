@@ -1,5 +1,5 @@
-"""Picture files -> bytes of the size that a model reads. Foreign files: known formats only, sized before they
-are unpacked.
+"""Reads picture files as bytes in the size that a model reads. Foreign files: known formats only, and the
+size is checked before decoding.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ FORMATS = (
     "GIF",
     "TIFF",
     "PPM",
-)  # decoders of pixels; PIL knows others that start programs (EPS)
+)  # pixel decoders; PIL has others that start programs (EPS)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-MAX_PIXELS = 64_000_000  # of one picture: 256 MB when it is unpacked
-MAX_SIDE = 100_000  # pixels; few formats can even say more
-HEADERS = 200  # of pictures that are looked at beforehand
+MAX_PIXELS = 64_000_000  # of one picture: 256 MB when it is decoded
+MAX_SIDE = 100_000  # pixels; few formats even allow more
+HEADERS = 200  # of pictures that are checked beforehand
 DEPTHS = {  # modes of PIL, in words
     **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "I"), "16 bits"),
     "F": "floats",
@@ -54,15 +54,14 @@ DAMAGED = (
 
 
 def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> "Image":
-    """The first frame of a picture file, unpacked.
+    """Decode the first frame of a picture file.
 
     Args:
         name: what to call it in errors.
-        small: as small as its format can be unpacked quickly.
+        small: decode it at the smallest size that its format can produce quickly.
 
     Raises:
-        LoadError: it is damaged, not of a known format, or has too many pixels, which its header tells before
-            it is unpacked.
+        LoadError: it is damaged, not of a known format, or its header says that it has too many pixels.
     """
     Image = optional("PIL.Image")
     try:
@@ -87,7 +86,7 @@ def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> 
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a picture can be unpacked; a JPEG is looked at in small, which shows the same damage."""
+    """Whether a picture can be decoded; a JPEG is decoded at a small size, which shows the same damage."""
     try:
         open_picture(path, path.name, small=True)
     except LoadError:
@@ -96,14 +95,14 @@ def is_sound(path: Path) -> bool:
 
 
 def sound(paths: Sequence[Path]) -> list[bool]:
-    """Which of many pictures can be unpacked, looked at side by side."""
+    """Return which of many pictures can be decoded; they are checked in parallel."""
     with ThreadPoolExecutor(usable_threads()) as pool:
         return list(pool.map(is_sound, paths))
 
 
 def depths(paths: Sequence[Path]) -> set[str]:
-    """What is unusual about the numbers in pictures, from the headers of some of them spread over all: "16
-    bits", "floats".
+    """Return what is unusual about the numbers in pictures, from the headers of some of them spread over all:
+    "16 bits", "floats".
     """
     Image, found = optional("PIL.Image"), set()
     for path in paths[:: max(1, len(paths) // HEADERS)]:
@@ -114,10 +113,11 @@ def depths(paths: Sequence[Path]) -> set[str]:
 
 
 def check_pictures(reader: Reader) -> None:
-    """Before any picture is looked for.
+    """Check that pictures can be read at all, before any is looked for.
 
     Raises:
-        LoadError: the model does not read grey or coloured pictures, or there is nothing to unpack them with.
+        LoadError: the model does not read grey or coloured pictures, or the package that decodes them is
+            missing.
     """
     optional("PIL.Image")
     if len(reader.shape) != 3 or reader.shape[0] not in (1, 3):
@@ -127,9 +127,9 @@ def check_pictures(reader: Reader) -> None:
 
 
 def fitted(picture: "Image", reader: Reader) -> Tensor:
-    """A picture as the model reads it, before normalisation.
+    """Return a picture as the model reads it, before normalisation.
 
-    One that has the model's size already is taken as it is. Sizes round as in torchvision's Resize and
+    A picture that already has the model's size is not resized. Sizes round as in torchvision's Resize and
     CenterCrop.
 
     Returns: (channels, height, width) uint8.
@@ -154,7 +154,8 @@ def fitted(picture: "Image", reader: Reader) -> Tensor:
 
 
 def _check_sides(picture: "Image", wanted: tuple[int, int], resize: int) -> None:
-    """A picture is resized before its centre is cropped, so one of very unequal sides would become huge.
+    """Check the size of the resized picture: it is resized before its centre is cropped, so a long, narrow
+    one would become huge.
 
     Raises:
         LoadError: it would have too many pixels.
@@ -167,12 +168,12 @@ def _check_sides(picture: "Image", wanted: tuple[int, int], resize: int) -> None
 
 
 def _name(picture: "Image") -> str:
-    """Of its file, where it has one."""
+    """Return the name of its file, if it has one."""
     return str(getattr(picture, "filename", "") or "without a name")
 
 
 def eight_bits(picture: "Image") -> "Image":
-    """A picture of finer numbers as one of bytes: what 65,535 is, or 1 of floats, becomes 255.
+    """Convert a picture of higher bit depth to bytes: 65,535, or 1 for floats, becomes 255.
 
     Raises:
         LoadError: its numbers have no such range.
@@ -182,7 +183,7 @@ def eight_bits(picture: "Image") -> "Image":
     values = np.asarray(picture)
     low, high = float(values.min()), float(values.max())
     top = 1.0 if picture.mode == "F" else 65535.0
-    if not (low >= 0 and high <= top):  # also numbers that are none
+    if not (low >= 0 and high <= top):  # also rejects NaN
         told = f"holds numbers from {low:g} to {high:g}, and those of its kind are read from 0 to {top:g}"
         raise LoadError(f"Picture {_name(picture)!r} {told}; store it with 8 or 16 bits a channel.")
     scaled = np.rint(values.astype(np.float64) * (255 / top)).astype(np.uint8)
@@ -190,8 +191,8 @@ def eight_bits(picture: "Image") -> "Image":
 
 
 def _covering(size: tuple[int, int], wanted: tuple[int, int], resize: int) -> tuple[int, int]:
-    """Width and height, in proportion, that cover the wanted ones grown to `resize` pixels on their shorter
-    side.
+    """Return width and height, in proportion, that cover the wanted size scaled to `resize` pixels on its
+    shorter side.
     """
     side = max(resize, min(wanted))
     goal = [side * extent // min(wanted) for extent in wanted]
@@ -201,7 +202,7 @@ def _covering(size: tuple[int, int], wanted: tuple[int, int], resize: int) -> tu
 
 
 def stacked(numbers: Sequence[int], read: Callable[[int], "Image"], reader: Reader) -> Tensor:
-    """Many pictures, read side by side.
+    """Read many pictures in parallel.
 
     Args:
         numbers: which ones, in this order.

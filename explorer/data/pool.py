@@ -1,5 +1,5 @@
-"""Samples by number -> tuning, held-out and training splits: seeded, stratified, read when first
-asked for.
+"""Splits samples by number into tuning, held-out and training: seeded, stratified, read when they are first
+requested.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnknownNameError
-from ..values.subject import Split
+from ..values.samples import Split
 from .ordering import stratified_order
 
 SPLITS = ("training", "tuning", "held_out")
@@ -32,7 +32,7 @@ class Pool:
 
 
 def halves(pool: Pool) -> dict[str, Pool]:
-    """Tuning and held-out, each with the mix of classes of the whole."""
+    """Return tuning and held-out halves, each with the class mix of the whole."""
     order = stratified_order(pool.targets, seed=0)
     middle = (len(order) + 1) // 2
     return {"tuning": _part(pool, order[:middle]), "held_out": _part(pool, order[middle:])}
@@ -43,8 +43,8 @@ def _part(pool: Pool, numbers: Tensor) -> Pool:
 
 
 def split_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Split | None]:
-    """`Task.load_split`: the first samples of the stratified order of each pool; None where there is no such
-    split.
+    """Return `Task.load_split`: the first samples of the stratified order of each pool; None if there is no
+    such split.
     """
 
     def load_split(name: str) -> Split | None:
@@ -60,7 +60,7 @@ def split_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Spl
 
 
 def fingerprint(facts: Iterable[object]) -> str:
-    """A hash of what defines the data."""
+    """Return a hash of what defines the data."""
     digest = hashlib.sha256()
     for fact in facts:
         digest.update(repr(fact).encode() + b"\n")
@@ -68,11 +68,11 @@ def fingerprint(facts: Iterable[object]) -> str:
 
 
 def file_facts(paths: Iterable[Path], root: Path) -> list[tuple[str, int, int]]:
-    """Name, bytes and time of change of each file: what tells one state of a folder from another."""
+    """Return name, bytes and modification time of each file, which identify the state of a folder."""
     stats = [(path.relative_to(root).as_posix(), path.stat()) for path in paths]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
 def as_targets(numbers: Iterable[int]) -> Tensor:
-    """(n,) int64."""
+    """Return the numbers as (n,) int64."""
     return torch.tensor(list(numbers), dtype=torch.int64)

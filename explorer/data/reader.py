@@ -1,4 +1,4 @@
-"""What data has to know of the model that reads it: shape, classes, and how pictures become its inputs."""
+"""What data has to know about the model that reads it: shape, classes, and how pictures become its inputs."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from ..errors import LoadError
 from ..values.subject import Normalisation, Preset
 
 IMAGENET = Preset(Normalisation(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), resize=256)
-NAME_LENGTH = 120  # characters of a class name that are kept
+NAME_LENGTH = 120  # maximum characters of a class name
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ ANY = Reader()  # what most models of ImageNet read
 
 
 def check_request(form: str, place: str, samples: int) -> None:
-    """What every data set on disk is asked for.
+    """Check what every data set on disk requires.
 
     Args:
         form: how it is named, such as "folder:PATH".
@@ -49,11 +49,11 @@ def check_request(form: str, place: str, samples: int) -> None:
 
 
 def normalisation(reader: Reader, mean: str, std: str, *, is_bytes: bool = True) -> Normalisation:
-    """The model's own rule for bytes, none for floats; or what the user gave, such as mean="0.5,0.5,0.5" and
-    std="0.25".
+    """Return the model's own rule for bytes, none for floats; or what the user gave, such as
+    mean="0.5,0.5,0.5" and std="0.25".
 
     Raises:
-        LoadError: not numbers, not one a channel, or a std of zero.
+        LoadError: not numbers, not one per channel, or a std of zero.
     """
     if not mean and not std:
         return reader.preset.normalisation if is_bytes else Normalisation()
@@ -65,7 +65,7 @@ def normalisation(reader: Reader, mean: str, std: str, *, is_bytes: bool = True)
 
 
 def rule_told(rule: Normalisation, *, is_bytes: bool, is_given: bool) -> str:
-    """How numbers become those that the model reads, in a sentence.
+    """Return a sentence that says how numbers are converted for the model.
 
     >>> rule_told(Normalisation(1 / 255, (0.5,), (0.25,)), is_bytes=True, is_given=True)
     'Pixels are scaled to 0 to 1, less 0.5, divided by 0.25, as you asked.'
@@ -100,8 +100,8 @@ def _numbers(what: str, text: str, reader: Reader) -> tuple[float, ...]:
 
 
 def class_name(text: object) -> str:
-    """A foreign name on one line, without control characters, of limited length; still foreign, so escape it
-    where it is shown.
+    """Return a foreign name on one line, without control characters, of limited length; still foreign, so
+    escape it where it is shown.
 
     >>> class_name("tabby\\n cat\\x1b")
     'tabby cat'

@@ -11,7 +11,8 @@ import torch
 from ..errors import UnknownNameError
 from ..machine import paths
 from ..registry import DATA
-from ..values.subject import Normalisation, Split, Task
+from ..values.samples import Split
+from ..values.subject import Normalisation, Task
 from .shapes_distances import CLASSES
 from .shapes_drawing import draw
 
@@ -24,8 +25,8 @@ FINGERPRINT = (
 
 
 def make_split(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first samples of a split: inputs (n, 3, 32, 32) uint8 and targets (n,) uint8; each ten in a row
-    show all classes.
+    """Draw the first samples of a split: inputs (n, 3, 32, 32) uint8 and targets (n,) uint8; every ten in a
+    row contain all classes.
     """
     drawn = [draw(CHUNK, seed=(SEEDS[name], start)) for start in range(0, samples, CHUNK)]
     inputs, targets = (np.concatenate(parts)[:samples] for parts in zip(*drawn, strict=True))
@@ -33,7 +34,7 @@ def make_split(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(path: Path, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """The cached arrays, or None where there are none or they are damaged (the zip's own checksum tells)."""
+    """Return the cached arrays, or None if there are none or they are damaged (by the zip's own checksum)."""
     if not path.is_file():
         return None
     try:
@@ -46,8 +47,8 @@ def _read(path: Path, samples: int) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _write(path: Path, inputs: np.ndarray, targets: np.ndarray) -> None:
-    """Keep the arrays; a reader sees all of the file or none of it. A cache that cannot be written is left
-    alone.
+    """Cache the arrays; a reader sees the whole file or nothing. A cache that cannot be written is
+    skipped.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def _write(path: Path, inputs: np.ndarray, targets: np.ndarray) -> None:
 
 
 def load_split(name: str) -> Split:
-    """A split from the cache, drawn where the cache has none."""
+    """Load a split from the cache, or draw it if it isn't there."""
     if name not in SAMPLES:
         raise UnknownNameError("split", name, SAMPLES)
     path = paths.cache() / f"shapes-{FINGERPRINT}-{name}.npz"

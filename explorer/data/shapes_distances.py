@@ -61,7 +61,7 @@ def square(x: ndarray, y: ndarray) -> ndarray:
 
 
 def star(x: ndarray, y: ndarray) -> ndarray:
-    """A pentagram: inside of at least four of five half-planes."""
+    """Return the distance to a pentagram: inside at least four of five half-planes."""
     sides = np.stack([a * x + b * y for a, b in PENTAGON])
     return np.sort(sides, axis=0)[3] - 0.31
 

@@ -14,7 +14,7 @@ SIZE = 32  # pixels
 
 
 class _Dice:
-    """Random columns of shape (n, 1, 1), ready to meet pictures (n, 32, 32)."""
+    """Random columns of shape (n, 1, 1), ready to combine with pictures (n, 32, 32)."""
 
     def __init__(self, samples: int, seed: tuple[int, ...]):
         self.samples, self.state = samples, np.random.RandomState(list(seed))
@@ -24,20 +24,20 @@ class _Dice:
         return (low + (high - low) * drawn).astype(np.float32)
 
     def direction(self) -> tuple[ndarray, ndarray]:
-        """Cosine and sine of an angle, rounded to 2^-16: libraries may differ in the last bit of a cosine,
-        not in these.
+        """Return cosine and sine of an angle, rounded to 2^-16: libraries may differ in the last bit of a
+        cosine, but not in these.
         """
         angle = self.state.random_sample((self.samples, 1, 1)) * (2 * np.pi)
         cosine, sine = (np.round(f(angle) * 65536) / 65536 for f in (np.cos, np.sin))
         return cosine.astype(np.float32), sine.astype(np.float32)
 
     def classes(self) -> ndarray:
-        """Each ten in a row are a shuffle of all ten classes."""
+        """Return classes; every ten in a row are a shuffle of all ten."""
         blocks = [self.state.permutation(len(CLASSES)) for _ in range(-(-self.samples // len(CLASSES)))]
         return np.concatenate(blocks)[: self.samples].astype(np.uint8)
 
     def noise(self, channels: int) -> ndarray:
-        """Two bytes added: a triangular distribution from -1 to 1, (n, channels, 32, 32)."""
+        """Return the sum of two bytes: a triangular distribution from -1 to 1, (n, channels, 32, 32)."""
         count = self.samples * channels * SIZE * SIZE
         raw = np.frombuffer(self.state.bytes(2 * count), np.uint8).reshape(
             2, self.samples, channels, SIZE, SIZE
@@ -46,18 +46,20 @@ class _Dice:
 
 
 def _axes() -> tuple[ndarray, ndarray]:
-    """Pixel centres from -1 to 1: x (1, 1, 32) and y (1, 32, 1)."""
+    """Return pixel centres from -1 to 1: x (1, 1, 32) and y (1, 32, 1)."""
     line = ((np.arange(SIZE) + 0.5) / SIZE * 2 - 1).astype(np.float32)
     return line[None, None, :], line[None, :, None]
 
 
 def _cover(distance: ndarray) -> ndarray:
-    """Share of each pixel inside, from a distance in pictures' units (a pixel is 1/16): smooth edges."""
+    """Return the share of each pixel inside, from a distance in the picture's units (a pixel is 1/16): smooth
+    edges.
+    """
     return np.clip(0.5 - distance * (SIZE / 2), 0, 1)
 
 
 def _wave(position: ndarray) -> ndarray:
-    """A triangle wave from -1 to 1 of period 1."""
+    """Return a triangle wave from -1 to 1 of period 1."""
     return np.abs(position - np.floor(position) - 0.5) * 4 - 1
 
 
@@ -69,7 +71,9 @@ def _blend(picture: ndarray, colour: ndarray, cover: ndarray) -> None:
 
 
 def _background(dice: _Dice) -> tuple[ndarray, ndarray]:
-    """A gradient under stripes and dots of clutter, (n, 3, 32, 32), and its middle colour (n, 3, 1, 1)."""
+    """Return a gradient under stripes and dots of clutter, (n, 3, 32, 32), and its middle colour (n, 3, 1,
+    1).
+    """
     x, y = _axes()
     cosine, sine = dice.direction()
     slope = ((x * cosine + y * sine) * 0.35 + 0.5)[:, None]
@@ -86,7 +90,9 @@ def _background(dice: _Dice) -> tuple[ndarray, ndarray]:
 
 
 def _distances(x: ndarray, y: ndarray, targets: ndarray) -> ndarray:
-    """Distance of each sample to the shape of its class; x and y in the shape's own frame, (n, 32, 32)."""
+    """Return the distance of each sample to the shape of its class; x and y in the shape's own frame, (n, 32,
+    32).
+    """
     distance = np.empty_like(x)
     for number, name in enumerate(CLASSES):
         members = targets == number
@@ -95,14 +101,14 @@ def _distances(x: ndarray, y: ndarray, targets: ndarray) -> ndarray:
 
 
 def _shape_colour(dice: _Dice, ground: ndarray, along: ndarray) -> ndarray:
-    """A colour lighter than the background's, striped along the shape's own axis, (n, 3, 32, 32)."""
+    """Return a colour lighter than the background's, striped along the shape's own axis, (n, 3, 32, 32)."""
     away = dice.uniform(0.1, 0.5, 3, 1, 1)
     stripes = _wave(along * dice.uniform(0.5, 2.0) + dice.uniform(0, 1)) * dice.uniform(0, 0.12)
     return ground + away + stripes[:, None]
 
 
 def _occlude(dice: _Dice, picture: ndarray) -> None:
-    """Hide a part of the picture behind a turned rectangle of any colour, in place."""
+    """Hide a part of the picture behind a rotated rectangle of any colour, in place."""
     x, y = _axes()
     cosine, sine = dice.direction()
     x, y = x - dice.uniform(-0.7, 0.7), y - dice.uniform(-0.7, 0.7)
@@ -112,13 +118,13 @@ def _occlude(dice: _Dice, picture: ndarray) -> None:
 
 
 def draw(samples: int, seed: tuple[int, ...]) -> tuple[ndarray, ndarray]:
-    """Pictures and their classes.
+    """Draw pictures and their classes.
 
-    Each shows one shape, turned, squeezed, striped, over a cluttered background, partly hidden by a patch,
+    Each shows one shape, rotated, squeezed, striped, over a cluttered background, partly hidden by a patch,
     under noise.
 
     Args:
-        samples: how many; another number gives other pictures, also where they overlap.
+        samples: how many; another number gives different pictures from the first one on.
         seed: whole numbers.
     Returns:
         inputs (n, 3, 32, 32) uint8, targets (n,) uint8.

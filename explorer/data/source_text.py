@@ -1,4 +1,4 @@
-"""A SOURCE text -> a task."""
+"""Turns a SOURCE text into a task."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .reader import ANY, Reader
 
 
 def split_source(source: str) -> tuple[str, str, dict[str, str]]:
-    """Name, place and options: "NAME", "NAME:PLACE" or "NAME:PLACE?option=value&option=value".
+    """Split into name, place and options: "NAME", "NAME:PLACE" or "NAME:PLACE?option=value&option=value".
 
     >>> split_source("digits"), split_source("folder:C:/pets?samples=500&mean=0.5")
     (('digits', '', {}), ('folder', 'C:/pets', {'samples': '500', 'mean': '0.5'}))
@@ -19,19 +19,19 @@ def split_source(source: str) -> tuple[str, str, dict[str, str]]:
     pairs = [pair.partition("=") for pair in query.split("&")]
     if not mark or not all(
         option and equals for option, equals, _ in pairs
-    ):  # a path may hold a question mark
+    ):  # a path may contain a question mark
         return name, rest, {}
     return name, place, {option: value for option, _, value in pairs}
 
 
 def load_data(source: str, reader: Reader | None = None) -> Task:
-    """The task that a SOURCE text names; its samples are read when they are first asked for.
+    """Return the task that a SOURCE text names; its samples are read when they are first needed.
 
     Args:
         source: "digits", "folder:PATH", "npz:FILE?mean=0.5&std=0.25", "torchvision:CIFAR10@PATH" ...
-        reader: the model that the data is for; without one, pictures become what ImageNet models read.
+        reader: the model that the data is for; without one, pictures are prepared as for ImageNet models.
     Raises:
-        UnknownNameError: no such data set or option; the text lists what there is.
+        UnknownNameError: no such data set or option; the message lists what exists.
         LoadError, RecipeError: it cannot be read, or an option is not allowed.
     """
     name, place, options = split_source(source)
@@ -49,7 +49,9 @@ def _parsed(plugin: Plugin, options: dict[str, str]) -> dict[str, Any]:
 
 
 def _value(param: Param, text: str) -> Any:
-    """The text as the parameter's type; what cannot be read stays a text, which the check then refuses."""
+    """Convert the text to the parameter's type. Text that cannot be converted is returned as it is, and the
+    check then refuses it.
+    """
     try:
         return param.kind(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Data sets of torchvision that are on disk already; nothing is downloaded."""
+"""Data sets of torchvision that are already on disk; nothing is downloaded."""
 
 import pickle
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .pictures import check_pictures, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
 
-# name -> arguments of the training and of the other pictures
+# name -> arguments of the training pictures, and of the others
 KNOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     **dict.fromkeys(
         ("CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "KMNIST"), ({"train": True}, {"train": False})
@@ -22,7 +22,7 @@ KNOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     **dict.fromkeys(("Food101", "STL10", "GTSRB", "DTD"), ({"split": "train"}, {"split": "test"})),
     "OxfordIIITPet": ({"split": "trainval"}, {"split": "test"}),
 }
-TARGETS = ("targets", "labels", "_labels")  # where the classes of torchvision keep class numbers
+TARGETS = ("targets", "labels", "_labels")  # where torchvision's classes keep the class numbers
 UNREADABLE = (
     RuntimeError,
     OSError,
@@ -46,14 +46,14 @@ def torchvision_set(
     std: str = "",
     classes: str = "",
 ) -> Task:
-    """A data set of torchvision that is on disk already, such as CIFAR10@PATH.
+    """A data set of torchvision that is already on your disk, such as CIFAR10@PATH.
 
     Args:
         place: its name, @, and the folder that torchvision calls `root`.
         reader: the model that the pictures are for.
-        samples: at most so many a split are read.
+        samples: maximum number per split.
         mean, std: of the channels, from 0 to 1, instead of the model's own.
-        classes: all names in the model's order, with commas between, or a text file with one a line.
+        classes: all names in the model's order, separated by commas, or a text file with one per line.
     Raises:
         UnknownNameError: no such data set.
         LoadError: it is not there, or damaged (torchvision compares checksums before it opens the pickles of
@@ -86,7 +86,7 @@ def torchvision_set(
 
 
 def _opened(name: str, path: str, arguments: dict[str, Any]) -> Any:
-    """One part of the data set, from the disk.
+    """Open one part of the data set from the disk.
 
     Raises:
         LoadError: torchvision does not find it, or finds it damaged.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ..compaction.compact import compact
 from ..graph.analysed import Analysed
@@ -19,11 +19,13 @@ from ..pruning.computed_weights import changed_by
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
 from ..pruning.masks import expand, positions
+from ..repair.bias_correction import correct_biases, kept_outputs
+from ..repair.bn_recalibration import recalibrate
+from ..repair.calibration_inputs import calibration_batches
+from ..repair.least_squares import LeastSquares, repair_notes
 from ..values.profile import Masks
 from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
-from .bias_correction import correct_biases, kept_outputs
-from .bn_recalibration import recalibrate
 
 
 def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
@@ -137,6 +139,25 @@ def _macs(
     return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
 
 
+UNDONE = {
+    "bn_recalibration": "Norms were not recalibrated",
+    "bias_correction": "Biases were not corrected",
+    "least_squares": "Weights were not repaired by least squares",
+}
+
+
+def _least_squares(network: nn.Module, model: Analysed, masks: Masks, device: str) -> tuple[str, ...]:
+    if not isinstance(network, fx.GraphModule):
+        return (f"{UNDONE['least_squares']}: that needs the model's graph, which could not be read.",)
+    batches = calibration_batches(model, device)
+    dense = build(model, Masks({}, {}), device)
+    assert isinstance(dense, fx.GraphModule)
+    work = LeastSquares(model, masks, network, dense, batches)
+    for _ in work.run() if batches else ():
+        pass
+    return repair_notes(work.result, sum(map(len, batches)))
+
+
 def _repair(
     network: nn.Module, model: Analysed, recipe: Recipe, masks: Masks, device: str
 ) -> tuple[str, ...]:
@@ -144,12 +165,9 @@ def _repair(
         return ()
     training = model.subject.task.split("training") if model.subject.task else None
     if model.subject.task is None or training is None:
-        what = (
-            "Norms were not recalibrated"
-            if recipe.after == "bn_recalibration"
-            else "Biases were not corrected"
-        )
-        return (f"{what}: this model has no training data. Add some with --data.",)
+        return (f"{UNDONE[recipe.after]}: this model has no training data. Add some with --data.",)
+    if recipe.after == "least_squares":
+        return _least_squares(network, model, masks, device)
     if recipe.after == "bias_correction":
         dense = build(model, Masks({}, {}), device)  # a copy, since the subject's own model is shared
         rule, kept = model.subject.task.normalisation, kept_outputs(model.profile, masks)

@@ -8,7 +8,8 @@ from ..errors import ExplorerError, UnknownNameError
 from ..graph.size_limits import Size, size_of
 from ..measuring.evaluation import batch_size
 from ..measuring.precision import DTYPES
-from ..values.subject import Split, Subject
+from ..values.samples import Split
+from ..values.subject import Subject, Task
 
 # a forward holds about three of its largest activations at a time, and should take no more than this
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3
@@ -67,6 +68,26 @@ def fitting_batch(subject: Subject, device: str) -> int:
 def first_look(subject: Subject, device: str) -> int:
     """Samples until the first number: those of one batch."""
     return max(LEAST_LOOK, fitting_batch(subject, device))
+
+
+def class_task(subject: Subject, what: str) -> Task:
+    """The task of a subject whose answers are right or wrong classes.
+
+    Args:
+        what: that needs them, such as "Flips".
+    Raises:
+        ExplorerError: there is no data, or its task has another kind of answer.
+    """
+    if subject.task is None:
+        raise ExplorerError(f"{subject.name!r} came without data; add some with --data.")
+    if not subject.task.tells_classes:
+        first = subject.task.metrics[0]
+        name = first if isinstance(first, str) else first.name
+        raise ExplorerError(
+            f"{what} of {subject.name!r} cannot be shown: answers must be one class a sample for that, and "
+            f"its task is measured by {name}."
+        )
+    return subject.task
 
 
 def split_for(subject: Subject, conditions: Conditions) -> Split:

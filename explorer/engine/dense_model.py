@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import nn
 
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
-from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
-from ..measuring.statistics import paired_drop
+from ..measuring.evaluation import Execution, evaluate, inputs_of
+from ..measuring.judging import judge_for
+from ..measuring.tally import EMPTY, Tally
 from ..values.recipe import Recipe
-from ..values.report import Drop
-from ..values.subject import Split, Subject
+from ..values.samples import DerivedSplit, Split
+from ..values.subject import Subject
 from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
 _tallies = Cache(16, "counted answers of dense models")
+_answers = Cache(512, "outputs of dense models", 512 * 2**20)
 _models = Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
@@ -37,9 +41,12 @@ def dense_tallies(
     """
     task = subject.task
     assert task is not None
-    key = (subject.id, task.name, task.fingerprint, conditions.split, conditions.device, conditions.dtype)
+    judge = judge_for(task)
+    names = tuple(metric.name for metric in judge.metrics) if judge else ()
+    about = (task.name, task.fingerprint, names)
+    key = (subject.id, about, conditions.split, conditions.device, conditions.dtype)
     base: Tally = _tallies.get(key) or EMPTY
-    how = Execution(conditions.device, fitting_batch(subject, conditions.device), notes)
+    how = Execution(conditions.device, fitting_batch(subject, conditions.device), notes, judge=judge)
     for grown in evaluate(model, split, task.normalisation, [look], how, start=base):
         base = _tallies.put(key, grown)
         if len(base) < look:
@@ -53,13 +60,33 @@ def baseline(model: Analysed, conditions: Conditions, look: int) -> Iterator[Tal
     """
     conditions = replace(conditions, dtype="float32")
     dense = dense_candidate(model, conditions.device)
-    yield from dense_tallies(
-        dense.model, model.subject, split_for(model.subject, conditions), conditions, look, lambda note: None
-    )
+    split = judged_split(model, conditions)
+    yield from dense_tallies(dense.model, model.subject, split, conditions, look, lambda note: None)
 
 
-def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
-    """Paired comparison on the same samples."""
-    b = int((base.correct & ~pruned.correct).sum())
-    c = int((~base.correct & pruned.correct).sum())
-    return paired_drop(b, c, len(base), level=level)
+def judged_split(model: Analysed, conditions: Conditions) -> Split:
+    """The samples that these conditions ask for; where a metric compares with the dense model, targets are
+    pairs of those that are stored and its answers.
+
+    Raises:
+        ExplorerError: as of `split_for`.
+    """
+    split, task = split_for(model.subject, conditions), model.subject.task
+    assert task is not None
+    judge = judge_for(task)
+    if judge is None or not judge.needs_dense:
+        return split
+    device = conditions.device
+    dense = dense_candidate(model, device).model
+    about = (model.subject.id, task.name, task.fingerprint, conditions.split, device)
+
+    def answers(start: int, stop: int) -> Any:
+        key = (*about, start, stop)
+        found = _answers.get(key)
+        if found is None:
+            with torch.inference_mode():
+                found = judge.picked(dense(inputs_of(split, task.normalisation, start, stop, device)))
+            _answers.put(key, found)
+        return split.targets_at(start, stop), found
+
+    return DerivedSplit(split, None, answers)

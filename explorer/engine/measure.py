@@ -14,20 +14,24 @@ from ..machine.cache import Cache
 from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
 from ..measuring.cuda_graphs import captured
-from ..measuring.evaluation import EMPTY, Execution, Forward, Tally, evaluate
+from ..measuring.evaluation import Execution, Forward, evaluate
+from ..measuring.judging import judge_for
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
 from ..measuring.precision import check_exact, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import sizes, state_of
+from ..measuring.tally import EMPTY, Tally, drop_between
 from ..values.progress import PAUSE, Step, Work, outcome
 from ..values.recipe import Recipe
 from ..values.report import Measurement, Report
-from ..values.subject import Split, Subject
+from ..values.samples import Split
+from ..values.subject import Subject
+from .agreement import NOTE, with_agreement
 from .candidate import Candidate, prepare
-from .conditions import Conditions, first_look, fitting_batch, split_for
-from .dense_model import dense_candidate, dense_tallies, drop_between
+from .conditions import Conditions, first_look, fitting_batch
+from .dense_model import dense_candidate, dense_tallies, judged_split
 
 _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
 
@@ -78,15 +82,12 @@ def measure(
     dense = dense_candidate(model, conditions.device)
     report = _report(model, recipe, conditions, dense, pruned)
     if model.subject.task is None:
-        report = replace(
-            report, notes=(*report.notes, "No data: accuracy is not measured. Start with --data to add some.")
-        )
-    else:
-        usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
-        forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None
-        for step in _accuracies(model.subject, conditions, dense, pruned, report, forward):
-            report = step.value or report
-            yield step
+        report = replace(report, notes=(*report.notes, NOTE))
+    usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
+    forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None
+    for step in _qualities(with_agreement(model), conditions, dense, pruned, report, forward):
+        report = step.value or report
+        yield step
     report = replace(
         report,
         stage="final",
@@ -136,8 +137,8 @@ def _report(
     )
 
 
-def _accuracies(
-    subject: Subject,
+def _qualities(
+    of: Analysed,
     conditions: Conditions,
     dense: Candidate,
     pruned: Candidate,
@@ -145,17 +146,18 @@ def _accuracies(
     forward: Forward | None,
 ) -> Work[Report]:
     """A new report at each look, and a pause after each batch between two looks."""
-    task, is_empty = subject.task, report.recipe.is_empty
+    subject, is_empty = of.subject, report.recipe.is_empty
+    task = subject.task
     assert task is not None
-    norm = task.normalisation
-    split = split_for(subject, conditions)
+    norm, judge = task.normalisation, judge_for(task)
+    split = judged_split(of, conditions)
     looks = look_schedule(len(split), first_look(subject, conditions.device))
     notes: list[str] = []
     said, tally = report.notes, EMPTY
     dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
     batch = fitting_batch(subject, conditions.device)
     forward = forward or captured(model, conditions.device, batch, len(split))
-    how = Execution(conditions.device, batch, notes.append, forward)
+    how = Execution(conditions.device, batch, notes.append, forward, judge)
     report = replace(report, total_samples=len(split))
     for look in looks:
         base = EMPTY
@@ -167,7 +169,8 @@ def _accuracies(
             if len(tally) < look:
                 yield PAUSE
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
-        if task.how and look == looks[-1]:  # data of the user, whose classes may be in any order
+        # data of the user, whose classes may be in any order
+        if task.how and look == looks[-1] and task.tells_classes:
             odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
             notes += [odd] if odd else []
         report = replace(
@@ -189,9 +192,8 @@ def _rounded(
     """What the smaller number format alone does: the same model in float32, on the same samples."""
     assert subject.task is not None
     found, batch = EMPTY, fitting_batch(subject, exact.device)
-    for found in evaluate(
-        candidate.model, split, subject.task.normalisation, [len(tally)], Execution(exact.device, batch=batch)
-    ):
+    how = Execution(exact.device, batch=batch, judge=judge_for(subject.task))
+    for found in evaluate(candidate.model, split, subject.task.normalisation, [len(tally)], how):
         if len(found) < len(tally):
             yield PAUSE
     effect = drop_between(found, tally, exact.level)

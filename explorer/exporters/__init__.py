@@ -1,1 +1,3 @@
-"""Plug-ins that turn a pruned model into the bytes of a file. What is written is what was measured."""
+"""Plug-ins that turn a pruned model into the bytes of a file. The file contains the model that was
+measured.
+"""

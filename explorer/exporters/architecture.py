@@ -1,7 +1,7 @@
 """compact model -> a plain description of its graph: modules, aten operators, arguments. `load_pruned` reads
 it back.
 
-Data only, no code: modules are named classes of torch.nn with their constructor's arguments, the rest are
+Data only, no code: modules are named classes of torch.nn with their constructor's arguments; the rest are
 aten operators by name, Python's arithmetic on sizes, and tensors of the weights file.
 """
 
@@ -17,18 +17,18 @@ from ..errors import ExplorerError
 from ..measuring.storage_size import graph_constants
 from .load_pruned import OPERATORS
 
-VERSION = 2  # 1 did not say for which sizes of the input it holds
+VERSION = 2  # version 1 did not say for which input sizes it is valid
 NAMES = {function: name for name, function in OPERATORS.items()} | {device_of: "device_of"}
 
 
 def describe(model: fx.GraphModule) -> dict[str, Any]:
-    """The graph of a compact model as JSON data.
+    """Return the graph of a compact model as JSON data.
 
-    Returns: version, inputs (names), modules (name -> class and arguments), tensors (names outside of
-        modules, and whether they are parameters), tied (name -> the name that it shares its tensor with),
-        nodes (in order), output.
+    Returns: version, inputs (names), modules (name -> class and arguments), tensors (names outside modules,
+        and whether they are parameters), tied (name -> the name that it shares its tensor with), nodes (in
+        order), output.
     Raises:
-        ExplorerError: the graph holds something that has no plain description, such as a custom operator.
+        ExplorerError: the graph contains something that has no plain description, such as a custom operator.
     """
     nodes = list(model.graph.nodes)
     called = {str(node.target) for node in nodes if node.op == "call_module"}
@@ -45,7 +45,9 @@ def describe(model: fx.GraphModule) -> dict[str, Any]:
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:
-    """Names of the state dict that share their tensor with an earlier name -> that name."""
+    """Return, for each name of the state dict that shares its tensor with an earlier name, that earlier
+    name.
+    """
     first: dict[int, str] = {}
     tied = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -71,7 +73,7 @@ def _module(module: nn.Module) -> dict[str, Any]:
 
 
 def _loose_tensors(model: fx.GraphModule, called: set[str]) -> dict[str, str]:
-    """Tensors that no described module holds: name -> "parameter" or "buffer"."""
+    """Return tensors outside all described modules: name -> "parameter" or "buffer"."""
     held = {f"{name}.{leaf}" for name in called for leaf in _own_names(model.get_submodule(name))}
     state = model.state_dict(keep_vars=True)
     own = {
@@ -83,14 +85,14 @@ def _loose_tensors(model: fx.GraphModule, called: set[str]) -> dict[str, str]:
 
 
 def _own_names(module: nn.Module) -> set[str]:
-    """Those that the module has because of its class, not what was put into it."""
+    """Return the names that the module has because of its class, not those that were added to it."""
     own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     return {name for name, _ in own}
 
 
 def _nodes(nodes: list[fx.Node]) -> list[dict[str, Any]]:
-    """The steps between inputs and output; each names the values that nothing after it reads, so that they
-    can be let go.
+    """Return the steps between inputs and output; each names the values that nothing after it reads, so that
+    they can be released.
     """
     last_use = {used: node for node in nodes for used in node.all_input_nodes}
     steps = []
@@ -126,8 +128,8 @@ def _target(node: fx.Node) -> tuple[str, str]:
 
 
 def _value(value: Any) -> Any:
-    """An argument as JSON data; what JSON does not know is {"node": name}, {"float": text} or {"torch":
-    name}.
+    """Return an argument as JSON data; values that JSON lacks become {"node": name}, {"float": text} or
+    {"torch": name}.
     """
     if isinstance(value, fx.Node):
         return {"node": value.name}

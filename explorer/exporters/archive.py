@@ -1,4 +1,4 @@
-"""Files -> one zip, and what a user of a model has to know next to its weights."""
+"""Packs files into one zip, with what a user of a model has to know besides its weights."""
 
 import io
 import zipfile
@@ -36,7 +36,7 @@ def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str,
 
 
 def zipped(files: Mapping[str, bytes | str]) -> bytes:
-    """An archive of these files, name -> content."""
+    """Return an archive of these files, name -> content."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():

@@ -7,12 +7,12 @@ from .export import Export
 
 @EXPORTERS.register("csv", rank=6, extension=".zip", media_type="application/zip", measures=True)
 def csv(pruned: Export) -> bytes:
-    """A zip with one CSV a table: what was measured, requested and achieved, layers before and after, coupled
-    groups.
+    """A zip with one CSV per table: what was measured, requested and achieved, layers before and after,
+    coupled groups.
 
-    Texts that a spreadsheet would run as a formula get an apostrophe in front.
+    Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    from .. import tables  # with pandas, which the command line does not need for anything else
+    from .. import tables  # imports pandas, which the command line needs for nothing else
 
     report, profile = pruned.measured(), pruned.graph.profile
     found = {

@@ -29,9 +29,9 @@ class Export:
     Args:
         dense: the dense model.
         recipe: what was decided.
-        report: what was measured of this recipe, None where nothing was.
+        report: what was measured for this recipe, or None.
         say: takes a sentence that the user should read next to the file.
-        step: told in a few words when a stage of the work begins; it may end the work by raising.
+        step: called with a few words when a stage of the work begins; it may end the work by raising.
     """
 
     dense: Analysed
@@ -42,12 +42,12 @@ class Export:
 
     @property
     def subject(self) -> Subject:
-        """The dense model with its task."""
+        """Return the dense model with its task."""
         return self.dense.subject
 
     @property
     def graph(self) -> ModelGraph:
-        """The graph of the dense model."""
+        """Return the graph of the dense model."""
         return self.dense.graph
 
     @cached_property
@@ -72,11 +72,13 @@ class Export:
 
     @property
     def sized(self) -> Sized:
-        """The dense model with sizes of the input as open as they can be, and the conditions on them."""
+        """Return the dense model with input sizes as open as possible, and the conditions on them."""
         return sized(self.dense)
 
     def measured(self) -> Report:
-        """The report; it is measured now, on the tuning split and without latency, where none was given."""
+        """Return the report; if none was given, it is measured now, on the tuning split and without
+        latency.
+        """
         return self.report or prune(self.dense, self.recipe, Conditions(latency=False))
 
 
@@ -89,18 +91,18 @@ def export(
     say: Callable[[str], None] = lambda remark: None,
     step: Callable[[str], None] = lambda stage: None,
 ) -> bytes:
-    """The pruned model, or its recipe, as the bytes of a file.
+    """Return the pruned model, or its recipe, as the bytes of a file.
 
     The file's ending and media type are `EXPORTERS[format].traits["extension"]` and `["media_type"]`.
 
     Args:
         format: name of an exporter.
-        report: what was measured of this recipe, for formats that hold numbers; without it they measure.
-        say: takes what the user should know of the file, such as how far another runtime's answers differ.
-        step: told when a stage begins, such as the translation to ONNX.
+        report: what was measured for this recipe, for formats that contain numbers; without it they measure.
+        say: takes what the user should know about the file, such as how far another runtime's outputs differ.
+        step: called when a stage begins, such as the translation to ONNX.
     Raises:
         UnknownNameError: no such format.
-        ExplorerError: the recipe does not fit the model, or the format cannot hold it.
+        ExplorerError: the recipe does not fit the model, or cannot be written in the format.
     """
     exporter = EXPORTERS[format]
     check_parts(model.profile, recipe)

@@ -16,7 +16,7 @@ def figures_html(pruned: Export) -> bytes:
     """A zip with the figures as web pages that can be zoomed and hovered without a network; keep them next to
     plotly.min.js.
     """
-    from ..figures import standalone  # with plotly, which the command line does not need for anything else
+    from ..figures import standalone  # imports plotly, which the command line needs for nothing else
 
     about = f"{pruned.measured().subject['name']}, pruned"
     pages = {
@@ -26,7 +26,9 @@ def figures_html(pruned: Export) -> bytes:
 
 
 def figures_of(pruned: Export) -> dict[str, Any]:
-    """Name -> figure (`plotly.graph_objects.Figure`), those that say something about this model."""
+    """Return the figures (`plotly.graph_objects.Figure`) that have something to show about this model, by
+    name.
+    """
     from ..figures.accuracy_curve import accuracy_curve
     from ..figures.layer_costs import layer_costs
     from ..figures.size_formats import size_formats
@@ -47,7 +49,7 @@ def figures_of(pruned: Export) -> dict[str, Any]:
 
 
 def _weights(pruned: Export) -> Any:
-    """Magnitudes of the dense model's weights, with what the recipe removes."""
+    """Return magnitudes of the dense model's weights, with what the recipe removes."""
     model, layers = pruned.subject.model, pruned.graph.profile.prunable_layers
     tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     full = expand(

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..measuring.metric_words import metric_heading, metric_title
 from ..measuring.predicted_loss import loss_words
-from ..measuring.statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_drop, format_measured, format_value
 from ..registry import EXPORTERS
-from ..values.report import Measurement, Report
+from ..values.report import Report
 from ..words import LABELS
 from .export import Export
 from .figures_html import figures_of
@@ -61,7 +62,7 @@ def html_report(pruned: Export) -> bytes:
 
 
 def _page(title: str, body: Sequence[str]) -> bytes:
-    from ..figures import standalone  # with plotly, which the command line does not need for anything else
+    from ..figures import standalone  # imports plotly, which the command line needs for nothing else
 
     style = standalone.style() + Path(__file__).with_name("html_report.css").read_text(encoding="utf-8")
     head = f'<meta charset=utf-8><meta http-equiv=Content-Security-Policy content="{POLICY}">'
@@ -73,7 +74,7 @@ def _page(title: str, body: Sequence[str]) -> bytes:
 
 
 def verdict(report: Report) -> str:
-    """The result in one sentence."""
+    """Return the result in one sentence."""
     dense, now = report.baseline, report.pruned
     left = "The model was pruned"
     if now.params and dense.params:
@@ -81,19 +82,21 @@ def verdict(report: Report) -> str:
     if now.nonzero_params and dense.params and now.nonzero_params != now.params:
         left += f", {now.nonzero_params / dense.params:.1%} are non-zero"
     change = (
-        f"; accuracy changed by {format_drop(report.drop)}" if report.drop else "; accuracy was not measured"
+        f"; {metric_title(report.drop.metric)} changed by {format_drop(report.drop)}"
+        if report.drop
+        else "; accuracy was not measured"
     )
     return f"{left}{change}.".replace("%", " %")
 
 
 def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
-    """Name, dense, pruned and what is left, as on the page."""
+    """Return name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
     change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
     yield (
-        LABELS["accuracy"],
-        _accuracy(dense, report.total_samples),
-        _accuracy(now, report.total_samples),
+        metric_heading(dense.metric),
+        format_measured(dense, report.total_samples),
+        format_measured(now, report.total_samples),
         change,
     )
     loss = loss_words(report)
@@ -117,14 +120,6 @@ def _amounts(name: str, before: int | None, after: int | None) -> tuple[str, str
 
 def _left(before: float, after: float) -> str:
     return f"{after / before * 100:.1f} %"
-
-
-def _accuracy(measured: Measurement, total: int) -> str:
-    return (
-        format_accuracy(measured.correct, measured.samples, total)
-        if measured.correct is not None
-        else "not measured"
-    )
 
 
 def _speed(report: Report) -> str:
@@ -153,7 +148,7 @@ def _text(foreign: object) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
-    """A table of foreign texts; columns of numbers stand to the right."""
+    """Return a table of foreign texts; columns of numbers are right-aligned."""
 
     def row(cells: Sequence[object], tag: str) -> str:
         marked = (
@@ -167,11 +162,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
 
 
 def _cards(report: Report) -> Iterator[str]:
-    """The numbers that one looks for first, each with what it is compared with."""
+    """Return the most important numbers, each with what it is compared with."""
     dense, now = report.baseline, report.pruned
     found = []
-    if now.accuracy is not None and dense.accuracy is not None:
-        found.append(("Accuracy", f"{now.accuracy * 100:.1f} %", f"dense {dense.accuracy * 100:.1f} %"))
+    if now.value is not None and dense.value is not None:
+        value, reference = (format_value(side.value or 0.0, side.unit) for side in (now, dense))
+        found.append((metric_heading(now.metric), value, f"dense {reference}"))
     amounts = [
         ("Parameters", "", dense.params, now.params),
         ("MACs", "", dense.macs, now.macs),
@@ -196,7 +192,7 @@ def _cards(report: Report) -> Iterator[str]:
 
 
 def _whole(pruned: Export) -> Iterator[str]:
-    """Groups that nobody may cut, with the reason."""
+    """Return the groups that cannot be cut, with the reason."""
     frozen = [f"{group.name} ({group.frozen})" for group in pruned.graph.profile.groups if group.frozen]
     if pruned.recipe.is_structured and frozen:
         yield f"<p class=small>{_text('Stays whole: ' + '; '.join(frozen) + '.')}</p>"

@@ -1,9 +1,10 @@
-"""For which inputs an export holds: sizes that the model's code computes stay computed where that can be.
+"""Finds the inputs for which an export is valid: sizes that the model's code computes stay computed if
+possible.
 
-The graph that everything is measured with is read at one size of the input. For an export it is read again
-with all sizes open. What had to be assumed of them is kept as conditions, and inputs for which they do not
-hold are refused. Where that graph differs in anything else, or answers otherwise than the model itself at
-another size, the export holds for one size alone.
+The graph for all measurements is traced at one input size. For an export it is traced again with all sizes
+open. Assumptions about them are kept as conditions, and inputs that do not meet them are refused. If that
+graph differs in anything else, or gives other outputs than the model itself at another size, the export is
+valid for one size only.
 """
 
 import math
@@ -28,7 +29,7 @@ from ..values.profile import Group, Masks
 from .architecture import describe
 from .load_pruned import holds
 
-NEAR = 1e-4  # of the largest answer
+NEAR = 1e-4  # of the largest output
 MOST = 400  # conditions
 TRIED = 2  # other sizes
 NOTHING = Masks({}, {})
@@ -37,10 +38,10 @@ SIZE = re.compile(r"L\['\w+'\]\.size\(\)")
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A model for an export, and when that holds.
+    """A model for an export, and the input sizes for which it is valid.
 
     Args:
-        model: with a graph whose sizes are open, as far as they can be.
+        model: with a graph whose sizes are as open as possible.
         conditions: on the sizes of an input, batch first, such as "size[2] % 8 == 0".
     """
 
@@ -48,7 +49,7 @@ class Sized:
     conditions: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Conditions, and the only batch that the graph reads, where there is only one."""
+        """Return the conditions, and the only batch size that the graph reads, if there is only one."""
         program = self.model.graph.program
         batch = fixed_batch(program) if program is not None else None
         return {"conditions": list(self.conditions)} | ({"batch": batch} if batch is not None else {})
@@ -58,14 +59,16 @@ _known: "weakref.WeakKeyDictionary[ModelGraph, Sized]" = weakref.WeakKeyDictiona
 
 
 def sized(model: Analysed) -> Sized:
-    """The model with open sizes, found once a graph; with those of its example where they cannot be open."""
+    """Return the model with open sizes, found once per graph; if they cannot be open, with those of its
+    example.
+    """
     if model.graph not in _known:
         _known[model.graph] = _opened(model) or Sized(model, one_size(model.subject.example))
     return _known[model.graph]
 
 
 def one_size(example: Tensor) -> tuple[str, ...]:
-    """The conditions of an input that has all sizes of the example but the batch."""
+    """Return the conditions of an input that has all sizes of the example but the batch."""
     return tuple(f"size[{dim}] == {size}" for dim, size in enumerate(example.shape) if dim)
 
 
@@ -89,8 +92,8 @@ def _opened(model: Analysed) -> Sized | None:
 
 
 def conditions_of(program: torch.export.ExportedProgram, example: Tensor) -> tuple[str, ...] | None:
-    """What a program assumes of its input's sizes; None where this version of torch does not say it, or in
-    other words than sums and products of sizes.
+    """Return what a program assumes about its input's sizes; None if this version of torch does not say, or
+    says it in other terms than sums and products of sizes.
     """
     code = getattr(program, "_guards_code", None)
     names = program.graph_signature.user_inputs
@@ -116,8 +119,8 @@ def _told(group: Group) -> tuple:
 
 
 def _answers_alike(found: Sized, model: Analysed) -> bool:
-    """The open graph answers as the other one at the example's size, and as the model itself at others; sizes
-    that the model cannot read, the graph cannot either.
+    """Whether the open graph gives the same outputs as the other one at the example's size, and as the model
+    itself at other sizes; sizes that the model cannot read, the graph cannot read either.
     """
     example, network = model.subject.example, compact(found.model, NOTHING)
     if not _near(_answer(network, example), _answer(compact(model, NOTHING), example)):
@@ -131,7 +134,7 @@ def _answers_alike(found: Sized, model: Analysed) -> bool:
 
 
 def _answer(network: nn.Module, inputs: Tensor) -> Tensor | None:
-    """With random numbers from a seed; None where it cannot read these inputs."""
+    """Return the output, with random numbers from a seed; None if it cannot read these inputs."""
     try:
         with seeded(0):
             return flat(network(inputs))
@@ -140,7 +143,7 @@ def _answer(network: nn.Module, inputs: Tensor) -> Tensor | None:
 
 
 def _like(example: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Inputs of another size, with values that occur in the example."""
+    """Return inputs of another size, with values that occur in the example."""
     places = torch.arange(math.prod(size)) % example.numel()
     return example.flatten()[places].view(size)
 
@@ -152,7 +155,9 @@ def _near(one: Tensor | None, other: Tensor | None) -> bool:
 
 
 def _other_sizes(conditions: tuple[str, ...], example: Tensor) -> Iterator[tuple[int, ...]]:
-    """Sizes of one sample for which the conditions hold: half, a little more, double of what may change."""
+    """Return sizes of one sample that meet the conditions: half, a little more, and double of what may
+    change.
+    """
     fixed = set(one_size(example)) & set(conditions)
     free = [dim for dim in range(1, example.dim()) if f"size[{dim}] == {example.shape[dim]}" not in fixed]
     for change in CHANGES if free else ():

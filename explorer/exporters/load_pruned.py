@@ -1,5 +1,5 @@
-"""Rebuild a pruned model from its exported folder. Needs torch and safetensors, nothing else; no code of the
-folder is run.
+"""Rebuild a pruned model from its exported folder. Needs only torch and safetensors; no code from the folder
+is run.
 
 Usage:
     model, about = load_pruned("FOLDER")      # a torch.nn.Module in eval mode, and architecture.json
@@ -40,7 +40,7 @@ ARITHMETIC = (
 
 
 def device_of(tensor: Tensor) -> torch.device:
-    """Where a tensor is: what the model makes itself is made there."""
+    """Return where a tensor is; tensors that the model creates itself are created there."""
     return tensor.device
 
 
@@ -65,7 +65,7 @@ class PrunedModel(nn.Module):
             self._put(name, nn.Parameter(weights[name], trained) if kind == "parameter" else weights[name])
         self._names = frozenset(weights)
         self.load_state_dict(weights, assign=True)
-        for name, same in about["tied"].items():  # one tensor again, so that training moves both
+        for name, same in about["tied"].items():  # one tensor again, so that training changes both
             self._put(name, functools.reduce(getattr, same.split("."), self))
 
     def _put(self, name: str, item: Any) -> None:
@@ -81,10 +81,11 @@ class PrunedModel(nn.Module):
             owner.register_buffer(leaf, item)
 
     def forward(self, *inputs: Tensor) -> Any:
-        """As many inputs as the original model has; usually (n, *shape) -> (n, classes).
+        """Return the outputs of as many inputs as the original model has; usually (n, *shape) -> (n,
+        classes).
 
         Raises:
-            ValueError: an input has a size for which the export does not hold.
+            ValueError: an input has a size for which the export is not valid.
         """
         about = self._about.get("input", {})
         check_inputs([tuple(given.shape) for given in inputs], about)
@@ -126,7 +127,9 @@ def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
 
 @functools.cache
 def _aten(name: str) -> Any:
-    """An aten operator by name and overload, such as "relu.default"; none that reads or writes files."""
+    """Return an aten operator by name and overload, such as "relu.default"; none that reads or writes
+    files.
+    """
     packet, _, overload = name.partition(".")
     function = getattr(getattr(torch.ops.aten, packet), overload)
     if not isinstance(function, torch._ops.OpOverload) or any(
@@ -137,8 +140,8 @@ def _aten(name: str) -> Any:
 
 
 def _read(value: Any, values: dict[str, Any]) -> Any:
-    """JSON data -> an argument: {"node": name}, {"float": text}, {"torch": name}, {"dict": items} or the
-    value itself.
+    """Return an argument from JSON data: {"node": name}, {"float": text}, {"torch": name}, {"dict": items} or
+    the value itself.
     """
     if isinstance(value, list):
         return [_read(item, values) for item in value]
@@ -159,7 +162,9 @@ def _read(value: Any, values: dict[str, Any]) -> Any:
 
 
 def in_portions(whole: Callable[..., Any], inputs: Sequence[Tensor], batch: int) -> Any:
-    """The answers of a graph that reads one batch alone: portion by portion, the last one filled up."""
+    """Return the outputs of a graph that reads only one batch size: portion by portion, the last one filled
+    up.
+    """
     samples = len(inputs[0])
     last = torch.full((-samples % batch,), samples - 1)
     rows = torch.cat([torch.arange(samples), last])
@@ -212,15 +217,15 @@ def check_inputs(found: Sequence[tuple[int, ...]], about: dict[str, Any]) -> Non
 
 
 def check_size(size: tuple[int, ...], about: dict[str, Any]) -> None:
-    """Refuse an input for which the export does not hold, instead of answering wrongly.
+    """Refuse an input for which the export is not valid, instead of giving wrong outputs.
 
     Args:
         about: of the input: the shape without the batch that it was exported with, and conditions on others.
     Raises:
-        ValueError: the text says both shapes.
+        ValueError: the message gives both shapes.
     """
     shape, conditions = tuple(about.get("shape", ())), about.get("conditions")
-    if size[1:] == shape or conditions is None:  # files of version 1 say no more than the shape
+    if size[1:] == shape or conditions is None:  # files of version 1 contain only the shape
         return
     if len(size) != len(shape) + 1 or not all(holds(condition, size) for condition in conditions):
         raise ValueError(_refusal(shape, size))
@@ -234,12 +239,15 @@ def _refusal(shape: tuple[int, ...], size: tuple[int, ...]) -> str:
 
 
 def holds(condition: str, size: Any) -> bool:
-    """Whether a condition on sizes is met, such as "size[2] % 8 == 0": arithmetic, and nothing is run."""
+    """Whether a condition on sizes is met, such as "size[2] % 8 == 0": arithmetic only, and nothing is
+    run.
+    """
     return bool(_term(ast.parse(condition, mode="eval").body, size))
 
 
 def _term(term: Any, size: Any) -> Any:
-    """
+    """Return the value of a term.
+
     Raises:
         ValueError: it is more than arithmetic on sizes.
     """
@@ -257,7 +265,7 @@ def _term(term: Any, size: Any) -> Any:
         case ast.UnaryOp() if type(term.op) in TERMS:
             return TERMS[type(term.op)](value(term.operand))
         case ast.BoolOp():
-            return TERMS[type(term.op)](list(map(value, term.values)))  # all of them are looked at
+            return TERMS[type(term.op)](list(map(value, term.values)))  # evaluate all of them
         case ast.Compare(ops=[only], comparators=[right]) if type(only) in TERMS:
             return TERMS[type(only)](value(term.left), value(right))
         case ast.Call(func=ast.Name(id=name), keywords=[]) if name in CHOICES:
@@ -266,14 +274,16 @@ def _term(term: Any, size: Any) -> Any:
 
 
 def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:
-    """The model of an unpacked export, in eval mode, and what is known of it: its graph, input, classes."""
+    """Return the model of an unpacked export, in eval mode, and the data about it: its graph, input,
+    classes.
+    """
     about = json.loads((Path(folder) / "architecture.json").read_text(encoding="utf-8"))
     return PrunedModel(about, load_file(Path(folder) / "model.safetensors")).eval(), about
 
 
 def normalise(images: Tensor, about: dict[str, Any]) -> Tensor:
-    """(n, channels, ...) of any dtype, as the data set stores them -> the same shape in float32, as the model
-    reads them.
+    """Convert (n, channels, ...) of any dtype, as the data set stores them, to the same shape in float32, as
+    the model reads them.
     """
     rule = about["input"]["normalisation"]
     shape = (1, -1) + (1,) * (images.dim() - 2)

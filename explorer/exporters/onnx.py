@@ -1,4 +1,4 @@
-"""The compact model for ONNX runtimes; its answers are compared before it is handed out."""
+"""Exports the compact model for ONNX runtimes; its outputs are compared before it is returned."""
 
 import json
 import logging
@@ -21,19 +21,19 @@ from .archive import about
 from .export import Export
 
 TOLERANCE = 1e-3  # of the largest logit; float32 sums in another order differ by about 1e-6
-OTHER_BATCH = 3  # samples; not the batch that the graph was read with
+OTHER_BATCH = 3  # samples; not the batch size that the graph was traced with
 
 
 @EXPORTERS.register("onnx", rank=4, extension=".onnx", media_type="application/octet-stream", stages=3)
 def onnx(pruned: Export) -> bytes:
-    """For ONNX Runtime and what reads ONNX (browsers, phones, TensorRT, OpenVINO); its answers are compared
-    with torch's first.
+    """For ONNX Runtime and others that read ONNX (browsers, phones, TensorRT, OpenVINO); its outputs are
+    first compared with torch's.
 
-    Any batch; the file's metadata says how images become inputs, and by how much the answers differ.
+    Any batch; the file's metadata says how images become inputs, and by how much the outputs differ.
 
     Raises:
         LoadError: the packages of the extra `onnx` are missing.
-        ExplorerError: the model cannot be written as ONNX, or answers otherwise there.
+        ExplorerError: the model cannot be written as ONNX, or gives other outputs there.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         optional(package)
@@ -76,14 +76,14 @@ def parity(written: bytes, model: nn.Module, questions: Mapping[str, Tensor]) ->
 def _apart(found: Tensor, wanted: Tensor) -> float:
     if found.shape != wanted.shape:
         return float("inf")
-    if not wanted.is_floating_point():  # places and classes are equal or not
+    if not wanted.is_floating_point():  # positions and classes are equal or not
         return 0.0 if torch.equal(found, wanted.to(found.dtype)) else float("inf")
     largest = wanted.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
     return float((found - wanted).abs().max() / largest)
 
 
 def output_names(answers: Any) -> list[str]:
-    """One name for each tensor that a model answers with: "logits", or what its keys and places say.
+    """Return one name for each output tensor of a model: "logits", or its keys and positions.
 
     >>> output_names({"out": torch.zeros(1), "aux": [torch.zeros(1), torch.zeros(1)]})
     ['out', 'aux_0', 'aux_1']
@@ -102,7 +102,7 @@ def _names(pruned: Export) -> list[str]:
 
 
 def _questions(pruned: Export) -> dict[str, Tensor]:
-    """Real samples where there are some: noise may leave parts of a model silent."""
+    """Return real samples if there are any: noise may leave parts of a model silent."""
     task = pruned.subject.task
     split = task.split("tuning") if task else None
     if task is None or split is None:
@@ -151,7 +151,7 @@ def _proto(model: nn.Module, examples: tuple[Tensor, ...], names: list[str]) -> 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's messages about optional packages and versions of operators."""
+    """Silence the exporter's messages about optional packages and versions of operators."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -21,7 +21,7 @@ def pt2(pruned: Export) -> bytes:
     """A torch.export program for `torch.export.load`, C++ and ahead-of-time compilers; load such files only
     from trusted places.
 
-    It takes what the model reads, any batch; `about.json` among its extra files says how images become that.
+    It takes the model's inputs, any batch; `about.json` among its extra files says how images become inputs.
 
     Raises:
         GraphError: torch.export refuses the model.

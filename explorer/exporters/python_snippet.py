@@ -1,4 +1,4 @@
-"""The compact model as one Python file that anybody can read and run with torch alone."""
+"""Exports the compact model as one Python file that anybody can read and run with torch alone."""
 
 import ast
 import base64
@@ -23,7 +23,7 @@ from .archive import about
 from .export import Export
 from .load_pruned import ARITHMETIC, holds
 
-LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file badly
+LARGEST = 40_000_000  # bytes of weights; Python reads a much longer file slowly
 ATEN = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")
 TAKEN = {"self", "aten", "math", "nn", "operator", "torch", "reach", "put", "float", "device_of"}
 TAKEN |= {"check_size", "in_portions", "len", "tuple", *keyword.kwlist}
@@ -57,10 +57,10 @@ def python_snippet(pruned: Export) -> bytes:
 
 
 def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
-    """The file's text.
+    """Return the file's text.
 
     Args:
-        described: what `describe` says of the model, and what `about` says of its use.
+        described: what `describe` says about the model, and what `about` says about its use.
         state: tensors by name.
     """
     own = {name: tensor for name, tensor in state.items() if name not in described["tied"]}
@@ -82,7 +82,7 @@ def source(described: dict[str, Any], state: dict[str, Tensor]) -> str:
 
 
 def _table(items: dict[str, Any]) -> str:
-    """A dict, one line an item."""
+    """Return a dict as code, one line per item."""
     rows = "".join(f"    {name!r}: {value!r},\n" for name, value in items.items())
     return f"{{\n{rows}}}" if rows else "{}"
 
@@ -92,7 +92,7 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, list[int], str]:
-    """Type of numbers, shape, and what it is where no module has it: "parameter", "buffer" or ""."""
+    """Return dtype, shape, and its kind if no module has it: "parameter", "buffer" or ""."""
     return str(tensor.dtype).removeprefix("torch."), list(tensor.shape), described["tensors"].get(name, "")
 
 
@@ -100,7 +100,9 @@ def _layout(name: str, tensor: Tensor, described: dict[str, Any]) -> tuple[str, 
 
 
 def _conditions(about: dict[str, Any]) -> Iterator[str]:
-    """Each on a line of its own; what is more than arithmetic on sizes raises ValueError."""
+    """Return the conditions, each on a line of its own; a condition that is more than arithmetic on sizes
+    raises ValueError.
+    """
     shape = (1, *about.get("shape", ()))
     for condition in about.get("conditions", ()):
         holds(condition, shape)
@@ -119,7 +121,7 @@ def _modules(described: dict[str, Any]) -> Iterator[str]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """An argument that need not be written: (1, 1) where 1 is the default, too."""
+    """Whether an argument can be left out: (1, 1) if 1 is the default, too."""
     if isinstance(value, list) and not isinstance(default, list | tuple):
         return all(item == default for item in value)
     return bool(value == default) and isinstance(value, type(default))
@@ -167,10 +169,10 @@ def _call(node: dict[str, Any]) -> str:
 
 
 def _name(name: str) -> str:
-    """A name of the graph as a name in the code.
+    """Return a name of the graph as a name in the code.
 
     Raises:
-        ExplorerError: it is none.
+        ExplorerError: it cannot be one.
     """
     if not name.isidentifier():
         raise ExplorerError(f"Name {name[:80]!r} cannot be written as code; choose safetensors.")
@@ -178,7 +180,7 @@ def _name(name: str) -> str:
 
 
 def _literal(value: Any, pairs: bool = False) -> str:
-    """JSON data of `describe` as code.
+    """Return JSON data of `describe` as code.
 
     Args:
         pairs: lists become tuples, as in (3, 3).

@@ -1,4 +1,4 @@
-"""The recovered model as a file: every export format writes its weights, and numbers that were measured of
+"""Exports the recovered model: every format writes its weights, and the numbers that were measured for
 them.
 """
 
@@ -22,7 +22,7 @@ from .export import Export
 
 @dataclass(frozen=True, eq=False)
 class RecoveredExport(Export):
-    """What an exporter may look at: the model is the trained one.
+    """What an exporter may look at; the model is the trained one.
 
     Args:
         found: the finished recovery.
@@ -41,12 +41,12 @@ class RecoveredExport(Export):
 
     @cached_property
     def model(self) -> nn.Module:
-        """The compact, trained model on the processor, in eval mode."""
+        """Return the compact, trained model on the processor, in eval mode."""
         model = recovered_model(self.sized.model, self._recovery().key, root=self.root)
         return self.as_taken(model)
 
     def measured(self) -> Report:
-        """The report of the trained model; it is measured now, without latency, where none was given."""
+        """Return the report of the trained model; if none was given, it is measured now, without latency."""
         if self.report is not None:
             return self.report
         conditions = Conditions(latency=False)
@@ -61,10 +61,10 @@ def export_recovered(
     report: Report | None = None,
     root: Path | None = None,
 ) -> bytes:
-    """The model that a finished recovery has kept, as the bytes of a file.
+    """Return the model that a finished recovery has kept, as the bytes of a file.
 
     Args:
-        report: that was measured of it, for formats that hold numbers; without it they measure.
+        report: measured for it, for formats that contain numbers; without it they measure.
     Raises:
         UnknownNameError: no such format.
         ExplorerError: the recovery is not finished, or its weights are no longer in the cache.

@@ -19,8 +19,8 @@ def safetensors(pruned: Export) -> bytes:
     """A zip with the compact weights, the architecture as data, the recipe, and the file that loads them with
     torch alone.
 
-    A model without a graph keeps its architecture: then weights and recipe are all there is, and
-    `load_state_dict` takes them.
+    A model without a graph keeps its architecture: then the zip has only weights and recipe, and
+    `load_state_dict` reads them.
     """
     model = pruned.model
     pruned.step("Writing weights and architecture")

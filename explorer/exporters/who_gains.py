@@ -1,4 +1,4 @@
-"""Which runtimes gain from a pruned model: in words, by what was removed."""
+"""Says which runtimes gain from a pruned model, by what was removed."""
 
 from ..values.recipe import Recipe
 
@@ -21,7 +21,7 @@ UNCHANGED = "Nothing is removed: this is the dense model."
 
 
 def who_gains(recipe: Recipe) -> tuple[str, ...]:
-    """One sentence for each kind of removal in the recipe.
+    """Return one sentence for each kind of removal in the recipe.
 
     >>> who_gains(Recipe())
     ('Nothing is removed: this is the dense model.',)

@@ -14,12 +14,12 @@ FEW = 20  # bars that all get a number under them
 def channel_importance(
     importance: GroupImportance | None, criterion: str, unit: str = "channel", by_hand: Collection[int] = ()
 ) -> go.Figure:
-    """Sorted bars, removed ones coloured, and a line behind the last that would stay if nothing were chosen
-    by hand.
+    """Draw sorted bars, removed ones coloured, with a line behind the last one that would be kept if nothing
+    were chosen by hand.
 
     Args:
         importance: of one group; None draws an empty figure.
-        criterion: whose scale the bars are on.
+        criterion: the criterion whose scale the bars are on.
         unit: what one bar is, such as channel or head.
         by_hand: units that were kept or removed by hand; they are hatched.
     """

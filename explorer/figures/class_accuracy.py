@@ -8,13 +8,15 @@ from ..studies.behaviour import Behaviour, ClassChange
 from ..words import LABELS
 from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
 
-SHOWN = 40  # classes; of more, those that changed most
+SHOWN = 40  # number of classes; if there are more, those that changed most
 LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
-HALF = 0.52  # accuracy of the worst class from which the lower half of the scale is left out
+HALF = 0.52  # if no class is less accurate than this, the lower half of the scale is left out
 
 
 def shown_classes(behaviour: Behaviour, most: int = SHOWN) -> tuple[ClassChange, ...]:
-    """The classes to draw in their own order; of too many those whose accuracy changed most."""
+    """Return the classes to draw, in their own order; if there are too many, those whose accuracy changed
+    most.
+    """
     found = behaviour.classes
     if len(found) <= most:
         return found
@@ -23,8 +25,8 @@ def shown_classes(behaviour: Behaviour, most: int = SHOWN) -> tuple[ClassChange,
 
 
 def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
-    """One row a class: accuracy of both models on the left, the change with its 95 % interval on
-    the right.
+    """Draw one row per class: accuracy of both models on the left, the change with its 95 % interval on the
+    right.
     """
     classes = shown_classes(behaviour) if behaviour else ()
     drawn = figure(
@@ -64,8 +66,8 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
 
 
 def _reach(classes: Sequence[ClassChange]) -> list[float]:
-    """The whole scale, or its upper half where no class is below it; a finer choice would jump while a fader
-    moves.
+    """Return the whole scale, or its upper half if no class is below it; a finer choice would jump while a
+    fader moves.
     """
     lowest = min((min(found.before, found.after) / found.samples for found in classes), default=0.0)
     return [48.5, 101.5] if lowest >= HALF else [-3, 103]

@@ -1,4 +1,4 @@
-"""Points of a class -> accuracy against size, with the front that nobody beats."""
+"""Points of a class -> accuracy against size, with the front of points that none beats."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from ..lessons.class_board import BoardPoint, front
 from ..words import LABELS
 from .style import AFTER, KEPT, figure, nothing, text
 
-FAR = 0.6  # of the size: names of points beyond stand at their left, or they would leave the picture
+FAR = 0.6  # of the size: names of points beyond it are on their left, to stay inside the figure
 HOVER = (
     "%{text}: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} samples, "
     "%{x:.1f} % left"
@@ -17,7 +17,7 @@ HOVER = (
 
 
 def class_front(points: Sequence[BoardPoint]) -> go.Figure:
-    """Every point with its interval under its nickname, and a step line along the front."""
+    """Draw every point with its interval under its nickname, and a step line along the front."""
     drawn = figure(
         "Accuracy against size, the whole class",
         "Non-zero parameters left (% of the dense model)",

@@ -1,4 +1,4 @@
-"""Behaviour -> which class is taken for which: before, after, or the difference."""
+"""Behaviour -> which classes are confused: before, after, or the difference."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -11,10 +11,10 @@ from .class_accuracy import shown_classes
 from .style import figure, nothing, text
 
 Which = Literal["before", "after", "difference"]
-SHOWN = 30  # classes; of more, those that changed most
-WRITTEN = 14  # classes up to which the cells hold their numbers
+SHOWN = 30  # number of classes; if there are more, those that changed most
+WRITTEN = 14  # number of classes up to which the cells show their numbers
 CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # fewer, none, more
-PALE = 0.3  # of the largest difference: cells below it hold no number, which the hover tells
+PALE = 0.3  # of the largest difference: cells below it show their number only on hover
 TITLES = {
     "before": "What the dense model predicts for each class",
     "after": "What the pruned model predicts for each class",
@@ -23,10 +23,12 @@ TITLES = {
 
 
 def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Figure:
-    """True class down, prediction across; cells count samples, colours are shares of the true class."""
+    """Draw true classes down and predictions across; cells count samples, colours are shares of the true
+    class.
+    """
     side = 34 * min(SHOWN, len(behaviour.classes)) + 220 if behaviour else 0
     drawn = figure(TITLES[which], "Predicted class", "True class", height=max(420, min(900, side)))
-    # pale cells are see-through, and lines of a grid would run through them
+    # pale cells are transparent, and grid lines would show through them
     drawn.update_yaxes(autorange="reversed", type="category", showgrid=False).update_xaxes(
         type="category", showgrid=False
     )
@@ -45,7 +47,7 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
 
 
 def _counts(behaviour: Behaviour, which: Which, numbers: list[int]) -> np.ndarray:
-    """(true, predicted) samples of the chosen classes."""
+    """Return the (true, predicted) counts of the chosen classes."""
     before, after = (_table(side.confusion, numbers) for side in (behaviour.before, behaviour.after))
     return {"before": before, "after": after, "difference": after - before}[which]
 
@@ -66,7 +68,7 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
         {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
     )
     words = "%{customdata:+} samples, %{z:+.1f} points" if change else "%{customdata:,} samples, %{z:.1f} %"
-    # pale cells of a difference let the page shine through, on which no colour of letters is safe
+    # pale cells of a difference show the page's colour, on which no text colour is safe
     strong = np.abs(shares) >= (PALE * top if change else 0)
 
     def words_of(count):

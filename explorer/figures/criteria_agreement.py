@@ -10,11 +10,11 @@ TITLES: dict[Measure, str] = {
     "kendall": "Pairs in the same order (Kendall)",
     "overlap": "Kept channels in common",
 }
-SCALE, AROUND_ZERO = "Cividis", "PuOr_r"  # both read without red and green
+SCALE, AROUND_ZERO = "Cividis", "PuOr_r"  # both readable without telling red from green
 
 
 def criteria_agreement(found: Agreement | Overall | None, measure: Measure) -> go.Figure:
-    """One cell for each two criteria: a correlation from -1 to 1, or a share of channels; empty where a
+    """Draw one cell for each pair of criteria: a correlation from -1 to 1, or a share of channels; empty if a
     ranking is constant.
     """
     drawn = figure(TITLES[measure], "", "", height=520)
@@ -47,7 +47,8 @@ def criteria_agreement(found: Agreement | Overall | None, measure: Measure) -> g
 
 
 def _number(value: float, is_share: bool) -> str:
-    """
+    """Return the number as short text.
+
     >>> _number(0.456, True), _number(-0.004, False), _number(0.95, False)
     ('46', '.0', '.9')
     """

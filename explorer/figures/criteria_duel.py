@@ -1,4 +1,4 @@
-"""Duel -> the change of accuracy under each criterion, next to what chance does."""
+"""Duel -> the change of accuracy under each criterion, compared with random choices."""
 
 import plotly.graph_objects as go
 
@@ -11,8 +11,8 @@ BAND = "rgba(128, 128, 128, 0.18)"
 
 
 def criteria_duel(found: Duel | None) -> go.Figure:
-    """A row a criterion, the one that loses least on top; bars are intervals, the band is what random seeds
-    reach.
+    """Draw a row for each criterion, the one that loses least on top; bars are intervals, the band is the
+    range of the random seeds.
     """
     drawn = figure(TITLE, "Change of accuracy (points)", "", height=tall(len(found.order) if found else 0))
     if found is None or not found.reports:

@@ -1,4 +1,6 @@
-"""Several lines of Reports on the same axes: channels next to single weights, and chance next to both."""
+"""Several lines of Reports on the same axes: channels next to single weights, and random choices next to
+both.
+"""
 
 from collections.abc import Container, Mapping, Sequence
 
@@ -22,14 +24,14 @@ def curve_comparison(
     controls: Container[str] = (),
     stale: bool = False,
 ) -> go.Figure:
-    """Accuracy against what is left, a line a family.
+    """Draw accuracy against what is left, a line for each family.
 
     Args:
         lines: name -> Reports in any order; those without accuracy or amount are left out.
-        current: the user's own recipe, a star.
-        controls: names of lines that are drawn dashed with open symbols; they follow the lines that they
-            control, in order.
-        stale: the lines are of another question and are drawn grey.
+        current: the user's own recipe, drawn as a star.
+        controls: names of lines that are drawn dashed with open symbols; they come after the lines that they
+            control, in the same order.
+        stale: the lines belong to another question and are drawn grey.
     """
     what, unit, _ = AXES[axis]
     title = f"Accuracy against {what} left" + (", being measured again" if stale else "")
@@ -37,7 +39,7 @@ def curve_comparison(
         title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
     )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
-    # below, because many lines make many rows
+    # below the plot, because many lines make many rows
     drawn.update_layout(legend={"y": -0.24, "yanchor": "top"}, margin={"t": 60}, height=HEIGHT)
     own = [name for name in lines if name not in controls]
     for names, is_control in ((own, False), ([name for name in lines if name in controls], True)):

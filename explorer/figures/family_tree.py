@@ -1,4 +1,4 @@
-"""Runs as a tree: which was made from which."""
+"""Runs as a tree that shows which run was made from which."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,15 +13,15 @@ VERDICTS = {
     "equivalent": (KEPT, "as accurate as dense, within a point"),
     "undecided": (DENSE, "not known yet"),
 }
-ROOM = 6.0  # steps to the right of the deepest run, for its words
+ROOM = 6.0  # steps to the right of the deepest run, for its text
 
 
 def family_tree(tree: Sequence[TreeRow], names: Mapping[str, str], chosen: Sequence[str] = ()) -> go.Figure:
-    """One row a run, children below and to the right of what they were made from.
+    """Draw one row for each run, children below and to the right of what they were made from.
 
     Args:
-        tree: of `comparison.family`.
-        names: run -> what stands next to it.
+        tree: from `comparison.family`.
+        names: run -> its text.
         chosen: runs that get a ring.
     """
     drawn = figure("Where each run came from", "", "", height=190 + ROW * max(2, len(tree)), showlegend=True)
@@ -45,7 +45,7 @@ def _verdict(branch: TreeRow) -> str:
 
 
 def _lines(tree: Sequence[TreeRow]) -> go.Scatter:
-    """Down from the parent, then right to the child."""
+    """Draw lines down from the parent, then right to the child."""
     x: list[float | None] = []
     y: list[float | None] = []
     for row, branch in enumerate(tree):

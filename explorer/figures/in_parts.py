@@ -1,4 +1,4 @@
-"""A figure in parts, for an element that redraws it in place: only the parts that changed travel."""
+"""Splits a figure for an element that redraws it in place, so that only the parts that changed are sent."""
 
 import json
 from typing import Any
@@ -7,13 +7,13 @@ import plotly.graph_objects as go
 
 
 def empty() -> go.Figure:
-    """A figure that draws nothing: with it a page brings Plotly into the browser."""
+    """Return a figure that draws nothing; with it a page loads Plotly into the browser."""
     return go.Figure()
 
 
 def in_parts(figure: go.Figure) -> dict[str, Any]:
-    """A figure as the element takes it: layout, number of traces, and each trace, with five digits of every
-    number.
+    """Return the figure in the form that the element takes: layout, number of traces, and each trace, with
+    numbers rounded to five digits.
     """
     plain = _rounded(json.loads(figure.to_json()))
     traces = {f"trace {place}": trace for place, trace in enumerate(plain["data"])}
@@ -25,7 +25,8 @@ def in_parts(figure: go.Figure) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """
+    """Round every number in nested data.
+
     >>> _rounded({"x": [1 / 3, 7]})
     {'x': [0.33333, 7]}
     """

@@ -1,5 +1,5 @@
-"""A staircase -> milliseconds against the units that are kept, with spread, and the widths on the fast edge
-of a step.
+"""Staircase -> milliseconds against the number of units kept, with spread, and the widths on the fast edge of
+a step.
 """
 
 import plotly.graph_objects as go
@@ -12,10 +12,10 @@ EDGE_WORDS = "fast edge of a step"
 
 
 def latency_staircase(found: Staircase | None, chosen: float | None = None) -> go.Figure:
-    """Median latency as a stepped line with bars from the 10th to the 90th percentile.
+    """Draw the median latency as a stepped line with bars from the 10th to the 90th percentile.
 
     Args:
-        chosen: the group's ratio in the user's recipe, a vertical line.
+        chosen: the group's ratio in the user's recipe, drawn as a vertical line.
     """
     unit = found.unit if found else "channel"
     group = text(found.group) if found else ""
@@ -23,7 +23,7 @@ def latency_staircase(found: Staircase | None, chosen: float | None = None) -> g
     drawn = figure(title, f"{unit.capitalize()}s kept", LABELS["latency_ms"])
     if found is None or not found.steps:
         return nothing(drawn)
-    # a busy moment must not flatten the steps; what a bar leaves out stands in the words under the pointer
+    # a busy moment must not flatten the steps; the hover text gives what a bar cuts off
     drawn.update_yaxes(range=[0, 1.8 * max(step.latency_ms["median"] for step in found.steps)])
     drawn.add_trace(_trace(found.steps, "median, 10th to 90th percentile", KEPT, "circle", "lines+markers"))
     edges = [step for step in found.steps if step.is_edge]

@@ -1,4 +1,4 @@
-"""LayerOutcomes -> parameters and MACs of each layer, before and after, each on an axis of its own."""
+"""LayerOutcomes -> parameters and MACs of each layer, before and after, each on its own axis."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from ..words import LABELS
 from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)
-SHOWN = 60  # rows; of more layers, the largest
-ROOM = 1.3  # rows of usual height that one of three bars takes
+SHOWN = 60  # rows; if there are more layers, the largest
+ROOM = 1.3  # rows of usual height that one row of three bars takes
 
 
 def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
-    """Horizontal bars, one row a layer: parameters on the left, MACs on the right; norms, which cost little,
-    are left out.
+    """Draw horizontal bars, one row for each layer: parameters on the left, MACs on the right; norms, which
+    cost little, are left out.
     """
     layers, left_out = shown_layers(outcomes)
     drawn = figure(
@@ -52,7 +52,7 @@ def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
 
 
 def shown_layers(outcomes: Sequence[LayerOutcome]) -> tuple[list[LayerOutcome], str]:
-    """The layers to draw, in their order, and what was left out, in words."""
+    """Return the layers to draw, in their order, and a text that says what was left out."""
     whole = sum(outcome.params for outcome in outcomes)
     costly = [outcome for outcome in outcomes if outcome.params and (outcome.macs or outcome.kind != "norm")]
     most = {id(outcome) for outcome in sorted(costly, key=lambda outcome: -outcome.params)[:SHOWN]}

@@ -1,4 +1,4 @@
-"""WeightHistogram -> the magnitudes of one layer: what stays, what goes, and where the cut is."""
+"""WeightHistogram -> the magnitudes of one layer: what is kept, what is removed, and where the cut is."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,7 +9,7 @@ from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 
 def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
-    """Bars of the kept weights with the removed ones on top, in the bins of the histogram."""
+    """Draw bars of the kept weights with the removed ones on top, in the bins of the histogram."""
     drawn = figure(
         f"Weights of {text(layer)} by magnitude",
         LABELS["magnitude"],
@@ -27,8 +27,8 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
         if heights.any():
             drawn.add_trace(_bars(edges, heights, name, colour))
     if found.threshold is not None:
-        # a log axis wants shapes in the data's own units, but annotations as powers of ten: the label goes
-        # into the legend
+        # a log axis wants shapes in data units, but annotations as powers of ten, so the label is in the
+        # legend
         drawn.add_shape(
             type="line",
             x0=found.threshold,

@@ -13,7 +13,7 @@ SYMBOLS = {"yes": "circle", "no": "x", "open": "circle-open"}
 
 
 def lesson_agreement(found: Sequence[Found]) -> go.Figure:
-    """Share of equal answers in each comparison."""
+    """Draw the share of equal answers in each comparison."""
     shown = [one for one in found if one.case.quantity == "agreement"]
     drawn = figure("Answers that are equal", "Equal answers (%)", "", height=tall(len(shown)))
     drawn.update_xaxes(ticksuffix=" %", nticks=5, tickangle=0)

@@ -1,4 +1,6 @@
-"""Evidence -> what each arm leaves: parameters, those not zero, and MACs, in per cent of the dense model."""
+"""Evidence -> what remains in each arm: parameters, those not zero, and MACs, in per cent of the dense
+model.
+"""
 
 import plotly.graph_objects as go
 
@@ -11,7 +13,7 @@ SHOWN = {"params": KEPT, "nonzero_params": REMOVED, "macs": AFTER}
 
 
 def lesson_costs(experiment: Experiment, evidence: Evidence | None, x: float) -> go.Figure:
-    """Bars for each arm at x."""
+    """Draw bars for each arm at x."""
     drawn = figure(
         f"What is left at {100 * x:g} %", "Left (% of the dense model)", "", barmode="group", height=360
     )

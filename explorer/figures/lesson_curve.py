@@ -1,5 +1,5 @@
-"""Evidence -> accuracy of each arm at each x with its interval, the learner's prediction, and figures of
-others.
+"""Evidence -> accuracy of each arm at each x with its interval, the learner's prediction, and published
+figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,11 @@ def lesson_curve(
     guess: Mapping[float, float] | None = None,
     published: Sequence[Published] = (),
 ) -> go.Figure:
-    """Accuracy against x.
+    """Draw accuracy against x.
 
     Args:
         guess: the learner's, x -> accuracy (fraction).
-        published: figures of others, drawn dotted under their own names.
+        published: published figures, drawn dotted under their own names.
     """
     drawn = figure("Accuracy after each cut", f"{experiment.axis} (%)", f"{LABELS['accuracy']} (%)")
     drawn.update_xaxes(ticksuffix=" %", range=[-2, _end(experiment, published)]).update_yaxes(range=[-2, 104])
@@ -62,7 +62,7 @@ def lesson_curve(
                     Mark(STALE, "x-thin-open", mode="lines+markers", dash="dot"),
                 )
             )
-    # under the plot, since long names side by side would run into the title where the page is narrow
+    # under the plot, since long names side by side would overlap the title on a narrow page
     drawn.update_layout(
         legend={"y": -0.28, "yanchor": "top"}, height=400 + 22 * len(drawn.data), margin={"t": 60}
     )
@@ -70,7 +70,7 @@ def lesson_curve(
 
 
 def _end(experiment: Experiment, published: Sequence[Published]) -> float:
-    """A little beyond the last point, so that small cuts are not crowded at the left."""
+    """Return a value a little beyond the last point, so that small cuts are not crowded at the left."""
     xs = [x for arm in experiment.arms for x in experiment.points_of(arm)] + [
         x for other in published for x in other.x
     ]

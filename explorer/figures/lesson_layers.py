@@ -1,4 +1,4 @@
-"""Weights of each layer -> where a network spends them."""
+"""Weights of each layer -> which layers have most of a network's weights."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ from .style import KEPT, figure, nothing, tall, text
 
 
 def lesson_layers(weights: Mapping[str, int]) -> go.Figure:
-    """Bars, in the order of the layers, with their share of all weights.
+    """Draw bars, in the order of the layers, with their share of all weights.
 
     Args:
-        weights: layer -> how many.
+        weights: layer -> number of weights.
     """
     total, names = sum(weights.values()), [text(name) for name in weights]
     drawn = figure("How many weights each layer holds", "Weights", "", height=tall(len(weights)))

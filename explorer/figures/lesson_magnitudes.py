@@ -1,5 +1,5 @@
-"""WeightHistogram -> how many weights of the whole network are how large, and where cuts of 10, 50 and 90 %
-would fall.
+"""WeightHistogram -> the magnitudes of all weights of the network, and where cuts of 10, 50 and 90 % would
+be.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CUTS = (0.1, 0.5, 0.9)
 
 
 def lesson_magnitudes(histogram: WeightHistogram) -> go.Figure:
-    """Bars of all layers together, with a line at the largest weight that each cut removes."""
+    """Draw bars of all layers together, with a line at the largest weight that each cut removes."""
     drawn = figure("How large the weights of this network are", LABELS["magnitude"], "Weights", height=380)
     counts = [
         sum(layer.counts[place] for layer in histogram.layers) for place in range(len(histogram.edges) - 1)
@@ -43,7 +43,7 @@ def lesson_magnitudes(histogram: WeightHistogram) -> go.Figure:
 
 
 def threshold(counts: Sequence[int], edges: Sequence[float], share: float) -> float:
-    """The magnitude below which a share of the weights lies, to the width of a bin.
+    """Return the magnitude below which a share of the weights is, to the width of a bin.
 
     >>> threshold([5, 5], [0.0, 1.0, 2.0], 0.5)
     1.0

@@ -1,4 +1,4 @@
-"""Weights of one layer before and after, side by side on one scale: holes are not the same as a smaller
+"""Weights of one layer before and after, side by side on one scale: a matrix with holes is not a smaller
 matrix.
 """
 
@@ -14,7 +14,7 @@ from .weight_heatmap import SCALE
 
 
 def lesson_matrices(pictures: Sequence[tuple[str, WeightImage]], layer: str) -> go.Figure:
-    """One picture for each (title, image); dark is zero."""
+    """Draw one picture for each (title, image); dark is zero."""
     titles = [f"{text(title)}<br>{' x '.join(map(str, image.shape))}" for title, image in pictures]
     drawn = make_subplots(
         max(1, len(pictures)), 1, subplot_titles=titles, vertical_spacing=0.16, shared_xaxes="all"

@@ -1,4 +1,4 @@
-"""Evidence -> bytes of the file in each format as weights go, in per cent of the dense file."""
+"""Evidence -> bytes of the file in each format as weights are removed, in per cent of the dense file."""
 
 import plotly.graph_objects as go
 
@@ -10,7 +10,7 @@ from .style import DENSE, figure, nothing
 
 
 def lesson_sizes(experiment: Experiment, evidence: Evidence | None) -> go.Figure:
-    """One line a format for the first arm; below 100 % the file got smaller."""
+    """Draw one line for each format of the first arm; below 100 % the file got smaller."""
     drawn = figure(
         "Size of the file in each format", f"{experiment.axis} (%)", "Size (% of the dense file)", height=440
     )

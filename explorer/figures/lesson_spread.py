@@ -1,4 +1,6 @@
-"""How the sizes of the weights part, epoch by epoch, before the cut: one picture for each way of training."""
+"""How the sizes of the weights separate, epoch by epoch, before the cut: one picture for each way of
+training.
+"""
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -10,8 +12,8 @@ from .style import CLEAR, text
 
 
 def lesson_spread(experiment: Experiment, evidence: Evidence) -> go.Figure:
-    """Columns of shares for each arm that was trained under a penalty, on one scale; weights at zero count in
-    the lowest bin.
+    """Draw columns of shares for each arm that was trained with a penalty, on one scale; weights at zero
+    count in the lowest bin.
     """
     first = {arm.label: evidence.of(arm.name)[0].spread for arm in experiment.arms if evidence.of(arm.name)}
     counted = {label: spread for label, spread in first.items() if spread}

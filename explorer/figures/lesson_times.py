@@ -1,5 +1,5 @@
-"""Evidence -> milliseconds of a batch, dense and pruned measured in turn: medians, and where 8 of 10 runs
-lie.
+"""Evidence -> milliseconds per batch, dense and pruned measured in turns: medians, and the range of 8 of 10
+runs.
 """
 
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ from .style import STALE, figure, nothing, text
 
 
 def lesson_times(experiment: Experiment, evidence: Evidence | None) -> go.Figure:
-    """One group of bars a batch size."""
+    """Draw one group of bars for each batch size."""
     drawn = figure("Time of a batch on this machine", "Milliseconds a batch", "", barmode="group", height=380)
     drawn.update_xaxes(rangemode="tozero")
     drawn.update_yaxes(autorange="reversed", type="category")

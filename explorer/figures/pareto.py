@@ -8,7 +8,7 @@ from ..runs.comparison import COSTS, Cost, Standing, TradeOff
 from ..words import LABELS
 from .style import DENSE, KEPT, REMOVED, figure, nothing, text
 
-# standing -> name, colour, symbol: told apart without colour too
+# standing -> name, colour, symbol; the symbols work without colour too
 LOOKS: dict[Standing, tuple[str, str, str]] = {
     "front": ("on the front", KEPT, "circle"),
     "within noise": ("may be on it: within noise", DENSE, "circle-open"),
@@ -17,7 +17,7 @@ LOOKS: dict[Standing, tuple[str, str, str]] = {
 
 
 def pareto(points: Sequence[TradeOff], cost: Cost, chosen: Sequence[str] = ()) -> go.Figure:
-    """Accuracy against cost; the stepped line is the front: the best accuracy for so much or less.
+    """Draw accuracy against cost; the stepped line is the front: the best accuracy for this cost or less.
 
     Args:
         points: judged, the cheapest first (see `comparison.points`).
@@ -73,7 +73,7 @@ def _dots(points: Sequence[TradeOff], standing: Standing, label: str) -> go.Scat
 
 
 def _symbols(points: Sequence[TradeOff]) -> list[str]:
-    """Dense models are diamonds."""
+    """Return the symbols of the points; dense models are diamonds."""
     return ["diamond" if point.run is None else "circle" for point in points]
 
 

@@ -1,6 +1,4 @@
-"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and where pruning made it
-fall.
-"""
+"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and the drop at the cut."""
 
 import plotly.graph_objects as go
 
@@ -12,7 +10,9 @@ COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
 
 
 def recovery_accuracy(found: Recovery | None) -> go.Figure:
-    """A line a seed, with a 95 % interval at each point; open points are of the model before it is cut."""
+    """Draw a line for each seed, with a 95 % interval at each point; open points are of the model before it
+    is cut.
+    """
     drawn = figure("Accuracy during training", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
     drawn.update_xaxes(rangemode="tozero")
     if found is None or not found.epochs:
@@ -27,7 +27,7 @@ def recovery_accuracy(found: Recovery | None) -> go.Figure:
 
 
 def _dense(drawn: go.Figure, found: Recovery) -> None:
-    """A line and a band: the dense model and its interval."""
+    """Draw the dense model as a line and its interval as a band."""
     base = found.baseline
     if base.accuracy is None or base.accuracy_low is None or base.accuracy_high is None:
         return

@@ -1,4 +1,4 @@
-"""Recovery -> dense, one-shot, recalibrated and recovered models on one axis of accuracy, each with its
+"""Recovery -> dense, one-shot, recalibrated and recovered models on one accuracy axis, each with its
 interval.
 """
 
@@ -15,7 +15,7 @@ CONTROL = "#8a6d00"
 
 
 def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]] = ()) -> go.Figure:
-    """A row each, from the dense model at the top; the band is the dense model's 95 % interval.
+    """Draw one row each, with the dense model on top; the band is the dense model's 95 % interval.
 
     Args:
         fair: controls that were trained as long, by name, at the bottom.
@@ -36,7 +36,7 @@ def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]
 
 
 def _rows(found: Recovery) -> list[tuple[str, Measurement, str]]:
-    """Name, measurement, colour."""
+    """Return name, measurement and colour of each row."""
     colours = {found.one_shot.name: REMOVED} | ({found.recalibrated.name: KEPT} if found.recalibrated else {})
     rows = [
         ("dense", found.baseline, DENSE),

@@ -16,8 +16,8 @@ LINES = {
 
 
 def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
-    """Accuracy against what is left, a line a kind of model, with 95 % intervals; the dense model is the
-    diamond.
+    """Draw accuracy against what is left, a line for each kind of model, with 95 % intervals; the dense model
+    is the diamond.
     """
     what, unit, _ = AXES[axis]
     drawn = figure(

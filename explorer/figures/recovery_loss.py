@@ -8,7 +8,7 @@ from .style import AFTER, DENSE, figure, log_ticks, nothing
 
 
 def recovery_loss(found: Recovery | None) -> go.Figure:
-    """The seed that runs, or ran last; on a log scale, since a loss falls by its own share."""
+    """Draw the seed that runs, or ran last; on a log scale, since a loss falls by a fraction of itself."""
     drawn = figure("Loss during training", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
     drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log")
     if found is None or not found.epochs:

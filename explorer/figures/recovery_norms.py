@@ -1,5 +1,5 @@
-"""Recovery -> how the sizes of weights or channels are spread after each epoch of a penalty: they are seen to
-split.
+"""Recovery -> the distribution of the sizes of weights or channels after each epoch of a penalty, which shows
+them separate.
 """
 
 import math
@@ -25,7 +25,9 @@ SHADES = [
 
 
 def recovery_norms(found: Recovery | None) -> go.Figure:
-    """A column an epoch, a row a bin of sizes on a log scale; the shade is the share of the column."""
+    """Draw a column for each epoch and a row for each bin of sizes on a log scale; the shade is the share of
+    the column.
+    """
     own = _of_one_seed(found.epochs) if found else []
     title = SIZES[found.plan.penalty] if found else "Size"
     drawn = figure(
@@ -41,7 +43,7 @@ def recovery_norms(found: Recovery | None) -> go.Figure:
 
 
 def columns(epochs: Sequence[int], counts: Sequence[Sequence[int]]) -> go.Heatmap:
-    """One column an epoch: the share of all sizes that lies in each bin of EDGES."""
+    """Return one column for each epoch: the share of all sizes in each bin of EDGES."""
     shares = [[100 * count / max(1, sum(row)) for count in row] for row in counts]
     middles = [(low * high) ** 0.5 for low, high in pairwise(EDGES)]
     return go.Heatmap(
@@ -56,7 +58,7 @@ def columns(epochs: Sequence[int], counts: Sequence[Sequence[int]]) -> go.Heatma
 
 
 def filled_range(counts: Sequence[Sequence[int]]) -> list[float]:
-    """log10 of the lowest and the highest size that any of the columns holds."""
+    """Return log10 of the lowest and the highest size in any of the columns."""
     filled = [i for i in range(len(EDGES) - 1) if any(row[i] for row in counts)]
     return [math.log10(EDGES[filled[0]]), math.log10(EDGES[filled[-1] + 1])]
 

@@ -1,4 +1,4 @@
-"""Behaviour -> how often the two models are right at each confidence, against how sure they are."""
+"""Behaviour -> how often the two models are right at each level of confidence."""
 
 import plotly.graph_objects as go
 
@@ -9,8 +9,8 @@ from .style import AFTER, DENSE, figure, nothing
 
 
 def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
-    """A point a bin with its 95 % interval, as large as the bin is full; on the dashed line confidence would
-    be honest.
+    """Draw a point for each bin with its 95 % interval, its size showing how full the bin is; points on the
+    dashed line have honest confidence.
     """
     drawn = figure(
         "Is the model right as often as it is confident?",

@@ -1,5 +1,5 @@
-"""Search -> accuracy against the cost that is left, one point a trial, with the front and what the winner may
-lose.
+"""Search -> accuracy against the remaining cost, one point for each trial, with the front and the winner's
+allowed drop.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ COST_TITLES = {"params": "Non-zero parameters left (%)", "macs": "MACs left (%)"
 
 
 def search_front(found: Search | None, chosen: int | None = None) -> go.Figure:
-    """Trials as dots; the stepped line is the front: the best accuracy for so much or less.
+    """Draw trials as dots; the stepped line is the front: the best accuracy for this cost or less.
 
     Args:
         chosen: number of the trial that gets a ring.
@@ -73,7 +73,9 @@ def _dots(
 
 
 def _bounds(drawn: go.Figure, found: Search) -> go.Figure:
-    """The dense model's accuracy on the same samples, and what the winner may fall to."""
+    """Draw the dense model's accuracy on the same samples, and the lowest accuracy that the winner may
+    have.
+    """
     some = found.trials[0]
     dense = some.accuracy + some.drop.estimate
     for level, name, colour in (

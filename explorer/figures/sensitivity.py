@@ -1,4 +1,4 @@
-"""Scans -> what each part loses at each ratio, channels next to single weights on one scale of colour."""
+"""Scans -> what each part loses at each ratio, channels next to single weights on one colour scale."""
 
 from collections.abc import Sequence
 
@@ -11,17 +11,18 @@ from ..words import LABELS
 from .style import CLEAR, figure, nothing, tall, text
 
 TITLES = {"channel": "channels of each coupled group", "weight": "single weights of each layer"}
-LABELLED = 40  # parts up to which the cells hold their numbers
+LABELLED = 40  # parts up to which the cells show their numbers
 REAL = {
     "worse": "a real loss, even with all points of this scan as one family",
     "better": "a real gain, even with all points of this scan as one family",
     "not distinguishable": "with all points of this scan as one family: not distinguishable from chance",
 }
-SCALE = "Cividis_r"  # light is harmless, dark is sensitive; reads without red and green
+SCALE = "Cividis_r"  # light is harmless, dark is sensitive; readable without telling red from green
 
 
 def sensitivity(scans: Sequence[Scan]) -> go.Figure:
-    """One row a part, one column a ratio: the accuracy lost in points, each part alone, without recovery.
+    """Draw one row for each part and one column for each ratio: the accuracy lost in points, each part pruned
+    alone, without recovery.
 
     Args:
         scans: of channels, of weights, or both; cells that are not known yet stay empty.
@@ -80,7 +81,7 @@ def _cells(scan: Scan) -> go.Heatmap:
 
 
 def _cell(point: SensitivityPoint, finding: PointFinding) -> str:
-    """Points lost; in brackets where the drop may be chance."""
+    """Return the points lost; in brackets if the drop may be noise."""
     lost = f"{round(100 * point.drop.estimate)}"
     return f"({lost})" if finding.word == "not distinguishable" else lost
 

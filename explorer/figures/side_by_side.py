@@ -9,7 +9,7 @@ from ..values.report import Report
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
-# a colour and a symbol each, so that they are told apart without colour
+# a colour and a symbol each, so that they differ without colour
 MOST_ROWS = 40
 TITLE, NAME = 64, 20  # pixels above the plot: for title and subtitle, and for each name of the legend
 SIZES = (
@@ -23,7 +23,7 @@ MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", 
 
 
 def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
-    """What was removed of each part, one dot a run; parts that no run touches are left out.
+    """Draw what was removed of each part, one dot for each run; parts that no run touches are left out.
 
     Args:
         reports: name of the run -> Report, at most five.
@@ -44,7 +44,7 @@ def _part(name: str, granularity: str) -> str:
 
 
 def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
-    """Which share of each layer's parameters is left and not zero, one dot a run."""
+    """Draw which share of each layer's parameters is left and not zero, one dot for each run."""
     drawn = _rows("How much of each layer is left", "Non-zero parameters left", len(reports))
     drawn.update_xaxes(tickformat=".0%", range=[-0.03, 1.03])
     amounts = {
@@ -56,7 +56,7 @@ def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
 
 
 def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
-    """Accuracy of each class with its 95 % interval, one dot a model."""
+    """Draw the accuracy of each class with its 95 % interval, one dot for each model."""
     names = list(dict.fromkeys(row.name for row in found))
     drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)", len(names))
     amounts = {name: {text(row.label): row.accuracy for row in found if row.name == name} for name in names}
@@ -81,7 +81,9 @@ def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
 
 
 def _rows(title: str, x: str, runs: int) -> go.Figure:
-    """The legend stands between title and plot, a line for each run, since their names are long."""
+    """Draw the rows. The legend is between title and plot, a line for each run, since their names are
+    long.
+    """
     drawn = figure(title, x, "")
     drawn.update_layout(legend_orientation="v", legend_x=0, legend_y=1, margin_t=TITLE + NAME * runs)
     return drawn.update_yaxes(autorange="reversed", type="category")
@@ -110,8 +112,8 @@ def _telling(
     amounts: Mapping[str, Mapping[str, float]],
     missing: float | None = None,
 ) -> Sequence[str]:
-    """All rows, or of many those in which runs differ most (of a single run the largest), in their order; the
-    figure says so.
+    """Return all rows, or, if there are many, those in which runs differ most (for a single run the largest),
+    in their order; the figure says so.
     """
     if len(rows) <= MOST_ROWS:
         return rows

@@ -15,7 +15,7 @@ FORMATS = {
 
 
 def size_formats(report: Report | None) -> go.Figure:
-    """Bars for each format that was measured; zeros alone shrink every file but the first."""
+    """Draw bars for each format that was measured; zeros alone shrink every file but the first."""
     drawn = figure(
         "How large the model is in each file format", "File format", LABELS["size_bytes"], barmode="group"
     )

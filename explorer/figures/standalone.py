@@ -1,5 +1,5 @@
-"""Figure -> a web page of its own, or a piece of one, that needs no network and reads on light, dark and
-paper.
+"""Figure -> a web page of its own, or a piece of one, that needs no network and is readable on light, dark
+and paper.
 """
 
 import html
@@ -15,10 +15,10 @@ FONT = "system-ui, sans-serif"
 
 
 def page(figure: go.Figure, name: str, about: str = "") -> str:
-    """A whole page; it reads the library from its own folder.
+    """Return a whole page, which reads the library from its own folder.
 
     Args:
-        about: what the figure is of; it stands in the title of the window.
+        about: what the figure is about, for the title of the window.
     """
     head = (
         '<meta charset=utf-8><meta name=viewport content="width=device-width, '
@@ -32,10 +32,10 @@ def page(figure: go.Figure, name: str, about: str = "") -> str:
 
 
 def piece(figure: go.Figure, name: str, *, library: bool) -> str:
-    """Part of a page that has `style()`.
+    """Return a part of a page that has `style()`.
 
     Args:
-        library: with the library inside; the first piece of a page needs it.
+        library: include the library; the first piece of a page needs it.
     """
     alone = go.Figure(figure).update_layout(title_x=0, title_xanchor="left", font_family=FONT)
     drawn = alone.to_html(full_html=False, include_plotlyjs=library, config=CONFIG, div_id=name)
@@ -44,12 +44,12 @@ def piece(figure: go.Figure, name: str, *, library: bool) -> str:
 
 @cache
 def style() -> str:
-    """The page's own colours, which the text of its figures takes."""
+    """Return the page's colours, which the text of its figures takes."""
     return Path(__file__).with_name("standalone.css").read_text(encoding="utf-8")
 
 
 def library() -> str:
-    """The library's code, for the file LIBRARY."""
+    """Return the library's code, for the file LIBRARY."""
     return get_plotlyjs()
 
 

@@ -1,5 +1,5 @@
-"""What all figures share: colours that read on light and dark and without red and green, titled axes, empty
-figures.
+"""What all figures share: colours that are readable on light and dark and without telling red from green,
+titled axes, empty figures.
 
 Colours of text are left to the page, which knows its theme.
 """
@@ -21,7 +21,7 @@ NOTHING = "Nothing to show yet"
 
 @dataclass(frozen=True)
 class Mark:
-    """How the points of a trace are drawn, in Plotly's words."""
+    """How the points of a trace are drawn, in Plotly's terms."""
 
     colour: str
     symbol: str
@@ -31,12 +31,14 @@ class Mark:
 
 
 def text(foreign: object) -> str:
-    """Foreign text such as a layer's name; Plotly would read < and & as markup, and %{ as a placeholder."""
+    """Escape foreign text such as a layer's name; Plotly would read < and & as markup, and %{ as a
+    placeholder.
+    """
     return html.escape(str(foreign), quote=False).replace("%{", "% {")
 
 
 def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
-    """An empty figure with a title and two titled axes."""
+    """Return an empty figure with a title and two titled axes."""
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True}
     heading = {
         "text": title,
@@ -52,14 +54,14 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
     found.update_yaxes(title_text=y, title_standoff=12, **axis)
     found.update_layout(
         modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT}
-    )  # else a dark bar on a light page
+    )  # otherwise a dark bar on a light page
     return found.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout
     )
 
 
 def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
-    """The figure with a sentence in place of data, and no numbers on its axes, which would mean nothing."""
+    """Show a sentence in place of data, and no numbers on the axes, which would mean nothing."""
     figure.update_xaxes(showticklabels=False, showgrid=False).update_yaxes(
         showticklabels=False, showgrid=False
     )
@@ -67,12 +69,12 @@ def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
 
 
 def without_legend(figure: go.Figure) -> go.Figure:
-    """The figure without the room for a legend between title and data."""
+    """Remove the space for a legend between title and data."""
     return figure.update_layout(showlegend=False, margin={"t": 60})
 
 
 def log_ticks(values: Iterable[float | None]) -> dict[str, Any]:
-    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade that is reached, written out.
+    """Return ticks of a logarithmic axis at 1, 2 and 5 of each decade that is reached, written out.
 
     >>> log_ticks([0.06, 1.5])["ticktext"]
     ['0.05', '0.1', '0.2', '0.5', '1', '2']
@@ -87,5 +89,5 @@ def log_ticks(values: Iterable[float | None]) -> dict[str, Any]:
 
 
 def tall(rows: float) -> int:
-    """Pixels that so many rows of bars need."""
+    """Return the height in pixels for this many rows of bars."""
     return max(320, round(150 + 24 * rows))

@@ -10,13 +10,13 @@ from ..inspection.weight_bands import WeightBand
 from ..words import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
-NAMED = 40  # layers up to which each is named on the axis; of more, evenly spaced ones
-WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the room that a layer has
+NAMED = 40  # layers up to which each is named on the axis; if there are more, evenly spaced ones
+WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the space that a layer has
 
 
 def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
-    """Bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two for a
-    layer that changes.
+    """Draw bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two
+    bars for a layer that changes.
     """
     found = [band for band in bands if band.before]
     drawn = figure(
@@ -48,7 +48,7 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
 
 
 def _short(name: str) -> str:
-    """The end of a long name, which tells layers of one block apart.
+    """Return the end of a long name, which distinguishes layers of one block.
 
     >>> _short("features.denseblock1.denselayer1.conv1")
     '…denselayer1.conv1'
@@ -59,7 +59,7 @@ def _short(name: str) -> str:
 def _add_bars(
     drawn: go.Figure, bands: Sequence[WeightBand], names: list[str], which: str, colour: str
 ) -> None:
-    """A layer that nothing happens to has one wide bar, others have two side by side."""
+    """Add one wide bar for a layer that doesn't change, or two side by side."""
     x, widths, quantiles, labels = [], [], [], []
     for place, band in enumerate(bands):
         changed = band.after != band.before

@@ -8,8 +8,8 @@ from .style import KEPT, REMOVED, figure, nothing, tall, text
 
 
 def weight_distribution(histogram: WeightHistogram) -> go.Figure:
-    """One box a layer: the middle half of its non-zero magnitudes, whiskers from the 5 % to the 95 %
-    quantile.
+    """Draw one box for each layer: the middle half of its non-zero magnitudes, whiskers from the 5 % to the
+    95 % quantile.
     """
     layers = [layer for layer in histogram.layers if layer.quantiles]
     drawn = figure(

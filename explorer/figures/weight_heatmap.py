@@ -6,12 +6,12 @@ from ..inspection.distributions import WeightImage
 from ..words import LABELS
 from .style import figure, nothing, text, without_legend
 
-SCALE = "Cividis"  # made to look the same to people with and without colour-blindness (Nuñez et al. 2018)
+SCALE = "Cividis"  # made to look the same to people with and without colour blindness (Nuñez et al. 2018)
 
 
 def weight_heatmap(image: WeightImage | None, layer: str) -> go.Figure:
-    """Dark is zero; axes count outputs and inputs (times kernel positions), also where a cell stands for a
-    block of them.
+    """Draw the magnitudes; dark is zero. Axes count outputs and inputs (times kernel positions), even if a
+    cell represents a block of them.
     """
     title, y = f"Magnitudes of the weights of {text(layer)}", "Output"
     if image is None or not image.values.numel():

@@ -10,8 +10,8 @@ DENSITIES = [[0, "rgba(213, 94, 0, 0.9)"], [0.5, "rgba(128, 128, 128, 0.5)"], [1
 
 
 def weight_pattern(pattern: Pattern | None, layer: str) -> go.Figure:
-    """Blue stays, orange is zero; where a cell stands for a block of weights, the mixture says how much of it
-    stays.
+    """Draw kept weights in blue and zeros in orange; if a cell represents a block of weights, the mixture
+    shows how much of it is kept.
     """
     title = f"Zeros of {text(layer)}"
     drawn = figure(title, "Input, one kernel position after the other", "Output", margin_t=70)
@@ -45,7 +45,7 @@ def weight_pattern(pattern: Pattern | None, layer: str) -> go.Figure:
 
 
 def filter_norms(norms: FilterNorms | None, layer: str) -> go.Figure:
-    """One bar an output, in the order of the model; hollow what it was, filled what is left."""
+    """Draw one bar for each output, in the order of the model; hollow for before, filled for what is left."""
     drawn = figure(
         f"Norm of each filter of {text(layer)}",
         "Output",

@@ -1,4 +1,4 @@
-"""A model and what its graph says of it: the one value that almost every verb takes."""
+"""A model and its analysed graph: the one value that almost every verb takes."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Analysed:
 
     Args:
         subject: the model, an example of its inputs, and the task that it is measured on.
-        graph: its exported program and coupled groups; without a program, why there is none.
+        graph: its exported program and coupled groups, or the reason why there is no program.
     """
 
     subject: Subject
@@ -21,14 +21,14 @@ class Analysed:
 
     @property
     def profile(self) -> ModelProfile:
-        """Layers, coupled groups and costs."""
+        """Return layers, coupled groups and costs."""
         return self.graph.profile
 
 
 def analyse(subject: Subject) -> Analysed:
-    """The model with its graph, which is exported once and shared by everybody who asks again.
+    """Return the model with its graph, which is exported once and shared by all later calls.
 
-    A model that cannot be exported is analysed all the same: its weights can be pruned, its channels cannot,
-    and the profile says why.
+    A model that cannot be exported is analysed too: its weights can be pruned, its channels cannot, and the
+    profile says why.
     """
     return Analysed(subject, graph_of(subject))

@@ -1,4 +1,4 @@
-"""Layers of a model with their parameters and multiply-adds."""
+"""The layers of a model with their parameters and multiply-adds."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ KINDS = {
     "rnn_": "recurrent",
 }
 RATED = ("conv", "linear", "embedding")
-MATRICES = ("recurrent", "attention")  # modules that hold several, each rated by itself
+MATRICES = ("recurrent", "attention")  # modules that have several, each rated by itself
 MODULES = {
     nn.modules.conv._ConvNd: "conv",
     nn.Linear: "linear",
@@ -47,7 +47,7 @@ def _kind(target: object) -> str:
 
 
 def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
-    """Every layer that holds parameters, in the order in which the graph first uses them."""
+    """Return every layer that has parameters, in the order in which the graph first uses them."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     found: dict[str, dict] = {}
@@ -73,7 +73,7 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             layer = layer_of(first)
             if (
                 weight is None or weight.whole
-            ):  # else its share of the multiply-adds does not follow its shape
+            ):  # otherwise its share of the multiply-adds does not follow its shape
                 found[layer]["macs"] += walk.macs.get(node.name, 0)
             # criteria read outputs along the first dimension of a weight, or along the second
             rated = weight is not None and kind in RATED and weight.dim < 2
@@ -101,7 +101,9 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
 
 
 def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:
-    """The same from the modules alone, for a model without a graph; MACs per layer are not known and 0."""
+    """Return the layers from the modules alone, for a model without a graph; MACs per layer are unknown and
+    0.
+    """
     layers: list[Layer] = []
     for name, module in model.named_modules():
         own = dict(module.named_parameters(recurse=False))
@@ -120,7 +122,7 @@ def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:
 def _of_module(
     name: str, kind: str, leaves: list[str], own: Mapping[str, Tensor], weight: str, turned: bool
 ) -> Layer:
-    """Some tensors of a module as a layer; one matrix of several has its own name.
+    """Return some tensors of a module as a layer; one matrix of several has its own name.
 
     Args:
         turned: inputs are along the first dimension of its weight.

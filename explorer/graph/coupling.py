@@ -1,6 +1,4 @@
-"""Which channels must go together? The model's own data movement answers: labels are propagated through its
-graph.
-"""
+"""Finds which channels must be removed together by propagating labels through the model's graph."""
 
 import operator
 from bisect import bisect
@@ -33,8 +31,8 @@ class Coupling:
         values: node name -> its labelled value (or tuple of them), shapes at batch 1.
         groups: the coupled groups.
         classes: group -> (units,) class of each unit.
-        macs: node name -> multiply-adds of one sample.
-        weights: node name -> the weight that makes its outputs.
+        macs: node name -> multiply-adds for one sample.
+        weights: node name -> the weight that produces its outputs.
     """
 
     unit_class: Tensor
@@ -47,11 +45,11 @@ class Coupling:
 
 @dataclass(frozen=True)
 class OutputMaker:
-    """What makes the outputs of a node.
+    """The weight that produces the outputs of a node.
 
     Args:
-        tensor, dim: the parameter, and the dimension along which outputs lie.
-        whole: the node multiplies with all of it, as it is or computed from it; else with a part.
+        tensor, dim: the parameter, and its dimension for the outputs.
+        whole: the node multiplies with all of it, as it is or computed from it; otherwise with a part.
     """
 
     tensor: str
@@ -69,11 +67,11 @@ class Walk:
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
         self.batch = 1
-        self.open_sizes: dict[Any, int] = {}  # symbol of an input's size -> what it is in this walk
+        self.open_sizes: dict[Any, int] = {}  # symbol of an input's size -> its value in this walk
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
-        self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, where
-        self.weights: dict[str, OutputMaker] = {}  # node -> what makes its outputs
+        self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, module
+        self.weights: dict[str, OutputMaker] = {}  # node -> the weight that produces its outputs
         self.parameters = frozenset(signature.inputs_to_parameters.values())
         self.ranges: list[tuple[int, tuple[str, int]]] = []  # first label -> its slot, in order
         self.sizes: dict[str, int] = {}
@@ -107,7 +105,7 @@ class Walk:
         value = node.meta["val"]
         if node.name not in self.names:
             open_sizes = {s.node.expr: int(s.node.hint) for s in value.shape if not isinstance(s, int)}
-            if value.shape and isinstance(value.shape[0], int):  # its literals hold the example's batch
+            if value.shape and isinstance(value.shape[0], int):  # its literals contain the example's batch
                 self.batch = self.ties.batch = value.shape[0]
             elif value.shape:
                 open_sizes[value.shape[0].node.expr] = 1
@@ -151,7 +149,9 @@ class Walk:
         return self._labelled(node, call)
 
     def _executed(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
-        """What an op gives; of one that does not run without values, the shapes that the export noted."""
+        """Return the result of an op; for one that does not run without values, the shapes that the export
+        recorded.
+        """
         try:
             return self._execute(target, args, kwargs)
         except RuntimeError as error:
@@ -161,7 +161,9 @@ class Walk:
             return fx.node.map_aggregate(noted, self._one_sample)
 
     def _one_sample(self, value: Any) -> Any:
-        """The shape at batch one, and at the example's other sizes, of what an export noted for any."""
+        """Return the shape at batch one, and at the example's other sizes, from what an export recorded for
+        any size.
+        """
         if not isinstance(value, Tensor):
             return value
         shape = [s if isinstance(s, int) else self._size(s.node.expr) for s in value.shape]
@@ -172,7 +174,7 @@ class Walk:
         return int(known.subs(dict.fromkeys(known.free_symbols, 1)))
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """The op on the meta device, for shape and multiply-adds."""
+        """Run the op on the meta device, for shape and multiply-adds."""
 
         def there(item):
             return torch.device("meta") if isinstance(item, torch.device) else item
@@ -209,15 +211,15 @@ class Walk:
         )
 
     def _note_parameters(self, node: fx.Node, call: Call) -> None:
-        """The weights of an operator without a rule are listed, so that its frozen channels are."""
+        """List the weights of an operator without a rule, so that its frozen channels are listed."""
         for argument in node.all_input_nodes:
             tensor = self.names.get(argument.name)
             if tensor and self.values[argument.name].meta.dim() >= 2:
                 self.produced.setdefault((tensor, 0), (layer_of(tensor), call.where))
 
     def _note_producer(self, node: fx.Node, name: str, call: Call) -> None:
-        """Remember which parameter's dimension makes the outputs of this node: of the weight as it is, or of
-        what made it.
+        """Record which parameter's dimension produces the outputs of this node: of the weight itself, or of
+        the tensor that it was computed from.
         """
         if not name.startswith(PRODUCERS):
             return
@@ -238,8 +240,8 @@ class Walk:
                     return
 
     def _maker(self, value: Labelled, dim: int) -> tuple[str, int] | None:
-        """The largest matrix whose labels a computed weight holds along a dimension (a scale may hold them
-        too).
+        """Return the largest matrix whose labels a computed weight has along a dimension (a scale may have
+        them too).
         """
         lines = [array[array >= 0].unique().tolist() for array in value.arrays if dim in varying(array)]
 
@@ -252,7 +254,7 @@ class Walk:
 
 
 def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
-    """The arguments of a node that may be its weight, and the dimension of each along which outputs lie."""
+    """Return the arguments of a node that may be its weight, and the output dimension of each."""
 
     def rank(position):
         return call.args[position].meta.dim()
@@ -278,7 +280,7 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
 
 
 def has_rule(target: Any) -> bool:
-    """It is known how labels travel through an operator."""
+    """Whether it is known how labels pass through an operator."""
     return op_name(target).rstrip("_") in RULES or is_pointwise(target)
 
 

@@ -1,4 +1,4 @@
-"""Operators without a rule, written as those that have one, where torch itself knows how.
+"""Rewrites operators without a rule as operators that have one, if torch itself knows how.
 
 The rest of the graph stays as it was exported: each such step is traced alone, and put in its place.
 """
@@ -15,12 +15,12 @@ from torch.utils._pytree import tree_map
 from .nodes import op_name
 from .quiet import without_log
 
-DEPTH = 3  # an operator may be written as one that is written as others
+DEPTH = 3  # an operator may be rewritten as one that is itself rewritten
 Known = Callable[[Any], bool]
 
 
 class _Alone(nn.Module):
-    """One step of a graph, as a model of its tensors."""
+    """One step of a graph, as a model that takes its tensors."""
 
     def __init__(self, node: fx.Node, sources: Sequence[fx.Node]):
         super().__init__()
@@ -35,8 +35,7 @@ class _Alone(nn.Module):
 
 
 def write_out_unknown(module: fx.GraphModule, known: Known) -> None:
-    """Replace steps that have no rule by steps that have one, where torch can write them so; the graph is
-    changed.
+    """Replace steps that have no rule by steps that have one, if torch can; the graph is changed.
 
     Args:
         known: whether there is a rule for an operator.
@@ -74,7 +73,7 @@ def _write_out(graph: fx.Graph, node: fx.Node, known: Known, depth: int) -> None
 
 
 def _steps(node: fx.Node, sources: Sequence[fx.Node], known: Known, depth: int) -> fx.Graph | None:
-    """The steps that do the same, all of them known; None where torch has none."""
+    """Return the steps that do the same, all of them known, or None if torch has none."""
     try:
         module = _traced(node, sources)
     except Exception:  # tracing runs foreign code on tensors without values; then the step stays as it is
@@ -89,7 +88,7 @@ def _steps(node: fx.Node, sources: Sequence[fx.Node], known: Known, depth: int) 
 
 
 def _traced(node: fx.Node, sources: Sequence[fx.Node]) -> fx.GraphModule:
-    """One step by itself, in terms of others; sizes that depend on the batch stay open."""
+    """Return one step by itself, in terms of others; sizes that depend on the batch stay open."""
     values = [source.meta["val"] for source in sources]
     given = tuple(torch.zeros([_hint(s) for s in v.shape], dtype=v.dtype) for v in values)
     shapes = tuple(
@@ -104,7 +103,7 @@ def _traced(node: fx.Node, sources: Sequence[fx.Node]) -> fx.GraphModule:
 
 @cache
 def _book() -> Mapping[Any, Any]:
-    """What torch can write in terms of others."""
+    """Return what torch can rewrite in terms of other operators."""
     default: Any = torch.export.default_decompositions()
     return {**decomposition_table, **{key: default[key] for key in list(default)}}
 
@@ -114,7 +113,7 @@ def _hint(size: Any) -> int:
 
 
 def _describe(step: fx.Node, node: fx.Node) -> None:
-    """Value and place of a new step, in the symbols of the whole graph."""
+    """Return value and place of a new step, in the symbols of the whole graph."""
     step.meta = {key: value for key, value in node.meta.items() if key != "val"}
     args: Any = fx.node.map_arg(step.args, lambda n: n.meta["val"])
     kwargs: Any = fx.node.map_arg(step.kwargs, lambda n: n.meta["val"])
@@ -133,7 +132,7 @@ def _fakes(values: Any) -> list[Any]:
 
 
 def _hand_over(graph: fx.Graph, node: fx.Node, results: Any) -> None:
-    """Who read the step reads what replaced it."""
+    """Make all readers of the step read its replacement."""
     several = isinstance(node.meta["val"], list | tuple)
     for user in list(node.users) if several else []:
         user.replace_all_uses_with(results[user.args[1]])

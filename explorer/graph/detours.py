@@ -1,5 +1,5 @@
-"""Which nodes must run again when one part is pruned: a head that differs from ratio to ratio, and a tail
-that they share.
+"""Finds which nodes must run again when one part is pruned: a head that differs from ratio to ratio, and a
+tail that the ratios share.
 """
 
 from collections.abc import Iterable
@@ -23,11 +23,10 @@ class Detour:
     values.
 
     Args:
-        head: those that read a pruned tensor or hold a narrower value, and what lies between them.
-        tail: what follows; its tensors and widths are those of the dense model for every ratio.
+        head: those that read a pruned tensor or have a narrower value, and the nodes between them.
+        tail: the nodes after it; its tensors and widths are those of the dense model for every ratio.
         joints: values of the head that the tail reads, or the model's output.
-        output: the node that makes the model's output; it may be outside (then nothing that matters was
-            touched).
+        output: the node of the model's output; it may be outside (then nothing that matters was touched).
     """
 
     head: tuple[fx.Node, ...]
@@ -37,31 +36,31 @@ class Detour:
 
 
 def working_nodes(graph: ModelGraph) -> tuple[fx.Node, ...]:
-    """The nodes that compute something, in order."""
+    """Return the nodes that compute something, in order."""
     assert graph.program is not None
     nodes = graph.program.graph.nodes
     return tuple(node for node in nodes if node.op == "call_function" and op_name(node.target) not in IGNORED)
 
 
 def output_node(graph: ModelGraph) -> fx.Node:
-    """The node that makes the first output."""
+    """Return the node of the first output."""
     assert graph.program is not None
     outputs: Any = next(node for node in graph.program.graph.nodes if node.op == "output").args[0]
     return outputs[0]
 
 
 def whole(graph: ModelGraph) -> Detour:
-    """Everything runs again."""
+    """Return a detour in which everything runs again."""
     output = output_node(graph)
     return Detour(working_nodes(graph), (), (output,), output)
 
 
 def detour(graph: ModelGraph, tensors: Iterable[str], group: str | None = None) -> Detour:
-    """The way round of a part.
+    """Return the detour of a part.
 
     Args:
         tensors: names of the parameters and buffers that are masked or cut.
-        group: the coupled group whose units go, or None for single weights.
+        group: the coupled group whose units are removed, or None for single weights.
     """
     assert graph.coupling is not None
     read = _placeholders(graph, set(tensors))
@@ -88,7 +87,7 @@ def detour(graph: ModelGraph, tensors: Iterable[str], group: str | None = None) 
 
 
 def _placeholders(graph: ModelGraph, tensors: set[str]) -> set[str]:
-    """The graph's names of these tensors."""
+    """Return the graph's names of these tensors."""
     assert graph.program is not None
     signature = graph.program.graph_signature
     names = {
@@ -100,7 +99,7 @@ def _placeholders(graph: ModelGraph, tensors: set[str]) -> set[str]:
 
 
 def _narrow_values(coupling: Coupling, group: str | None) -> set[str]:
-    """The nodes whose value holds a label of the group, so that some dimension of it shrinks."""
+    """Return the nodes whose value has a label of the group, so that some dimension of it shrinks."""
     if group is None:
         return set()
     own = torch.zeros(int(coupling.unit_class.max()) + 1, dtype=torch.bool)
@@ -121,8 +120,8 @@ def _narrow_values(coupling: Coupling, group: str | None) -> set[str]:
 
 
 def functional(target: Any) -> Any:
-    """The operator that does the same without writing into its input (relu for relu_), or None; others as
-    they are.
+    """Return the operator that does the same without writing into its input (relu for relu_), or None; others
+    as they are.
     """
     if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
         return target
@@ -132,7 +131,9 @@ def functional(target: Any) -> Any:
 
 
 def can_start_anywhere(graph: ModelGraph) -> bool:
-    """No node changes a value that another still needs, so a dense value may be kept and read later."""
+    """Whether no node changes a value that another still needs, so that a dense value may be kept and read
+    later.
+    """
     return all(_writes_nothing_shared(node) for node in working_nodes(graph))
 
 
@@ -147,7 +148,7 @@ def _writes_nothing_shared(node: fx.Node) -> bool:
 
 
 def _is_view(target: Any) -> bool:
-    """Its result may share memory with its input."""
+    """Whether its result may share memory with its input."""
     returns = target._schema.returns if isinstance(target, torch._ops.OpOverload) else ()
     return not returns or any(
         value.alias_info is not None and not value.alias_info.is_write for value in returns
@@ -158,7 +159,7 @@ def _is_view(target: Any) -> bool:
 
 
 def batch_kind(node: fx.Node, graph: ModelGraph) -> BatchKind | None:
-    """How a value follows the batch.
+    """Return how a value depends on the batch.
 
     "batched": its first dimension is a multiple of the batch and no other depends on it; "shared": it does
     not depend on it; "count": it is such a multiple, as a number. None: in another way, so that samples
@@ -187,8 +188,8 @@ def _is_multiple(size: Any, graph: ModelGraph) -> bool:
 
 
 def can_be_stacked(path: Detour, inputs: Iterable[fx.Node], graph: ModelGraph) -> bool:
-    """Several ratios may go through the tail as one larger batch: each value of it belongs to one sample, or
-    to none.
+    """Whether several ratios may run through the tail as one larger batch: each value of it belongs to one
+    sample, or to none.
     """
     if not path.tail or any(batch_kind(joint, graph) != "batched" for joint in path.joints):
         return False
@@ -197,6 +198,6 @@ def can_be_stacked(path: Detour, inputs: Iterable[fx.Node], graph: ModelGraph) -
 
 def _kinds(node: fx.Node, graph: ModelGraph) -> bool:
     value = node.meta.get("val")
-    if isinstance(value, list | tuple):  # the pieces of a split; each is looked at where it is taken out
+    if isinstance(value, list | tuple):  # the pieces of a split; each is checked where it is taken out
         return True
     return batch_kind(node, graph) is not None

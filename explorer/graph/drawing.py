@@ -1,5 +1,5 @@
-"""ModelGraph and what a recipe leaves -> the architecture as DOT text. Names are foreign text and quoted for
-DOT and HTML.
+"""Draws a ModelGraph and the remaining sizes under a recipe as DOT text. Names are foreign text, and quoted
+for DOT and HTML.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from .export import ModelGraph
 from .folding import Box, fold, suggested, with_surroundings
 from .wiring import Place, wiring
 
-# light fills that dark letters are readable on, whatever the page's colour; for groups of several producers,
+# light fills on which dark letters are readable, whatever the page's colour; for groups of several producers,
 # in turn
 PALETTE = (
     "#9ecae9",
@@ -30,7 +30,7 @@ SPELLED_OUT = 2  # groups of one layer
 STRIPES, STRIPE = (
     4,
     0.05,
-)  # coupled groups of a folded module: how many are shown at its left, and how wide each
+)  # coupled groups of a folded module: how many are shown at its left, and how wide each is
 HEAD = (
     f'  graph [bgcolor="transparent" rankdir=TB ranksep=0.28 nodesep=0.22 fontname="sans-serif" fontsize=11 '
     f'fontcolor="{LINE}" color="{LINE}" style="rounded"];',
@@ -44,10 +44,10 @@ HEAD = (
 def draw(
     graph: ModelGraph, left: Mapping[str, int] | None = None, unfolded: Collection[str] | None = None
 ) -> str:
-    """The model as a DOT graph, top to bottom; "" where there is no exported graph.
+    """Return the model as a DOT graph, top to bottom, or "" if there is no exported graph.
 
     Args:
-        left: group -> units that a recipe leaves; a group that is not in it is whole.
+        left: group -> remaining units under a recipe; a group that is missing here is whole.
         unfolded: modules to show from the inside, with all around them; None = as many as are readable.
     """
     wired = wiring(graph)
@@ -62,7 +62,7 @@ def draw(
 
 
 def quoted(foreign: str) -> str:
-    """Foreign text as a DOT string that means nothing but itself: no escapes, no markup, no line breaks.
+    """Return foreign text as a literal DOT string: no escapes, no markup, no line breaks.
 
     >>> print(quoted('a"b' + chr(92) + 'N'))
     "a'b/N"
@@ -76,7 +76,7 @@ def quoted(foreign: str) -> str:
 
 
 def _cluster(module: str, boxes: Sequence[Box], look: "_Look", depth: int) -> list[str]:
-    """The boxes of one module, and those of the unfolded modules in it each in a frame."""
+    """Return the boxes of one module, and a frame with its boxes for each unfolded module inside."""
     pad = "  " * depth
     lines = [pad + look.node(box) for box in boxes if box.module == module]
     inner = [box.module for box in boxes if box.module != module and _inside(box.module, module)]
@@ -95,7 +95,7 @@ def _inside(module: str, around: str) -> bool:
 
 
 def _child(module: str, around: str, known: Collection[str]) -> str:
-    """The outermost of the known modules that holds this one."""
+    """Return the outermost of the known modules that contains this one."""
     return min((name for name in known if _inside(module, name) and name != around), key=len)
 
 
@@ -104,8 +104,8 @@ class _Look:
 
     def __init__(self, profile: ModelProfile, left: Mapping[str, int]):
         self.left = left
-        self.made: dict[str, list[Group]] = {}  # weight -> the groups that its outputs belong to
-        self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups that live on it
+        self.made: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
+        self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups on it
         for group in profile.groups:
             for slot in group.slots:
                 for found in (self.made, self.passed) if slot.producer else (self.passed,):
@@ -118,7 +118,7 @@ class _Look:
         self.colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coupled)}
 
     def node(self, box: Box) -> str:
-        """One line of DOT."""
+        """Return one line of DOT."""
         if box.folded:
             return self._folded(box)
         (place,) = box.places
@@ -135,7 +135,9 @@ class _Look:
         return self._layer(place, place.layer)
 
     def _groups(self, layer: Layer) -> list[Group]:
-        """Those that it makes; a layer that makes none, such as a norm, has those that pass through it."""
+        """Return the groups that it produces; a layer that produces none, such as a norm, has those that pass
+        through it.
+        """
         if layer.weight:
             return self.made.get(layer.weight, [])
         return self.passed.get(f"{layer.name}.weight") or self.passed.get(layer.name, [])
@@ -148,7 +150,7 @@ class _Look:
         return sum(self._left(group) for group in groups) / total if total else 1.0
 
     def _widths(self, groups: Sequence[Group]) -> str:
-        """What is left of each group, or of all if there are more than fit into a box."""
+        """Return what is left of each group, or of all if there are more than fit into a box."""
         if len(groups) <= SPELLED_OUT:
             return "; ".join(_width(group.units, self._left(group), group.unit) for group in groups)
         return _width(sum(group.units for group in groups), sum(map(self._left, groups)), "channel")

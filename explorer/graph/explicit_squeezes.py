@@ -1,6 +1,7 @@
-"""`squeeze` without dimensions takes out whatever has extent 1; in a graph it names what it takes out.
+"""Makes `squeeze` without dimensions name the dimensions that it removes, instead of all that have size 1.
 
-The graph is read for any batch and any width: a batch of one, or the last channel that is left, must not go.
+The graph is run with any batch and any width: a batch of one, or the last remaining channel, must not be
+removed.
 """
 
 from typing import Any
@@ -40,5 +41,5 @@ def name_squeezed(module: fx.GraphModule) -> None:
 
 
 def _is_one(size: Any) -> bool:
-    """A size that depends on the batch is not 1, though it may be for one batch."""
+    """Whether a size is 1. One that depends on the batch is not, though it may be 1 for one batch."""
     return isinstance(size, int) and size == 1

@@ -1,4 +1,4 @@
-"""module -> ModelGraph: exported once per model, it serves coupling, MACs, compaction and the drawing."""
+"""module -> ModelGraph: exported once per model; coupling, MACs, compaction and the drawing use it."""
 
 import threading
 import warnings
@@ -32,7 +32,7 @@ _graphs = Cache(8, "analysed graphs", 2 * 2**30, slow=True)
 
 @dataclass(frozen=True, eq=False)
 class ModelGraph:
-    """A model's exported program with its coupling; both None where export failed (see profile.error).
+    """A model's exported program with its coupling; both None if the export failed (see profile.error).
 
     Args:
         any_size: the program computes with the sizes of its input, not with those of the example.
@@ -80,7 +80,8 @@ def export_program(
 def _traced(
     model: nn.Module, examples: tuple[torch.Tensor, ...], **options: Any
 ) -> torch.export.ExportedProgram:
-    """
+    """Trace the model.
+
     Raises:
         GraphError: the model cannot be traced in this way.
     """
@@ -98,7 +99,7 @@ def _traced(
 
 
 def graph_of(subject: Subject) -> ModelGraph:
-    """The graph of a subject, analysed once and kept for the last few subjects.
+    """Return the graph of a subject, analysed once and cached for the last few subjects.
 
     A model that cannot be exported gets a profile of its modules, no groups, and the reason.
     """
@@ -108,7 +109,7 @@ def graph_of(subject: Subject) -> ModelGraph:
 
 
 def is_analysed(subject: Subject) -> bool:
-    """`analyse` would answer at once."""
+    """Whether `analyse` would return at once."""
     return _graphs.get(subject.id) is not None
 
 
@@ -127,7 +128,7 @@ def _analyse(subject: Subject) -> ModelGraph:
 
 
 def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGraph:
-    """The graph of a subject from its exported program.
+    """Return the graph of a subject from its exported program.
 
     Raises:
         one of UNREADABLE: the program cannot be followed.
@@ -143,7 +144,7 @@ def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGr
 
 
 def _check_names(model: nn.Module) -> None:
-    """Names of layers become code in a rebuilt graph, so one that ends a string literal there must not.
+    """Refuse layer names that end a string literal, since names become code in a rebuilt graph.
 
     Raises:
         GraphError: there is such a name.
@@ -164,10 +165,9 @@ def _unreadable(problem: Exception) -> GraphError:
 
 
 def count_macs(model: nn.Module, example: torch.Tensor) -> int:
-    """Multiply-adds of one sample by torch's flop counter, on the meta device, where nothing is computed.
-
-    A model that does not run there (it makes tensors on a device of its own) is counted where it is. Kernels
-    that the counter does not know are left out there, so that their parts are counted.
+    """Count the multiply-adds for one sample by torch's flop counter, on the meta device, where nothing is
+    computed. A model that does not run there (it creates tensors on a device of its own) is counted where it
+    is, with kernels that the counter does not know replaced by their parts.
 
     Args:
         example: (1, *shape).
@@ -183,14 +183,14 @@ def count_macs(model: nn.Module, example: torch.Tensor) -> int:
 
 
 def _flops_without_memory(model: nn.Module, example: torch.Tensor) -> int | None:
-    """On the meta device; None where the model does not run there."""
+    """Count on the meta device; return None if the model does not run there."""
     try:
         with torch.device("meta"), FlopCounterMode(display=False) as counter:
             if isinstance(model, fx.GraphModule):
                 tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
                 ghosts = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
                 torch.func.functional_call(model, ghosts, (example.to("meta"),))
-            else:  # foreign code may keep what it makes, so it runs on a copy
+            else:  # foreign code may keep its results, so it runs on a copy
                 shadow(model)(example.to("meta"))
     except Exception:  # foreign code on a device that it was not written for
         return None
@@ -198,9 +198,9 @@ def _flops_without_memory(model: nn.Module, example: torch.Tensor) -> int | None
 
 
 def _flops_in_parts(model: nn.Module, example: torch.Tensor) -> int:
-    """Where the model is, with attention and recurrent layers as the products that they are made of."""
+    """Count where the model is, with attention and recurrent layers as the products that they consist of."""
     with (
-        warnings.catch_warnings(action="ignore"),  # torch's own flags warn of devices that are not there
+        warnings.catch_warnings(action="ignore"),  # torch's own flags warn about devices that are not there
         sdpa_kernel(SDPBackend.MATH),
         torch.backends.mkldnn.flags(enabled=False),
         torch.backends.cudnn.flags(enabled=False),

@@ -1,4 +1,4 @@
-"""A large model drawn small: modules are folded into one box each, and unfolded while all boxes still fit."""
+"""Draws a large model small: modules are folded into one box each, and unfolded while all boxes still fit."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Box:
     """What is drawn as one: a single place, or a folded module with its places.
 
     Args:
-        name: of the place, or of the module.
+        name: of the place or module.
         module: the unfolded module that it is drawn in, "" at the top.
     """
 
@@ -24,7 +24,7 @@ class Box:
 
 
 def ancestors(module: str) -> list[str]:
-    """A module and those around it, outermost first.
+    """Return a module and those around it, outermost first.
 
     >>> ancestors("a.b")
     ['a', 'a.b']
@@ -34,7 +34,9 @@ def ancestors(module: str) -> list[str]:
 
 
 def modules(wired: Wiring) -> tuple[str, ...]:
-    """Every module that holds at least two places, in the order of the graph: those that can be folded."""
+    """Return every module that has at least two places, in the order of the graph: those that can be
+    folded.
+    """
     held: dict[str, int] = {}
     for place in wired.places:
         for module in ancestors(place.module):
@@ -43,7 +45,7 @@ def modules(wired: Wiring) -> tuple[str, ...]:
 
 
 def fold(wired: Wiring, unfolded: Collection[str]) -> tuple[tuple[Box, ...], tuple[tuple[str, str], ...]]:
-    """Boxes in the order of the graph, and the ways between them."""
+    """Return the boxes in the order of the graph, and the connections between them."""
     foldable = set(modules(wired))
     inside: dict[str, str] = {}  # place -> its box
     held: dict[str, list[Place]] = {}
@@ -64,11 +66,11 @@ def _box(name: str, places: list[Place], foldable: set[str]) -> Box:
 
 
 def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
-    """The modules to unfold so that at most `room` boxes are drawn: all of one depth, so that like looks
-    alike.
+    """Return the modules to unfold so that at most `room` boxes are drawn: all of one depth, so that similar
+    modules look alike.
 
-    Where that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as
-    there is room.
+    If that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as there
+    is room.
     """
     found: frozenset[str] = frozenset()
     by_depth: dict[int, list[str]] = {}
@@ -94,7 +96,8 @@ def _as_many(wired: Wiring, found: frozenset[str], waiting: Iterable[str], room:
 
 
 def with_surroundings(chosen: Iterable[str]) -> frozenset[str]:
-    """The chosen modules with all those around them: a module can only be unfolded inside of unfolded ones.
+    """Return the chosen modules with all those around them: a module can only be unfolded inside unfolded
+    ones.
 
     >>> sorted(with_surroundings(["layer1.0"]))
     ['layer1', 'layer1.0']

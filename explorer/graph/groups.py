@@ -14,10 +14,10 @@ from .rules.call import labelled
 
 
 def solve(walk: Walk, rated: Collection[str]) -> Coupling:
-    """Ties -> classes that keep every tensor rectangular -> coupled groups.
+    """Turn ties into classes that keep every tensor rectangular, and those into coupled groups.
 
     Args:
-        rated: the weights that belong to a layer; units that none of them makes cannot be rated.
+        rated: the weights that belong to a layer; units that none of them produces cannot be rated.
     """
     ties = walk.ties
     spread = [a for a in (*_all_arrays(walk.values.values()), *ties.passing) if len(varying(a)) > 1]
@@ -45,8 +45,8 @@ def solve(walk: Walk, rated: Collection[str]) -> Coupling:
 
 
 def _settle(ties: Ties, classes: Tensor) -> bool:
-    """Tie the labels that meet others of fewer dimensions, where those tell units apart; returns whether
-    there were any.
+    """Tie the labels that meet others of fewer dimensions, if those distinguish units; return whether there
+    were any.
     """
     for wide, narrow, why in ties.nested:
         held = classes[wide]
@@ -66,7 +66,7 @@ def _all_arrays(values: Any) -> list[Tensor]:
 
 
 def _hyperplanes(classes: Tensor, dim: int) -> bool:
-    """Each hyperplane of a dimension belongs to one class."""
+    """Put each hyperplane of a dimension into one class."""
     flat = classes.movedim(dim, 0).reshape(classes.shape[dim], -1)
     return bool((flat == flat[:, :1]).all())
 
@@ -76,7 +76,7 @@ def _rectangular(classes: Tensor) -> bool:
 
 
 def _widest(classes: Tensor) -> int:
-    """The dimension along which most units stay apart when the others are tied."""
+    """Return the dimension along which most units stay apart when the others are tied."""
     return max(sorted(varying(classes)), key=lambda dim: (_apart(classes, dim), -dim))
 
 
@@ -97,7 +97,7 @@ def _frozen_reasons(ties: Ties, classes: Tensor) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Members:
-    """Classes that are one group: the slots that they live on, and why they are frozen, if they are."""
+    """Classes that are one group: their slots, and why they are frozen, if they are."""
 
     slots: tuple[tuple[str, int], ...]
     units: list[int]
@@ -107,8 +107,8 @@ class Members:
 def _groups(
     walk: Walk, classes: Tensor, frozen: dict[int, str], rated: Collection[str]
 ) -> tuple[tuple[Group, ...], dict[str, Tensor]]:
-    """Classes that live on the same set of slots, and of parts taken out, are one group; one without a
-    producer has no fader.
+    """Return the groups: classes with the same set of slots, and the same pieces, are one group; a group
+    without a producer has no fader.
     """
     footprint: dict[int, list[tuple[str, int]]] = {}
     for slot, labels in walk.slots.items():
@@ -148,8 +148,8 @@ def _groups(
 
 
 def _parts(ties: Ties, classes: Tensor) -> dict[int, list[int]]:
-    """Class -> the parts taken out of a value that it lies in: one unit of each group stays, so that no part
-    loses all.
+    """Return, for each class, the pieces taken out of a value that it is in: one unit of each group is kept,
+    so that no piece loses all.
     """
     found: dict[int, list[int]] = {}
     for number, units in enumerate(

@@ -1,6 +1,7 @@
-"""Layers that are called like a word of Python, such as "class" in an nn.ModuleDict.
+"""Handles layers whose name is a Python keyword, such as "class" in an nn.ModuleDict.
 
-torch.fx writes code that reads `self.heads.class`, which is no Python; here it reads them with getattr.
+torch.fx writes code that reads `self.heads.class`, which is not valid Python; here it reads them with
+getattr.
 """
 
 import keyword
@@ -10,7 +11,7 @@ import torch.fx.graph
 
 
 def keywords(names: Iterable[str]) -> list[str]:
-    """The dotted names of which a part is a word of Python.
+    """Return the dotted names that contain a Python keyword.
 
     >>> keywords(["heads.class.weight", "heads.classes.weight"])
     ['heads.class.weight']
@@ -19,7 +20,7 @@ def keywords(names: Iterable[str]) -> list[str]:
 
 
 def spelled(base: str, target: str) -> str:
-    """Code that reads a dotted name.
+    """Return code that reads a dotted name.
 
     >>> spelled("self", "heads.class"), spelled("self", "features.0.conv")
     ('getattr(self.heads, "class")', 'getattr(self.features, "0").conv')

@@ -1,4 +1,4 @@
-"""Label arrays: which channel lives at which position of a tensor. Data movement is executed on them."""
+"""Label arrays say which channel is at which position of a tensor. Data movement is executed on them."""
 
 from dataclasses import dataclass, field
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 FIXED = -1  # a position whose content no unit owns (model input, constant)
-FILL = -2  # a padded position, before it gets a label of its own
+FILL = -2  # a padded position, before it gets its own label
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,8 +15,8 @@ class Labelled:
 
     Args:
         meta: the tensor on the meta device: shape and dtype only.
-        arrays: int64 label arrays of its rank; extent 1 along dimensions on which they do not vary.
-        parameter: it is made of parameters alone.
+        arrays: int64 label arrays of its rank; extent 1 along dimensions in which they do not vary.
+        parameter: it consists of parameters alone.
     """
 
     meta: Tensor
@@ -32,12 +32,12 @@ class Labelled:
 
 
 def varying(array: Tensor) -> frozenset[int]:
-    """The dimensions along which labels differ."""
+    """Return the dimensions along which labels differ."""
     return frozenset(d for d, extent in enumerate(array.shape) if extent > 1)
 
 
 def compress(array: Tensor) -> Tensor:
-    """The same labels with extent 1 along dimensions on which they do not vary."""
+    """Return the same labels with extent 1 along dimensions in which they do not vary."""
     for dim, extent in enumerate(array.shape):
         if extent > 1:
             first = array.narrow(dim, 0, 1)
@@ -47,22 +47,22 @@ def compress(array: Tensor) -> Tensor:
 
 
 def compressed(arrays: "list[Tensor] | tuple[Tensor, ...]") -> tuple[Tensor, ...]:
-    """Compressed arrays, without those that hold nothing but FIXED."""
+    """Return compressed arrays, without those that contain only FIXED."""
     small = (compress(a) for a in arrays)
     return tuple(a for a in small if a.numel() > 1 or (a.numel() == 1 and int(a) != FIXED))
 
 
 def lifted(array: Tensor, rank: int) -> Tensor:
-    """Leading dimensions of extent 1, as in broadcasting."""
+    """Add leading dimensions of extent 1, as in broadcasting."""
     return array.reshape((1,) * (rank - array.dim()) + tuple(array.shape))
 
 
 @dataclass(eq=False)
 class Ties:
-    """What the walk over the graph finds out: ties, freezes, producers, and why."""
+    """What the walk over the graph finds: ties, freezes, producers, and why."""
 
     labels: int = 0
-    batch: int = 1  # of a graph that was written for one alone
+    batch: int = 1  # of a graph that was written for only one
     edges: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     frozen: list[tuple[Tensor, str]] = field(default_factory=list)
     reasons: list[tuple[int, str]] = field(default_factory=list)
@@ -71,34 +71,38 @@ class Ties:
     missing: list[tuple[Tensor, frozenset[int], str]] = field(default_factory=list)
     passing: list[Tensor] = field(
         default_factory=list
-    )  # arrays inside of one operator, rectangular like all others
+    )  # arrays inside one operator, rectangular like all others
     pieces: list[Tensor] = field(
         default_factory=list
-    )  # labels of each part that is taken out; none may lose all of them
+    )  # labels of each piece that is taken out; none may lose all of them
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
-    made: set[int] = field(default_factory=set)  # labels of what layers make
-    tables: set[int] = field(default_factory=set)  # labels of what is no parameter, such as masks
+    made: set[int] = field(default_factory=set)  # labels of the outputs of layers
+    tables: set[int] = field(default_factory=set)  # labels of what is not a parameter, such as masks
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
-        """New labels, one a position along `dim`."""
+        """Return new labels, one per position along `dim`."""
         size = shape[dim]
         labels = torch.arange(self.labels, self.labels + size)
         self.labels += size
         return labels.reshape(tuple(size if d == dim else 1 for d in range(len(shape))))
 
     def is_made(self, array: Tensor) -> bool:
-        """A layer makes it, as far as is known by now; else nothing could cut it (a position, a table)."""
+        """Whether a layer produces it, as far as is known by now; otherwise nothing could cut it (a position,
+        a table).
+        """
         return array.numel() > 0 and not self.made.isdisjoint(array.flatten().unique().tolist())
 
     def says_more(self, array: Tensor, present: Tensor) -> bool:
-        """Of two arrays that are tied the first is nearer to a layer: a parameter, or what a layer makes."""
+        """Whether the first of two tied arrays is nearer to a layer: a parameter, or an output of a layer."""
         if self.is_made(array) or self.is_made(present):
             return not self.is_made(present)
         held = [not self.tables.isdisjoint(a.flatten().tolist()) for a in (array, present)]
         return held == [False, True]
 
     def tie(self, a: Tensor, b: Tensor, why: str = "") -> None:
-        """Labels that meet (after broadcasting) must go together; one that meets FIXED is frozen."""
+        """Tie labels that meet (after broadcasting), so that they are removed together; one that meets FIXED
+        is frozen.
+        """
         a, b = torch.broadcast_tensors(a, b)
         a, b = a.flatten(), b.flatten()
         free = (a >= 0) & (b >= 0)
@@ -111,11 +115,11 @@ class Ties:
             self.reasons.append((int(a[free][0]), why))
 
     def nest(self, wide: Tensor, narrow: Tensor, why: str) -> None:
-        """Meeting labels, of which some vary along fewer dimensions; whether they are tied is seen once all
-        ties are known.
+        """Record meeting labels of which some vary along fewer dimensions; whether they are tied is decided
+        once all ties are known.
 
-        Where the wide ones make units that do not vary along those dimensions (whole heads), the narrow ones
-        are shared by all units and stay; else they are tied, position by position.
+        If the wide ones form units that do not vary along those dimensions (whole heads), the narrow ones are
+        shared by all units and are kept; otherwise they are tied, position by position.
         """
         if bool((wide < 0).any()) or bool((narrow < 0).any()):
             self.tie(wide, narrow, why)
@@ -127,7 +131,7 @@ class Ties:
         self.frozen.append((labels[labels >= 0], why))
 
     def tie_along(self, array: Tensor, dims: frozenset[int]) -> Tensor:
-        """Tie all labels that differ only along `dims`; returns the array with extent 1 there."""
+        """Tie all labels that differ only along `dims`; return the array with extent 1 there."""
         first = array
         for dim in dims:
             first = first.narrow(dim, 0, 1)
@@ -135,7 +139,7 @@ class Ties:
         return first
 
     def components(self) -> Tensor:
-        """Class of each label: (labels,) int64, the smallest label of the class."""
+        """Return the class of each label: (labels,) int64, the smallest label of the class."""
         parent = torch.arange(self.labels)
         if not self.edges:
             return parent

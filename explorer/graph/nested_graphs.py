@@ -1,8 +1,7 @@
-"""Parts of a model that run in a mode of their own (without gradients, at full precision) stand in a graph as
-graphs inside.
+"""Writes out nested graphs: parts of a model that run in a special mode (without gradients, at full
+precision).
 
-They are written out where they stand: nothing here runs in another precision, and what may have gradients
-does no harm.
+Nothing here runs in another precision, and gradients do no harm.
 """
 
 import operator
@@ -18,8 +17,8 @@ MODES = {
 
 
 def write_out(module: fx.GraphModule) -> None:
-    """Replace the inner graphs of a graph by their nodes; the graph is changed. Lower precision asked for is
-    left as it is.
+    """Replace the inner graphs of a graph by their nodes; the graph is changed. Parts that ask for lower
+    precision are left as they are.
     """
     for node in list(module.graph.nodes):
         name = node.target.name() if isinstance(node.target, torch._ops.HigherOrderOperator) else ""
@@ -40,7 +39,9 @@ def write_out(module: fx.GraphModule) -> None:
 
 
 def _hand_over(graph: fx.Graph, node: fx.Node, made: Any) -> None:
-    """Who read the inner graph's results reads what makes them; those keep the names of the results."""
+    """Make readers of the inner graph's results read the nodes that compute them, which keep the names of the
+    results.
+    """
     for user in list(node.users) if isinstance(made, tuple | list) else []:
         if user.target is operator.getitem:
             _replace(graph, user, made[user.args[1]])

@@ -1,4 +1,4 @@
-"""What a node of the exported graph is called, where it is, and which layer owns its tensors."""
+"""Names of nodes of the exported graph: the operator, the module, and the layer that owns its tensors."""
 
 import re
 from typing import Any
@@ -12,8 +12,8 @@ IGNORED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for
 
 
 def layer_of(tensor: str) -> str:
-    """The layer that a parameter belongs to: the module whose weight or bias it is, also in parts; else the
-    tensor itself.
+    """Return the layer that a parameter belongs to: the module whose weight or bias it is, also in parts;
+    otherwise the tensor itself.
 
     >>> names = "weight", "parametrizations.weight.original1", "weight_v", "scale"
     >>> [layer_of(f"a.{name}") for name in names]
@@ -24,13 +24,13 @@ def layer_of(tensor: str) -> str:
 
 
 def op_name(target: Any) -> str:
-    """The name of an aten operator without its overload, such as "conv2d"; "" for anything else."""
+    """Return the name of an aten operator without its overload, such as "conv2d"; "" for anything else."""
     packet = getattr(target, "overloadpacket", None)
     return packet.__name__ if packet is not None else ""
 
 
 def where(node: fx.Node) -> str:
-    """The dotted name of the module in which a node was traced, "the model" at the top."""
+    """Return the dotted name of the module in which a node was traced, "the model" at the top."""
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values()]
     path = paths[-1] if paths else ""

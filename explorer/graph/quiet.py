@@ -1,7 +1,6 @@
-"""What torch writes of its own troubles while it reads a model: pages of its internals, which say nothing to
-users.
+"""Silences torch while it reads a model: it prints pages about its internals that mean nothing to users.
 
-What went wrong is raised, too, and becomes a sentence.
+Errors are still raised, and become a sentence.
 """
 
 import logging
@@ -14,18 +13,18 @@ from torch.export import _trace
 
 
 def _nothing(*said: Any, **how: Any) -> None:
-    """In place of `print`."""
+    """Replace `print`."""
 
 
 @contextmanager
 def without_log() -> Iterator[None]:
-    """Torch's loggers say nothing meanwhile, and warnings of its own are not shown."""
+    """Silence torch's loggers and its own warnings."""
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "torch"]
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True
-    vars(_trace)["print"] = _nothing  # it prints the graph as far as it came
+    vars(_trace)["print"] = _nothing  # it prints the graph up to the failing point
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"torch\.|contextlib|copyreg")

@@ -1,4 +1,4 @@
-"""Which literals of a graph change when units go: sizes, splits, slices, pads, groups."""
+"""Changes the literals of a graph when units are removed: sizes, splits, slices, pads, groups."""
 
 import math
 import operator
@@ -33,12 +33,13 @@ SIZED = (
 )
 aten = torch.ops.aten
 VIEWS = (aten.view.default, aten._unsafe_view.default)
+CONTIGUOUS = ("matrix_exp", "linalg_matrix_exp")  # their kernels read batches in the usual order alone
 
 
 def rewrite(
     node: fx.Node, args: tuple, kwargs: dict, graph: fx.Graph, left: Survivors
 ) -> tuple[Any, tuple, dict]:
-    """The target and arguments of a node after the cut.
+    """Return the target and arguments of a node after the cut.
 
     Args:
         node: of the dense graph (for its labelled values).
@@ -55,6 +56,8 @@ def rewrite(
     source = values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else None
     if name in SIZED and isinstance(out, Labelled):
         return node.target, *_resize(name, node, args, kwargs, graph, left)
+    if name in CONTIGUOUS:
+        return node.target, (graph.call_function(aten.contiguous.default, (args[0],)), *args[1:]), kwargs
     if name in REWRITES and isinstance(source, Labelled):
         return REWRITES[name](node, args, kwargs, source, left)
     return node.target, args, kwargs
@@ -68,7 +71,7 @@ def _resize(
     sizes = list(args[position])
     for dim, mask in left.kept(out).items():
         old, new = out.shape[dim], int(mask.sum())
-        if isinstance(sizes[dim], fx.Node):  # such as batch times channels, of which the batch stays open
+        if isinstance(sizes[dim], fx.Node):  # such as batch times channels, where the batch stays open
             share = math.gcd(old, new)
             grown = graph.call_function(operator.mul, (sizes[dim], new // share))
             sizes[dim] = graph.call_function(operator.floordiv, (grown, old // share))
@@ -106,7 +109,9 @@ def _conv(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Surv
 
 
 def conv_groups(node: fx.Node, groups: int, left: Survivors) -> int:
-    """The number of groups after the cut: depthwise follows its channels, others keep theirs."""
+    """Return the number of groups after the cut: depthwise convolutions follow their channels, others keep
+    their number.
+    """
     if groups == 1:
         return 1
     inputs: Any = node.args[:2]
@@ -144,7 +149,7 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
         0,
         size,
         1,
-    ):  # everything, also where a batch of any size is folded into the dimension
+    ):  # everything, even if a batch of any size is folded into the dimension
         return node.target, args, kwargs
     new = torch.cumsum(kept, 0) - 1  # old position -> new position
     taken = [int(new[i]) for i in range(start, stop, step) if kept[i]]
@@ -200,20 +205,22 @@ def _layer_norm(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left
 
 
 def _kept_sizes(given: Any, value: Labelled, first: int, left: Survivors) -> list[Any]:
-    """Sizes of a value from a dimension on; those that lose nothing stay as they are given, open ones too."""
+    """Return the sizes of a value from a dimension on; those that lose nothing stay as given, including open
+    ones.
+    """
     sizes, kept = left.shape(value), left.kept(value)
     return [sizes[first + d] if first + d in kept else size for d, size in enumerate(given)]
 
 
 def groups_of_channels(node: fx.Node, groups: int, left: Survivors) -> int:
-    """How many groups of channels are left, of a norm or a shuffle."""
+    """Return how many groups of channels are left in a norm or a shuffle."""
     source: Any = node.args[0]
     kept = left.kept(left.coupling.values[source.name]).get(1)
     return groups if kept is None else int(kept.view(groups, -1).any(1).sum())
 
 
 def groups_left(node: fx.Node, full: nn.Module, left: Survivors) -> int | None:
-    """The number of groups after the cut of a module that has some, else None."""
+    """Return the number of groups after the cut for a module that has groups, otherwise None."""
     if isinstance(full, nn.GroupNorm):
         return groups_of_channels(node, full.num_groups, left)
     return conv_groups(node, full.groups, left) if isinstance(full, nn.modules.conv._ConvNd) else None
@@ -238,7 +245,7 @@ def _unflatten(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left:
 
 @rewrites("scaled_dot_product_attention")
 def _attention(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
-    """The default scale depends on the width of a head; it stays that of the dense model."""
+    """Keep the default scale of the dense model, since it depends on the width of a head."""
     width = len(source.shape) - 1
     if width in left.kept(source) and kwargs.get("scale") is None:
         kwargs = {**kwargs, "scale": source.shape[width] ** -0.5}

@@ -1,4 +1,4 @@
-"""Run an exported program on other tensors than its own, on any device."""
+"""Runs an exported program on other tensors than its own, on any device."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,15 +24,15 @@ class GraphRun(fx.Interpreter):
         }
 
     def logits(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """The first output of the program.
+        """Return the first output of the program.
 
         Args:
-            tensors: parameter, buffer or constant -> what stands in for it.
+            tensors: parameter, buffer or constant -> its replacement.
         """
         return self.outputs(tensors, inputs)[0]
 
     def outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> list[Any]:
-        """All outputs of the program; arguments as in `logits`."""
+        """Return all outputs of the program; arguments as in `logits`."""
         placeholders = [n for n in self.graph.nodes if n.op == "placeholder"]
         found = self.run(
             *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
@@ -43,7 +43,7 @@ class GraphRun(fx.Interpreter):
         ]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        # a graph traced on the cpu names that device where it makes tensors
+        # a graph traced on the cpu names that device where it creates tensors
         def here(value):
             return self.device if isinstance(value, torch.device) else value
 
@@ -53,8 +53,8 @@ class GraphRun(fx.Interpreter):
 
 
 def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: str) -> dict[str, Tensor]:
-    """Parameter, buffer or constant -> the same values detached, on the device; tied names share
-    one tensor.
+    """Return parameter, buffer or constant -> the same values detached, on the device; tied names share one
+    tensor.
     """
     own = {
         **dict(subject.model.named_parameters(remove_duplicate=False)),
@@ -69,7 +69,7 @@ def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: 
 
 
 def fixed_batch(program: torch.export.ExportedProgram) -> int | None:
-    """The batch of a program that was exported with a static one."""
+    """Return the batch size of a program that was exported with a static one."""
     names = program.graph_signature.user_inputs
     value = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names).meta["val"]
     return int(value.shape[0]) if isinstance(value.shape[0], int) else None

@@ -1,7 +1,7 @@
-"""How large a model may be. It is sized by a run on the meta device, where no tensor has memory and no
+"""Limits the size of a model. It is measured by a run on the meta device, where no tensor has memory and no
 product is computed.
 
-The first limit that is passed ends that run, so a model of absurd size costs no more than one that is just
+The first limit that is exceeded ends that run, so a model of absurd size costs no more than one that is just
 too large.
 """
 
@@ -26,13 +26,13 @@ VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the ope
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model may need, for one sample where nothing else is said.
+    """What a model may need, for one sample unless stated otherwise.
 
     Args:
         parameters: numbers in parameters and buffers; pruning works on about six copies of them.
-        activation_bytes: of the largest single tensor that a layer makes.
+        activation_bytes: of the largest single output tensor of a layer.
         macs: multiply-adds.
-        operators: steps of the graph, which is what the time of the analysis grows with.
+        operators: steps of the graph; the time of the analysis grows with them.
         seconds: for the run on the meta device.
     """
 
@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Size:
-    """What a model needs for one sample, in the units of `Limits`; None where it could not run on the meta
+    """What a model needs for one sample, in the units of `Limits`; None if it could not run on the meta
     device.
     """
 
@@ -56,7 +56,7 @@ class Size:
 
 
 class TooLarge(Exception):
-    """A limit was passed: its name, what was found so far, what is allowed."""
+    """A limit was exceeded: its name, what was found so far, what is allowed."""
 
     def __init__(self, limit: str, found: int, allowed: int):
         self.limit, self.found, self.allowed = limit, found, allowed
@@ -73,7 +73,8 @@ UNITS = {
 
 
 def limits_now() -> Limits:
-    """The limits, with what the operator set by variables such as PRUNING_EXPLORER_MAX_PARAMETERS.
+    """Return the limits, including those that the operator set by variables such as
+    PRUNING_EXPLORER_MAX_PARAMETERS.
 
     Raises:
         ExplorerError: a variable that is not a whole number from 1.
@@ -92,7 +93,7 @@ def limits_now() -> Limits:
 
 
 class _Watch(TorchDispatchMode):
-    """Counts operators and multiply-adds and looks at what is made; raises TooLarge."""
+    """Counts operators and multiply-adds and checks all outputs; raises TooLarge."""
 
     def __init__(self, limits: Limits, samples: int):
         super().__init__()
@@ -110,7 +111,7 @@ class _Watch(TorchDispatchMode):
             _bound("macs", self.macs, self.limits)
         if not any(
             result.alias_info for result in func._schema.returns
-        ):  # a view of a weight is no activation
+        ):  # a view of a weight is not an activation
             for tensor in tree_leaves(made):
                 if isinstance(tensor, Tensor):
                     self.activation_bytes = max(
@@ -127,7 +128,7 @@ def _bound(limit: str, found: int, limits: Limits) -> None:
 
 
 def shadow(model: nn.Module) -> nn.Module:
-    """The model on the meta device, made without copying one weight."""
+    """Return the model on the meta device, without copying one weight."""
     twins: dict[int, Any] = {}
     for tensor in [*model.parameters(), *model.buffers()]:
         twin = torch.empty_like(tensor, device="meta")
@@ -138,17 +139,17 @@ def shadow(model: nn.Module) -> nn.Module:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Numbers in parameters and buffers, each tensor once."""
+    """Count numbers in parameters and buffers, each tensor once."""
     return sum(tensor.numel() for tensor in [*model.parameters(), *model.buffers()])
 
 
 def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:
-    """What a model needs for one sample; only its parameters where it cannot run on the meta device.
+    """Return what a model needs for one sample; only its parameters if it cannot run on the meta device.
 
     Args:
         example: (batch, *shape).
     Raises:
-        TooLarge: at the first limit that is passed.
+        TooLarge: at the first limit that is exceeded.
     """
     parameters = count_parameters(model)
     _bound("parameters", parameters, limits)
@@ -168,7 +169,9 @@ _found: "weakref.WeakKeyDictionary[nn.Module, tuple[Limits, Size | TooLarge]]" =
 
 
 def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
-    """`measure` under the limits of now, once a model; a limit that was passed is the answer, not raised."""
+    """Return `measure` under the current limits, once per model; an exceeded limit is returned, not
+    raised.
+    """
     limits = limits_now()
     known = _found.get(model)
     if known is None or known[0] != limits:
@@ -181,7 +184,7 @@ def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
 
 
 def check_parameters(model: nn.Module, name: str) -> None:
-    """Refuse a model by its parameters alone; it may stand on the meta device, before any memory is taken.
+    """Refuse a model by its parameters alone; it may be on the meta device, before any memory is taken.
 
     Raises:
         LoadError: there are too many.
@@ -193,11 +196,11 @@ def check_parameters(model: nn.Module, name: str) -> None:
 
 
 def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
-    """Refuse a model that is too large to run; one that is merely too long to analyse can still lose single
+    """Refuse a model that is too large to run; one that only takes too long to analyse can still lose single
     weights.
 
     Raises:
-        LoadError: the text says what there is too much of, and how to allow more.
+        LoadError: the message says what there is too much of, and how to allow more.
     """
     size = size_of(model, example)
     if isinstance(size, TooLarge) and size.limit not in ("operators", "seconds"):
@@ -207,7 +210,7 @@ def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
 
 
 def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
-    """Run once what could not be run without memory: perhaps it runs nowhere."""
+    """Run once a model that could not be run without memory: perhaps it runs nowhere."""
     try:
         with torch.no_grad():
             model(example)
@@ -222,7 +225,7 @@ def check_analysable(model: nn.Module, example: Tensor) -> None:
     """Refuse to analyse a model whose graph would take too long or too much memory.
 
     Raises:
-        GraphError: the text says what there is too much of; unstructured pruning still works.
+        GraphError: the message says what there is too much of; unstructured pruning still works.
     """
     size = size_of(model, example)
     if isinstance(size, TooLarge):

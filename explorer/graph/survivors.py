@@ -12,18 +12,18 @@ from .labels import Labelled, varying
 
 
 class _Units:
-    """The unit class at every position of a label array; arrays that hold the same classes share one tensor.
+    """The unit class at every position of a label array; arrays with the same classes share one tensor.
 
-    It depends on the coupling alone, so it is found once a model. The layers of a block have labels of their
-    own, but few classes between them, and what is left is then looked up once a class array instead of once a
-    label array.
+    It depends on the coupling alone, so it is found once per model. The layers of a block have their own
+    labels, but few classes between them, so what is left is looked up once per class array instead of once
+    per label array.
     """
 
     def __init__(self, coupling: Coupling):
         self._class_of = coupling.unit_class
         self._of: dict[
             int, tuple[Tensor, Tensor]
-        ] = {}  # id of an array -> the array (so that the id stays its own), its classes
+        ] = {}  # id of an array -> the array (so that the id is not reused), its classes
         self._shared: dict[tuple[tuple[int, ...], bytes], Tensor] = {}
 
     def __call__(self, array: Tensor) -> Tensor:
@@ -41,14 +41,14 @@ class Survivors:
     """What is left of each dimension of each value of the graph.
 
     Args:
-        kept: group -> (units,) bool, True = the unit stays; groups that are not named stay whole.
+        kept: group -> (units,) bool, True = the unit is kept; missing groups stay whole.
     """
 
     def __init__(self, coupling: Coupling, kept: Mapping[str, Tensor]):
         self.coupling = coupling
         self._alive = torch.ones(
             int(coupling.unit_class.max()) + 2, dtype=torch.bool
-        )  # the last one: positions of no unit
+        )  # the last one: positions that belong to no unit
         for group, mask in kept.items():
             self._alive[coupling.classes[group][~mask]] = False
         self._units = _units.setdefault(coupling, _Units(coupling))
@@ -56,8 +56,8 @@ class Survivors:
         self._line: dict[int, tuple[int, Tensor] | None] = {}
 
     def kept(self, value: Labelled) -> dict[int, Tensor]:
-        """dim -> (size,) bool for each dimension that loses positions; equal cuts of two values are one
-        tensor.
+        """Return dim -> (size,) bool for each dimension that loses positions; equal cuts of two values are
+        one tensor.
 
         Raises:
             CompactionError: what is left is not rectangular.
@@ -79,7 +79,7 @@ class Survivors:
         return cut
 
     def _cut_of(self, classes: Tensor) -> tuple[int, Tensor] | None:
-        """The dimension that loses whole hyperplanes, and which stay; None where all do."""
+        """Return the dimension that loses whole hyperplanes, and which are kept; None if all are."""
         living = self._alive[classes]
         if bool(living.all()):
             return None

@@ -1,5 +1,5 @@
-"""The exported graph as layers and joins with the ways between them: what a drawing needs, and nothing of how
-it looks.
+"""Turns the exported graph into layers and joins with connections between them: what a drawing needs, without
+its look.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,12 +31,12 @@ JOINS = {
 
 @dataclass(frozen=True)
 class Place:
-    """A layer, a join of several ways, or an end of the model.
+    """A layer, a join of several paths, or an end of the model.
 
     Args:
-        name: of the layer, or made up for a join.
-        module: dotted name of the module that it lies in, "" at the top.
-        label: what it says, without the module; a mere number keeps the name before it.
+        name: of the layer, or invented for a join.
+        module: dotted name of the module that it is in, "" at the top.
+        label: its text, without the module; a mere number keeps the name before it.
         layer: None for joins and ends.
         also: norms that directly follow this layer and are drawn with it.
     """
@@ -50,14 +50,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Wiring:
-    """Places in the order of the graph, and the ways between them: (from, to) names."""
+    """Places in the order of the graph, and the connections between them: (from, to) names."""
 
     places: tuple[Place, ...]
     ways: tuple[tuple[str, str], ...]
 
 
 def wiring(graph: ModelGraph) -> Wiring:
-    """The layers of a model and how its data flows between them; empty where there is no graph."""
+    """Return the layers of a model and how its data flows between them; empty if there is no graph."""
     return Wiring((), ()) if graph.program is None else _without_norms(_Tracer(graph).trace())
 
 
@@ -75,13 +75,13 @@ class _Tracer:
         self.nodes = graph.program.graph.nodes
         self.layers = {layer.name: layer for layer in graph.profile.layers}
         self.tensors = tensors
-        self.sources: dict[fx.Node, tuple[str, ...]] = {}  # of nodes that hold data
-        self.owner: dict[fx.Node, str | None] = {}  # of nodes that hold nothing but parameters: their layer
+        self.sources: dict[fx.Node, tuple[str, ...]] = {}  # of nodes that have data
+        self.owner: dict[fx.Node, str | None] = {}  # of nodes that have only parameters: their layer
         self.places: dict[str, Place] = {}
         self.ways: dict[tuple[str, str], None] = {}
 
     def trace(self) -> Wiring:
-        """Steps that give a mere number, such as the size of the batch, carry no data."""
+        """Trace all nodes. Steps that return a mere number, such as the size of the batch, carry no data."""
         for node in self.nodes:
             if node.op == "placeholder":
                 self._placeholder(node)
@@ -115,7 +115,7 @@ class _Tracer:
             else:
                 self.owner[node] = owners[0] if owners else None
         elif owners:
-            here = where(node)  # a layer may borrow another's weight
+            here = where(node)  # a layer may use another's weight
             self.sources[node] = self._arrive(
                 self._place_of(here if here in self.layers else owners[0]), coming
             )
@@ -125,8 +125,8 @@ class _Tracer:
             self.sources[node] = coming
 
     def _meets_data(self, node: fx.Node) -> bool:
-        """A parameter that is data itself, such as a class token, once it is joined with what comes from the
-        input.
+        """Whether it is a parameter that is data itself, such as a class token, once it is joined with data
+        from the input.
         """
         return any(op_name(user.target) in ("cat", "stack") for user in node.users)
 
@@ -151,7 +151,7 @@ class _Tracer:
 
 
 def _without_norms(found: Wiring) -> Wiring:
-    """Norms that read one convolution or linear layer, which nothing else reads, are drawn with it."""
+    """Draw norms that read one convolution or linear layer, which nothing else reads, together with it."""
     into: dict[str, str] = {}
     for place in found.places:
         coming = [a for a, b in found.ways if b == place.name]

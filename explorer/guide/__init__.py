@@ -1,1 +1,1 @@
-"""The guide: pages of Markdown, read and searched. The pages are the .md files in this folder."""
+"""The guide: Markdown pages that can be read and searched. The pages are the .md files in this folder."""

@@ -1,4 +1,6 @@
-"""The Markdown files of this folder -> pages with sections, a search over them, and links between them."""
+"""Turns the Markdown files of this folder into pages with sections, a search over them, and links between
+them.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,12 +9,12 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-# pages in the order in which they are listed; those that are not named here follow
+# pages in the order in which they are listed; pages that are not named here follow
 ORDER = tuple("command-line models criteria allocators measuring recovery exports teaching benchmark".split())
 FENCE = "```"
 AROUND = 70  # characters of text that a hit shows on each side of the word
 LINK = re.compile(r"\]\(([\w-]+)\.md(#[\w-]+)?\)")
-MARKS = re.compile(r"[`|*[]|-{3,}")  # of Markdown, which an excerpt leaves out
+MARKS = re.compile(r"[`|*[]|-{3,}")  # Markdown characters that an excerpt leaves out
 COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
 
 
@@ -38,7 +40,7 @@ class GuidePage:
 
 @dataclass(frozen=True)
 class GuideHit:
-    """A section that holds all words of a search, with the text around the first of them."""
+    """A section that contains all words of a search, with the text around the first of them."""
 
     page: GuidePage
     section: GuideSection
@@ -47,14 +49,14 @@ class GuideHit:
 
 @cache
 def pages() -> Mapping[str, GuidePage]:
-    """Name -> page, in the order of the guide."""
+    """Return the pages by name, in the order of the guide."""
     place = {name: index for index, name in enumerate(ORDER)}
     files = sorted(FOLDER.glob("*.md"), key=lambda path: (place.get(path.stem, len(ORDER)), path.stem))
     return {path.stem: read_page(path.stem, path.read_text(encoding="utf-8")) for path in files}
 
 
 def read_page(name: str, text: str) -> GuidePage:
-    """A page from its Markdown. Lines inside of code blocks are no headings.
+    """Parse a page from its Markdown. Lines inside code blocks are not headings.
 
     >>> [section.heading for section in read_page("a", "# A\\nfirst\\n## B\\nsecond").sections]
     ['A', 'B']
@@ -77,7 +79,7 @@ def _sections(text: str) -> Iterator[GuideSection]:
 
 
 def shown(section: GuideSection) -> str:
-    """The text of a section for the app: links between files are links between pages of the app.
+    """Return the text of a section for the app, with links between files turned into links between pages.
 
     >>> shown(GuideSection("A", "see [Exports](exports.md#formats)"))
     'see [Exports](?page=exports#formats)'
@@ -86,7 +88,7 @@ def shown(section: GuideSection) -> str:
 
 
 def anchor(heading: str) -> str:
-    """What a link to a heading names.
+    """Return the anchor of a heading, as links name it.
 
     >>> anchor("What is measured, and how")
     'what-is-measured-and-how'
@@ -95,7 +97,8 @@ def anchor(heading: str) -> str:
 
 
 def search(words: str) -> tuple[GuideHit, ...]:
-    """The sections that hold every word, in any case; first those with all words in their headings.
+    """Return the sections that contain every word, in any case. Those with all words in their headings come
+    first.
 
     A search without words has no hits.
     """

@@ -1,1 +1,1 @@
-"""What a model's weights and channels look like; nothing here measures accuracy."""
+"""Shows what a model's weights and channels look like; nothing here measures accuracy."""

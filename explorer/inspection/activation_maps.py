@@ -16,8 +16,8 @@ from ..values.profile import Group, Layer
 
 
 def activation_maps(model: Analysed, layer: Layer, sample: Tensor) -> Tensor | None:
-    """(out, height, width) activations after the norm and the activation function that follow a layer; None
-    if it makes no maps.
+    """Return (out, height, width) activations after the norm and the activation function that follow a layer;
+    None if it has no maps.
 
     Args:
         sample: one input as the model reads it, (*shape) float.
@@ -39,7 +39,9 @@ def _batch(sample: Tensor, size: int | None) -> Tensor:
 
 
 class _Attentive(GraphRun):
-    """Notes the attention of one module: softmax(q k / sqrt(d)), as the fused operator computes it inside."""
+    """Records the attention of one module: softmax(q k / sqrt(d)), as the fused operator computes it
+    inside.
+    """
 
     def __init__(self, program: torch.export.ExportedProgram, module: str):
         super().__init__(program, "cpu")
@@ -62,11 +64,12 @@ class _Attentive(GraphRun):
 
 
 def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
-    """(heads, height, width): how much attention each patch of a square grid gets from each head, averaged
-    over all that ask.
+    """Return (heads, height, width): how much attention each patch of a square grid gets from each head,
+    averaged over all queries.
 
-    Tokens before the patches, such as a class token, are left out. None where the attention cannot be seen:
-    it has a mask, is not computed by torch's operator, goes window by window, or its tokens form no square.
+    Tokens before the patches, such as a class token, are left out. None if the attention is not available: it
+    has a mask, is not computed by torch's operator, works window by window, or its tokens do not form a
+    square.
     """
     if model.graph.program is None or group.unit != "head":
         return None
@@ -90,8 +93,8 @@ def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
 
 
 def filter_images(weight: Tensor) -> Tensor | None:
-    """(out, height, width) grey or (out, height, width, 3) colour, 0 to 1, zero in the middle; None if they
-    can't be seen.
+    """Return (out, height, width) grey or (out, height, width, 3) colour, 0 to 1, zero in the middle; None if
+    they cannot be shown.
 
     Args:
         weight: (out, 1 or 3, height, width) of a layer that reads pictures.

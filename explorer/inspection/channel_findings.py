@@ -1,4 +1,4 @@
-"""Which channels do nothing, and which do the same? From training samples and from the weights that make
+"""Which channels do nothing, and which do the same? From training samples and from the weights that produce
 them.
 """
 
@@ -22,8 +22,8 @@ MOST_PAIRS = 200
 
 @dataclass(frozen=True)
 class Twins:
-    """Two units of a group made by nearly the same weights, the smaller number first, and the cosine of their
-    angle.
+    """Two units of a group produced by nearly the same weights, the smaller number first, and the cosine of
+    their angle.
     """
 
     first: int
@@ -33,8 +33,8 @@ class Twins:
 
 @dataclass(frozen=True)
 class Idle:
-    """Group -> units whose activation was zero at every position of every sample, and how many training
-    samples that were.
+    """Group -> units whose activation was zero at every position of every sample, and the number of training
+    samples.
     """
 
     units: dict[str, tuple[int, ...]]
@@ -42,7 +42,7 @@ class Idle:
 
 
 def makers(profile: ModelProfile, group: Group) -> list[tuple[Layer, Slot]]:
-    """The layers whose outputs the units of a group are."""
+    """Return the layers whose outputs are the units of a group."""
     by_tensor = {layer.weight: layer for layer in profile.prunable_layers.values()}
     return [
         (by_tensor[slot.tensor], slot) for slot in group.slots if slot.producer and slot.tensor in by_tensor
@@ -50,7 +50,7 @@ def makers(profile: ModelProfile, group: Group) -> list[tuple[Layer, Slot]]:
 
 
 def unit_weights(subject: Subject, profile: ModelProfile, group: Group) -> Tensor:
-    """(units, values): all weights that make a unit, of all layers that do."""
+    """Return (units, values): all weights that produce a unit, from all layers that do."""
     rows = []
     for layer, slot in makers(profile, group):
         weight = (
@@ -63,10 +63,10 @@ def unit_weights(subject: Subject, profile: ModelProfile, group: Group) -> Tenso
 
 
 def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
-    """Pairs of rows whose cosine similarity reaches the threshold, the most similar first, at most
+    """Return pairs of rows whose cosine similarity reaches the threshold, the most similar first, at most
     MOST_PAIRS.
 
-    A row of zeros is like none. Opposite rows are no twins: what follows them differs.
+    A row of zeros is similar to no other. Opposite rows are not twins: what follows them differs.
     Args: rows: (units, values).
 
     >>> twins(torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]]))
@@ -86,7 +86,8 @@ def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
 
 
 def idle(model: Analysed, device: str = "cpu") -> Work[Idle]:
-    """Progress while training samples run through the model, and at last the units that never answered.
+    """Yield Progress while training samples run through the model, then return the units that were never
+    active.
 
     Raises:
         ExplorerError: there is no training data.
@@ -106,7 +107,9 @@ def idle(model: Analysed, device: str = "cpu") -> Work[Idle]:
 
 
 def _idle_units(profile: ModelProfile, group: Group, known: dict[str, dict[str, Any]]) -> tuple[int, ...]:
-    """Units that are zero wherever they are made; none where a layer that makes them never ran."""
+    """Return the units that are zero wherever they are produced; none if a layer that produces them never
+    ran.
+    """
     silent = torch.ones(group.units, dtype=torch.bool)
     made = makers(profile, group)
     for layer, slot in made:

@@ -1,5 +1,5 @@
-"""Weights and scores -> the small values that figures draw: bins, quantiles and block averages, never raw
-weights.
+"""Turns weights and scores into the small values that figures draw: bins, quantiles and block averages, never
+raw weights.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..values.profile import Masks, Scores
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-DECADES = 5.0  # width of the logarithmic scale; what is smaller falls into the first bin
+DECADES = 5.0  # width of the logarithmic scale; smaller values fall into the first bin
 CHUNK = 1 << 22  # values counted at once: histc counts in float32, which is exact up to 2^24
 
 
@@ -23,9 +23,9 @@ class LayerHistogram:
     """Magnitudes of one layer's weights on the scale of its WeightHistogram.
 
     Args:
-        weights: how many there are. zeros: how many are zero already, before any mask; they are in no bin.
+        weights: how many there are. zeros: how many are already zero before any mask; they are in no bin.
         counts: weights per bin, removed ones included. removed_counts: those that the mask removes.
-        quantiles: of the non-zero magnitudes at QUANTILES, nearest rank; empty where there are none.
+        quantiles: of the non-zero magnitudes at QUANTILES, nearest rank; empty if there are none.
         threshold: largest magnitude that was removed as a single weight, or None. Removed channels don't
             count here.
         sparsity: fraction of zeros once the mask is applied.
@@ -46,7 +46,7 @@ class WeightHistogram:
     """All layers on one scale of |w|.
 
     Args:
-        edges: (bins + 1,) increasing magnitudes; the first bin also holds what lies below it.
+        edges: (bins + 1,) increasing magnitudes; the first bin also counts smaller values.
         scale: how the edges are spaced, linear or log.
     """
 
@@ -55,7 +55,7 @@ class WeightHistogram:
     layers: tuple[LayerHistogram, ...]
 
     def only(self, layer: str) -> "WeightHistogram":
-        """The same scale with one layer, or with none if there is no such layer."""
+        """Return the same scale with one layer, or with none if there is no such layer."""
         return WeightHistogram(
             self.edges, self.scale, tuple(found for found in self.layers if found.layer == layer)
         )
@@ -72,7 +72,7 @@ def weight_histogram(
 
     Args:
         weights: layer -> weight of any shape.
-        masks: a layer that is not in it is kept whole.
+        masks: a layer that is missing here is kept whole.
     """
     magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
     top = (
@@ -125,11 +125,13 @@ def _quantiles(values: Tensor) -> tuple[float, ...]:
 
 
 def largest_single(magnitude: Tensor, removed: Tensor) -> float | None:
-    """The largest magnitude that is removed as a single weight: not along with a whole row or column."""
+    """Return the largest magnitude that is removed as a single weight, not along with a whole row or
+    column.
+    """
     single = removed.clone()
     for dim in range(
         min(2, removed.dim())
-    ):  # a whole row or column is a channel that went, whatever its weights
+    ):  # a whole row or column is a removed channel, whatever its weights
         whole = removed.movedim(dim, 0).flatten(1).all(1) if removed.dim() > 1 else torch.zeros_like(removed)
         single &= ~whole.view([-1 if d == dim else 1 for d in range(removed.dim())])
     return float(magnitude[single].max()) if bool(single.any()) else None
@@ -143,7 +145,7 @@ class GroupImportance:
     """The units of one coupled group from the most to the least important.
 
     Args:
-        units: their numbers in that order. values: their saliency. kept: whether they stay.
+        units: their numbers in that order. values: their saliency. kept: whether they are kept.
     """
 
     group: str
@@ -153,11 +155,11 @@ class GroupImportance:
 
 
 def channel_importance(scores: Scores, masks: Mapping[str, Tensor]) -> tuple[GroupImportance, ...]:
-    """Sort the units of each group; of equal values the later unit stands first, since the earlier one goes
-    first.
+    """Sort the units of each group; of equal values the later unit comes first, since the earlier one is
+    removed first.
 
     Args:
-        scores: group -> (units,). masks: group -> (units,) bool; a group that is not in it is kept whole.
+        scores: group -> (units,). masks: group -> (units,) bool; a group that is missing here is kept whole.
     """
     return tuple(_group(name, values, masks.get(name)) for name, values in scores.items())
 
@@ -181,7 +183,7 @@ class WeightImage:
         values: (rows, columns) float32; a row is one or more outputs, a column one or more inputs (times
             kernel positions).
         shape: of the weight.
-        block: how many outputs and inputs one picture element stands for; (1, 1) shows each weight.
+        block: how many outputs and inputs one picture element represents; (1, 1) shows each weight.
         reduction: what one element shows of its block, "mean" or "max".
     """
 
@@ -203,7 +205,7 @@ def weight_image(
     flat = flat.flatten(1) if flat.dim() > 1 else flat.reshape(-1, 1)
     block = (max(1, math.ceil(flat.shape[0] / max_side)), max(1, math.ceil(flat.shape[1] / max_side)))
     if block != (1, 1) and flat.numel():
-        if reduction == "mean":  # blocks at the edge are averaged over what they hold
+        if reduction == "mean":  # blocks at the edge are averaged over their actual size
             flat = functional.avg_pool2d(flat[None], block, ceil_mode=True, count_include_pad=False)[0]
         else:
             flat = functional.max_pool2d(flat[None], block, ceil_mode=True)[0]

@@ -13,7 +13,7 @@ from ..values.profile import Masks
 from .distributions import largest_single
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-READ = 1 << 17  # weights of a layer whose quantiles are taken; of more, evenly spaced ones
+READ = 1 << 17  # weights of a layer whose quantiles are taken; if there are more, evenly spaced ones
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class WeightBand:
 
     Args:
         weights: how many there are.
-        before: magnitudes at QUANTILES of the weights that are not zero; () where all are.
-        after: the same of those that the recipe leaves; equal to `before` where it removes nothing.
+        before: magnitudes at QUANTILES of the weights that are not zero; () if all are zero.
+        after: the same of those that the recipe leaves; equal to `before` if it removes nothing.
         threshold: the largest magnitude removed as a single weight, or None. Removed channels don't count
             here.
         sparsity: fraction of zeros once the recipe is applied.
-        read: of how many weights the quantiles were taken.
+        read: number of weights that the quantiles were computed from.
     """
 
     layer: str
@@ -40,11 +40,11 @@ class WeightBand:
 
 
 def weight_bands(weights: Mapping[str, Tensor], masks: Masks | None = None) -> tuple[WeightBand, ...]:
-    """One band a layer, in the order given.
+    """Return one band per layer, in the order given.
 
     Args:
         weights: layer -> weight of any shape.
-        masks: what stays; a layer that is not in it is kept whole.
+        masks: what is kept; a layer that is missing here is kept whole.
     """
     kept = masks.weights if masks else {}
     return tuple(_band(name, weight.detach(), kept.get(name)) for name, weight in weights.items())
@@ -73,7 +73,7 @@ def _band(layer: str, weight: Tensor, mask: Tensor | None) -> WeightBand:
 
 
 def _quantiles(magnitudes: Tensor) -> tuple[float, ...]:
-    """Nearest rank, of those that are not zero."""
+    """Return the quantiles by nearest rank, of the values that are not zero."""
     ordered = magnitudes[magnitudes > 0].sort().values
     last = len(ordered) - 1
     return tuple(float(ordered[round(q * last)]) for q in QUANTILES) if last >= 0 else ()

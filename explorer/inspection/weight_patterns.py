@@ -1,6 +1,4 @@
-"""One layer's weight and what stays of it -> the pattern of its zeros as a picture, and the norm of each
-filter.
-"""
+"""One layer's weight after the cut -> the pattern of its zeros as a picture, and the norm of each filter."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CORNER = (32, 96)  # rows and columns that are shown weight by weight where the whole is too large for that
+CORNER = (32, 96)  # rows and columns that are shown weight by weight if the whole is too large for that
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +16,9 @@ class Pattern:
 
     Args:
         density: (rows, columns) float32, the fraction of each cell that is not zero. A row is one or more
-            outputs; columns are kernel positions one after the other, in each of them the inputs side by
-            side, as n:m blocks lie.
-        block: outputs and columns that a cell stands for; (1, 1) shows each weight.
+            outputs; columns are kernel positions one after the other, each with the inputs side by side, like
+            n:m blocks.
+        block: outputs and columns that a cell represents; (1, 1) shows each weight.
         shape: outputs, kernel positions, inputs.
         sparsity: fraction of zeros of the whole weight.
     """
@@ -32,7 +30,7 @@ class Pattern:
 
 
 def _laid_out(nonzero: Tensor, input_dim: int) -> Tensor:
-    """A weight -> (outputs, kernel positions, inputs)."""
+    """Return a weight as (outputs, kernel positions, inputs)."""
     if nonzero.dim() < 2:
         return nonzero.reshape(-1, 1, 1)
     outputs_first = nonzero if input_dim == 1 else nonzero.transpose(0, 1)
@@ -40,11 +38,11 @@ def _laid_out(nonzero: Tensor, input_dim: int) -> Tensor:
 
 
 def pattern(weight: Tensor, input_dim: int = 1, max_side: int = 256) -> Pattern:
-    """The whole weight, shrunk by whole blocks until both sides fit; cells at the edge are averaged over what
-    they hold.
+    """Return the whole weight, shrunk by whole blocks until both sides fit; cells at the edge are averaged
+    over their actual size.
 
     Args:
-        weight: with zeros where something was removed, any shape; inputs lie along `input_dim`.
+        weight: with zeros where something was removed, any shape; inputs are along `input_dim`.
     """
     laid = _laid_out((weight.detach() != 0), input_dim)
     flat = laid.flatten(1).float()
@@ -58,7 +56,7 @@ def pattern(weight: Tensor, input_dim: int = 1, max_side: int = 256) -> Pattern:
 
 
 def corner(weight: Tensor, input_dim: int = 1, size: tuple[int, int] = CORNER) -> Pattern:
-    """The first outputs and columns, weight by weight."""
+    """Return the first outputs and columns, weight by weight."""
     laid = _laid_out((weight.detach() != 0), input_dim)
     cells = laid.flatten(1)[: size[0], : size[1]].float()
     return Pattern(cells.cpu(), (1, 1), tuple(laid.shape), 1 - float(cells.double().mean()))  # type: ignore[arg-type]
@@ -66,14 +64,15 @@ def corner(weight: Tensor, input_dim: int = 1, size: tuple[int, int] = CORNER) -
 
 @dataclass(frozen=True)
 class FilterNorms:
-    """(outputs,) l2 norm of each filter, of the dense weight and of what stays of it."""
+    """(outputs,) l2 norm of each filter, for the dense weight and for what is left of it."""
 
     before: tuple[float, ...]
     after: tuple[float, ...]
 
 
 def filter_norms(weight: Tensor, left: Tensor, output_dim: int = 0) -> FilterNorms:
-    """
+    """Return the norms before and after the cut.
+
     Args:
         weight: dense. left: the same with zeros where something was removed.
     """

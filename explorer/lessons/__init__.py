@@ -1,3 +1,1 @@
-"""Lessons: each claim about pruning is predicted by the learner, measured by the engine, and judged by a
-rule.
-"""
+"""Lessons: the learner predicts each claim about pruning, the engine measures it, and a rule judges it."""

@@ -1,4 +1,4 @@
-"""A lesson's claim and what is asked of the learner, read and checked against its experiment."""
+"""Reads a lesson's claim and questions to the learner, and checks them against its experiment."""
 
 from .experiment_tables import RATIO, known_arm, known_point
 from .toml_table import LessonError, Table
@@ -31,12 +31,12 @@ def read_claim(table: Table, experiment: Experiment) -> Claim:
 
 
 def possible(comparisons: int) -> tuple[VerdictName, ...]:
-    """The verdicts that so many comparisons can come to; a single one is never mixed."""
+    """Return the verdicts that this many comparisons can lead to; a single one is never mixed."""
     return tuple(verdict for verdict in VERDICTS if verdict != "conditional" or comparisons > 1)
 
 
 def xs_of(case: Case, experiment: Experiment) -> tuple[float, ...]:
-    """Where a case is looked at: as it says, else wherever all of its arms have a point."""
+    """Return the points at which a case is judged: those it names, or else all that its arms share."""
     if case.at:
         return case.at
     others = [name for name in (case.against, *case.sum_of) if name != DENSE]

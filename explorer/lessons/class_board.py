@@ -1,5 +1,5 @@
-"""A class's board: one point a nickname, in memory, bounded, the same for all browsers. Nothing is written to
-disk.
+"""A class's board: one point for each nickname, in memory, bounded, the same for all browsers. Nothing is
+written to disk.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from ..machine.cache import Cache
 from ..values.report import Report
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256
-CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
+CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 CODE_LENGTH = 8
 
 
@@ -23,11 +23,11 @@ class BoardError(ExplorerError):
 
 @dataclass(frozen=True)
 class BoardPoint:
-    """What a student shows.
+    """A student's result.
 
     Args:
-        nickname: cleaned, still foreign text: escape it where it is shown.
-        left: parameters that are left and not zero, as a fraction of the dense model's.
+        nickname: cleaned but still foreign text: escape it where it is shown.
+        left: number of non-zero parameters, as a fraction of the dense model's.
         accuracy, low, high: with the 95 % interval, of `samples`.
         recipe: as in a URL.
     """
@@ -43,7 +43,7 @@ class BoardPoint:
 
 
 def clean_name(given: str) -> str:
-    """A nickname in one line, without characters that don't print.
+    """Return a nickname on one line, without characters that don't print.
 
     Raises:
         BoardError: nothing is left, or it is too long.
@@ -58,7 +58,7 @@ def clean_name(given: str) -> str:
 
 
 def point_of(nickname: str, report: Report) -> BoardPoint:
-    """A finished measurement as a point.
+    """Turn a finished measurement into a point.
 
     Raises:
         BoardError: it is not finished, or there is no accuracy.
@@ -74,7 +74,7 @@ def point_of(nickname: str, report: Report) -> BoardPoint:
 
 
 def front(points: Iterable[BoardPoint]) -> list[BoardPoint]:
-    """Those that no other point beats in accuracy at the same size or less; sizes rising."""
+    """Return the points that no other point beats in accuracy at the same size or less; sizes rising."""
     best: list[BoardPoint] = []
     for point in sorted(points, key=lambda p: (p.left, -p.accuracy)):
         if not best or point.accuracy > best[-1].accuracy:
@@ -91,10 +91,10 @@ class Board:
         self._owners: dict[str, str] = {}
 
     def put(self, point: BoardPoint, owner: str) -> None:
-        """Show a point in place of the session's earlier one.
+        """Put a point on the board in place of the session's earlier one.
 
         Raises:
-            BoardError: the nickname is somebody else's, or the board is full.
+            BoardError: the nickname belongs to somebody else, or the board is full.
         """
         name = point.nickname.casefold()
         with self._lock:
@@ -108,7 +108,7 @@ class Board:
             self._points[name], self._owners[name] = point, owner
 
     def points(self) -> tuple[BoardPoint, ...]:
-        """All points, sizes rising."""
+        """Return all points, sizes rising."""
         with self._lock:
             return tuple(sorted(self._points.values(), key=lambda point: point.left))
 
@@ -118,7 +118,7 @@ class Classroom:
     """A class in this process.
 
     Args:
-        code: that a student's link carries; token: that opens the table of results.
+        code: carried by the student's link; token: opens the table of results.
         measured: the reports of recipes, each measured once for all.
     """
 
@@ -132,9 +132,9 @@ class Classroom:
     )
 
     def admits(self, code: str) -> bool:
-        """Is this the class's code? Takes as long for a wrong one."""
+        """Whether this is the class's code. Takes as long for a wrong one."""
         return secrets.compare_digest(code.encode(), self.code.encode())
 
     def trusts(self, token: str) -> bool:
-        """Is this the teacher's token?"""
+        """Whether this is the teacher's token."""
         return secrets.compare_digest(token.encode(), self.token.encode())

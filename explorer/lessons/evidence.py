@@ -22,8 +22,8 @@ class ArmPoint:
     Args:
         correct: (samples,) bool; predictions: (samples,) int64; in the order of the split.
         measured: accuracy, parameters, MACs and bytes of the model.
-        spread: of an arm with a penalty, before training and after each epoch until the cut: how many weights
-            lie in each bin of sizes (EDGES).
+        spread: for an arm with a penalty, before training and after each epoch until the cut: how many
+            weights are in each bin of sizes (EDGES).
     """
 
     arm: str
@@ -37,17 +37,17 @@ class ArmPoint:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Everything that an experiment knows until now.
+    """Everything that an experiment has measured so far.
 
     Args:
         dense: arm -> its dense model on the same samples.
         points: (arm, x) -> what was measured.
-        times: (arm, x, batch) -> milliseconds a batch; equal positions of one batch were measured one right
-            after the other.
-        samples: of the split in all.
+        times: (arm, x, batch) -> milliseconds per batch; times of one batch size at equal positions were
+            measured one right after the other.
+        samples: number of samples in the whole split.
         expected: how many points there will be.
         environment: where it was measured.
-        finished: nothing is left to measure.
+        finished: whether everything is measured.
     """
 
     model: str
@@ -60,7 +60,7 @@ class Evidence:
     finished: bool = False
 
     def of(self, arm: str) -> list[ArmPoint]:
-        """The points of an arm, x rising."""
+        """Return the points of an arm, x rising."""
         return sorted(
             (point for (name, _), point in self.points.items() if name == arm), key=lambda point: point.x
         )
@@ -69,5 +69,5 @@ class Evidence:
         return self.points.get((arm, x))
 
     def other(self, case: Case, x: float) -> ArmPoint | None:
-        """What a case compares with at x."""
+        """Return what a case compares with at x."""
         return self.dense.get(case.arm) if case.against == DENSE else self.points.get((case.against, x))

@@ -1,6 +1,4 @@
-"""Evidence as JSON, so that a measurement that takes minutes can come with the program as a labelled starting
-point.
-"""
+"""Evidence as JSON, so that a measurement that takes minutes can be shipped as a labelled starting point."""
 
 import base64
 import json
@@ -21,7 +19,7 @@ MEASURED = Path(__file__).with_name("measured")
 
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
-    """Everything that verdicts and figures of accuracies, costs and times need; predictions are left out."""
+    """Return everything that verdicts and figures of accuracies, costs and times need, but no predictions."""
     return {
         "model": evidence.model,
         "samples": evidence.samples,
@@ -33,7 +31,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Evidence:
-    """The evidence of `to_json`.
+    """Read the evidence that `to_json` wrote.
 
     Raises:
         LessonError: it is damaged.
@@ -55,8 +53,8 @@ def from_json(data: dict[str, Any]) -> Evidence:
 
 
 def shipped(lesson: Lesson, model: str) -> Evidence | None:
-    """What was measured of a lesson's experiment before, or None; one that does not fit the lesson any more
-    is not used.
+    """Return the shipped measurement of a lesson's experiment, or None if there is none or it no longer fits
+    the lesson.
     """
     found = _read(MEASURED / f"{lesson.name}.json") if model == lesson.experiment.model else None
     if found is None:
@@ -92,7 +90,7 @@ def _point_from_json(data: dict[str, Any]) -> ArmPoint:
 
 
 def _packed(flags: Tensor) -> str:
-    """(n,) bool -> base64 of one bit each, the first in the lowest bit."""
+    """Pack (n,) bool into base64, one bit each, the first in the lowest bit."""
     padded = torch.nn.functional.pad(flags.byte(), (0, -len(flags) % 8)).view(-1, 8)
     return base64.b64encode(
         bytes((padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8).tolist())

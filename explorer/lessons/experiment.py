@@ -1,4 +1,6 @@
-"""An experiment on a model -> Evidence, point by point. Never modifies the models it is given."""
+"""Measures an experiment on a model point by point and returns Evidence. Never modifies the models it is
+given.
+"""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -9,7 +11,7 @@ import torch
 from torch import nn
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
+from ..engine.conditions import Conditions, class_task, split_for
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
@@ -31,19 +33,19 @@ from .evidence import ArmPoint, Evidence, Timed
 from .recipes import recipe_for
 from .values import DENSE, Arm, Experiment
 
-ROUNDS, TIMING_SECONDS = 60, 2.0  # of the clock, for all models of one batch size
+ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
 
 
 def run(
     experiment: Experiment, model: str, load: Callable[[str], Analysed], device: str = "cpu"
 ) -> Work[Evidence]:
-    """Measure every arm at every point: a growing Evidence after each, Progress between batches.
+    """Measure every arm at every point. Yields a growing Evidence after each, and Progress between batches.
 
     Args:
-        model: on which the experiment is made; an arm that names its own keeps that.
+        model: the model of the experiment, except for arms that name their own.
         load: name -> model.
     Raises:
-        ExplorerError: a model has no data, or lacks what an arm prunes.
+        ExplorerError: a model has no data, or has no part that an arm prunes.
     """
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
     found = Evidence(model, expected=len(todo), environment=environment(device))
@@ -75,11 +77,8 @@ def run(
 def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
 ) -> Returning[tuple[nn.Module, ArmPoint]]:
-    """The model that this arm makes, and what it answers; yields between batches."""
-    if model.subject.task is None:
-        raise ExplorerError(
-            f"Model {model.subject.name!r} has no data, and lessons measure accuracy; choose another model."
-        )
+    """Measure the model of this arm at x, and its predictions; yields between batches."""
+    task = class_task(model.subject, "Lessons")
     split = split_for(model.subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
@@ -91,7 +90,7 @@ def _measured(
     else:
         network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
-    for tally in evaluate(network, split, model.subject.task.normalisation, [len(split)], Execution(device)):
+    for tally in evaluate(network, split, task.normalisation, [len(split)], Execution(device)):
         if len(tally) < len(split):
             yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
     counted = tally.measurement()
@@ -108,8 +107,8 @@ def _measured(
 def _trained(
     model: Analysed, arm: Arm, recipe: Recipe, device: str
 ) -> Returning[tuple[nn.Module, tuple[tuple[int, ...], ...]]]:
-    """The model after the arm's training, taken from the cache where it was done before, and the spread of a
-    penalty.
+    """Return the model after the arm's training (from the cache if it was trained before), and the spread of
+    a penalty.
     """
     given = dict(arm.training)
     plan = suggested(
@@ -132,7 +131,7 @@ def _as_plan(value: Any) -> Any:
 
 
 def static_of(model: nn.Module, subject: Subject) -> Measurement:
-    """Parameters and MACs of a model; bytes are weighed later."""
+    """Return the parameters and MACs of a model. Bytes are measured later."""
     parameters = list(model.parameters())
     return Measurement(
         params=sum(p.numel() for p in parameters),
@@ -148,11 +147,11 @@ def _weighed(model: nn.Module, static: Measurement) -> Mapping[str, int] | None:
 
 
 def masked_by_hand(model: Analysed, recipe: Recipe, *, everywhere: bool) -> nn.Module:
-    """A copy of the model with removed parts set to zero.
+    """Return a copy of the model with removed parts set to zero.
 
     Args:
-        everywhere: in every tensor that they touch; else only in the weights of the layers that produce them,
-            as a first try does: biases and norms stay alive.
+        everywhere: in every tensor that they touch. Otherwise only in the weights of the layers that produce
+            them, as in a naive attempt: biases and norms keep their values.
     """
     network = copy.deepcopy(model.subject.model)
     masks = decide(model, recipe).masks
@@ -169,7 +168,9 @@ def masked_by_hand(model: Analysed, recipe: Recipe, *, everywhere: bool) -> nn.M
 
 
 def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
-    """Weights (no biases, no norms) whose outputs are cut, and those that are pruned one by one."""
+    """Return the weights (without biases and norms) whose outputs are cut, and those that are pruned one by
+    one.
+    """
     layers = graph.profile.prunable_layers.values()
     weights = {layer.weight for layer in layers}
     made = {s.tensor for g in graph.profile.groups if g.name in masks.channels for s in g.slots if s.producer}
@@ -179,7 +180,7 @@ def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
 def _timed(
     found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
 ) -> Returning[Evidence]:
-    """Evidence with the times of one batch size, all models side by side."""
+    """Add the times of one batch size to the evidence, with all models measured in turns."""
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
     ready = dict(zip(named, models.values(), strict=True))
     times: dict[Timed, list[float]] = {key: [] for key in named.values()}

@@ -1,4 +1,4 @@
-"""A lesson's experiment, read from its table and checked: arms, points, recipes, training."""
+"""Reads and checks a lesson's experiment: arms, points, recipes, training."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def _arm(table: Table) -> Arm:
 
 
 def _model(table: Table, name: str) -> str:
-    """The name of a model, if a file may ask for it; an empty one is none."""
+    """Return the name of a model that a lesson file may name; an empty name means none."""
     try:
         if name:
             check_named(name)

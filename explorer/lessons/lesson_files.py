@@ -1,4 +1,4 @@
-"""A folder of TOML files -> lessons. Everything is checked here, at the border; inside, a lesson is
+"""Reads a folder of TOML files as lessons. Everything is checked here, at the border; inside, a lesson is
 trusted.
 """
 
@@ -21,20 +21,19 @@ FILE_LIMIT = 100_000  # bytes
 
 
 def lessons(folder: Path = CONTENT) -> dict[str, Lesson]:
-    """Name -> lesson, in the order of their numbers; read once.
+    """Return the lessons by name, in the order of their numbers. They are read once.
 
     Raises:
-        LessonError: a file says something that is not allowed, or two lessons have one number.
+        LessonError: a file contains something that is not allowed, or two lessons have the same number.
     """
     return dict(_all(folder))
 
 
 def course(own: Path | None = None) -> dict[str, Lesson]:
-    """The lessons that come with the program, and those of a folder of one's own; of two with one name, the
-    own one.
+    """Return the built-in lessons and those of the user's folder; if two have the same name, the user's.
 
     Raises:
-        LessonError: as of `lessons`, or there is no such folder, or no lesson in it.
+        LessonError: as in `lessons`, or the folder does not exist or has no lesson.
     """
     if own is None:
         return lessons()
@@ -60,7 +59,7 @@ def _in_order(given: Iterable[Lesson]) -> tuple[tuple[str, Lesson], ...]:
 
 
 def lesson(name: str, folder: Path = CONTENT) -> Lesson:
-    """The lesson of that name.
+    """Return the lesson of that name.
 
     Raises:
         UnknownNameError: there is none.
@@ -72,10 +71,10 @@ def lesson(name: str, folder: Path = CONTENT) -> Lesson:
 
 
 def read(path: Path) -> Lesson:
-    """The lesson of a file.
+    """Read the lesson of a file.
 
     Raises:
-        LessonError: the file is too large, not TOML, or says something that is not allowed.
+        LessonError: the file is too large, not TOML, or contains something that is not allowed.
     """
     try:
         data = tomllib.loads(read_bounded(path, FILE_LIMIT).decode("utf-8"))
@@ -83,17 +82,17 @@ def read(path: Path) -> Lesson:
         raise LessonError(f"Lesson {path.name[:80]!r} cannot be read ({error.strerror}).") from error
     except RecursionError as error:
         raise LessonError(f"Lesson {path.name[:80]!r} has lists in lists without end.") from error
-    except ValueError as error:  # no TOML, no text, or a number of thousands of digits
+    except ValueError as error:  # not TOML, not text, or a number of thousands of digits
         told = " ".join(str(error).split())[:200].rstrip(".")
         raise LessonError(f"Lesson {path.name[:80]!r} is not valid TOML: {told}.") from error
     return parse(path.stem, data)
 
 
 def parse(name: str, data: object) -> Lesson:
-    """A lesson from the data of its file.
+    """Build a lesson from the data of its file.
 
     Raises:
-        LessonError: something is missing, unknown or not allowed; the text says where.
+        LessonError: something is missing, unknown or not allowed; the message says where.
     """
     top = Table(data, f"Lesson {name!r}")
     experiment = read_experiment(top.table("experiment"))

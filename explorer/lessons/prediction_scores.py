@@ -1,5 +1,5 @@
-"""prediction + evidence -> how near it came. A guess is never called wrong where the measurement
-cannot tell.
+"""Scores a prediction by how close it is to the measurement. A guess is never called wrong if the measurement
+cannot decide.
 """
 
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from .values import VERDICTS, Lesson
 from .verdicts import Finding, cost_of
 
 NEAR = 0.05  # five points count as near
-Guess = Mapping[float, float] | float | int  # x -> accuracy; a fraction; the place of an option
+Guess = Mapping[float, float] | float | int  # x -> accuracy; a fraction; the position of an option
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a guess came out: points of 100, and why, in a sentence."""
+    """The score of a guess: points out of 100, and a sentence that says why."""
 
     points: int
     text: str
 
 
 def score(lesson: Lesson, guess: Guess, evidence: Evidence, finding: Finding | None) -> Score | None:
-    """How near a guess came, or None while the measurement is not there."""
+    """Score a guess, or return None while the measurement is missing."""
     kind = lesson.prediction.kind
     if kind == "curve" and isinstance(guess, Mapping):
         return _curve(lesson, guess, evidence)

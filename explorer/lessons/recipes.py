@@ -1,4 +1,4 @@
-"""arm + x -> recipe on a model: which parts, which ratios, so that what x asks for is met."""
+"""Turns an arm and x into a recipe on a model: which parts, and which ratios give what x asks for."""
 
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
@@ -11,12 +11,12 @@ from ..values.recipe import Recipe
 from .toml_table import LessonError
 from .values import Arm, Experiment
 
-HALVINGS = 14  # of the interval in which the target lies: to 1/16,000
+HALVINGS = 14  # of the interval that contains the target: to 1/16,000
 LARGEST = 0.9999
 
 
 def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> Recipe:
-    """What this arm prunes at x.
+    """Return the recipe of this arm at x.
 
     Raises:
         ExplorerError: the model has no such parts.
@@ -43,7 +43,7 @@ def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
 
 
 def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:
-    """The recipe whose cost is nearest to what is wanted; costs fall as the target rises."""
+    """Return the recipe whose cost is nearest to the wanted cost; costs fall as the target rises."""
     costs = CostModel.of(model.subject, model.profile)
     best, low, high = start, 0.0, LARGEST
     for _ in range(HALVINGS):
@@ -56,7 +56,7 @@ def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) 
 
 
 def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
-    """The part that plays a role.
+    """Return the part that has a role.
 
     Raises:
         LessonError: the model has nothing of this kind to prune.
@@ -79,8 +79,8 @@ def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
 
 
 def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
-    """Why this experiment says nothing on a model, or None: two roles that are one part would be compared
-    with themselves.
+    """Return why this experiment makes no sense on a model (two roles are the same part, which would be
+    compared with itself), or None.
     """
     try:
         cut = [arm for arm in experiment.arms if arm.parts != "all"]

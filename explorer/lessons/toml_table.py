@@ -1,5 +1,5 @@
-"""A TOML table that is read key by key: wrong types, missing and unknown keys become one sentence that names
-the place.
+"""Reads a TOML table key by key: wrong types, missing and unknown keys become one sentence that names the
+place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ TEXT_LIMIT = 4000  # characters of one text
 
 
 class LessonError(ExplorerError):
-    """A lesson's file says something that is not allowed."""
+    """A lesson's file contains something that is not allowed."""
 
 
 class Table:
     """One table of a lesson's file.
 
     Raises:
-        LessonError: the value is no table, or a key is missing, unknown or of the wrong kind.
+        LessonError: the value is not a table, or a key is missing, unknown or of the wrong kind.
     """
 
     def __init__(self, value: object, where: str):
@@ -62,7 +62,7 @@ class Table:
         return float(value)
 
     def bound(self, key: str, unbound: float) -> float:
-        """A number from -100 to 100, or the given infinity where there is none."""
+        """Return a number from -100 to 100, or the given infinity if the key is missing."""
         return self.number(key, -100, 100) if key in self._values else unbound
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -91,21 +91,21 @@ class Table:
         return Table(self._get(key, default), f"{self.where}, {key}")
 
     def tables(self, key: str, fewest: int = 1) -> list["Table"]:
-        """A list of tables, at least so many."""
+        """Return a list of at least this many tables."""
         value = self._get(key, ... if fewest else [])
         if not isinstance(value, list) or len(value) < fewest:
             raise self._wrong(key, f"a list of at least {fewest} tables", value)
         return [Table(item, f"{self.where}, {key} {place}") for place, item in enumerate(value, 1)]
 
     def rest(self, key: str) -> dict[str, Any]:
-        """A table that somebody else checks, empty if it is not there."""
+        """Return a table that is checked elsewhere; empty if the key is missing."""
         value = self._get(key, {})
         if not isinstance(value, Mapping):
             raise self._wrong(key, "a table", value)
         return dict(value)
 
     def done(self) -> None:
-        """Every key was read.
+        """Check that every key was read.
 
         Raises:
             LessonError: one was not, so it is misspelt.

@@ -32,8 +32,8 @@ class Section:
     """One screen of plain words: a title, Markdown, and the glossary terms that it uses.
 
     Args:
-        picture: what it shows of the model's weights: "layers" = how many each layer holds, "magnitudes" =
-            how large they are.
+        picture: a picture of the model's weights: "layers" = how many each layer has, "magnitudes" = how
+            large they are.
     """
 
     title: str
@@ -52,15 +52,15 @@ class Arm:
         allocator: spreads x over the parts.
         parts: "all", or roles joined by "+": "first", "second", "third", "last", "largest", "thinnest".
         match: what x is a fraction of: "units" of these parts, or the model's "params" or "macs".
-        equal_to: the arm whose parameters this one meets at each x, "" = none.
+        equal_to: the arm whose number of parameters this one matches at each x, "" = none.
         points: its own values of x; () = those of the experiment.
         recipe: settings such as criterion, pattern, after and seed; its ratios are replaced.
-        base: fraction of every group's channels that goes first, before x (both kinds combined).
-        samples: the first so many; None = as the experiment.
+        base: fraction of every group's channels that is removed first, before x (both kinds combined).
+        samples: use only the first so many; None = as the experiment.
         model: another model than the experiment's, "" = the same.
         by_hand: "no" = the compact model; "producers" = weights of the producing layers set to zero and
             nothing else; "everywhere" = every slot set to zero.
-        training: what of a recovery plan differs from what suits the model; empty = nothing is trained.
+        training: settings of a recovery plan that differ from the model's defaults; empty = no training.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Experiment:
         model: the default; models: what the learner may choose instead.
         axis: what x is, in words.
         points: values of x, fractions in (0, 1).
-        samples: the first so many of the tuning split; None = all.
+        samples: use only the first so many of the tuning split; None = all.
         batches: sizes of the batches that are timed; () = nothing is timed.
         timed_at: the values of x that are timed.
         views: how the result is drawn.
@@ -104,7 +104,7 @@ class Experiment:
     views: tuple[str, ...] = ("curve",)
 
     def arm(self, name: str) -> Arm:
-        """The arm of that name."""
+        """Return the arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
 
     def points_of(self, arm: Arm) -> tuple[float, ...]:
@@ -117,13 +117,13 @@ class Case:
 
     accuracy is a difference (arm - against); told_apart asks whether that difference is beyond noise;
     agreement is the share of equal answers; joint is the arm's loss minus the sum of the losses of `sum_of`;
-    speed is time of `against` / time of the arm; costs are ratios arm / against. The case says yes where the
-    value lies within (above, below).
+    speed is time of `against` / time of the arm; costs are ratios arm / against. The case says yes if the
+    value is within (above, below).
 
     Args:
         name: in a few words, for sentences such as "holds for NAME at 50 %".
         at: values of x; () = all that both arms have.
-        batch: of a speed.
+        batch: batch size of a speed.
     """
 
     name: str
@@ -159,12 +159,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the learner says before the measurement.
+    """The learner's prediction before the measurement.
 
     Args:
         kind: "curve" (accuracy of `arm` at each x), "number" (a cost of `arm` at x in per cent of the dense
             model), "verdict", or "arm" (which arm ends lowest or highest in accuracy at x).
-        expected: the shape to expect, told after the reveal.
+        expected: the shape to expect, shown after the reveal.
     """
 
     kind: str
@@ -194,7 +194,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of others, for comparing shapes: accuracy at x, named as theirs."""
+    """Published figures, for comparing shapes: accuracy at x, labelled as theirs."""
 
     name: str
     x: tuple[float, ...] = ()
@@ -219,7 +219,7 @@ class TryIt:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson as its file tells it."""
+    """A lesson as its file describes it."""
 
     name: str
     number: int

@@ -1,11 +1,12 @@
-"""claim + evidence -> verdict. Each case is answered by an interval; the verdict follows from the answers.
+"""Turns a claim and evidence into a verdict. Each case is answered by an interval; the verdict follows from
+the answers.
 
-    holds                none says no, at least half say yes, and so does one of each case
+    holds                none says no, at least half say yes, and at least one of each case does
     holds only when      some say yes, some say no
-    does not hold here   none says yes, at least half say no, and so does one of each case
-    not resolved here    otherwise, or if fewer than 95 % of resampled experiments come to the same verdict
+    does not hold here   none says yes, at least half say no, and at least one of each case does
+    not resolved here    otherwise, or if fewer than 95 % of resampled experiments give the same verdict
 
-All comparisons of a claim share one error of 5 % (Bonferroni).
+All comparisons of a claim share one error rate of 5 % (Bonferroni).
 """
 
 import math
@@ -23,13 +24,13 @@ from .values import COSTS, DENSE, Case, Lesson, VerdictName
 
 Said = Literal["yes", "no", "open"]
 RESAMPLES = 400
-STABLE = 0.95  # share of resampled experiments that must come to the same verdict
+STABLE = 0.95  # share of resampled experiments that must give the same verdict
 FEWEST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
 class Found:
-    """One comparison: its value with its interval, and what it says.
+    """One comparison: its value with its interval, and its answer.
 
     Args:
         low, high: at the level that all comparisons of the claim share; equal for counts, which have no
@@ -49,8 +50,7 @@ class Finding:
     """The verdict of a claim on an experiment.
 
     Args:
-        stability: share of resampled experiments with the same verdict before it was withdrawn for being
-            unstable.
+        stability: share of resampled experiments with the same verdict, before an unstable one was withdrawn.
         level: of each interval.
     """
 
@@ -61,7 +61,7 @@ class Finding:
 
 
 def answer(low: float, high: float, case: Case) -> Said:
-    """Does the value lie within the case's bounds for certain, outside for certain, or neither?"""
+    """Return whether the value is certainly within the case's bounds, certainly outside, or neither."""
     if case.quantity == "told_apart":
         return "yes" if low > 0 or high < 0 else "no"
     if case.above < low and high < case.below:
@@ -70,7 +70,7 @@ def answer(low: float, high: float, case: Case) -> Said:
 
 
 def verdict_of(said: Sequence[Said], cases: Sequence[Hashable] = ()) -> VerdictName:
-    """The verdict of a claim's answers.
+    """Return the verdict of a claim's answers.
 
     Args:
         cases: which case each answer belongs to; () = all to one.
@@ -92,7 +92,7 @@ def verdict_of(said: Sequence[Said], cases: Sequence[Hashable] = ()) -> VerdictN
 
 
 def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
-    """The verdict of the lesson's claim, or None while something that it needs is not measured."""
+    """Return the verdict of the lesson's claim, or None while something that it needs is not measured."""
     wanted = [(case, x) for case in lesson.claim.cases for x in xs_of(case, lesson.experiment)]
     values = [values_of(case, x, evidence) for case, x in wanted]
     if any(found is None for found in values):
@@ -112,7 +112,8 @@ def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
 
 
 def values_of(case: Case, x: float, evidence: Evidence) -> Tensor | None:
-    """What a comparison averages: one number a sample (or a round of the clock); a single number for a count.
+    """Return what a comparison averages: one number per sample (or per round of the clock); a single number
+    for a count.
 
     Returns: (n,) float64, or None if it was not measured.
     """
@@ -139,7 +140,7 @@ def _reference_times(case: Case, x: float, evidence: Evidence) -> tuple[float, .
 
 
 def _joint(case: Case, x: float, evidence: Evidence) -> Tensor | None:
-    """What the arm loses, minus what the others lose one by one."""
+    """Return what the arm loses, minus the sum of what the others lose alone."""
     together, dense = evidence.at(case.arm, x), evidence.dense.get(case.arm)
     singles = [evidence.at(name, x) for name in case.sum_of]
     if together is None or dense is None or any(single is None for single in singles):
@@ -150,7 +151,7 @@ def _joint(case: Case, x: float, evidence: Evidence) -> Tensor | None:
 
 
 def cost_of(measured: object, quantity: str) -> float | None:
-    """A cost of a measurement by its name, or None if it was not measured."""
+    """Return a cost of a measurement by its name, or None if it was not measured."""
     if quantity in ("params", "nonzero_params", "macs"):
         return getattr(measured, quantity)
     return (getattr(measured, "size_bytes", None) or {}).get(quantity)
@@ -166,11 +167,12 @@ def _found(case: Case, x: float, sample: Tensor, level: float) -> Found:
 
 
 def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Interval of each row of (rows, n): exact for counts, of the mean for samples, of the median for times.
+    """Return the interval of each row of (rows, n): exact for counts, of the mean for samples, of the median
+    for times.
 
     The mean's has one observation of +1 and one of -1 added (0 and 1 for shares), which for two models on the
-    same samples is the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width when
-    nothing flips.
+    same samples is the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width even
+    if nothing flips.
     """
     if samples.shape[1] == 1:
         return samples[:, 0], samples[:, 0]
@@ -183,8 +185,8 @@ def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]
 
 
 def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Between two order statistics, whatever the distribution; without bounds where there are too
-    few rounds.
+    """Return the interval between two order statistics, for any distribution; unbounded if there are too few
+    rounds.
     """
     n, chance, rank = samples.shape[1], 0.0, 0
     while rank < n and chance + math.comb(n, rank) / 2**n <= (1 - level) / 2:
@@ -199,8 +201,8 @@ def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
 def _stability(
     wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName
 ) -> float:
-    """Share of bootstrap experiments (samples and rounds drawn again, the same for all comparisons) with this
-    verdict.
+    """Return the share of bootstrap experiments (samples and rounds drawn again, the same for all
+    comparisons) with this verdict.
     """
     drawn: dict[tuple[int, bool], Tensor] = {}
     columns: list[list[Said]] = []

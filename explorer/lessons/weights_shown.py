@@ -1,4 +1,4 @@
-"""What a lesson shows of the weights themselves: their magnitudes, and one layer before and after."""
+"""What a lesson shows about the weights themselves: their magnitudes, and one layer before and after."""
 
 from math import prod
 
@@ -14,18 +14,18 @@ SIDE = 160
 
 
 def magnitudes(model: Analysed) -> WeightHistogram:
-    """All layers on one scale."""
+    """Return the magnitudes of all layers on one scale."""
     layers = model.profile.prunable_layers.items()
     return weight_histogram({name: model.subject.model.get_parameter(layer.weight) for name, layer in layers})
 
 
 def layers(graph: ModelGraph) -> dict[str, int]:
-    """Layer -> how many weights it has that could be pruned."""
+    """Return, for each layer, how many weights could be pruned."""
     return {name: prod(layer.shape) for name, layer in graph.profile.prunable_layers.items()}
 
 
 def matrices(model: Analysed, experiment: Experiment, x: float) -> tuple[str, list[tuple[str, WeightImage]]]:
-    """A layer between two others, and its weight in the dense model and in each arm at x."""
+    """Return a layer between two others, with its weight in the dense model and in each arm at x."""
     layers = list(model.profile.prunable_layers.values())
     layer = layers[min(1, len(layers) - 1)]
     recipes = [("the dense model", Recipe())]

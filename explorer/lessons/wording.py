@@ -1,4 +1,4 @@
-"""Findings in plain words: what was compared, how it came out, what the verdict is."""
+"""Findings in plain words: what was compared, what came out, and the verdict."""
 
 import re
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ FORMATS = {"dense": "ordinary file", "csr": "CSR file", "bitmask": "bitmask file
 
 
 def headline(finding: Finding) -> str:
-    """The verdict in a few words."""
+    """Return the verdict in a few words."""
     return VERDICTS[finding.verdict]
 
 
 def networks(lesson: Lesson, evidence: Evidence) -> str:
-    """The models that were measured."""
+    """Return the models that were measured."""
     return ", ".join(dict.fromkeys(arm.model or evidence.model for arm in lesson.experiment.arms))
 
 
 def explanation(lesson: Lesson, finding: Finding) -> str:
-    """The lesson's text for this verdict, its placeholders filled with the comparisons that said so."""
+    """Return the lesson's text for this verdict, with its placeholders replaced by the comparisons."""
     return " ".join(sentence for sentence, _ in sentences(lesson, finding))
 
 
 def sentences(lesson: Lesson, finding: Finding) -> list[tuple[str, bool]]:
-    """The sentences of an explanation, each with whether it lists comparisons; one that would list none is
-    left out.
+    """Return the sentences of an explanation, each with whether it lists comparisons; a sentence that would
+    list none is left out.
     """
     found = {said: [one for one in finding.comparisons if one.said == said] for said in SAYS}
     told = []
@@ -43,7 +43,7 @@ def sentences(lesson: Lesson, finding: Finding) -> list[tuple[str, bool]]:
 
 
 def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
-    """Comparisons by name, each with its places unless it came out alike at all of several.
+    """List comparisons by name, each with its points unless it had the same outcome at all of several.
 
     >>> listed([])
     'nothing'
@@ -64,7 +64,7 @@ def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
 
 
 def value(found: Found) -> str:
-    """The measured value with its interval."""
+    """Return the measured value with its interval."""
     case, scale = found.case, 100.0
     if case.quantity in COSTS:
         what = FORMATS.get(case.quantity) or LABELS[case.quantity]
@@ -84,7 +84,7 @@ def _end(number: float) -> str:
 
 
 def wanted(found: Found) -> str:
-    """What the claim asks of the value."""
+    """Return what the claim asks of the value."""
     case = found.case
     if case.quantity == "told_apart":
         return "other than 0"

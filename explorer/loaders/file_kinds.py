@@ -1,4 +1,6 @@
-"""What kind of file somebody gave as weights, by its first bytes: to say so, instead of "damaged"."""
+"""Recognises by its first bytes what kind of file was given as weights, for a better message than
+"damaged".
+"""
 
 import zipfile
 from pathlib import Path
@@ -23,7 +25,7 @@ SAVE = "save the weights of the PyTorch model as .safetensors"
 
 
 def foreign_kind(path: Path) -> str | None:
-    """What a file is that holds no weights of PyTorch, with what to do, or None.
+    """Return what a file without weights of PyTorch is, with what to do, or None.
 
     Raises:
         OSError: it cannot be read.
@@ -43,7 +45,7 @@ def foreign_kind(path: Path) -> str | None:
 
 
 def _archive_kind(path: Path) -> str | None:
-    """What a zip archive is, None for one of torch.save."""
+    """Return what a zip archive is, or None for one of torch.save."""
     try:
         with zipfile.ZipFile(path) as file:
             names = [name.rpartition("/")[2] for name in file.namelist()]

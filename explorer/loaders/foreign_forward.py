@@ -1,7 +1,6 @@
-"""Foreign models are called with one batch of inputs. Where theirs is another way, their own class is led
-there.
+"""Makes foreign models callable with one batch of inputs, by changing how their own class is called.
 
-A module around the model would do, too, but all of its tensors would change their names.
+A module around the model would do, too, but it would change the names of all tensors.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ Way = Callable[[Forward, Tensor], Any]
 
 
 def led(model: nn.Module, way: Way) -> nn.Module:
-    """The same model, called in another way; copies of it are too.
+    """Return the same model, called in another way; this also holds for its copies.
 
     Args:
         way: (its own forward, a batch) -> outputs.
@@ -34,7 +33,7 @@ def led(model: nn.Module, way: Way) -> nn.Module:
 
 
 def one_by_one(forward: Forward, inputs: Tensor) -> Any:
-    """For a model that reads one sample at a time: a batch goes through in turns."""
+    """Run a batch sample by sample, for a model that reads one sample at a time."""
     if len(inputs) == 1:
         return forward(inputs)
     parts = [forward(part) for part in inputs.split(1)]
@@ -42,9 +41,9 @@ def one_by_one(forward: Forward, inputs: Tensor) -> Any:
 
 
 def as_taken(inputs: Inputs) -> Way:
-    """For a model of whole numbers, of keyword arguments or of several inputs.
+    """Return how to call a model that takes whole numbers, keyword arguments or several inputs.
 
-    Several are one after the other in each row of one (n, numbers) batch.
+    Several inputs are one after the other in each row of one (n, numbers) batch.
     """
     parts = inputs.parts
 

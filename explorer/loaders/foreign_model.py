@@ -1,5 +1,5 @@
-"""What the loaders of foreign architectures share: sized before it is built, built from one seed, made a
-Subject.
+"""What the loaders of foreign architectures share: check the size before building, build from one seed,
+return a Subject.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from ..values.inputs import InputPart
 from ..values.subject import Preset, Subject
 from .plain_weights import fold_parametrisations, folded_text
 
-# torch.export replaces functions of nn.Module while it runs, and the seed is of the whole process
+# torch.export replaces functions of nn.Module while it runs, and the seed belongs to the whole process
 BUILDING = EXPORT_LOCK
 SEED = 0
 T = TypeVar("T")
@@ -30,9 +30,9 @@ class InputForm:
 
     Args:
         shape: of one input.
-        preset: how inputs are prepared, and which classes it tells apart.
+        preset: how inputs are prepared, and the classes of the model.
         example: (batch, *shape), on which it runs; None: random fractions, two samples.
-        reads: its inputs, where they are whole numbers or several side by side in one row.
+        reads: its inputs, if they are whole numbers or several side by side in one row.
     """
 
     shape: tuple[int, ...]
@@ -42,7 +42,7 @@ class InputForm:
 
 
 def check_size(make: Callable[[], nn.Module], name: str) -> None:
-    """Build on the meta device, where weights take no memory, and count.
+    """Build the model on the meta device, where weights take no memory, and count its parameters.
 
     Raises:
         LoadError: there are too many parameters.
@@ -59,8 +59,8 @@ def check_size(make: Callable[[], nn.Module], name: str) -> None:
 
 
 def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
-    """A model with weights drawn from one seed; one with too many parameters is refused before it takes
-    memory.
+    """Return a model with weights drawn from one seed. One with too many parameters is refused before it
+    takes memory.
 
     Raises:
         LoadError: it is too large.
@@ -70,17 +70,17 @@ def built(make: Callable[[], nn.Module], name: str) -> nn.Module:
 
 
 def seeded(make: Callable[[], T]) -> T:
-    """What `make` gives from one seed; the random state of the process is left as it was."""
+    """Return what `make` builds from one seed; the random state of the process is left as it was."""
     with BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return make()
 
 
 def identity(model_id: str, shape: tuple[int, ...], code: bytes = b"") -> str:
-    """Hash of a foreign model and the shape that it is run at.
+    """Return the hash of a foreign model and the shape that it is run at.
 
     Args:
-        code: of its file, in the ids of version 1, which did not look at code itself.
+        code: content of its file, for ids of version 1, which did not include the code itself.
     """
     return hashlib.sha256(f"{model_id} {shape}".encode() + code).hexdigest()[:16]
 
@@ -93,13 +93,13 @@ def subject_of(
     *,
     code: bytes = b"",
 ) -> Subject:
-    """A foreign model as a subject without data: in eval mode, in float32, every parameter ready for
+    """Return a foreign model as a subject without data: in eval mode, in float32, every parameter ready for
     gradients.
 
     Args:
         form: what the model reads.
-        about: what it is, in a sentence.
-        code: where the model comes from a file, what that says; for its former id alone.
+        about: a sentence that says what it is.
+        code: content of the model's file if it has one; only for its former id.
     Raises:
         LoadError: it is too large to be run.
     """
@@ -117,10 +117,10 @@ def subject_of(
 
 
 def weights_of(checkpoint: str | None, told: str = "") -> str:
-    """Where the weights come from, for `about`.
+    """Return where the weights come from, for `about`.
 
     Args:
-        told: what `load_weights` says of them.
+        told: what `load_weights` returned about them.
     """
     return (
         f"weights of {Path(checkpoint).name}{told}"

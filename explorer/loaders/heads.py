@@ -1,4 +1,4 @@
-"""Fine-tuned weights: an architecture whose head tells another number of classes apart."""
+"""Fine-tuned weights: an architecture whose head has another number of classes."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +14,8 @@ MOST_CLASSES = 100_000
 
 
 def classes_of(make: Callable[[], nn.Module], checkpoint: str | None) -> int | None:
-    """How many classes weights tell apart; None where they differ from `make` in more, or in nothing.
+    """Return the number of classes of the weights, or None if they differ from `make` in more than that, or
+    in nothing.
 
     Raises:
         LoadError: the file cannot be read.
@@ -34,7 +35,7 @@ def classes_of(make: Callable[[], nn.Module], checkpoint: str | None) -> int | N
 
 
 def _head(found: Mapping[str, Form], model: nn.Module) -> int | None:
-    """The one number of rows by which tensors differ from the model's, if nothing else does."""
+    """Return the one number of rows in which tensors differ from the model's, if nothing else differs."""
     pairs = [(found[name].shape, tuple(t.shape)) for name, t in tensors_of(model).items() if name in found]
     other = [(there, own) for there, own in pairs if there != own]
     rows = {(there[:1], own[:1]) for there, own in other}
@@ -45,5 +46,5 @@ def _head(found: Mapping[str, Form], model: nn.Module) -> int | None:
 
 
 def told(classes: int | None) -> str:
-    """For the description of a model."""
+    """Return a sentence about the classes for the description of a model."""
     return "" if classes is None else f", whose head tells {classes:,} class{'es' * (classes != 1)} apart"

@@ -1,5 +1,5 @@
-"""Image classifiers of transformers, from a folder or from the hub: weights from safetensors, and none of
-their code is run.
+"""Image classifiers of transformers, from a folder or the hub: only safetensors weights are read, and none of
+the hub's code is run.
 """
 
 import math
@@ -27,13 +27,13 @@ from .weight_files import weights_file
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
-NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes that were not named
-LARGEST = 10_000_000  # number in a configuration
-SIDE = 224  # of models whose files say nothing of it
+NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes without names
+LARGEST = 10_000_000  # largest number in a configuration
+SIDE = 224  # for models whose files don't give a size
 
 
 def logits(forward: Forward, pixel_values: Tensor) -> Tensor:
-    """(n, channels, height, width) -> (n, classes), without the named outputs of transformers."""
+    """Return (n, channels, height, width) -> (n, classes), without the named outputs of transformers."""
     return forward(pixel_values=pixel_values).logits
 
 
@@ -82,10 +82,10 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
 
 
 def _source(name: str) -> tuple[str, bool]:
-    """What transformers is given, and whether it is a folder.
+    """Return what transformers loads from, and whether it is a folder.
 
     Raises:
-        LoadError: neither a folder that is there nor an id.
+        LoadError: neither an existing folder nor an id.
     """
     folder = Path(name).expanduser()
     if not folder.is_dir() and not HUB_ID.match(name):
@@ -97,7 +97,7 @@ def _source(name: str) -> tuple[str, bool]:
 
 
 def _check_numbers(value: Any, where: str) -> None:
-    """A configuration becomes lists and layers as long as its numbers say, so these are looked at first.
+    """Check the numbers of a configuration before it creates lists and layers of those sizes.
 
     Raises:
         LoadError: a number that no image classifier has.
@@ -112,10 +112,10 @@ def _check_numbers(value: Any, where: str) -> None:
 def _model(
     transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]
 ) -> nn.Module:
-    """The classifier with the weights of its files, or of a checkpoint.
+    """Return the classifier with the weights of its files, or of a checkpoint.
 
     Raises:
-        LoadError: too large, or weights are missing, so that it is no trained classifier.
+        LoadError: too large, or weights are missing, so that it is not a trained classifier.
     """
     classifier = transformers.AutoModelForImageClassification
     classes = classes_of(lambda: classifier.from_config(config, trust_remote_code=False), checkpoint)
@@ -143,7 +143,8 @@ def _model(
 
 @contextmanager
 def _folder_of(config: Any, checkpoint: Path) -> Iterator[str]:
-    """A folder as transformers reads it, with other weights: it renames tensors of older files itself.
+    """Return a folder that transformers can read, with other weights, so that it renames tensors of older
+    files itself.
 
     Raises:
         LoadError: no such file, or one without weights.
@@ -167,7 +168,7 @@ def _link(file: Path, place: Path) -> None:
 
 
 def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, Any]:
-    """preprocessor_config.json as data; empty where there is none."""
+    """Return preprocessor_config.json as data; empty if there is none."""
     local = {"local_files_only": how["local_files_only"]}
     try:
         found, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(
@@ -179,12 +180,12 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
 
 
 def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
-    """Shape of an input and preset, as the model's files say."""
+    """Return the shape of an input and the preset from the model's files."""
     size, crop = (
         _sides(rules.get("size")),
         _sides(rules.get("crop_size")) if rules.get("do_center_crop", True) else None,
     )
-    seeing = getattr(config, "vision_config", config)  # of models that read words too
+    seeing = getattr(config, "vision_config", config)  # of models that also read text
     height, width = _sides(getattr(seeing, "image_size", None)) or crop or size or (SIDE, SIDE)
     shape = (int(getattr(seeing, "num_channels", 3)), height, width)
     named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
@@ -200,10 +201,10 @@ def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Pres
 
 
 def _resizing(rules: Mapping[str, Any], side: int, is_cropped: bool) -> tuple[int, str]:
-    """Pixels of the shorter side before the crop, and how it fits (see `Preset`)."""
+    """Return the pixels of the shorter side before the crop, and how it is resized (see `Preset`)."""
     size = rules.get("size")
     shortest = size.get("shortest_edge") if isinstance(size, Mapping) else None
-    if shortest and rules.get("crop_pct") and side < 384:  # as ConvNeXt's own rule has it
+    if shortest and rules.get("crop_pct") and side < 384:  # as ConvNeXt's own rule does
         return math.floor(shortest / rules["crop_pct"]), "crop"
     if shortest:
         return int(shortest), "crop"
@@ -211,7 +212,7 @@ def _resizing(rules: Mapping[str, Any], side: int, is_cropped: bool) -> tuple[in
 
 
 def _sides(value: Any) -> tuple[int, int] | None:
-    """Height and width of what files write as 224, [224, 224], or {"height": 224, "width": 224}."""
+    """Return height and width of what files write as 224, [224, 224], or {"height": 224, "width": 224}."""
     if isinstance(value, Mapping):
         value = [value["height"], value["width"]] if "height" in value else value.get("shortest_edge")
     if isinstance(value, int):

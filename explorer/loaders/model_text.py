@@ -1,4 +1,4 @@
-"""A MODEL text -> a subject: which loader it names, and the data that the model is tried on."""
+"""Turns a MODEL text into a subject: the loader that it names, and the data that the model is tested on."""
 
 from dataclasses import replace
 from pathlib import PurePath
@@ -11,6 +11,7 @@ from ..errors import LoadError
 from ..registry import LOADERS
 from ..values.inputs import InputPart
 from ..values.subject import Subject
+from .own_task import own_task, with_metrics, with_task
 
 DEFAULT_MODEL = "shapes-resnet"
 
@@ -19,7 +20,8 @@ FILES = (".pt", ".pth", ".pt2", ".bin", ".ckpt", ".pkl", ".onnx", ".safetensors"
 
 
 def split_spec(spec: str) -> tuple[str, str]:
-    """Loader and name: "torchvision:resnet50", "FILE.py:factory"; without a prefix, a sample.
+    """Split a MODEL text into loader and name: "torchvision:resnet50", "FILE.py:factory"; without a prefix, a
+    sample.
 
     >>> split_spec("shapes-resnet"), split_spec("torchvision:resnet50"), split_spec("nets/mine.py:build")
     (('sample', 'shapes-resnet'), ('torchvision', 'resnet50'), ('python_file', 'nets/mine.py:build'))
@@ -31,9 +33,7 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def is_local_only(spec: str) -> bool:
-    """Whether a MODEL text reads paths or runs code that it names: then it must come from the
-    command line.
-    """
+    """Whether a MODEL text reads paths or runs code, so that it must come from the command line."""
     loader, _ = split_spec(spec)
     return bool(LOADERS[loader].traits.get("local_only", False))
 
@@ -43,7 +43,7 @@ def check_named(name: str) -> None:
 
     Raises:
         UnknownNameError: there is no such loader.
-        LoadError: the name is for the command line only.
+        LoadError: the name is allowed on the command line only.
     """
     if is_local_only(name):
         raise LoadError(
@@ -53,7 +53,8 @@ def check_named(name: str) -> None:
 
 
 def load_named(name: str) -> Subject:
-    """`load` for names that come from a file, a link or a page: the one door through which those go.
+    """Load a name that comes from a file, a link or a page. Such names must be loaded through this function
+    only.
 
     Raises:
         UnknownNameError, LoadError: as of `check_named` and `load`.
@@ -62,13 +63,22 @@ def load_named(name: str) -> Subject:
     return load(name)
 
 
-def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -> Subject:
+def load(
+    spec: str,
+    *,
+    checkpoint: str | None = None,
+    data: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+) -> Subject:
     """The model that a MODEL text names, in eval mode, with its task.
 
     Args:
         spec: a sample's name, or "loader:name", or "FILE.py:factory".
         checkpoint: a weights file that replaces the model's own.
         data: a data set (see `load_data`) instead of the model's own.
+        task: a task of the user's own, "path/file.py:make", instead of data.
+        metric: names of metrics with commas between, instead of the task's own; the first decides.
     Raises:
         UnknownNameError: no such loader, model or data set; the text lists what there is.
         LoadError: model, weights or data could not be loaded, or do not fit each other.
@@ -80,12 +90,18 @@ def load(spec: str, *, checkpoint: str | None = None, data: str | None = None) -
             f"{spec[-80:]!r} is a file, and files of models are not opened, since they can hold code; {way}"
         )
     subject = LOADERS[loader](name, checkpoint=checkpoint)
-    return subject if data is None else with_data(subject, data)
+    if task is not None:
+        if data is not None:
+            raise LoadError("A task brings its own data; give either --data or --task.")
+        subject = with_task(subject, own_task(task))
+    elif data is not None:
+        subject = with_data(subject, data)
+    return subject if metric is None else with_metrics(subject, [name.strip() for name in metric.split(",")])
 
 
 def with_data(subject: Subject, source: str) -> Subject:
-    """The subject on another data set; of its card the description stays, since the rest speaks of the old
-    one.
+    """Return the subject on another data set. Only the description is kept from its card, since the rest is
+    about the old data.
 
     Raises:
         UnknownNameError: no such data set.
@@ -110,7 +126,7 @@ def with_data(subject: Subject, source: str) -> Subject:
 
 
 def count_classes(subject: Subject) -> int:
-    """How many classes the model tells apart.
+    """Return the number of classes of the model.
 
     Raises:
         LoadError: its output is not one row of scores for each input, so accuracy has no meaning.

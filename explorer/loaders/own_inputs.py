@@ -1,4 +1,4 @@
-"""What a model of one's own takes: as it or its file declares it, else as it is found by trying."""
+"""What a user's own model takes as input: as it or its file declares it, or else found by trying."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,19 +16,19 @@ from ..values.inputs import FRACTIONS, InputPart
 from .foreign_model import SEED, seeded
 from .vocabulary import numbers_of
 
-DECLARED, EXAMPLE = "input_shape", "example_input"  # names of the model, or of its file
+DECLARED, EXAMPLE = "input_shape", "example_input"  # names in the model, or in its file
 WHOLE = "int64"
-TRIED = 4  # inputs for which all kinds of numbers are tried
+TRIED = 4  # up to this many inputs, all kinds of numbers are tried
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is said of the inputs.
+    """What is declared about the inputs.
 
     Args:
-        parts: their dtypes are those of the example; without one they are to be found.
-        example: one tensor an input, where there is one.
-        names: they are keyword arguments.
+        parts: their dtypes are those of the example; without one they have to be found.
+        example: one tensor for each input, if given.
+        names: the inputs are keyword arguments.
     """
 
     parts: tuple[InputPart, ...]
@@ -41,9 +41,9 @@ class Inputs:
     """What a model takes, and inputs on which it runs.
 
     Args:
-        parts: one an input.
+        parts: one for each input.
         example: (batch, *shape) each.
-        by_name: they are keyword arguments.
+        by_name: the inputs are keyword arguments.
     """
 
     parts: tuple[InputPart, ...]
@@ -52,23 +52,23 @@ class Inputs:
 
     @property
     def batch(self) -> int:
-        """Samples that the model reads at once: 2, or 1 where it reads no more."""
+        """Return the number of samples that the model reads at once: 2, or 1 if it reads only one."""
         return len(self.example[0])
 
     def call(self, forward: Callable[..., Any], tensors: Sequence[Tensor]) -> Any:
-        """The model's answer."""
+        """Return the model's output."""
         if self.by_name:
             return forward(**{part.name: value for part, value in zip(self.parts, tensors, strict=True)})
         return forward(*tensors)
 
 
 def declared(given: str | None, model: nn.Module, file: ModuleType, name: str) -> Declared:
-    """What is given, else what the model or its file declares: an example, or shapes.
+    """Return the given inputs, or those that the model or its file declares as an example or as shapes.
 
     Args:
         given: shapes such as "3x32x32" or "3x32x32+7".
     Raises:
-        LoadError: nothing says it, or not in a way that can be read.
+        LoadError: nothing declares them, or not in a way that can be read.
     """
     example = getattr(model, EXAMPLE, getattr(file, EXAMPLE, None))
     if example is not None and not given:
@@ -94,9 +94,10 @@ def declared(given: str | None, model: nn.Module, file: ModuleType, name: str) -
 
 
 def _of_example(value: Any, model: nn.Module, name: str) -> Declared:
-    """
+    """Return the inputs of an example.
+
     Raises:
-        LoadError: it is no tensor, tuple or dict of tensors with a batch in front.
+        LoadError: it is not a tensor, tuple or dict of tensors with a batch in front.
     """
     if callable(value) and not isinstance(value, Tensor):
         try:
@@ -124,7 +125,7 @@ def _of_example(value: Any, model: nn.Module, name: str) -> Declared:
 
 
 def argument_names(model: nn.Module, count: int) -> list[str]:
-    """Those of its forward, as far as it names them."""
+    """Return the names of its forward's arguments, as far as it names them."""
     try:
         found = list(inspect.signature(model.forward).parameters.values())
     except (TypeError, ValueError):
@@ -145,12 +146,12 @@ def _is_shape(shape: Any) -> bool:
 
 
 def fitting(model: nn.Module, said: Declared) -> Inputs:
-    """Inputs on which the model runs; running it also gives lazy layers their sizes.
+    """Return inputs on which the model runs; running it also gives lazy layers their sizes.
 
-    Fractions are tried first, then whole numbers: those of which the model looks something up.
+    Fractions are tried first, then whole numbers in the range of the table that the model looks up.
 
     Raises:
-        Exception: that of the first way that was tried, where there is none.
+        Exception: that of the first way that was tried, if none works.
     """
     first: BaseException | None = None
     for parts in _ways(said):
@@ -167,7 +168,7 @@ def fitting(model: nn.Module, said: Declared) -> Inputs:
 
 
 def _ways(said: Declared) -> Iterator[tuple[InputPart, ...]]:
-    """The kinds of numbers that are tried, those with fewer whole ones first."""
+    """Return the kinds of numbers to try, those with fewer whole numbers first."""
     if said.example is not None or len(said.parts) > TRIED:
         yield said.parts
         return
@@ -177,10 +178,12 @@ def _ways(said: Declared) -> Iterator[tuple[InputPart, ...]]:
 
 
 def _drawn(model: nn.Module, inputs: Inputs, said: Declared, batch: int) -> Inputs | None:
-    """The inputs with an example; None where the model does not answer each sample of this batch."""
+    """Return the inputs with an example, or None if the model does not give an output for each sample of this
+    batch.
+    """
     with torch.no_grad():
         parts = tuple(_known(model, inputs, index, batch) for index in range(len(inputs.parts)))
-        if said.example is not None:  # numbers that the user gives are allowed, whatever was found
+        if said.example is not None:  # numbers from the user are allowed, whatever was found
             parts = tuple(map(_allowed, parts, said.example))
         generator = torch.Generator().manual_seed(SEED)
         example = tuple(_values(p, batch, generator, said, i) for i, p in enumerate(parts))
@@ -191,7 +194,7 @@ def _drawn(model: nn.Module, inputs: Inputs, said: Declared, batch: int) -> Inpu
 
 
 def _known(model: nn.Module, inputs: Inputs, index: int, batch: int) -> InputPart:
-    """The part with how many numbers it may hold."""
+    """Return the input, with how many whole numbers it accepts if it takes those."""
     part = inputs.parts[index]
     if part.dtype not in ("int64", "int32"):
         return part
@@ -212,7 +215,7 @@ def _allowed(part: InputPart, given: Tensor) -> InputPart:
 
 
 def _values(part: InputPart, batch: int, generator: torch.Generator, said: Declared, index: int) -> Tensor:
-    """Random ones; where nothing says which whole numbers there may be, those of the user's example."""
+    """Return random values; if the allowed whole numbers are unknown, those of the user's example."""
     if said.example is None or not part.is_whole or part.numbers is not None:
         return part.drawn(batch, generator)
     given = said.example[index]
@@ -220,7 +223,7 @@ def _values(part: InputPart, batch: int, generator: torch.Generator, said: Decla
 
 
 def trouble(error: BaseException, said: Declared) -> str:
-    """The shapes that were tried, and what the model said, without a line break."""
+    """Return the shapes that were tried, and the model's error, without a line break."""
     shapes = " and ".join(str((2, *part.shape)) for part in said.parts)
     word = "inputs of shapes" if len(said.parts) > 1 else "an input of shape"
     return f"{word} {shapes} ({told(error)})"

@@ -1,5 +1,5 @@
-"""What a model of one's own may hold in place of plain weights: masks of torch.nn.utils.prune are made
-permanent, packed weights are refused.
+"""Special weights in a user's own model: masks of torch.nn.utils.prune are made permanent, packed weights are
+refused.
 """
 
 from typing import Any
@@ -12,9 +12,10 @@ from ..errors import LoadError
 
 
 def check_plain(model: nn.Module, name: str) -> None:
-    """
+    """Check that the model has plain weights.
+
     Raises:
-        LoadError: the model is scripted or quantised, so there are no weights that can be pruned.
+        LoadError: the model is scripted or quantised, so it has no weights that can be pruned.
     """
     if isinstance(model, torch.jit.ScriptModule):
         raise LoadError(
@@ -29,15 +30,15 @@ def check_plain(model: nn.Module, name: str) -> None:
 
 
 def _is_packed(item: Any) -> bool:
-    """A tensor of a quantised type, or a module that holds such."""
+    """Whether it is a tensor of a quantised type, or a module that contains one."""
     if isinstance(item, Tensor):
         return item.is_quantized
     return ".quantized" in type(item).__module__ and type(item).__module__.startswith("torch")
 
 
 def fold_masks(model: nn.Module) -> int:
-    """Make the masks of torch.nn.utils.prune permanent: what they hide is zero then. Returns how many there
-    were; the model is changed.
+    """Make the masks of torch.nn.utils.prune permanent, so that what they hide is zero. Changes the model and
+    returns the number of masks.
     """
     masked = [
         (module, hook._tensor_name)

@@ -1,6 +1,6 @@
-"""Pickled bytes -> plain data. No name in them is looked up and nothing is called, so no code can run.
+"""Reads pickled bytes as plain data. No name in them is looked up and nothing is called, so no code can run.
 
-What a pickle would call or build stays a description (`PickledCall`); containers and numbers become
+What a pickle would call or build becomes a description (`PickledCall`); containers and numbers become
 themselves.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-MAX_STEPS = 5_000_000  # each makes one small value at most
+MAX_STEPS = 5_000_000  # each creates at most one small value
 MAX_SECONDS = 60.0
 RUNNING = frozenset(
     "os posix nt sys subprocess runpy importlib shutil socket pty ctypes code webbrowser".split()
@@ -22,25 +22,25 @@ PLAIN_MODULES = ("builtins", "__builtin__", "collections", "torch")
 
 
 class CodeFoundError(ValueError):
-    """A pickle calls what runs programs; its text is that name."""
+    """A pickle calls something that runs programs; the message is its name."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """A class or a function that a pickle names, as "module.name"; never looked up."""
+    """A class or function that a pickle names, as "module.name"; never looked up."""
 
     text: str
 
 
 @dataclass(eq=False)
 class PickledCall:
-    """What a pickle would make by calling a name.
+    """What a pickle would build by calling a name.
 
     Args:
         name: "module.name" of what would be called.
-        args: with what.
-        state: what would be set on it afterwards.
-        items, pairs: what would be put into it, where it is a list or a mapping.
+        args: its arguments.
+        state: what would be set on the result.
+        items, pairs: what would be added to it, if it is a list or a mapping.
     """
 
     name: str
@@ -60,11 +60,11 @@ def _no_places(pid: Any) -> Any:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What else becomes a value of its own.
+    """What else is turned into a value.
 
     Args:
-        make: (name, arguments) -> a value, or None to leave it described.
-        place: what stands for a persistent id.
+        make: (name, arguments) -> a value, or None to leave the call as a description.
+        place: returns the value of a persistent id.
     """
 
     make: Callable[[str, tuple[Any, ...]], Any] = _nothing
@@ -72,10 +72,10 @@ class Meaning:
 
 
 def read_pickle(source: bytes | IO[bytes], meaning: Meaning = Meaning()) -> Any:
-    """The data of one pickle; a file is left at its end.
+    """Return the data of one pickle; a file is left positioned at its end.
 
     Raises:
-        CodeFoundError: it calls what runs programs.
+        CodeFoundError: it calls something that runs programs.
         ValueError, IndexError, KeyError, TypeError: it is damaged, or too long.
 
     >>> import pickle
@@ -93,12 +93,12 @@ def read_pickle(source: bytes | IO[bytes], meaning: Meaning = Meaning()) -> Any:
 
 
 class _Machine:
-    """The stack of a pickle."""
+    """The stack machine that reads a pickle."""
 
     def __init__(self, meaning: Meaning):
         self.meaning = meaning
         self.stack: list[Any] = []
-        self.below: list[list[Any]] = []  # stacks that marks put aside
+        self.below: list[list[Any]] = []  # stacks that marks have set aside
         self.memo: dict[int, Any] = {}
         self.copied = 0  # pairs
 
@@ -114,7 +114,7 @@ class _Machine:
             raise ValueError(f"it uses {name}")
 
     def to_mark(self) -> list[Any]:
-        """What was put on the stack since the last mark, which ends."""
+        """Return what was put on the stack since the last mark, and remove the mark."""
         found, self.stack = self.stack, self.below.pop()
         return found
 
@@ -123,7 +123,9 @@ class _Machine:
 
 
 def _call(machine: _Machine, name: Any, args: Any) -> Any:
-    """What a call gives, described or as plain data; what it is given is never copied, but for pairs."""
+    """Return the result of a call, as a description or as plain data; its arguments are never copied, except
+    for pairs.
+    """
     if not isinstance(name, Name) or not isinstance(args, tuple):
         return PickledCall("something", args if isinstance(args, tuple) else (args,))
     module, _, last = name.text.rpartition(".")

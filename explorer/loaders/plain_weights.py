@@ -1,8 +1,8 @@
-"""Weights that a model computes before each forward become plain weights, with the values that they have.
+"""Replaces weights that a model computes before each forward by plain weights with the same values.
 
-A mask on a direction of weight normalisation, or on a weight that spectral normalisation divides, would let
-what is left grow; a mask of torch.nn.utils.prune is no zero until it is multiplied. Folded in, a zero is a
-zero, and the rest stays as it is.
+A mask on a direction of weight normalisation, or on a weight that spectral normalisation divides, would scale
+up the remaining weights; a mask of torch.nn.utils.prune is only zero after the multiplication. As plain
+weights, a zero is a zero, and the rest stays as it is.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ Fold = Callable[[], object]
 
 
 def fold_parametrisations(model: nn.Module) -> tuple[str, ...]:
-    """Fold what torch itself can take out: parametrisations, weight and spectral norms, masks of pruning.
+    """Fold what torch itself can remove: parametrisations, weight and spectral norms, masks of pruning.
 
     Args:
-        model: in eval mode; it is changed, and answers as before.
+        model: in eval mode; it is changed, but gives the same outputs.
     Returns: the layers whose weights were computed.
     """
     folded = []
@@ -48,7 +48,9 @@ def _folds(module: nn.Module) -> Iterator[Fold]:
 
 
 def _take_out(module: nn.Module, name: str) -> None:
-    """A parameter with the value that was computed; torch would leave a buffer of what needs no gradient."""
+    """Replace it by a parameter with the computed value; torch would leave a buffer if it needs no
+    gradient.
+    """
     value = getattr(module, name).detach().clone()
     parametrize.remove_parametrizations(module, name)
     delattr(module, name)
@@ -56,7 +58,7 @@ def _take_out(module: nn.Module, name: str) -> None:
 
 
 def folded_text(folded: tuple[str, ...]) -> str:
-    """A sentence for `about`, "" where nothing was folded."""
+    """Return a sentence for `about`, or "" if nothing was folded."""
     if not folded:
         return ""
     names = ", ".join(folded[:3]) + (f" and {len(folded) - 3:,} more" if len(folded) > 3 else "")

@@ -1,5 +1,5 @@
-"""A .pt file -> its data, with tensors that are described and not read: an archive as torch.save writes it
-since 1.6, one TorchScript wrote, or the older file of pickles one after the other.
+"""Reads a .pt file as data, with tensors described but not read: an archive as torch.save writes it since
+1.6, one that TorchScript wrote, or the older file of consecutive pickles.
 """
 
 import struct
@@ -44,11 +44,11 @@ QUANTISED = ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")
 
 @dataclass(frozen=True)
 class Storage:
-    """Numbers of one kind, side by side in the file; several tensors may look at them.
+    """Numbers of one type, side by side in the file; several tensors may share them.
 
     Args:
-        dtype: None where they are bytes, and the tensor says what they are.
-        count: of numbers, or of bytes.
+        dtype: None if they are bytes, and the tensor gives the type.
+        count: number of values, or of bytes.
     """
 
     key: str
@@ -58,7 +58,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor that is not read yet: a view of a storage, in numbers of its type."""
+    """A tensor that is not read yet: a view of a storage, in elements of its type."""
 
     storage: Storage
     offset: int
@@ -69,14 +69,14 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class Odd:
-    """A tensor of a kind that is not read, such as "sparse"."""
+    """A tensor of a kind that is not supported, such as "sparse"."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a .pt file holds.
+    """The content of a .pt file.
 
     Args:
         data: with `StoredTensor` in place of tensors.
@@ -89,16 +89,16 @@ class Content:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the numbers of storages are in a file: key -> first byte, bytes."""
+    """Where the storages are in a file: key -> first byte, number of bytes."""
 
     path: Path
     found: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def read(self, stored: StoredTensor) -> Tensor:
-        """A tensor on the file itself, copied page by page when it is written to.
+        """Map a tensor from the file; its pages are copied when they are written to.
 
         Raises:
-            ValueError, KeyError: it reaches beyond what is there.
+            ValueError, KeyError: it extends beyond the file.
         """
         start, size = self.found[stored.storage.key]
         last = stored.offset + sum((n - 1) * s for n, s in zip(stored.shape, stored.stride, strict=True))
@@ -113,7 +113,7 @@ class _Places:
 
 
 def open_pt(path: Path) -> Content:
-    """What a file of torch.save holds.
+    """Return the content of a file of torch.save.
 
     Raises:
         CodeFoundError: it would run a program.
@@ -132,7 +132,7 @@ def _open_archive(path: Path) -> Content:
         root = main.removesuffix("data.pkl")
         own = {name: entry for name, entry in entries.items() if name.startswith(f"{root}data")}
         packed = [name for name, entry in own.items() if entry.compress_type != zipfile.ZIP_STORED]
-        if packed:  # torch.save packs none of these, and what is packed could unpack to more than the memory
+        if packed:  # torch.save compresses none of these, and compressed data could be larger than the memory
             raise ValueError(f"{packed[0]!r} is packed")
         order = entries.get(f"{root}byteorder")
         if order is not None and order.file_size < 10 and archive.read(order).strip() != b"little":
@@ -149,7 +149,7 @@ def _open_archive(path: Path) -> Content:
 
 
 def _place(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[int, int]:
-    """First byte and size of an entry, behind its own header in the file."""
+    """Return the first byte and the size of an entry, after its own header in the file."""
     file.seek(entry.header_offset)
     start = file.read(30)
     if len(start) < 30 or start[:4] != b"PK\x03\x04":
@@ -165,7 +165,9 @@ def _place(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[int, int]:
 
 
 def _open_pickles(path: Path) -> Content:
-    """Magic number, version, machine, data, and the keys of storages, each pickled; then their numbers."""
+    """Read magic number, version, machine, data and the keys of storages, each pickled; then their
+    numbers.
+    """
     kinds: dict[str, Storage] = {}
 
     def note(pid: Any) -> Any:
@@ -176,7 +178,7 @@ def _open_pickles(path: Path) -> Content:
 
     with path.open("rb") as file:
         first = read_pickle(file, Meaning(make_tensor))
-        if first != MAGIC:  # a pickle of no tensors of torch, such as arrays of numpy
+        if first != MAGIC:  # a pickle without torch tensors, such as arrays of numpy
             return Content(first, _Places(path).read)
         read_pickle(file), read_pickle(file)
         data, keys = read_pickle(file, Meaning(make_tensor, note)), read_pickle(file)
@@ -201,10 +203,10 @@ def _numbers_behind(
 
 
 def _storage_of(pid: Any) -> Any:
-    """The storage of a persistent id; a class that came with its source stays a name.
+    """Return the storage of a persistent id; a class that was saved with its source stays a name.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a storage.
     """
     if not isinstance(pid, tuple) or len(pid) < 2:
         raise ValueError("it refers to something that is not a storage")
@@ -214,7 +216,7 @@ def _storage_of(pid: Any) -> Any:
     if pid[0] != "storage" or not isinstance(key, str) or not isinstance(count, int) or any(pid[5:]):
         raise ValueError("it refers to something that is not a storage")
     word = kind.text.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Name) else ""
-    if word in QUANTISED:  # only what is quantised uses these, and that is not read
+    if word in QUANTISED:  # only quantised tensors use these, and they are not supported
         return Storage(key, torch.uint8, count)
     if word not in TYPES and word != "Untyped":
         raise ValueError(f"it holds numbers of an unknown kind, {word[:40]!r}")
@@ -222,10 +224,11 @@ def _storage_of(pid: Any) -> Any:
 
 
 def make_tensor(name: str, args: tuple[Any, ...]) -> Any:
-    """What a call that builds a tensor stands for: a `StoredTensor`, an `Odd`, or None where it builds none.
+    """Return what a call that builds a tensor represents: a `StoredTensor`, an `Odd`, or None if it builds
+    none.
 
     Raises:
-        ValueError, IndexError, TypeError: a tensor that reaches beyond its numbers.
+        ValueError, IndexError, TypeError: a tensor that extends beyond its numbers.
     """
     module, _, last = name.rpartition(".")
     if module == "torch._utils" and last in REBUILDS:
@@ -260,7 +263,9 @@ def _stored(storage: Any, offset: Any, shape: Any, stride: Any, dtype: Any) -> S
 
 
 def array_of(value: Any) -> np.ndarray | None:
-    """The array of numbers that a pickle of numpy describes, or None where it describes something else."""
+    """Return the array of numbers that a pickle of numpy describes, or None if it describes something
+    else.
+    """
     if not isinstance(value, PickledCall) or not value.name.endswith("multiarray._reconstruct"):
         return None
     try:

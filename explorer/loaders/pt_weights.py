@@ -1,6 +1,6 @@
-"""A .pt file of weights -> .safetensors, read as data only, so that no code in it can run.
+"""Converts a .pt file of weights to .safetensors. It is read as data only, so no code in it can run.
 
-Tensors that claim a shape far beyond the bytes behind them are refused before any of them is written out.
+Tensors that claim a shape far larger than their bytes are refused before any of them is written out.
 """
 
 import re
@@ -17,8 +17,8 @@ from .weight_files import UNREADABLE, Weights, choose_weights, damaged
 
 LIMIT = 16 * 1024**3  # bytes of all tensors together
 REPEATED, FREE = 4, 64 * 1024**2  # a tied tensor is written under each name; small ones may repeat a number
-METADATA = "__metadata__"  # a name that safetensors keeps for itself
-IN_WORDS = re.compile(r".*I/O error: (.*?) \(os error.*")  # what the library says, without numbers and paths
+METADATA = "__metadata__"  # a name that safetensors reserves
+IN_WORDS = re.compile(r".*I/O error: (.*?) \(os error.*")  # the library's message, without numbers and paths
 KINDS = frozenset(
     "F64 F32 F16 BF16 F8_E4M3FN F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ C64 BOOL "
     "I64 I32 I16 I8 U64 U32 U16 U8".split()
@@ -31,8 +31,8 @@ class Conversion:
 
     Args:
         bytes, tensors: of the file.
-        place: in the source where the weights were, "" = it held nothing else.
-        others: places in the source that hold tensors, too.
+        place: where in the source the weights were, "" = it contained nothing else.
+        others: other places in the source that contain tensors.
     """
 
     bytes: int
@@ -45,11 +45,12 @@ def convert(source: str | Path, target: str | Path, *, key: str = "", limit: int
     """Write the tensors of a .pt file, or of parts with an index, as one safetensors file.
 
     Args:
-        key: where in the source the weights are, "" = where they are as a rule.
+        key: where in the source the weights are, "" = the usual place.
         limit: bytes of all tensors together.
     Raises:
         UnknownNameError: there is no such key.
-        LoadError: the source is missing, damaged, too large or no weights, or the target cannot be written.
+        LoadError: the source is missing, damaged, too large or without weights, or the target cannot be
+            written.
     """
     weights, others = choose_weights(Path(source), Path(source).name, key)
     tensors = _separate(weights, Path(source), limit)
@@ -64,7 +65,7 @@ def convert(source: str | Path, target: str | Path, *, key: str = "", limit: int
 
 
 def read_pt(path: str | Path, *, key: str = "", limit: int = LIMIT) -> dict[str, Tensor]:
-    """The tensors of a .pt file, on the file itself where they are stored as they are.
+    """Return the tensors of a .pt file, mapped from the file where it stores them as they are.
 
     Args:
         key, limit: as of `convert`.
@@ -75,7 +76,8 @@ def read_pt(path: str | Path, *, key: str = "", limit: int = LIMIT) -> dict[str,
 
 
 def _separate(weights: Weights, path: Path, limit: int) -> dict[str, Tensor]:
-    """Each tensor in one piece; bytes are counted before any is taken, since a shape may repeat one number.
+    """Return each tensor in one piece. Bytes are counted before any is read, since a shape may repeat one
+    number.
 
     Raises:
         LoadError: a tensor is of a kind that cannot be written, or all together need too many bytes.
@@ -97,7 +99,7 @@ def _separate(weights: Weights, path: Path, limit: int) -> dict[str, Tensor]:
 
 
 def _stored_bytes(path: Path) -> int:
-    """Of a file, or of all parts beside an index."""
+    """Return the bytes of a file, or of all parts that an index lists."""
     folder = path.parent if path.name.endswith(".json") else path
     parts = folder.iterdir() if folder.is_dir() else [path]
     return sum(part.stat().st_size for part in parts if part.is_file())

@@ -1,4 +1,6 @@
-"""A model from the user's own Python file. Its code runs, so it comes from the command line only."""
+"""Loads a model from the user's own Python file. Its code runs, so the name comes from the command line
+only.
+"""
 
 import copy
 import importlib.util
@@ -40,8 +42,8 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
         checkpoint: a safetensors file.
     Raises:
-        LoadError: there is no such file or factory, it fails, or what it gives is no model that runs on such
-            an input.
+        LoadError: there is no such file or factory, it fails, or what it returns is not a model that runs on
+            such an input.
     """
     match = SPEC.match(name)
     if match is None:
@@ -51,7 +53,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         )
     path = Path(match["path"]).expanduser()
     with BUILDING:
-        file = _imported(path)
+        file = imported(path)
         model = _made(file, _factory(file, path, match["factory"]), path)
         check_plain(model, path.name)
         masks = fold_masks(model)
@@ -69,7 +71,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     return subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
 
 
-def _imported(path: Path) -> ModuleType:
+def imported(path: Path) -> ModuleType:
     """The file as a module; files next to it can be imported by it, as when Python runs it.
 
     Raises:
@@ -85,17 +87,22 @@ def _imported(path: Path) -> ModuleType:
         sys.path.append(beside)
     loader = spec.loader
     note_file(path)
-    _run(lambda: loader.exec_module(module), path)
+    run_foreign(lambda: loader.exec_module(module), path)
     return module
 
 
-def _run(action: Callable[[], Any], path: Path) -> Any:
+def run_foreign(action: Callable[[], Any], path: Path) -> Any:
+    """What code of a file of the user gives.
+
+    Raises:
+        LoadError: it fails; the text says where.
+    """
     try:
         return action()
     except (
         Exception,
         SystemExit,
-    ) as error:  # the border of the user's code: whatever it raises is told, with its line
+    ) as error:  # the border of the user's code: whatever it raises is reported with its line
         words = " ".join(str(error).split())[:200]
         sentence = failure(error) or f"{path.name} fails with {type(error).__name__}: {words}"
         raise LoadError(sentence) from error
@@ -119,15 +126,15 @@ def _is_candidate(value: Any, file: ModuleType) -> bool:
 
 
 def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
-    """What the factory gives, from one seed.
+    """Return the factory's result, built from one seed.
 
     Raises:
-        LoadError: it fails, or gives something else than a model.
+        LoadError: it fails, or returns something other than a model.
     """
     made = (
         factory
         if isinstance(factory, nn.Module)
-        else _run(lambda: seeded(factory), path)
+        else run_foreign(lambda: seeded(factory), path)
         if callable(factory)
         else None
     )
@@ -141,7 +148,7 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
 
 
 def _form(inputs: Inputs, model: nn.Module) -> InputForm:
-    """One input as it is; several side by side in one row."""
+    """Return the form of one input as it is, or of several side by side in one row."""
     parts, preset = inputs.parts, getattr(model, "preset", None)
     preset = preset if isinstance(preset, Preset) else Preset()
     if len(parts) > 1:
@@ -152,7 +159,7 @@ def _form(inputs: Inputs, model: nn.Module) -> InputForm:
 
 
 def _told(inputs: Inputs) -> str:
-    """What is unusual about the way in which a model is called."""
+    """Return what is unusual about how the model is called."""
     parts = inputs.parts
     shapes = ", ".join(str(part.shape) for part in parts)
     several = f" Its {len(parts)} inputs of shapes {shapes} are read side by side from one row."
@@ -166,10 +173,10 @@ def _told(inputs: Inputs) -> str:
 
 
 def _inputs(said: Declared, model: nn.Module, path: Path) -> Inputs:
-    """Inputs on which the model runs, once its weights are float32.
+    """Return inputs on which the model runs, once its weights are float32.
 
     Raises:
-        LoadError: it runs on none that were tried.
+        LoadError: it runs on none of those that were tried.
     """
     own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
     model.eval().cpu().float()
@@ -188,7 +195,7 @@ def _inputs(said: Declared, model: nn.Module, path: Path) -> Inputs:
 
 
 def _runs_in(model: nn.Module, said: Declared, dtype: torch.dtype) -> bool:
-    """The model runs once its weights are of this type."""
+    """Whether the model runs once its weights are of this type."""
     try:
         fitting(copy.deepcopy(model).to(dtype), said)
     except Exception:  # the border of the user's code

@@ -1,7 +1,7 @@
-"""Weights that were stored in pieces -> the weights that a plain layer has.
+"""Combines weights that were stored in pieces into the weights of a plain layer.
 
 `torch.nn.utils.prune` stores a weight and its mask, weight normalisation a length and a direction; a model
-without them reads what they make together.
+without them needs the combined weight.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Fold:
-    """One tensor from several of a file.
+    """One tensor from several in a file.
 
     Args:
         names: of the pieces, in the order in which `make` takes them.
@@ -27,17 +27,19 @@ class Fold:
 
 
 def masked(original: Tensor, mask: Tensor) -> Tensor:
-    """What `torch.nn.utils.prune` computes before each forward."""
+    """Return what `torch.nn.utils.prune` computes before each forward."""
     return original * mask.to(original.dtype)
 
 
 def scaled(length: Tensor, direction: Tensor) -> Tensor:
-    """What weight normalisation computes: the direction at that length, over the sides that it has not."""
+    """Return what weight normalisation computes: the direction scaled to that length, over the dimensions
+    that the length lacks.
+    """
     sides = [side for side in range(direction.dim()) if length.dim() == 0 or length.shape[side] == 1]
     return direction * (length / torch.linalg.vector_norm(direction, dim=sides, keepdim=True))
 
 
-# endings of the pieces -> how they make the tensor, and which of them has its shape
+# endings of the pieces -> how they are combined, and which of them has the tensor's shape
 KINDS: tuple[tuple[tuple[str, ...], Callable[..., Tensor], int], ...] = (
     (("{}_orig", "{}_mask"), masked, 0),
     (("{}_g", "{}_v"), scaled, 1),
@@ -46,13 +48,13 @@ KINDS: tuple[tuple[tuple[str, ...], Callable[..., Tensor], int], ...] = (
 
 
 def foldings(found: Iterable[str], wanted: Iterable[str]) -> Mapping[str, Fold]:
-    """Names that a model wants and a file holds in pieces -> those pieces."""
+    """Return the names that a model wants and a file has in pieces -> those pieces."""
     there = set(found)
     return {name: fold for name in wanted if name not in there and (fold := _fold(name, there))}
 
 
 def pieces_of(name: str) -> set[str]:
-    """Names under which pieces of a tensor may be in a file."""
+    """Return the names that pieces of a tensor may have in a file."""
     layer, dot, last = name.rpartition(".")
     return {f"{layer}{dot}{ending.format(last)}" for endings, _, _ in KINDS for ending in endings}
 

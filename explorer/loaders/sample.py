@@ -1,4 +1,4 @@
-"""A sample model by name: architecture from `sample_models/`, weights next to it."""
+"""Loads a sample model by name: architecture from `sample_models/`, weights next to it."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,7 @@ from .weights import load_weights
 
 
 def card(name: str) -> dict[str, Any]:
-    """What is known of a sample: parameters, MACs, accuracies, training; empty for one that was never
-    trained.
+    """Return the card of a sample: parameters, MACs, accuracies, training; empty if it was never trained.
 
     Raises:
         LoadError: the card is damaged.
@@ -35,7 +34,7 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
 
     Args:
         name: of the sample.
-        checkpoint: other weights (.safetensors) for its architecture; the card, which speaks of the shipped
+        checkpoint: other weights (.safetensors) for its architecture; the card, which describes the shipped
             ones, is then empty.
     Raises:
         UnknownNameError: no sample of that name.

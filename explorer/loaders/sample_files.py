@@ -1,4 +1,4 @@
-"""Where the files of the sample models are, and the untrained models."""
+"""Locations of the sample models' files, and the untrained models."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,8 @@ from ..registry import SAMPLES
 
 
 def untrained(name: str, seed: int = 0) -> nn.Module:
-    """The sample's architecture with weights drawn from the seed; the global random state is left as it was.
+    """Return the sample's architecture with weights drawn from the seed; the global random state is left as
+    it was.
 
     Raises:
         UnknownNameError: no sample of that name.
@@ -23,8 +24,8 @@ def untrained(name: str, seed: int = 0) -> nn.Module:
 
 
 def sample_folder(out: Path | None) -> Path:
-    """Where the result goes: as asked, else the program's own folder, else (installed read-only)
-    the cache.
+    """Return the folder for results: the requested one, or the program's own folder, or (if that is
+    read-only) the cache.
     """
     if out is not None:
         return out
@@ -33,10 +34,10 @@ def sample_folder(out: Path | None) -> Path:
 
 
 def weights_path(name: str, folder: Path | None = None) -> Path:
-    """The weights of a sample in a folder (default: those that came with the program)."""
+    """Return the path of a sample's weights in a folder (default: those that came with the program)."""
     return (folder or paths.sample_models()) / "weights" / f"{name}.safetensors"
 
 
 def card_path(name: str, folder: Path | None = None) -> Path:
-    """The card of a sample, next to its weights."""
+    """Return the path of a sample's card, next to its weights."""
     return (folder or paths.sample_models()) / "cards" / f"{name}.json"

@@ -48,7 +48,7 @@ def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
 
 
 def _near(timm: Any, architecture: str) -> list[str]:
-    """Names to offer: the tags of the architecture, else those that begin alike, else all."""
+    """Return names to suggest: the tags of the architecture, or else names that begin alike, or else all."""
     if architecture in timm.list_models():
         return [architecture, *timm.list_pretrained(f"{architecture}.*")]
     return timm.list_models(f"{architecture[:6]}*") or timm.list_models()
@@ -64,7 +64,7 @@ def _preset(timm: Any, model: nn.Module, config: dict[str, Any]) -> Preset:
 
 
 def _class_names(timm: Any, model: nn.Module) -> tuple[str, ...]:
-    """The first word of each label of ImageNet, where the model has its thousand classes and was not trained
+    """Return the first word of each ImageNet label, if the model has its thousand classes and was not trained
     on others.
     """
     if getattr(model, "num_classes", None) != 1000:

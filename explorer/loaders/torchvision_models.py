@@ -14,8 +14,8 @@ from .foreign_model import InputForm, built, subject_of, weights_of
 from .heads import classes_of, told
 from .weights import load_weights
 
-# their published weights also hold heads that only training uses, and read inputs in the scale of another
-# program
+# their published weights also contain heads that only training uses, and expect inputs in another program's
+# scale
 WITH_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
@@ -25,7 +25,7 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
     alone.
 
     Args:
-        checkpoint: a safetensors file; those that torchvision publishes fit once they are converted.
+        checkpoint: a safetensors file; torchvision's published weights fit once they are converted.
     Raises:
         UnknownNameError: torchvision has no such model.
         LoadError: the package is missing, the model too large, or the weights do not fit.
@@ -57,8 +57,8 @@ def _drop_heads(model: nn.Module, heads: tuple[str, ...]) -> None:
 
 
 def _reads(models: ModuleType, name: str) -> tuple[tuple[int, ...], Preset]:
-    """Shape of an input and preset, from what torchvision says of its weights: of those for the smallest
-    input.
+    """Return the shape of an input and the preset, from torchvision's data about the weights with the
+    smallest input.
     """
     listed = list(models.get_model_weights(name))
     weights = min(listed, key=lambda entry: entry.transforms().crop_size[0])

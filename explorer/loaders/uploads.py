@@ -1,4 +1,4 @@
-"""Weights from a browser into an architecture that the server offers: bytes, never a path."""
+"""Loads weights from a browser into an architecture that the server offers: bytes, never a path."""
 
 import copy
 import tempfile
@@ -14,12 +14,12 @@ UPLOAD_LIMIT = 2 * 1024**3  # bytes
 
 
 def upload(architecture: Subject, content: bytes, *, limit: int = UPLOAD_LIMIT) -> Subject:
-    """The same architecture and task with the weights of a safetensors file.
+    """Return the same architecture and task with the weights of a safetensors file.
 
     Args:
-        architecture: one that the server offers; it stays as it is.
+        architecture: one that the server offers; it is not changed.
         content: of the file.
-        limit: bytes that are taken.
+        limit: maximum number of bytes.
     Raises:
         LoadError: the file is too large, damaged, not safetensors, or does not fit the architecture.
     """
@@ -31,7 +31,7 @@ def upload(architecture: Subject, content: bytes, *, limit: int = UPLOAD_LIMIT) 
     with tempfile.TemporaryDirectory() as folder:
         path = (
             Path(folder) / "upload.safetensors"
-        )  # so that it is read as any other file: header first, tensors from the disk
+        )  # so that it is read like any other file: header first, tensors from the disk
         path.write_bytes(content)
         weights = read_fitting(path, architecture.model, "uploaded file")
         model = copy.deepcopy(architecture.model)

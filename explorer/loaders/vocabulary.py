@@ -1,4 +1,4 @@
-"""Up to which whole number does a model read? Found by watching where it looks things up."""
+"""Finds the largest whole number that a model accepts, by watching where it looks numbers up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 TABLES = {"embedding": 1, "embedding_bag": 1, "index_select": 0, "__getitem__": 0}  # operand: the table
-MOST = 2**24  # a row of several inputs holds whole numbers exactly up to here
+MOST = 2**24  # a row of several inputs stores whole numbers exactly up to here
 
 
 class _Lookups(TorchFunctionMode):
-    """Notes each look-up: (places that were asked for, entries of the table)."""
+    """Records each look-up: (positions that were requested, entries of the table)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class _Lookups(TorchFunctionMode):
 
 
 def numbers_of(run: Callable[[int], Any]) -> int | None:
-    """How many whole numbers from 0 an input may hold; None where the model looks nothing up by it.
+    """Return how many whole numbers from 0 an input may contain, or None if the model looks nothing up by it.
 
     Args:
         run: runs the model with that number everywhere in the input.
@@ -67,7 +67,7 @@ def numbers_of(run: Callable[[int], Any]) -> int | None:
 
 
 def _limit(zeros: Tensor, ones: Tensor, entries: int) -> int | None:
-    """Where places grow with the number, the first one for which they leave the table."""
+    """Return the first number for which a position leaves the table, if positions grow with the number."""
     step = ones.long() - zeros.long()
     grows = step > 0
     if not bool(grows.any()):

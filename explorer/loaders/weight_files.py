@@ -1,4 +1,5 @@
-"""Files of weights -> names, shapes and types of their tensors, which are read only when they are asked for.
+"""Reads names, shapes and types of the tensors in files of weights; the tensors themselves are read on
+request.
 
 Safetensors, as one file or as parts with an index, and what torch.save writes; a folder with one of them.
 """
@@ -24,7 +25,7 @@ from .pickled_data import CodeFoundError
 from .pt_archives import Content, Odd, StoredTensor, open_pt
 from .wrappings import Tensors, flattened, likely, named, plain_names, state_dicts, weights_in
 
-MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for some 30,000 tensors
+MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for about 30,000 tensors
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 INDEX = ".index.json"
 IN_FOLDERS = (
@@ -61,14 +62,14 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Form:
-    """What a file says of one tensor: shape, and type in words of safetensors such as "F32"."""
+    """What a file says about one tensor: shape, and type in the words of safetensors, such as "F32"."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @property
     def bytes(self) -> int:
-        """That the tensor takes."""
+        """Return the bytes that the tensor takes."""
         bits = int("".join(c for c in self.dtype.partition("_")[0] if c.isdigit()) or 8)
         return math.prod(self.shape) * max(1, bits // 8)
 
@@ -80,7 +81,7 @@ class Weights:
     Args:
         forms: by name.
         read: names -> tensors, mapped from the disk.
-        place: where in the file they are, "" = it holds nothing else.
+        place: where in the file they are, "" = it contains nothing else.
     """
 
     forms: Mapping[str, Form]
@@ -89,12 +90,12 @@ class Weights:
 
 
 def open_weights(path: Path, source: str) -> list[Weights]:
-    """What may be the weights in a file or a folder, the likeliest first.
+    """Return what may be the weights in a file or a folder, the likeliest first.
 
     Args:
         source: what to call the file in errors.
     Raises:
-        LoadError: there is no such file, it is of another kind, damaged, or holds no tensors by name.
+        LoadError: there is no such file, it is of another kind, damaged, or contains no named tensors.
     """
     with _reading(path, source) as file:
         if file.name.endswith(INDEX):
@@ -103,7 +104,7 @@ def open_weights(path: Path, source: str) -> list[Weights]:
 
 
 def choose_weights(path: Path, source: str, key: str = "") -> tuple[Weights, list[str]]:
-    """The weights of one place in a file, and the other places that hold tensors.
+    """Return the weights of one place in a file, and the other places that contain tensors.
 
     Args:
         key: the place, or the beginning of names; "" = the likeliest.
@@ -123,7 +124,7 @@ def choose_weights(path: Path, source: str, key: str = "") -> tuple[Weights, lis
 
 @contextmanager
 def _reading(path: Path, source: str) -> Iterator[Path]:
-    """The file itself; what goes wrong in it becomes one sentence.
+    """Open the file; errors in it become one sentence.
 
     Raises:
         LoadError: there is no such file, it is of another kind, or damaged.
@@ -143,7 +144,7 @@ def _reading(path: Path, source: str) -> Iterator[Path]:
 
 
 def damaged(source: str, path: Path) -> str:
-    """The sentence for a file that is not what its name says, or not whole."""
+    """Return the error for a file that is incomplete or not what its name says."""
     if _is_pickled(path):
         return (
             f"{source!r} is damaged or not a file of torch.save; copy it again, or save model.state_dict()."
@@ -153,7 +154,7 @@ def damaged(source: str, path: Path) -> str:
 
 
 def weights_file(path: Path, source: str) -> Path:
-    """The file itself, or the one that a folder of transformers holds.
+    """Return the file itself, or the one in a folder of transformers.
 
     Raises:
         LoadError: there is none.
@@ -185,10 +186,10 @@ def _is_pickled(path: Path) -> bool:
 
 
 def open_safetensors(path: Path) -> Weights:
-    """The library checks later that the data is as the header says.
+    """Open a safetensors file; the library checks later that the data matches the header.
 
     Raises:
-        ValueError, KeyError, TypeError, RecursionError, OSError: it is no whole file.
+        ValueError, KeyError, TypeError, RecursionError, OSError: it is not a complete file.
     """
 
     def read(names: Iterable[str]) -> dict[str, Tensor]:
@@ -199,7 +200,7 @@ def open_safetensors(path: Path) -> Weights:
 
 
 def read_forms(path: Path) -> dict[str, Form]:
-    """Name -> form, from the header.
+    """Return the forms by name, from the header.
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: it is not such a header.
@@ -228,10 +229,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _open_parts(path: Path, source: str) -> Weights:
-    """Tensors in several files next to an index, which says in which one each is.
+    """Open tensors in several files next to an index, which says which file each is in.
 
     Raises:
-        LoadError: a part is missing or damaged, or lacks what the index says.
+        LoadError: a part is missing or damaged, or lacks a tensor that the index lists.
     """
     if path.stat().st_size > 4 * MAX_HEADER_BYTES:
         raise ValueError("an index that is too long")
@@ -286,7 +287,7 @@ def _weights(content: Content, tensors: Tensors, place: str) -> Weights:
 
 
 def form_of(tensor: StoredTensor | Odd | np.ndarray) -> Form:
-    """Shape and type; those of a kind that is not read have that kind as their type."""
+    """Return shape and type; for an unsupported kind, that kind is the type."""
     if isinstance(tensor, Odd):
         return Form((), tensor.kind)
     kind = (
@@ -300,10 +301,10 @@ def form_of(tensor: StoredTensor | Odd | np.ndarray) -> Form:
 
 
 def mapped(content: Content, tensor: StoredTensor | Odd | np.ndarray) -> Tensor:
-    """The tensor, from the disk.
+    """Return the tensor, mapped from the disk.
 
     Raises:
-        ValueError: it is of a kind that is not read, or reaches beyond the file.
+        ValueError: it is of an unsupported kind, or extends beyond the file.
     """
     if isinstance(tensor, Odd):
         raise ValueError(tensor.kind)

@@ -1,7 +1,7 @@
-"""A weights file into a model whose architecture is known. Nothing in such a file is run.
+"""Loads a weights file into a model whose architecture is known. Nothing in such a file is run.
 
 Names, shapes and types are compared before any tensor is read, so no file makes the program read more than
-the model holds.
+the model has.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from .refolding import Fold, foldings, pieces_of
 from .weight_files import UNREADABLE, Form, Weights, damaged, open_weights
 
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
-LONGEST_NAME = 1000  # characters of a tensor's
+LONGEST_NAME = 1000  # characters of a tensor's name
 COUNTER = (
     "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
 )
@@ -27,9 +27,9 @@ class Fit:
     """How the tensors of a file become those of a model.
 
     Args:
-        forms: name in the model -> what the file says of it.
-        names: name in the model -> name in the file, where it is there as it is.
-        folds: name in the model -> the pieces of the file that make it.
+        forms: name in the model -> what the file says about it.
+        names: name in the model -> name in the file, if it is stored as it is.
+        folds: name in the model -> the pieces of the file that form it.
         left_out: names of the file that belong to something around the model.
     """
 
@@ -46,14 +46,14 @@ def _listed(names: list[str]) -> str:
 
 
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a model's state by name, those that it holds under several names under each."""
+    """Return the tensors of a model's state by name, a shared one under each of its names."""
     return {
         name: value for name, value in model.state_dict(keep_vars=True).items() if isinstance(value, Tensor)
     }
 
 
 def _missing(expected: Mapping[str, Tensor], found: Mapping[str, Form]) -> list[str]:
-    """Names that the file lacks; a tensor that the model holds under two names is needed once."""
+    """Return the names that the file lacks; a tensor that the model has under two names is needed once."""
     there = {id(tensor) for name, tensor in expected.items() if name in found}
     return [
         name for name, tensor in expected.items() if id(tensor) not in there and not name.endswith(COUNTER)
@@ -61,17 +61,17 @@ def _missing(expected: Mapping[str, Tensor], found: Mapping[str, Form]) -> list[
 
 
 def _is_number(form: Form, tensor: Tensor) -> bool:
-    """Floats of any width become floats; whole numbers and truth values stay what they are."""
+    """Whether the types match: floats of any width fit floats; whole numbers and booleans must be equal."""
     is_float, is_complex = form.dtype.startswith(("F", "BF")), form.dtype.startswith("C")
     return is_float == tensor.is_floating_point() and is_complex == tensor.is_complex()
 
 
 def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> None:
-    """Exactly the tensors of the model, in their shapes, as numbers of the same kind.
+    """Check that the file has exactly the tensors of the model, in their shapes, as numbers of the same kind.
 
     Raises:
-        LoadError: tensors are missing, unexpected, of another shape or kind; the text names the first few of
-            each.
+        LoadError: tensors are missing, unexpected, of another shape or kind; the message names the first few
+            of each.
     """
     expected = tensors_of(model)
     wrong = []
@@ -99,8 +99,8 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
 
 
 def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
-    """The tensors of a file by the model's names: without what training programs put before every name, and
-    with what they stored in pieces put together.
+    """Match the tensors of a file to the model's names, without prefixes that training programs add and with
+    stored pieces combined.
 
     Raises:
         LoadError: there are weights for several such models.
@@ -121,7 +121,7 @@ def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
 
 
 def _prefix(found: Iterable[str], expected: Iterable[str], source: str) -> str:
-    """What is put before the names of the model, such as "model.": "" where they fit as they are.
+    """Return the prefix of the model's names in the file, such as "model.", or "" if they fit as they are.
 
     Raises:
         LoadError: several fit alike, so there are weights for several such models.
@@ -148,7 +148,7 @@ def _prefix(found: Iterable[str], expected: Iterable[str], source: str) -> str:
 
 
 def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a file that fits a model, mapped from the disk.
+    """Return the tensors of a file that fits a model, mapped from the disk.
 
     Args:
         source: what to call the file in errors (default: its name).
@@ -160,7 +160,7 @@ def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dic
 
 
 def _fitting(path: Path, model: nn.Module, source: str) -> tuple[Weights, Fit]:
-    """The first of the weights in a file that fit."""
+    """Return the first of the weights in a file that fit."""
     refused: LoadError | None = None
     for weights in open_weights(path, source):
         try:
@@ -188,8 +188,8 @@ def _read(weights: Weights, found: Fit, path: Path, source: str) -> dict[str, Te
 def load_weights(model: nn.Module, path: str | Path) -> str:
     """Fill a freshly built model from a file; floats of another width become the model's.
 
-    Returns: where in the file they were and what was left out, for a description; "" where there is nothing
-        to say.
+    Returns: a description of where in the file they were and what was left out; "" if there is nothing to
+    say.
     Raises:
         LoadError: the file is missing or damaged, or does not fit the model.
     """
@@ -203,6 +203,6 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy tensors that `read_fitting` compared with the model."""
+    """Copy tensors that `read_fitting` has checked into the model."""
     with torch.no_grad():
         model.load_state_dict(weights, strict=False)

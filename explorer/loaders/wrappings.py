@@ -1,5 +1,6 @@
-"""Weights as training programs keep them, wrapped in other things, -> tensors by name."""
+"""Finds weights inside the containers in which training programs save them, as tensors by name."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,12 +11,12 @@ from .pickled_data import PickledCall
 from .pt_archives import Odd, StoredTensor, array_of
 
 KNOWN = (
-    *("state_dict", "model_state_dict", "model", "module", "net"),  # where they are as a rule, this one first
+    *("state_dict", "model_state_dict", "model", "module", "net"),  # where they usually are, this one first
     *("network", "model_state", "net_state_dict", "weights", "params"),
 )
-TRAINING = ("optim", "sched", "scaler", "rng", "callback", "loops")  # what else has tensors by name
+TRAINING = ("optim", "sched", "scaler", "rng", "callback", "loops")  # other containers with tensors by name
 PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
-DEPTH, MOST = 12, 200_000  # of containers in each other, of values that are looked at
+DEPTH, MOST = 12, 200_000  # nesting of containers, values that are looked at
 SCRIPTED = "__torch__."
 
 Tensor = StoredTensor | Odd | np.ndarray
@@ -23,7 +24,7 @@ Tensors = dict[str, Tensor]
 
 
 def state_dicts(data: Any) -> dict[str, Mapping[Any, Any]]:
-    """Every mapping with tensors by name: dotted place -> mapping, the likeliest weights first."""
+    """Return every mapping with tensors by name: dotted place -> mapping, the likeliest weights first."""
     found = {place: mapping for place, mapping in _walk(data) if _is_weights(mapping)}
     largest = {
         place: mapping
@@ -34,18 +35,18 @@ def state_dicts(data: Any) -> dict[str, Mapping[Any, Any]]:
 
 
 def likely(data: Any) -> list[str]:
-    """Places of weights, those of optimisers left out."""
+    """Return the places of weights, without those of optimisers."""
     return [place for place in state_dicts(data) if not _is_of_training(place)]
 
 
 def weights_in(data: Any, source: str, key: str = "") -> tuple[Tensors, str, list[str]]:
-    """The tensors of one place, that place, and the other places that there are.
+    """Return the tensors of one place, that place, and the other places.
 
     Args:
         source: what to call the file in errors.
         key: a place, or the beginning of names, "" = the likeliest.
     Raises:
-        LoadError: there are none, several that are equally likely, or two of one name.
+        LoadError: there are none, several that are equally likely, or two with the same name.
         UnknownNameError: there is no such place.
     """
     found = state_dicts(data)
@@ -61,10 +62,10 @@ def weights_in(data: Any, source: str, key: str = "") -> tuple[Tensors, str, lis
 
 
 def named(mapping: Mapping[Any, Any], source: str) -> Tensors:
-    """Tensors by their names as text; what is no tensor is left out.
+    """Return tensors by their names as text; everything else is left out.
 
     Raises:
-        LoadError: two of them have one name.
+        LoadError: two of them have the same name.
     """
     found: Tensors = {}
     for key, value in mapping.items():
@@ -79,7 +80,7 @@ def named(mapping: Mapping[Any, Any], source: str) -> Tensors:
 
 
 def plain_names(tensors: Tensors) -> Tensors:
-    """Without what DataParallel and torch.compile put before every name."""
+    """Remove the prefixes of DataParallel and torch.compile from every name."""
     for prefix in PREFIXES * 3:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
@@ -87,17 +88,23 @@ def plain_names(tensors: Tensors) -> Tensors:
 
 
 def flattened(data: Any, source: str) -> Tensors:
-    """All tensors by their places: {"encoder": {"weight": ...}} -> "encoder.weight", as models name parts."""
+    """Return all tensors by their places: {"encoder": {"weight": ...}} -> "encoder.weight", as models name
+    parts.
+    """
     found: Tensors = {}
     for place, mapping in state_dicts(data).items():
         if not _is_of_training(place):
             start = f"{place}." if place else ""
-            found |= {f"{start}{name}": tensor for name, tensor in named(mapping, source).items()}
+            for name, tensor in named(mapping, source).items():
+                if start + name in found:
+                    told = f"{source!r} holds two tensors called {(start + name)[:80]!r}, in two places"
+                    raise LoadError(f"{told}; choose one with --key NAME.")
+                found[start + name] = tensor
     return found
 
 
 def tensor_of(value: Any) -> Tensor | None:
-    """The tensor that a value is, None where it is none."""
+    """Return the tensor that a value is, or None if it is not one."""
     return value if isinstance(value, StoredTensor | Odd) else array_of(value)
 
 
@@ -105,7 +112,7 @@ def tensor_of(value: Any) -> Tensor | None:
 
 
 def _walk(data: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """(place, mapping) of all mappings in each other; each is looked at once, however often it is there."""
+    """Yield (place, mapping) of all nested mappings; each is visited once, however often it occurs."""
     todo: list[tuple[str, Any, int]] = [("", data, 0)]
     seen: set[int] = set()
     while todo and len(seen) < MOST:
@@ -120,8 +127,11 @@ def _walk(data: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         if mapping is None:
             continue
         yield place, mapping
-        inner = [(key, item) for key, item in mapping.items() if tensor_of(item) is None]
-        todo += [(f"{place}.{key}" if place else str(key), item, depth + 1) for key, item in inner]
+        names = Counter(map(str, mapping))
+        for key, item in mapping.items():
+            if tensor_of(item) is None:
+                name = str(key) if names[str(key)] == 1 else repr(key)  # 1 and '1' are two places
+                todo.append((f"{place}.{name}" if place else name, item, depth + 1))
 
 
 def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
@@ -133,14 +143,14 @@ def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
 
 
 def is_module(value: Any) -> bool:
-    """Whether a whole model was pickled here, by torch.save(model) or by TorchScript."""
+    """Whether it is a whole pickled model, from torch.save(model) or TorchScript."""
     if not isinstance(value, PickledCall) or not isinstance(value.state, dict):
         return False
     return value.name.startswith(SCRIPTED) or {"_parameters", "_modules"} <= set(value.state)
 
 
 def _module_tensors(module: PickledCall, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The state dict of a pickled model; what it does not keep in that is left out."""
+    """Return the state dict of a pickled model; whatever the model does not save in it is left out."""
     state, passing = module.state, module.state.get("_non_persistent_buffers_set") or ()
     if module.name.startswith(SCRIPTED):
         own, inner = state, state
@@ -156,7 +166,7 @@ def _module_tensors(module: PickledCall, prefix: str = "", depth: int = 0) -> It
 
 
 def _is_weights(mapping: Mapping[Any, Any]) -> bool:
-    """Whether tensors with sides are in it; a single number is a result."""
+    """Whether it has tensors with dimensions; a single number is a result."""
     tensors = [tensor for value in mapping.values() if (tensor := tensor_of(value)) is not None]
     return any(isinstance(tensor, Odd) or len(tensor.shape) > 0 for tensor in tensors)
 
@@ -192,7 +202,7 @@ def _at(found: Mapping[str, Mapping[Any, Any]], key: str, source: str) -> Tensor
 
 
 def _keys(data: Any) -> str:
-    """What a file holds instead, for a sentence."""
+    """Return what a file contains instead, for a sentence."""
     mapping = _as_mapping(data)
     keys = [repr(str(key)[:40]) for key in mapping or () if not isinstance(data, list | tuple)]
     return f" (its keys are {', '.join(keys[:8])})" if keys else ""

@@ -1,4 +1,4 @@
-"""Memory that Python has freed goes back to the system, which the C library does by itself only in part."""
+"""Returns freed memory to the system, which the C library does only in part by itself."""
 
 import ctypes
 import gc
@@ -11,7 +11,7 @@ STATUS = Path("/proc/self/status")
 
 
 def resident_bytes() -> int | None:
-    """What this process holds of the machine's memory now, without mapped files; None = not known.
+    """Return the bytes of memory that this process uses now, without mapped files; None = not known.
 
     >>> held = resident_bytes()
     >>> held is None or held > 1_000_000
@@ -27,13 +27,15 @@ def resident_bytes() -> int | None:
 
 
 def settle() -> None:
-    """What is there now stays: later collections leave it out, and hold the interpreter less long."""
+    """Exclude everything that exists now from later garbage collections, so that they block the interpreter
+    for less time.
+    """
     gc.collect()
     gc.freeze()
 
 
 def give_back() -> None:
-    """Collect what holds itself in circles, and hand free memory back to the system where it takes it."""
+    """Collect reference cycles, and return free memory to the system if it supports that."""
     gc.collect()
     trim = _trim()
     if trim is not None:
@@ -44,4 +46,4 @@ def give_back() -> None:
 def _trim() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)  # another C library than glibc has none
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)  # C libraries other than glibc have none

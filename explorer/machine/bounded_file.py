@@ -1,4 +1,6 @@
-"""Files of unknown origin, read and added to within limits: none is endless, and nothing is waited for."""
+"""Reads and appends to files of unknown origin within limits: none is endless, and no read blocks for
+ever.
+"""
 
 import os
 import stat
@@ -11,7 +13,7 @@ CHUNK = 2**20
 
 
 class TooLongError(OSError):
-    """A file has more bytes than are read."""
+    """A file has more bytes than allowed."""
 
     def __init__(self, limit: int):
         super().__init__(0, f"it has more than {limit:,} bytes")
@@ -25,12 +27,12 @@ class NoFileError(OSError):
 
 
 def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:
-    """All of a file, if it is not too long.
+    """Return the content of a file, if it is not too long.
 
     Args:
-        pipes: also what a program writes into a pipe, such as `<(program)` of a shell.
+        pipes: also read what a program writes into a pipe, such as `<(program)` in a shell.
     Raises:
-        OSError: it cannot be read, is no file, or has more bytes than the limit; `strerror` says which.
+        OSError: it cannot be read, is not a file, or has more bytes than the limit; `strerror` says which.
     """
     handle = os.open(path, os.O_RDONLY | AT_ONCE | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb", buffering=0) as file:
@@ -53,11 +55,11 @@ def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:
 
 
 def append_text(path: Path, text: str) -> int:
-    """Add to a file, which is made if it is not there; what several programs add is not mixed.
+    """Append to a file, which is created if it does not exist; texts from several programs are not mixed.
 
     Returns: where in the file this ends.
     Raises:
-        OSError: it cannot be written, or is no file.
+        OSError: it cannot be written, or is not a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | AT_ONCE, 0o666)

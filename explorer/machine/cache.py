@@ -1,8 +1,7 @@
-"""Bounded stores of what is the same for many recipes, and one list of all of them: what they hold, and how
+"""Bounded caches of what is the same for many recipes, and one list of all of them: what they hold, and how
 to free it.
 
-What lies in a cache can be made again from the model and its data, so freeing one costs time and nothing
-else.
+Everything in a cache can be computed again from the model and its data, so freeing one only costs time.
 """
 
 import gc
@@ -20,21 +19,21 @@ USUAL_BYTES = 256 * 2**20
 
 
 class Cache:
-    """Thread-safe; beyond its entries or bytes, the entry that was not used for longest goes first.
+    """A thread-safe cache; beyond its entries or bytes, the least recently used entry is removed first.
 
-    One entry may stay however large it is: it is in use.
+    One entry is kept however large it is: it is in use.
 
     >>> cache = Cache(1)
     >>> cache.put("a", 1), cache.put("b", 2), cache.get("a")
     (1, 2, None)
 
     Args:
-        entries: at most so many.
-        name: what it holds, for people; caches of one name are listed as one.
-        max_bytes: of tensors and plain values, as they were when they were put.
-        lasting: nothing could bring its entries back, so `free` leaves them alone.
-        slow: an entry takes long to make, so `rest` leaves the one that was used last.
-        growing: what is put may grow later, so it is weighed again when it is listed.
+        entries: maximum number.
+        name: what it holds, for people; caches with the same name are listed as one.
+        max_bytes: of tensors and plain values, with their size at the time of `put`.
+        lasting: its entries could not be computed again, so `free` keeps them.
+        slow: an entry takes long to compute, so `rest` keeps the last one used.
+        growing: values may grow later, so their size is measured again when they are listed.
     """
 
     def __init__(
@@ -56,14 +55,14 @@ class Cache:
             _all.add(self)
 
     def get(self, key: Any) -> Any:
-        """The value of a key, or None."""
+        """Return the value of a key, or None."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Any, value: Any) -> Any:
-        """Keep a value; returns it."""
+        """Keep a value and return it."""
         weight = weighed(value)
         with self._lock:
             self._values[key], self._weights[key] = value, weight
@@ -76,17 +75,17 @@ class Cache:
         return sum(weight.bytes for weight in self._weights.values()) > self.max_bytes
 
     def drop(self, key: Any) -> None:
-        """Let one entry go, if it is there."""
+        """Remove one entry, if it is there."""
         with self._lock:
             self._values.pop(key, None)
             self._weights.pop(key, None)
 
     def clear(self) -> None:
-        """Let everything go."""
+        """Remove everything."""
         self.keep_newest(0)
 
     def keep_newest(self, entries: int) -> None:
-        """Let everything go but the entries that were used last."""
+        """Remove everything but the entries that were used last."""
         with self._lock:
             while len(self._values) > entries:
                 self._drop_oldest()
@@ -96,7 +95,7 @@ class Cache:
         del self._weights[oldest]
 
     def weights(self) -> list[MemoryUse]:
-        """One an entry."""
+        """Return the size of each entry."""
         with self._lock:
             values, known = list(self._values.values()), list(self._weights.values())
         return [weighed(value) for value in values] if self._growing else known
@@ -112,7 +111,7 @@ class Holding:
 
     Args:
         bytes: memory that several caches share counts in each of them.
-        lasting: `free` leaves it alone.
+        lasting: `free` keeps it.
     """
 
     name: str
@@ -122,7 +121,7 @@ class Holding:
 
 
 def holdings() -> tuple[Holding, ...]:
-    """All caches that hold something, the largest first."""
+    """Return all caches that hold something, the largest first."""
     by_name: dict[str, list[Cache]] = {}
     for cache in _caches():
         by_name.setdefault(cache.name, []).append(cache)
@@ -136,22 +135,22 @@ def _holding(name: str, caches: list[Cache]) -> Holding:
 
 
 def kept_bytes() -> int:
-    """Bytes of everything that is kept; memory that several caches share counts once."""
+    """Return the bytes of everything that is kept; memory that several caches share counts once."""
     return together(weight for cache in _caches() for weight in cache.weights())
 
 
 def free() -> None:
-    """Empty every cache but the lasting ones; what is needed again is made again."""
+    """Empty every cache but the lasting ones; what is needed again is computed again."""
     for cache in _caches():
         if not cache.lasting:
             cache.clear()
-    gc.collect()  # graphs of models hold themselves in circles
+    gc.collect()  # graphs of models contain reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def rest() -> None:
-    """Empty every cache but the lasting ones; of what takes long to make, the last entry stays."""
+    """Empty every cache but the lasting ones; slow ones keep their last entry."""
     for cache in _caches():
         if not cache.lasting:
             cache.keep_newest(1 if cache.slow else 0)

@@ -1,8 +1,8 @@
-"""What the program keeps in its cache folder, kind by kind, and how to delete it. Only what it made itself is
-listed or deleted.
+"""What the program keeps in its cache folder, kind by kind, and how to delete it. Only the program's own
+files are listed or deleted.
 
-The record of held-out openings is no kind: whoever could delete it could look at that data as if for the
-first time.
+The record of held-out openings is not included: after deleting it, that data would look as if it had never
+been opened.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ class Kind:
 
     Args:
         pattern: of names in the cache folder.
-        told: what they are, and what goes with them.
-        comes_back: the program makes them again when they are needed.
+        told: what they are, and what is deleted with them.
+        comes_back: the program creates them again when they are needed.
     """
 
     pattern: str
@@ -45,7 +45,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class DiskUse:
-    """What one kind takes on disk."""
+    """The disk space of one kind."""
 
     kind: str
     files: int
@@ -53,7 +53,7 @@ class DiskUse:
 
 
 def stored(root: Path | None = None) -> tuple[DiskUse, ...]:
-    """The kinds that are there, as listed.
+    """Return the kinds that exist, in the order of the list.
 
     Args:
         root: the cache folder; None = the user's.
@@ -67,11 +67,11 @@ def stored(root: Path | None = None) -> tuple[DiskUse, ...]:
 
 
 def delete(kinds: Iterable[str], root: Path | None = None) -> None:
-    """Delete all files of these kinds; what another program takes away meanwhile is gone as well.
+    """Delete all files of these kinds; a file that another program deletes meanwhile counts as deleted.
 
     Raises:
         UnknownNameError: there is no such kind.
-        ExplorerError: something is still there, e.g. because it may not be deleted.
+        ExplorerError: something is still there, e.g. because deleting it is not allowed.
     """
     chosen = list(kinds)
     for kind in chosen:
@@ -95,7 +95,7 @@ def _paths(kind: str, root: Path | None) -> list[Path]:
 
 
 def _sizes(path: Path) -> Iterator[int]:
-    """Bytes of a file, or of each file in a folder; links are not followed."""
+    """Return the bytes of a file, or of each file in a folder; links are not followed."""
     for file in [path, *path.rglob("*")]:
         with contextlib.suppress(OSError):
             if file.is_file() and not file.is_symlink():

@@ -1,4 +1,4 @@
-"""Where something was measured: device, threads, versions. A latency without them is half a number."""
+"""Where something was measured: device, threads, versions. A latency means little without them."""
 
 import os
 import platform
@@ -19,9 +19,9 @@ def _available() -> dict[str, bool]:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" is cuda where there is one, else cpu.
+    """Return the device of that name; "auto" is cuda if there is one, otherwise cpu.
 
-    "mps" is used only when asked for, since nothing here was tested on it.
+    "mps" is used only on request, since nothing here was tested on it.
 
     Raises:
         UnknownNameError: not one of auto, cpu, cuda, mps.
@@ -41,7 +41,9 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def _quota(folder: Path) -> float | None:
-    """Cores that one cgroup folder grants (v2: cpu.max, v1: cpu.cfs_*), or None where it sets no limit."""
+    """Return the cores that one cgroup folder grants (v2: cpu.max, v1: cpu.cfs_*), or None if it sets no
+    limit.
+    """
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
@@ -55,9 +57,9 @@ def _quota(folder: Path) -> float | None:
 
 
 def quota_cores(root: Path = CGROUP, membership: Path = Path("/proc/self/cgroup")) -> float | None:
-    """The smallest processor quota of this process's control groups, in cores; None without one.
+    """Return the smallest processor quota of this process's control groups, in cores; None if there is none.
 
-    A quota of a parent binds its children, so every folder up to the root is asked.
+    A quota of a parent limits its children, so every folder up to the root is read.
     """
     try:
         entries = [line.split(":", 2) for line in membership.read_text().splitlines()]
@@ -73,22 +75,22 @@ def quota_cores(root: Path = CGROUP, membership: Path = Path("/proc/self/cgroup"
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its affinity, and no more than its quota; at least 1."""
+    """Return the cores that this process may use: its affinity, and no more than its quota; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = quota_cores()
     return max(1, cores if quota is None else min(cores, int(quota)))
 
 
 def usable_threads() -> int:
-    """Threads for torch: one core is left to the page and the neighbours; at least 1.
+    """Return the number of threads for torch: one core is left for the page and other programs; at least 1.
 
-    With a busy neighbour, taking all cores was 20 times slower than taking all but one.
+    With another busy program, using all cores was 20 times slower than using all but one.
     """
     return max(1, usable_cores() - 1)
 
 
 def _processor_name() -> str:
-    """As the system calls its processor; Python's own answer is empty on most Linux machines."""
+    """Return the processor's name from the system; Python's own answer is empty on most Linux machines."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -98,7 +100,7 @@ def _processor_name() -> str:
 
 
 def environment(device: str | torch.device = "cpu") -> dict[str, Any]:
-    """What a Report states next to its numbers; plain values for JSON.
+    """Return what a Report says about where it was measured; plain values for JSON.
 
     Returns: device (kind), device_name, threads (that torch uses now), cpu_count, torch, python, explorer,
         system.

@@ -1,4 +1,4 @@
-"""Code of the user that runs here: whatever it raises, wherever that is noticed, is one sentence."""
+"""Turns every error in the user's own code, wherever it is caught, into one sentence."""
 
 import sysconfig
 from collections.abc import Iterator
@@ -6,19 +6,19 @@ from pathlib import Path
 from types import TracebackType
 
 OWN = {Path(__file__).resolve().parents[1], Path(sysconfig.get_path("stdlib")).resolve()}
-LONGEST = 200  # characters of what it says
+LONGEST = 200  # characters of the error's message
 _folders: dict[Path, str] = {}  # folder of a file that was run -> its name
 
 
 def note_file(path: Path) -> None:
-    """Remember a file that is run; what is next to it may be imported by it, and is foreign, too."""
+    """Remember a file that is run; modules next to it that it imports are foreign, too."""
     _folders[path.resolve().parent] = path.name
 
 
 def failure(error: BaseException) -> str | None:
-    """The sentence for an error out of code of the user, None for one of this program or its libraries.
+    """Return the sentence for an error in the user's code, or None for one in this program or its libraries.
 
-    The line is the innermost one of the user's code: what it called is perhaps right to refuse.
+    The line is the innermost one of the user's code, since a library that it called may be right to refuse.
     """
     places = [place for one in _chain(error) for place in _lines(one.__traceback__)]
     if not places:
@@ -29,7 +29,7 @@ def failure(error: BaseException) -> str | None:
 
 
 def warning_line(text: object, file: str, line: int) -> str | None:
-    """The line for a warning out of code of the user, None for one of this program or its libraries."""
+    """Return the line for a warning in the user's code, or None for one in this program or its libraries."""
     path = Path(file)
     if not _is_foreign(path):
         return None
@@ -37,13 +37,13 @@ def warning_line(text: object, file: str, line: int) -> str | None:
 
 
 def told(error: BaseException) -> str:
-    """What went wrong, for a sentence: with its line where it is in code of the user."""
+    """Return what went wrong, for a sentence, with its line if it is in the user's code."""
     words = " ".join(str(error).split())[:LONGEST]
     return failure(error) or f"{type(error).__name__}: {words}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it says it comes from, the first cause first."""
+    """Return the error and its causes, the first cause first."""
     if error.__cause__ is not None:
         yield from _chain(error.__cause__)
     yield error

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """What one value takes: plain bytes, and the memory of its tensors by address, since others may
-    share it.
+    """The memory of one value: plain bytes, and the memory of its tensors by address, since others may share
+    it.
     """
 
     plain: int
@@ -25,7 +25,7 @@ class MemoryUse:
 
 
 def together(weights: Iterable[MemoryUse]) -> int:
-    """Bytes of several values; shared memory counts once.
+    """Return the bytes of several values; shared memory counts once.
 
     >>> shared = torch.zeros(1000)
     >>> together([weighed(shared), weighed(shared)])
@@ -39,13 +39,13 @@ def together(weights: Iterable[MemoryUse]) -> int:
 
 
 def weighed(value: Any) -> MemoryUse:
-    """The tensors and plain values in a value.
+    """Return the memory of the tensors and plain values in a value.
 
-    Looked into are containers, dataclasses, modules and exported programs; of other objects only the shell
+    Containers, dataclasses, modules and exported programs are searched; of other objects only the shell
     counts.
     """
     plain, storages, left = 0, dict[int, int](), [value]
-    seen: dict[int, Any] = {}  # with the values, so that none is let go and its id given to another
+    seen: dict[int, Any] = {}  # keeps the values, so that none is freed and its id reused
     while left:
         value = left.pop()
         if id(value) in seen:
@@ -60,10 +60,10 @@ def weighed(value: Any) -> MemoryUse:
 
 
 def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
-    # while a model is exported, in another thread, stand-ins without memory are in the place of its tensors
+    # while a model is exported in another thread, stand-ins without memory replace its tensors
     if tensor.layout is not torch.strided or tensor.device.type == "meta" or hasattr(tensor, "fake_mode"):
         return
-    with suppress(RuntimeError):  # others of them refuse to tell where they lie
+    with suppress(RuntimeError):  # some tensors have no address
         storage = tensor.untyped_storage()
         storages[storage.data_ptr()] = storage.nbytes()
 

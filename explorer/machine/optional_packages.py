@@ -1,4 +1,4 @@
-"""Packages that are not always installed: imported when they are first needed, with a sentence where they are
+"""Packages that are not always installed: imported when they are first needed, with a sentence if they are
 missing.
 """
 
@@ -24,21 +24,21 @@ EXTRAS = {
     "optuna.storages.journal": "search",
 }
 PACKAGES = {"PIL.Image": "pillow"}
-# torchvision registers shapes for these while it is imported, also next to a torch build that its compiled
-# part does not fit
+# torchvision registers shapes for these while it is imported, even with a torch build that its compiled part
+# does not fit
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_declared: list[torch.library.Library] = []  # a library that is collected takes its operators with it
+_declared: list[torch.library.Library] = []  # a library that is garbage-collected takes its operators with it
 _lock = threading.RLock()
 
 
 def optional(name: str) -> ModuleType:
-    """The package.
+    """Import and return the package.
 
     Raises:
-        LoadError: it is not installed, or cannot be imported next to this torch; the text says what to
+        LoadError: it is not installed, or cannot be imported with this torch; the message says what to
             install.
     """
     with _lock:
@@ -51,8 +51,8 @@ def optional(name: str) -> ModuleType:
 
 
 def torchvision() -> ModuleType:
-    """torchvision; where its compiled operators do not fit this torch build, they are declared, so that its
-    models work.
+    """Return torchvision. If its compiled operators do not fit this torch build, they are declared, so that
+    its models work.
 
     Raises:
         LoadError: it is not installed.
@@ -78,7 +78,7 @@ def _declare() -> None:
 
 
 def uses_torchvision(name: str) -> ModuleType:
-    """A package that imports torchvision by itself where it is installed.
+    """Return a package that imports torchvision by itself if it is installed.
 
     Raises:
         LoadError: it is not installed.

@@ -15,17 +15,19 @@ def _bundled(name: str) -> Path:
 
 
 def pages() -> Path:
-    """The folder of the Streamlit pages."""
+    """Return the folder of the Streamlit pages."""
     return _bundled("pages")
 
 
 def sample_models() -> Path:
-    """The folder of the sample architectures, with `weights/`, `cards/` and `data/` inside."""
+    """Return the folder of the sample architectures, with `weights/`, `cards/` and `data/` inside."""
     return _bundled("sample_models")
 
 
 def cache() -> Path:
-    """The user's cache folder; it need not exist. The variable PRUNING_EXPLORER_CACHE overrides it."""
+    """Return the user's cache folder, which may not exist yet. The variable PRUNING_EXPLORER_CACHE overrides
+    it.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
     return (
         Path(chosen).expanduser()

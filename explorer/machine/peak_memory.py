@@ -1,4 +1,4 @@
-"""The most memory that a piece of work held at once, where the system can say so."""
+"""Measures the peak memory of a piece of work, if the system reports it."""
 
 import resource
 import sys
@@ -8,12 +8,12 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class PeakMemory:
-    """Begins when it is made. On Linux the system's mark is set back to now, for the whole process; elsewhere
-    it cannot be.
+    """Starts measuring when it is created. On Linux the system's peak is reset, for the whole process;
+    elsewhere that is not possible.
 
     Args:
-        own: the mark was set back, so what is read belongs to what was done since; else it is that of the
-            process until now.
+        own: the peak was reset, so it covers only the work since then; otherwise it is that of the process so
+            far.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,9 @@ class PeakMemory:
             self.own = False
 
     def bytes(self) -> int:
-        """Largest resident memory since the beginning; without a mark of its own, since the process began."""
+        """Return the largest resident memory since the beginning, or since the process began if the peak was
+        not reset.
+        """
         return _mark() if self.own else peak_of_process()
 
 
@@ -34,6 +36,6 @@ def _mark() -> int:
 
 
 def peak_of_process() -> int:
-    """Largest resident memory since the process began."""
+    """Return the largest resident memory since the process began."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,19 +1,19 @@
-"""Bytes -> a file that is there whole, or as it was before: a full disk destroys nothing."""
+"""Writes a file completely or not at all: a full disk destroys nothing."""
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """A new place to write to; at the end it becomes the file, or is removed if something went wrong.
+    """Yield a temporary path to write to; at the end it replaces the file, or is removed after an error.
 
-    A link stays what it is. What is no file (such as /dev/stdout) is written to as it is.
+    A link stays a link. Anything that is not a file (such as /dev/stdout) is written to directly.
 
     Raises:
-        OSError: it cannot be put in its place; a file that was there is as before.
+        OSError: it cannot be put in its place; an existing file is as before.
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
@@ -29,11 +29,46 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write next to the file first, then put it in its place.
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Several files that belong together: all of them, or all as they were before.
+
+    All are written next to their places first. While they are put there, the later ones are away, so that
+    even a process that is killed leaves no file beside one that it does not belong to.
 
     Raises:
-        OSError: it cannot be written; a file that was there is as before, and nothing half-written is left.
+        OSError: one cannot be written; the files that were there are as before.
+    """
+    mark = uuid.uuid4().hex[:12]
+    new = {path: path.with_name(f"{path.name}.{mark}.part") for path in contents}
+    old = {path: path.with_name(f"{path.name}.{mark}.old") for path in contents if path.is_file()}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new[path].write_bytes(content)
+        for path in reversed(list(old)):
+            path.replace(old[path])
+        for path, place in new.items():
+            place.replace(path)
+    except BaseException:
+        for path, place in new.items():
+            with contextlib.suppress(OSError):
+                if path not in old and not place.exists():
+                    path.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
+        for path, place in old.items():
+            with contextlib.suppress(OSError):
+                place.replace(path)
+        raise
+    for place in old.values():
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write to a temporary file first, then put it in its place.
+
+    Raises:
+        OSError: it cannot be written; an existing file is as before, and no partial file is left.
     """
     with whole_file(path) as place:
         place.write_bytes(content)

@@ -4,7 +4,8 @@ does.
 dense    a safetensors file.
 csr      a safetensors file that holds row starts, int32 columns and non-zero values of a tensor read as (out,
 rest). bitmask  a safetensors file that holds one bit a position and the non-zero values of a tensor.
-deflate  the dense file compressed by zlib (what a zip or gzip archive makes of it).
+deflate  the dense file compressed by zlib (what a zip or gzip archive makes of it): in one go, or from LARGE
+bytes on in independent blocks by several threads, which any zlib reader opens (see `deflated`).
 
 csr and bitmask choose per tensor: dense stays what would not get smaller, integers (counters and indices, no
 weights) and, for csr, every 1-D tensor. Tensors that are one and the same (tied weights) are stored once.
@@ -13,7 +14,7 @@ weights) and, for csr, every 1-D tensor. Tensors that are one and the same (tied
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
 import torch
@@ -21,13 +22,14 @@ from safetensors.torch import load, save
 from torch import Tensor, fx, nn
 
 from ..errors import ExplorerError, UnknownNameError
+from .deflated import LEVEL, deflated
 
 Format = Literal["dense", "csr", "bitmask", "deflate"]
 Entry = tuple[torch.dtype, tuple[int, ...]]  # a stored tensor: dtype, shape
 KEY = "pruning_explorer"
 PART = ".."  # no nn.Module has an empty name, so no key of a state dict holds two dots in a row
 SPARSE_OVERHEAD = 512  # bytes; the header entries of a sparse tensor's parts cost some 200 to 400
-DEFLATE_LEVEL = 6
+LARGE = 64 * 2**20  # bytes of a dense file that is compressed in blocks
 # in the order in which the library writes them, widest first: the digits of the offsets depend on it
 DTYPES = {
     torch.uint64: "U64",
@@ -64,7 +66,7 @@ def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, i
         for name, tensor in kept.items()
     }
     found = {form: _planned_size(kept, nonzero, tied, form) for form in ("dense", "csr", "bitmask")}
-    return found | ({"deflate": len(to_bytes(tensors, "deflate"))} if deflate else {})
+    return found | ({"deflate": sum(map(len, _compressed(kept, tied)))} if deflate else {})
 
 
 def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
@@ -74,9 +76,9 @@ def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
     """
     if format not in get_args(Format):
         raise UnknownNameError("storage format", format, get_args(Format))
-    if format == "deflate":
-        return zlib.compress(to_bytes(tensors, "dense"), DEFLATE_LEVEL)
     kept, tied = _untie(tensors)
+    if format == "deflate":
+        return b"".join(_compressed(kept, tied))
     stored: dict[str, Tensor] = {}
     shapes = {}
     for name, tensor in kept.items():
@@ -134,6 +136,27 @@ def _untie(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, 
     return kept, tied
 
 
+def _compressed(kept: Mapping[str, Tensor], tied: Mapping[str, str]) -> Iterator[bytes]:
+    """The parts of the deflated file."""
+    entries = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in kept.items()}
+    metadata = _metadata({}, tied)
+    if _file_size(entries, metadata) < LARGE:
+        yield zlib.compress(b"".join(_pieces(kept, entries, metadata)), LEVEL)
+    else:
+        yield from deflated(_pieces(kept, entries, metadata))
+
+
+def _pieces(
+    kept: Mapping[str, Tensor], entries: Mapping[str, Entry], metadata: Mapping[str, str] | None
+) -> Iterator[bytes | memoryview]:
+    """The dense file piece by piece, as the library writes it; a tensor that is contiguous is not copied."""
+    header = _header(entries, metadata)
+    yield len(header).to_bytes(8, "little") + header
+    for name in _in_file_order(entries):
+        flat = kept[name].detach().cpu().contiguous().view(-1)
+        yield memoryview(flat.view(torch.uint8).numpy())  # type: ignore[arg-type]
+
+
 def _metadata(shapes: Mapping[str, tuple[int, ...]], tied: Mapping[str, str]) -> dict[str, str] | None:
     """What reading back needs, as one entry (the library writes several in random order); None if nothing."""
     return {KEY: json.dumps({"shapes": shapes, "tied": tied})} if shapes or tied else None
@@ -155,14 +178,25 @@ def _planned_size(
 
 
 def _file_size(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> int:
-    """Bytes of a safetensors file: 8 for the length, the header padded to a multiple of 8, the data."""
+    """Bytes of a safetensors file: 8 for the length, the header, the data."""
+    data = sum(math.prod(shape) * dtype.itemsize for dtype, shape in entries.values())
+    return 8 + len(_header(entries, metadata)) + data
+
+
+def _in_file_order(entries: Mapping[str, Entry]) -> list[str]:
+    return sorted(entries, key=lambda name: (RANK[entries[name][0]], name))
+
+
+def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> bytes:
+    """What the library writes before the data, padded to a multiple of 8."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     end = 0
-    for name, (dtype, shape) in sorted(entries.items(), key=lambda entry: (RANK[entry[1][0]], entry[0])):
+    for name in _in_file_order(entries):
+        dtype, shape = entries[name]
         start, end = end, end + math.prod(shape) * dtype.itemsize
         header[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": (start, end)}
-    length = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
-    return 8 + math.ceil(length / 8) * 8 + end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return text.ljust(math.ceil(len(text) / 8) * 8)
 
 
 # --------------------------------------------------------------------------- sparse tensors

@@ -5,12 +5,13 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import class_targets, counted, ratio_of_two, scores_of
+from .losses import cross_entropy
 
 
 @METRICS.register("accuracy", rank=1)
 def accuracy() -> Metric:
     """Share of samples whose highest class score is that of the right class."""
-    return Metric("accuracy", "accuracy", _statistics, ratio_of_two, unit="%")
+    return Metric("accuracy", "accuracy", _statistics, ratio_of_two, unit="%", loss=cross_entropy)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

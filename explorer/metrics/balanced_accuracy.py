@@ -7,12 +7,13 @@ from torch.nn.functional import one_hot
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import class_targets, mean_over_classes, rows, scores_of, share
+from .losses import cross_entropy
 
 
 @METRICS.register("balanced_accuracy", rank=3)
 def balanced_accuracy() -> Metric:
     """Mean over classes of the share of right answers, so that rare classes count as much as others."""
-    return Metric("balanced_accuracy", "balanced accuracy", _statistics, _value, unit="%")
+    return Metric("balanced_accuracy", "balanced accuracy", _statistics, _value, unit="%", loss=cross_entropy)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

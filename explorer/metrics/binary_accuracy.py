@@ -6,12 +6,15 @@ from ..errors import ExplorerError
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import counted, ratio_of_two, refuse, scores_of
+from .losses import binary_cross_entropy
 
 
 @METRICS.register("binary_accuracy", rank=5)
 def binary_accuracy() -> Metric:
     """Share of right answers of a model with one score a sample: above 0 means yes."""
-    return Metric("binary_accuracy", "binary accuracy", _statistics, ratio_of_two, unit="%")
+    return Metric(
+        "binary_accuracy", "binary accuracy", _statistics, ratio_of_two, unit="%", loss=binary_cross_entropy
+    )
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import ratio_of_two, refuse, rows
+from .losses import token_cross_entropy
 from .tokens import scores_and_tokens, surprise
 
 
@@ -21,4 +22,14 @@ def bits_per_byte(*, shift: bool = False) -> Metric:
         nats, _ = surprise(*scores_and_tokens("bits_per_byte", outputs, targets[0], shift))
         return rows(nats / math.log(2), targets[1])
 
-    return Metric("bits_per_byte", "bits a byte", statistics, ratio_of_two, "lower", "bits", 0.02, True)
+    return Metric(
+        "bits_per_byte",
+        "bits a byte",
+        statistics,
+        ratio_of_two,
+        "lower",
+        "bits",
+        0.02,
+        True,
+        loss=token_cross_entropy,
+    )

@@ -5,13 +5,14 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import mean_over_classes, share
+from .losses import cross_entropy
 from .overlap import overlaps
 
 
 @METRICS.register("dice", rank=11)
 def dice() -> Metric:
     """Mean over classes of the Dice score: twice the shared pixels, divided by those of model and truth."""
-    return Metric("dice", "Dice score", _statistics, _value, unit="%")
+    return Metric("dice", "Dice score", _statistics, _value, unit="%", loss=cross_entropy)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

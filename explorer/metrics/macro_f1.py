@@ -6,12 +6,13 @@ from torch.nn.functional import one_hot
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import class_targets, f1_of, mean_over_classes, rows, scores_of
+from .losses import cross_entropy
 
 
 @METRICS.register("macro_f1", rank=4)
 def macro_f1() -> Metric:
     """Mean over classes of F1, the harmonic mean of precision and recall."""
-    return Metric("macro_f1", "macro F1", _statistics, macro, unit="%")
+    return Metric("macro_f1", "macro F1", _statistics, macro, unit="%", loss=cross_entropy)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

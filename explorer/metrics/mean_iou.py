@@ -5,6 +5,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import mean_over_classes, share
+from .losses import cross_entropy
 from .overlap import overlaps
 
 
@@ -13,7 +14,7 @@ def mean_iou() -> Metric:
     """Mean over classes of intersection over union: of all pixels that the model or the truth gives a class,
     the share that both give it.
     """
-    return Metric("mean_iou", "mean IoU", _statistics, _value, unit="%")
+    return Metric("mean_iou", "mean IoU", _statistics, _value, unit="%", loss=cross_entropy)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import f1_of, refuse, rows, scores_of
+from .losses import binary_cross_entropy
 from .macro_f1 import macro
 
 
@@ -14,7 +15,14 @@ from .macro_f1 import macro
 def multilabel_f1(*, average: Literal["micro", "macro"] = "micro") -> Metric:
     """F1 of a model that says yes or no to each of several labels: a score above 0 means yes."""
     value = macro if average == "macro" else _micro
-    return Metric("multilabel_f1", f"multi-label F1 ({average})", _statistics, value, unit="%")
+    return Metric(
+        "multilabel_f1",
+        f"multi-label F1 ({average})",
+        _statistics,
+        value,
+        unit="%",
+        loss=binary_cross_entropy,
+    )
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

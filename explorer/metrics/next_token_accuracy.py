@@ -5,6 +5,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import IGNORED, ratio_of_two, rows
+from .losses import token_cross_entropy
 from .tokens import scores_and_tokens
 
 
@@ -16,4 +17,11 @@ def next_token_accuracy(*, shift: bool = False) -> Metric:
         scores, tokens = scores_and_tokens("next_token_accuracy", outputs, targets, shift)
         return rows((scores.argmax(2) == tokens).sum(1), (tokens != IGNORED).sum(1))
 
-    return Metric("next_token_accuracy", "next-token accuracy", statistics, ratio_of_two, unit="%")
+    return Metric(
+        "next_token_accuracy",
+        "next-token accuracy",
+        statistics,
+        ratio_of_two,
+        unit="%",
+        loss=token_cross_entropy,
+    )

@@ -5,6 +5,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import ratio_of_two, rows
+from .losses import token_cross_entropy
 from .tokens import scores_and_tokens, surprise
 
 
@@ -17,7 +18,9 @@ def perplexity(*, shift: bool = False) -> Metric:
     def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
         return rows(*surprise(*scores_and_tokens("perplexity", outputs, targets, shift)))
 
-    return Metric("perplexity", "perplexity", statistics, _value, "lower", "", 0.02, True)
+    return Metric(
+        "perplexity", "perplexity", statistics, _value, "lower", "", 0.02, True, loss=token_cross_entropy
+    )
 
 
 def _value(sums: Tensor) -> Tensor:

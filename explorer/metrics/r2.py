@@ -6,13 +6,14 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import rows, share
+from .losses import squared_error
 from .numbers import pair_of
 
 
 @METRICS.register("r2", rank=22)
 def r2() -> Metric:
     """Share of the targets' variance that the answers explain; 0 is as good as always saying the mean."""
-    return Metric("r2", "R²", _statistics, _value)
+    return Metric("r2", "R²", _statistics, _value, loss=squared_error)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

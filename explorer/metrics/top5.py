@@ -5,6 +5,7 @@ from torch import Tensor
 from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import class_targets, counted, ratio_of_two, scores_of
+from .losses import cross_entropy
 
 
 @METRICS.register("top5", rank=2)
@@ -17,4 +18,4 @@ def top5(*, k: int = 5) -> Metric:
         best = scores.topk(min(k, scores.shape[1]), 1).indices
         return counted((best == truth[:, None]).any(1))
 
-    return Metric("top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%")
+    return Metric("top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%", loss=cross_entropy)

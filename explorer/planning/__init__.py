@@ -1,1 +1,1 @@
-"""A wish -> a recipe: targets, budgets and plans by the clock."""
+"""Turns a goal into a recipe: targets, budgets and plans by measured latency."""

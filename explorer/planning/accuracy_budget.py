@@ -1,5 +1,5 @@
-"""The smallest model within an accuracy budget: measured, by bisection, with intervals that pay for
-every look.
+"""Finds the smallest model within an accuracy budget by measured bisection; the intervals account for every
+look.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ USUAL = Allocation(Choice("global_threshold"))
 
 @dataclass(frozen=True)
 class Budget:
-    """How far the search is.
+    """The state of the search.
 
     Args:
         allowed: drop of accuracy, a fraction.
@@ -46,12 +46,12 @@ class Budget:
 
     @property
     def report(self) -> Report | None:
-        """Of the best target."""
+        """Return the report of the best target."""
         return None if self.best is None else self.tried[self.best]
 
     @property
     def summary(self) -> str:
-        """One sentence."""
+        """Return one sentence."""
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
         allowed = f"{100 * self.allowed:.3g} point" + "s" * (self.allowed != 0.01)
         if self.best is None:
@@ -71,14 +71,14 @@ def accuracy_budget(
     conditions: Conditions = EVERYTHING,
     looks: int = LOOKS,
 ) -> Work[Budget]:
-    """Progress between batches, and a Budget after each look; the last one is the answer.
+    """Yield Progress between batches, and a Budget after each look; the last one is the answer.
 
-    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted when the
-    upper end of the drop's interval is within the allowed drop: too few samples accept less, never more.
+    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted if the
+    upper end of the drop's interval is within the allowed drop, so fewer samples accept less, never more.
 
     Args:
-        allowed: drop of accuracy that is acceptable, a fraction in (0, 1).
-        wish: its target is what is searched.
+        allowed: acceptable drop of accuracy, a fraction in (0, 1).
+        wish: its target is what is searched for.
     Raises:
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.

@@ -1,4 +1,4 @@
-"""Recipe + target -> a recipe whose ratios an allocator chose."""
+"""Recipe + target -> a recipe with ratios chosen by an allocator."""
 
 import torch
 
@@ -12,11 +12,11 @@ from ..values.recipe import Recipe, check_ratio
 from .allocation import Allocation
 from .allocation_context import context_for
 
-HIGHEST = 0.9999  # target that is offered
+HIGHEST = 0.9999  # largest target on offer
 
 
 def allocate(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> Recipe:
-    """The recipe with ratios chosen by an allocator; locked parts keep theirs.
+    """Return the recipe with ratios chosen by an allocator; locked parts keep theirs.
 
     Raises:
         TargetError: the target cannot be reached.
@@ -32,7 +32,7 @@ def allocate(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "c
 
 
 def reach(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> tuple[float, float]:
-    """The lowest and the highest target that an allocator can meet; nothing is rated for it.
+    """Return the lowest and the highest target that an allocator can reach; nothing is rated for it.
 
     Raises:
         ExplorerError: the allocator lacks something, such as a scan.
@@ -48,12 +48,12 @@ def reach(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu"
 
 
 def _kept(recipe: Recipe, wish: Allocation) -> dict[str, float]:
-    """Ratios of the locked parts."""
+    """Return the ratios of the locked parts."""
     return {part: ratio for part, ratio in recipe.ratios(wish.granularity).items() if part in wish.locked}
 
 
 def _free(scores: Scores, wish: Allocation) -> Scores:
-    """Scores of the unlocked parts."""
+    """Return the scores of the unlocked parts."""
     return {part: score for part, score in scores.items() if part not in wish.locked}
 
 
@@ -63,7 +63,9 @@ def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> 
 
 
 def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
-    """Part -> saliency of its units; where it isn't needed, something of that shape that costs nothing."""
+    """Return the saliency of each part's units; if it isn't needed, placeholders of that shape that cost
+    nothing.
+    """
     if needed:
         return scores_for(model, recipe, device)["channels" if granularity == "channel" else "weights"]
     profile = model.profile

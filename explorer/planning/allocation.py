@@ -1,4 +1,4 @@
-"""What an allocator is asked for, as one value."""
+"""A request to an allocator, as one value."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from ..values.choice import Choice
 
 @dataclass(frozen=True)
 class Allocation:
-    """A wish for ratios that an allocator chooses.
+    """A request for ratios that an allocator chooses.
 
     Args:
         choice: the allocator and its parameters.
         target: fraction of all units of the unlocked parts that is removed (sensitivity_budget: of the whole
-            model's cost); plays no part where the target is what is searched.
+            model's cost); ignored if the target is what is searched for.
         granularity: "channel" or "weight".
         locked: parts that keep their ratios.
         losses: how much the loss grows at each scanned ratio of each part, for allocators that need a scan.

@@ -1,4 +1,4 @@
-"""What a subject, a recipe and a scan tell an allocator."""
+"""What allocators know about a subject, a recipe and a scan."""
 
 from functools import cache
 
@@ -23,11 +23,12 @@ def context_for(
     losses: Losses | None = None,
     device: str = "cpu",
 ) -> AllocationContext:
-    """What allocators may know of a subject.
+    """Return what allocators may know about a subject.
 
     Args:
-        recipe: with the ratios that stay.
-        device: whose latency is meant; what isn't measured yet is an UnmeasuredError once it is asked for.
+        recipe: with the ratios that are kept.
+        device: the device whose latency counts; a request for one that isn't measured yet is an
+            UnmeasuredError.
     """
     if granularity == "channel":
         makers = {name: _maker(profile, group) for name, group in profile.free_groups.items()}
@@ -51,6 +52,6 @@ def context_for(
 
 
 def _maker(profile: ModelProfile, group: Group) -> Layer:
-    """The first layer that produces a group's units."""
+    """Return the first layer that produces a group's units."""
     tensors = {slot.tensor for slot in group.slots if slot.producer}
     return next(layer for layer in profile.layers if layer.weight in tensors)

@@ -1,7 +1,7 @@
-"""How long models of other widths take, as a share of the dense model's time: what was measured on this
-machine, kept on disk.
+"""Measured times of models of other widths on this machine, as a share of the dense model's time, kept on
+disk.
 
-Which channels stay makes no difference to the clock, so widths are all that a time depends on.
+Which channels are kept makes no difference to the clock, so a time depends only on the widths.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _opening = threading.Lock()
 
 
 class UnmeasuredError(ExplorerError):
-    """Widths whose time is wanted and not known; `widths` says which."""
+    """A time is needed for widths that are not measured; `widths` says which."""
 
     def __init__(self, widths: Widths):
         self.widths = widths
@@ -53,7 +53,8 @@ class TimedWidths:
         return len(self._known)
 
     def share(self, widths: Widths) -> float:
-        """
+        """Return the share of the dense model's time.
+
         Raises:
             UnmeasuredError: not measured yet.
         """
@@ -64,14 +65,14 @@ class TimedWidths:
         return self._known[widths]
 
     def add(self, widths: Widths, share: float) -> None:
-        """Remember a measurement; where the disk refuses it, for this process alone."""
+        """Save a measurement; if the disk cannot be written, remember it for this process alone."""
         self._known[widths] = share
         with contextlib.suppress(OSError):
             append_text(self._path, json.dumps([widths, share]) + "\n")
 
 
 def _read(path: Path) -> Mapping[Widths, float]:
-    """The lines that are whole."""
+    """Return the complete lines."""
     found: dict[Widths, float] = {}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         for line in read_bounded(path, LONGEST).decode("utf-8").splitlines():
@@ -82,7 +83,7 @@ def _read(path: Path) -> Mapping[Widths, float]:
 
 
 def timed_widths(subject: Subject, device: str = "cpu") -> TimedWidths:
-    """What is known of a model on a device of this machine, with the threads of now."""
+    """Return what is known about a model on a device of this machine, with the current number of threads."""
     where = environment(device)
     key = [__version__, subject.id, *(where[name] for name in ("device", "device_name", "threads", "torch"))]
     path = (
@@ -95,5 +96,5 @@ def timed_widths(subject: Subject, device: str = "cpu") -> TimedWidths:
 
 
 def widths_of(profile: ModelProfile, recipe: Recipe) -> Widths:
-    """What a recipe leaves."""
+    """Return the widths that a recipe leaves."""
     return tuple(units_left(profile, recipe).items())

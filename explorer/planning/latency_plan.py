@@ -1,8 +1,8 @@
-"""Ratios chosen by measured latency: whatever widths an allocator asks about are timed here, alone and
-together, until it knows.
+"""Chooses ratios by measured latency: whatever widths an allocator asks about are timed here, alone and
+together, until it knows enough.
 
-Each is timed in turns with the dense model, at one sample a forward like the latency of a Report, and only
-once: an allocator that asks again, for another target too, finds it on disk.
+Each is timed in turns with the dense model, at one sample per forward like the latency of a Report, and only
+once: a later request, even for another target, finds it on disk.
 """
 
 import math
@@ -22,19 +22,19 @@ from .allocate import allocate
 from .allocation import Allocation
 from .known_latencies import UnmeasuredError, timed_widths
 
-TURNS, SECONDS = 21, 1.5  # of one set of widths
-OPTIONS = 9  # that a scan knows of each part
+TURNS, SECONDS = 21, 1.5  # for one set of widths
+OPTIONS = 9  # ratios of each part that a scan knows
 TOGETHER = 20  # joint plans that are usually tried
 LABEL = "Timing widths"
 T = TypeVar("T")
 
 
 def allocated(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> Returning[Recipe]:
-    """What `allocate` returns, once all that it wants to know of the clock is measured: Progress between
+    """Return the same as `allocate` after measuring all times that it needs; yields Progress between
     forwards.
 
-    Of plans that are about as fast, noise decides which one counts as fast enough; the Report's latency is a
-    new measurement.
+    Among plans that are about equally fast, noise decides which one counts as fast enough; the Report's
+    latency is a new measurement.
 
     Raises:
         ExplorerError: as in `allocate`.
@@ -43,7 +43,7 @@ def allocated(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "
 
 
 def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Returning[T]:
-    """What `ask` returns, once it no longer asks for a time that isn't known."""
+    """Call `ask` until it no longer asks for an unknown time, and return its result."""
     known, done = timed_widths(model.subject, device), 0
     expected = OPTIONS * len(model.profile.free_groups) + TOGETHER
     units = {group.name: group.units for group in model.profile.groups}
@@ -63,10 +63,10 @@ def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Returni
 def _share(
     dense: nn.Module, pruned: nn.Module, example: Tensor, device: str, now: Progress
 ) -> Returning[float]:
-    """The share of the dense model's time; `now` after each round.
+    """Return the share of the dense model's time; calls `now` after each round.
 
-    Of the fastest forwards of both: whatever else runs here only ever slows one down, and a plan asks about
-    many models.
+    Uses the fastest forwards of both: other programs can only slow one down, and a plan asks about many
+    models.
     """
     fastest = {"dense": math.inf, "pruned": math.inf}
     for turn in rounds(

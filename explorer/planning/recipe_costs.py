@@ -1,9 +1,9 @@
-"""What a recipe leaves of a model, counted from shapes alone, before anything is cut: parameters,
+"""What remains of a model under a recipe, counted from shapes alone before anything is cut: parameters,
 multiply-adds, bytes.
 
 Parameters are those that the recipe neither removes nor sets to zero. Multiply-adds are those with such
-weights; what belongs to no layer (products inside attention) follows the heads. Bytes are those of the
-tensors in the bitmask format.
+weights; those that belong to no layer (products inside attention) change with the heads. Bytes are those of
+the tensors in the bitmask format.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ..values.subject import Subject
 
 @dataclass(frozen=True)
 class TensorFormat:
-    """A tensor: its shape, bytes of a number, and whether it is a parameter (or a buffer)."""
+    """A tensor: its shape, bytes per number, and whether it is a parameter (or a buffer)."""
 
     shape: tuple[int, ...]
     itemsize: int
@@ -32,7 +32,7 @@ class CostModel:
     """Costs of recipes for one model.
 
     Args:
-        tensors: name -> what is stored; tied tensors stand once, under the name that coupled groups use.
+        tensors: name -> what is stored; a tied tensor is listed once, under the name that coupled groups use.
     """
 
     profile: ModelProfile
@@ -40,7 +40,7 @@ class CostModel:
 
     @classmethod
     def of(cls, subject: Subject, profile: ModelProfile) -> "CostModel":
-        """The cost model of a subject."""
+        """Return the cost model of a subject."""
         parameters = dict(subject.model.named_parameters(remove_duplicate=False))
         everything = {**parameters, **dict(subject.model.named_buffers(remove_duplicate=False))}
         known = {slot.tensor for group in profile.groups for slot in group.slots} | {
@@ -60,7 +60,7 @@ class CostModel:
         )
 
     def cost(self, recipe: Recipe, what: Counted) -> float:
-        """Of the whole model after this recipe."""
+        """Return the cost of the whole model after this recipe."""
         shapes = self._shapes(recipe)
         if what == "macs":
             return self._macs(recipe, shapes)
@@ -78,7 +78,7 @@ class CostModel:
 
     @cached_property
     def _slots(self) -> dict[tuple[str, int], list[tuple[Group, int]]]:
-        """(tensor, dim) -> groups that live there, and how many positions a unit takes."""
+        """Return, for each (tensor, dim), the groups on it, and how many positions a unit takes."""
         found: dict[tuple[str, int], list[tuple[Group, int]]] = {}
         for group in self.profile.free_groups.values():
             for slot in group.slots:
@@ -124,5 +124,7 @@ def _removed(group: Group, recipe: Recipe) -> int:
 
 
 def _bytes(numbers: int, zeros: int, itemsize: int) -> int:
-    """A bitmask file stores one bit a position and what isn't zero, where that is smaller."""
+    """Return the bytes of a bitmask file, which stores one bit per position and the non-zero values, or of a
+    dense one if that is smaller.
+    """
     return min(numbers * itemsize, (numbers - zeros) * itemsize + ceil(numbers / 8))

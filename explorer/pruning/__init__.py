@@ -1,1 +1,1 @@
-"""Recipe -> masks: checks, scores, cuts and the decision of what is removed."""
+"""Recipe -> masks: checks, scores, cuts and the decision what to remove."""

@@ -1,4 +1,4 @@
-"""Whether a recipe fits a model."""
+"""Checks whether a recipe fits a model."""
 
 from ..errors import RecipeError, UnknownNameError
 from ..registry import CRITERIA, Plugin
@@ -7,7 +7,7 @@ from ..values.recipe import Recipe
 
 
 def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
-    """A recipe made for another model is refused.
+    """Refuse a recipe made for another model.
 
     Raises:
         UnknownNameError: a group or layer that this model does not have.
@@ -34,11 +34,11 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
 
 
 def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
-    """A recipe that came in as a file or link: what does not fit was most likely made for another model, and
-    it says so.
+    """Check a recipe from a file or link. If it does not fit, it was most likely made for another model, and
+    the error says so.
 
     Raises:
-        RecipeError: as `check_parts`, with the way out.
+        RecipeError: as `check_parts`, with what to do.
     """
     try:
         check_parts(profile, recipe)
@@ -47,7 +47,8 @@ def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
 
 
 def check_rates_weights(criterion: Plugin) -> None:
-    """
+    """Check that a criterion rates weights.
+
     Raises:
         RecipeError: the criterion rates channels only.
     """

@@ -1,4 +1,6 @@
-"""Weights that the forward computes from others, such as standardised ones: what a cut does to those left."""
+"""Weights that the forward computes from others, such as standardised ones: how a cut changes those that are
+left.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +20,7 @@ NEAR = 1e-4  # of the largest weight
 
 
 def changed_by(model: Analysed, masks: Masks) -> tuple[str, ...]:
-    """Layers of which weights that are left change with the cut, or are not zero where a mask says so."""
+    """Return layers in which remaining weights change with the cut, or are not zero where a mask says so."""
     graph = model.graph
     computed = computed_weights(graph) if graph.program is not None else {}
     if not computed:
@@ -43,7 +45,7 @@ def _mask(
     cut: Mapping[str, Mapping[int, Tensor]],
     profile: ModelProfile,
 ) -> Tensor:
-    """(the tensor's shape) bool: what is left of it."""
+    """Return (the tensor's shape) bool: what is left of it."""
     own = {profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
     mask = own.get(name, torch.ones(tensor.shape, dtype=torch.bool))
     for dim, line in cut.get(name, {}).items():
@@ -52,7 +54,9 @@ def _mask(
 
 
 def computed_weights(graph: ModelGraph) -> dict[str, fx.Node]:
-    """Tensor that is pruned -> the node that computes the weight from it, where that is not itself."""
+    """Return, for each pruned tensor, the node that computes the weight from it, if that is not the tensor
+    itself.
+    """
     assert graph.program is not None and graph.coupling is not None
     values = graph.coupling.values
     found: dict[str, fx.Node] = {}
@@ -67,12 +71,12 @@ def computed_weights(graph: ModelGraph) -> dict[str, fx.Node]:
 
 
 def _is_matrix(value: Any) -> bool:
-    """Of parameters alone, and no vector."""
+    """Whether it consists of parameters alone, and is not a vector."""
     return isinstance(value, Labelled) and value.parameter and value.meta.dim() > 1
 
 
 def _stay(chain: "_Chain", node: fx.Node, zeros: Mapping[str, Tensor], left: Survivors) -> bool:
-    """Each weight that is left is what it was, or zero if a mask says so."""
+    """Whether each remaining weight is unchanged, or zero if a mask says so."""
     before, after = chain.value(node, {}), chain.value(node, zeros)
     for dim, line in left.kept(left.coupling.values[node.name]).items():
         index = line.nonzero().flatten()
@@ -83,7 +87,7 @@ def _stay(chain: "_Chain", node: fx.Node, zeros: Mapping[str, Tensor], left: Sur
 
 
 class _Chain:
-    """Evaluates nodes that read nothing but tensors of the model."""
+    """Evaluates nodes that read only tensors of the model."""
 
     def __init__(self, model: Analysed):
         program, network = model.graph.program, model.subject.model
@@ -99,14 +103,14 @@ class _Chain:
         return self._own[name].detach()
 
     def reads(self, node: fx.Node) -> set[str]:
-        """Names of the tensors that it is computed from."""
+        """Return the names of the tensors that it is computed from."""
         if node.name in self._names:
             return {self._names[node.name]}
         return set().union(*map(self.reads, node.all_input_nodes))
 
     @torch.no_grad()
     def value(self, node: fx.Node, zeros: Mapping[str, Tensor]) -> Any:
-        """The value of a node, with tensors that are zero where a mask says so."""
+        """Return the value of a node, with tensors that are zero where a mask says so."""
         if node.name in self._names:
             name = self._names[node.name]
             tensor = self.tensor(name)

@@ -1,5 +1,5 @@
-"""Score, cut, expand: which units stay. Of equal scores the earlier unit goes first, so equal scores give
-equal masks.
+"""Score, cut, expand: which units are kept. Of equal scores the earlier unit is removed first, so equal
+scores give equal masks.
 """
 
 import math
@@ -25,14 +25,14 @@ from .masks import positions
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Masks with what was asked for and what was done."""
+    """Masks, with the requested and the achieved ratios."""
 
     masks: Masks
     outcomes: tuple[PartOutcome, ...]
 
 
 def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> Cut:
-    """Keep the highest-scoring units of each part: channels first, then weights among what survives."""
+    """Keep the highest-scoring units of each part: channels first, then weights among those that are left."""
     groups = {group.name: group for group in profile.groups}
     channels: dict[str, Tensor] = {}
     outcomes: list[PartOutcome] = []
@@ -59,7 +59,7 @@ def _in_order(known: Iterable[str], asked: Mapping[str, Any]) -> list[str]:
 
 
 def removal_count(ratio: float, units: int) -> int:
-    """min(round(r n), n - 1): at least one unit stays."""
+    """Return min(round(r n), n - 1): at least one unit is kept."""
     return max(0, min(round(ratio * units), units - 1))
 
 
@@ -94,11 +94,11 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
 
 
 def _rounded(group: Group, kept: int, round_to: int, bounds: tuple[int, int]) -> tuple[int, str | None]:
-    """The number of units kept, so that channel counts are multiples of `round_to` where that is possible.
+    """Return the number of units to keep, so that channel counts are multiples of `round_to` if possible.
 
     Args:
-        bounds: the fewest and the most units that may stay, since some are kept and some removed by hand.
-    Returns: the number, and why it is not the one that was asked for.
+        bounds: the fewest and the most units that may be kept, since some are kept and some removed by hand.
+    Returns: the number, and why it is not the requested one.
     """
     producer = next((s for s in group.slots if s.producer), group.slots[0])
     per_unit = max(1, sum(u >= 0 for u in producer.unit_of) // group.units)
@@ -144,13 +144,13 @@ def _cut_layer(
 
 
 def _cut_free(scores: Tensor, ratio: float) -> Tensor:
-    """(any shape) -> bool: all stay but the lowest min(round(r n), n - 1)."""
+    """Return bool of any shape: all are kept but the lowest min(round(r n), n - 1)."""
     flat = scores.flatten()
     return ~lowest_of(flat, removal_count(ratio, flat.numel())).view(scores.shape)
 
 
 def _cut_rows(scores: Tensor, ratio: float) -> Tensor:
-    """The lowest go within each output row."""
+    """Remove the lowest within each output row."""
     rows = scores.flatten(1)
     removed = removal_count(ratio, rows.shape[1])
     order = torch.argsort(rows, dim=1, stable=True)[:, :removed]
@@ -158,7 +158,7 @@ def _cut_rows(scores: Tensor, ratio: float) -> Tensor:
 
 
 def _cut_pattern(scores: Tensor, input_dim: int, pattern: str, ratio: float) -> tuple[Tensor, str | None]:
-    """n:m: of each m consecutive inputs at one kernel position the n highest stay."""
+    """Apply n:m: of each m consecutive inputs at one kernel position the n highest are kept."""
     match = PATTERN.match(pattern)
     assert match is not None
     n, m = int(match[1]), int(match[2])

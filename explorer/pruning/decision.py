@@ -1,4 +1,4 @@
-"""subject + recipe -> what is cut: scores, masks, and the ratios that an allocator proposes."""
+"""subject + recipe -> what is cut: scores, masks, and their outcomes."""
 
 from typing import Never
 
@@ -20,7 +20,7 @@ _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 
 
 def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
-    """Saliency of every part under the recipe's criterion, kept for the next recipe.
+    """Return the saliency of every part under the recipe's criterion, cached for the next recipe.
 
     Args:
         device: where training data is read, if the criterion needs it; the first time takes seconds (see
@@ -37,8 +37,8 @@ def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str
 
 
 def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Never]:
-    """Collect what the recipe's criterion needs, with progress; nothing happens if it needs nothing or all is
-    known.
+    """Collect what the recipe's criterion needs, with progress; does nothing if it needs nothing or
+    everything is known.
 
     Raises:
         ExplorerError: the criterion cannot rate this model, e.g. it needs training data and there is none.
@@ -49,7 +49,7 @@ def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Neve
 
 
 def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
-    """Masks and outcomes of a recipe.
+    """Return the masks and outcomes of a recipe.
 
     Raises:
         ExplorerError: the recipe names parts, criteria or parameters that do not exist here.
@@ -63,13 +63,12 @@ def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
 
 
 def masks_for(model: Analysed, recipe: Recipe) -> Masks:
-    """The masks of a recipe: True = kept."""
+    """Return the masks of a recipe: True = kept."""
     return decide(model, recipe).masks
 
 
 def masks_once(model: Analysed, recipe: Recipe) -> Masks:
-    """The same for one recipe alone: only its parts are rated and nothing is kept, which takes the least
-    memory.
+    """Return the masks of one recipe with the least memory: only its parts are rated, and nothing is cached.
 
     Raises:
         ExplorerError: as in `decide`.

@@ -1,4 +1,4 @@
-"""Kept units -> masks of the layers they belong to."""
+"""Expands kept units to masks of the layers that they belong to."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,9 @@ from ..values.profile import Masks, ModelProfile
 
 
 def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str, dict[int, Tensor]]:
-    """Tensor -> dimension -> (size,) bool: the positions that survive the channel masks, on every slot."""
+    """Return tensor -> dimension -> (size,) bool: the positions that the channel masks keep, on every
+    slot.
+    """
     kept: dict[str, dict[int, Tensor]] = {}
     groups = {group.name: group for group in profile.groups}
     for name, mask in channels.items():
@@ -22,7 +24,9 @@ def positions(profile: ModelProfile, channels: Mapping[str, Tensor]) -> dict[str
 
 
 def expand(masks: Masks, profile: ModelProfile, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Tensor name -> bool of its full shape: masks reach every slot (weights, biases, norms, next inputs)."""
+    """Return tensor name -> bool of its full shape: masks reach every slot (weights, biases, norms, next
+    inputs).
+    """
     full = {
         layer.weight: masks.weights[layer.name] for layer in profile.layers if layer.name in masks.weights
     }

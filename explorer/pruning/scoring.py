@@ -16,7 +16,7 @@ SignalsOf = Callable[[Layer], LayerSignals]
 
 
 def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs") -> Tensor:
-    """Saliency of weights -> one number a unit.
+    """Reduce the saliency of weights to one number per unit.
 
     Args:
         saliency: the weight's shape.
@@ -28,7 +28,7 @@ def reduce_units(saliency: Tensor, slot: Slot, units: int, how: str = "sum_abs")
 
 
 def _spread(per_position: Tensor, slot: Slot, units: int) -> Tensor:
-    """(positions along the slot,) -> (units,) sums."""
+    """Sum (positions along the slot,) values to (units,)."""
     own = slot.units >= 0
     return torch.zeros(units, dtype=per_position.dtype).index_add_(0, slot.units[own], per_position[own])
 
@@ -45,8 +45,8 @@ def _rating_slots(group: Group, profile: ModelProfile, reduction: str) -> list[t
 def score_group(
     group: Group, profile: ModelProfile, saliency: Callable[[Layer], Tensor], how: str, reduction: str
 ) -> Tensor:
-    """(units,) saliency of each unit of a coupled group; where outputs are rated, only layers that produce it
-    have a say.
+    """Return (units,) saliency of each unit of a coupled group; if outputs are rated, only layers that
+    produce the group count.
     """
     total = torch.zeros(group.units)
     for layer, slot in _rating_slots(group, profile, reduction):
@@ -61,8 +61,8 @@ def score_group(
 def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> dict[str, dict[str, Tensor]]:
-    """{"channels": group -> (units,), "weights": layer -> the weight's shape}; only the parts asked for, else
-    all.
+    """Return {"channels": group -> (units,), "weights": layer -> the weight's shape}; only the requested
+    parts, or all.
     """
     criterion = CRITERIA[recipe.criterion.name]
     params = criterion.check(recipe.criterion.params)

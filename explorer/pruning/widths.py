@@ -1,6 +1,4 @@
-"""How many units a recipe leaves of each group: a matter of counting, known before anything is rated or
-measured.
-"""
+"""Counts how many units a recipe leaves in each group, before anything is rated or measured."""
 
 from dataclasses import replace
 
@@ -13,13 +11,15 @@ from .cutting import cut
 
 
 def channel_outcomes(profile: ModelProfile, recipe: Recipe) -> tuple[PartOutcome, ...]:
-    """What becomes of each group that the recipe names, as `cut` will do it; which units go is left open."""
+    """Return the outcome of each group in the recipe, as `cut` will produce it, without deciding which units
+    are removed.
+    """
     scores = {name: torch.zeros(group.units) for name, group in profile.free_groups.items()}
     return cut({"channels": scores, "weights": {}}, profile, replace(recipe, weights={})).outcomes
 
 
 def units_left(profile: ModelProfile, recipe: Recipe) -> dict[str, int]:
-    """Group -> units left, for the groups that lose some."""
+    """Return the units left, for the groups that lose some."""
     return {
         found.name: found.units - found.removed
         for found in channel_outcomes(profile, recipe)

@@ -1,14 +1,13 @@
-"""A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says where they
-belong.
+"""A recovery on disk: one safetensors file with all tensors, and in its header the JSON that says what they
+are.
 
-A file is written next to its place and moved there, so that a program that is killed leaves the previous one
-whole.
+A file is written next to its final place and moved there, so that a program that is killed leaves the
+previous one intact.
 """
 
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.version import __version__
+from ..machine.whole_file import write_whole
 from ..values.plain import canonical_json
 from ..values.profile import Masks
 from ..values.recipe import Recipe
@@ -34,7 +34,7 @@ CHECKPOINT, RESULT = "checkpoint.safetensors", "result.safetensors"
 
 
 def key_of(subject: Subject, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> str:
-    """Name of the folder: everything that the result depends on."""
+    """Return the name of the folder, a hash of everything that the result depends on."""
     task = subject.task.fingerprint if subject.task else None
     what = {
         "subject": subject.id,
@@ -48,13 +48,13 @@ def key_of(subject: Subject, recipe: Recipe, plan: RecoveryPlan, conditions: Con
 
 
 class Folder:
-    """Where one recovery is kept."""
+    """The folder of one recovery."""
 
     def __init__(self, key: str, root: Path | None = None):
         self.path = (root or paths.cache() / "recoveries") / key
 
     def write(self, name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        """All or nothing.
+        """Write all or nothing.
 
         Raises:
             ExplorerError: the folder cannot be written.
@@ -63,21 +63,18 @@ class Folder:
         content = save(own, {HEADER: json.dumps(about)})
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path, suffix=".tmp")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).replace(self.path / name)
+            write_whole(self.path / name, content)
         except OSError as error:
             where = f"{str(self.path)!r} ({error.strerror})"
             raise ExplorerError(f"The recovery cannot be kept in {where}; make room there.") from error
 
     def read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and JSON, or None where there is no such file or it is damaged."""
+        """Return tensors and JSON, or None if there is no such file or it is damaged."""
         path = self.path / name
         if not path.is_file():
             return None
         try:
-            os.utime(path)  # used now, so it is not the first to go when room is needed
+            os.utime(path)  # used now, so it is not the first to be deleted when space is needed
             with safe_open(path, "pt") as file:
                 about = json.loads((file.metadata() or {})[HEADER])
                 return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
@@ -89,12 +86,12 @@ class Folder:
 
 
 def packed(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Dictionaries of tensors -> one, "PART/NAME"."""
+    """Merge dictionaries of tensors into one, with names "PART/NAME"."""
     return {f"{part}/{name}": tensor for part, own in parts.items() for name, tensor in own.items()}
 
 
 def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    """One part of what `packed` made."""
+    """Return one part of what `packed` merged."""
     return {
         name.removeprefix(f"{part}/"): tensor
         for name, tensor in tensors.items()
@@ -103,7 +100,7 @@ def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 
 
 def masks_of(tensors: Mapping[str, Tensor]) -> Masks:
-    """The masks among the tensors of a file."""
+    """Return the masks among the tensors of a file."""
     return Masks(
         *(
             {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()}

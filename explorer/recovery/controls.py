@@ -11,7 +11,7 @@ from ..values.choice import Choice
 from ..values.recipe import Recipe
 from .training_plan import RecoveryPlan
 
-# the 97.5 % quantile of Student's t with 1, 2, ... degrees of freedom, one less than there are seeds
+# the 97.5 % quantile of Student's t with 1, 2, ... degrees of freedom, one less than the number of seeds
 QUANTILES = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
@@ -20,7 +20,7 @@ class Control:
     """Another recovery that answers one question about the first.
 
     Args:
-        question: that it answers, for the screen.
+        question: the question, for the screen.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Control:
 
 
 def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
-    """Controls with as many epochs as the plan, each seed of random pruning with a choice of its own; none
-    that it is itself.
+    """Return controls with as many epochs as the plan, one for each seed of random pruning; a plan is not its
+    own control.
 
     Random pruning keeps the ratio of each part, so that only the choice within the parts differs.
     """
@@ -66,8 +66,8 @@ def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; without width for a single seed,
-    which tells of none.
+    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; a single seed shows no spread, so
+    its interval has no width.
     """
 
     mean: float
@@ -77,7 +77,8 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """
+    """Return the spread of values.
+
     >>> found = spread([0.90, 0.92, 0.94])
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
     (0.92, 0.87, 0.97)

@@ -1,5 +1,5 @@
-"""What a recovery will cost, before it begins: epochs and samples exactly, seconds from a few measured
-batches.
+"""Estimates what a recovery will cost before it begins: epochs and samples exactly, seconds from a few
+measured batches.
 """
 
 import time
@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import judged_split
 from ..graph.analysed import Analysed
 from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
 from ..training.steps import training_split
 from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
@@ -21,17 +23,17 @@ from .recovery_run import PHASES
 from .students import Student
 from .training_plan import RecoveryPlan
 
-BATCHES = 6  # measured of each kind; the first one of each, which also sets things up, does not count
+BATCHES = 6  # measured of each kind; the first of each also sets things up and does not count
 LOOKED = 256  # samples of a timed measurement
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a plan takes.
+    """The cost of a plan.
 
     Args:
-        epochs, samples: trained in all, over all seeds; the samples are those of all epochs together.
-        seconds: an estimate from a few batches of this machine now; None before it was measured.
+        epochs, samples: trained in all, over all seeds and epochs.
+        seconds: an estimate from a few batches on this machine now; None before it was measured.
         batches: how many were timed.
     """
 
@@ -42,7 +44,7 @@ class Cost:
 
 
 def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
-    """What can be said without measuring.
+    """Return the cost as far as it is known without measuring.
 
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
@@ -54,11 +56,10 @@ def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
 
 
 def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Work[Cost]:
-    """Progress at each timed batch, and at last the Cost with its seconds.
+    """Yield Progress at each timed batch, and return the Cost with its seconds.
 
-    Times the training of the dense model and of the one that the recipe leaves; what lies between, in rounds,
-    counts as their mean. A teacher adds one pass of the dense model a batch. An early stop would make it
-    shorter.
+    Times the training of the dense model and of the fully pruned one; rounds in between count as their mean.
+    A teacher adds one pass of the dense model per batch. An early stop would make it shorter.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit.
@@ -90,18 +91,21 @@ def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Co
 
 
 def _timed(setting: Setting, student: Student) -> Iterator[tuple[float, float]]:
-    """Seconds of a training step and of a measured sample, the fastest so far, after each timed batch."""
+    """Yield the seconds of a training step and of a measured sample, the fastest so far, after each timed
+    batch.
+    """
     task, plan, device = setting.model.subject.task, setting.plan, setting.conditions.device
     assert task is not None
     course = PHASES["finetune"](setting, 0)[0].course
     training = Training(student, task, plan, course, (0, 0), Means(device=device))
-    split = split_for(setting.model.subject, setting.conditions).first(LOOKED)
+    split = judged_split(setting.model, setting.conditions).first(LOOKED)
+    how = Execution(device, judge=judge_for(task))
     a_step = a_sample = float("inf")
     for index in range(BATCHES):
         started = _now(device)
         training.step(0, index % training.steps)
         trained = _now(device)
-        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], Execution(device))
+        *_, tally = evaluate(student.model, split, task.normalisation, [len(split)], how)
         if index:
             a_step, a_sample = (
                 min(a_step, trained - started),

@@ -1,6 +1,4 @@
-"""How much room recoveries take on disk, and which go when it is too much: the longest unused, never those of
-kept runs.
-"""
+"""Limits the disk space of recoveries by deleting those unused longest, but never those of kept runs."""
 
 import contextlib
 import shutil
@@ -11,18 +9,18 @@ from pathlib import Path
 from ..machine import paths
 
 MAX_BYTES = 2_000_000_000
-IN_USE = 300.0  # seconds; a training saves more often than that, so what is older belongs to none that runs
+IN_USE = 300.0  # seconds; a running training saves more often than that, so older files are not in use
 
 
 def recoveries(root: Path | None = None) -> Path:
-    """The folder of all recoveries (default: in the cache)."""
+    """Return the folder of all recoveries (default: in the cache)."""
     return root or paths.cache() / "recoveries"
 
 
 def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
-    """Those recoveries that the file of a kept run names, so that their weights must stay.
+    """Return the recoveries that the file of a kept run names, so that their weights must be kept.
 
-    Files are searched for the keys, not read as runs: what keeping a run means is the runs' own affair.
+    Files are searched for the keys, not read as runs: what keeping a run means is the business of `runs`.
     """
     searched, found = set(keys), set[str]()
     for path in (recoveries(root).parent / "runs").glob("*/*.json"):
@@ -33,14 +31,14 @@ def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
 
 
 def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Container[str] = ()) -> int:
-    """Delete the longest unused recoveries until the rest fits; returns the bytes that this freed.
+    """Delete the recoveries unused longest until the rest fits; return the bytes that this freed.
 
-    What was written or read within the last minutes stays, and so does what a stored run next to the folder
-    holds.
+    Recoveries written or read within the last minutes are kept, and so are those that a stored run next to
+    the folder needs.
 
     Args:
         max_bytes: of all recoveries (default: MAX_BYTES).
-        own: keys that stay whatever their age.
+        own: keys that are kept whatever their age.
     """
     folders = _folders(root)
     excess = sum(size for _, size, _ in folders) - (MAX_BYTES if max_bytes is None else max_bytes)
@@ -58,7 +56,9 @@ def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Co
 
 
 def _folders(root: Path | None) -> list[tuple[float, int, Path]]:
-    """(time of the last use, bytes, folder) of each recovery; one that goes away meanwhile is left out."""
+    """Return (time of the last use, bytes, folder) of each recovery; one that disappears meanwhile is left
+    out.
+    """
     found = []
     for folder in recoveries(root).glob("*"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -1,9 +1,10 @@
-"""What the student learns from: the true classes, and the dense model's probabilities where there is a
+"""What the student learns from: the true classes, and the dense model's probabilities if there is a
 teacher.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,8 @@ Teacher = Callable[[Tensor], Tensor]  # (n, *shape) inputs -> (n, classes) logit
 def distillation_loss(
     logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float
 ) -> Tensor:
-    """(1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean over
-    samples.
+    """Return (1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean
+    over samples.
 
     T² keeps the size of the gradient as T grows (Hinton et al. 2015, arXiv:1503.02531, section 2).
 
@@ -30,7 +31,7 @@ def distillation_loss(
 
 
 def teacher_of(model: nn.Module) -> Teacher:
-    """A model in eval mode as a teacher; it is only asked."""
+    """Return a model in eval mode as a teacher, which is not trained."""
 
     def teach(inputs: Tensor) -> Tensor:
         with torch.no_grad():
@@ -44,15 +45,17 @@ class Objective:
     """The loss of a step.
 
     Args:
-        teacher: None = the true classes alone.
+        teacher: None = the true targets alone. It teaches probabilities, so it is for tasks of classes.
         weight: of the teacher, in [0, 1].
+        loss: against the true targets.
     """
 
     teacher: Teacher | None = None
     weight: float = 0.0
     temperature: float = 1.0
+    loss: Callable[[Any, Any], Tensor] = cross_entropy
 
-    def __call__(self, logits: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+    def __call__(self, logits: Any, inputs: Tensor, targets: Any) -> Tensor:
         if self.teacher is None or not self.weight:
-            return cross_entropy(logits, targets)
+            return self.loss(logits, targets)
         return distillation_loss(logits, self.teacher(inputs), targets, self.weight, self.temperature)

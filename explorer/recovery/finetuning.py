@@ -1,21 +1,23 @@
-"""Training of a pruned model, step by step: everything removed stays removed, and any step can be repeated to
-the bit.
+"""Trains a pruned model step by step: everything removed stays removed, and any step can be repeated exactly.
 
-Order, augmentation and dropout of a step depend on the seed and on the step's place alone, so a training that
-was cut off goes on as if it had not been.
+Order, augmentation and dropout of a step depend only on the seed and on the step's number, so an interrupted
+training continues as if it had not been.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..metrics.losses import loss_of, right_share
 from ..training.augmentation import AUGMENTATIONS
 from ..training.steps import TrainingSettings, make_optimiser, training_split
 from ..values.profile import Layer
+from ..values.samples import Split, moved
 from ..values.subject import Task
 from .distillation import Objective
 from .regularisation import shrink_all
@@ -28,7 +30,7 @@ CLASSES = Objective()  # the true classes alone
 
 @dataclass(frozen=True)
 class Course:
-    """The part of a learning-rate schedule that a training runs, and what else acts on the weights.
+    """The part of a learning-rate schedule that a training runs, and a penalty on the weights.
 
     Args:
         schedule: a name of LEARNING_RATES.
@@ -44,12 +46,12 @@ class Course:
 
 @dataclass(frozen=True)
 class Means:
-    """With what a training is done.
+    """What a training uses.
 
     Args:
-        objective: what its loss is.
+        objective: its loss.
         layers: whose weights a penalty acts on.
-        device: where.
+        device: where it runs.
     """
 
     objective: Objective = CLASSES
@@ -62,7 +64,7 @@ USUAL = Means()
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one batch showed, before the step that it caused."""
+    """The result of one batch, before the step that it causes."""
 
     loss: float
     correct: int
@@ -74,8 +76,8 @@ class Training:
     """One training of one student.
 
     Args:
-        place: what tells this training from others of the same plan, such as (seed, phase): the source of all
-            chance in it.
+        place: what distinguishes this training from others of the same plan, such as (seed, phase): the
+            source of all its randomness.
         means: the objective, the penalised layers, and the device.
     Raises:
         ExplorerError: there is no training split, or it is smaller than a batch.
@@ -97,7 +99,8 @@ class Training:
             course,
             tuple(place),
         )
-        self._objective, self._layers, self._device = means.objective, means.layers, means.device
+        self._layers, self._device = means.layers, means.device
+        self._objective = replace(means.objective, loss=loss_of(task))
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
         settings = TrainingSettings(
@@ -106,7 +109,7 @@ class Training:
             weight_decay=plan.weight_decay,
         )
         self.optimiser = make_optimiser(student.model, settings)
-        self.parts = 1  # that a batch is cut into; more where memory ran out
+        self.parts = 1  # that a batch is cut into; more after memory ran out
         self._order = lru_cache(1)(self._shuffled)
 
     def step(self, epoch: int, index: int) -> BatchResult:
@@ -123,7 +126,7 @@ class Training:
                 self.student.model, self._layers, self._course.penalty, rate * self._plan.penalty_strength
             )
         self.student.hold()
-        return BatchResult(loss, correct, len(targets), rate)
+        return BatchResult(loss, correct, len(inputs), rate)
 
     def _rate(self, epoch: int, index: int) -> float:
         done = (self._course.first_epoch + epoch) * self.steps + index
@@ -136,48 +139,47 @@ class Training:
             len(self._split), generator=torch.Generator().manual_seed(_seed(*self._place, epoch))
         )
 
-    def _batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """(n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
+    def _batch(self, epoch: int, index: int) -> tuple[Tensor, Any]:
+        """Return (n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
-        inputs = AUGMENTATIONS[self._plan.augmentation](
-            self._task.normalisation(self._split.inputs[chosen]), generator
-        )
+        raw, targets = self._split.chosen(chosen)
+        inputs = AUGMENTATIONS[self._plan.augmentation](self._task.normalisation(raw), generator)
         inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
-        return inputs.to(self._device), self._split.targets[chosen].to(self._device)
+        return inputs.to(self._device), moved(targets, self._device)
 
-    def _gradients(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
-        """Mean loss and right answers, with the gradient in the parameters. Out of device memory: the batch
-        is cut in two.
+    def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
+        """Return mean loss and right answers, with the gradient in the parameters. If device memory runs out,
+        the batch is cut in two.
         """
         while True:
             try:
                 return self._accumulated(inputs, targets, seed)
             except torch.OutOfMemoryError:
                 self.parts *= 2
-                if self.parts > len(targets) // 2:
+                if self.parts > len(inputs) // 2:
                     raise
                 torch.cuda.empty_cache()
 
-    def _accumulated(self, inputs: Tensor, targets: Tensor, seed: int) -> tuple[float, int]:
+    def _accumulated(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
         model = self.student.model.train()
         self.optimiser.zero_grad()
         total, correct = 0.0, 0
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if self._device == "cuda" else []):
             sown(seed, self._device)
-            for part, aims in zip(inputs.chunk(self.parts), targets.chunk(self.parts), strict=True):
+            for part, aims in _chunks(inputs, targets, self.parts):
                 logits = model(part)
-                loss = self._objective(logits, part, aims) * (len(aims) / len(targets))
+                loss = self._objective(logits, part, aims) * (len(part) / len(inputs))
                 loss.backward()
-                total, correct = total + loss.item(), correct + int((logits.argmax(1) == aims).sum())
+                total, correct = total + loss.item(), correct + round(right_share(logits, aims) * len(part))
         model.eval()
         return total, correct
 
     # ------------------------------------------------------------------ to go on later
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the optimiser remembers, "NUMBER.NAME" -> tensor."""
+        """Return the optimiser's state, "NUMBER.NAME" -> tensor."""
         state = self.optimiser.state_dict()["state"]
         return {
             f"{i}.{name}": value
@@ -187,7 +189,7 @@ class Training:
         }
 
     def resume(self, tensors: Mapping[str, Tensor]) -> None:
-        """Let the optimiser remember what `tensors` gave."""
+        """Restore the optimiser's state from `tensors`."""
         known = self.optimiser.state_dict()
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -196,16 +198,23 @@ class Training:
         self.optimiser.load_state_dict({**known, "state": state})
 
 
+def _chunks(inputs: Tensor, targets: Any, parts: int) -> Iterator[tuple[Tensor, Any]]:
+    """A batch in parts of nearly one size."""
+    split, size = Split(inputs, targets), -(-len(inputs) // parts)
+    for start in range(0, len(inputs), size):
+        yield split.inputs_at(start, start + size), split.targets_at(start, start + size)
+
+
 def sown(seed: int, device: str) -> None:
-    """Set the source of dropout's chance, as `torch.manual_seed` does, which also notes its caller for every
-    kind of device.
+    """Seed dropout's random numbers as `torch.manual_seed` does, which also records its caller for every kind
+    of device.
     """
     if device == "cpu":
-        torch.default_generator.manual_seed(seed)  # a fifth of a small model's step went into those notes
+        torch.default_generator.manual_seed(seed)  # recording the caller took a fifth of a small model's step
     else:
         torch.manual_seed(seed)
 
 
 def _seed(*place: int) -> int:
-    """A seed of its own for each place."""
+    """Return a separate seed for each place."""
     return int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:7])

@@ -1,5 +1,5 @@
-"""Prune while training: from new random weights, a little more with each round, along one schedule of the
-learning rate.
+"""Prunes while training: from new random weights, a little more in each round, along one learning-rate
+schedule.
 """
 
 from .finetuning import Course
@@ -10,8 +10,8 @@ from .students import Student, fresh
 
 
 def gradual(setting: Setting, seed: int) -> list[Phase]:
-    """The first round trains the whole model from new weights; each later one begins with a further cut (Zhu
-    and Gupta 2017).
+    """Yield the phases: the first round trains the whole model from new weights; each later one begins with a
+    further cut (Zhu and Gupta 2017).
 
     With two rounds and everything cut at once, this is pruning after training, with as many epochs in all.
     """

@@ -1,4 +1,6 @@
-"""Prune a little, train, rate the trained weights, prune more: up to exactly the ratios of the recipe."""
+"""Prunes a little, trains, rates the trained weights, and prunes more, up to exactly the ratios of the
+recipe.
+"""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from .students import Student, make_student
 
 
 def iterated(setting: Setting, seed: int) -> list[Phase]:
-    """A phase a round; what a round removed stays removed, so the masks nest."""
+    """Yield a phase for each round; what a round removed stays removed, so the masks nest."""
     plan = setting.plan
     steps = zip(strengths(plan.round_schedule, plan.rounds), shares(plan.epochs, plan.rounds), strict=True)
     return [_round(setting, number, strength, epochs) for number, (strength, epochs) in enumerate(steps, 1)]
@@ -34,9 +36,9 @@ def _round(setting: Setting, number: int, strength: float, epochs: int) -> Phase
 
 
 def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
-    """The student with more removed, rated by its weights of now.
+    """Return the student with more removed, rated by its current weights.
 
-    What is removed already counts as zero while the rest is rated, and is the first to be removed again.
+    What is already removed counts as zero while the rest is rated, and is the first to be removed again.
     """
     subject = setting.model.subject if known.student is None else setting.weighted(known.state)
     if known.student is None:
@@ -47,7 +49,7 @@ def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
 
 
 def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str, Tensor]]:
-    """Scores in which what was removed before is lower than everything else."""
+    """Return scores in which everything removed before is lower than everything else."""
     removed = {"channels": gone.channels, "weights": gone.weights}
     return {
         kind: {name: _lowest(score, removed[kind].get(name)) for name, score in parts.items()}

@@ -1,16 +1,14 @@
-"""A recovery as a row of phases: each begins with a decision on what is trained, and trains it for some
-epochs.
-"""
+"""A recovery as a sequence of phases: each decides what is trained, and trains it for some epochs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine.bn_recalibration import recalibrate
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..pruning.cutting import Cut
 from ..pruning.decision import decide
+from ..repair.bn_recalibration import recalibrate
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .finetuning import Course
@@ -28,12 +26,12 @@ class Setting:
     conditions: Conditions
 
     def cut(self, subject: Subject, recipe: Recipe) -> Cut:
-        """Masks of a recipe by the weights that this subject has."""
+        """Return the masks of a recipe for this subject's weights."""
         return decide(Analysed(subject, self.model.graph), recipe, self.conditions.device)
 
     def student(self, subject: Subject | None = None, recipe: Recipe | None = None) -> Student:
-        """A trainable copy of a subject (default: the given one), cut by a recipe (default: the whole) that
-        rates its weights.
+        """Return a trainable copy of a subject (default: the given one), cut by a recipe (default: the whole)
+        that rates its weights.
         """
         chosen = subject or self.model.subject
         masks = self.cut(chosen, self.recipe if recipe is None else recipe).masks
@@ -43,7 +41,7 @@ class Setting:
         return make_student(self.model, DENSE, self.conditions.device)
 
     def weighted(self, state: State) -> Subject:
-        """The subject with other weights."""
+        """Return the subject with other weights."""
         return with_state(self.model.subject, state)
 
 
@@ -52,9 +50,9 @@ class Known:
     """What earlier phases left, in the dense model's shapes.
 
     Args:
-        state: at the end of the last one; before the first the subject's own.
+        state: at the end of the last one; before the first, the subject's own.
         student: of the last one, with its masks; None before the first.
-        remembered: the state at the end of the phase that was to be remembered.
+        remembered: the state at the end of the phase that had to remember it.
     """
 
     state: State
@@ -67,8 +65,8 @@ class Phase:
     """Some epochs of training (or none) after a decision.
 
     Args:
-        begin: what is trained.
-        pruned: the student is cut, by the recipe or a part of it.
+        begin: returns what is trained.
+        pruned: the student is cut by the recipe or a part of it.
         remember: keep its last state for a later phase.
     """
 
@@ -81,7 +79,7 @@ class Phase:
 
 
 def finetuned(setting: Setting, seed: int) -> list[Phase]:
-    """Cut once, then train; with a teacher where the plan has one."""
+    """Yield one phase: cut once, then train; with a teacher if the plan has one."""
     plan = setting.plan
     return [
         Phase(
@@ -91,7 +89,7 @@ def finetuned(setting: Setting, seed: int) -> list[Phase]:
 
 
 def recalibrated(setting: Setting, seed: int) -> list[Phase]:
-    """Cut, and measure the statistics of norms again; nothing is trained.
+    """Yield one phase: cut, and measure the statistics of norms again; nothing is trained.
 
     Raises:
         ExplorerError: the model has no batch norms.
@@ -115,7 +113,7 @@ def recalibrated(setting: Setting, seed: int) -> list[Phase]:
 
 
 def from_scratch(setting: Setting, seed: int) -> list[Phase]:
-    """The same smaller model, or the same masks, with weights drawn again (Liu et al. 2019,
+    """Yield the same smaller model, or the same masks, with weights drawn again (Liu et al. 2019,
     arXiv:1810.05270).
     """
     plan = setting.plan
@@ -130,7 +128,9 @@ def from_scratch(setting: Setting, seed: int) -> list[Phase]:
 
 
 def regularised(setting: Setting, seed: int) -> list[Phase]:
-    """Train the dense model with a penalty, cut it by the weights that this leaves, then fine-tune."""
+    """Yield the phases: train the dense model with a penalty, cut it by the resulting weights, then
+    fine-tune.
+    """
     plan = setting.plan
     rest = plan.epochs - plan.penalty_epochs
     course = Course(plan.schedule, 0, plan.penalty_epochs, plan.penalty)

@@ -1,4 +1,4 @@
-"""Where a recovery stands: its place in the plan, and the means of the batches since the last point of the
+"""The state of a recovery: its place in the plan, and the means of the batches since the last point of the
 loss curve.
 """
 
@@ -13,8 +13,8 @@ POINTS = 200  # of a loss curve, however long the training is
 
 @dataclass
 class TrainingPlace:
-    """Which step comes next, and what an early stop has to know; plain numbers, so that they can be written
-    as JSON.
+    """Which step is next, and what an early stop has to know; plain numbers, so that they can be written as
+    JSON.
 
     Args:
         seed, phase: numbers in the plan's seeds and its phases. epoch, step: within the phase.
@@ -34,7 +34,7 @@ class TrainingPlace:
     batches: int = 0
 
     def enter(self, phase: int) -> None:
-        """A new phase begins."""
+        """Begin a new phase."""
         self.phase, self.epoch, self.step, self.stale, self.best_loss = phase, 0, 0, 0, math.inf
 
     def next_seed(self) -> None:
@@ -42,7 +42,7 @@ class TrainingPlace:
         self.seed, self.loss, self.correct, self.samples, self.batches = self.seed + 1, 0.0, 0, 0, 0
 
     def counted(self, step: BatchResult, epoch: float, width: int) -> LossPoint | None:
-        """Add a batch; a point whenever `width` batches are together."""
+        """Add a batch; return a point after every `width` batches."""
         self.loss, self.correct = self.loss + step.loss * step.samples, self.correct + step.correct
         self.samples, self.batches = self.samples + step.samples, self.batches + 1
         if self.batches < width:
@@ -52,7 +52,7 @@ class TrainingPlace:
         return point
 
     def judged(self, loss: float | None) -> bool:
-        """Note the tuning loss of an epoch; whether it is the best so far of this phase."""
+        """Record the tuning loss of an epoch; return whether it is the best so far in this phase."""
         found = math.inf if loss is None or math.isnan(loss) else loss
         better = found < self.best_loss
         self.stale = 0 if better else self.stale + 1
@@ -61,7 +61,7 @@ class TrainingPlace:
 
 
 def curve_width(steps: int) -> int:
-    """Batches in each point of a loss curve.
+    """Return the number of batches in each point of a loss curve.
 
     >>> curve_width(100), curve_width(1000)
     (1, 5)
@@ -70,7 +70,7 @@ def curve_width(steps: int) -> int:
 
 
 def chosen_epoch(state: Recovery, seed: int, patience: int) -> int:
-    """Which epoch point of this seed's last phase has the kept weights: the last, or the best where training
+    """Return the epoch of this seed's last phase whose weights are kept: the last, or the best if training
     stops early.
     """
     own = [(i, point) for i, point in enumerate(state.epochs) if point.seed == seed]

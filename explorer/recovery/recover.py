@@ -1,4 +1,4 @@
-"""recipe + plan + subject -> the recovered model and what was measured on the way. The subject is never
+"""recipe + plan + subject -> the recovered model and what was measured meanwhile. The subject is never
 modified.
 """
 
@@ -33,14 +33,15 @@ def recover(
     *,
     root: Path | None = None,
 ) -> Work[Recovery]:
-    """Prune, then train as planned: Progress at least once a batch, and a Recovery whenever there is
-    something new to see.
+    """Prune, then train as planned. Yields Progress at least once per batch, and a Recovery whenever there is
+    something new to show.
 
-    Trained on the training split alone, measured on the tuning split, which also decides an early stop. Close
-    it to stop; the same call goes on where it was, also in another process, and comes to the same result.
+    The model is trained on the training split alone and measured on the tuning split, which also decides an
+    early stop. Close it to stop; the same call continues where it was, even in another process, with the same
+    result.
 
     Args:
-        recipe: its `after` does not count; recalibration is measured anyway.
+        recipe: its `after` is ignored; recalibration is measured anyway.
         conditions: how many tuning samples, and the device.
         root: folder of all recoveries (default: in the cache).
     Raises:
@@ -55,7 +56,7 @@ def recover(
 
 
 def recovered_model(model: Analysed, key: str, *, root: Path | None = None) -> nn.Module:
-    """The model that a recovery has kept, compact, on the processor, in eval mode.
+    """Return the model that a recovery has kept, compact, on the processor, in eval mode.
 
     Raises:
         ExplorerError: no such recovery is finished on this machine.

@@ -1,7 +1,7 @@
-"""The current profile weaker and stronger -> one-shot, recalibrated and recovered models, all trained alike.
+"""A recipe at several strengths -> one-shot, recalibrated and recovered models, all trained alike.
 
-Every point is a recovery of its own, kept on disk like any other, so a curve that was stopped goes on where
-it was.
+Every point is a recovery of its own, kept on disk like any other, so an interrupted curve continues where it
+was.
 """
 
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ from .values import MeasuredArm, Recovery
 
 STEPS = {3: (0.5, 0.75, 1.0), 4: (0.4, 0.6, 0.8, 1.0), 5: (0.2, 0.4, 0.6, 0.8, 1.0)}
 MOST_POINTS = 9
-FINE = 1_000  # parts of one point's progress
+FINE = 1_000  # steps in the progress of one point
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One strength of the profile.
+    """One strength of the recipe.
 
     Args:
         strength: factor of every ratio, in (0, 1].
-        macs: multiply-adds of one sample of what is left.
+        macs: multiply-adds for one sample of the pruned model.
     """
 
     strength: float
@@ -45,7 +45,7 @@ class CurvePoint:
     recovery: Recovery
 
     def lines(self) -> dict[str, Measurement]:
-        """Name of a line -> what was measured there; the accuracy of several seeds is their mean, with its
+        """Return what was measured for each line by name; several seeds have their mean accuracy, with its
         spread.
         """
         found = self.recovery
@@ -83,7 +83,7 @@ class RecoveryCurve:
 
     @property
     def baseline(self) -> Measurement | None:
-        """The dense model, on the same samples."""
+        """Return the dense model, on the same samples."""
         return replace(self.points[0].recovery.baseline, macs=self.macs) if self.points else None
 
     def to_json(self) -> dict[str, Any]:
@@ -95,16 +95,16 @@ class RecoveryCurve:
 
 
 def curve_cost(subject: Subject, plan: RecoveryPlan, points: int) -> Cost:
-    """What all points take together, as far as it can be said without measuring."""
+    """Return the cost of all points together, as far as it is known without measuring."""
     one = counted(subject, plan)
     return Cost(points * one.epochs, points * one.samples)
 
 
 def checked_strengths(given: Sequence[float]) -> tuple[float, ...]:
-    """Strengths in rising order.
+    """Return strengths in rising order.
 
     Raises:
-        RecipeError: none, too many, or one outside of (0, 1].
+        RecipeError: none, too many, or one outside (0, 1].
     """
     found = tuple(sorted(set(given)))
     if not 1 <= len(found) <= MOST_POINTS or not all(0 < strength <= 1 for strength in found):
@@ -124,8 +124,8 @@ def recovery_curve(
     *,
     root: Path | None = None,
 ) -> Work[RecoveryCurve]:
-    """Recover the profile at each strength, the ends first: the curve so far after each point, Progress at
-    least once a batch.
+    """Recover the recipe at each strength, the ends first. Yields the curve so far after each point, and
+    Progress at least once per batch.
 
     Raises:
         ExplorerError: the recipe does not fit, or there is no training data.

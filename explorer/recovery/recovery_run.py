@@ -1,5 +1,5 @@
-"""A recovery while it runs: seed after seed, phase after phase, kept on disk so that it can go on after a
-kill.
+"""Runs a recovery: seed after seed, phase after phase, saved to disk so that it can continue after it is
+killed.
 """
 
 import time
@@ -31,7 +31,7 @@ TRAINING = (
     "Training"  # one label for the whole, so that the remaining time is known from the first batches on
 )
 
-# method -> what the model is called afterwards
+# method -> the name of the resulting model
 NAMES = {
     "finetune": "fine-tuned",
     "distill": "distilled",
@@ -57,7 +57,7 @@ PHASES: dict[str, Callable[[Setting, int], list[Phase]]] = {
 
 
 class RecoveryRun:
-    """One recovery; `steps` yields what there is to see.
+    """One recovery; `steps` yields what there is to show.
 
     Args:
         root: folder of all recoveries (default: in the cache).
@@ -75,14 +75,16 @@ class RecoveryRun:
         self._layers = tuple(setting.model.graph.profile.prunable_layers.values())
         self._phases: list[Phase] = []  # of the seed that runs
         self._place = TrainingPlace()
-        self._kept: dict[str, Tensor] = {}  # of a checkpoint that is to be taken up
+        self._kept: dict[str, Tensor] = {}  # of a checkpoint to continue from
         self._best: dict[str, Tensor] = {}  # the student's tensors at the best epoch of this phase
-        self._remembered: dict[str, Tensor] = {}  # what a phase left for a later one
+        self._remembered: dict[str, Tensor] = {}  # what a phase kept for a later one
         self._saved = time.monotonic()
         self._state: Recovery
 
     def steps(self) -> Work[Recovery]:
-        """Progress, and a Recovery whenever there is something new to see; the last one is finished."""
+        """Yield Progress, and a Recovery whenever there is something new to show; the last one is
+        finished.
+        """
         yield from calibrate(self._setting.model, self._setting.recipe, self._device)
         yield from self._yardstick.dense()
         if not self._taken_up():
@@ -130,7 +132,7 @@ class RecoveryRun:
         yield Step(self._state)
 
     def _trained(self, phase: Phase, student: Student, seed: int) -> Work[Recovery]:
-        """Train a student to the end of its phase, from where its place says."""
+        """Train a student to the end of its phase, from its current place."""
         training = self._training(phase, student, seed)
         if self._kept:
             training.resume(unpacked(self._kept, "optimiser"))
@@ -150,8 +152,8 @@ class RecoveryRun:
             set_state(student, self._best)
 
     def _may_stop(self) -> bool:
-        """Only the last phase may end early, and keeps its best epoch: the others have to reach what the plan
-        says.
+        """Whether training may end early: only the last phase may, and keeps its best epoch; the others have
+        to reach what the plan says.
         """
         return bool(self._plan.patience) and self._place.phase == len(self._phases) - 1
 
@@ -176,11 +178,11 @@ class RecoveryRun:
         yield reached(round(done * self._steps_an_epoch), total * self._steps_an_epoch, TRAINING)
 
     def _epochs_before(self) -> int:
-        """Epochs of this seed that lie before this phase."""
+        """Return the number of epochs of this seed before this phase."""
         return sum(earlier.epochs for earlier in self._phases[: self._place.phase])
 
     def _look(self, phase: Phase, student: Student, seed: int, epoch: int) -> Work[Recovery]:
-        """Measure the student as it is now; only then is the epoch done, so that one that was cut off is
+        """Measure the student as it is now; only then is the epoch done, so that an interrupted one is
         measured again.
         """
         arm = yield from self._yardstick.measure(phase.name, student.model)
@@ -225,7 +227,7 @@ class RecoveryRun:
         return {"place": asdict(self._place), "recovery": self._state.to_json()}
 
     def _save(self, student: Student, training: Training) -> None:
-        """All that is needed to go on from here."""
+        """Save all that is needed to continue from here."""
         parts = packed(
             model=student.model.state_dict(),
             channels=student.masks.channels,
@@ -242,11 +244,11 @@ class RecoveryRun:
             self._save(student, training)
 
     def _save_summary(self) -> None:
-        """Between two seeds, and at the end, there are no tensors to go on with."""
+        """Save the summary: between two seeds, and at the end, there are no tensors to continue with."""
         self._folder.write(CHECKPOINT, {}, self._about())
 
     def _taken_up(self) -> bool:
-        """Go on from a checkpoint, if there is one that can be read."""
+        """Continue from a checkpoint, if there is one that can be read."""
         found = self._folder.read(CHECKPOINT)
         if found is None:
             return False
@@ -266,6 +268,6 @@ class RecoveryRun:
 
 
 def result_state(key: str, root: Path | None = None) -> Mapping[str, Tensor] | None:
-    """Tensors of the kept model of a recovery, as `packed`; None where it isn't finished."""
+    """Return the tensors of a recovery's kept model, as `packed`, or None if it isn't finished."""
     found = Folder(key, root).read(RESULT)
     return found[0] if found else None

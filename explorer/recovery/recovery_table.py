@@ -1,9 +1,10 @@
-"""Every way back side by side, trained alike: the table behind what a paper would claim about recovery.
+"""Compares all ways to win accuracy back, trained alike: the table behind what a paper would claim about
+recovery.
 
-Each arm trains for the same number of epochs and chooses its highest learning rate among the same ones, by
-the loss on the tuning split after a training whose seed is not counted. Channels are cut to the parameters
-that single weights leave, so both kinds of pruning have equally many. Every training is a recovery of its own
-on disk, so a table that was stopped goes on where it was.
+Each arm trains for the same number of epochs and chooses its highest learning rate from the same list, by the
+loss on the tuning split after a training with a separate seed. Channels are cut to the parameters that single
+weights leave, so both kinds of pruning have equally many. Every training is a recovery of its own on disk, so
+an interrupted table continues where it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,10 +42,10 @@ class TablePlan:
     """What is compared.
 
     Args:
-        ratios: of single weights that go; channels go until as many parameters are left.
+        ratios: of single weights removed; channels are removed until as many parameters are left.
         epochs: of every arm.
-        seeds: counted, of every arm.
-        rates: that every arm chooses its highest learning rate from.
+        seeds: of every arm, counted in the result.
+        rates: the list from which every arm chooses its highest learning rate.
         kinds: "weight" and "channel", or one of them.
     """
 
@@ -57,15 +58,15 @@ class TablePlan:
 
 @dataclass(frozen=True)
 class RecoveryRow:
-    """One way to have one pruned model.
+    """One way to get one pruned model.
 
     Args:
-        kind, ratio: what was cut, and how much of the single weights (or of as many parameters); "" and 0 of
-        the dense model.
+        kind, ratio: what was cut, and how much of the single weights (or of as many parameters); "" and 0 for
+            the dense model.
         arm: "one-shot", "recalibrated", "retrained" ...
-        measured: one a seed; arms without chance have one.
-        learning_rate: chosen for this arm; None where nothing is trained.
-        macs: multiply-adds of one sample of what is left.
+        measured: one per seed; arms without randomness have one.
+        learning_rate: chosen for this arm; None if nothing is trained.
+        macs: multiply-adds for one sample of the pruned model.
     """
 
     kind: str
@@ -87,15 +88,15 @@ class RecoveryRow:
 
 
 def rates_of(subject: Subject) -> tuple[float, ...]:
-    """Around the highest rate that the model itself was trained with; small models often like a
-    higher one.
+    """Return rates around the highest rate that the model itself was trained with; small models often prefer
+    a higher one.
     """
     highest = suggested(subject, "rewind").learning_rate
     return tuple(float(f"{highest * factor:.1g}") for factor in (10.0, 3.0, 1.0, 0.3))
 
 
 def trainings(plan: TablePlan) -> int:
-    """How many trainings all arms take together."""
+    """Return the number of trainings of all arms together."""
     cells = len(plan.ratios) * len(plan.kinds) * 4 + 1
     return cells * ((len(plan.rates) if len(plan.rates) > 1 else 0) + len(plan.seeds))
 
@@ -108,11 +109,11 @@ def recovery_table(
     *,
     root: Path | None = None,
 ) -> Work[tuple[RecoveryRow, ...]]:
-    """The rows so far after each arm, Progress at least once a batch.
+    """Yield the rows so far after each arm, and Progress at least once per batch.
 
     Args:
-        recipe: its criterion and reduction count; ratios are chosen by one threshold over all parts.
-        conditions: what is measured; rates are chosen on the tuning split whatever they say.
+        recipe: its criterion and reduction are used; ratios are chosen by one threshold over all parts.
+        conditions: what is measured; rates are always chosen on the tuning split.
     Raises:
         ExplorerError: the criterion cannot rate this model, a ratio cannot be reached, or there is no
             training data.
@@ -126,7 +127,9 @@ def recovery_table(
 
 
 def _rows(bench: "_Bench", recipe: Recipe) -> Work[tuple[RecoveryRow, ...]]:
-    """The rows of one arm after another; of untrained ones together with the first that trains."""
+    """Yield the rows of one arm after another; those of untrained ones together with the first that
+    trains.
+    """
     model, plan = bench.model, bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
     dense, rate = yield from bench.trained(Recipe(), simple)
@@ -143,7 +146,7 @@ def _rows(bench: "_Bench", recipe: Recipe) -> Work[tuple[RecoveryRow, ...]]:
 
 
 def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan, Recipe]]:
-    """Arm, its plan, its recipe; fair controls as `controls` has them."""
+    """Yield arm, plan and recipe, including the fair controls of `controls`."""
     yield RETRAINED, simple, cut
     yield ITERATIVE, replace(simple, method="iterative"), cut
     yield RANDOM, simple, replace(cut, criterion=Choice("random"))
@@ -172,11 +175,11 @@ def _ends(found: Sequence[Recovery]) -> tuple[Measurement, ...]:
 
 
 def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: str = "cpu") -> Recipe:
-    """The recipe with one threshold over all parts: so many single weights, or channels down to as many
-    parameters.
+    """Return the recipe with one threshold over all parts: this share of single weights, or channels down to
+    as many parameters.
 
     Raises:
-        TargetError: the ratio leaves less than one unit a part.
+        TargetError: the ratio leaves less than one unit per part.
     """
     bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
     weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, "weight"), device)
@@ -199,7 +202,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
 
 @dataclass(frozen=True, eq=False)
 class _Bench:
-    """Where all arms are trained, under the same conditions; counts what is done."""
+    """Trains all arms under the same conditions and counts what is done."""
 
     model: Analysed
     plan: TablePlan
@@ -207,7 +210,9 @@ class _Bench:
     root: Path | None
 
     def trained(self, recipe: Recipe, how: RecoveryPlan) -> Returning[tuple[list[Recovery], float]]:
-        """A recovery a seed, and the rate that they share: that of the lowest loss on the tuning split."""
+        """Train a recovery for each seed, and return the rate that they share: that of the lowest loss on the
+        tuning split.
+        """
         rate = self.plan.rates[0]
         if len(self.plan.rates) > 1:
             tuning, losses = replace(self.conditions, split="tuning"), {}

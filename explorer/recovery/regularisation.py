@@ -1,5 +1,4 @@
-"""Training that pulls weights towards zero before they are cut; the distribution of their sizes is seen to
-split.
+"""Training that pulls weights towards zero before they are cut, so that their sizes separate.
 
 Penalties act as proximal steps after the optimiser's own (Parikh and Boyd 2014, doi:10.1561/2400000003): they
 reach exact zeros, and an optimiser that rescales gradients, such as Adam, doesn't weaken them where gradients
@@ -20,7 +19,7 @@ EDGES = tuple(10 ** (LOWEST + i / BINS_A_DECADE) for i in range((HIGHEST - LOWES
 
 
 def shrink(weight: Tensor, penalty: str, amount: float, output_dim: int = 0) -> None:
-    """One proximal step, in place.
+    """Apply one proximal step, in place.
 
     Args:
         weight: (out, in, *kernel), or (in, out, *kernel) with output_dim 1.
@@ -45,14 +44,15 @@ def shrink(weight: Tensor, penalty: str, amount: float, output_dim: int = 0) -> 
 
 
 def shrink_all(model: nn.Module, layers: Iterable[Layer], penalty: str, amount: float) -> None:
-    """One proximal step of the weights of all these layers, in place."""
+    """Apply one proximal step to the weights of all these layers, in place."""
     with torch.no_grad():
         for layer in layers:
             shrink(model.get_parameter(layer.weight), penalty, amount, layer.output_dim)
 
 
 def count_norms(model: nn.Module, layers: Iterable[Layer], penalty: str) -> tuple[int, ...]:
-    """How many sizes lie in each bin of EDGES; what is smaller or larger counts in the first or last.
+    """Return the number of sizes in each bin of EDGES; smaller or larger sizes count in the first or last
+    bin.
 
     Sizes are |w| of each weight, or, for group_lasso, the root mean square of each output channel.
     """

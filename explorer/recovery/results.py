@@ -1,4 +1,4 @@
-"""A finished recovery -> what any other model has: masks, the model itself, and a Report of it."""
+"""Turns a finished recovery into what any other model has: masks, the model itself, and a Report."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +23,12 @@ from .training_plan import RecoveryPlan
 from .values import MeasuredArm, Recovery
 from .what_was_done import done
 
-# methods that cut the weights that the subject came with, so that its recipe alone decides the masks
+# methods that cut the subject's original weights, so that the recipe alone decides the masks
 CUT_FIRST = ("finetune", "distill", "scratch", "recalibrate")
 
 
 def finished(key: str, root: Path | None = None) -> Recovery | None:
-    """The recovery of that key, if it was brought to its end on this machine."""
+    """Return the recovery of that key, if it was finished on this machine."""
     found = Folder(key, root).read(CHECKPOINT)
     if found is None:
         return None
@@ -42,7 +42,7 @@ def finished(key: str, root: Path | None = None) -> Recovery | None:
 def dense_control(
     subject: Subject, plan: RecoveryPlan, conditions: Conditions, root: Path | None = None
 ) -> MeasuredArm | None:
-    """The dense model after the same training, if that was brought to its end on this machine."""
+    """Return the dense model after the same training, if that was finished on this machine."""
     control = controls(Recipe(), plan)[0]
     found = (
         finished(key_of(subject, control.recipe, control.plan, conditions), root)
@@ -55,15 +55,13 @@ def dense_control(
 def known_controls(
     subject: Subject, found: Recovery, conditions: Conditions, root: Path | None = None
 ) -> tuple[tuple[Control, Recovery | None], ...]:
-    """The fair controls of a recovery, each with what it came to, if it was brought to its end on this
-    machine.
-    """
+    """Return the fair controls of a recovery, each with its result if it was finished on this machine."""
     fair = controls(found.recipe, found.plan) if found.plan.trained_epochs else ()
     return tuple((c, finished(key_of(subject, c.recipe, c.plan, conditions), root)) for c in fair)
 
 
 def recovered_masks(key: str, root: Path | None = None) -> Masks:
-    """The masks that a recovery came to, bit for bit; some methods decide them again while they train.
+    """Return the masks of a recovery, bit for bit; some methods decide them again while they train.
 
     Raises:
         ExplorerError: the file is no longer there.
@@ -77,7 +75,7 @@ def recovered_masks(key: str, root: Path | None = None) -> Masks:
 def recovered_candidate(
     model: Analysed, found: Recovery, device: str = "cpu", *, root: Path | None = None
 ) -> Candidate:
-    """The recovered model with its parameters, MACs and sizes.
+    """Return the recovered model with its parameters, MACs and sizes.
 
     Raises:
         ExplorerError: its weights are no longer in the cache.
@@ -91,7 +89,7 @@ def recovered_candidate(
 def recovered_reports(
     model: Analysed, found: Recovery, conditions: Conditions, *, root: Path | None = None
 ) -> Work[Report]:
-    """What `stream` yields for a pruned model, of the recovered one.
+    """Yield the same as `stream` for a pruned model, but for the recovered one.
 
     Raises:
         ExplorerError: its weights are no longer in the cache, or the split does not exist.

@@ -1,5 +1,5 @@
-"""Back to an earlier point of training, then on again: with the weights of then (the lottery ticket), or only
-the rate.
+"""Goes back to an earlier point of training and trains from there: with the weights of that point (the
+lottery ticket), or only its learning rate.
 """
 
 from ..graph.analysed import Analysed
@@ -11,12 +11,12 @@ SCHEDULE = "one_cycle"  # of the training that is rewound to
 
 
 def rewound(setting: Setting, seed: int) -> list[Phase]:
-    """Retraining from the epoch that is rewound to.
+    """Yield the phases of retraining from the epoch that is rewound to.
 
-    Weights of an earlier epoch exist only if the training is done again: then the dense model is first
-    trained from new weights by the plan's own settings, its end decides what is cut, and its weights at the
-    earlier epoch are what is retrained (Frankle et al. 2019, arXiv:1903.01611). With the learning rate alone,
-    the model's own weights stay as they are (Renda et al. 2020, arXiv:2003.02389).
+    Weights of an earlier epoch exist only if the training is repeated: then the dense model is first trained
+    from new weights by the plan's own settings, its final weights decide what is cut, and its weights at the
+    earlier epoch are retrained (Frankle et al. 2019, arXiv:1903.01611). With the learning rate alone, the
+    model's own weights stay as they are (Renda et al. 2020, arXiv:2003.02389).
     """
     plan = setting.plan
     total = plan.rewind_epoch + plan.epochs
@@ -36,7 +36,7 @@ def rewound(setting: Setting, seed: int) -> list[Phase]:
 
 
 def _fresh(setting: Setting, seed: int) -> Student:
-    """The dense model with new weights."""
+    """Return the dense model with new weights."""
     student = setting.dense_student()
     fresh(student.model, seed)
     return student
@@ -49,7 +49,7 @@ def _dense(setting: Setting, known: Known) -> Student:
 
 
 def _ticket(setting: Setting, known: Known, seed: int) -> Student:
-    """Masks by the trained weights, on the weights of the earlier epoch."""
+    """Return masks by the trained weights, on the weights of the earlier epoch."""
     masks = setting.cut(setting.weighted(known.state), setting.recipe).masks
     then = known.remembered if known.remembered is not None else _fresh(setting, seed).model.state_dict()
     return make_student(

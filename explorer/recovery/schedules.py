@@ -1,4 +1,4 @@
-"""How a quantity moves over a recovery: strength of the pruning over rounds, learning rate over steps. Pure
+"""Schedules over a recovery: strength of the pruning over rounds, learning rate over steps. Pure
 functions.
 """
 
@@ -15,7 +15,7 @@ WARM, START, END = (
 
 
 def strengths(schedule: str, rounds: int) -> tuple[float, ...]:
-    """Fraction of the final ratios that is removed after each round; the last is exactly 1.
+    """Return the fraction of the final ratios that is removed after each round; the last is exactly 1.
 
     "linear" removes as much in each round; "cubic" most in the first, 1 - (1 - t)^3 (Zhu and Gupta 2017,
     arXiv:1710.01878, "automated gradual pruning", from nothing); "one_shot" everything in the first.
@@ -36,7 +36,8 @@ def strengths(schedule: str, rounds: int) -> tuple[float, ...]:
 
 
 def shares(epochs: int, rounds: int) -> tuple[int, ...]:
-    """Whole epochs for each round; what does not divide goes to the last ones, which have the most to repair.
+    """Return whole epochs for each round; the remainder is given to the last ones, which have the most to
+    repair.
 
     >>> shares(10, 4)
     (2, 2, 3, 3)
@@ -46,7 +47,7 @@ def shares(epochs: int, rounds: int) -> tuple[int, ...]:
 
 
 def learning_rate(schedule: str, step: int, steps: int, highest: float) -> float:
-    """The rate of a step, from 0 to steps - 1.
+    """Return the learning rate of a step, from 0 to steps - 1.
 
     "constant" stays at the highest; "linear" and "cosine" fall from it towards 0, which they would reach one
     step after the end; "one_cycle" rises by a cosine to the highest over the first quarter and falls by a
@@ -65,7 +66,7 @@ def learning_rate(schedule: str, step: int, steps: int, highest: float) -> float
 
 
 def _between(start: float, end: float, t: float) -> float:
-    """Half a cosine from start (t = 0) to end (t = 1)."""
+    """Return half a cosine from start (t = 0) to end (t = 1)."""
     return end + (start - end) * (1 + math.cos(math.pi * t)) / 2
 
 

@@ -1,5 +1,5 @@
-"""What is trained: a compact copy with its masks, on the device; and the way back to the shapes of the dense
-model.
+"""What is trained: a compact copy with its masks, on the device; and the conversion back to the dense model's
+shapes.
 """
 
 import copy
@@ -25,7 +25,7 @@ DENSE = Masks({}, {})
 
 @dataclass(frozen=True, eq=False)
 class Student:
-    """A model that may be trained, since nobody else holds it.
+    """A model that may be trained, since nothing else uses it.
 
     Args:
         model: compact, on the device.
@@ -38,25 +38,27 @@ class Student:
     held: Mapping[str, Tensor]
 
     def hold(self) -> None:
-        """Set to zero again what an optimiser's step has moved; exact, whatever the step was."""
+        """Set to zero again what an optimiser's step has changed; exact, whatever the step was."""
         with torch.no_grad():
             for name, kept in self.held.items():
                 self.model.get_parameter(name).masked_fill_(~kept, 0.0)
 
     def hold_gradients(self) -> None:
-        """No gradient for what is removed, so that neither momentum nor a gradient's norm sees it."""
+        """Zero the gradient of what is removed, so that neither momentum nor a gradient's norm includes
+        it.
+        """
         for name, kept in self.held.items():
             gradient = self.model.get_parameter(name).grad
             if gradient is not None:
                 gradient.masked_fill_(~kept, 0.0)
 
     def kept_parameters(self) -> int:
-        """How many parameters are there and not zero."""
+        """Return the number of parameters that are there and not zero."""
         return sum(int(torch.count_nonzero(parameter)) for parameter in self.model.parameters())
 
 
 def make_student(model: Analysed, masks: Masks, device: str = "cpu") -> Student:
-    """A trainable copy of the subject, cut by the masks."""
+    """Return a trainable copy of the subject, cut by the masks."""
     network = build(model, masks, device)
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
@@ -64,7 +66,7 @@ def make_student(model: Analysed, masks: Masks, device: str = "cpu") -> Student:
 
 
 def _held(model: Analysed, masks: Masks, device: str) -> dict[str, Tensor]:
-    """The masks of single weights in compact shapes: what becomes of a model of ones."""
+    """Return the masks of single weights in compact shapes, by compacting a model of ones."""
     layers = model.profile.prunable_layers
     if model.graph.program is None:
         return {layers[name].weight: mask.to(device) for name, mask in masks.weights.items()}
@@ -84,10 +86,10 @@ def _held(model: Analysed, masks: Masks, device: str) -> dict[str, Tensor]:
 
 
 def full_state(student: Student, subject: Subject, profile: ModelProfile) -> dict[str, Tensor]:
-    """The student's tensors in the dense model's shapes, on the processor.
+    """Return the student's tensors in the dense model's shapes, on the processor.
 
-    Removed positions are zero in parameters; in buffers, such as a norm's statistics, they are what the dense
-    model has there.
+    Removed positions are zero in parameters; in buffers, such as a norm's statistics, they have the dense
+    model's values.
     """
     cut, small = positions(profile, student.masks.channels), student.model.state_dict()
     return {
@@ -120,7 +122,7 @@ def _scattered(name: str, dense: Tensor, small: State, cut: Mapping[int, Tensor]
 
 
 def with_state(subject: Subject, state: State) -> Subject:
-    """The same architecture with other weights; the given subject stays as it is."""
+    """Return the same architecture with other weights; the given subject is not changed."""
     model = copy.deepcopy(subject.model)
     model.load_state_dict(dict(state))
     return replace(subject, id=sibling_id(subject, model), former_id="", model=model.eval())
@@ -133,8 +135,8 @@ def set_state(student: Student, state: State) -> None:
 
 
 def fresh(model: nn.Module, seed: int) -> None:
-    """Draw the model's weights again, as its modules do; what no module draws, from a normal distribution of
-    the same spread.
+    """Draw the model's weights again, as its modules do; what no module draws comes from a normal
+    distribution of the same spread.
 
     Changes the given model; the global random state is left as it was. Drawn on the processor, so that a seed
     means the same on every device.

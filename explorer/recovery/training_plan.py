@@ -1,4 +1,4 @@
-"""How accuracy is to be won back after pruning: one immutable value. JSON in, JSON out."""
+"""How to win accuracy back after pruning: one immutable value. JSON in, JSON out."""
 
 import hashlib
 import math
@@ -72,30 +72,30 @@ class RecoveryPlan:
 
     Args:
         method: a name of METHODS.
-        epochs: passes over the training split, all rounds together; of "rewind" those after the rewinding, of
-            "regularise" those with the penalty included.
+        epochs: passes over the training split, all rounds together; for "rewind" those after the rewinding,
+            for "regularise" including those with the penalty.
         optimiser: "adamw" or "sgd" (Nesterov momentum 0.9).
         learning_rate: the highest of the schedule.
         weight_decay: on parameters of two or more dimensions.
-        schedule: of the learning rate, again in each round; "rewind" always runs one_cycle, the schedule of
-            the samples.
-        batch_size: samples a step; a smaller last batch is left out.
+        schedule: of the learning rate, repeated in each round; "rewind" always runs one_cycle, the schedule
+            of the samples.
+        batch_size: samples per step; a smaller last batch is left out.
         augmentation: a name of AUGMENTATIONS.
-        patience: of the last phase (after the last cut): stop after so many epochs in which the loss on the
+        patience: of the last phase (after the last cut): stop after this many epochs in which the loss on the
             tuning split did not improve, and keep the best epoch; 0 trains to the end and keeps the last.
         distillation_weight: share of the teacher in the loss, in [0, 1].
-        temperature: that softens the probabilities of teacher and student.
-        rounds: of "iterative" and "gradual", each with its share of the epochs; the first one of "gradual"
-            cuts nothing yet.
+        temperature: softens the probabilities of teacher and student.
+        rounds: for "iterative" and "gradual", each with its share of the epochs; the first one of "gradual"
+            cuts nothing.
         round_schedule: how the ratios grow over the rounds.
         rewind: what is set back.
-        rewind_epoch: to where; the training that it belongs to has rewind_epoch + epochs epochs.
+        rewind_epoch: the epoch to go back to; the whole training has rewind_epoch + epochs epochs.
         penalty: "l1" or "l2" on each weight, or "group_lasso" on each output channel.
         penalty_strength: its factor in the loss.
         penalty_epochs: how many of the epochs come before the cut, with the penalty.
         seeds: one run each, in this order; the first one's model is kept.
     Raises:
-        RecipeError: a value is outside of what is allowed.
+        RecipeError: a value is not allowed.
 
     >>> RecoveryPlan(epochs=5).to_json()["method"]
     'finetune'
@@ -155,7 +155,7 @@ class RecoveryPlan:
 
     @property
     def trained_epochs(self) -> int:
-        """Epochs that one seed trains in all, those before the cut included."""
+        """Return the number of epochs that one seed trains in all, including those before the cut."""
         if self.method == "recalibrate":
             return 0
         return self.epochs + (
@@ -164,7 +164,7 @@ class RecoveryPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the canonical JSON."""
+        """Return a hash of the canonical JSON."""
         return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class RecoveryPlan:
 
     @classmethod
     def from_json(cls, data: object) -> "RecoveryPlan":
-        """A plan from foreign JSON data.
+        """Return a plan from foreign JSON data.
 
         Raises:
             RecipeError: unknown keys or values that are not allowed.
@@ -189,8 +189,8 @@ class RecoveryPlan:
 
 
 def suggested(subject: Subject, method: str = "finetune", **given: Any) -> RecoveryPlan:
-    """A plan in the way that the model was trained, as far as its card tells: its optimiser, batches and
-    augmentation.
+    """Return a plan that follows how the model was trained, as far as its card says: its optimiser, batches
+    and augmentation.
 
     Fine-tuning begins at a fifth of the highest learning rate of training and takes a quarter of its epochs;
     rewinding keeps its rate and repeats its last three quarters.
@@ -198,7 +198,7 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
     Args:
         given: fields that are known already.
     Raises:
-        RecipeError: a field is outside of what is allowed.
+        RecipeError: a field is not allowed.
     """
     _check_choice("method", method, CHOICES["method"])
     card = subject.card.get("training", {})
@@ -224,8 +224,8 @@ def suggested(subject: Subject, method: str = "finetune", **given: Any) -> Recov
 
 
 def _strength(subject: Subject, plan: RecoveryPlan) -> float:
-    """So strong that a weight of median size would be pulled 80 % of its way to zero, if nothing pulled it
-    back.
+    """Return the strength at which a weight of median size would be pulled 80 % of its way to zero, if
+    nothing pulled it back.
     """
     split = subject.task.split("training") if subject.task else None
     sizes = [weight.detach().abs().flatten() for weight in subject.model.parameters() if weight.dim() > 1]

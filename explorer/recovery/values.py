@@ -1,4 +1,4 @@
-"""What a recovery shows while it runs and when it is done: frozen values, JSON in, JSON out."""
+"""The values of a recovery, while it runs and when it is done: frozen, JSON in, JSON out."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,12 +11,12 @@ from .training_plan import RecoveryPlan
 
 @dataclass(frozen=True)
 class LossPoint:
-    """What some batches in a row showed.
+    """The means over some consecutive batches.
 
     Args:
-        epoch: trained so far, of this seed, with the part of the current one.
+        epoch: trained so far, of this seed, including the part of the current one.
         loss, accuracy: means over the samples of these batches, before each step; the accuracy on augmented
-        training samples.
+            training samples.
         learning_rate: of the last step.
     """
 
@@ -31,10 +31,10 @@ class EpochPoint:
     """The tuning split after an epoch (0: right after a cut).
 
     Args:
-        phase: what was going on, such as "round 2 of 5".
-        pruned: the recipe (or this round's share of it) is cut; else the model is still dense.
+        phase: name of the phase, such as "round 2 of 5".
+        pruned: the recipe (or this round's share of it) is cut; otherwise the model is still dense.
         kept: fraction of the dense model's parameters that are there and not zero.
-        norms: of "regularise", the magnitudes counted into bins (see `regularisation.EDGES`), else ().
+        norms: for "regularise", the magnitudes counted into bins (see `regularisation.EDGES`), otherwise ().
     """
 
     seed: int
@@ -62,7 +62,7 @@ class EpochPoint:
 
 @dataclass(frozen=True)
 class MeasuredArm:
-    """One way to have the pruned model, measured on the same samples as the dense one."""
+    """One version of the pruned model, measured on the same samples as the dense one."""
 
     name: str
     measurement: Measurement
@@ -78,16 +78,17 @@ class MeasuredArm:
 
 @dataclass(frozen=True)
 class Recovery:
-    """Where a recovery stands.
+    """The state of a recovery.
 
     Args:
         subject: id, name, task of the model.
-        key: of its folder in the cache.
+        key: name of its folder in the cache.
         baseline: the dense model.
         one_shot: right after the cut of the whole recipe.
         recalibrated: the same with norms measured again; None where there are no batch norms.
-        recovered: one arm a seed that is done, in the order of the seeds; the first one's weights are kept.
-        losses: of the seed that runs (or ran last).
+        recovered: one arm for each finished seed, in the order of the seeds; the first one's weights are
+            kept.
+        losses: of the seed that is running (or ran last).
         epochs: of all seeds so far.
         environment: where it was trained.
     """
@@ -109,7 +110,7 @@ class Recovery:
 
     @property
     def arms(self) -> tuple[MeasuredArm, ...]:
-        """One-shot, recalibrated, then each seed that trained."""
+        """Return one-shot, recalibrated, then each seed that trained."""
         trained = self.recovered if self.plan.trained_epochs else ()
         return (self.one_shot, *([self.recalibrated] if self.recalibrated else []), *trained)
 

@@ -1,5 +1,5 @@
-"""What was done to a model after its cut, as a stored run remembers it: the recovery, and the dense model's
-equal training.
+"""What was done to a model after its cut, as stored with a run: the recovery, and the dense model's equal
+training.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ DONE = {
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished recovery next to a report of the model that it left.
+    """A finished recovery, stored with the report of its model.
 
     Args:
-        recovery: whose first seed's weights are kept.
-        dense: the dense model after the same training, the fair control; None where it was not trained.
+        recovery: the weights of its first seed are kept.
+        dense: the dense model after the same training, the fair control; None if it was not trained.
     """
 
     recovery: Recovery
@@ -36,7 +36,7 @@ class Kept:
 
     @property
     def fingerprint(self) -> str:
-        """Of what was done: the plan, and the seed whose weights are kept."""
+        """Return a fingerprint of what was done: the plan, and the seed whose weights are kept."""
         return f"{self.recovery.plan.fingerprint}-{self.recovery.plan.seeds[0]}"
 
     def to_json(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Kept:
 
 
 def done(plan: RecoveryPlan) -> str:
-    """What a plan does, in a few words.
+    """Return what a plan does, in a few words.
 
     >>> done(RecoveryPlan(epochs=5)), done(RecoveryPlan("recalibrate"))
     ('fine-tuned, 5 epochs', 'recalibrated')

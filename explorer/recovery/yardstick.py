@@ -1,5 +1,5 @@
-"""A recovered model next to the dense one: counted on the same samples of the tuning split, after
-each epoch.
+"""Measures a recovered model next to the dense one, on the same samples of the tuning split, after each
+epoch.
 """
 
 from collections.abc import Generator
@@ -8,13 +8,14 @@ from typing import Never
 
 from torch import nn
 
-from ..engine.bn_recalibration import recalibrate
 from ..engine.candidate import build
-from ..engine.conditions import split_for
-from ..engine.dense_model import baseline, drop_between
+from ..engine.dense_model import baseline, judged_split
 from ..errors import ExplorerError
 from ..machine.environment import environment
-from ..measuring.evaluation import EMPTY, Execution, Tally, evaluate
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
+from ..measuring.tally import EMPTY, Tally, drop_between
+from ..repair.bn_recalibration import recalibrate
 from ..values.progress import Returning, Step, Work, reached
 from ..values.report import Measurement
 from .checkpoints import key_of
@@ -37,29 +38,28 @@ class Yardstick:
             raise ExplorerError(f"{without}; add some with --data.")
         self.task, self.training, self._setting = task, training, setting
         self._split, self._device = (
-            split_for(setting.model.subject, setting.conditions),
+            judged_split(setting.model, setting.conditions),
             setting.conditions.device,
         )
+        self._how = Execution(self._device, judge=judge_for(task))
         self._dense: Tally = EMPTY
 
     def dense(self) -> Work[Never]:
-        """Count the dense model, which has to come first."""
+        """Measure the dense model; this has to come first."""
         setting = self._setting
         for tally in baseline(setting.model, setting.conditions, len(self._split)):
             self._dense = tally
             yield reached(len(self._dense), len(self._split), "Measuring the dense model")
 
     def measure(self, name: str, model: nn.Module) -> Returning[MeasuredArm]:
-        """Progress, and at last what was measured of a model in eval mode."""
+        """Yield Progress, and return what was measured of a model in eval mode."""
         tally = EMPTY
-        for tally in evaluate(
-            model, self._split, self.task.normalisation, [len(self._split)], Execution(self._device)
-        ):
+        for tally in evaluate(model, self._split, self.task.normalisation, [len(self._split)], self._how):
             yield reached(len(tally), len(self._split), f"Measuring {name}")
         return MeasuredArm(name, _with_parameters(tally, model), drop_between(self._dense, tally))
 
     def without_training(self) -> Generator[Step[Recovery], None, Recovery]:
-        """The dense, the one-shot and the recalibrated model."""
+        """Return the dense, the one-shot and the recalibrated model."""
         setting, task = self._setting, self.task
         masks = setting.cut(setting.model.subject, setting.recipe).masks
         model = build(setting.model, masks, self._device)

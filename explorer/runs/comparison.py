@@ -1,5 +1,5 @@
-"""Stored runs -> what may be compared, which are on the Pareto front, and where each came from.
-Values only.
+"""Decides which stored runs can be compared, which are on the Pareto front, and where each came from. Values
+only.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class Ground:
 
     Args:
         task: fingerprint of the data; name: of the data, for the screen.
-        split, samples: what of it was measured.
+        split, samples: the part of it that was measured.
     """
 
     task: str
@@ -45,7 +45,7 @@ class Ground:
 
 
 def ground_of(run: Run) -> Ground | None:
-    """What the run was measured on; None where accuracy was not measured."""
+    """Return the data that the run was measured on, or None if accuracy was not measured."""
     about, measured = run.report.subject, run.report.pruned
     if measured.accuracy is None:
         return None
@@ -55,13 +55,13 @@ def ground_of(run: Run) -> Ground | None:
 
 
 def grounds(runs: Iterable[Run]) -> list[Ground]:
-    """The grounds of these runs, those with most runs first."""
+    """Return the grounds of these runs, those with most runs first."""
     counted = Counter(ground for run in runs if (ground := ground_of(run)) is not None)
     return [ground for ground, _ in counted.most_common()]
 
 
 def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | None = None) -> str | None:
-    """Why a run cannot stand next to those of a ground, or None if it can.
+    """Return why a run cannot be compared with those of a ground, or None if it can.
 
     Args:
         machine: for latency, where it must have been measured (see `machine_of`); None = anywhere.
@@ -84,7 +84,7 @@ def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | Non
 
 
 def machine_of(run: Run) -> str:
-    """Where a latency belongs to: device and threads."""
+    """Return the machine of a latency: device and threads."""
     where = run.report.environment
     threads = where.get("threads", "?")
     return (
@@ -97,7 +97,7 @@ def machine_of(run: Run) -> str:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """A model that cost and accuracy place: fractions, with the 95 % interval; `run` is None for a dense
+    """A model placed by cost and accuracy: fractions, with the 95 % interval; `run` is None for a dense
     model.
     """
 
@@ -112,11 +112,11 @@ class TradeOff:
 
 
 def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[TradeOff, ...]:
-    """The runs, and the dense model of each, placed and judged against each other; the cheapest first.
+    """Place the runs, and the dense model of each, and judge them against each other; the cheapest first.
 
     Args:
         runs: that may be compared (see `left_out`).
-        names: run -> what it is called.
+        names: run -> its name on screen.
     """
     dense = {
         str(run.report.subject["id"]): (f"dense {run.report.subject.get('name')}", run.report.baseline)
@@ -138,11 +138,11 @@ def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> Tra
 
 
 def judged(given: Iterable[TradeOff]) -> tuple[TradeOff, ...]:
-    """The points with their standing, the cheapest first.
+    """Return the points with their standing, the cheapest first.
 
-    On the front: none is at least as cheap and as accurate, and better in one. Beaten: one that costs no more
-    lies higher with its whole interval. Within noise: what is left, which another set of samples might put on
-    the front.
+    On the front: none is at least as cheap and as accurate, and better in one. Beaten: the whole interval of
+    one that costs no more is higher. Within noise: all others, which another set of samples might put on the
+    front.
     """
     ordered = sorted(given, key=lambda p: (p.cost, -p.accuracy))
     return tuple(TradeOff(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
@@ -177,8 +177,8 @@ class TreeRow:
 
 
 def family(runs: Iterable[Run]) -> tuple[TreeRow, ...]:
-    """The runs as a tree, parents before their children, the oldest first; one whose parent is gone is a
-    root.
+    """Return the runs as a tree, parents before their children, the oldest first; a run whose parent is gone
+    is a root.
     """
     ordered = sorted(runs, key=lambda run: (run.created, run.name))
     known = {run.name for run in ordered}
@@ -195,7 +195,7 @@ def family(runs: Iterable[Run]) -> tuple[TreeRow, ...]:
     for run in ordered:
         if run.parent not in known:
             grow(run, 0, None)
-    for run in ordered:  # a circle, which only a file edited by hand can hold, begins at its oldest run
+    for run in ordered:  # a circle, possible only in a file edited by hand, begins at its oldest run
         if run.name not in placed:
             grow(run, 0, None)
     return tuple(tree)
@@ -205,8 +205,8 @@ def family(runs: Iterable[Run]) -> tuple[TreeRow, ...]:
 
 
 def matching(runs: Iterable[Run], text: str = "", tags: Iterable[str] = ()) -> list[Run]:
-    """Those that hold every word of the text (in model, note, tags, criterion, parts or recovery) and every
-    tag.
+    """Return the runs that contain every word of the text (in model, note, tags, criterion, parts or
+    recovery) and have every tag.
     """
     words, wanted = text.lower().split(), set(tags)
     return [run for run in runs if wanted <= set(run.tags) and all(word in _words(run) for word in words)]

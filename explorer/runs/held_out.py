@@ -1,6 +1,4 @@
-"""Opening the data that no decision was made on: each opening is recorded, and paid for with a stricter
-level.
-"""
+"""Opens the data that no decision was based on: each opening is recorded and makes the level stricter."""
 
 from dataclasses import replace
 
@@ -10,12 +8,12 @@ from ..measuring.statistics import openings_level
 from ..values.subject import Subject
 from .store import Store
 
-STRICT_OPENINGS = 5  # past these, data that was looked at so often is not held out any more
+STRICT_OPENINGS = 5  # after more openings than these, the data is no longer really held out
 
 
 def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Conditions, str]:
-    """Open the held-out split: conditions with the level that so many openings cost, and the sentence that
-    says it.
+    """Open the held-out split: return conditions with the level for this many openings, and the sentence that
+    says so.
 
     Raises:
         ExplorerError: there is no such split, or the opening cannot be recorded.
@@ -29,7 +27,7 @@ def held_out(subject: Subject, conditions: Conditions, store: Store) -> tuple[Co
 
 
 def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
-    """How many times a model's held-out data has been opened.
+    """Return how many times a model's held-out data has been opened.
 
     Args:
         past: under its former id alone.
@@ -38,12 +36,12 @@ def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
 
 
 def has_held_out(subject: Subject) -> bool:
-    """Whether there is data that was not decided on."""
+    """Whether there is data that no decision was based on."""
     return subject.task is not None and subject.task.split("held_out") is not None
 
 
 def said(times: int) -> str:
-    """What so many openings mean.
+    """Return a sentence that says what this many openings mean.
 
     >>> said(2)
     'Held-out data: opened 2 times for this model, so judged at level 0.9917.'

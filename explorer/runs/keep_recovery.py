@@ -1,4 +1,4 @@
-"""A finished recovery -> a stored run, below the run of the recipe that it came from."""
+"""Stores a finished recovery as a run, below the run of the recipe that it came from."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ TAG = "recovered"
 
 @dataclass(frozen=True)
 class Remarks:
-    """What is said of a run that is kept.
+    """What a user says about a run that is kept.
 
     Args:
         note: free text.
@@ -45,19 +45,18 @@ def keep(
     remarks: Remarks = NOTHING,
     root: Path | None = None,
 ) -> Work[str]:
-    """Measure the recovered model as any other is measured, and keep it; at last the run's name.
+    """Measure the recovered model like any other, keep it, and return the run's name at the end.
 
-    The merely pruned model stands above it in the tree; where it is not kept yet, it is measured and kept
-    first.
+    The merely pruned model is its parent in the tree; if that is not kept yet, it is measured and kept first.
 
     Args:
         conditions: under which the recovery was made.
-        remarks: what a person says of the run.
+        remarks: what a user says about the run.
     Raises:
         ExplorerError: the recovered weights are no longer in the cache, or the store cannot be written.
     """
-    masks = masks_fingerprint(recovered_masks(found.key, root))  # fails first, if it must
-    same = replace(conditions, samples=found.total_samples, dtype="float32")  # as the recovery was measured
+    masks = masks_fingerprint(recovered_masks(found.key, root))  # first, because it may fail
+    same = replace(conditions, samples=found.total_samples, dtype="float32")  # as in the recovery
     parent = yield from _one_shot(model, found, same, store, remarks.origin)
     reports = recovered_reports(model, found, same, root=root)
     report = yield from _measured(reports, "Measuring the recovered model")
@@ -72,7 +71,7 @@ def _one_shot(
     store: Store,
     origin: str | None,
 ) -> Returning[str]:
-    """Name of the run of the recipe alone."""
+    """Return the name of the run of the recipe alone."""
     where = environment(conditions.device) | {"dtype": conditions.dtype}
     key = RunKey.wanted(model.subject, found.recipe, found.total_samples, conditions.split, where)
     if store.get(key) is not None:

@@ -1,7 +1,7 @@
-"""run -> the same recipe decided and measured again: are the masks the same bit for bit, and are the same
-samples right?
+"""Decides and measures a run's recipe again: are the masks the same bit for bit, and are the same samples
+right?
 
-Of a recovered model the weights come from the file that its training left; they are counted again, not
+The weights of a recovered model come from the file that its training wrote; they are measured again, not
 trained again.
 """
 
@@ -23,8 +23,8 @@ from .stored_run import Run
 
 
 def masks_fingerprint(masks: Masks) -> str:
-    """Hash of every bit of the masks, with the names and shapes of their parts; equal masks have equal
-    fingerprints.
+    """Return a hash of every bit of the masks, with the names and shapes of their parts; equal masks have
+    equal fingerprints.
     """
     digest = hashlib.sha256()
     for kind, parts in (("channels", masks.channels), ("weights", masks.weights)):
@@ -36,13 +36,13 @@ def masks_fingerprint(masks: Masks) -> str:
 
 @dataclass(frozen=True)
 class Replay:
-    """What came out when a run was made again.
+    """The result of making a run again.
 
     Args:
         run: name of the run.
-        masks: fingerprint of the masks, this time.
-        same_masks: whether they are those of the run bit for bit; None where the run has no fingerprint.
-        report: this time's, None until something was counted.
+        masks: fingerprint of the new masks.
+        same_masks: whether they equal the run's bit for bit; None if the run has no fingerprint.
+        report: the new report, None until something was counted.
     """
 
     run: str
@@ -60,11 +60,11 @@ class Replay:
 
 
 def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
-    """Make a run again; nothing that is remembered from before is used.
+    """Make a run again; no earlier result is used.
 
     Raises:
         ExplorerError: the run is of another model or of other data, of held-out data, which is not opened for
-            this, or of a recovered model whose weights are no longer there.
+            this, or of a recovered model whose weights are gone.
     """
     _check(model.subject, run)
     recipe, measured = run.report.recipe, run.report.pruned
@@ -84,7 +84,7 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
 
 
 def _masks(model: Analysed, run: Run) -> Masks:
-    """Decided again; where a method decides masks while it trains, those that it left in its file."""
+    """Return the masks, decided again; if a method decides masks while it trains, those in its file."""
     after = run.recovery.recovery if run.recovery else None
     if after is not None and after.plan.method not in CUT_FIRST:
         return recovered_masks(after.key)

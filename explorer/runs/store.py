@@ -1,8 +1,7 @@
 """Runs on disk: a Report is written once and found again by everything that it depends on.
 
-One JSON file a run, written under another name and moved into place, so that two programs may share the
-folder and a reader never sees half a file. The record of held-out openings is kept apart and is never
-thrown away.
+One JSON file per run, written under another name and moved into place, so that two programs can share the
+folder and a reader never sees half a file. The record of held-out openings is separate and is never deleted.
 """
 
 import contextlib
@@ -29,15 +28,15 @@ __all__ = ["Run", "RunKey", "Store"]
 MAX_BYTES = 200_000_000
 DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 LONGEST_RUN = 64_000_000  # bytes of one file
-STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that died
+STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that crashed
 
 
 class Store:
-    """The runs in a folder; any number of programs may use it at once.
+    """The runs in a folder; any number of programs can use it at once.
 
     Args:
-        root: made when something is first written.
-        max_bytes: of all runs; beyond it the oldest go.
+        root: created when something is first written.
+        max_bytes: of all runs; beyond it the oldest are deleted.
     """
 
     def __init__(self, root: Path, max_bytes: int = MAX_BYTES):
@@ -55,10 +54,9 @@ class Store:
         masks: str | None = None,
         recovery: Kept | None = None,
     ) -> str:
-        """Keep a report and return the run's name; what it said before under the same key is replaced.
+        """Keep a report and return the run's name; an earlier run with the same key is replaced.
 
-        A run that is kept again keeps the run that it was first made from, so that no run becomes its own
-        ancestor.
+        A run that is kept again keeps its first parent, so that no run becomes its own ancestor.
 
         Raises:
             ExplorerError: the folder cannot be written, or the parent is not a run's name.
@@ -83,20 +81,20 @@ class Store:
         return name
 
     def get(self, key: RunKey) -> Report | None:
-        """The report of that key; None if there is none. A file that cannot be read is removed."""
+        """Return the report of that key, or None. A file that cannot be read is removed."""
         run = self._read(self._path(key.subject, key.name))
         return run.report if run else None
 
     def run(self, name: str) -> Run | None:
-        """The run of that name, or None."""
+        """Return the run of that name, or None."""
         paths = self._paths(f"*/{run_name(name)}.json")
         return self._read(paths[0]) if paths else None
 
     def full_name(self, start: str) -> str:
-        """The name of the one run that begins so: pages show the first letters only.
+        """Return the name of the one run that begins like this: pages show only the first letters.
 
         Raises:
-            ExplorerError: no run begins so, or several do.
+            ExplorerError: no run begins like this, or several do.
         """
         found = [path.stem for path in self._paths("*/*.json") if start and path.stem.startswith(start)]
         if len(found) != 1:
@@ -107,12 +105,12 @@ class Store:
         return found[0]
 
     def runs(self, subject: str | None = None, limit: int = 200) -> list[Run]:
-        """The newest runs, newest first; of one model, or of all."""
+        """Return the newest runs, newest first; of one model, or of all."""
         folder = "*" if subject is None else self._folder(subject).name
         return list(self._readable(self._paths(f"{folder}/*.json"), limit))
 
     def describe(self, name: str, *, note: str, tags: Iterable[str] = ()) -> None:
-        """Change what is written next to a run.
+        """Change the note or tags of a run.
 
         Raises:
             ExplorerError: there is no such run (any more), or the folder cannot be written.
@@ -126,21 +124,21 @@ class Store:
             os.utime(paths[0], (run.created, run.created))  # a note does not make it newer
 
     def delete(self, name: str) -> None:
-        """Forget a run; one that is not there is forgotten already."""
+        """Delete a run; a run that does not exist is ignored."""
         for path in self._paths(f"*/{run_name(name)}.json"):
             path.unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ held-out data
 
     def open_held_out(self, subject: str) -> int:
-        """Record that a model's held-out data is opened; returns how many times it has been, this one
-        included.
+        """Record that a model's held-out data is opened; return how many times it has been opened, including
+        this time.
 
         Raises:
             ExplorerError: it cannot be recorded, so it must not be opened.
         """
         line = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ\n")
-        try:  # appending is atomic, so each program gets a number of its own
+        try:  # appending is atomic, so each program gets its own number
             return append_text(self._held_out_path(subject), line) // len(line)
         except OSError as error:
             raise ExplorerError(
@@ -148,7 +146,7 @@ class Store:
             ) from error
 
     def held_out_openings(self, subject: str) -> int:
-        """How many times a model's held-out data has been opened.
+        """Return how many times a model's held-out data has been opened.
 
         Raises:
             ExplorerError: the record cannot be read.
@@ -175,16 +173,16 @@ class Store:
         return self.root / "held_out" / f"{self._folder(subject).name}.log"
 
     def _paths(self, pattern: str) -> list[Path]:
-        """Files, newest first."""
+        """Return files, newest first."""
         return [path for _, _, path in self._files(pattern)]
 
     def _files(self, pattern: str) -> list[tuple[float, int, Path]]:
-        """(time, bytes, path), newest first; one that goes away meanwhile is left out."""
+        """Return (time, bytes, path), newest first; a file that disappears meanwhile is left out."""
         found = []
         for path in (self.root / "runs").glob(pattern):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                if stat.S_ISREG(status.st_mode):  # a pipe would be waited for, and a folder is no run
+                if stat.S_ISREG(status.st_mode):  # reading a pipe would block, and a folder is not a run
                     found.append((status.st_mtime, status.st_size, path))
         return sorted(found, reverse=True)
 
@@ -202,7 +200,7 @@ class Store:
         except OSError:
             return None
         except (ExplorerError, *DAMAGED):
-            # damaged, or of a version that wrote something else: it can be measured again
+            # damaged, or written by another version: it can be measured again
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             return None

@@ -1,4 +1,4 @@
-"""What one stored run is: its key, and the report with what the user wrote next to it."""
+"""A stored run: its key, and the report with what the user wrote about it."""
 
 import hashlib
 import re
@@ -41,7 +41,7 @@ class RunKey:
 
     @classmethod
     def of(cls, report: Report, recovery: Kept | None = None) -> "RunKey":
-        """The key of a run that was measured."""
+        """Return the key of a run that was measured."""
         about, where = report.subject, report.environment
         return cls(
             str(about["id"]),
@@ -59,7 +59,7 @@ class RunKey:
     def wanted(
         cls, subject: Subject, recipe: Recipe, samples: int, split: str, environment: Mapping[str, Any]
     ) -> "RunKey":
-        """The key of a run that may have been measured before, in that environment."""
+        """Return the key of a run that may have been measured before in that environment."""
         task = subject.task.fingerprint if subject.task else ""
         dtype, device, code = (
             str(environment.get(k, d)) for k, d in (("dtype", "float32"), ("device", "cpu"), ("explorer", ""))
@@ -68,21 +68,21 @@ class RunKey:
 
     @property
     def name(self) -> str:
-        """Of the run: a hash of the key, as far as it says something."""
+        """Return the name of the run: a hash of the non-empty fields of the key."""
         said = {part: value for part, value in asdict(self).items() if part != "recovery" or value}
         return hashlib.sha256(canonical_json(said).encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stored report with what the user wrote next to it.
+    """A stored report with what the user wrote about it.
 
     Args:
         created: seconds since 1970.
         note, tags: foreign text of limited length; escape it where it is shown.
         parent: name of the run that this one was made from, or None.
-        masks: fingerprint of the masks (see `replay`), or None where it is not known.
-        recovery: what was done after the cut; the report is of the model that this left. None = nothing.
+        masks: fingerprint of the masks (see `replay`), or None if it is not known.
+        recovery: what was done after the cut; the report is about the resulting model. None = nothing.
     """
 
     name: str
@@ -116,21 +116,21 @@ class Run:
 
 
 def limited_text(given: str, limit: int) -> str:
-    """Foreign text on a diet: printable, no longer than the limit."""
+    """Limit foreign text: printable characters only, no longer than the limit."""
     return "".join(letter for letter in str(given)[:limit] if letter.isprintable() or letter == "\n")
 
 
 def limited_tags(given: Iterable[str]) -> tuple[str, ...]:
-    """Foreign tags: short, each once, not too many."""
+    """Limit foreign tags: short, each once, not too many."""
     tags = (limited_text(tag, TAG_LIMIT).strip() for tag in given)
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:TAG_COUNT]
 
 
 def run_name(name: object) -> str:
-    """The name if it can be that of a run, so that it may stand in a path.
+    """Return the name if it is valid for a run, so that it may be part of a path.
 
     Raises:
-        ExplorerError: it cannot.
+        ExplorerError: it is not.
     """
     if not isinstance(name, str) or not RUN_NAME.fullmatch(name):
         raise ExplorerError(f"A stored run is named by 24 hexadecimal digits, got {str(name)[:80]!r}.")

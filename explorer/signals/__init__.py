@@ -1,1 +1,1 @@
-"""What criteria look at: passes over training data, and what the graph alone can tell."""
+"""What criteria look at: results of passes over training data, and facts from the graph alone."""

@@ -1,5 +1,5 @@
-"""Where in a graph the activation of a layer is: after the norm and the activation function that
-follow it.
+"""Finds where in a graph the activation of a layer is: after the norm and the activation function that follow
+it.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from ..graph.coupling import is_pointwise
 from ..graph.nodes import op_name
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
-# in eval mode these hand on what they get
+# in eval mode these return their input
 UNCHANGED = (
     "dropout",
     "feature_dropout",
@@ -29,7 +29,9 @@ UNTAGGED = ("hardswish", "prelu", "log_sigmoid")  # activation functions that to
 
 @dataclass(frozen=True)
 class Site:
-    """Where the activation of a layer is: channels start to start + count of a dimension of a node."""
+    """Where the activation of a layer is: its channels are `count` positions from `start` along a dimension
+    of a node.
+    """
 
     layer: str
     node: fx.Node
@@ -39,7 +41,7 @@ class Site:
 
 
 def site_of(layer: str, node: fx.Node) -> Site:
-    """Follow what a layer makes through norms, additions and concatenations up to its activation function."""
+    """Follow a layer's output through norms, additions and concatenations up to its activation function."""
     shape = node.meta["val"].shape
     dim = 1 if _name(node).startswith("conv") else len(shape) - 1
     site = Site(layer, node, dim, 0, int(shape[dim]))
@@ -53,7 +55,7 @@ def site_of(layer: str, node: fx.Node) -> Site:
 
 
 def _step(site: Site, user: fx.Node) -> Site | None:
-    """The site one node further, where that node keeps channels apart and in place."""
+    """Return the site one node further, if that node keeps channels apart and in place."""
     value, before = user.meta.get("val"), site.node.meta["val"]
     if not isinstance(value, Tensor) or value.dim() != before.dim():
         return None

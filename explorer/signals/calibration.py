@@ -1,18 +1,21 @@
 """Passes over training data that only collect: gradients, activations, feature maps. Tuning and held-out data
-stay closed.
+are not touched.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
+from ..metrics.losses import cross_entropy, loss_of
 from ..values.profile import Layer, ModelProfile
 from ..values.progress import Step, Work, reached, result_of
-from ..values.subject import Split, Subject
+from ..values.samples import Split, moved
+from ..values.subject import Subject
 from .neighbours import placed, slots_at
 from .passes import Sums, activation_sums, gradient_sums, map_sums
 from .watching import Watched, watch
@@ -30,8 +33,8 @@ class Calibration:
     """How signals are collected.
 
     Args:
-        samples: the first so many of the training split, whose order is seeded and stratified.
-        batch: samples a pass; None = 16 for gradients, else 64.
+        samples: use only the first so many of the training split, whose order is seeded and stratified.
+        batch: samples per pass; None = 16 for gradients, otherwise 64.
         device: where the passes run.
     """
 
@@ -44,28 +47,30 @@ USUAL = Calibration()
 
 
 def training_data(subject: Subject) -> Split | None:
-    """The split that calibration may read."""
+    """Return the split that calibration may read."""
     split = subject.task.split("training") if subject.task else None
     return split if split is not None and len(split) else None
 
 
-Pass = Callable[[Watched, Tensor, Tensor], Sums]
+Pass = Callable[[Watched, Tensor, Any], Sums]
 
 
 def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str) -> Work[Sums]:
-    """Progress after each batch, and at last the sums. Out of device memory: the batch is halved."""
+    """Yield Progress after each batch, then return the sums. If device memory runs out, the batch is
+    halved.
+    """
     split = training_data(subject)
     assert split is not None and subject.task is not None and how.batch is not None
     split, device = split.first(how.samples), how.device
     batch, done, total = watched.batch or how.batch, 0, Sums()
-    yield reached(0, len(split), label)  # to read the data may have taken a while
+    yield reached(0, len(split), label)  # reading the data may have taken a while
     while done < len(split):
         until = min(done + batch, len(split))
         if watched.batch and until - done < watched.batch:
-            break  # a model with a fixed batch cannot read what is left
+            break  # a model with a fixed batch cannot read the rest
         try:
-            inputs = subject.task.normalisation(split.inputs[done:until].to(device))
-            found = one_pass(watched, inputs, split.targets[done:until].to(device))
+            inputs = subject.task.normalisation(moved(split.inputs_at(done, until), device))
+            found = one_pass(watched, inputs, moved(split.targets_at(done, until), device))
         except torch.OutOfMemoryError:
             if watched.batch or batch == 1:
                 raise
@@ -83,8 +88,10 @@ def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration,
 
 def _swept(model: Analysed, how: Calibration, kind: str, batch: int, samples: int) -> Work[Sums]:
     watched, layers = watch(model, how.device), model.profile.prunable_layers
+    assert model.subject.task is not None
+    loss = loss_of(model.subject.task) if kind == "gradients" else cross_entropy
     passes: dict[str, Pass] = {
-        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile),
+        "gradients": lambda w, inputs, targets: gradient_sums(w, inputs, targets, model.profile, loss),
         "activations": lambda w, inputs, targets: activation_sums(w, inputs, layers),
         "feature maps": lambda w, inputs, targets: map_sums(w, inputs),
     }
@@ -93,8 +100,8 @@ def _swept(model: Analysed, how: Calibration, kind: str, batch: int, samples: in
 
 
 def gradients(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Progress, then means over samples of the gradient and its square, of each layer's weight and of gates
-    on its outputs.
+    """Yield Progress, then return means over samples of the gradient and its square, for each layer's weight
+    and for gates on its outputs.
     """
     sums = yield from result_of(_swept(model, how, "gradients", GRADIENT_BATCH, how.samples))
     means = {key: (values / sums["", "samples"]).cpu() for key, values in sums.items()}
@@ -112,7 +119,7 @@ def gradients(model: Analysed, how: Calibration) -> Work[Collected]:
 
 
 def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> Tensor:
-    """(out,) of a value known for each unit; 0 where outputs are frozen."""
+    """Return (out,) of a value known for each unit; 0 where outputs are frozen."""
     line = torch.zeros(layer.shape[layer.output_dim])
     for group, slot in slots_at(profile, layer.weight, layer.output_dim):
         if (group.name, what) in means:
@@ -121,7 +128,7 @@ def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> 
 
 
 def activations(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Progress, then input_norm, positive_share and mean_magnitude of each layer that ran."""
+    """Yield Progress, then return input_norm, positive_share and mean_magnitude of each layer that ran."""
     layers = model.profile.prunable_layers
     sums = yield from result_of(_swept(model, how, "activations", BATCH, how.samples))
     yield Step({name: _activity(layer, sums) for name, layer in layers.items() if (name, "count") in sums})
@@ -142,15 +149,15 @@ def _activity(layer: Layer, sums: Sums) -> dict[str, Tensor]:
 
 
 def _folded(layer: Layer, per_output: Tensor) -> Tensor:
-    """(out,) as the weight counts outputs: a grouped transposed convolution holds one group's, so groups are
-    averaged.
+    """Return (out,) in the weight's count of outputs: a grouped transposed convolution has those of one
+    group, so groups are averaged.
     """
     outputs = layer.shape[layer.output_dim]
     return per_output if len(per_output) == outputs else per_output.view(-1, outputs).mean(0)
 
 
 def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
-    """(in,) in a shape that multiplies the weight; of a grouped convolution each output has its own
+    """Return (in,) in a shape that multiplies the weight; in a grouped convolution each output has its own
     inputs.
     """
     inputs, kernel = layer.shape[layer.input_dim], (1,) * (len(layer.shape) - 2)
@@ -164,10 +171,10 @@ def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
 
 
 def feature_maps(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Progress, then map_rank of each layer whose outputs are maps.
+    """Yield Progress, then return map_rank of each layer whose outputs are maps.
 
     Raises:
-        ExplorerError: no layer makes maps.
+        ExplorerError: no layer has maps.
     """
     sums = yield from result_of(_swept(model, how, "feature maps", BATCH, min(how.samples, MAP_SAMPLES)))
     layers = {name: layer for name, layer in model.profile.prunable_layers.items() if (name, "maps") in sums}

@@ -1,6 +1,4 @@
-"""What criteria need, collected once for a subject and kept: passes over training data, and what the graph
-alone can tell.
-"""
+"""Collects what criteria need, once per subject: by passes over training data, and from the graph alone."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Never
@@ -27,12 +25,13 @@ _kept = Cache(12, "signals of criteria", 512 * 2**20)
 
 
 def needs_data(criterion: Plugin) -> bool:
-    """The criterion reads training data."""
+    """Whether the criterion reads training data."""
     return any(need in WITH_DATA for need in criterion.traits["needs"])
 
 
 def check_data(subject: Subject, criterion: Plugin) -> None:
-    """
+    """Check that the data that a criterion needs is there.
+
     Raises:
         ExplorerError: the criterion needs training data, and this model has none.
     """
@@ -57,8 +56,8 @@ def _steps(model: Analysed, need: str, how: Calibration) -> Work[Collected]:
 
 
 def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> Work[Never]:
-    """Collect what is needed and not yet known; Progress after each batch, where it can also be closed to
-    cancel it.
+    """Collect what is needed and not yet known. Yields Progress after each batch, where it can also be closed
+    to cancel it.
 
     Raises:
         ExplorerError: the model lacks what is to be collected.
@@ -72,7 +71,7 @@ def collect(model: Analysed, needs: Iterable[str], how: Calibration = USUAL) -> 
 def collected(
     model: Analysed, needs: Iterable[str], how: Calibration = USUAL
 ) -> dict[str, dict[str, Tensor]]:
-    """Layer -> signal -> tensor of all needs together."""
+    """Return layer -> signal -> tensor for all needs together."""
     together: dict[str, dict[str, Tensor]] = {}
     for need in needs:
         for layer, signals in _known(model, need, how).items():
@@ -89,7 +88,7 @@ def _known(model: Analysed, need: str, how: Calibration) -> Collected:
 def signals_of(
     model: Analysed, criterion: Plugin, seed: int = 0, how: Calibration = USUAL
 ) -> Callable[[Layer], LayerSignals]:
-    """What a criterion may look at, layer by layer.
+    """Return what a criterion may look at, layer by layer.
 
     Raises:
         ExplorerError: the model lacks what the criterion needs.

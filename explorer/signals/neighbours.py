@@ -1,5 +1,5 @@
-"""What stands before and after a layer, read off the coupled groups: norms, the layers that feed it, the
-layers that read it.
+"""Finds what precedes and follows a layer from the coupled groups: norms, the layers that feed it, the layers
+that read it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ Found = Mapping[str, Mapping[str, Tensor]]  # layer -> signal -> tensor
 
 
 def norms(model: Analysed) -> Found:
-    """norm_scale of each prunable layer, (out,): the size of the scale of the norm that follows, NaN where
-    there is none.
+    """Return norm_scale of each prunable layer, (out,): the size of the scale of the norm that follows, NaN
+    if there is none.
 
     Raises:
-        ExplorerError: no norm lies on any layer's outputs.
+        ExplorerError: no norm is on any layer's outputs.
     """
     profile = _with_groups(model.graph)
     scales = {
@@ -36,11 +36,11 @@ def norms(model: Analysed) -> Found:
 
 
 def neighbours(model: Analysed) -> Found:
-    """own_gain, upstream and downstream of each prunable layer, in shapes that multiply its weight; 1 where
-    nobody stands.
+    """Return own_gain, upstream and downstream of each prunable layer, in shapes that multiply its weight; 1
+    where it has no neighbour.
 
-    A weight counts together with the gain of the norm that follows it in eval mode. Where several layers feed
-    or read a channel, their norms add as squares.
+    A weight is multiplied by the gain of the norm that follows it in eval mode. If several layers feed or
+    read a channel, their norms add as squares.
     """
     profile = _with_groups(model.graph)
     fed, read = _energies(model.subject, profile)
@@ -59,7 +59,7 @@ def _with_groups(graph: ModelGraph) -> ModelProfile:
 
 
 def slots_at(profile: ModelProfile, tensor: str, dim: int) -> Iterator[tuple[Group, Slot]]:
-    """The groups that live along one dimension of a tensor."""
+    """Return the groups along one dimension of a tensor."""
     for group in profile.groups:
         for slot in group.slots:
             if (slot.tensor, slot.dim) == (tensor, dim):
@@ -67,7 +67,7 @@ def slots_at(profile: ModelProfile, tensor: str, dim: int) -> Iterator[tuple[Gro
 
 
 def placed(per_unit: Tensor, slot: Slot, line: Tensor) -> Tensor:
-    """`line` with the values of units written at their positions."""
+    """Return `line` with the values of units written at their positions."""
     return torch.where(slot.units >= 0, per_unit[slot.units.clamp(min=0)].to(line), line)
 
 
@@ -80,7 +80,7 @@ def _summed(line: Tensor, slot: Slot, units: int) -> Tensor:
 
 
 def _next_norm(profile: ModelProfile, group: Group, layer: Layer) -> tuple[Layer, Slot] | None:
-    """The first norm of the group after the layer in the order of the graph, else its first."""
+    """Return the first norm of the group after the layer in the order of the graph, or else its first."""
     order = {other.name: place for place, other in enumerate(profile.layers)}
     found = [
         (other, slot)
@@ -93,7 +93,9 @@ def _next_norm(profile: ModelProfile, group: Group, layer: Layer) -> tuple[Layer
 
 
 def norm_scale(subject: Subject, profile: ModelProfile, layer: Layer) -> Tensor:
-    """(out,) |scale| of the norm that follows, the mean over a unit's positions; NaN where there is none."""
+    """Return (out,) |scale| of the norm that follows, the mean over a unit's positions; NaN if there is
+    none.
+    """
     return _of_norm(subject, profile, layer, torch.nan, gain=False)
 
 
@@ -122,7 +124,7 @@ def _scale_of(subject: Subject, norm: Layer, tensor: str, gain: bool) -> Tensor:
 
 
 def _effective(subject: Subject, profile: ModelProfile, layer: Layer) -> tuple[Tensor, Tensor]:
-    """The weight times its norm's gain, and the gain, (out, 1, ...)."""
+    """Return the weight times its norm's gain, and the gain, (out, 1, ...)."""
     weight = subject.model.get_parameter(layer.weight).detach().cpu().float()
     gain = _onto(_of_norm(subject, profile, layer, 1.0, gain=True), layer, layer.output_dim)
     return weight * gain, gain
@@ -138,7 +140,7 @@ Energies = dict[
 
 
 def _energies(subject: Subject, profile: ModelProfile) -> tuple[Energies, Energies]:
-    """What each layer feeds into the units of a group, and what each layer reads of them."""
+    """Return what each layer feeds into the units of a group, and what each layer reads from them."""
     fed: Energies = {}
     read: Energies = {}
     for layer in profile.prunable_layers.values():
@@ -151,7 +153,9 @@ def _energies(subject: Subject, profile: ModelProfile) -> tuple[Energies, Energi
 
 
 def _others(energies: Energies, group: Group, layer: Layer) -> Tensor | None:
-    """(units,) norm of what all other layers put on the units of a group, or None where there is no other."""
+    """Return (units,) norm of what all other layers contribute to the units of a group, or None if there is
+    no other.
+    """
     found = [
         values for (name, other), values in energies.items() if name == group.name and other != layer.name
     ]
@@ -170,7 +174,7 @@ def _around(
     subject: Subject, profile: ModelProfile, layer: Layer, fed: Energies, read: Energies
 ) -> dict[str, Tensor]:
     out = layer.output_dim
-    # a depthwise convolution reads the very channels that it makes, so what feeds it lies along its outputs
+    # a depthwise convolution reads the very channels that it produces, so what feeds it is along its outputs
     source = out if is_depthwise(subject, layer) else layer.input_dim
     return {
         "own_gain": _effective(subject, profile, layer)[1],
@@ -180,7 +184,7 @@ def _around(
 
 
 def is_depthwise(subject: Subject, layer: Layer) -> bool:
-    """A convolution each of whose outputs reads a single channel of several."""
+    """Whether it is a convolution each of whose outputs reads a single channel of several."""
     if layer.kind != "conv" or layer.shape[layer.input_dim] != 1:
         return False
     try:

@@ -1,28 +1,28 @@
-"""One calibration pass: a batch goes through the model, and sums over its samples come back."""
+"""One calibration pass: runs a batch through the model and returns sums over its samples."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from ..metrics.losses import Loss
 from ..values.profile import Group, Layer, ModelProfile
 from .watching import Watched, silent
 
 Sums = dict[tuple[str, str], Tensor]  # (layer or group, what) -> sum over samples
 
 
-def gradient_sums(watched: Watched, inputs: Tensor, targets: Tensor, profile: ModelProfile) -> Sums:
-    """Sums over samples of each weight's and each gate's gradient, and of its square.
+def gradient_sums(watched: Watched, inputs: Tensor, targets: Any, profile: ModelProfile, loss: Loss) -> Sums:
+    """Return sums over samples of each weight's and each gate's gradient, and of its square.
 
-    The square is that of the batch's mean gradient times the batch: exact at batch 1, and else what
-    per-sample gradients that scatter around zero give, at a fraction of the time.
+    The square is that of the batch's mean gradient times the batch: exact for batch 1, and otherwise what
+    per-sample gradients that scatter around zero would give, in a fraction of the time.
     """
     with torch.enable_grad():
-        logits = watched.run(inputs, silent, silent)
-        loss = functional.cross_entropy(logits.float(), targets)
-        found = torch.autograd.grad(loss, list(watched.weights.values()), allow_unused=True)
-    count, sums, changes = len(targets), Sums(), {}
+        lost = loss(watched.run(inputs, silent, silent), targets)
+        found = torch.autograd.grad(lost, list(watched.weights.values()), allow_unused=True)
+    count, sums, changes = len(inputs), Sums(), {}
     for (name, weight), gradient in zip(watched.weights.items(), found, strict=True):
         g = torch.zeros_like(weight) if gradient is None else gradient.detach()
         sums[name, "gradient"], sums[name, "square"] = g * count, g.square() * count**2
@@ -34,10 +34,10 @@ def gradient_sums(watched: Watched, inputs: Tensor, targets: Tensor, profile: Mo
 
 
 def _gate(group: Group, changes: Mapping[str, Tensor]) -> Tensor:
-    """(units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times gradient
-    there.
+    """Return (units,) derivative of the loss by a gate on all that reads a unit: the sum of weight times
+    gradient there.
 
-    Where no layer reads the units, as with queries and keys, the layers that make them are summed.
+    If no layer reads the units, as with queries and keys, the layers that produce them are summed.
 
     Args:
         changes: weight tensor's name -> weight times gradient.
@@ -73,8 +73,8 @@ def activation_sums(watched: Watched, inputs: Tensor, layers: Mapping[str, Layer
 
 
 def _input_squares(layer: Layer, values: Tensor) -> Tensor:
-    """(in,) sum of squares of each input feature over samples and positions; of a token, how often
-    it came.
+    """Return (in,) sum of squares of each input feature over samples and positions; for a token, how often it
+    occurred.
     """
     if layer.kind == "embedding":
         return torch.bincount(values.flatten(), minlength=layer.shape[0]).double()

@@ -1,8 +1,8 @@
-"""SynFlow: send ones through the absolute weights, remove a little of what carries least, and again
+"""SynFlow: send ones through the absolute weights, remove a few of those with the least flow, and repeat
 (arXiv:2006.05467).
 
 Data-free, in float64. Norms count as the scale that they apply in eval mode; shifts, biases and free
-parameters as zero, so that everything which arrives has come through weights.
+parameters as zero, so that all output has come through weights.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from .activation_sites import NORMS
 from .lowest import lowest_of
 
 ROUNDS = 100
-LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one a layer
+LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least one per layer
 
 
 def flow_orders(model: Analysed, device: str = "cpu") -> Work[Mapping[str, Mapping[str, Tensor]]]:
-    """Progress after each round; at last flow_order of each layer's weight: the round in which it goes, then
-    its place there.
+    """Yield Progress after each round, then return flow_order of each layer's weight: the round in which it
+    is removed, then its rank in that round.
 
     One order for the whole model, so that its lowest part is what SynFlow removes at that sparsity.
 
@@ -60,14 +60,16 @@ def flow_orders(model: Analysed, device: str = "cpu") -> Work[Mapping[str, Mappi
 
 
 def _lowest(scores: Tensor, alive: Tensor, count: int) -> Tensor:
-    """(count,) positions of the lowest scores among those alive, lowest first, equal ones by position."""
+    """Return (count,) positions of the lowest scores among those alive, lowest first, equal ones by
+    position.
+    """
     candidates = alive.nonzero().flatten()
     leaving = candidates[lowest_of(scores[candidates], count)]
     return leaving[torch.argsort(scores[leaving], stable=True)]
 
 
 class _Flow:
-    """The linear stand-in: magnitudes instead of weights, scales instead of norms."""
+    """The linear stand-in for the model: magnitudes instead of weights, scales instead of norms."""
 
     def __init__(self, model: Analysed, device: str):
         assert model.graph.program is not None
@@ -90,7 +92,7 @@ class _Flow:
         )
 
     def scores(self, alive: Tensor) -> Tensor:
-        """(all weights,) weight times derivative of everything that arrives."""
+        """Return (all weights,) weight times the derivative of the sum of all outputs."""
         masks = alive.split(self.sizes)
         leaves = {
             n: (w * m.view(w.shape)).requires_grad_()
@@ -140,9 +142,9 @@ class _FlowRun(GraphRun):
 
 
 def _scaled(name: str, args: Any) -> Tensor:
-    """The input times the norm's scale; batch norms also divide by their running deviation."""
+    """Return the input times the norm's scale; batch norms also divide by their running deviation."""
     values, scale = args[0], args[1 if name in ("batch_norm", "instance_norm") else 2]
-    if name == "batch_norm" and args[4] is not None:  # else it holds no statistics
+    if name == "batch_norm" and args[4] is not None:  # otherwise it has no statistics
         gain = (args[4] + args[7]).rsqrt()
         scale = gain if scale is None else scale * gain
     if scale is None:

@@ -17,10 +17,8 @@ from ..values.subject import Subject
 
 @dataclass(frozen=True, eq=False)
 class LayerSignals:
-    """One layer as criteria see it.
-
-    What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's
-    own shape:
+    """One layer as criteria see it. What a criterion `needs` decides what is collected; "out" are the layer's
+    outputs, "weight" the weight's own shape:
 
     * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN where there is none.
     * "neighbours": own_gain, upstream, downstream, each of a shape that multiplies the weight.
@@ -49,21 +47,21 @@ class LayerSignals:
     collected: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self) -> torch.Generator:
-        """A generator that differs between layers and repeats between runs."""
+        """Return a generator that differs between layers and repeats between runs."""
         return torch.Generator().manual_seed(
             zlib.crc32(self.name.encode(), self.seed)
-        )  # torch reads the lower 32 bits only
+        )  # torch reads only the lower 32 bits
 
     @property
     def rows(self) -> Tensor:
-        """(out, weights of one output)."""
+        """Return (out, weights of one output)."""
         return self.weight.movedim(1 - self.input_dim, 0).flatten(1)
 
     def signal(self, name: str) -> Tensor:
-        """What was collected under that name.
+        """Return what was collected under that name.
 
         Raises:
-            ExplorerError: it was not, since the layer never ran.
+            ExplorerError: nothing was, since the layer never ran.
         """
         if name not in self.collected:
             why = (
@@ -77,10 +75,10 @@ class LayerSignals:
 def layer_signals(
     subject: Subject, layer: Layer, seed: int = 0, collected: Mapping[str, Tensor] | None = None
 ) -> LayerSignals:
-    """The signals of one layer.
+    """Return the signals of one layer.
 
     Raises:
-        ExplorerError: the weights hold NaN or infinity, so nothing can be ranked.
+        ExplorerError: the weights contain NaN or infinity, so nothing can be ranked.
     """
     weight = subject.model.get_parameter(layer.weight).detach().cpu()
     if not bool(torch.isfinite(weight).all()):

@@ -1,5 +1,5 @@
-"""Run a model and see what each layer reads and what becomes of what it makes. The model itself is never
-touched.
+"""Runs a model and reports what each layer reads and what its activations are. The model itself is not
+changed.
 """
 
 import copy
@@ -23,20 +23,20 @@ Listener = Callable[[str, Tensor], None]
 
 
 def silent(layer: str, values: Tensor) -> None:
-    """The listener of those who do not listen."""
+    """A listener that ignores everything."""
 
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A runnable stand-in of a model.
+    """A stand-in for a model that can be run.
 
     Args:
-        weights: layer -> its weight on the device, a leaf that can take gradients; the model's own stays out
-            of it.
+        weights: layer -> its weight on the device, a leaf that can have gradients; the model's own weights
+            are not used.
         batch: the only batch size that it accepts, or None.
-        run: (inputs, on_input, on_activation) -> logits. Listeners are told a layer's name and, each time
-            that it is called, what it reads (as it comes), or its activation as (samples, out, ...): after
-            the norm and the activation function that follow it, where they do.
+        run: (inputs, on_input, on_activation) -> logits. Listeners get a layer's name and, each time that it
+            is called, its input (as it is), or its activation as (samples, out, ...): after the norm and the
+            activation function that follow it, if there are any.
     """
 
     weights: Mapping[str, Tensor]
@@ -45,7 +45,7 @@ class Watched:
 
 
 def watch(model: Analysed, device: str = "cpu") -> Watched:
-    """The exported graph with the model's tensors, or a copy of the model where there is no graph."""
+    """Return the exported graph with the model's tensors, or a copy of the model if it has no graph."""
     return (
         _watch_graph(model, device)
         if model.graph.program is not None
@@ -82,7 +82,7 @@ class _ListeningRun(GraphRun):
         return weights.get(weight.tensor) if weight is not None and weight.whole else None
 
     def _data(self, node: fx.Node) -> fx.Node | None:
-        """The argument that is not made of parameters."""
+        """Return the argument that does not consist of parameters."""
         values = ((argument, self.coupling.values[argument.name]) for argument in node.all_input_nodes)
         return next((argument for argument, v in values if isinstance(v, Labelled) and not v.parameter), None)
 
@@ -145,7 +145,7 @@ def _hooked(
     try:
         modules = {**dict(model.named_modules()), "model": model}
         for name, layer in layers.items():
-            if name in modules:  # else it is a matrix inside of a module, whose inputs nobody sees
+            if name in modules:  # otherwise it is a matrix inside a module, whose inputs are not visible
                 made = hook(name, 1 if layer.kind == "conv" else -1)
                 handles.append(modules[name].register_forward_hook(made))
         yield

@@ -1,5 +1,5 @@
-"""Families of recipes -> lines of Reports: accuracy against what the model costs, a point at a time, the ends
-first.
+"""Measures families of recipes as lines of Reports: accuracy against the model's cost, point by point, the
+ends first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,12 +34,12 @@ _measured = Cache(256, "measured recipes")
 
 @dataclass(frozen=True)
 class Family:
-    """Recipes that make one line.
+    """Recipes that form one line.
 
     Args:
-        name: as the legend has it.
+        name: as in the legend.
         steps: what the recipes differ in, e.g. strengths, rising.
-        recipes: one a step.
+        recipes: one per step.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Family:
 def scaled(
     recipe: Recipe, strengths: Sequence[float] = STRENGTHS, name: str = "this recipe, weaker and stronger"
 ) -> Family:
-    """The current profile from dense to its full strength."""
+    """Return the recipe from dense to its full strength."""
     return Family(name, tuple(sorted(strengths)), tuple(recipe.scaled(s) for s in sorted(strengths)))
 
 
@@ -64,12 +64,12 @@ def swept(
     granularity: str,
     targets: Sequence[float] = TARGETS,
 ) -> Family:
-    """An allocator's target from nothing to much, on channels or on weights; targets that cannot be reached
-    are left out.
+    """Return an allocator's targets from small to large, on channels or on weights; targets that cannot be
+    reached are left out.
 
     Args:
-        recipe: how units are rated; its ratios and choices by hand play no part. For weights a criterion that
-            rates channels only is replaced by l1, which the name says.
+        recipe: how units are rated; its ratios and choices by hand are ignored. For weights, a criterion that
+            rates only channels is replaced by l1, and the name says so.
     """
     settings = replace(recipe, channels={}, weights={}, keep={}, remove={})
     if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
@@ -94,7 +94,7 @@ def structured_and_unstructured(
     allocator: str = "uniform",
     targets: Sequence[float] = TARGETS,
 ) -> tuple[Family, ...]:
-    """Channels and single weights under the same allocator, for one pair of axes; what the model does not
+    """Return channels and single weights under the same allocator, for the same axes; what the model does not
     have is left out.
     """
     parts = {"channel": model.profile.free_groups, "weight": model.profile.prunable_layers}
@@ -104,7 +104,9 @@ def structured_and_unstructured(
 
 
 def by_chance(family: Family) -> Family:
-    """The control that every criterion must beat: as much is removed of every part, but at random."""
+    """Return the control that every criterion must beat: the same amount is removed from every part, but at
+    random.
+    """
     recipes = tuple(r if r.is_empty else replace(r, criterion=Choice("random")) for r in family.recipes)
     return Family(f"{family.name}: at random", family.steps, recipes)
 
@@ -113,10 +115,10 @@ def by_chance(family: Family) -> Family:
 
 
 def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Report]:
-    """The Reports of `stream` without latency; of a recipe that was measured before only the last one, at
-    once.
+    """Yield the Reports of `stream` without latency; for a recipe that was measured before, only the last
+    one, at once.
 
-    Latency would keep the first points waiting (see `timed`).
+    Latency would delay the first points (see `timed`).
     """
     conditions = replace(conditions, latency=False)
     task = model.subject.task.fingerprint if model.subject.task else None
@@ -132,10 +134,10 @@ def measured(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Re
 
 
 def curves(model: Analysed, families: Sequence[Family], conditions: Conditions = QUICK) -> Work[Lines]:
-    """Measure all recipes, those of the families in turns: all lines so far at each new point, Progress at
+    """Measure all recipes, the families in turns. Yields all lines so far at each new point, and Progress at
     each batch.
 
-    A recipe that stands in several families is measured once.
+    A recipe that is in several families is measured once.
     """
     done: dict[str, dict[float, Report]] = {family.name: {} for family in families}
     total = sum(len(family.steps) for family in families)
@@ -156,7 +158,7 @@ def strength_curve(
     conditions: Conditions = QUICK,
     strengths: Sequence[float] = STRENGTHS,
 ) -> Work[tuple[Report, ...]]:
-    """The current profile from dense to its full strength, ends first; Reports come in the order of their
+    """Measure the recipe from dense to its full strength, ends first; Reports come in the order of their
     strength.
     """
     family = scaled(recipe, strengths)
@@ -164,9 +166,10 @@ def strength_curve(
 
 
 def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Work[Lines]:
-    """The same lines with latency, measured in turns with the dense model; all lines so far at each point.
+    """Add latency to the same lines, measured in turns with the dense model; yields all lines so far at each
+    point.
 
-    Where no channel is removed the model has the dense one's shapes, and so its latency, too.
+    If no channel is removed, the model has the dense one's shapes and therefore its latency.
     """
     found = {name: list(reports) for name, reports in lines.items()}
     total, count = sum(map(len, found.values())), 0

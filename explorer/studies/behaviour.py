@@ -1,5 +1,5 @@
-"""Whom does a cut hurt? Answers before and after -> counts per class, confusions, flips and reliability, as
-one value.
+"""Which classes does a cut hurt? Predictions before and after -> counts per class, confusions, flips and
+reliability, as one value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
-from ..errors import ExplorerError
+from ..engine.conditions import Conditions, class_task, split_for
 from ..graph.analysed import Analysed
 from ..measuring.statistics import holm, look_schedule, paired_drop, paired_p_value, wilson
 from ..pruning.decision import calibrate
@@ -23,7 +22,7 @@ from .model_answers import NONE, Answers, answer, dense_answers
 from .reliability import Reliability, reliability
 
 KEPT_FLIPS = 60  # of each kind: a gallery shows no more
-LEVEL = 0.05  # of the family of all classes
+LEVEL = 0.05  # for the family of all classes
 
 FlipKind = Literal["lost", "gained", "moved"]
 FLIP_KINDS: tuple[FlipKind, ...] = ("lost", "gained", "moved")
@@ -56,10 +55,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Flip:
-    """A sample whose predicted class is another after the cut.
+    """A sample whose predicted class changes with the cut.
 
     Args:
-        sample: its place in the split.
+        sample: its position in the split.
         target: its class. before, after: what the two models predict.
         confidence_before, confidence_after: the probability of that prediction.
         truth_before, truth_after: the probability of the true class.
@@ -76,18 +75,18 @@ class Flip:
 
     @property
     def change(self) -> float:
-        """How much probability the true class won, from -1 to 1."""
+        """Return how much probability the true class gained, from -1 to 1."""
         return self.truth_after - self.truth_before
 
     @property
     def kind(self) -> FlipKind:
-        """Lost (was right), gained (is right), or moved from one wrong class to another."""
+        """Return "lost" (was right), "gained" (is right), or "moved" from one wrong class to another."""
         return "lost" if self.before == self.target else "gained" if self.after == self.target else "moved"
 
 
 @dataclass(frozen=True)
 class ClassChange:
-    """What became of one class.
+    """How one class changed.
 
     Args:
         number: of the class. samples: of that class.
@@ -105,7 +104,7 @@ class ClassChange:
 
     @property
     def differs(self) -> bool:
-        """The change is beyond noise, also among so many classes."""
+        """Whether the change is beyond noise, even among so many classes."""
         return self.p_value <= LEVEL
 
 
@@ -114,11 +113,11 @@ class Behaviour:
     """The pruned model next to the dense one on the same first samples of a split.
 
     Args:
-        class_names: foreign text. samples: seen so far. total: asked for.
+        class_names: foreign text. samples: seen so far. total: requested.
         before, after: the dense and the pruned model.
         lost, gained: class -> samples right before and wrong after, and the reverse; (classes,).
         same: samples with the same prediction, right or wrong.
-        flips: those whose true class won or lost most probability, at most KEPT_FLIPS of each kind.
+        flips: those whose true class gained or lost most probability, at most KEPT_FLIPS of each kind.
         flip_counts: kind -> how many there are in all.
     """
 
@@ -139,17 +138,19 @@ class Behaviour:
 
     @property
     def agreement(self) -> tuple[float, float, float]:
-        """How often both models say the same, with its 95 % Wilson interval."""
+        """Return how often both models predict the same class, with its 95 % Wilson interval."""
         return (self.same / self.samples, *wilson(self.same, self.samples))
 
     @property
     def drop(self) -> Drop:
-        """Of the accuracy over all classes."""
+        """Return the drop of the accuracy over all classes."""
         return paired_drop(sum(self.lost), sum(self.gained), self.samples)
 
     @cached_property
     def classes(self) -> tuple[ClassChange, ...]:
-        """The classes that have samples, each against itself; p-values are adjusted for all of them."""
+        """Return the classes that have samples, each compared with itself; p-values are adjusted for all of
+        them.
+        """
         rows: dict[int, list[int]] = {}  # class -> samples, right before, right after
         for place, side in ((1, self.before), (2, self.after)):
             for true, predicted, count in side.confusion:
@@ -165,7 +166,7 @@ class Behaviour:
         )
 
     def name(self, number: int) -> str:
-        """The name of a class, or its number where it has none."""
+        """Return the name of a class, or its number if it has none."""
         return self.class_names[number] if 0 <= number < len(self.class_names) else f"class {number}"
 
     def to_json(self) -> dict[str, Any]:
@@ -184,10 +185,10 @@ class Behaviour:
 def behaviour(
     before: Answers, after: Answers, targets: Tensor, class_names: Sequence[str], total: int
 ) -> Behaviour:
-    """Count two models' answers on the same samples.
+    """Count two models' predictions on the same samples.
 
     Args:
-        targets: (n,) int64. total: samples that were asked for.
+        targets: (n,) int64. total: number of samples requested.
     Raises:
         ValueError: they did not see the same samples.
     """
@@ -252,16 +253,13 @@ def _strongest(flips: list[Flip]) -> tuple[Flip, ...]:
 
 
 def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Behaviour]:
-    """A Behaviour at each look of the schedule, and Progress after each batch between; the last one is of all
-    samples.
+    """Yield a Behaviour at each look of the schedule, and Progress after each batch in between; the last one
+    is of all samples.
 
     Raises:
         ExplorerError: there is no data, or the recipe does not fit this model.
     """
-    if model.subject.task is None:
-        raise ExplorerError(
-            f"{model.subject.name!r} came without data, so its answers cannot be compared; add --data."
-        )
+    task = class_task(model.subject, "Behaviour")
     if not recipe.is_empty:
         yield from calibrate(model, recipe, conditions.device)
     split = split_for(model.subject, conditions)
@@ -274,10 +272,8 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Beh
                 yield reached(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
-        for grown in answer(
-            network, split, model.subject.task.normalisation, look, device=conditions.device, start=known
-        ):
+        for grown in answer(network, split, task.normalisation, look, device=conditions.device, start=known):
             known = grown
             yield reached(len(known), len(split), "The pruned model")
-        classes = model.subject.task.class_names
+        classes = task.class_names
         yield Step(behaviour(base, known, split.targets[:look], classes, len(split)))

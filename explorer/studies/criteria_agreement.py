@@ -1,6 +1,4 @@
-"""Do criteria agree? Rank correlations and overlaps between them, and the channels on which they
-fall apart.
-"""
+"""Do criteria agree? Rank correlations and overlaps between them, and the channels that they dispute."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +28,7 @@ class Dispute:
     """A channel that some criteria keep and others remove.
 
     Args:
-        share: of the criteria that keep it; the closest to one half are disputed most.
+        share: of the criteria that keep it; those closest to one half are disputed most.
     """
 
     channel: int
@@ -44,7 +42,7 @@ class Dispute:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How far criteria agree about the channels of one coupled group; what is asked for is counted then.
+    """How far criteria agree about the channels of one coupled group; numbers are computed on request.
 
     Args:
         scores: criterion -> (units,) saliency, in the order of the rows and columns of the matrices.
@@ -61,27 +59,27 @@ class Agreement:
 
     @cached_property
     def spearman(self) -> Matrix:
-        """Rank correlations from -1 to 1, None where a criterion rates all channels alike."""
+        """Return rank correlations from -1 to 1, None if a criterion rates all channels alike."""
         return _spearmans(self._stacked)
 
     @cached_property
     def kendall(self) -> Matrix:
-        """Tau-b from -1 to 1, None where a criterion rates all channels alike."""
+        """Return tau-b from -1 to 1, None if a criterion rates all channels alike."""
         return _kendalls(self._stacked)
 
     @cached_property
     def overlap(self) -> Matrix:
-        """Share of the kept channels that two criteria have in common."""
+        """Return the share of the kept channels that two criteria have in common."""
         votes = torch.stack(list(self._masks.values())).double()  # (criteria, units)
         return tuple(map(tuple, ((votes @ votes.T) / votes.sum(1, keepdim=True)).tolist()))
 
     @cached_property
     def disputed(self) -> tuple[Dispute, ...]:
-        """Channels, those with the most even votes first."""
+        """Return the channels, those with the most even votes first."""
         return _disputes(self._masks)
 
     def matrix(self, measure: Measure) -> Matrix:
-        """One of the three."""
+        """Return one of the three matrices."""
         return {
             "spearman": lambda: self.spearman,
             "kendall": lambda: self.kendall,
@@ -99,7 +97,9 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Overall:
-    """How far they agree over several groups, at least one: means over those in which a number is known."""
+    """How far criteria agree over several groups, at least one: means over the groups in which a number is
+    known.
+    """
 
     groups: tuple[Agreement, ...]
 
@@ -113,11 +113,11 @@ class Overall:
 
     @property
     def disputed(self) -> tuple[Dispute, ...]:
-        """Channels belong to single groups."""
+        """Return nothing, since channels belong to single groups."""
         return ()
 
     def matrix(self, measure: Measure) -> Matrix:
-        """The mean of one of the three."""
+        """Return the mean of one of the three matrices."""
         matrices, size = [found.matrix(measure) for found in self.groups], range(len(self.criteria))
         known = [[[value for m in matrices if (value := m[i][j]) is not None] for j in size] for i in size]
         return tuple(tuple(sum(cell) / len(cell) if cell else None for cell in row) for row in known)
@@ -127,7 +127,7 @@ class Overall:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """(n,) -> (n,) float64 ranks from 1; equal values share their mean rank.
+    """Return (n,) float64 ranks from 1 of (n,) values; equal values share their mean rank.
 
     >>> ranks(torch.tensor([3.0, 1.0, 3.0])).tolist()
     [2.5, 1.0, 2.5]
@@ -138,7 +138,7 @@ def ranks(values: Tensor) -> Tensor:
 
 
 def spearman(a: Tensor, b: Tensor) -> float | None:
-    """Correlation of ranks (Spearman 1904), None where one side does not vary.
+    """Return the correlation of ranks (Spearman 1904), None if one side does not vary.
 
     >>> round(spearman(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
     0.6
@@ -149,7 +149,7 @@ def spearman(a: Tensor, b: Tensor) -> float | None:
 
 
 def kendall(a: Tensor, b: Tensor) -> float | None:
-    """Concordant minus discordant pairs, tau-b, which corrects for ties (Kendall 1945); None where one side
+    """Return tau-b, concordant minus discordant pairs corrected for ties (Kendall 1945); None if one side
     does not vary.
 
     >>> round(kendall(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
@@ -159,8 +159,8 @@ def kendall(a: Tensor, b: Tensor) -> float | None:
 
 
 def _kendalls(scores: Tensor) -> Matrix:
-    """(criteria, units) -> tau-b of all pairs of criteria: products of the signs of all differences, a few
-    rows at a time.
+    """Return tau-b of all pairs of criteria from (criteria, units): products of the signs of all differences,
+    a few rows at a time.
     """
     scores, units = scores.double(), scores.shape[1]
     total = torch.zeros(len(scores), len(scores), dtype=torch.float64)
@@ -172,13 +172,15 @@ def _kendalls(scores: Tensor) -> Matrix:
 
 
 def _spearmans(scores: Tensor) -> Matrix:
-    """(criteria, units) -> correlations of ranks."""
+    """Return the rank correlations of (criteria, units)."""
     centred = torch.stack([r - r.mean() for r in map(ranks, scores)])
     return _normalised(centred @ centred.T)
 
 
 def _normalised(products: Tensor) -> Matrix:
-    """Products of all pairs, over the root of what each gives with itself; None where that is nothing."""
+    """Divide the products of all pairs by the root of each one's product with itself; None if that is
+    zero.
+    """
     own = products.diagonal()
     scale = (own[:, None] * own[None, :]).sqrt()
     found = (products / scale.clamp_min(1e-300)).clamp(-1, 1).tolist()
@@ -189,7 +191,7 @@ def _normalised(products: Tensor) -> Matrix:
 
 
 def kept(scores: Tensor, ratio: float) -> Tensor:
-    """(n,) bool: the channels that stay, of equal scores the later."""
+    """Return (n,) bool: the channels that are kept; of equal scores, the later ones."""
     order = torch.argsort(scores, stable=True)
     mask = torch.ones(len(scores), dtype=torch.bool)
     mask[order[: removal_count(ratio, len(scores))]] = False
@@ -212,7 +214,7 @@ def _disputes(masks: Mapping[str, Tensor]) -> tuple[Dispute, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """What every criterion thinks of every channel.
+    """How every criterion rates every channel.
 
     Args:
         scores: criterion -> group -> (units,) saliency.
@@ -223,7 +225,7 @@ class Ratings:
     left_out: Mapping[str, str]
 
     def at(self, group: str, ratio: float) -> Agreement | Overall:
-        """How far they agree about one group, or about `ALL`."""
+        """Return how far they agree about one group, or about `ALL`."""
         groups = next(iter(self.scores.values())) if group == ALL else [group]
         found = tuple(
             Agreement(name, {c: scores[name] for c, scores in self.scores.items()}, ratio) for name in groups
@@ -236,7 +238,7 @@ class Comparison:
     """Criteria compared on every coupled group.
 
     Args:
-        groups: one entry a group, in the order of the graph.
+        groups: one entry per group, in the order of the graph.
         left_out: criterion -> why it cannot rate this model, one sentence.
     """
 
@@ -251,7 +253,7 @@ def rate(
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> Work[Ratings]:
-    """Progress while signals are collected, and at last what all criteria that can rate this model think of
+    """Yield Progress while signals are collected, then return how all criteria that can rate this model rate
     its channels.
 
     Args:
@@ -288,10 +290,10 @@ def compare(
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> Work[Comparison]:
-    """As `rate`, and at last all groups compared.
+    """Do the same as `rate`, then return all groups compared.
 
     Raises:
-        ExplorerError: as `rate`, or a ratio outside of [0, 1).
+        ExplorerError: as `rate`, or a ratio outside [0, 1).
     """
     ratio = check_ratio("compare", ratio)
     ratings = yield from result_of(rate(model, recipe, criteria=criteria, device=device))

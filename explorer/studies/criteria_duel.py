@@ -1,9 +1,8 @@
-"""Measure what criteria claim: the same ratio of the same channels' group, once by each criterion, with
-random as the control.
+"""Measures what criteria claim: the same ratio of the same group's channels, removed by each criterion, with
+random choice as the control.
 
-What criteria dispute is settled by the accuracy that is left when each has its way. Choosing at random, with
-several seeds, says how much of it is luck: a criterion that is not above that band has told nothing about
-this group.
+The accuracy that is left under each criterion settles what they dispute. Random choice, with several seeds,
+shows how much of it is luck: a criterion that is not above that band tells you nothing about this group.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,7 @@ EVERYTHING = Conditions()
 
 @dataclass(frozen=True)
 class DuelPlan:
-    """What is asked.
+    """What is measured.
 
     Args:
         group: a coupled group, pruned alone, or `ALL` of them at the same ratio.
@@ -47,15 +46,15 @@ class DuelPlan:
 
 @dataclass(frozen=True)
 class Duel:
-    """What was measured until now.
+    """What was measured so far.
 
     Args:
         group: that was pruned alone, or all of them.
-        ratio: fraction of its channels that went.
-        reports: criterion -> its Reports; the control has one a seed, all others just one.
-        left_out: criterion -> why it cannot rate this model.
+        ratio: fraction of its channels that was removed.
+        reports: criterion -> its Reports; the control has one per seed, all others just one.
+        left_out: criterion -> why it cannot rate this model, one sentence.
         level: of each interval, so that all criteria together hold at 95 %.
-        expected: reports when all is measured.
+        expected: number of reports when all is measured.
     """
 
     group: str
@@ -67,24 +66,26 @@ class Duel:
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to measure."""
+        """Whether everything is measured."""
         return sum(map(len, self.reports.values())) == self.expected
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Criteria, the one that loses least first; the control stands last."""
+        """Return the criteria, the one that loses least first and the control last."""
         lost = {name: _lost(reports) for name, reports in self.reports.items() if name != CONTROL}
         return (*sorted(lost, key=lost.__getitem__), *([CONTROL] if CONTROL in self.reports else []))
 
     @property
     def chance(self) -> tuple[float, float] | None:
-        """Lowest and highest drop of the control's seeds."""
+        """Return the lowest and highest drop of the control's seeds."""
         drops = [report.drop.estimate for report in self.reports.get(CONTROL, ()) if report.drop]
         return (min(drops), max(drops)) if drops else None
 
     @property
     def beats_chance(self) -> tuple[str, ...]:
-        """Criteria that lose less than every seed of the control, even at the upper end of their interval."""
+        """Return the criteria that lose less than every seed of the control, even at the upper end of their
+        interval.
+        """
         if self.chance is None:
             return ()
         ends = {name: self.reports[name][0].drop for name in self.order if name != CONTROL}
@@ -92,7 +93,7 @@ class Duel:
 
 
 def _lost(reports: Sequence[Report]) -> float:
-    """Mean drop of the accuracy."""
+    """Return the mean drop of the accuracy."""
     drops = [report.drop.estimate for report in reports if report.drop]
     return sum(drops) / len(drops) if drops else 0.0
 
@@ -103,13 +104,13 @@ def duel(
     plan: DuelPlan,
     conditions: Conditions = EVERYTHING,
 ) -> Work[Duel]:
-    """Progress between batches, and a Duel after each measurement; the control is measured first.
+    """Yield Progress between batches, and a Duel after each measurement; the control is measured first.
 
     Args:
         recipe: its reduction, repair, multiples and the parameters of its own criterion are used; its ratios
-            play no part.
+            are ignored.
     Raises:
-        ExplorerError: no data, an unknown name, or a ratio outside of [0, 1).
+        ExplorerError: no data, an unknown name, or a ratio outside [0, 1).
     """
     if model.subject.task is None:
         raise ExplorerError(
@@ -133,7 +134,7 @@ def duel(
 
 
 def _recipes(graph: ModelGraph, recipe: Recipe, plan: DuelPlan) -> Iterator[Recipe]:
-    """The control with each seed, then one of each criterion."""
+    """Yield the control with each seed, then one recipe for each criterion."""
     groups = list(graph.profile.free_groups) if plan.group == ALL else [plan.group]
     ratio = check_ratio(plan.group, plan.ratio)
     plain = replace(

@@ -1,5 +1,5 @@
-"""Measure disputed channels themselves: the accuracy if each goes alone, if all go together, and if as many
-go by chance.
+"""Measures disputed channels themselves: the accuracy if each is removed alone, if all are removed together,
+and if as many are removed at random.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ EVERYTHING = Conditions()
 
 @dataclass(frozen=True)
 class Settled:
-    """What was measured until now, one-shot and without any other fader.
+    """What was measured so far, one-shot and without any other fader.
 
     Args:
         channels: of the group, that were asked about.
-        alone: channel -> change if it alone goes.
-        together: if all of them go.
-        chance: if as many channels of the group go at random, one a seed.
+        alone: channel -> change if it alone is removed.
+        together: if all of them are removed.
+        chance: if as many channels of the group are removed at random, one per seed.
         samples: of each measurement.
         level: of the intervals, so that all of them hold at 95 % together.
     """
@@ -43,7 +43,7 @@ class Settled:
 
     @property
     def expected(self) -> int:
-        """Measurements when all is done."""
+        """Return the number of measurements when all is done."""
         return len(self.channels) + 1 + SEEDS
 
     @property
@@ -58,11 +58,11 @@ def settle(
     channels: Sequence[int],
     conditions: Conditions = EVERYTHING,
 ) -> Work[Settled]:
-    """Progress between batches, and a Settled after each measurement: all together first, then chance, then
-    one by one.
+    """Yield Progress between batches, and a Settled after each measurement: all together first, then random
+    choices, then one by one.
 
     Args:
-        recipe: its repair is used; its ratios play no part.
+        recipe: its repair is used; its ratios are ignored.
         channels: of the group.
     Raises:
         ExplorerError: there is no data, or no channel is given.
@@ -97,6 +97,6 @@ def settle(
 
 
 def _drawn(units: int, count: int, seed: int) -> tuple[int, ...]:
-    """So many of a group's channels, by chance."""
+    """Draw this many of a group's channels at random."""
     order = torch.randperm(units, generator=torch.Generator().manual_seed(seed))
     return tuple(sorted(order[:count].tolist()))

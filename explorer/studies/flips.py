@@ -1,4 +1,4 @@
-"""Several pruned models on the same samples: where their answers flip, and which classes pay."""
+"""Several pruned models on the same samples: where their answers flip, and which classes lose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from itertools import combinations
 from torch import Tensor
 
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, split_for
-from ..engine.dense_model import baseline, drop_between
+from ..engine.conditions import Conditions, class_task, split_for
+from ..engine.dense_model import baseline
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, Tally, evaluate
+from ..measuring.evaluation import Execution, evaluate
 from ..measuring.statistics import holm, paired_p_value, wilson
+from ..measuring.tally import Tally, drop_between
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
 from ..recovery.values import Recovery
@@ -23,9 +24,7 @@ from ..values.report import Drop
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """A model that is asked: the dense one where the recipe is empty, a trained one where a recovery is
-    given.
-    """
+    """A model to measure: the dense one if the recipe is empty, a trained one if a recovery is given."""
 
     name: str
     model: Analysed
@@ -35,10 +34,10 @@ class Contender:
 
 @dataclass(frozen=True, eq=False)
 class Poll:
-    """What each model says about the same samples.
+    """What each model predicts for the same samples.
 
     Args:
-        tallies: name -> its answers, in the order asked.
+        tallies: name -> its predictions, in the order asked.
         targets: (samples,) int64 classes.
         classes: names.
     """
@@ -49,18 +48,14 @@ class Poll:
 
 
 def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
-    """Let each model answer; Progress after each batch, the Poll at last.
+    """Measure each model; yields Progress after each batch and returns the Poll.
 
     Args:
-        candidates: with names that differ.
+        candidates: with different names.
     Raises:
         ExplorerError: no data, or not all on the same data.
     """
-    task = candidates[0].model.subject.task
-    if task is None:
-        raise ExplorerError(
-            f"{candidates[0].model.subject.name!r} came without data, so there are no answers to compare."
-        )
+    task = class_task(candidates[0].model.subject, "Changed answers")
     if any(
         c.model.subject.task is None or c.model.subject.task.fingerprint != task.fingerprint
         for c in candidates
@@ -106,9 +101,9 @@ class Flips:
 
     Args:
         both_right, only_first, only_second, both_wrong: samples.
-        same_answer: samples on which they say the same class, right or wrong.
+        same_answer: samples for which they predict the same class, right or wrong.
         drop: accuracy of the first minus that of the second.
-        p_value: of no difference, adjusted by Holm for all pairs that are looked at together.
+        p_value: of no difference, adjusted by Holm for all pairs that are compared together.
     """
 
     first: str
@@ -127,7 +122,7 @@ class Flips:
 
 
 def flips(poll: Poll) -> tuple[Flips, ...]:
-    """Every pair of models."""
+    """Compare every pair of models."""
     pairs = list(combinations(poll.tallies.items(), 2))
     lost = [
         (int((a.correct & ~b.correct).sum()), int((~a.correct & b.correct).sum())) for (_, a), (_, b) in pairs
@@ -172,7 +167,7 @@ class ClassAccuracy:
 
 
 def class_accuracies(poll: Poll) -> tuple[ClassAccuracy, ...]:
-    """Every model on every class that has samples."""
+    """Return every model's accuracy on every class that has samples."""
     rows = []
     for number, label in enumerate(poll.classes):
         there = poll.targets == number

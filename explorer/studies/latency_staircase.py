@@ -1,5 +1,5 @@
-"""One coupled group at several widths -> milliseconds on this device: where it really gets faster, and where
-a step ends.
+"""Measures one coupled group at several widths in milliseconds on this device: where it really gets faster,
+and where a step ends.
 
 Latency falls in steps, because kernels work in blocks of channels. All widths and the dense model take turns,
 so a drift of the machine slows all of them alike, and each width is compared with the dense model within the
@@ -31,8 +31,8 @@ from ..measuring.latency import (
 from ..values.profile import Group, Masks
 from ..values.progress import Step, Work, reached
 
-WIDTHS = 12  # measured of one group, the dense one included
-BATCH = 32  # samples a forward; at one sample most of the time is spent between the kernels
+WIDTHS = 12  # widths to measure for one group, including the dense one
+BATCH = 32  # samples per forward; with one sample most of the time is spent between the kernels
 ROUNDS, BUDGET_S = 30, 30.0
 USUAL = TimingPlan(BATCH, ROUNDS, BUDGET_S)
 ANSWERS: dict[SpeedVerdict, str] = {
@@ -47,12 +47,12 @@ class TimedWidth:
     """One width of the group.
 
     Args:
-        kept: units that stay.
+        kept: number of units kept.
         ratio: fraction removed.
         latency_ms: median, p10, p90 of a forward.
         speed_up: over the dense model in the same rounds; the intervals of all widths together hold 95 % of
             the time.
-        is_edge: no wider width that was measured is as fast beyond noise: the widest of its step.
+        is_edge: it is the widest of its step: no wider width that was measured is as fast beyond noise.
     """
 
     kept: int
@@ -63,7 +63,7 @@ class TimedWidth:
 
     @property
     def answer(self) -> str:
-        """Will it be faster here?"""
+        """Return whether it is faster here, in words."""
         return ANSWERS[self.speed_up.verdict]
 
     def to_json(self) -> dict[str, Any]:
@@ -83,9 +83,9 @@ class Staircase:
 
     Args:
         units: of the dense group.
-        steps: rising in what is kept; the last one is dense.
-        batch: samples a forward.
-        rounds: in which each width was measured once.
+        steps: by rising number of kept units; the last one is dense.
+        batch: samples per forward.
+        rounds: number of rounds, each of which measured every width once.
         environment: device, threads, versions.
     """
 
@@ -100,8 +100,8 @@ class Staircase:
 
     @property
     def fast_ratios(self) -> tuple[float, ...]:
-        """Ratios worth snapping to, rising from 0: each is the widest of its step, so that less would be
-        saved for nothing.
+        """Return the ratios worth snapping to, rising from 0: each is the widest of its step; a smaller ratio
+        in the same step would save no time.
         """
         return tuple(sorted(step.ratio for step in self.steps if step.is_edge))
 
@@ -117,7 +117,7 @@ class Staircase:
 
 
 def nearest_fast(ratio: float, fast_ratios: Sequence[float]) -> float:
-    """The ratio on a fast edge that is closest; without any edges the ratio itself.
+    """Return the closest ratio on a fast edge, or the ratio itself if there are no edges.
 
     >>> nearest_fast(0.4, (0.0, 0.25, 0.5))
     0.5
@@ -126,7 +126,8 @@ def nearest_fast(ratio: float, fast_ratios: Sequence[float]) -> float:
 
 
 def widths_of(units: int, count: int = WIDTHS) -> tuple[int, ...]:
-    """Kept units to measure, rising to all: every one of few, else those at equal distances.
+    """Return the numbers of kept units to measure, rising to all: every one if they are few, otherwise evenly
+    spaced.
 
     >>> widths_of(3), widths_of(64, 4)
     ((1, 2, 3), (1, 22, 43, 64))
@@ -144,8 +145,8 @@ def staircase(
     plan: TimingPlan = USUAL,
     device: str = "cpu",
 ) -> Work[Staircase]:
-    """Measure a group: Progress at each model and forward, a Staircase after each six rounds, the last one
-    with all rounds.
+    """Measure a group. Yields Progress at each model and forward, and a Staircase after every six rounds; the
+    last one has all rounds.
 
     Args:
         widths: kept units; the dense width is always measured too.
@@ -175,7 +176,9 @@ def staircase(
             times[name].append(milliseconds)
         done += turn.value is not None
         yield reached(done, plan.pairs, "timing, in turns")
-        if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
+        if (
+            done >= shown + FEWEST_ROUNDS
+        ):  # computing the intervals takes longer than a round of a small model
             shown = done
             yield Step(so_far())
     if done > shown:
@@ -192,15 +195,15 @@ def _group(graph: ModelGraph, name: str) -> Group:
 
 
 def _first_units(group: Group, kept: int) -> Masks:
-    """Which units stay makes no difference to the clock."""
+    """Keep the first units; which units are kept makes no difference to the clock."""
     if kept == group.units:
         return Masks({}, {})
     return Masks({group.name: torch.arange(group.units) < kept}, {})
 
 
 def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[TimedWidth, ...]:
-    """The steps of complete rounds, rising in what is kept; the widths share the error, since the best one
-    will be picked.
+    """Return the steps of complete rounds, by rising number of kept units; the widths share the error, since
+    the best one will be picked.
     """
     dense, level = times[str(units)], _level(len(times) - 1)
     edges = _edges({int(name): taken for name, taken in times.items()})
@@ -217,15 +220,15 @@ def _steps(times: Mapping[str, Sequence[float]], units: int) -> tuple[TimedWidth
 
 
 def _level(widths: int) -> float:
-    """Of each interval, so that all of them hold 95 % of the time (Bonferroni)."""
+    """Return the level of each interval, so that all of them hold 95 % of the time (Bonferroni)."""
     return 1 - 0.05 / max(1, widths)
 
 
 def _edges(times: Mapping[int, Sequence[float]]) -> set[int]:
-    """Widths that are faster, beyond noise, than the edge before them, from dense downwards.
+    """Return the widths that are faster, beyond noise, than the edge before them, from dense downwards.
 
-    A width begins a new step if the whole interval of its ratio to the last edge lies below 1; the widths
-    share the error.
+    A width begins a new step if the whole interval of its ratio to the last edge is below 1; the widths share
+    the error.
     """
     widest, *narrower = sorted(times, reverse=True)
     edges, last, level = {widest}, widest, _level(len(narrower))

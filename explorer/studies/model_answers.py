@@ -1,6 +1,4 @@
-"""model + samples -> what it answers for each, and how sure it is; streamed, and the dense model's
-are kept.
-"""
+"""Runs a model on samples: its prediction for each and its confidence. The dense model's are cached."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..measuring.evaluation import batch_of, batch_size
 from ..values.recipe import Recipe
-from ..values.subject import Normalisation, Split
+from ..values.samples import Split
+from ..values.subject import Normalisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,7 @@ class Answers:
         return Answers(self.predictions[:samples], self.confidences[:samples], self.truths[:samples])
 
     def then(self, more: "Answers") -> "Answers":
-        """Both, one after the other."""
+        """Return these answers followed by more."""
         return Answers(*(torch.cat(both) for both in zip(self._tensors(), more._tensors(), strict=True)))
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -50,7 +49,7 @@ _dense = Cache(16, "answers of dense models")
 
 
 def answers_of(logits: Tensor, targets: Tensor) -> Answers:
-    """What (n, classes) logits answer where (n,) targets are true.
+    """Return the answers of (n, classes) logits for (n,) targets.
 
     >>> answers_of(torch.tensor([[0.0, 2.0]]), torch.tensor([0])).predictions.tolist()
     [1]
@@ -70,10 +69,10 @@ def answer(
     device: str = "cpu",
     start: Answers = NONE,
 ) -> Iterator[Answers]:
-    """Growing Answers, one batch more at each step, up to the first `until` samples.
+    """Yield growing Answers, one batch more at each step, up to the first `until` samples.
 
     Args:
-        start: what is known already; only later samples are run.
+        start: what is already known; only later samples are run.
     """
     known, batch = start, batch_size(device)
     while len(known) < until:
@@ -94,8 +93,8 @@ def answer(
 
 
 def dense_answers(model: Analysed, split: Split, until: int, conditions: Conditions) -> Iterator[Answers]:
-    """The dense model's, kept for the next recipe; the last that is yielded has just the first `until`
-    samples.
+    """Yield the dense model's answers, cached for the next recipe; the last value has exactly the first
+    `until` samples.
     """
     task = model.subject.task
     assert task is not None

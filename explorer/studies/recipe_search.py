@@ -1,10 +1,10 @@
-"""The best trade-offs between accuracy and cost, found by an optimiser over the ratios of all parts (package
+"""Finds the best trade-offs between accuracy and cost with an optimiser over the ratios of all parts (package
 optuna, optional).
 
 Every trial is a recipe that is cut, measured on the tuning split and stored as a run like any other. The
-first trials are what allocators propose, so the search begins where they end. It can be stopped and goes on
-where it was. Who tries much and keeps the best has selected luck too, which is why the winner is measured
-once more, on held-out data.
+first trials are what allocators propose, so the search begins where they end. It can be stopped and continues
+where it was. The best of many tries was also lucky, which is why the winner is measured once more, on
+held-out data.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ from .sensitivity.values import ScanPlan
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
-HIGHEST = 0.95  # ratio that is tried
+HIGHEST = 0.95  # highest ratio to try
 TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
 TAG = "search"
 WITH_SCAN = "A finished sensitivity scan of {parts} is known, so the sensitivity budget proposes trials, too."
@@ -55,17 +55,17 @@ EVERYTHING = Conditions()
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is searched for.
+    """What to search for.
 
     Args:
-        trials: how many there are to be in the end, those of earlier searches included.
+        trials: how many there will be in the end, including those of earlier searches.
         cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense
             one's.
         granularity: "channel" or "weight".
         largest_drop: accuracy that the winner may lose.
         seed: of the optimiser.
     Raises:
-        ExplorerError: a value is outside of what is allowed.
+        ExplorerError: a value is not allowed.
     """
 
     trials: int = 50
@@ -98,7 +98,7 @@ class Trial:
         origin: the allocator that proposed it, or "optimiser".
         cost: fraction of the dense model's that is left.
         correct: of `samples`, the first of the tuning split's `total`.
-        drop: of accuracy, paired with the dense model, at one look; it does not pay for the choice among
+        drop: of accuracy, paired with the dense model, at one look; it is not corrected for the choice among
             trials.
         run: its name in the store.
     """
@@ -118,7 +118,7 @@ class Trial:
         return self.correct / self.samples
 
     def beats(self, other: "Trial") -> bool:
-        """As good in both respects, and better in one."""
+        """Whether it is as good in both respects, and better in one."""
         at_least = self.correct >= other.correct and self.cost <= other.cost
         return at_least and (self.correct > other.correct or self.cost < other.cost)
 
@@ -129,7 +129,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """What is known until now; trials in the order of their numbers, and what the user should know of the
+    """What is known so far; trials in the order of their numbers, and what the user should know about the
     proposals.
     """
 
@@ -139,13 +139,13 @@ class Search:
 
     @property
     def front(self) -> tuple[Trial, ...]:
-        """Trials that no other beats, the cheapest first."""
+        """Return the trials that no other beats, the cheapest first."""
         found = [trial for trial in self.trials if not any(other.beats(trial) for other in self.trials)]
         return tuple(sorted(found, key=lambda trial: (trial.cost, trial.number)))
 
     @property
     def winner(self) -> Trial | None:
-        """The cheapest whose estimated drop is within what it may lose, or None."""
+        """Return the cheapest trial whose estimated drop is allowed, or None."""
         within = [trial for trial in self.front if trial.drop.estimate <= self.plan.largest_drop]
         return within[0] if within else None
 
@@ -162,15 +162,16 @@ def search(
     folder: Path | None = None,
     store: Store | None = None,
 ) -> Work[Search]:
-    """Progress between batches, a Search at once and after each trial; what was tried before is not measured
-    again.
+    """Yield Progress between batches, and a Search at once and after each trial; earlier trials are not
+    measured again.
 
     Args:
         recipe: criterion, repair and the ratios of the other granularity are used by every trial.
-        folder: of the optimiser's journals, else one in the user's cache.
-        store: of the runs, else the user's.
+        folder: of the optimiser's journals (default: in the user's cache).
+        store: of the runs (default: the user's).
     Raises:
-        ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk refuses.
+        ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk cannot be
+            written.
     """
     parts = _parts(model, recipe, plan)
     optuna, place = optional("optuna"), folder or paths.cache() / "searches"
@@ -202,7 +203,7 @@ def search(
                     asked.set_user_attr(name, value)
                 study.tell(asked, [trial.accuracy, trial.cost])
                 told = True
-            finally:  # also when the search is stopped within a trial
+            finally:  # even if the search is stopped within a trial
                 if not told:
                     study.tell(asked, state=optuna.trial.TrialState.FAIL)
             found = replace(found, trials=(*found.trials, trial))
@@ -211,10 +212,10 @@ def search(
 
 @contextmanager
 def _kept_in(place: Path) -> Iterator[None]:
-    """While a search is kept there.
+    """Turn errors while a search is saved there into one sentence.
 
     Raises:
-        ExplorerError: the disk refuses.
+        ExplorerError: the disk cannot be written.
     """
     try:
         yield
@@ -225,7 +226,7 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
-    """Part -> the highest ratio that is tried."""
+    """Return the highest ratio to try for each part."""
     if model.subject.task is None:
         raise ExplorerError(
             f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
@@ -246,7 +247,7 @@ def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float
 def _study(
     optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPlan, how: Conditions, folder: Path
 ) -> Any:
-    """The optimiser with all that it knows, from a journal on disk."""
+    """Return the optimiser with all that it knows, from a journal on disk."""
     kept = recipe.with_ratios(plan.granularity, {})
     key = [
         __version__,
@@ -267,14 +268,14 @@ def _study(
     study = optuna.create_study(
         study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]
     )
-    # a start that goes on must not draw again what an earlier one drew, so each has a seed of its own
+    # a search that continues must not draw again what an earlier one drew, so each has its own seed
     study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
     return study
 
 
 def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
-    """What a scan has found that was brought to its end before; none is begun here, since it would
-    take long.
+    """Return the results of a scan that was finished before; none is started here, since it would take
+    long.
     """
     scanned = known_scan(model, ScanPlan(plan.granularity, recipe=recipe), how)
     return scanned.losses() if scanned is not None and scanned.finished else None
@@ -283,8 +284,8 @@ def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) 
 def _proposed(
     model: Analysed, recipe: Recipe, plan: SearchPlan, losses: Losses | None, device: str
 ) -> Iterator[tuple[Mapping[str, float], str]]:
-    """Ratios that allocators choose and whose they are, at most half of the trials; first of those that know
-    a scan, if there is one.
+    """Return ratios that allocators choose, with the allocator's name, for at most half of the trials; those
+    with a scan come first, if there is one.
     """
     left = max(1, plan.trials // 2)
     able = [
@@ -308,7 +309,7 @@ def _proposed(
 
 
 def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Store) -> Trial:
-    """What was measured, stored as a run."""
+    """Store what was measured as a run and return the trial."""
     measured, drop = report.pruned, report.drop
     assert drop is not None
     left = {
@@ -342,7 +343,7 @@ def _remembered(trial: Trial) -> dict[str, Any]:
 
 
 def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
-    """The finished trials of earlier searches."""
+    """Return the finished trials of earlier searches."""
     found = []
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs

@@ -1,4 +1,4 @@
-"""Does a model know what it knows? Confidences and outcomes -> bins, and how far the two lie apart (ECE)."""
+"""Compares a model's confidences with its accuracy in bins, and measures the gap (ECE)."""
 
 import math
 from collections.abc import Mapping
@@ -13,9 +13,7 @@ BINS = 15  # of equal width
 
 @dataclass(frozen=True)
 class Bin:
-    """Samples whose confidence lies in one bin: how many, how many right, and the sum of their
-    confidences.
-    """
+    """Samples whose confidence is in one bin: how many, how many right, and the sum of their confidences."""
 
     samples: int
     correct: int
@@ -34,7 +32,8 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean distance of confidence and accuracy over the bins, as a fraction.
+        """Return the expected calibration error: mean distance of confidence and accuracy over the bins, as a
+        fraction.
 
         (Guo et al. 2017, arXiv:1706.04599)
         """
@@ -42,8 +41,8 @@ class Reliability:
 
     @property
     def chance(self) -> float:
-        """The error that so many samples show on average of a model whose confidences are exactly right, as a
-        fraction.
+        """Return the average error that this many samples would show for a model with exactly right
+        confidences, as a fraction.
         """
         filled = [found for found in self.bins if found.samples]
         return sum(mean_deviation(found.samples, found.confidence / found.samples) for found in filled) / max(
@@ -56,8 +55,8 @@ class Reliability:
 
 
 def mean_deviation(samples: int, chance: float) -> float:
-    """Mean absolute deviation of a binomial count: 2 k C(n, k) p^k q^(n-k+1) with k = floor(np) + 1 (De
-    Moivre 1730).
+    """Return the mean absolute deviation of a binomial count: 2 k C(n, k) p^k q^(n-k+1) with k = floor(np) +
+    1 (De Moivre 1730).
 
     >>> mean_deviation(2, 0.5)  # 0, 1 or 2 with chances 1/4, 1/2, 1/4
     0.5
@@ -65,7 +64,7 @@ def mean_deviation(samples: int, chance: float) -> float:
     if not 0 < chance < 1:
         return 0.0
     k = math.floor(samples * chance) + 1
-    # logarithms, because the binomial coefficients of some thousand samples exceed any float
+    # logarithms, because the binomial coefficients of a few thousand samples exceed any float
     choose = math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1)
     return round(
         2 * k * math.exp(choose + k * math.log(chance) + (samples - k + 1) * math.log1p(-chance)), 12
@@ -73,8 +72,8 @@ def mean_deviation(samples: int, chance: float) -> float:
 
 
 def reliability(confidences: Tensor, correct: Tensor) -> Reliability:
-    """(n,) confidences in [0, 1] and (n,) bool -> bins; a confidence on a border belongs to the bin
-    below it.
+    """Sort (n,) confidences in [0, 1] and (n,) bool into bins; a confidence on a border belongs to the lower
+    bin.
     """
     place = ((confidences.double() * BINS).ceil().long() - 1).clamp(0, BINS - 1)
     samples, right = (torch.bincount(chosen, minlength=BINS).tolist() for chosen in (place, place[correct]))

@@ -1,5 +1,5 @@
-"""Zeros in an n:m pattern: whether they bring speed on this device. Only 2:4 on some GPUs has kernels;
-elsewhere masks bring none.
+"""Whether the zeros of an n:m pattern make a model faster on this device. Only 2:4 on some GPUs has kernels;
+elsewhere masks save no time.
 """
 
 import torch
@@ -19,12 +19,12 @@ NO_PATTERN = (
 
 
 def kernels(device: str) -> bool:
-    """This device, and this build of torch, have 2:4 kernels."""
+    """Whether this device, and this build of torch, have 2:4 kernels."""
     return device == "cuda" and torch.cuda.is_available() and torch.cuda.get_device_capability() >= CAPABLE
 
 
 def why_not(recipe: Recipe, device: str) -> str | None:
-    """Why the zeros of a recipe bring no speed here, or None if they may.
+    """Return why the zeros of a recipe bring no speed here, or None if they may.
 
     >>> why_not(Recipe(weights={"fc": 0.5}), "cpu").split(":")[0]
     'Masks alone bring no speed here'

@@ -1,4 +1,4 @@
-"""Light changes to training samples that leave the class as it is, one draw a sample."""
+"""Light changes to training samples that don't change the class, drawn separately for each sample."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def shift(inputs: Tensor, generator: Generator) -> Tensor:
 
 
 def _moved(side: int, n: int, generator: Generator) -> Tensor:
-    """Source positions along a side, (n, side)."""
+    """Return source positions along a side, (n, side)."""
     reach = side // 8
     offsets = torch.randint(-reach, reach + 1, (n, 1), generator=generator)
     return (torch.arange(side) + offsets).clamp(0, side - 1)

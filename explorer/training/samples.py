@@ -1,9 +1,8 @@
-"""Retrain a sample model as it was trained: weights and a card that says what was measured."""
+"""Trains a sample model again as it was trained, and writes its weights and a card with what was measured."""
 
 import copy
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,24 +14,27 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..loaders.sample_files import card_path, sample_folder, untrained, weights_path
-from ..measuring.evaluation import evaluate
+from ..machine.whole_file import write_together
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
 from ..registry import DATA, SAMPLES
 from ..values.report import Measurement
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .steps import TrainingSettings, TrainingStep, train
 
 
 def count_macs(model: nn.Module, task: Task) -> int:
-    """Multiply-adds for one sample, counted on the meta device."""
+    """Return the multiply-adds for one sample, counted on the meta device."""
     shadow = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shadow(torch.empty(1, *task.shape, device="meta"))
     return counter.get_total_flops() // 2
 
 
-def accuracy(model: nn.Module, task: Task, split: Split) -> Measurement:
-    """Accuracy and loss of a model in eval mode on the whole of a split."""
-    *_, tally = evaluate(model, split, task.normalisation, [len(split)])
+def quality(model: nn.Module, task: Task, split: Split) -> Measurement:
+    """The metric of the task and the loss, of a model in eval mode on the whole of a split."""
+    *_, tally = evaluate(model, split, task.normalisation, [len(split)], Execution(judge=judge_for(task)))
     return tally.measurement()
 
 
@@ -40,7 +42,7 @@ def _measured(model: nn.Module, task: Task, name: Literal["tuning", "held_out"])
     split = task.split(name)
     if split is None:
         return None
-    measurement = accuracy(model, task, split).to_json()
+    measurement = quality(model, task, split).to_json()
     return {key: value for key, value in measurement.items() if value is not None}
 
 
@@ -65,21 +67,12 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
     }
 
 
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(content)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
-
-
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
     Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the
     program's own samples where that may be written, else of the cache. Weights elsewhere than in the
-    program's folder are used only as a checkpoint.
+    program's folder are used only as a checkpoint. Both are written, or neither.
 
     Raises:
         UnknownNameError: no sample of that name.
@@ -90,5 +83,9 @@ def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterat
         seconds = step.seconds
         yield step
     card = _card(name, model, settings, seconds)
-    _write(weights_path(name, folder), safetensors.torch.save(model.state_dict()))
-    _write(card_path(name, folder), (json.dumps(card, indent=1) + "\n").encode())
+    write_together(
+        {
+            weights_path(name, folder): safetensors.torch.save(model.state_dict()),
+            card_path(name, folder): (json.dumps(card, indent=1) + "\n").encode(),
+        }
+    )

@@ -1,19 +1,22 @@
-"""Training of the sample models, step by step, and the cards that say how it was done."""
+"""Trains the sample models step by step, and writes the cards that say how."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn import functional
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import ExplorerError
+from ..metrics.losses import Loss, loss_of, right_share
 from ..registry import Plugin
-from ..values.subject import Split, Task
+from ..values.samples import Split
+from ..values.subject import Task
 from .augmentation import AUGMENTATIONS
 
 
@@ -23,10 +26,10 @@ class TrainingSettings:
 
     Args:
         epochs: passes over the training split.
-        batch_size: samples a step; a smaller last batch is left out.
+        batch_size: samples per step; a smaller last batch is left out.
         optimiser: "sgd" (momentum 0.9) or "adamw".
         learning_rate: the highest of the one-cycle schedule.
-        weight_decay: on parameters of two or more dimensions; norms and biases are left free.
+        weight_decay: on parameters of two or more dimensions; norms and biases have none.
         label_smoothing: share of the target spread over all classes.
         augmentation: a name of AUGMENTATIONS.
         seed: of the initial weights, the order and the augmentation.
@@ -43,14 +46,14 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, sample: Plugin, seed: int = 0) -> "TrainingSettings":
-        """The settings that a sample model was registered with."""
+        """Return the settings that a sample model was registered with."""
         names = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in sample.traits.items() if name in names} | {"seed": seed})
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What a step of training showed.
+    """The result of one training step.
 
     Args:
         step, steps: from 1 to steps.
@@ -70,7 +73,7 @@ class TrainingStep:
 
 
 def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
-    """SGD with Nesterov momentum 0.9, or AdamW; norms and biases are left free of weight decay."""
+    """Return SGD with Nesterov momentum 0.9, or AdamW; norms and biases have no weight decay."""
     decayed = [p for p in model.parameters() if p.dim() > 1]
     free = [p for p in model.parameters() if p.dim() <= 1]
     groups = [
@@ -82,24 +85,24 @@ def make_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
 
 
-def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Any]]:
     order = torch.randperm(len(split), generator=generator)
     for start in range(0, len(split) - size + 1, size):
         chosen = order[start : start + size]
-        yield split.inputs[chosen], split.targets[chosen]
+        yield split.chosen(chosen)
 
 
 def _update(
-    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Tensor], smoothing: float
-) -> tuple[float, int]:
-    """One step of the optimiser; the mean loss and the number of right answers before it."""
+    model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Any], loss_of_batch: Loss
+) -> tuple[float, float]:
+    """One step of the optimiser; the mean loss and the share of right answers before it."""
     inputs, targets = batch
-    logits = model(inputs)
-    loss = cross_entropy(logits, targets, label_smoothing=smoothing)
+    outputs = model(inputs)
+    loss = loss_of_batch(outputs, targets)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    return loss.item(), int((logits.argmax(1) == targets).sum())
+    return loss.item(), right_share(outputs, targets)
 
 
 def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: torch.Generator) -> Tensor:
@@ -108,7 +111,8 @@ def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: to
 
 
 def training_split(task: Task, batch_size: int) -> Split:
-    """
+    """Return the training split.
+
     Raises:
         ExplorerError: there is none, or it is smaller than a batch.
     """
@@ -121,27 +125,29 @@ def training_split(task: Task, batch_size: int) -> Split:
 
 
 def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[TrainingStep]:
-    """Train a fresh model in place, one yield a step; it ends in eval mode.
+    """Train a fresh model in place, one yield per step; it ends in eval mode.
 
-    The only verb that changes the model it is given: hand it one that nobody else holds. Stopping early
+    The only verb that changes the model it is given, so pass one that nothing else uses. Stopping early
     leaves it half trained.
 
     Raises:
         ExplorerError: the task has no training split, or it is smaller than a batch.
     """
     split, optimiser = training_split(task, settings.batch_size), make_optimiser(model.train(), settings)
+    smoothed = partial(functional.cross_entropy, label_smoothing=settings.label_smoothing)
+    lower = smoothed if settings.label_smoothing else loss_of(task)
     steps = settings.epochs * (len(split) // settings.batch_size)
     schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=0.25)
     generator = torch.Generator().manual_seed(settings.seed)
     started, step = time.perf_counter(), 0
     for epoch in range(1, settings.epochs + 1):
-        loss_sum, correct, seen = 0.0, 0, 0
+        loss_sum, correct, seen = 0.0, 0.0, 0
         for raw, targets in _batches(split, settings.batch_size, generator):
             batch = _prepared(raw, task, settings, generator), targets
-            loss, right = _update(model, optimiser, batch, settings.label_smoothing)
+            loss, right = _update(model, optimiser, batch, lower)
             schedule.step()
-            step, seen = step + 1, seen + len(targets)
-            loss_sum, correct = loss_sum + loss * len(targets), correct + right
+            step, seen = step + 1, seen + len(raw)
+            loss_sum, correct = loss_sum + loss * len(raw), correct + right * len(raw)
             seconds = time.perf_counter() - started
             yield TrainingStep(step, steps, epoch, settings.epochs, loss_sum / seen, correct / seen, seconds)
     model.eval()

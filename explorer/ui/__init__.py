@@ -1,1 +1,3 @@
-"""The web page: entry script, server, and a room for each page. Only it and the pages know Streamlit."""
+"""The web page: entry script, server, and a room for each page. Only this package and the pages import
+Streamlit.
+"""

@@ -1,8 +1,8 @@
-"""The names under which the server answers, so that no web page elsewhere can reach it by a name of its own.
+"""The names under which the server answers, so that no web page elsewhere can reach it through its own name.
 
-A page of another site can give its own name the address of this machine, and its browser would then let it
-read everything here (DNS rebinding). Such a request carries the foreign name in its Host header. An address
-written in digits cannot be taken over in this way.
+The owner of another site can point its name at the address of this machine, and the browser would then let
+that site read everything here (DNS rebinding). Such a request has the foreign name in its Host header. A
+numeric address cannot be misused in this way.
 """
 
 import ipaddress
@@ -27,8 +27,8 @@ class AllowedHosts:
 
     Args:
         names: lower-case names and addresses; "*.lab.example" allows every name that ends in ".lab.example".
-        trusted: those of the names that a page may come from when a proxy asks under another name.
-        addresses: every address in digits is allowed.
+        trusted: the names that a page may come from if a proxy asks under another name.
+        addresses: every numeric address is allowed.
     """
 
     names: frozenset[str] = LOOPBACK
@@ -45,7 +45,7 @@ class AllowedHosts:
         return name is not None and (_is_among(name, self.names) or (self.addresses and _is_address(name)))
 
     def allows_origin(self, origin: str, host: str) -> bool:
-        """Whether a page from this origin may ask: it comes from the host that it asks or a trusted one.
+        """Whether a page from this origin may ask: it comes from the requested host or a trusted one.
 
         >>> AllowedHosts().allows_origin("http://localhost:8501", "localhost:8501")
         True
@@ -61,10 +61,10 @@ class AllowedHosts:
 
 
 def allowed_hosts(host: str, trusted: Iterable[str] = ()) -> AllowedHosts:
-    """What a server that listens on `host` answers to.
+    """Return the hosts that a server listening on `host` answers to.
 
-    On 127.0.0.1 these are the names of this machine for itself. Where others can reach it, they are also
-    every address in digits, its own name, and the trusted ones.
+    On 127.0.0.1 these are the names of this machine for itself. If others can reach it, they also include
+    every numeric address, its own name, and the trusted ones.
 
     Raises:
         ExplorerError: a trusted host is not a plain name.
@@ -79,7 +79,7 @@ def allowed_hosts(host: str, trusted: Iterable[str] = ()) -> AllowedHosts:
 
 
 def checked_name(given: str) -> str:
-    """A trusted host as it is compared: lower-case, in the letters of DNS.
+    """Return a trusted host in the form that is compared: lower-case, in the letters of DNS.
 
     >>> checked_name("Prune.Lab.Example"), checked_name("*.lab.example")
     ('prune.lab.example', '*.lab.example')
@@ -102,7 +102,7 @@ def checked_name(given: str) -> str:
 
 
 def host_name(host: str) -> str | None:
-    """The name in a Host header, lower-case; None if it is not of that form."""
+    """Return the name in a Host header, lower-case, or None if it is not of that form."""
     found = _HOST.match(host)
     if found is None or (found[3] is not None and int(found[3]) > 65535):
         return None

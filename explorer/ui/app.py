@@ -32,7 +32,7 @@ OTHER_ICON = ":material/article:"
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Run the page once."""
     icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
     st.set_page_config("Pruning Explorer", icon, layout="wide")
     layout.style()
@@ -59,7 +59,7 @@ def _draw_page(page: Any, name: str) -> None:
 
 
 def menu() -> dict[str, Any]:
-    """The pages that this server offers by name, in their order."""
+    """Return the pages that this server offers by name, in their order."""
     order = {name: place for place, name in enumerate(ICONS)}
     found = [
         path

@@ -1,7 +1,7 @@
-"""Lets pass what a page sends to Streamlit, and nothing else that Streamlit would do for any client.
+"""Passes on the messages that a page sends to Streamlit, and drops all others that Streamlit would obey.
 
 Streamlit also clears the caches of all sessions, reads the Git repository around the program and installs
-files when a client asks for it. No page here does.
+files if a client asks for it. No page here does.
 """
 
 import logging
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class ClientMessages:
-    """Drops what no page sends from every websocket.
+    """Drops messages that no page sends from every websocket.
 
     Args:
-        app: what gets the messages that pass.
+        app: gets the messages that pass.
     """
 
     def __init__(self, app: ASGIApp):
@@ -50,9 +50,9 @@ def _sifted(receive: Receive) -> Receive:
 
 
 def unused(data: bytes) -> str | None:
-    """What a message asks for if no page here does so; None if it may pass.
+    """Return what a message asks for if no page here does so, or None if it may pass.
 
-    What is no message at all passes: Streamlit ends the session that sent it.
+    Data that is not a message passes: Streamlit ends the session that sent it.
     """
     message = BackMsg()
     try:

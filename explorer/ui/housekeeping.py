@@ -1,6 +1,6 @@
-"""Gives back what closed tabs leave behind: each session after a while, and memory once it is free.
+"""Releases what closed tabs leave behind: each session after a while, and memory once it is free.
 
-Streamlit lets a closed session go only when another one is closed, and the C library keeps what was freed.
+Streamlit releases a closed session only when another one is closed, and the C library keeps freed memory.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from ..machine import allocator, cache
 from .live import news_route
 from .shared import models
 
-# so long a tab may be away (a lost connection, a reload of a proxy) and find its session again; shorter than
-# server.disconnectedSessionTTL, after which Streamlit does not find it any more
+# a tab may be away this long (a lost connection, a reload of a proxy) and find its session again; shorter
+# than server.disconnectedSessionTTL, after which Streamlit does not find it any more
 GRACE_S = 30.0
 EVERY_S = 5.0
-TRIM_BYTES = 32 * 2**20  # more than this is worth the pause of a few milliseconds
+TRIM_BYTES = 32 * 2**20  # more than this is worth a pause of a few milliseconds
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ class Visits:
     lock: Any = field(default_factory=threading.Lock)
 
     def note(self, session: str) -> None:
-        """It runs a page now."""
+        """Record that a session runs a page now."""
         with self.lock:
             self.last[session] = time.monotonic()
 
     def gone(self, is_open: Callable[[str], bool]) -> list[str]:
-        """The sessions that have been closed for too long to come back; they are forgotten here."""
+        """Return the sessions that have been closed for too long to come back, and forget them here."""
         now = time.monotonic()
         with self.lock:
             for session in self.last:
@@ -55,13 +55,15 @@ class Visits:
 
     @property
     def nobody(self) -> bool:
-        """No session is open, nor could come back."""
+        """Whether no session is open or can come back."""
         return not self.last
 
 
 @dataclass(frozen=True)
 class TabCount:
-    """How many sessions are open, and how many are kept with those that were closed a short while ago."""
+    """How many sessions are open, and how many are kept including those that were closed a short while
+    ago.
+    """
 
     open: int
     kept: int
@@ -71,14 +73,14 @@ _visits = Visits()
 
 
 def visits() -> TabCount:
-    """Of now."""
+    """Return the current counts."""
     known = list(_visits.last)
     is_open = get_instance().is_active_session
     return TabCount(sum(map(is_open, known)), len(known))
 
 
 def greet() -> None:
-    """Called in each run of a page."""
+    """Record the session; called in each run of a page."""
     context = get_script_run_ctx()
     if context is not None and exists():
         _visits.note(context.session_id)
@@ -86,7 +88,7 @@ def greet() -> None:
 
 @asynccontextmanager
 async def keeping_house(app: object) -> AsyncIterator[dict[str, Any]]:
-    """While the server runs, tidy up now and then."""
+    """Tidy up from time to time while the server runs."""
     task = asyncio.create_task(_keep(), name="explorer-housekeeping")
     try:
         yield {}
@@ -100,12 +102,12 @@ async def _keep() -> None:
         await asyncio.sleep(EVERY_S)
         try:
             trimmed = await _tidy_up(trimmed)
-        except Exception:  # it goes on: a server that never tidies up again would only grow
+        except Exception:  # continue: a server that never tidies up again would only grow
             logger.exception("Tidying up failed.")
 
 
 async def _tidy_up(trimmed: int) -> int:
-    """One round; returns how much was held after memory was last given back."""
+    """Tidy up once; return how much memory was in use after it was last returned to the system."""
     runtime = get_instance()
     gone = _visits.gone(runtime.is_active_session)
     for session in gone:
@@ -114,7 +116,7 @@ async def _tidy_up(trimmed: int) -> int:
     if gone and _visits.nobody:
         rest()
     held = allocator.resident_bytes() or 0
-    # while a measurement goes on, it would need the memory again at once
+    # a running measurement would need the memory again at once
     if not gone and (held - trimmed < TRIM_BYTES or not models.lanes().idle):
         return min(held, trimmed)
     await asyncio.to_thread(allocator.give_back)
@@ -122,12 +124,14 @@ async def _tidy_up(trimmed: int) -> int:
 
 
 def forget(session: str) -> None:
-    """Let go of everything that is kept for a session."""
+    """Release everything that is kept for a session."""
     models.forget(session)
     news_route.forget(session)
 
 
 def rest() -> None:
-    """Nobody is there: keep what the next one would have to wait for, as at the start, and nothing else."""
+    """Keep what the next visitor would have to wait for, as at the start, and nothing else; called when
+    nobody is there.
+    """
     cache.rest()
     st.cache_data.clear()

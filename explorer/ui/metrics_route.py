@@ -1,4 +1,4 @@
-"""What a monitor reads about the running server, in Prometheus' text format, under /metrics."""
+"""What a monitoring system reads about the running server, in Prometheus' text format, under /metrics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class ServerNumber:
 
 
 def route() -> Route:
-    """To be added to the server."""
+    """Return the route, to be added to the server."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return Route(f"/{base}/{WAY}" if base else f"/{WAY}", _answer, methods=["GET"])
 
@@ -44,7 +44,7 @@ async def _answer(request: Request) -> Response:
 
 
 def metrics() -> list[ServerNumber]:
-    """What there is to tell now."""
+    """Return the current metrics."""
     visits = housekeeping.visits()
     held: dict[tuple[tuple[str, str], ...], float] = {
         (("cache", found.name),): float(found.bytes) for found in cache.holdings()

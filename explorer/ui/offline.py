@@ -7,7 +7,7 @@ from streamlit import net_util
 
 
 def stay_offline() -> None:
-    """From now on Streamlit knows no address of this machine but those that it was given."""
+    """Limit the addresses that Streamlit knows to those that it was given."""
     net_util.get_external_ip = _unknown
     net_util.get_internal_ip = _unknown
 

@@ -1,6 +1,6 @@
-"""A page that is opened by its own address, as a link or a reload does.
+"""Serves a page that is opened by its own address, by a link or a reload.
 
-Streamlit's browser part asks below that address for the server first, is refused, and writes an error into
+Streamlit's browser part first asks below that address for the server, is refused, and writes an error into
 the console. Here such an address is answered with the same first page, which says where the server is.
 """
 
@@ -18,7 +18,9 @@ HEAD = "<head>"
 
 
 def routes() -> list[Route]:
-    """One for each page, to be added to the server; none where its addresses lie below a base path."""
+    """Return one route for each page, to be added to the server; none if its addresses are below a base
+    path.
+    """
     first_page = Path(st.__file__).with_name("static") / "index.html"
     if str(st.get_option("server.baseUrlPath") or "").strip("/") or not first_page.is_file():
         return []

@@ -1,5 +1,5 @@
-"""Stands before every route: refuses requests under foreign names or from foreign pages, and tells browsers
-what the page may do.
+"""Checks every request first: refuses foreign host names and foreign pages, and tells browsers what the page
+may do.
 """
 
 import logging
@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .allowed_hosts import AllowedHosts
 
 MISDIRECTED, FORBIDDEN, POLICY_VIOLATION = 421, 403, 1008  # the last one closes a websocket
-SHOWN = 100  # characters of a foreign name that are repeated
+SHOWN = 100  # characters of a foreign name that are quoted
 LOGGED = 20  # different refusals that are logged, so that nobody can fill the disk
-# the page's own scripts are inline and made in the browser; nothing is fetched from or sent to other machines
+# the page's own scripts are inline and created in the browser; nothing is fetched from or sent to other
+# machines
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -46,8 +47,8 @@ class RequestGuard:
     """The outermost part of the server.
 
     Args:
-        app: what answers the requests that pass.
-        hosts: the names that a request may carry.
+        app: answers the requests that pass.
+        hosts: the names that a request may have.
     """
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts):
@@ -75,7 +76,7 @@ class RequestGuard:
 
 
 def refusal(headers: Headers, hosts: AllowedHosts) -> tuple[int, str] | None:
-    """Status and reason of a request that is not answered, or None."""
+    """Return status and reason of a request that is not answered, or None."""
     named, origins = headers.getlist("host"), headers.getlist("origin")
     if len(named) != 1 or not hosts.allows(named[0]):
         shown = _shown(named)
@@ -92,7 +93,9 @@ def refusal(headers: Headers, hosts: AllowedHosts) -> tuple[int, str] | None:
 
 
 def _under_its_own_name(scope: Scope) -> Scope:
-    """With the host by which the page knows this server, where a proxy asks under another one."""
+    """Return the request with the host by which the page knows this server, if a proxy asks under another
+    one.
+    """
     origin = Headers(scope=scope).get("origin")
     if origin is None:
         return scope

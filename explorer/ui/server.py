@@ -1,4 +1,4 @@
-"""Start the page in this process."""
+"""Starts the page in this process."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ from .shared import models
 from .shared.settings import Settings, configure
 
 SCRIPT = Path(__file__).with_name("app.py")
-BROWSER_DELAY_S = 2.0  # the server answers by then; a page that comes earlier waits for it
+BROWSER_DELAY_S = 2.0  # the server answers by then; a page that is opened earlier waits for it
 
 
 def serve(
@@ -53,11 +53,11 @@ def serve(
     # Streamlit looks for its config.toml next to the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]
-    # of the options that are set here Streamlit says that they changed, and asks for a restart
+    # for options that are set here, Streamlit says that they changed, and asks for a restart
     logging.getLogger("streamlit.config").addFilter(
         lambda record: "An update to the" not in record.getMessage()
     )
-    # headless, because otherwise Streamlit covers the page with advertisements of its own
+    # headless, because otherwise Streamlit covers the page with its own advertisements
     config = {
         "server.address": host,
         "server.port": port,
@@ -68,7 +68,9 @@ def serve(
 
 
 def parts(hosts: AllowedHosts) -> dict[str, Any]:
-    """What st.App gets besides the entry script: routes of our own, and what stands before all of them."""
+    """Return what st.App gets besides the entry script: our own routes, and the request checks before all of
+    them.
+    """
     stay_offline()
     return {
         "routes": [*news_route.routes(), metrics_route.route(), *page_addresses.routes()],
@@ -78,7 +80,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
 
 
 def configured_parts() -> dict[str, Any]:
-    """The same where `streamlit run` starts the server, which has host and trusted hosts as options.
+    """Return the same if `streamlit run` starts the server, with host and trusted hosts as options.
 
     Raises:
         ExplorerError: a trusted host is not a plain name.

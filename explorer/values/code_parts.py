@@ -1,4 +1,6 @@
-"""What decides the behaviour of code: of a library its name, of all else bytecode and what that reads."""
+"""Finds what decides the behaviour of code: the name for libraries, for all else the bytecode and what it
+reads.
+"""
 
 import functools
 import site
@@ -30,7 +32,7 @@ SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
 def home(item: Any) -> str:
-    """The module that an object says it is of."""
+    """Return the module that an object names as its own."""
     return str(getattr(item, "__module__", None) or "")
 
 
@@ -48,7 +50,7 @@ def is_library(module: str) -> bool:
 
 
 def code_parts(item: Any) -> Iterable[Any]:
-    """The parts of one of CODE."""
+    """Return the parts of one of CODE."""
     if isinstance(item, type):
         return _class_parts(item)
     if isinstance(item, types.FunctionType):
@@ -66,7 +68,7 @@ def code_parts(item: Any) -> Iterable[Any]:
 
 
 def _class_parts(kind: type) -> Iterator[Any]:
-    """A class that a library holds is its name; any other is what it contains."""
+    """Return the name of a class from a library, or what any other class contains."""
     yield from (home(kind) if is_library(home(kind)) else "", kind.__qualname__)
     known = getattr(sys.modules.get(home(kind)), kind.__name__, kind)
     if is_library(home(kind)) and known is kind:
@@ -77,7 +79,9 @@ def _class_parts(kind: type) -> Iterator[Any]:
 
 
 def _function_parts(function: types.FunctionType) -> Iterator[Any]:
-    """Defaults and closure; of one that no library holds also its code and the globals that it may read."""
+    """Return defaults and closure; for a function outside libraries also its code and the globals that it may
+    read.
+    """
     library = is_library(home(function))
     yield from (home(function) if library else "", function.__qualname__)
     yield from (function.__defaults__, function.__kwdefaults__)
@@ -88,7 +92,9 @@ def _function_parts(function: types.FunctionType) -> Iterator[Any]:
 
 
 def _globals(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """Name -> value of what a function may read; of a module that the user wrote what it may read of it."""
+    """Return name -> value of what a function may read; for a module of the user's, only what it may read of
+    it.
+    """
     names = sorted(_names(function.__code__))
     for name in names:
         value = function.__globals__.get(name)
@@ -98,7 +104,7 @@ def _globals(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """The globals and attributes that code may read, that of its inner functions included."""
+    """Return the globals and attributes that code may read, including those of its inner functions."""
     inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
 
@@ -106,5 +112,5 @@ def _names(code: types.CodeType) -> set[str]:
 def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # a name that got no value yet
+    except ValueError:  # a name without a value yet
         return None

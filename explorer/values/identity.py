@@ -1,8 +1,8 @@
-"""model -> its id: a hash of everything that decides what it computes.
+"""Computes a model's id: a hash of everything that decides what it computes.
 
-Weights and the printed architecture do not say it all: a factor that the forward reads from an attribute, the
+Weights and the printed architecture are not enough: a factor that the forward reads from an attribute, the
 number of heads, a function that was passed in, a constant of the file, code of a helper file. So attributes
-are read too, and of code that is no library's its bytecode, with the globals and closures that it reads.
+are read too, and for code outside libraries the bytecode, with the globals and closures that it reads.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from torch import nn
 from .identity_parts import NUMBERED, PLAIN, numbers, parts_of
 from .subject import Subject
 
-DEEPEST = 60  # containers in containers that are still looked into
+DEEPEST = 60  # nesting of containers that is still searched
 
 
 def subject_id(model: nn.Module) -> str:
-    """Hash of all that decides what a model computes: architecture, code, attributes, weights."""
+    """Return a hash of all that decides what a model computes: architecture, code, attributes, weights."""
     digest = hashlib.sha256(repr(model).encode())
     for word in _Words().all_of(model):
         digest.update(word)
@@ -26,7 +26,9 @@ def subject_id(model: nn.Module) -> str:
 
 
 def weights_id(model: nn.Module) -> str:
-    """Hash of printed architecture and weights alone: enough where the architecture is known by name."""
+    """Return a hash of printed architecture and weights alone: enough if the architecture is known by
+    name.
+    """
     digest = hashlib.sha256(repr(model).encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
@@ -35,18 +37,19 @@ def weights_id(model: nn.Module) -> str:
 
 
 def sibling_id(subject: Subject, model: nn.Module) -> str:
-    """The id of a subject's architecture with other weights."""
+    """Return the id of a subject's architecture with other weights."""
     own = weights_id(model)
-    if subject.id == weights_id(subject.model):  # a sample, which is told apart by its weights
+    if subject.id == weights_id(subject.model):  # a sample, which is identified by its weights
         return own
     return hashlib.sha256(f"{subject.id} {own}".encode()).hexdigest()[:16]
 
 
 class _Words:
-    """Bytes that say what a model is, the same in every process.
+    """Yields bytes that describe a model, the same in every process.
 
-    Tensors, modules and code are numbered as they are met, since who shares them matters, and each is told of
-    once. Values and containers are told of in place: whether two equal lists are one says nothing.
+    Tensors, modules and code are numbered as they are met, since it matters who shares them, and each is
+    described once. Values and containers are described in place: whether two equal lists are the same object
+    does not matter.
     """
 
     def __init__(self) -> None:
@@ -54,15 +57,16 @@ class _Words:
         self._numbered: list[Any] = []
 
     def all_of(self, item: Any) -> Iterator[bytes]:
-        """Of an item, and of everything that it leads to."""
+        """Yield the words of an item, and of everything that it leads to."""
         yield from self._word(item, ())
-        for number, one in enumerate(self._numbered):  # which grows meanwhile
+        for number, one in enumerate(self._numbered):  # grows meanwhile
             yield f"no. {number} is {type(one).__qualname__} ".encode()
             for part in parts_of(one):
                 yield from self._word(part, ())
 
     def _word(self, item: Any, around: tuple[int, ...]) -> Iterator[bytes]:
-        """
+        """Return the word for an item.
+
         Args:
             around: the containers that it is in.
         """
@@ -83,5 +87,5 @@ class _Words:
     def _number(self, item: Any) -> int:
         if id(item) not in self._numbers:
             self._numbers[id(item)] = len(self._numbered)
-            self._numbered.append(item)  # which also keeps its address its own
+            self._numbered.append(item)  # also keeps its address from being reused
         return self._numbers[id(item)]

@@ -23,12 +23,17 @@ HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 OTHER_HOOKS = re.compile(r"_(load_)?state_dict_|_(full_)?backward_|_is_full_|_forward_(pre_)?hooks_")
 # where files came from and who wrote them does not change what is computed
 ORIGINS = {"_name_or_path", "name_or_path", "transformers_version", "_commit_hash"}
-HOLDERS = {"types", "argparse", "collections", "dataclasses"}  # Python's own whose objects only hold values
-WRITTEN = (fx.GraphModule, torch.jit.ScriptModule)  # their forward was made while the program ran
+HOLDERS = {
+    "types",
+    "argparse",
+    "collections",
+    "dataclasses",
+}  # Python's own modules whose objects only hold values
+WRITTEN = (fx.GraphModule, torch.jit.ScriptModule)  # their forward was created while the program ran
 
 
 def numbers(tensor: Tensor) -> bytes:
-    """The numbers of a tensor; of one whose numbers cannot be read, as on the meta device, its layout."""
+    """Return the numbers of a tensor, or its layout if its numbers cannot be read, as on the meta device."""
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.device.type == "meta" or tensor.layout != torch.strided:
@@ -37,7 +42,7 @@ def numbers(tensor: Tensor) -> bytes:
 
 
 def parts_of(item: Any) -> Iterable[Any]:
-    """The parts of an object that is no plain value and no set."""
+    """Return the parts of an object that is neither a plain value nor a set."""
     if isinstance(item, Tensor):
         return (*item.shape, item.dtype, numbers(item))
     if isinstance(item, np.ndarray | np.generic):
@@ -60,7 +65,7 @@ def _value(item: Any) -> Any:
 
 
 def _module_parts(module: nn.Module) -> Iterator[Any]:
-    """Class, tensors, children, hooks and attributes."""
+    """Return class, tensors, children, hooks and attributes."""
     yield type(module)
     held = vars(module)
     yield from (dict(getattr(module, name).items()) for name in TABLES)
@@ -77,7 +82,9 @@ def _module_parts(module: nn.Module) -> Iterator[Any]:
 
 
 def _object_parts(item: Any) -> Iterator[Any]:
-    """Class and attributes; of a library's object plain values alone, since it may hold half of a program."""
+    """Return class and attributes; for a library's object only plain values, since it may refer to half of a
+    program.
+    """
     kind, held = type(item), dict(getattr(item, "__dict__", {}))
     yield kind
     for slots in (getattr(base, "__slots__", ()) for base in kind.__mro__):
@@ -94,7 +101,7 @@ def _named(held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(value: Any, depth: int = 4) -> bool:
-    """Values, and containers of them."""
+    """Whether it is a plain value, or a container of them."""
     if isinstance(value, Mapping):
         return depth > 0 and all(_is_plain(item, depth - 1) for pair in value.items() for item in pair)
     if isinstance(value, list | tuple | set | frozenset):

@@ -1,4 +1,4 @@
-"""What a model takes: one input as a rule, or several, each of fractions or of whole numbers."""
+"""What a model takes: usually one input, or several, each of fractions or of whole numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class InputPart:
         name: of the argument of its forward.
         shape: of one sample.
         dtype: "float32", or one of whole numbers, such as "int64", or "bool".
-        numbers: how many whole numbers from 0 it may hold, such as words of a vocabulary; None: not known.
+        numbers: how many whole numbers from 0 it accepts, such as words of a vocabulary; None: not known.
     """
 
     name: str
@@ -28,17 +28,19 @@ class InputPart:
 
     @property
     def is_whole(self) -> bool:
-        """It holds whole numbers."""
+        """Whether it holds whole numbers."""
         return self.dtype != FRACTIONS
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        """Of its tensors."""
+        """Return the dtype of its tensors."""
         dtype: torch.dtype = getattr(torch, self.dtype)
         return dtype
 
     def drawn(self, samples: int, generator: torch.Generator) -> Tensor:
-        """(samples, *shape): random numbers that it may hold; 0 and 1 where it is not known which."""
+        """Return (samples, *shape) of random allowed numbers; 0 and 1 if it is not known which are
+        allowed.
+        """
         size = (samples, *self.shape)
         if not self.is_whole:
             return torch.randn(size, generator=generator)
@@ -46,17 +48,17 @@ class InputPart:
 
 
 def sizes(parts: Sequence[InputPart]) -> list[int]:
-    """How many numbers of a row belong to each input, where several are side by side in it."""
+    """Return how many numbers of a row belong to each input, if several are side by side in it."""
     return [prod(part.shape) for part in parts]
 
 
 def in_one_row(inputs: Sequence[Tensor]) -> Tensor:
-    """(n, *shape) each -> (n, numbers) float32: one after the other."""
+    """Return (n, numbers) float32 with the (n, *shape) inputs one after the other."""
     return torch.cat([tensor.flatten(1).float() for tensor in inputs], 1)
 
 
 def from_one_row(row: Tensor, parts: Sequence[InputPart]) -> list[Tensor]:
-    """The inverse of `in_one_row`: each of its own shape and type."""
+    """Return the inputs of a row, each with its own shape and type: the inverse of `in_one_row`."""
     pieces = row.split(sizes(parts), 1)
     shaped = [piece.reshape(-1, *part.shape) for piece, part in zip(pieces, parts, strict=True)]
     return [

@@ -1,5 +1,5 @@
-"""A recipe's data as text for an address: base64url of the deflated canonical JSON, and back with every limit
-checked.
+"""Packs a recipe's data as text for a URL: base64url of the deflated canonical JSON, and back with every
+limit checked.
 """
 
 import base64
@@ -20,17 +20,17 @@ BROKEN = (
 
 
 def packed(data: Mapping[str, Any]) -> str:
-    """Plain data as text of letters, digits, "-" and "_"."""
+    """Return plain data as text of letters, digits, "-" and "_"."""
     return (
         base64.urlsafe_b64encode(zlib.compress(canonical_json(dict(data)).encode(), 9)).decode().rstrip("=")
     )
 
 
 def unpacked(text: str) -> Any:
-    """The data of a text, not checked beyond being JSON.
+    """Return the data of a text, which is only known to be JSON.
 
     Raises:
-        RecipeError: the text is mangled, or too long once inflated.
+        RecipeError: the text is damaged, or too long once inflated.
     """
     if len(text) > URL_LIMIT:
         raise RecipeError(BROKEN)

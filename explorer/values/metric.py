@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 Better = Literal["higher", "lower"]
@@ -27,6 +28,7 @@ class Metric:
         margin: a change smaller than this is of no practical interest, in the metric's own number; of a
             metric with `is_relative` it is a fraction of the dense model's value.
         needs: "targets", or "dense" where the dense model's outputs are the targets.
+        loss: (outputs, targets) -> mean loss by which a model is usually trained towards it.
     """
 
     name: str
@@ -39,7 +41,35 @@ class Metric:
     is_relative: bool = False
     of_rows: bool = False
     needs: Literal["targets", "dense"] = "targets"
+    loss: Callable[[Any, Any], Tensor] | None = None
+
+    @classmethod
+    def mean(
+        cls,
+        name: str,
+        of: Callable[[Any, Any], Tensor],
+        *,
+        better: Better = "higher",
+        unit: str = "",
+        margin: float = 0.01,
+    ) -> "Metric":
+        """A metric of your own that is a mean over samples: `of` gives one number a sample.
+
+        >>> error = Metric.mean("error", lambda outputs, targets: (outputs - targets).abs(), better="lower")
+        >>> error.statistics(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])).tolist()
+        [[0.0, 1.0], [2.0, 1.0]]
+        """
+
+        def statistics(outputs: Any, targets: Any) -> Tensor:
+            found = of(outputs, targets).double()
+            return torch.stack([found, torch.ones_like(found)], 1)
+
+        return cls(name, name.replace("_", " "), statistics, _mean, better, unit, margin)
 
     @property
     def is_bounded(self) -> bool:
         return self.unit == "%"
+
+
+def _mean(sums: Tensor) -> Tensor:
+    return sums[..., 0] / sums[..., 1].clamp_min(1e-300)

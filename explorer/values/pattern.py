@@ -5,7 +5,7 @@ from .recipe import PATTERN
 
 
 def pattern_ratio(pattern: str) -> float | None:
-    """What an n:m pattern removes, or None for the free pattern.
+    """Return the fraction that an n:m pattern removes, or None for the free pattern.
 
     >>> pattern_ratio("1:4")
     0.75
@@ -15,7 +15,7 @@ def pattern_ratio(pattern: str) -> float | None:
 
 
 def pattern_refusal(layer: Layer, pattern: str) -> str | None:
-    """Why a layer stays dense under an n:m pattern, or None."""
+    """Return why a layer stays dense under an n:m pattern, or None."""
     match = PATTERN.match(pattern)
     inputs = layer.shape[layer.input_dim] if len(layer.shape) > layer.input_dim else 1
     if match is None or inputs % int(match[2]) == 0:

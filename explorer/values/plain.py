@@ -8,17 +8,17 @@ from typing import Any
 
 
 def frozen(mapping: Mapping) -> Mapping:
-    """The mapping in the order of its keys, not to be changed."""
+    """Return the mapping in the order of its keys, immutable."""
     return MappingProxyType(dict(sorted(mapping.items())))
 
 
 def canonical_json(value: Any) -> str:
-    """One text per value: sorted keys, no spaces."""
+    """Return one text for each value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def finite(value: Any) -> Any:
-    """The value with what JSON does not know (infinite, not a number) as null.
+    """Return the value with numbers that JSON lacks (infinity, NaN) as null.
 
     >>> finite({"loss": float("inf"), "shape": (3, 4)})
     {'loss': None, 'shape': [3, 4]}

@@ -10,17 +10,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layer:
-    """One module that holds parameters.
+    """One module that has parameters.
 
     Args:
         name: dotted name of the module.
         kind: conv, linear, recurrent, norm, embedding, attention or other.
-        shape: of its weight; () where there is none.
-        params: parameters, all tensors of the layer.
+        shape: of its weight; () if it has none.
+        params: number of parameters, in all tensors of the layer.
         macs: multiply-adds for one sample.
-        prunable: weights of it can be set to zero (unstructured).
-        weight: dotted name of its weight tensor, "" where there is none.
-        input_dim: the dimension of the weight along which inputs lie (n:m blocks run along it).
+        prunable: its weights can be set to zero (unstructured).
+        weight: dotted name of its weight tensor, "" if it has none.
+        input_dim: the dimension of the weight for the inputs (n:m blocks run along it).
     """
 
     name: str
@@ -34,19 +34,19 @@ class Layer:
 
     @property
     def output_dim(self) -> int:
-        """The dimension of the weight along which outputs lie."""
+        """Return the dimension of the weight for the outputs."""
         return 1 - self.input_dim
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A dimension of a tensor on which the units of a group live.
+    """A dimension of a tensor that has the units of a group.
 
     Args:
         tensor: dotted name of the parameter or buffer.
         dim: dimension.
-        unit_of: for each position along the dimension its unit, or -1 where another group lives.
-        producer: the units are made here (a layer's outputs), not read.
+        unit_of: the unit at each position along the dimension, or -1 if it belongs to another group.
+        producer: the units are produced here (a layer's outputs), not read.
     """
 
     tensor: str
@@ -56,18 +56,18 @@ class Slot:
 
     @cached_property
     def units(self) -> Tensor:
-        """`unit_of` as a tensor, (size,) int64."""
+        """Return `unit_of` as a tensor, (size,) int64."""
         return torch.tensor(self.unit_of)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Channels that must go together: one fader.
+    """Channels that must be removed together: one fader.
 
     Args:
         name: of the first layer that produces the units.
-        units: how many can be removed as one (a channel, a whole attention head).
-        slots: every place where the units live.
+        units: number of units, each removed as a whole (a channel, a whole attention head).
+        slots: every place that has the units.
         members: layers that it touches, in the order of the graph.
         tied_by: why they are tied, in plain words.
         frozen: why it cannot be pruned, or None.
@@ -85,12 +85,12 @@ class Group:
 
 @dataclass(frozen=True)
 class ModelProfile:
-    """What is known of a model before it is pruned.
+    """What is known about a model before it is pruned.
 
     Args:
         layers, groups: in the order of the graph.
         params: all parameters of the model.
-        macs: multiply-adds of one sample, counted by torch's flop counter.
+        macs: multiply-adds for one sample, counted by torch's flop counter.
         error: why there is no graph (then there are no groups), or None.
     """
 
@@ -102,17 +102,17 @@ class ModelProfile:
 
     @cached_property
     def free_groups(self) -> dict[str, Group]:
-        """The groups that can be pruned, by name."""
+        """Return the groups that can be pruned, by name."""
         return {group.name: group for group in self.groups if group.frozen is None}
 
     @cached_property
     def whole_layers(self) -> tuple[str, ...]:
-        """The layers that hold a matrix whose single weights cannot be pruned, by name."""
+        """Return the layers that have a matrix whose single weights cannot be pruned, by name."""
         return tuple(la.name for la in self.layers if len(la.shape) > 1 and not la.prunable)
 
     @cached_property
     def prunable_layers(self) -> dict[str, Layer]:
-        """The layers whose weights can be set to zero, by name."""
+        """Return the layers whose weights can be set to zero, by name."""
         return {layer.name: layer for layer in self.layers if layer.prunable}
 
 
@@ -121,7 +121,7 @@ Scores = Mapping[str, Tensor]  # part -> saliency: (units,) of a group, the weig
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """What stays: True = kept.
+    """What is kept: True = kept.
 
     Args:
         channels: group -> (units,) bool.

@@ -1,4 +1,4 @@
-"""What the user decides: the recipe, the one value that travels through everything."""
+"""What the user decides: the recipe, the one value that is passed everywhere."""
 
 import hashlib
 import re
@@ -12,16 +12,16 @@ from .choice import Choice
 from .plain import canonical_json, frozen
 
 PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)\Z")
-AFTER = ("none", "bn_recalibration", "bias_correction")
+AFTER = ("none", "bn_recalibration", "bias_correction", "least_squares")
 REDUCTIONS = ("sum", "first", "all")
 
 
-DECIMALS = 9  # of a ratio: enough to say exactly how many of up to 500 million units go
+DECIMALS = 9  # of a ratio: enough to say exactly how many of up to 500 million units are removed
 LARGEST = 1 - 10.0**-DECIMALS
 
 
 def check_ratio(part: str, ratio: object) -> float:
-    """A pruning ratio is the fraction removed, in [0, 1), kept to nine decimals."""
+    """Check a pruning ratio: the fraction removed, in [0, 1), rounded to nine decimals."""
     if not isinstance(ratio, int | float) or isinstance(ratio, bool) or not 0 <= ratio < 1:
         raise RecipeError(f"Pruning ratio of {part[:80]!r} must be in [0, 1), got {str(ratio)[:40]}.")
     return min(round(float(ratio), DECIMALS), LARGEST)
@@ -59,16 +59,17 @@ class Recipe:
         channels: coupled group -> fraction of its units removed (structured), cut first.
         weights: layer -> fraction of its surviving weights set to zero (unstructured).
         pattern: "free", or n:m such as "2:4", which keeps n of each m consecutive inputs.
-        keep: group -> units that stay whatever their score.
-        remove: group -> units that go whatever their score.
+        keep: group -> units that are kept whatever their score.
+        remove: group -> units that are removed whatever their score.
         criterion: what rates weights and channels.
         reduction: which members rate a channel: "sum" over all its producers, the "first" only, or "all"
             slots.
-        round_to: channel counts become multiples of this where a group allows it.
-        after: a cheap repair after the cut: "none", "bn_recalibration" or "bias_correction".
+        round_to: channel counts become multiples of this if a group allows it.
+        after: a cheap repair after the cut: "none", "bn_recalibration", "bias_correction" or
+            "least_squares".
         seed: for every random choice.
     Raises:
-        RecipeError: a value is outside of what is allowed.
+        RecipeError: a value is not allowed.
 
     >>> Recipe(channels={"conv1": 0.5}).with_weights("fc", 0.9).to_json()["weights"]
     {'fc': 0.9}
@@ -124,27 +125,27 @@ class Recipe:
         return replace(self, weights={**self.weights, layer: ratio})
 
     def with_ratios(self, granularity: str, ratios: Mapping[str, float]) -> "Recipe":
-        """The recipe with all ratios of one granularity, "channel" or "weight", replaced."""
+        """Return the recipe with all ratios of one granularity, "channel" or "weight", replaced."""
         return replace(self, channels=ratios) if granularity == "channel" else replace(self, weights=ratios)
 
     def ratios(self, granularity: str) -> Mapping[str, float]:
-        """Part -> ratio of one granularity, "channel" or "weight"."""
+        """Return each part's ratio for one granularity, "channel" or "weight"."""
         return self.channels if granularity == "channel" else self.weights
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is removed."""
+        """Whether nothing is removed."""
         return not (self.channels or self.weights or self.remove)
 
     @property
     def is_structured(self) -> bool:
-        """Channels are removed, so the model changes its shapes."""
+        """Whether channels are removed, so that the model changes its shapes."""
         return bool(self.channels or self.remove)
 
     def scaled(self, strength: float) -> "Recipe":
-        """The same profile at a fraction of its strength: every ratio times `strength` in [0, 1].
+        """Return the recipe at a fraction of its strength: every ratio times `strength` in [0, 1].
 
-        Channels removed by hand go all at full strength and not at all below it.
+        Channels removed by hand are all removed at full strength and not at all below it.
         """
 
         def scale(ratios):
@@ -169,7 +170,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, data: object) -> "Recipe":
-        """A recipe from foreign JSON data (a file, a URL).
+        """Return a recipe from foreign JSON data (a file, a URL).
 
         Raises:
             RecipeError: unknown keys or values that are not allowed.
@@ -204,7 +205,7 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the canonical JSON; equal recipes have equal fingerprints."""
+        """Return a hash of the canonical JSON; equal recipes have equal fingerprints."""
         return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()[:16]
 
     def _differences(self) -> dict[str, Any]:
@@ -212,14 +213,16 @@ class Recipe:
         return {key: value for key, value in self.to_json().items() if value != default[key]}
 
     def to_url(self) -> str:
-        """The recipe as a URL's parameter, defaults left out: Recipe -> URL -> Recipe is identity."""
+        """Return the recipe as a URL's parameter, without defaults: Recipe -> URL -> Recipe is the
+        identity.
+        """
         return link.packed(self._differences())
 
     @classmethod
     def from_url(cls, text: str) -> "Recipe":
-        """The recipe of a URL's parameter.
+        """Return the recipe of a URL's parameter.
 
         Raises:
-            RecipeError: the text is mangled, too long, or not a recipe.
+            RecipeError: the text is damaged, too long, or not a recipe.
         """
         return cls.from_json(link.unpacked(text))

@@ -124,7 +124,7 @@ class PartOutcome:
 
 @dataclass(frozen=True)
 class LayerOutcome:
-    """What is left of one layer."""
+    """What remains of one layer."""
 
     name: str
     kind: str
@@ -150,11 +150,11 @@ class LayerOutcome:
 class Report:
     """Everything that was measured for one recipe on one subject.
 
-    `stage` is "live" while the number comes from a part of the samples, "final" from the compact model on all
-    asked for. `speed_up` is time before / time after with its 95 % interval and verdict (ratio, low, high,
-    verdict), None = not measured. `dtype_effect` is the pruned model's accuracy in float32 minus that in the
-    dtype that it was measured in (None = float32). `predicted_loss_change` is what the dense model's
-    gradients on training samples predict for this cut to first order, in nats.
+    `stage` is "live" while the number comes from a part of the samples, "final" if it comes from the compact
+    model on all requested samples. `speed_up` is time before / time after with its 95 % interval and verdict
+    (ratio, low, high, verdict), None = not measured. `dtype_effect` is the pruned model's accuracy in float32
+    minus that in the dtype that it was measured in (None = float32). `predicted_loss_change` is what the
+    dense model's gradients on training samples predict for this cut to first order, in nats.
     """
 
     subject: Mapping[str, Any]

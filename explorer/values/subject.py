@@ -1,6 +1,6 @@
-"""What is pruned and on what it is measured: models and data."""
+"""What is pruned, and the data that it is measured on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -8,26 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..errors import ExplorerError
 from .inputs import InputPart
+from .metric import Metric
+from .samples import Split, splits_of
 
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Samples in their fixed order: seeded, stratified.
-
-    Args:
-        inputs: (n, *shape), uint8 (kept small, normalised on the device) or float32.
-        targets: (n,) int64 class numbers.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def first(self, samples: int) -> "Split":
-        return Split(self.inputs[:samples], self.targets[:samples])
+OF_CLASSES = ("accuracy", "top5", "balanced_accuracy", "macro_f1")  # metrics of one class a sample
 
 
 @dataclass(frozen=True)
@@ -35,7 +21,7 @@ class Normalisation:
     """float = (raw * scale - mean) / std, per channel; the lengths of mean and std are 1 or the channels.
 
     Args:
-        whole: inputs are whole numbers, such as words of a vocabulary, and stay as they are.
+        whole: inputs are whole numbers, such as words of a vocabulary, and are not changed.
     """
 
     scale: float = 1.0
@@ -44,7 +30,7 @@ class Normalisation:
     whole: bool = False
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(n, channels, ...) of any dtype -> the same shape in float32, in memory of its own."""
+        """Convert (n, channels, ...) of any dtype to the same shape in float32, in its own memory."""
         if self.whole:
             return raw.to(torch.int64, copy=True)
         shape = (1, -1) + (1,) * (raw.dim() - 2)
@@ -55,15 +41,15 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Preset:
-    """How pictures become what a model reads, and what it calls its classes, as far as the model says.
+    """How pictures become the model's inputs, and the names of its classes, as far as the model says.
 
     Args:
         normalisation: from bytes, 0 to 255.
-        resize: pixels of a picture's shorter side before its centre is cropped; 0: just as many as the model
+        resize: pixels of a picture's shorter side before its centre is cropped; 0: as many as the model
             reads.
         fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
         interpolation: a name of PIL's.
-        class_names: () where the model does not say.
+        class_names: () if the model does not say.
     """
 
     normalisation: Normalisation = Normalisation(1 / 255)
@@ -87,31 +73,64 @@ class Task:
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
         how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
+        data: in place of `load_split`: a data set of (input, target) pairs, a DataLoader of one, or a pair
+            (inputs, targets) of tensors; or a dict of these by split. One that is no dict is halved into
+            tuning and held-out samples, in a seeded order.
+        metric: what says how good a model is: the name of a metric, or a Metric, or several, of which the
+            first decides.
+        loss: (outputs, targets) -> mean loss, for criteria and training; None: that of the metric.
+        answer: picks what is judged from what the model returns.
+        scores: (model, (inputs, targets)) -> (samples,), higher is better: a whole evaluation of your own, in
+            place of metric.
     """
 
     name: str
-    shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    load_split: Callable[[str], Split | None]
+    shape: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+    load_split: Callable[[str], Split | None] | None = None
     normalisation: Normalisation = Normalisation()
     note: str = ""
     source: str = ""
     licence: str = ""
     fingerprint: str = ""
     how: tuple[str, ...] = ()
+    data: Any = None
+    metric: str | Metric | Sequence[str | Metric] = "accuracy"
+    loss: Callable[[Any, Any], Tensor] | None = None
+    answer: Callable[[Any], Any] | None = None
+    scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if self.load_split is None and self.data is None:
+            raise ExplorerError(f"Task {self.name!r} needs data, such as data=my_dataset, or a load_split.")
+        if self.load_split is None:
+            object.__setattr__(self, "load_split", splits_of(self.name, self.data).get)
+
+    @property
+    def metrics(self) -> tuple[str | Metric, ...]:
+        """The metrics that were asked for; the first decides."""
+        return (self.metric,) if isinstance(self.metric, str | Metric) else tuple(self.metric)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether answers are one class a sample, so that they can be right or wrong by class."""
+        return bool(self.class_names) and self.scores is None and self.metrics[0] in OF_CLASSES
 
     @cached_property
     def _splits(self) -> dict[str, Split | None]:
         return {}
 
     def split(self, name: Literal["training", "tuning", "held_out"]) -> Split | None:
-        """A split, loaded once."""
+        """Return a split, loaded once."""
         if name not in self._splits:
+            assert self.load_split is not None
             self._splits[name] = self.load_split(name)
         return self._splits[name]
 
     def example(self, batch: int = 2) -> Tensor:
-        """A (batch, *shape) float input of zeros mean and unit variance, made without opening the data."""
+        """Return a (batch, *shape) float input with zero mean and unit variance, created without opening the
+        data.
+        """
         return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -121,13 +140,13 @@ class Subject:
 
     Args:
         id: hash of everything that decides what it computes (see `identity`).
-        name: as the user named it.
-        task: None where there is no data: everything but accuracy still works.
-        card: what is known of it (training, accuracy), for samples.
+        name: as the user gave it.
+        task: None if there is no data: everything but accuracy still works.
+        card: what is known about it (training, accuracy), for samples.
         example: (2, *shape) input.
         preset: how pictures become its inputs.
-        former_id: what version 1 called it, so that runs kept then are found.
-        reads: its inputs, where they are whole numbers or several side by side in one row; else empty.
+        former_id: its id in version 1, so that runs kept then are found.
+        reads: its inputs, if they are whole numbers or several side by side in one row; otherwise empty.
     """
 
     id: str
@@ -142,5 +161,5 @@ class Subject:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every id that kept runs may know it by, its own first."""
+        """Return every id that kept runs may know it by, its own first."""
         return tuple(dict.fromkeys(name for name in (self.id, self.former_id) if name))

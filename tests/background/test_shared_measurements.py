@@ -2,6 +2,7 @@
 
 import pytest
 
+from explorer.background.lane import Lane
 from explorer.background.lanes import Lanes
 from explorer.background.shared_measurements import Sharing
 from explorer.engine.conditions import Conditions
@@ -16,6 +17,7 @@ from explorer.values.progress import PAUSE, Step, reached, values_of
 from explorer.values.recipe import Recipe
 
 CLASS = 30
+LIVE = Lane("live")
 
 
 @pytest.fixture
@@ -110,8 +112,8 @@ def test_equal_recipes_of_a_class_are_measured_once():
     lanes = Lanes()
     try:
         for student in range(CLASS):
-            lanes.submit(str(student), "live", recipe, lambda: room.measured.steps(recipe, measure))
-        found = [lanes.wait(str(student), "live", 60) for student in range(CLASS)]
+            lanes.submit(str(student), LIVE, recipe, lambda: room.measured.steps(recipe, measure))
+        found = [lanes.wait(str(student), LIVE, 60) for student in range(CLASS)]
     finally:
         lanes.shutdown()
     assert len(begun) == 1

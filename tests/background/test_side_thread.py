@@ -8,6 +8,8 @@ import time
 import pytest
 import torch
 
+from explorer.background import lane
+from explorer.background.lane import Lane
 from explorer.background.lanes import Lanes
 from explorer.background.side_thread import beside, is_quiet
 from explorer.errors import ExplorerError
@@ -15,6 +17,7 @@ from explorer.measuring.latency import TimingPlan, rounds
 from explorer.values.progress import PAUSE, Step, values_of
 
 PATIENCE = 20  # seconds
+LIVE, EXPORT = Lane("live", lane.LIVE), Lane("export")
 
 
 def until(true) -> None:
@@ -73,12 +76,12 @@ def test_other_lanes_go_on_meanwhile_and_a_cancelled_export_leaves_the_worker_fr
     go = threading.Event()
     lanes = Lanes()
     try:
-        lanes.submit("s", "export", "file", lambda: beside(lambda step: go.wait(PATIENCE), "Writing", 1))
-        until(lambda: lanes.state("s", "export").running)
-        lanes.submit("s", "live", "recipe", lambda: iter([Step(1), Step(2)]))
-        assert lanes.wait("s", "live", PATIENCE).value == 2
-        lanes.cancel("s", "export")
-        assert not lanes.wait("s", "export", PATIENCE).busy and not is_quiet()
+        lanes.submit("s", EXPORT, "file", lambda: beside(lambda step: go.wait(PATIENCE), "Writing", 1))
+        until(lambda: lanes.state("s", EXPORT).running)
+        lanes.submit("s", LIVE, "recipe", lambda: iter([Step(1), Step(2)]))
+        assert lanes.wait("s", LIVE, PATIENCE).value == 2
+        lanes.cancel("s", EXPORT)
+        assert not lanes.wait("s", EXPORT, PATIENCE).busy and not is_quiet()
     finally:
         go.set()
         lanes.shutdown()

@@ -28,7 +28,7 @@ from explorer.graph.analysed import analyse
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
-from explorer.measuring.statistics import looks_level
+from explorer.measuring.statistics import openings_level
 from explorer.registry import ALLOCATORS, CRITERIA, METRICS, SAMPLES
 from explorer.runs.store import Store
 from explorer.training.steps import TrainingStep
@@ -177,7 +177,7 @@ def test_each_opening_of_held_out_data_is_counted_and_paid_for(run_json):
     words = ("prune", MLP, "--weights", "0.5", "--held-out", "--no-latency", "--samples", "300")
     first, second = run_json(*words), run_json(*words)
     assert first["split"] == "held_out" and first["pruned"]["samples"] == 300
-    assert (first["drop"]["level"], second["drop"]["level"]) == (0.95, looks_level(2))
+    assert (first["drop"]["level"], second["drop"]["level"]) == (openings_level(1), openings_level(2))
     assert second["drop"]["high"] - second["drop"]["low"] > first["drop"]["high"] - first["drop"]["low"]
     assert (
         "opened 1 time for" in first["notes"][-1] and "opened 2 times for this model" in second["notes"][-1]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explorer.background.lane import Lane
 from explorer.background.lanes import Lanes
 from explorer.commands.main import main
 from explorer.loaders.model_text import load
@@ -173,15 +174,15 @@ def test_a_fault_of_this_program_is_no_fault_of_the_user(chatty):
 
 def test_a_job_that_fails_in_code_of_the_user_is_no_traceback_in_the_log(chatty, caplog):
     model = load(f"{chatty}:Eager").model
-    lanes = Lanes(lambda _: True)
+    lanes, lane = Lanes(lambda _: True), Lane("lesson")
 
     def job():
         yield Step(1)
         model(model.fc.weight.new_zeros(5, 1, 8, 8))
 
     try:
-        lanes.submit("session", "lesson", "key", job)
-        state = lanes.wait("session", "lesson", 20)
+        lanes.submit("session", lane, "key", job)
+        state = lanes.wait("session", lane, 20)
     finally:
         lanes.shutdown()
     assert state.error.startswith("chatty.py, line ") and "Traceback" not in caplog.text

@@ -15,9 +15,10 @@ FREE = (
     "nn.functional.bilinear nn.functional.cosine_similarity nn.functional.softplus"
 ).split()
 MIXED = (
-    "cumsum diagonal matmul sort squeeze nn.functional.glu nn.functional.interpolate.linear tensor_split "
-    "linalg.qr nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d "
-    "nn.functional.channel_shuffle nn.functional.scaled_dot_product_attention native_layer_norm"
+    "cumsum diagonal index_reduce.mean matmul sort squeeze nn.functional.glu "
+    "nn.functional.interpolate.linear tensor_split linalg.qr linalg.inv matrix_exp cholesky_solve "
+    "nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d nn.functional.channel_shuffle "
+    "nn.functional.scaled_dot_product_attention native_layer_norm"
 ).split()
 
 

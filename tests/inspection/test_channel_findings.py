@@ -15,7 +15,8 @@ from explorer.inspection.activation_maps import activation_maps, filter_images, 
 from explorer.inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from explorer.loaders.model_text import load
 from explorer.values.progress import outcome
-from explorer.values.subject import Normalisation, Split, Subject, Task
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation, Subject, Task
 
 
 class Half(nn.Module):

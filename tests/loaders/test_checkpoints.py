@@ -243,6 +243,17 @@ def test_no_tensor_is_lost_to_another_of_the_same_name(tmp_path):
     assert set(read_pt(tmp_path / "w.pt")) == {"1", "2"}, "numbers alone are names"
 
 
+def test_no_place_is_lost_to_another_of_the_same_name(tmp_path):
+    one, other = {"weight": torch.zeros(2)}, {"weight": torch.ones(3)}
+    torch.save({"state_dict": {1: one, "1": other}}, tmp_path / "w.pt")
+    with pytest.raises(LoadError, match=r"holds weights in several places, .*choose one with --key"):
+        convert(tmp_path / "w.pt", tmp_path / "o")
+    same(read_pt(tmp_path / "w.pt", key="state_dict.1"), one)
+    same(read_pt(tmp_path / "w.pt", key="state_dict.'1'"), other)
+    torch.save({"state_dict": {1: one, "2": other}}, tmp_path / "w.pt")
+    same(read_pt(tmp_path / "w.pt", key="state_dict.2"), other)
+
+
 # --------------------------------------------------------------------------- in pieces, in several files
 
 

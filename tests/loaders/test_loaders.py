@@ -604,7 +604,7 @@ def test_what_training_programs_put_before_every_name_is_left_out(prefix, tmp_pa
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt"])
 def test_what_is_no_file_of_torch_is_one_sentence(suffix, tmp_path):
     (tmp_path / f"w{suffix}").write_bytes(b"anything")
-    with pytest.raises(LoadError, match=r"is damaged or no file of torch\.save; copy it again"):
+    with pytest.raises(LoadError, match=r"is damaged or not a file of torch\.save; copy it again"):
         load("digits-mlp", checkpoint=str(tmp_path / f"w{suffix}"))
 
 

@@ -10,7 +10,8 @@ from explorer.loaders.model_text import load
 from explorer.measuring.cuda_graphs import WORTH, captured
 from explorer.measuring.evaluation import Execution, evaluate
 from explorer.values.recipe import Recipe
-from explorer.values.subject import Normalisation, Split
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

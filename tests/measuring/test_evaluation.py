@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.measuring.evaluation import EMPTY, Execution, Tally, batch_size, evaluate
-from explorer.values.subject import Normalisation, Split
+from explorer.measuring.evaluation import Execution, batch_size, evaluate
+from explorer.measuring.tally import EMPTY, Tally
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 
 class Counting(nn.Module):

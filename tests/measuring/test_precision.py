@@ -9,7 +9,7 @@ from torch import nn
 from explorer.engine import measure
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
-from explorer.engine.dense_model import baseline, drop_between
+from explorer.engine.dense_model import baseline
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.graph.analysed import Analysed
@@ -17,6 +17,7 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.measuring.evaluation import evaluate
 from explorer.measuring.precision import in_dtype
+from explorer.measuring.tally import drop_between
 from explorer.runs.stored_run import RunKey
 from explorer.values.progress import Step
 from explorer.values.recipe import Recipe

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -7,6 +8,8 @@ from safetensors.torch import load, save
 from torch import nn
 
 from explorer.errors import ExplorerError, UnknownNameError
+from explorer.measuring import storage_size
+from explorer.measuring.deflated import deflated
 from explorer.measuring.storage_size import from_bytes, sizes, to_bytes
 
 FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -201,3 +204,59 @@ def test_what_cannot_be_stored_is_said(tensors, message):
 def test_an_unknown_format_lists_the_known():
     with pytest.raises(UnknownNameError, match="dense, csr, bitmask, deflate"):
         to_bytes({}, "zip")
+
+
+# --------------------------------------------------------------------------- large files
+
+
+def _noise_and_zeros() -> bytes:
+    weight = torch.randn(300_000, generator=torch.Generator().manual_seed(0)).clamp(min=0.5) - 0.5
+    return torch.cat([weight, weight.new_zeros(100_000), weight.flip(0) + 1]).numpy().tobytes()
+
+
+@pytest.mark.parametrize("block", [1000, 65_536, 10**7])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_are_one_stream_that_zlib_reads(block, threads):
+    data = _noise_and_zeros()
+    pieces = [data[:1], b"", memoryview(data)[1:777_777], data[777_777:]]
+    assert zlib.decompress(b"".join(deflated(pieces, block=block, threads=threads))) == data
+
+
+def test_negative_control_a_lost_block_is_noticed_by_the_checksum():
+    parts = list(deflated([_noise_and_zeros()], block=65_536))
+    with pytest.raises(zlib.error):
+        zlib.decompress(b"".join(parts[:2] + parts[3:]))
+
+
+def test_blocks_compress_as_well_as_one_go():
+    data = _noise_and_zeros()
+    found, usual = sum(map(len, deflated([data], block=2**18))), len(zlib.compress(data, 6))
+    assert 0.97 * usual < found < 1.002 * usual
+
+
+def test_nothing_is_one_empty_stream():
+    assert zlib.decompress(b"".join(deflated([]))) == b""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_large_file_is_compressed_in_blocks_and_reads_back(case, monkeypatch):
+    small = to_bytes(CASES[case], "deflate")
+    monkeypatch.setattr(storage_size, "LARGE", 0)
+    data = to_bytes(CASES[case], "deflate")
+    assert data != small or not CASES[case]
+    assert zlib.decompress(data) == zlib.decompress(small)
+    assert sizes(CASES[case])["deflate"] == len(data)
+
+
+def test_a_large_file_takes_the_memory_of_a_few_blocks():
+    weight = torch.zeros(64 * 2**20)  # 256 MiB
+    held = []
+    parts = deflated([memoryview(weight.numpy()).cast("B")], threads=1)
+    tracemalloc.start()
+    for _ in parts:
+        held.append(tracemalloc.get_traced_memory()[1])
+        if len(held) > 12:
+            break
+    tracemalloc.stop()
+    parts.close()
+    assert max(held) < 40 * 2**20

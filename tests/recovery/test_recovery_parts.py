@@ -14,7 +14,6 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
 from explorer.commands.main import main
-from explorer.engine.bias_correction import correct_biases, kept_outputs
 from explorer.engine.candidate import build, prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import RecipeError
@@ -40,12 +39,14 @@ from explorer.recovery.schedules import LEARNING_RATES, PRUNING, learning_rate, 
 from explorer.recovery.students import DENSE
 from explorer.recovery.training_plan import METHODS, RecoveryPlan, suggested
 from explorer.recovery.values import EpochPoint, LossPoint, MeasuredArm, Recovery
+from explorer.repair.bias_correction import correct_biases, kept_outputs
 from explorer.values.choice import Choice
 from explorer.values.plain import finite
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
-from explorer.values.subject import Normalisation, Split
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 CNN, MLP = load("digits-cnn"), load("digits-mlp")
 GRAPH = graph_of(CNN)

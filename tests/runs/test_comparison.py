@@ -19,7 +19,7 @@ from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
-from explorer.measuring.evaluation import Tally
+from explorer.measuring.tally import Tally
 from explorer.pruning.decision import masks_for
 from explorer.runs.comparison import (
     Ground,

@@ -19,7 +19,8 @@ from explorer.signals.calibration import Calibration, activations, gradients
 from explorer.signals.collection import NEEDS, WITH_DATA, collect, collected
 from explorer.signals.watching import silent, watch
 from explorer.values.progress import outcome, progress_of
-from explorer.values.subject import Normalisation, Split
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 
 class Branching(nn.Module):

@@ -13,7 +13,7 @@ from explorer.loaders.sample_files import untrained, weights_path
 from explorer.machine import paths
 from explorer.measuring.statistics import wilson
 from explorer.registry import DATA, SAMPLES
-from explorer.training.samples import accuracy, count_macs, train_sample
+from explorer.training.samples import count_macs, quality, train_sample
 from explorer.training.steps import TrainingSettings, train
 from explorer.values.identity import weights_id
 
@@ -64,14 +64,14 @@ def test_macs_of_the_perceptron_are_its_weights():
 def test_digits_accuracy_is_exactly_the_cards(name):
     subject = load(name)
     for split in ("held_out", "tuning"):
-        measured = accuracy(subject.model, subject.task, subject.task.split(split))
+        measured = quality(subject.model, subject.task, subject.task.split(split))
         assert (measured.correct, measured.samples) == (subject.card[split]["correct"], 450)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes_accuracy_agrees_with_the_card(name):
     subject = load(name)
-    measured = accuracy(subject.model, subject.task, subject.task.split("tuning").first(1000))
+    measured = quality(subject.model, subject.task, subject.task.split("tuning").first(1000))
     # at level 0.999: at 0.95 one of four models would leave its interval by chance in one of five trainings
     low, high = wilson(measured.correct, measured.samples, level=0.999)
     assert low < subject.card["tuning"]["accuracy"] < high
@@ -80,7 +80,7 @@ def test_shapes_accuracy_agrees_with_the_card(name):
 
 def test_untrained_weights_fail_the_accuracy_test():
     task = DATA["digits"]()
-    assert accuracy(untrained("digits-cnn").eval(), task, task.split("held_out")).accuracy < 0.3
+    assert quality(untrained("digits-cnn").eval(), task, task.split("held_out")).accuracy < 0.3
 
 
 def test_all_weights_together_stay_small():
@@ -181,7 +181,7 @@ def test_train_sample_writes_weights_and_card_that_load(tmp_path, monkeypatch):
     written = json.loads((tmp_path / "cards" / "digits-mlp.json").read_text())
     assert steps[-1].epochs == written["training"]["epochs"] == 3 and written["training"]["seed"] == 2
     assert (
-        accuracy(subject.model, subject.task, subject.task.split("held_out")).correct
+        quality(subject.model, subject.task, subject.task.split("held_out")).correct
         == written["held_out"]["correct"]
     )
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == [

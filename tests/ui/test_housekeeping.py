@@ -16,6 +16,7 @@ from explorer.background.lanes import Lanes
 from explorer.machine import allocator
 from explorer.machine.cache import Cache, rest
 from explorer.ui.housekeeping import GRACE_S, Visits
+from explorer.ui.session.work import LIVE_LANE
 from explorer.ui.shared import models
 from explorer.values.progress import Step
 
@@ -91,8 +92,8 @@ def test_the_waiting_worker_holds_nothing_of_a_job_that_is_gone():
         kept.append(weakref.ref(held))
         yield Step(held)
 
-    lanes.submit("a", "live", 0, job)
-    lanes.wait("a", "live", 10)
+    lanes.submit("a", LIVE_LANE, 0, job)
+    lanes.wait("a", LIVE_LANE, 10)
     lanes.release("a")
     until(lambda: gc.collect() >= 0 and kept[0]() is None)
     lanes.shutdown()

@@ -19,7 +19,8 @@ from explorer.values.link import JSON_LIMIT, URL_LIMIT
 from explorer.values.plain import canonical_json
 from explorer.values.recipe import AFTER, Recipe, check_ratio
 from explorer.values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
-from explorer.values.subject import Normalisation, Split, Task
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation, Task
 
 # --------------------------------------------------------------------------- what is refused
 

@@ -1,1 +1,1 @@
-"""Arguments that several verbs take: the model, the recipe, the conditions."""
+"""Arguments that several verbs share: the model, the recipe, the conditions."""

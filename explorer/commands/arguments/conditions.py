@@ -6,7 +6,7 @@ from .model import add_device, add_dtype
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
-    """--samples, --device, --dtype, --json."""
+    """Add --samples, --device, --dtype and --json."""
     parser.add_argument(
         "--samples", type=int, metavar="N", help="measure on the first N samples (default: all)"
     )

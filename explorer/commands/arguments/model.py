@@ -1,4 +1,4 @@
-"""MODEL, --data, --checkpoint and --device: from words to a Subject and its graph."""
+"""MODEL, --data, --checkpoint and --device: from arguments to a Subject and its graph."""
 
 import argparse
 import difflib
@@ -15,10 +15,11 @@ from ...registry import LOADERS, SAMPLES
 from ...values.subject import Subject
 from ..printing.output import note
 from ..verbs import VERBS
+from .task import add_task
 
 
 def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """MODEL, and where its weights and data come from."""
+    """Add MODEL and the options for its weights and data."""
     help = "a sample's name (see 'pruning-explorer models'), LOADER:NAME or FILE.py:FACTORY"
     parser.add_argument("model", metavar="MODEL", nargs="+" if several else None, help=help)
     parser.add_argument(
@@ -29,6 +30,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
     parser.add_argument(
         "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."
     )
+    add_task(parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,7 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
 
 
 def set_up(device: str = "cpu") -> str:
-    """Threads as the page has them, so that both give equal numbers; returns the device's kind.
+    """Set the number of threads as the page does, so that both give equal numbers; return the kind of device.
 
     Raises:
         ExplorerError: this machine has no such device.
@@ -56,10 +58,10 @@ def set_up(device: str = "cpu") -> str:
 
 
 def check_names(models: Sequence[str], checkpoint: str | None) -> None:
-    """Names that cannot be models are refused before anything is started.
+    """Refuse names that cannot be models, before anything is started.
 
     Raises:
-        ExplorerError: the text says what there is, and what was perhaps meant.
+        ExplorerError: the message lists the names that exist and may suggest one.
     """
     if checkpoint and len(models) != 1:
         raise ExplorerError(f"--checkpoint gives weights to one MODEL; name exactly one, got {len(models)}.")
@@ -75,22 +77,33 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
                 raise ExplorerError(
                     f"{UnknownNameError('sample model', name, SAMPLES)} Did you mean {near[0]!r}?"
                 )
-            load(model)  # which says what is wrong with it
+            load(model)  # raises an error that says what is wrong with it
         LOADERS[loader]
 
 
+def loaded(model: str, arguments: argparse.Namespace) -> Subject:
+    """A model with the weights, data, task and metric of the parsed arguments."""
+    return load(
+        model,
+        checkpoint=arguments.checkpoint,
+        data=arguments.data,
+        task=arguments.task,
+        metric=arguments.metric,
+    )
+
+
 def opened(arguments: argparse.Namespace) -> Analysed:
-    """The subject and graph of the parsed arguments."""
-    subject = load(arguments.model, checkpoint=arguments.checkpoint, data=arguments.data)
+    """Return the model (subject and graph) that the arguments name."""
+    subject = loaded(arguments.model, arguments)
     say_how(subject, has_weights=arguments.checkpoint is not None)
     return analyse(subject)
 
 
 def say_how(subject: Subject, *, has_weights: bool = False) -> None:
-    """What was made of files of the user, on stderr.
+    """Print on stderr how the user's files were used.
 
     Args:
-        has_weights: those of the model come from a file, too.
+        has_weights: the model's weights come from a file, too.
     """
     if has_weights and "description" in subject.card:
         note(str(subject.card["description"]))

@@ -1,4 +1,4 @@
-"""The own parameters of criteria and allocators as flags: the signature of the plug-in is the form."""
+"""The parameters of criteria and allocators as flags, taken from the signature of each plug-in."""
 
 import argparse
 from typing import Any
@@ -9,7 +9,7 @@ FAMILIES: dict[str, Registry] = {"criterion": CRITERIA, "allocator": ALLOCATORS}
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """A flag for each parameter of a plug-in; one that is taken becomes --criterion-NAME or
+    """Add a flag for each parameter of a plug-in; if the name is taken, the flag is --criterion-NAME or
     --allocator-NAME.
     """
     for family, registry in FAMILIES.items():
@@ -22,7 +22,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def _owners(registry: Registry) -> dict[str, list[str]]:
-    """Parameter -> the plug-ins that have it."""
+    """Return, for each parameter, the plug-ins that have it."""
     owners: dict[str, list[str]] = {}
     for name, plugin in registry.items():
         for param in plugin.params:
@@ -35,7 +35,7 @@ def _dest(family: str, name: str) -> str:
 
 
 def given_parameters(arguments: argparse.Namespace, family: str) -> dict[str, str]:
-    """Parameter -> text, of those that were given."""
+    """Return the parameters that were given, with their text."""
     start = _dest(family, "")
     own = {
         name.removeprefix(start): value for name, value in vars(arguments).items() if name.startswith(start)
@@ -44,7 +44,7 @@ def given_parameters(arguments: argparse.Namespace, family: str) -> dict[str, st
 
 
 def checked_parameters(plugin: Plugin, given: dict[str, str]) -> dict[str, Any]:
-    """Parameter -> value.
+    """Return the value of each given parameter.
 
     Raises:
         UnknownNameError, RecipeError: the plug-in has no such parameter, or its value is not allowed.
@@ -56,7 +56,9 @@ def checked_parameters(plugin: Plugin, given: dict[str, str]) -> dict[str, Any]:
 
 
 def _parsed(param: Param, text: str) -> Any:
-    """The text as the parameter's type; what cannot be read stays a text, which the check then refuses."""
+    """Convert the text to the parameter's type. Text that cannot be converted is returned as it is, and the
+    check then refuses it.
+    """
     for choice in param.choices:
         if str(choice) == text:
             return choice

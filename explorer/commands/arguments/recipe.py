@@ -1,4 +1,4 @@
-"""--channels, --weights and the rest: from words to a Recipe."""
+"""--channels, --weights and the other recipe options: from arguments to a Recipe."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ GIVEN = ("pattern", "reduction", "round_to", "after", "seed")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """The flags of a recipe; those next to --recipe replace what the file says."""
+    """Add the flags of a recipe. A flag given together with --recipe replaces that part of the file."""
     r = "one ratio in [0, 1) for every part, or NAME=RATIO,... (a ratio is the fraction removed)"
     add = parser.add_argument
     add(
@@ -58,13 +58,13 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def read_json(path: str, what: str, way: str) -> Any:
-    """The data of a JSON file that the command line names, or of a pipe.
+    """Read a JSON file or a pipe that the command line names.
 
     Args:
-        what: it is, for errors, such as "Recipe file".
-        way: how to get one that is not damaged.
+        what: the kind of file for errors, such as "Recipe file".
+        way: how to get an undamaged one.
     Raises:
-        ExplorerError: it cannot be read, is too long, or is no JSON.
+        ExplorerError: it cannot be read, is too long, or is not JSON.
     """
     try:
         return json.loads(read_bounded(path, JSON_LIMIT, pipes=True))
@@ -81,17 +81,17 @@ def read_json(path: str, what: str, way: str) -> Any:
 
 
 def read_recipe(path: str) -> Recipe:
-    """The recipe of a JSON file, or of the Report in it.
+    """Read a recipe from a JSON file, which may also be a Report.
 
     Raises:
-        ExplorerError: no such file, or it holds no recipe.
+        ExplorerError: the file does not exist, or contains no recipe.
     """
     data = read_json(path, "Recipe file", "write a new one with --save-recipe")
     return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)
 
 
 def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
-    """One ratio for every part, or NAME=RATIO pairs.
+    """Parse one ratio for every part, or NAME=RATIO pairs.
 
     Raises:
         RecipeError: not a ratio in [0, 1), or a part is named twice.
@@ -113,7 +113,8 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
 
 
 def one_ratio(text: str, part: str) -> float:
-    """
+    """Parse one ratio.
+
     Raises:
         RecipeError: not a number in [0, 1).
     """
@@ -126,7 +127,7 @@ def one_ratio(text: str, part: str) -> float:
 
 
 def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
-    """What the flags ask for, checked against the model.
+    """Return the recipe that the flags describe, checked against the model.
 
     Raises:
         ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
@@ -154,7 +155,7 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
 
 
 def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
-    """The criterion that is asked for; of the same one, parameters that are not given stay."""
+    """Return the requested criterion. If the recipe already has it, its other parameters are kept."""
     parameters, name = given_parameters(arguments, "criterion"), arguments.criterion or before.name
     kept = before.params if name == before.name else {}
     return Choice(name, {**kept, **checked_parameters(CRITERIA[name], parameters)})
@@ -192,7 +193,7 @@ def _device(arguments: argparse.Namespace) -> str:
 
 
 def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[str, Any]]:
-    """The allocator that is asked for, with its parameters.
+    """Return the requested allocator with its parameters.
 
     Raises:
         ExplorerError: there is no such allocator, or it has no such parameter.
@@ -208,11 +209,11 @@ def losses_for(
     allocator: str,
     granularity: str,
 ) -> Losses | None:
-    """What an allocator that plans with a scan needs: measured now, or read from disk where it was measured
-    before.
+    """Return the losses that an allocator based on a scan needs: from disk if they were measured before,
+    otherwise measured now.
 
     Raises:
-        ExplorerError: there is no data to scan with.
+        ExplorerError: there is no data for the scan.
     """
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None

@@ -1,4 +1,4 @@
-"""What the verbs print: one JSON document or aligned text on stdout, progress on stderr."""
+"""Output of the verbs: one JSON document or aligned text on stdout, progress on stderr."""
 
 import contextlib
 import json
@@ -14,17 +14,18 @@ T = TypeVar("T")
 
 
 def print_json(value: Any) -> None:
-    """Exactly one JSON document on stdout."""
+    """Print exactly one JSON document on stdout."""
     show(json.dumps(finite(value), indent=1, allow_nan=False))
 
 
 def show(text: str = "") -> None:
-    """A part of what the command gives, on stdout."""
+    """Print a part of the result on stdout."""
     print(text, file=result())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Aligned text; numbers to the right, with thousands separated, and a dash for what is not known.
+    """Return an aligned text table. Numbers are right-aligned with thousands separators; a dash marks an
+    unknown value.
 
     >>> print(table(["layer", "params"], [["fc", 65000], ["norm", None]]))
     layer  params
@@ -51,7 +52,8 @@ def _cell(value: Any) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """
+    """Return a fraction as per cent.
+
     >>> percent(0.4375)
     '43.8 %'
     """
@@ -59,12 +61,12 @@ def percent(fraction: float | None) -> str:
 
 
 def note(text: str) -> None:
-    """A line for the human on stderr."""
+    """Print a line for the user on stderr."""
     say(text)
 
 
 def progress(text: str) -> None:
-    """A line that the next one overwrites, where stderr is a terminal; an empty text clears it."""
+    """Print a line that the next one overwrites, if stderr is a terminal. An empty text clears it."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr.isatty():
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,29 +1,33 @@
-"""Report -> text for a terminal: every accuracy with its range, every difference with its reason."""
+"""Report -> text for a terminal: every quality with its range, every difference with its reason."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+from ...measuring.metric_words import metric_title
 from ...measuring.predicted_loss import loss_words
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.statistics import format_drop, format_measured
 from ...values.report import Measurement, PartOutcome, Report
 from .output import percent, table
 
 
-def accuracy(measured: Measurement, total: int) -> str:
-    """Accuracy with its range and the samples it was measured on."""
-    return (
-        format_accuracy(measured.correct, measured.samples, total)
-        if measured.correct is not None
-        else "not measured"
-    )
+def quality(measured: Measurement, total: int) -> str:
+    """Return the value of what decides, with its range and the samples it was measured on."""
+    return format_measured(measured, total)
+
+
+def quality_name(report: Report) -> str:
+    """Say what decides, and which way is better where that is not the usual one."""
+    name = metric_title(report.baseline.metric or "accuracy")
+    return f"{name} (lower is better)" if report.drop and report.drop.better == "lower" else name
 
 
 def loss_text(measured: Measurement) -> str | None:
-    """The loss, in nats."""
+    """Return the loss, in nats."""
     return None if measured.loss is None else f"{measured.loss:.3f}"
 
 
 def report_text(report: Report) -> str:
-    """Everything that a Report says about the whole model and about each part."""
+    """Return everything that a Report says about the whole model and about each part."""
     where = report.environment
     data = (
         f"{report.subject['task']} data, {report.split.replace('_', '-')} split"
@@ -58,9 +62,12 @@ def _part(part: PartOutcome) -> list[str]:
 def _rows(report: Report) -> Iterator[list[str]]:
     dense, pruned, total = report.baseline, report.pruned, report.total_samples
     change = format_drop(report.drop).split(", ")[0] if report.drop else ""
-    yield ["accuracy", accuracy(dense, total), accuracy(pruned, total), change]
+    yield [quality_name(report), quality(dense, total), quality(pruned, total), change]
     if report.drop:
         yield ["", "", "", ", ".join(format_drop(report.drop).split(", ")[1:])]
+    for name, other in (pruned.others or {}).items():
+        dense_other = (dense.others or {}).get(name, {})
+        yield [metric_title(name), *(_other(found) for found in (dense_other, other)), ""]
     loss = loss_words(report)
     if loss.pruned:
         predicted = f"; first order {loss.predicted}" if loss.predicted else ""
@@ -73,6 +80,10 @@ def _rows(report: Report) -> Iterator[list[str]]:
         threads = report.environment["threads"]
         label = f"latency, {threads} thread{'s' * (threads != 1)}"
         yield [label, _milliseconds(dense), _milliseconds(pruned), _speed(report)]
+
+
+def _other(found: Mapping[str, Any]) -> str:
+    return format_measured(Measurement(**found, metric="other", samples=0), 0).partition("), ")[0] + ")"
 
 
 def _size(format: str) -> Callable[[Measurement], int | None]:

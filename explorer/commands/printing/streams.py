@@ -1,6 +1,6 @@
-"""Standard output belongs to what a command prints; what models and libraries print goes to standard error.
+"""Keep standard output for the command's result; what models and libraries print goes to standard error.
 
-So `--json` is one JSON document however much a model says. A stream that is closed is as good as /dev/null.
+So `--json` prints one JSON document however much a model prints. A closed stream is treated as /dev/null.
 """
 
 import contextlib
@@ -19,16 +19,16 @@ _result: list[TextIO] = []  # where results go while a command runs
 
 
 def result() -> TextIO:
-    """Where results go."""
+    """Return the stream that results go to."""
     return _result[-1] if _result else sys.stdout
 
 
 @contextlib.contextmanager
 def own_output(*, is_server: bool = False) -> Iterator[None]:
-    """While this lasts, `result` is standard output, and what else is printed goes to standard error.
+    """Keep standard output for `result`, and send everything else that is printed to standard error.
 
     Args:
-        is_server: there is no result, and everything may be printed where it is as a rule.
+        is_server: there is no result, and everything may be printed where it usually goes.
     """
     before = sys.stdout, sys.stderr
     with contextlib.ExitStack() as stack:
@@ -52,8 +52,8 @@ def _nowhere() -> TextIO:
 
 @contextlib.contextmanager
 def _apart() -> Iterator[TextIO]:
-    """Standard output as it is, while number 1, which programs and libraries in C write to, is standard
-    error; where it is no real one, as in tests, just what Python prints to.
+    """Return the real standard output, while file descriptor 1, which programs and libraries in C write to,
+    is redirected to standard error. If there is no real standard output, as in tests, return Python's own.
     """
     try:
         is_real = (sys.stdout.fileno(), sys.stderr.fileno()) == (STDOUT, STDERR)
@@ -69,14 +69,14 @@ def _apart() -> Iterator[TextIO]:
     try:
         yield out
     finally:
-        with contextlib.suppress(OSError, ValueError):  # told by whoever flushed it before
+        with contextlib.suppress(OSError, ValueError):  # whoever flushed it before has reported it
             out.flush()
         os.dup2(kept, STDOUT)
         out.close()
 
 
 def abandon(out: TextIO) -> None:
-    """Let what is left go, where the reader is gone or the disk is full, without another complaint."""
+    """Discard unwritten output after the reader has closed it or the disk is full, without another error."""
     with contextlib.suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, out.fileno())
@@ -86,9 +86,9 @@ def abandon(out: TextIO) -> None:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Without what libraries log and warn of, unless Python was asked for it.
+    """Silence the logs and warnings of libraries, unless Python was asked to show them.
 
-    A warning out of code of the user is one line.
+    A warning from the user's own code is one line.
     """
     if sys.warnoptions:
         yield
@@ -111,6 +111,6 @@ def _show_warning(message: Warning | str, kind: type[Warning], file: str, line: 
 
 
 def say(text: str) -> None:
-    """A line on standard error, if that can be written."""
+    """Print a line on standard error, if that can be written."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Op -> how labels travel through it. An op without a rule freezes what enters it; nothing is guessed."""
+"""Rules for how labels pass through each op. An op without a rule freezes its inputs; nothing is guessed."""
 
 from . import contractions, elementwise, matrices, movement, normalising, positions
 
-# importing them writes their rules into the book (`call.RULES`)
+# importing them adds their rules to `call.RULES`
 __all__ = ["contractions", "elementwise", "matrices", "movement", "normalising", "positions"]

@@ -1,4 +1,4 @@
-"""One node of the graph as a rule sees it, and the book that rules are written into."""
+"""One node of the graph as a rule sees it, and the table of rules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Arrays = tuple[Tensor, ...]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One node of the graph while it is walked: arguments hold Labelled values and plain numbers."""
+    """One node of the graph during the walk: its arguments are Labelled values and plain numbers."""
 
     ties: Ties
     target: Any
@@ -39,7 +39,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def labelled(values: Any) -> list[Labelled]:
-    """Every Labelled value inside of arguments, in order."""
+    """Return every Labelled value inside arguments, in order."""
     if isinstance(values, Labelled):
         return [values]
     if isinstance(values, dict):
@@ -60,18 +60,20 @@ def freeze_all(call: Call, why: str) -> None:
 
 
 def name_of(call: Call) -> str:
-    """Of the operator; one that writes in place has the name of the one that does not."""
+    """Return the name of the operator; one that writes in place has the name of the one that does not."""
     return call.target.overloadpacket.__name__.rstrip("_")
 
 
 def channel_of(call: Call) -> int:
-    """The dimension of channels of what an operator on pictures reads: without a batch they come first."""
+    """Return the channel dimension of the input of an operator on pictures: without a batch it is the
+    first.
+    """
     spatial = int(next(letter for letter in name_of(call) if letter.isdigit()))
     return len(call.args[0].shape) - spatial - 1
 
 
 def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool], why: str) -> Arrays:
-    """The arrays whose varying dimensions are allowed; the others are frozen."""
+    """Return the arrays whose varying dimensions are allowed; the others are frozen."""
     kept = []
     for array in source.arrays:
         if varying(array) and not allowed(varying(array)):
@@ -82,8 +84,8 @@ def only(call: Call, source: Labelled, allowed: Callable[[frozenset[int]], bool]
 
 
 def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
-    """The array that varies along one dimension alone, with those that vary next to it tied to go as one;
-    others are frozen.
+    """Return the array that varies along one dimension alone, with those that vary next to it tied as one
+    unit; others are frozen.
     """
     kept: list[Tensor] = []
     for array in source.arrays:
@@ -99,13 +101,13 @@ def channels(call: Call, source: Labelled, dim: int, why: str) -> Arrays:
 
 
 def beside(call: Call, values: Sequence[Labelled], dim: int, why: str) -> list[Labelled]:
-    """The values with those arrays alone that don't vary along one dimension; the others are frozen."""
+    """Return the values with only those arrays that don't vary along one dimension; the others are frozen."""
     return [Labelled(v.meta, only(call, v, lambda dims: dim not in dims, why), v.parameter) for v in values]
 
 
 def split_off(call: Call, value: Labelled, dim: int, why: str) -> tuple[Arrays, Labelled]:
-    """The arrays that vary along one dimension alone, and the value with those that vary along others; what
-    does both is frozen.
+    """Return the arrays that vary along one dimension alone, and the value with those that vary along others;
+    arrays that do both are frozen.
     """
     kept = only(call, value, lambda dims: dim not in dims or dims == {dim}, why)
     own = tuple(array for array in kept if varying(array) == {dim})

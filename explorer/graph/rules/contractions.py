@@ -1,4 +1,4 @@
-"""Operators that sum over products: inputs meet weights, outputs get labels of their own."""
+"""Operators that sum over products: inputs meet weights, outputs get new labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def conv_transpose(call: Call) -> Arrays:
 
 
 def _along(value: Labelled, dim: int) -> Tensor | None:
-    """(size,) labels of the array that varies along one dimension alone, or None."""
+    """Return (size,) labels of the array that varies along one dimension alone, or None."""
     for array in value.arrays:
         if varying(array) == {dim} or (array.numel() == 1 and value.shape[dim] == 1):
             return array.flatten()
@@ -37,8 +37,8 @@ def _along(value: Labelled, dim: int) -> Tensor | None:
 def _convolve(
     call: Call, source: Labelled, weight: Labelled, bias: Any, groups: int, transposed: bool
 ) -> Arrays:
-    """Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise: outputs follow
-    inputs.
+    """Convolve. Grouped: equal positions of all groups are tied, so that groups stay equal; depthwise:
+    outputs follow inputs.
     """
     ties, rank = call.ties, len(source.shape)
     channel = 1 if rank == weight.meta.dim() else 0
@@ -67,7 +67,7 @@ def _convolve(
 
 
 def _entering(call: Call, labels: Tensor | None, size: int) -> Tensor:
-    """Labels that enter a contraction; FIXED where no layer produces them (tie() then freezes what meets
+    """Return labels that enter a contraction; FIXED if no layer produces them (tie() then freezes what meets
     them).
     """
     return torch.full((size,), FIXED) if labels is None else labels
@@ -81,7 +81,7 @@ def _depthwise(
     multiple: int,
     transposed: bool,
 ) -> Tensor | None:
-    """Output channel c * multiple + i belongs to input channel c."""
+    """Tie a depthwise convolution: output channel c * multiple + i belongs to input channel c."""
     if transposed:
         if w_in is not None:
             ties.tie(entering, w_in)
@@ -140,8 +140,8 @@ def addmm(call: Call) -> Arrays:
 
 
 def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
-    """(..., m, k) @ (..., k, n): the inner dimensions are tied; labels on batch dimensions tie
-    whole heads.
+    """Multiply (..., m, k) @ (..., k, n): the inner dimensions are tied; labels on batch dimensions tie whole
+    heads.
     """
     ties = call.ties
     if len(a.shape) < 2 or len(b.shape) < 2:
@@ -163,7 +163,7 @@ def contract(call: Call, a: Labelled, b: Labelled) -> Arrays:
 
 
 def _with_vector(call: Call, a: Labelled, b: Labelled) -> Arrays:
-    """A vector is a row on the left and a column on the right, which the product does not keep."""
+    """Multiply with a vector: a row on the left or a column on the right, which the product does not keep."""
     row, column = len(a.shape) < 2, len(b.shape) < 2
 
     def as_matrix(value: Labelled, dim: int) -> Labelled:
@@ -207,8 +207,8 @@ def _sides(call: Call, value: Labelled, rank: int) -> Sides:
 
 @rule("scaled_dot_product_attention")
 def attention(call: Call) -> Arrays:
-    """(..., heads, tokens, width): heads of query, key and value go as one; without heads, query and key
-    share widths.
+    """Attend over (..., heads, tokens, width): heads of query, key and value are tied as one; without heads,
+    query and key share widths.
     """
     query, key, value = call.args[:3]
     mask = call.arg(3, "attn_mask")
@@ -223,7 +223,7 @@ def attention(call: Call) -> Arrays:
     shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
     scores = Labelled(
         torch.empty(shape, device="meta"), weights
-    )  # no product: its multiply-adds would be counted
+    )  # not a product: its multiply-adds would be counted
     if isinstance(mask, Labelled):
         scores = Labelled(
             scores.meta, meet(call.ties, [scores, mask], f"heads of one attention in {call.where}")
@@ -237,8 +237,8 @@ def _repeated(value: Labelled, repeats: int) -> Labelled:
 
 
 def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the output, with what an equation leaves unsaid: dots, and the
-    output itself.
+    """Return the letters of each operand and of the output, including what an equation may leave out: dots,
+    and the output itself.
 
     >>> spelled("...i, ...ij", [3, 4]), spelled("b i, o i -> b o", [2, 2])
     ((['BAi', 'BAij'], 'BAj'), (['bi', 'oi'], 'bo'))
@@ -264,7 +264,7 @@ def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 @rule("einsum")
 def einsum(call: Call) -> Arrays:
-    """Equal letters are tied; an array that spreads over letters ties whole units of the first of them."""
+    """Tie equal letters; an array that extends over letters ties whole units of the first of them."""
     operands = call.args[1]
     inputs, output = spelled(call.args[0], [len(operand.shape) for operand in operands])
     by_letter: dict[str, Tensor] = {}
@@ -296,7 +296,7 @@ def einsum(call: Call) -> Arrays:
 
 @rule("bilinear")
 def bilinear(call: Call) -> Arrays:
-    """(..., i) and (..., j) with a weight of (out, i, j): sums over products of both inputs."""
+    """Apply a weight of (out, i, j) to (..., i) and (..., j): sums over products of both inputs."""
     weight, bias = call.args[2], call.arg(3, "bias")
     rank, why, others = len(call.args[0].shape), f"multiplied together in {call.where}", []
     for value, dim in zip(call.args[:2], (1, 2), strict=True):

@@ -9,7 +9,7 @@ from .call import RULES, Arrays, Call, labelled, name_of, rule
 
 
 def meet(ties: Ties, operands: Sequence[Labelled], why: str) -> Arrays:
-    """Tie the labels of operands that are combined element by element; returns the labels of the result."""
+    """Tie the labels of operands that are combined element by element; return the labels of the result."""
     rank = max(len(o.shape) for o in operands)
     shapes = [(1,) * (rank - len(o.shape)) + o.shape for o in operands]
     arrays = [[lifted(a, rank) for a in o.arrays] for o in operands]
@@ -32,8 +32,8 @@ def meet(ties: Ties, operands: Sequence[Labelled], why: str) -> Arrays:
 
 
 def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
-    """Tie an array with those of the result that vary along a dimension of its own; the result keeps what
-    says most.
+    """Tie an array with those of the result that vary along one of its dimensions; the result keeps the most
+    informative one.
     """
     for position, present in enumerate(result):
         ours, theirs = varying(array), varying(present)
@@ -43,7 +43,7 @@ def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
             ties.nest(array, present, why)
         elif ours < theirs:
             return ties.nest(present, array, why)
-        else:  # where neither says more, what they share is all that tells units apart
+        else:  # if neither is more informative, only what they share distinguishes units
             result[position] = ties.tie_along(present, theirs - ours) if theirs - ours else present
             array = ties.tie_along(array, ours - theirs) if ours - theirs else array
             ties.tie(result[position], array, "" if present is array else why)
@@ -55,7 +55,7 @@ def _join(ties: Ties, result: list[Tensor], array: Tensor, why: str) -> None:
 
 
 def pointwise(call: Call) -> Arrays:
-    """Elementwise ops, found by their tag."""
+    """Handle elementwise ops, found by their tag."""
     operands = labelled([call.args, call.kwargs])
     if len(operands) == 1:
         return operands[0].arrays
@@ -73,7 +73,7 @@ RULES.update(dict.fromkeys(UNTAGGED, pointwise))
 
 @rule("prelu")
 def prelu(call: Call) -> Arrays:
-    """One slope for all channels, or one a channel."""
+    """Handle one slope for all channels, or one per channel."""
     source, slope = call.args[0], call.args[1]
     if slope.shape == (1,):
         return source.arrays
@@ -84,7 +84,7 @@ def prelu(call: Call) -> Arrays:
 
 @rule("glu")
 def glu(call: Call) -> Arrays:
-    """The first half of a dimension, gated by the second."""
+    """Handle the first half of a dimension, gated by the second."""
     source, dim = call.args[0], call.arg(1, "dim", -1) % len(call.args[0].shape)
     size = source.shape[dim] // 2
     arrays = [source.expanded(a) for a in source.arrays]

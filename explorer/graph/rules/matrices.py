@@ -1,11 +1,11 @@
-"""Functions of whole matrices, the last two dimensions: batches of them pass, rows and columns stay."""
+"""Functions of whole matrices, the last two dimensions: batches of them pass, rows and columns are frozen."""
 
 from typing import Any
 
 from torch import Tensor
 
 from ..labels import Labelled, lifted, varying
-from .call import Arrays, Call, freeze_all, labelled, name_of, only, rule, split_off
+from .call import Arrays, Call, freeze, freeze_all, labelled, name_of, only, rule, split_off
 from .elementwise import meet
 
 FUNCTIONS = (
@@ -18,13 +18,26 @@ FUNCTIONS = (
     "_linalg_svd linalg_svdvals linalg_lstsq matrix_power orgqr ormqr pinverse qr svd triangular_solve "
     "_lu_with_info tril triu"
 ).split()
+RIGHT_SIDES = {  # which operand they are, whose columns are worked on one by one
+    "cholesky_solve": 0,
+    "lu_solve": 0,
+    "triangular_solve": 0,
+    "linalg_solve": 1,
+    "linalg_solve_ex": 1,
+    "_linalg_solve_ex": 1,
+    "linalg_solve_triangular": 1,
+    "linalg_lu_solve": 2,
+}
 
 
 @rule(*FUNCTIONS)
 def matrices(call: Call) -> Any:
-    """(..., m, n): each matrix is worked on alone, with those that it meets."""
+    """Handle (..., m, n): each matrix is processed alone, with those that it meets."""
     operands = labelled([call.args, call.kwargs])
     rank = max(len(value.shape) for value in operands)
+    columns = _columns(call, rank)
+    if columns is not None:
+        return columns if isinstance(call.out, Tensor) else [columns, *(() for _ in list(call.out)[1:])]
     if any(len(value.shape) < rank for value in operands):  # vectors next to matrices, such as pivots
         freeze_all(call, f"goes through {name_of(call)} in {call.where}")
         return () if isinstance(call.out, Tensor) else [() for _ in call.out]
@@ -36,8 +49,36 @@ def matrices(call: Call) -> Any:
     return arrays[0] if isinstance(call.out, Tensor) else arrays
 
 
+def _columns(call: Call, rank: int) -> Arrays | None:
+    """Of right sides, which the same matrix is solved for: each column alone; None where it is otherwise.
+
+    What stands next to them in the call is frozen: units are no rows of the matrix.
+    """
+    place = RIGHT_SIDES.get(name_of(call))
+    if place is None or place >= len(call.args) or not call.kwargs.get("left", True):
+        return None
+    right: Labelled = call.args[place]
+    others = [value for value in labelled([call.args, call.kwargs]) if value is not right]
+    free = _free_of(right, others, rank)
+    if len(right.shape) != rank or not all(varying(array) <= free for array in right.arrays):
+        return None
+    for value in others:
+        freeze(call, value, f"goes through {name_of(call)} in {call.where}")
+    return tuple(array for array in right.arrays if varying(array))
+
+
+def _free_of(right: Labelled, others: list[Labelled], rank: int) -> set[int]:
+    """Columns, and dimensions of the batch in which there is one matrix for all."""
+    single = {
+        dim
+        for dim in range(rank - 2)
+        if all(dim - rank + len(v.shape) < 0 or v.shape[dim - rank] == 1 for v in others)
+    }
+    return {rank - 1, *single}
+
+
 def _batches(call: Call, value: Labelled) -> Labelled:
-    """What varies along a row or a column is frozen."""
+    """Return the batches; everything that varies along a row or a column is frozen."""
     rank = len(value.shape)
     rows = {rank - 2, rank - 1}
     why = f"goes through {name_of(call)} as rows or columns of matrices in {call.where}"
@@ -45,7 +86,7 @@ def _batches(call: Call, value: Labelled) -> Labelled:
 
 
 def _fits(array: Tensor, rank: int, out: Any) -> bool:
-    """The batch of matrices leads in what is given too, whatever is left of a matrix."""
+    """Whether the batch of matrices also leads in the output, whatever is left of a matrix."""
     lead = rank - 2
     return isinstance(out, Tensor) and out.dim() >= lead and max(varying(array)) < lead
 
@@ -56,14 +97,14 @@ def _fitted(array: Tensor, rank: int, out: Tensor) -> Tensor:
 
 
 def _lifted(value: Labelled, rank: int) -> Labelled:
-    """With leading dimensions of extent 1, as in broadcasting."""
+    """Add leading dimensions of extent 1, as in broadcasting."""
     meta = value.meta.reshape((1,) * (rank - value.meta.dim()) + value.shape)
     return Labelled(meta, tuple(lifted(array, rank) for array in value.arrays), value.parameter)
 
 
 @rule("cdist", "_cdist_forward")
 def distances(call: Call) -> Arrays:
-    """(..., p, m) and (..., r, m) -> (..., p, r): what the two are far apart in is tied."""
+    """Handle (..., p, m) and (..., r, m) -> (..., p, r): the dimension of the distance is tied."""
     rank, why = max(len(value.shape) for value in call.args[:2]), f"compared in {call.where}"
     compared, points, batches = [], [], []
     for given in call.args[:2]:

@@ -31,7 +31,7 @@ def same(call: Call) -> Arrays:
 
 @rule(*MOVES)
 def move(call: Call) -> Any:
-    """Executed on the label arrays themselves."""
+    """Execute the operator on the label arrays themselves."""
     source: Labelled = call.args[0]
     if name_of(call) in ("expand", "broadcast_to"):
         return _expanded(call, source)
@@ -53,16 +53,16 @@ def move(call: Call) -> Any:
 
 
 def _expanded(call: Call, source: Labelled) -> Arrays:
-    """Copies along a dimension can be fewer as well, so they get labels of their own, as fills do."""
+    """Give copies along a dimension their own labels, as fills do, since there can be fewer of them."""
     shape = tuple(call.out.shape)
     own = (1,) * (len(shape) - len(source.shape)) + source.shape
-    samples = {0} if call.ties.batch == shape[0] else set()  # one copy a sample is no channel
+    samples = {0} if call.ties.batch == shape[0] else set()  # one copy per sample is not a channel
     copied = [dim for dim, size in enumerate(shape) if size > 1 and own[dim] == 1 and dim not in samples]
     return (*(lifted(a, len(shape)) for a in source.arrays), *(call.ties.fresh(shape, dim) for dim in copied))
 
 
 def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
-    """Copied as often as another value is long, so its labels hold for the copies."""
+    """Copy along the size of another value, so that its labels apply to the copies."""
     rank = len(other.shape)
     own = (1,) * (rank - len(source.shape)) + source.shape
     copied = {dim for dim, size in enumerate(other.shape) if size > 1 and own[dim] == 1}
@@ -73,8 +73,8 @@ def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
 
 
 def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
-    """Of two kinds of channels that a reshape brings to one dimension (an outer product, flattened) the first
-    can be cut; what no layer makes, such as positions, gives way.
+    """Keep one of two kinds of channels that a reshape merges into one dimension (an outer product,
+    flattened): the first can be cut; what no layer produces, such as positions, is dropped.
     """
     kept: list[Tensor] = []
     several = len(arrays) > 1
@@ -88,7 +88,7 @@ def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
 
 @rule("channel_shuffle", "native_channel_shuffle")
 def channel_shuffle(call: Call) -> Arrays:
-    """Read as groups of channels and back, so what goes must go from every group alike."""
+    """Read as groups of channels and back, so a channel must be removed from every group alike."""
     source, groups = call.args[0], call.args[1]
     shuffled = []
     for array in source.arrays:
@@ -101,7 +101,9 @@ def channel_shuffle(call: Call) -> Arrays:
 
 @rule("diagonal")
 def diagonal(call: Call) -> Arrays:
-    """Two dimensions are read along equal positions, so none of either can go; they become the last one."""
+    """Read two dimensions along equal positions, so none of them can be removed; they become the last
+    dimension.
+    """
     source: Labelled = call.args[0]
     rank = len(source.shape)
     read = {call.arg(2, "dim1", 0) % rank, call.arg(3, "dim2", 1) % rank}
@@ -111,7 +113,7 @@ def diagonal(call: Call) -> Arrays:
 
 @rule("broadcast_tensors")
 def broadcast(call: Call) -> list[Arrays]:
-    """Copied as often as the others are long."""
+    """Copy as often as the others are long."""
     values: list[Labelled] = call.args[0]
     return [meet(call.ties, [value, *values], f"combined in {call.where}") for value in values]
 
@@ -215,7 +217,7 @@ def fill(call: Call) -> Arrays:
 
 @rule(*(f"{kind}_like" for kind in "zeros ones full empty rand randn randint".split()))
 def like(call: Call) -> Arrays:
-    """As large as what it is made after, so what goes there goes here."""
+    """Use the labels of the tensor that it is created after, so that the same channels are removed."""
     return call.args[0].arrays
 
 

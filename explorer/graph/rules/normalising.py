@@ -1,4 +1,4 @@
-"""Norms, reductions and pools: statistics over labelled positions are taken over those that are left."""
+"""Norms, reductions and pools: statistics over labelled positions are taken over the remaining ones."""
 
 from typing import Any
 
@@ -29,13 +29,15 @@ def layer_norm(call: Call) -> Any:
     if isinstance(call.out, Tensor):
         return arrays
     last = set(range(len(call.args[0].shape) - len(call.args[1]), len(call.args[0].shape)))
-    moments = tuple(a for a in arrays if not varying(a) & last)  # one mean and one spread for what is left
+    moments = tuple(
+        a for a in arrays if not varying(a) & last
+    )  # one mean and one spread for the remaining positions
     return [arrays, moments, moments]
 
 
 @rule("group_norm")
 def group_norm(call: Call) -> Arrays:
-    """Groups stay equal: small ones go whole, of large ones each loses the same positions."""
+    """Keep groups equal: small ones are removed whole, large ones lose the same positions."""
     source, groups = call.args[0], call.args[1]
     arrays: Any = batch_norm(
         Call(call.ties, call.target, (source, *labelled(call.args[2:4])), {}, call.out, call.where)
@@ -63,7 +65,7 @@ def group_norm(call: Call) -> Arrays:
     "nansum",
 )
 def reduce(call: Call) -> Any:
-    """Statistics over labelled positions are taken over those that are left."""
+    """Take statistics over labelled positions over the remaining ones."""
     if len(labelled(call.args)) > 1:  # the larger of two
         return meet(call.ties, labelled(call.args), f"compared in {call.where}")
     arrays = _reduced(call)
@@ -93,13 +95,13 @@ def _reduced(call: Call) -> Arrays:
 
 @rule("_weight_norm")
 def weight_norm(call: Call) -> Arrays:
-    """Directions of weights times their lengths: one a channel."""
+    """Combine directions of weights with their lengths: one per channel."""
     return meet(call.ties, call.args[:2], f"scaled in {call.where}")
 
 
 @rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax")
 def softmax(call: Call) -> Arrays:
-    """Over one dimension alone: of the positions that are left; over several kinds: whole, for each of the
+    """Handle one dimension alone by the remaining positions; several kinds as a whole, for each of the
     others.
     """
     source = call.args[0]
@@ -127,7 +129,7 @@ def pool(call: Call) -> Any:
 
 @rule("fractional_max_pool2d", "fractional_max_pool3d")
 def fractional(call: Call) -> Any:
-    """Windows at random: two or three numbers for each channel say where."""
+    """Handle random windows: two or three numbers for each channel give the positions."""
     found: Any = pool(call)
     samples = call.args[3]
     lines = [a.reshape(1, -1, 1) for a in found[0] if varying(a) == {channel_of(call)}]

@@ -1,5 +1,5 @@
 """Operators that work along some dimensions, position by position: channels along the others pass, those
-along these stay.
+along these are frozen.
 """
 
 from math import prod
@@ -24,7 +24,7 @@ FOURIER = [
 
 @rule(*ORDERED)
 def along(call: Call) -> Any:
-    """One dimension, or all of them, in an order that matters or by a count."""
+    """Handle one dimension, or all of them, in an order that matters or by a count."""
     source: Labelled = call.args[0]
     rank, name = len(source.shape), name_of(call)
     default = -1 if name in ("sort", "argsort", "topk", "kthvalue", "mode") else None
@@ -54,7 +54,7 @@ def fourier(call: Call) -> Arrays:
 
 @rule("view_as_complex", "view_as_real")
 def pairs(call: Call) -> Arrays:
-    """The last dimension of two numbers becomes one complex number, or back."""
+    """Handle the last dimension of two numbers, which becomes one complex number, or back."""
     source: Labelled = call.args[0]
     if name_of(call) == "view_as_real":
         return tuple(a.unsqueeze(-1) for a in source.arrays)
@@ -63,12 +63,14 @@ def pairs(call: Call) -> Arrays:
     return tuple(a.squeeze(-1) for a in kept)
 
 
-@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "gather")
+@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce", "gather")
 def scattered(call: Call) -> Arrays:
-    """Positions along one dimension are read or written by number; along the others what meets is tied."""
+    """Read or write positions along one dimension by number; along the others, labels that meet are tied."""
     source: Labelled = call.args[0]
     dim = call.args[1] % max(1, len(source.shape))
-    by_number = name_of(call).startswith("index")  # then the numbers are a line, else as many as the values
+    by_number = name_of(call).startswith(
+        "index"
+    )  # then the numbers are a line, otherwise as many as the values
     others = [value for value in call.args[3 if by_number else 2 :] if isinstance(value, Labelled)]
     values = beside(call, [source, *others], dim, f"looked up by position in {call.where}")
     return meet(call.ties, values, f"looked up together in {call.where}")
@@ -76,7 +78,7 @@ def scattered(call: Call) -> Arrays:
 
 @rule("unfold")
 def windows(call: Call) -> Arrays:
-    """Windows along one dimension, whose positions come last."""
+    """Handle windows along one dimension, whose positions come last."""
     source: Labelled = call.args[0]
     dim = call.args[1] % len(source.shape)
     kept = only(
@@ -87,7 +89,7 @@ def windows(call: Call) -> Arrays:
 
 @rule("im2col")
 def unfolded(call: Call) -> Arrays:
-    """(n, channels, h, w) -> (n, channels * window, places)."""
+    """Handle (n, channels, h, w) -> (n, channels * window, places)."""
     kept = channels(call, call.args[0], 1, f"unfolded along a labelled dimension in {call.where}")
     return tuple(
         a.flatten(2).repeat_interleave(prod(call.args[1]), 1) if 1 in varying(a) else a.flatten(2)
@@ -97,7 +99,9 @@ def unfolded(call: Call) -> Arrays:
 
 @rule("col2im")
 def folded(call: Call) -> Arrays:
-    """(n, channels * window, places) -> (n, channels, h, w): the numbers of one window are of one channel."""
+    """Handle (n, channels * window, places) -> (n, channels, h, w): the numbers of one window belong to one
+    channel.
+    """
     kept = channels(call, call.args[0], 1, f"folded along a labelled dimension in {call.where}")
     blocks = (a.reshape(-1, prod(call.args[2])) for a in kept if varying(a))
     return tuple(call.ties.tie_along(b, frozenset({1})).reshape(1, -1, 1, 1) for b in blocks)
@@ -105,7 +109,7 @@ def folded(call: Call) -> Arrays:
 
 @rule("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "max_unpool2d", "max_unpool3d")
 def sampled(call: Call) -> Arrays:
-    """Places are moved within each channel; one grid serves all channels, a table of places holds one a
+    """Move positions within each channel; one grid serves all channels, a table of positions has one per
     channel.
     """
     source, places = call.args[0], call.args[1]

@@ -1,1 +1,1 @@
-"""The sensitivity scan: accuracy as one part's ratio varies; what is before the part is computed once."""
+"""The sensitivity scan: accuracy as one part's ratio varies; everything before the part is computed once."""

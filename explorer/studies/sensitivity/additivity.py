@@ -12,7 +12,7 @@ from ...values.recipe import Recipe
 from ...values.report import Drop, Report, Verdict
 from .values import Scan, SensitivityPoint
 
-DELTA = 0.01  # a gap below one point is of no practical interest
+DELTA = 0.01  # a gap below one point has no practical importance
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class Additivity:
     Args:
         parts: how many parts the sum is over.
         expected, measured: drops, fractions; positive is worse.
-        gap: measured - expected, with its 95 % interval: positive means that together it is worse than one by
-            one.
+        gap: measured - expected, with its 95 % interval; positive means that the plan is worse than the sum.
         verdict: "different" (they do not add up), "equivalent" (within one point), "undecided".
     """
 
@@ -43,7 +42,7 @@ def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
     """Compare the measured drop of a recipe with the sum of its parts' drops in a scan.
 
     Between two scanned ratios the drop is interpolated. All points were measured on the same samples, so
-    their errors may go together; half-widths are therefore added as they are, which is never too narrow.
+    their errors may be correlated; half-widths are therefore added, which is never too narrow.
 
     Raises:
         ExplorerError: the report has no drop, or the scan does not cover the recipe.
@@ -81,7 +80,9 @@ def _standard_error(drop: Drop) -> float:
 
 
 def _single(scan: Scan, part: str, ratio: float) -> tuple[float, float]:
-    """(drop, its standard error) of one part at a ratio, on the line between the scanned ratios around it."""
+    """Return (drop, its standard error) of one part at a ratio, interpolated between the scanned ratios
+    around it.
+    """
     points = scan.by_part.get(part, ())
     above = next((point for point in points if point.ratio >= ratio), None)
     if above is None:

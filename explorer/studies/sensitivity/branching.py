@@ -1,5 +1,5 @@
-"""One walk over the dense graph a batch, from which each part's ratios branch off: only what lies downstream
-runs again.
+"""Walks the dense graph once per batch; each part's ratios branch off, so that only what is downstream runs
+again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +14,13 @@ from ...pruning.masks import positions
 from ...values.profile import Masks
 from .graph_pieces import Branch, Piece, Values, Workshop
 
-# seconds, of one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A
+# seconds, on one slow core, of a run that a fader's move has to wait for; a larger one would gain little. A
 # GPU does far more
 PORTION_S = {"cpu": 0.08, "cuda": 8.0}
-LEAST_BATCH = 4  # samples: below, what a walk costs next to its forwards would weigh too much
+LEAST_BATCH = 4  # samples; with fewer, the overhead of a walk would be too large next to its forwards
 KEPT_BYTES = (
     2**30
-)  # pruned tensors that may be kept between batches; beyond it they are made again for each batch
+)  # pruned tensors that may be kept between batches; beyond it they are built again for each batch
 
 Found = list[tuple[float, Tensor | None]]  # (ratio, its logits)
 
@@ -31,7 +31,7 @@ class Branches:
     Args:
         touched: part -> (names of the tensors that its pruning changes, its coupled group or None).
         masks_of: (part, ratio) -> its masks.
-        most: how many ratios a part has.
+        most: number of ratios of a part.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Branches:
         self._plan()
 
     def _batch(self) -> int:
-        """Samples of one walk, so few that the longest branch is one portion."""
+        """Return the samples of one walk, so few that the longest branch is one portion."""
         longest = max((branch.seconds for branch in self._branches.values()), default=0.0)
         fitting = int(self._portion_s / max(1e-9, longest))
         return min(
@@ -65,7 +65,7 @@ class Branches:
         )
 
     def _plan(self) -> None:
-        """Where each branch leaves the dense graph, and the stretches of the dense graph in between."""
+        """Find where each branch leaves the dense graph, and the stretches of the dense graph in between."""
         nodes = working_nodes(self._workshop.model.graph)
         place = {node: i for i, node in enumerate(nodes)}
         stops = {
@@ -90,11 +90,10 @@ class Branches:
             before = stop
 
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:
-        """Run some ratios of some parts on one batch; (part, [(ratio, logits)]) as they come.
+        """Run some ratios of some parts on one batch; yields (part, [(ratio, logits)]) as they are computed.
 
-        Logits are None where pruning the part cannot change the output. Nothing, [], comes after each head
-        that had to be
-        built: places to be stopped at.
+        Logits are None if pruning the part cannot change the output. An empty list [] is yielded after each
+        head that had to be built, so that the walk can be stopped there.
         """
         graph = self._workshop.model.graph
         assert graph.program is not None
@@ -110,7 +109,7 @@ class Branches:
                     yield part, self._run(part, ratios, values)
 
     def _go_on(self, index: int, values: Values) -> None:
-        """The dense stretch up to a station; values that nothing further on reads are let go."""
+        """Run the dense stretch up to a station; values that nothing further on reads are released."""
         stop = self.stations[index][0]
         if stop in self._stretches:
             with torch.inference_mode():
@@ -119,7 +118,7 @@ class Branches:
             del values[name]
 
     def _read_from(self, index: int) -> set[str]:
-        """Names that this station's branches, later ones and later stretches read."""
+        """Return the names that this station's branches, later ones and later stretches read."""
         later = [self._stretches[stop] for stop, _ in self.stations[index + 1 :] if stop in self._stretches]
         branches = [self._branches[part] for _, parts in self.stations[index:] for part in parts]
         return {name for piece in later for name in piece.inputs} | {
@@ -140,7 +139,7 @@ class Branches:
             return list(zip(ratios, branch.run(heads, values), strict=True))
 
     def _build_heads(self, part: str, ratios: Sequence[float]) -> Iterator[tuple[str, Found]]:
-        """Those that are to be kept and are not there yet."""
+        """Build the heads that are to be kept and do not exist yet."""
         for ratio in ratios if self._keep_heads and self._branches[part].reaches_output else ():
             if (part, ratio) not in self._heads:
                 self._head(part, ratio)
@@ -158,7 +157,7 @@ class Branches:
 def _needed(
     stations: Sequence[tuple[int, Sequence[str]]], branches: Mapping[str, Branch]
 ) -> list[set[fx.Node]]:
-    """For each station the values that its branches and later ones read."""
+    """Return, for each station, the values that its branches and later ones read."""
     needed: set[fx.Node] = set()
     result = []
     for _, parts in reversed(stations):
@@ -168,7 +167,9 @@ def _needed(
 
 
 def touched_tensors(graph: ModelGraph, granularity: str) -> dict[str, tuple[set[str], str | None]]:
-    """Part -> (tensors that its pruning changes, its coupled group or None), in the order of the graph."""
+    """Return, for each part, (tensors that its pruning changes, its coupled group or None), in the order of
+    the graph.
+    """
     profile = graph.profile
     if granularity == "weight":
         return {name: ({layer.weight}, None) for name, layer in profile.prunable_layers.items()}

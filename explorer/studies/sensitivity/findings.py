@@ -1,5 +1,5 @@
-"""Which drops of a scan are real? All its points are one family, so Holm's correction pays for having asked
-so often.
+"""Which drops of a scan are real? All its points are one family, so Holm's correction accounts for the many
+questions.
 """
 
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ class PointFinding:
     """One point among all others of its scan.
 
     Args:
-        p_value: of the paired test, before the correction; for points that could have stopped earlier it has
-            paid for that.
+        p_value: of the paired test, before Holm's correction; it is already corrected for points that could
+            have stopped earlier.
         p_adjusted: after Holm's correction over the scan.
-        word: "worse" or "better" where p_adjusted is at most 0.05.
+        word: "worse" or "better" if p_adjusted is at most 0.05.
     """
 
     p_value: float
@@ -35,9 +35,9 @@ class PointFinding:
 def findings(
     points: Iterable[tuple[str, float, float, int, int, float]],
 ) -> dict[tuple[str, float], PointFinding]:
-    """(part, ratio) -> finding.
+    """Return (part, ratio) -> finding.
 
-    Ratios that come to the same cut of a part are one question, and count once in the family.
+    Ratios that lead to the same cut of a part are one question, and count once in the family.
 
     Args:
         points: (part, ratio, achieved, worse, better, level of the interval).
@@ -54,7 +54,7 @@ def findings(
 
 
 def _paid(worse: int, better: int, level: float) -> float:
-    """The p-value; where an interval pays with a level above 0.95, the test pays as much."""
+    """Return the p-value, corrected as much as the interval is by a level above 0.95."""
     return min(1.0, _p_value(worse, better) * ALPHA / (1 - level))
 
 

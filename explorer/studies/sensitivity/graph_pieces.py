@@ -1,5 +1,5 @@
-"""Stretches of a model's graph that run by themselves, dense or pruned, and one part's branch that is made of
-them.
+"""Stretches of a model's graph that run by themselves, dense or pruned, and the branch of one part, built
+from them.
 """
 
 import math
@@ -23,14 +23,14 @@ MAC_S, ELEMENT_S, NODE_S = (
     1.5e-9,
     1e-7,
 )  # fitted to three small networks on one slow core, within a factor of 1.5
-NEAR_TIE = 1e-4  # of the largest logit; stacked and single runs differ by some 1e-6
+NEAR_TIE = 1e-4  # of the largest logit; stacked and single runs differ by about 1e-6
 
 Values = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Some nodes of the graph as a module, with the names of the values that it reads and makes."""
+    """Some nodes of the graph as a module, with the names of the values that it reads and returns."""
 
     module: nn.Module
     inputs: tuple[str, ...]
@@ -41,7 +41,7 @@ class Piece:
 
 
 class Workshop:
-    """Builds pieces of one subject for a device; what a cut leaves as it was is shared between all pieces."""
+    """Builds pieces of one subject for a device; what a cut does not change is shared between all pieces."""
 
     def __init__(self, model: Analysed, device: str):
         assert model.graph.program is not None
@@ -61,7 +61,7 @@ class Workshop:
         self.can_start_anywhere = can_start_anywhere(model.graph)
 
     def piece(self, nodes: Sequence[fx.Node], outputs: Sequence[fx.Node], masks: Masks = DENSE) -> Piece:
-        """These nodes, as they are in the model that the masks leave."""
+        """Return these nodes, as they are in the model cut by the masks."""
         inputs = boundary(nodes, self.tensor_names)
         with torch.inference_mode(False):
             builder = Builder(self.model, masks, self._state, share=True)
@@ -89,7 +89,7 @@ class Branch:
 
     @property
     def _tail_inputs(self) -> tuple[fx.Node, ...]:
-        """Dense values that the tail reads besides the joints."""
+        """Return the dense values that the tail reads besides the joints."""
         joints = set(self.path.joints)
         return tuple(n for n in boundary(self.path.tail, self._workshop.tensor_names) if n not in joints)
 
@@ -102,15 +102,15 @@ class Branch:
 
     @cached_property
     def seconds(self) -> float:
-        """About what one sample takes on this detour, dense, on one slow core: fixed, so that portions are
-        always the same.
+        """Return the approximate time of one sample on this detour, dense, on one slow core: fixed, so that
+        portions are always the same.
         """
         assert self._workshop.model.graph.coupling is not None
         macs, nodes = self._workshop.model.graph.coupling.macs, (*self.path.head, *self.path.tail)
         return sum(macs.get(node.name, 0) * MAC_S + _elements(node) * ELEMENT_S for node in nodes) + NODE_S
 
     def run(self, heads: Sequence[Piece], values: Values) -> list[Tensor]:
-        """The logits (n, classes) of each head, from the dense values of one batch."""
+        """Return the logits (n, classes) of each head, from the dense values of one batch."""
         joints = [head.run(self._given(values)) for head in heads]
         if len(heads) == 1 or not self._stackable:
             return [self._single(own, values) for own in joints]
@@ -126,7 +126,7 @@ class Branch:
         ]
 
     def _given(self, values: Values) -> Values:
-        """What a head may read; copies where operators write into their inputs."""
+        """Return what a head may read; copies if operators write into their inputs."""
         if self._workshop.can_start_anywhere:
             return values
         return {name: value.clone() if isinstance(value, Tensor) else value for name, value in values.items()}
@@ -156,12 +156,14 @@ def _alike(a: Tensor, b: Tensor) -> bool:
 
 
 def _near_tie(logits: Tensor) -> bool:
-    """In some row the two largest are so close that a larger batch's rounding may have swapped them."""
+    """Whether in some row the two largest are so close that a larger batch's rounding may have swapped
+    them.
+    """
     best = logits.float().topk(min(2, logits.shape[1]), 1).values
     return bool((best[:, 0] - best[:, -1] <= NEAR_TIE * logits.abs().amax(1)).any())
 
 
 def _elements(node: fx.Node) -> int:
-    """Numbers of one sample that a node makes."""
+    """Return how many numbers a node outputs for one sample."""
     value = node.meta.get("val")
     return math.prod(n for n in value.shape if isinstance(n, int)) if isinstance(value, Tensor) else 0

@@ -1,9 +1,9 @@
-"""The scan: accuracy as one part's ratio varies, the others untouched, without recovery. Each batch walks the
+"""The scan: accuracy as one part's ratio varies, the others unpruned, without recovery. Each batch walks the
 graph once.
 
-Exact scans have the correct-counts of pruning and evaluating each point by itself. Adaptive ones stop a point
-as soon as its drop is known well enough; that is paid for by a higher level at looks that are fixed in
-advance.
+Exact scans have the same counts of right answers as pruning and evaluating each point by itself. Adaptive
+ones stop a point as soon as its drop is known well enough; in return the level is higher, at looks that are
+fixed in advance.
 """
 
 from pathlib import Path
@@ -29,14 +29,14 @@ def known(
     *,
     folder: Path | None = None,
 ) -> Scan | None:
-    """What a scan has left on disk, without measuring anything; None if that is nothing.
+    """Return what a scan has saved on disk, without measuring anything; None if nothing.
 
     Raises:
         ExplorerError: as `scan`.
     """
     log = log_of(model.subject, plan, conditions.device, folder) if model.subject.task else None
     if log is None or not log.path.exists():
-        return None  # at once: what follows takes a quarter of a second on a large model
+        return None  # at once: the rest takes a quarter of a second on a large model
     found = ScanRun(model, plan, conditions, log).snapshot()
     return found if found.points else None
 
@@ -48,16 +48,16 @@ def scan(
     *,
     folder: Path | None = None,
 ) -> Work[Scan]:
-    """Measure every part at every ratio: Progress after each portion of a batch, a Scan whenever points have
-    reached a look.
+    """Measure every part at every ratio. Yields Progress after each portion of a batch, and a Scan whenever
+    points have reached a look.
 
-    All parts come at the middle ratio and few samples first, then at the other ratios, then on more samples.
-    What was counted before is read from disk and never counted again; a scan that was stopped goes on where
-    it was. The last value is the finished Scan.
+    All parts are measured at the middle ratio and few samples first, then at the other ratios, then on more
+    samples. Earlier counts are read from disk and never repeated; a scan that was stopped continues where it
+    was. The last value is the finished Scan.
 
     Args:
         conditions: samples and device; it is always the tuning split.
-        folder: of the logs, else one in the user's cache.
+        folder: of the logs (default: in the user's cache).
     Raises:
         ExplorerError: there is no data, or nothing of this kind that this criterion can rank.
     """

@@ -1,5 +1,5 @@
-"""What a sensitivity scan has counted, in memory and on disk: one JSON line a point and look, so that it can
-go on.
+"""What a sensitivity scan has counted, in memory and on disk: one JSON line per point and look, so that it
+can continue.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...machine.bounded_file import append_text, read_bounded
-from ...measuring.evaluation import Tally
 from ...measuring.statistics import paired_drop
+from ...measuring.tally import Tally
 from ...values.plain import canonical_json
 from ...values.report import Drop
 from .stopping import Reach, reach
@@ -22,13 +22,13 @@ LONGEST = 256_000_000  # bytes of one scan's counts
 
 @dataclass(frozen=True)
 class Count:
-    """What was counted of one point on the first `samples` samples; the dense model's is the point of the
-    part "".
+    """What was counted for one point on the first `samples` samples; the dense model is the point of the part
+    "".
 
     Args:
-        achieved: fraction of the part's units that really went.
+        achieved: fraction of the part's units that was really removed.
         correct: right with the part pruned.
-        worse, better: right before and wrong after, and the other way round.
+        worse, better: right before and wrong after, and the reverse.
         loss, dense_loss: sums over the samples, with the part pruned and of the dense model.
     """
 
@@ -47,8 +47,8 @@ class GrowingPoint:
     """The counts of one part at one ratio, while they grow.
 
     Args:
-        twins: ratios, this one included, that come to the same cut.
-        achieved: fraction of the units that really goes; None = not known before the cut is made.
+        twins: ratios, including this one, that lead to the same cut.
+        achieved: fraction of the units that is really removed; None = not known before the cut.
     """
 
     def __init__(self, part: str, twins: Sequence[float], achieved: float | None):
@@ -58,7 +58,7 @@ class GrowingPoint:
         self.finished = False
 
     def add(self, tally: Tally, base: Tally) -> None:
-        """The next samples, and the dense model on the same."""
+        """Add the next samples, and the dense model on the same."""
         self.samples += len(tally)
         self.correct += int(tally.correct.sum())
         self.worse += int((base.correct & ~tally.correct).sum())
@@ -67,7 +67,7 @@ class GrowingPoint:
         self.dense_loss += float(base.losses.double().sum())
 
     def take(self, count: Count) -> None:
-        """Go on from what is on disk."""
+        """Continue from a count on disk."""
         self.achieved, self.samples, self.correct = count.achieved, count.samples, count.correct
         self.worse, self.better = count.worse, count.better
         self.loss, self.dense_loss = count.loss, count.dense_loss
@@ -88,24 +88,24 @@ class GrowingPoint:
         return paired_drop(self.worse, self.better, self.samples, level=level)
 
     def reach(self, total: int) -> Reach:
-        """What these samples say about all of them."""
+        """Return what these samples say about all of them."""
         return reach(self.worse, self.better, self.samples, total)
 
 
 class ScanLog:
-    """The counts of one model under one way of ranking, in a file that is only ever appended to.
+    """The counts of one model for one way of ranking, in a file that is only ever appended to.
 
     Args:
-        folder: made when something is first written.
+        folder: created when something is first written.
         key: everything that the counts depend on, as JSON data.
-        name: what the file's name begins with, for people.
+        name: beginning of the file's name, for people.
     """
 
     def __init__(self, folder: Path, key: Mapping[str, Any], name: str = ""):
         self.path = folder / f"{name}{hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]}.jsonl"
 
     def read(self) -> list[Count]:
-        """Every count in the order in which they were written; lines that are damaged are left out."""
+        """Return every count in the order in which they were written; damaged lines are left out."""
         try:
             lines = read_bounded(self.path, LONGEST).decode("utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
@@ -113,7 +113,7 @@ class ScanLog:
         return [count for count in map(_parsed, lines) if count is not None]
 
     def append(self, counts: Iterable[Count]) -> None:
-        """Add lines; a folder that cannot be written is left alone, since the scan can be made again."""
+        """Add lines; if the folder cannot be written, do nothing, since the scan can be repeated."""
         text = "".join(json.dumps(asdict(count)) + "\n" for count in counts)
         with contextlib.suppress(OSError):
             append_text(self.path, text)

@@ -1,6 +1,4 @@
-"""A sensitivity scan while it runs: which points need which samples next, and when a point is known well
-enough.
-"""
+"""A running sensitivity scan: which points need which samples next, and when a point is known well enough."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,8 +13,9 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.version import __version__
-from ...measuring.evaluation import EMPTY, Tally, batch_of, judged
+from ...measuring.evaluation import batch_of
 from ...measuring.statistics import look_schedule, wilson
+from ...measuring.tally import EMPTY, Tally, judged
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...pruning.decision import decide
@@ -38,7 +37,7 @@ Runner = Branches | WholeModel
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
-    """What the counts of a scan depend on, whichever machine counts.
+    """Return what the counts of a scan depend on, whichever machine counts.
 
     Raises:
         ExplorerError: there is no data.
@@ -54,7 +53,7 @@ def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
 
 
 def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
-    """Where the counts of such a scan are kept: in the folder, else in the user's cache.
+    """Return where the counts of such a scan are saved: in the folder (default: in the user's cache).
 
     Raises:
         ExplorerError: there is no data.
@@ -68,7 +67,7 @@ class ScanRun:
     """One scan of one subject.
 
     Args:
-        log: what was counted before, and where to write what is counted.
+        log: has the earlier counts, and takes the new ones.
     Raises:
         ExplorerError: there is no data, nothing of this kind to prune, or the criterion does not rate it.
     """
@@ -97,7 +96,7 @@ class ScanRun:
         return self._plan.recipe.with_ratios(self._plan.granularity, {part: ratio})
 
     def _points_of(self, part: str) -> list[GrowingPoint]:
-        """One point for each cut of a part that differs."""
+        """Return one point for each different cut of a part."""
         same: dict[Any, list[float]] = {}
         for ratio in self._plan.ratios:
             same.setdefault(self._kind_of_cut(part, ratio), []).append(ratio)
@@ -105,8 +104,8 @@ class ScanRun:
         return [GrowingPoint(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
 
     def _kind_of_cut(self, part: str, ratio: float) -> float | str:
-        """Equal for two ratios that come to the same cut: the share of units, which no score changes, or the
-        n:m pattern.
+        """Return a value that is equal for two ratios that lead to the same cut: the share of units, which no
+        score changes, or the n:m pattern.
         """
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
@@ -135,7 +134,7 @@ class ScanRun:
     # ------------------------------------------------------------------ disk
 
     def _read(self) -> Count | None:
-        """Take over what is known of the points; returns the dense model's own count."""
+        """Read what is known about the points; return the dense model's own count."""
         best: dict[tuple[str, float], Count] = {}
         for count in self._log.read():
             key = (count.part, count.ratio)
@@ -149,22 +148,24 @@ class ScanRun:
         return best.get((DENSE, 0.0))
 
     def _judge(self, point: GrowingPoint) -> None:
-        """At a look: is the point finished? What an exact scan left between two looks is judged at the next
-        one.
+        """Whether the point is finished at a look. A point that an exact scan left between two looks is
+        judged at the next one.
         """
         total, estimate = len(self._split), (point.worse - point.better) / point.samples
         enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
         point.finished = point.samples == total or enough
 
     def _level(self, point: GrowingPoint) -> float:
-        """Of a drop's interval: stopping early is paid for, and an exact scan never does."""
+        """Return the level of a drop's interval: stricter if points may stop early, which an exact scan never
+        does.
+        """
         alone = self._plan.tolerance is None and point.samples == len(self._split)
         return 0.95 if alone else LEVEL
 
     # ------------------------------------------------------------------ running
 
     def steps(self) -> Work[Scan]:
-        """Progress after each portion of a batch, a Scan whenever points have reached a look."""
+        """Yield Progress after each portion of a batch, and a Scan whenever points have reached a look."""
         runner = self._runner()
         for goal, points in self._rounds():
             if any(not p.finished and p.samples < goal for p in points):
@@ -177,8 +178,8 @@ class ScanRun:
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:
-        """First every part at its middle ratio, then all ratios, on the first look's samples; then the later
-        looks.
+        """Yield the rounds: first every part at its middle ratio, then all ratios, on the first look's
+        samples; then the later looks.
         """
         first, *later = self._looks
         yield first, [min(points, key=lambda p: abs(p.ratio - 0.5)) for points in self._points.values()]
@@ -213,7 +214,7 @@ class ScanRun:
             self._log.append([self._dense])
 
     def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
-        """Samples up to `stop` for points that are all equally far."""
+        """Measure samples up to `stop` for points that have all reached the same sample."""
         start = points[0].samples
         base = Tally(
             self._base.correct[start:stop], self._base.predictions[start:stop], self._base.losses[start:stop]
@@ -223,7 +224,7 @@ class ScanRun:
         )
         todo: dict[str, list[float]] = {}
         for point in points:
-            if point.achieved == 0:  # nothing goes, so it is the dense model
+            if point.achieved == 0:  # nothing is removed, so it is the dense model
                 point.add(base, base)
                 self._settle([point], goal)
             else:
@@ -234,11 +235,13 @@ class ScanRun:
                 point.add(base if logits is None else judged(logits, targets).cpu(), base)
             self._settle(counted, goal)
             yield Step(progress=self._progress())
-            if stop == goal == self._looks[0]:  # the first answers at once; later ones come a look at a time
+            if (
+                stop == goal == self._looks[0]
+            ):  # the first looks are answered at once; later ones one look at a time
                 yield Step(self.snapshot())
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
-        """Judge and write down those that have reached a look."""
+        """Judge and save those that have reached a look."""
         there = [point for point in points if point.samples == goal]
         for point in there:
             self._judge(point)
@@ -253,7 +256,7 @@ class ScanRun:
         return Progress(done, total * len(self._all), f"scanning {self._plan.granularity}s")
 
     def snapshot(self) -> Scan:
-        """The points that have been counted, at their last look or between two."""
+        """Return the points that have been counted, at their last look or between two."""
         shown: list[SensitivityPoint] = []
         for points in self._points.values():
             known = [(ratio, point) for point in points if point.samples for ratio in point.twins]

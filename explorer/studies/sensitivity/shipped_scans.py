@@ -1,7 +1,7 @@
-"""Scans that came with the sample models, so that their faders show at once how far each of them can go.
+"""Scans that come with the sample models, so that their faders show at once how far each can be moved.
 
-They are logs like those in the user's cache, counted on the machine that made the samples. Another model,
-other weights, other data or another way of ranking has another key, and so is never coloured by them.
+They are logs like those in the user's cache, counted on the machine that trained the samples. Another model,
+other weights, other data or another way of ranking has another key, so these scans are never used for them.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ FOLDER = "scans"
 
 
 def delivered_log(subject: Subject, plan: ScanPlan, folder: Path | None = None) -> ScanLog:
-    """Where such a scan lies in a folder of sample models (default: those that came with the program).
+    """Return where such a scan is in a folder of sample models (default: those that came with the program).
 
     Raises:
         ExplorerError: there is no data.
@@ -32,7 +32,7 @@ def delivered_log(subject: Subject, plan: ScanPlan, folder: Path | None = None) 
 def delivered(
     model: Analysed, plan: ScanPlan, conditions: Conditions, *, folder: Path | None = None
 ) -> Scan | None:
-    """The scan that came with this model, or None.
+    """Return the scan that came with this model, or None.
 
     Raises:
         ExplorerError: as `scan`.
@@ -44,7 +44,7 @@ def delivered(
 
 
 def deliver(subject: Subject, plan: ScanPlan, counted: ScanLog, folder: Path | None = None) -> Path:
-    """Write the last count of each point of a finished scan, to be shipped; returns the file.
+    """Write the last count of each point of a finished scan, to be shipped; return the file.
 
     Args:
         counted: the log of that scan.

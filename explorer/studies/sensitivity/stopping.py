@@ -1,13 +1,14 @@
-"""When is a point of an adaptive scan known well enough, and what does looking again and again cost?
+"""When is a point of an adaptive scan known well enough, and what does looking repeatedly cost?
 
-A scan wants to know what *all* samples of the split would say, so what it has not seen yet is all that it can
-be wrong about: after n of N samples the variance is that of n samples times (1 - n / N). It looks often, so
-that no point runs on for long after it is known, and stops on the width of the interval alone, never on its
-sign. Such a rule is far cheaper than one that stops at a verdict (there each of 29 looks would pay for
-itself, level 0.998): the level 0.99 instead of 0.95 pays for all of them together. The tests simulate it: for
-flip rates from 0.2 to 30 %, all one-sided to balanced, and 450 to 5,000 samples the interval at which a point
-stops holds what all samples say at least 95 % of the time, and the usual interval at that level the true drop
-94 %. (Fixed-width intervals: Chow and Robbins 1965, doi:10.1214/aoms/1177700156.)
+A scan wants to know the result on *all* samples of the split, so the samples that it has not seen yet are the
+only source of error: after n of N samples the variance is that of n samples times (1 - n / N). It looks
+often, so that no point runs on for long after it is known, and stops on the width of the interval alone,
+never on its sign. Such a rule is far cheaper than one that stops at a verdict (where each of 29 looks would
+need its own correction, level 0.998): the level 0.99 instead of 0.95 covers all of them together. The tests
+simulate it: for flip rates from 0.2 to 30 %, all one-sided to balanced, and 450 to 5,000 samples, the
+interval at which a point stops contains the result on all samples at least 95 % of the time, and the usual
+interval at that level contains the true drop 94 % of the time. (Fixed-width intervals: Chow and Robbins 1965,
+doi:10.1214/aoms/1177700156.)
 """
 
 import math
@@ -19,10 +20,10 @@ FIRST_LOOK, STEP = 64, 128
 
 
 def looks(total: int) -> tuple[int, ...]:
-    """Samples seen at each look, fixed in advance: 64, 128, then about a tenth more each time, in whole
-    batches of 128.
+    """Return the samples seen at each look, fixed in advance: 64, 128, then about a tenth more each time, in
+    whole batches of 128.
 
-    None comes so late that hardly anything is left to see: a flip among the last few would outweigh any
+    No look is so late that hardly any samples are left: a flip among the last few would outweigh any
     interval.
 
     >>> looks(450)
@@ -37,7 +38,7 @@ def looks(total: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Reach:
-    """Where the drop on all samples of the split lies; a single number once all were seen."""
+    """The interval of the drop on all samples of the split; a single number once all were seen."""
 
     low: float
     high: float
@@ -52,8 +53,8 @@ class Reach:
 
 
 def reach(b: int, c: int, samples: int, total: int, level: float = LEVEL) -> Reach:
-    """What the first `samples` of `total` say about all of them: the paired interval for samples that are not
-    put back.
+    """Return what the first `samples` of `total` say about all of them: the paired interval for sampling
+    without replacement.
 
     Args: b: right before and wrong after. c: wrong before and right after.
 

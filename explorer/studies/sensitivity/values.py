@@ -1,4 +1,4 @@
-"""What a sensitivity scan is asked for, and what it knows."""
+"""What a sensitivity scan has to measure, and what it knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,7 +12,7 @@ from .stopping import Reach
 
 Granularity = Literal["channel", "weight"]
 RATIOS = tuple(i / 10 for i in range(1, 10))
-RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to a point
+RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to within one point
 
 
 DENSE = Recipe()
@@ -25,12 +25,12 @@ class ScanPlan:
     Args:
         granularity: "channel" (each coupled group) or "weight" (each layer).
         ratios: fractions removed, one point each for every part.
-        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval that
-            says what all samples would give; None = exact.
+        tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval for
+            the result on all samples; None = exact.
         recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices
-            by hand play no part.
+            by hand are ignored.
     Raises:
-        RecipeError: a value is outside of what is allowed.
+        RecipeError: a value is not allowed.
     """
 
     granularity: Granularity = "channel"
@@ -51,7 +51,7 @@ class ScanPlan:
         object.__setattr__(self, "recipe", settings)
 
     def is_enough(self, found: Reach, estimate: float) -> bool:
-        """An adaptive scan need not know this drop better."""
+        """Whether an adaptive scan knows this drop well enough."""
         if self.tolerance is None:
             return False
         return found.half_width <= max(self.tolerance, RELATIVE_TOLERANCE * abs(estimate))
@@ -62,12 +62,12 @@ class SensitivityPoint:
     """One part at one ratio.
 
     Args:
-        achieved: fraction of its units that really went.
+        achieved: fraction of its units that was really removed.
         correct: of `samples`.
         drop: of the accuracy against the dense model on the same samples; its interval and verdict are about
             new samples.
-        reach: where the drop on all samples of the split lies, which is what an adaptive scan stops on.
-        worse, better: right before and wrong after, and the other way round.
+        reach: interval of the drop on all samples of the split; an adaptive scan stops on its width.
+        worse, better: right before and wrong after, and the reverse.
         loss: mean cross-entropy.
         loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
         finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
@@ -94,12 +94,12 @@ class SensitivityPoint:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan knows until now; points in the order of the graph, then of their ratio.
+    """What a scan knows so far; points in the order of the graph, then of their ratio.
 
     Args:
         subject: id, name and task.
         baseline: the dense model on the first samples.
-        total_samples: that an exact point sees.
+        total_samples: samples that an exact point sees.
         expected: how many points there will be.
     """
 
@@ -113,29 +113,29 @@ class Scan:
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to measure."""
+        """Whether everything is measured."""
         return len(self.points) == self.expected and all(point.finished for point in self.points)
 
     @property
     def by_part(self) -> dict[str, tuple[SensitivityPoint, ...]]:
-        """Part -> its points, ratios rising."""
+        """Return each part's points, ratios rising."""
         found: dict[str, tuple[SensitivityPoint, ...]] = {}
         for point in self.points:
             found[point.part] = (*found.get(point.part, ()), point)
         return found
 
     def findings(self) -> dict[tuple[str, float], PointFinding]:
-        """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
+        """Return (part, ratio) -> whether its drop is real, with all points of this scan as one family."""
         return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Part -> (ratio, estimated drop of the accuracy) pairs."""
+        """Return each part's (ratio, estimated drop of the accuracy) pairs."""
         return {
             part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()
         }
 
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Part -> (ratio, growth of the loss) pairs."""
+        """Return each part's (ratio, growth of the loss) pairs."""
         return {
             part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()
         }

@@ -16,7 +16,7 @@ from .branching import Found
 
 
 class WholeModel:
-    """Stands in for `branching.Branches`; single weights only.
+    """Replaces `branching.Branches`; single weights only.
 
     Args:
         masks_of: (layer, ratio) -> its masks.
@@ -28,7 +28,7 @@ class WholeModel:
         self._layers, self._masks_of = model.profile.prunable_layers, masks_of
 
     def walk(self, inputs: Tensor, todo: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, Found]]:
-        """Run some ratios of some layers on one batch; (layer, [(ratio, logits)]) one at a time."""
+        """Run some ratios of some layers on one batch; yields (layer, [(ratio, logits)]) one at a time."""
         for part, ratios in todo.items():
             for ratio in ratios:
                 name = self._layers[part].weight

@@ -1,5 +1,5 @@
-"""Whom a cut hurts, drawn from the session: classes, confusions, flipped samples, reliability. Measured in
-the background.
+"""Shows which classes a cut hurts: classes, confusions, flipped samples, reliability. Measured in the
+background.
 """
 
 from collections.abc import Hashable
@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...figures.class_accuracy import class_accuracy
 from ...figures.confusion import Which, confusion
 from ...figures.reliability_diagram import reliability_diagram
@@ -21,7 +22,7 @@ from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 
-LANE = "behaviour"
+LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
 KINDS: dict[FlipKind, str] = {
     "lost": "Right before, wrong now",
@@ -48,13 +49,13 @@ def _key() -> Hashable:
 
 
 def begin() -> None:
-    """Measure the answers of the current recipe, unless they are known."""
+    """Measure the predictions of the current recipe, unless they are known."""
     model, recipe, conditions = session.model(), session.recipe(), session.conditions()
     session.job(LANE, _key(), lambda: compare(model, recipe, conditions))
 
 
 def _found() -> Behaviour | None:
-    """What is known of the current recipe."""
+    """Return what is known about the current recipe."""
     state = session.lane_state(LANE)
     return state.value if state.key == _key() else None
 
@@ -64,7 +65,7 @@ def _news() -> Hashable:
 
 
 def draw() -> None:
-    """The whole page, in regions that follow the measurement."""
+    """Draw the whole page, in regions that follow the measurement."""
     if session.subject().task is None:
         st.info(
             "This model came without data, so there are no answers to compare; add some with --data when "
@@ -80,7 +81,7 @@ def draw() -> None:
     st.subheader("Which classes lose", anchor=False)
     pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
     st.subheader("Which classes are confused", anchor=False)
-    watched("confusion side", _draw_confusion, facet=lambda: None)  # a click draws this and no more
+    watched("confusion side", _draw_confusion, facet=lambda: None)  # a click redraws only this
     st.subheader("Samples whose answer changed", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
     st.subheader("How sure the model is", anchor=False)
@@ -129,7 +130,7 @@ def _cards() -> None:
 
 
 def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
-    """Label, value, small print and what it means."""
+    """Return label, value, small print and meaning."""
     share, low, high = found.agreement
     counts, before, after = found.flip_counts, found.before.reliability, found.after.reliability
     now = format_accuracy(found.after.correct, found.samples, found.total)
@@ -204,7 +205,9 @@ def _confusion() -> dict[str, Any]:
 
 
 def _flips_facet() -> Hashable:
-    """Pictures are heavy: they are drawn for the first samples and for all, not at each look between."""
+    """Return a value that changes when flips are redrawn: pictures are slow, so only for the first samples
+    and for all, not at each look in between.
+    """
     found = _found()
     return _key(), found is not None, found is not None and found.finished
 

@@ -1,6 +1,5 @@
-"""Our own elements in the browser. A script travels with every message of its element, so all scripts lie on
-one shelf that is
-sent once, and each element is a stub that finds its renderer there.
+"""Our own elements in the browser. A script is sent with every message of its element, so all scripts are in
+one shelf that is sent once, and each element is a stub that finds its renderer there.
 """
 
 import json
@@ -11,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-CONSOLE = "../prune/console"  # the room of the page that owns it
+CONSOLE = "../prune/console"  # the folder of the page that owns it
 # element -> the files of its script (the last one defines the renderer), its renderer, its style, its markup
 ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "console": (
@@ -46,9 +45,9 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "ticker": (("questions.js", "ticker.js"), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
 }
-IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles lie there
+IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
-# sent with each message, so short; until the shelf is there it looks again
+# sent with each message, so short; it retries until the shelf is there
 STUB = """export default c=>{let e,t
 const g=()=>{const r=window.pruningExplorer?.renderers.%s;r?e=r(c):t=setTimeout(g,15)};g()
 return()=>{clearTimeout(t);e?.()}}"""
@@ -59,8 +58,8 @@ def _read(name: str) -> str:
 
 
 def _shelf() -> str:
-    """One module: the shelf, then each renderer in a scope of its own, which sets up markup and style where
-    it is first drawn.
+    """Return one module: the shelf, then each renderer in its own scope, which adds markup and style where it
+    is first drawn.
     """
     parts = [_read(name) for name in ("protocol.js", "shelf.js")]
     for name, (files, renderer, style, markup) in ELEMENTS.items():
@@ -82,23 +81,23 @@ _stubs = {
 
 
 def put_up_shelf() -> None:
-    """The scripts, once a page, before any element."""
+    """Draw the scripts, once per page, before any element."""
     _script(key="shelf", height=1)
 
 
 def draw(name: str, data: Mapping[str, Any], *, key: str, **events: Any) -> None:
-    """An element of that name.
+    """Draw an element of that name.
 
     Args:
         data: JSON, sent whenever the element is drawn.
-        events: on_NAME_change -> called before the next run, when session.event(key, NAME) holds what the
+        events: on_NAME_change -> called before the next run, when session.event(key, NAME) has what the
             browser sent.
     """
     _stubs[name](key=key, data=dict(data), **events)
 
 
 def put(name: str, value: Mapping[str, Any]) -> None:
-    """A value for other elements, sent when this is drawn; drawn outside of watched regions, it is not sent
+    """Draw a value for other elements. It is sent when this is drawn; outside watched regions it is not sent
     again with them.
     """
     draw("value", {"name": name, "value": dict(value)}, key=f"value {name}")

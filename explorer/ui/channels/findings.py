@@ -1,9 +1,10 @@
-"""Channels that could go without a loss: those that never answer, and those that are made twice."""
+"""Shows channels that can be removed without a loss: those that are never active, and duplicates."""
 
 from collections.abc import Hashable
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...graph.export import ModelGraph
 from ...inspection.channel_findings import Idle, Twins, idle, twins, unit_weights
 from ...inspection.distributions import GroupImportance
@@ -14,14 +15,14 @@ from ..drawing import layout
 from ..live.regions import hurry, watched
 from . import importance
 
-LANE, ASKED = "check", "idle channels asked for"
+LANE, ASKED = Lane("idle channels"), "idle channels asked for"
 ALIKE = 0.95
 KEPT = 16
 PAIRS_SHOWN = 12
 
 
 def draw(group: Group, found: GroupImportance) -> None:
-    """What was found in this group and in the model."""
+    """Draw what was found in this group and in the model."""
     with st.container(key="below"):
         silent, double = st.columns(2, gap="large")
     with silent:
@@ -126,7 +127,7 @@ def _draw_twins(group: Group, found: GroupImportance) -> None:
 
 
 def _weaker(pairs: tuple[Twins, ...], found: GroupImportance) -> tuple[int, ...]:
-    """Of each pair the less important unit, as long as its twin stays."""
+    """Return the less important unit of each pair, as long as its twin is kept."""
     rank = {unit: place for place, unit in enumerate(found.units)}
     gone: set[int] = set()
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""What each channel is worth, drawn from the session; channels are pinned or removed by hand here."""
+"""Shows how important each channel is; channels are pinned or removed by hand here."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -35,7 +35,7 @@ DECISIONS = {
 def _importances(
     key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
 ) -> dict[str, GroupImportance]:
-    """Group -> its units, rated by the recipe's criterion."""
+    """Return the units of each group, rated by the recipe's criterion."""
     scores, masks = (
         scores_for(Analysed(_subject, _graph), _recipe)["channels"],
         masks_for(Analysed(_subject, _graph), _recipe),
@@ -44,7 +44,7 @@ def _importances(
 
 
 def choose_group() -> Group | None:
-    """The group that the page is about; None where the model has none."""
+    """Return the group that the page is about, or None if the model has none."""
     profile = session.profile()
     if not profile.free_groups:
         why = f": {profile.error}" if profile.error else "."
@@ -57,20 +57,20 @@ def choose_group() -> Group | None:
 
 
 def importance(group: Group) -> GroupImportance | None:
-    """The units of a group, most important first; None, with a notice, where the criterion cannot
-    rate them.
+    """Return the units of a group, most important first; None, with a notice, if the criterion cannot rate
+    them.
     """
     try:
         return _importances(*asked())[group.name]
     except (
         ExplorerError
-    ) as error:  # a criterion that needs data, or gradients, which this model does not give
+    ) as error:  # a criterion that needs data, or gradients, which this model does not have
         layout.draw_notice(str(error))
         return None
 
 
 def draw_importance(group: Group, found: GroupImportance) -> None:
-    """Sorted bars with the cut of the recipe; a click or a box chooses channels."""
+    """Draw sorted bars with the cut of the recipe; a click or a box selects channels."""
     recipe = session.recipe()
     hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
     st.caption(
@@ -91,7 +91,7 @@ def draw_importance(group: Group, found: GroupImportance) -> None:
 
 
 def clicked(event: Any) -> tuple[int, ...]:
-    """The units of the bars that were chosen in the figure.
+    """Return the units of the bars that were selected in the figure.
 
     >>> clicked({"selection": {"points": [{"customdata": [3]}, {"customdata": 1}, {}]}})
     (1, 3)
@@ -102,7 +102,7 @@ def clicked(event: Any) -> tuple[int, ...]:
 
 
 def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) -> None:
-    """Pin or remove the chosen channels, each a step that can be undone."""
+    """Draw the buttons that pin or remove the selected channels; each step can be undone."""
     st.markdown("**By hand**")
     recipe = session.recipe()
     named = st.multiselect(
@@ -135,7 +135,7 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
 
 
 def listed(units: Iterable[int]) -> str:
-    """Numbers in words.
+    """Return numbers as text.
 
     >>> listed([]), listed([1, 2]), listed(range(30))
     ('none', '1, 2', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 18 more')
@@ -146,7 +146,7 @@ def listed(units: Iterable[int]) -> str:
 
 
 def by_hand(recipe: Recipe, group: str, units: Iterable[int], decision: str) -> Recipe:
-    """The recipe with units kept, removed, or left to the criterion ("keep", "remove", "free").
+    """Return the recipe with units kept, removed, or left to the criterion ("keep", "remove", "free").
 
     >>> by_hand(Recipe(keep={"conv1": (0, 1)}), "conv1", [1, 2], "remove").to_json()["keep"]
     {'conv1': [0]}

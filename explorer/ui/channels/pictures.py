@@ -1,5 +1,5 @@
-"""The channels of a group as pictures: filters, what they answer to a sample, where heads look; removed ones
-crossed out.
+"""Shows the channels of a group as pictures: filters, responses to a sample, where heads look; removed ones
+are crossed out.
 """
 
 import streamlit as st
@@ -17,12 +17,12 @@ from .. import session
 from ..drawing import gallery, layout
 from ..drawing.png import is_picture, pixels_of
 
-SHOWN = 64  # pictures; of more channels the most important
+SHOWN = 64  # number of pictures; if there are more channels, the most important
 KEPT = 16
 
 
 def draw(group: Group, found: GroupImportance) -> None:
-    """Everything of the group that can be seen."""
+    """Draw everything about the group that can be shown."""
     made = makers(session.profile(), group)
     _draw_filters(made, found)
     task = session.subject().task
@@ -55,7 +55,7 @@ def draw(group: Group, found: GroupImportance) -> None:
 
 
 def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> None:
-    """Of layers that read the picture itself."""
+    """Draw the filters of layers that read the picture itself."""
     for layer, slot in made:
         images = filter_images(session.subject().model.get_parameter(layer.weight)) if slot.dim == 0 else None
         if images is not None:
@@ -70,7 +70,7 @@ def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> Non
 
 
 def _tiles(pictures: Tensor, slot: Slot, found: GroupImportance, rem: float) -> str:
-    """The most important units first, the first of each unit's positions."""
+    """Return the most important units first, with the first of each unit's positions."""
     place = {unit: position for position, unit in reversed(list(enumerate(slot.unit_of))) if unit >= 0}
     shown = list(zip(found.units, found.kept, strict=True))[:SHOWN]
     rows = [
@@ -137,7 +137,7 @@ def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) ->
 
 
 def _grey(maps: Tensor) -> Tensor:
-    """(n, height, width) -> uint8, each on a scale of its own."""
+    """Convert (n, height, width) to uint8, each on its own scale."""
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     return ((maps - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
 

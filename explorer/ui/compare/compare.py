@@ -1,6 +1,4 @@
-"""The Compare page, drawn from the store: which runs there are, which are worth their cost, where each came
-from.
-"""
+"""The Compare page: which runs there are, which are worth their cost, and where each came from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -67,7 +65,7 @@ COLUMNS = {
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the whole page."""
     everything = store().runs()
     if not everything:
         st.info(EMPTY, icon=":material/bookmark_add:")
@@ -106,7 +104,7 @@ def _nothing_fits(everything: Sequence[Run]) -> str:
 
 
 def _filtered(everything: Sequence[Run]) -> list[Run]:
-    """Those of this model, or all, that hold the words and the tags."""
+    """Return the runs of this model, or all, that contain the words and the tags."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         scope = st.segmented_control("Runs of", [HERE, ALL], default=HERE, key="compare_scope", required=True)
         with st.container(width=260):
@@ -122,7 +120,7 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
 
 
 def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
-    """The list of runs that stand side by side; a click here shows in the table, and the other way round."""
+    """Draw the list of runs to compare side by side; a click here shows in the table, and vice versa."""
     st.subheader("Side by side", anchor=False)
     names = {run.name: called(run) for run in shown}
     st.multiselect(
@@ -144,7 +142,7 @@ def _listed() -> None:
 
 def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     names = [run.name for run in shown]
-    # a table keeps what the user ticked, so one whose rows or ticks were changed elsewhere is a new one
+    # a table keeps what the user ticked, so one whose rows or ticks were changed elsewhere needs a new key
     key = f"runs {hash(tuple(names))} {session.recalled('compared turn', 0)}"
     frame = _frame(shown)
     several = frame["model"].nunique() > 1
@@ -180,7 +178,7 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
 
 
 def _frame(shown: Sequence[Run]) -> Any:
-    """The table of `tables.runs` with what is only for the eyes."""
+    """Return the table of `tables.runs` with columns for display only."""
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
     frame["recipe"] = [told(run) for run in shown]
@@ -207,7 +205,7 @@ def _measured_on(run: Run) -> str:
 
 
 def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
-    """The Pareto front over the runs that may be compared, and what was left out."""
+    """Draw the Pareto front over the comparable runs, and what was left out."""
     usual = grounds(shown)
     if not usual:
         st.caption("None of these runs has a measured accuracy.")
@@ -250,7 +248,7 @@ def _ground(usual: Sequence[Ground]) -> Ground:
 
 
 def _draw_family(shown: Sequence[Run], chosen: Sequence[str]) -> None:
-    """The tree of runs."""
+    """Draw the tree of runs."""
     tree = family(shown)
     names = {run.name: called(run) for run in shown}
     st.plotly_chart(

@@ -1,4 +1,6 @@
-"""The chosen runs on the same samples, on request: where their answers flip, and which classes pay."""
+"""Runs the selected models on the same samples, on request: where their answers flip, and which classes
+lose.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
@@ -6,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ... import tables
+from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...runs.stored_run import Run
@@ -19,7 +22,7 @@ from ..kept_runs.words import called
 from ..live import regions
 from ..shared import models
 
-LANE, DENSE = "answers", "dense model"
+LANE, DENSE = Lane("answers"), "dense model"
 SMALLEST_P = 0.001
 WHY = (
     "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts "
@@ -50,7 +53,7 @@ FLIP_COLUMNS = {
 
 
 def draw(chosen: Sequence[Run]) -> None:
-    """The button, how far it is, or what came out."""
+    """Draw the button, its progress, or the result."""
     st.subheader("Which model gets which samples right", anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 

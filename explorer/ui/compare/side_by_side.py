@@ -1,10 +1,11 @@
-"""The chosen runs next to each other: facts, parts, layers; open, replay, edit, delete."""
+"""Shows the selected runs next to each other: facts, parts, layers; open, replay, edit, delete."""
 
 from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
+from ...background.lane import Lane
 from ...exporters.recovered_model import export_recovered
 from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
 from ...graph.analysed import Analysed
@@ -21,6 +22,7 @@ from ..live import regions
 from ..shared import models
 from . import run_answers
 
+LANE = Lane("replay")
 NAME_WIDTH = 230  # pixels
 OPEN = "Its recipe becomes the current one on the Prune page."
 AGAIN = (
@@ -30,7 +32,7 @@ AGAIN = (
 
 
 def draw(chosen: Sequence[Run]) -> None:
-    """What there is to know about one to four runs."""
+    """Draw what is known about one to four runs."""
     if not chosen:
         st.caption("Tick runs in the table to see them side by side, reopen them, or replay them.")
         return
@@ -39,7 +41,7 @@ def draw(chosen: Sequence[Run]) -> None:
     for run in chosen:
         _actions(run)
     _go()
-    regions.watched("replay", lambda: _replayed(chosen), "replay", progress=True)
+    regions.watched("replay", lambda: _replayed(chosen), LANE, progress=True)
     reports = {names[run.name]: run.report for run in chosen}
     with st.container(key="below side"):
         left, right = st.columns(2, gap="large")
@@ -50,7 +52,9 @@ def draw(chosen: Sequence[Run]) -> None:
 
 
 def _facts(chosen: Sequence[Run]) -> None:
-    """One column a run, one row a fact; rows that say the same of all stay, since that is an answer too."""
+    """Return one column per run, one row per fact; rows with equal values are kept, since that is an answer
+    too.
+    """
     columns = {called(run): facts(run) for run in chosen}
     rows = [fact for fact in facts(chosen[0]) if any(found[fact] for found in columns.values())]
     table = {"": rows} | {
@@ -63,7 +67,7 @@ def _facts(chosen: Sequence[Run]) -> None:
 
 
 def _actions(run: Run) -> None:
-    """One line: the run's name, and what can be done with it."""
+    """Draw one line: the run's name, and what you can do with it."""
     act, name = st.button, run.name
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"actions {name}"):
         with st.container(width=NAME_WIDTH):
@@ -91,8 +95,8 @@ def _actions(run: Run) -> None:
 
 
 def _take(run: Run) -> None:
-    """The weights of a recovered model; those of a merely pruned one are made from its recipe, on the Prune
-    page.
+    """Draw the download of a recovered model's weights; those of a merely pruned one come from its recipe, on
+    the Prune page.
     """
     if run.recovery is None:
         return
@@ -152,7 +156,7 @@ def _open(run: Run) -> None:
 
 
 def _go() -> None:
-    """To the page that an action asked for; a callback cannot go there itself."""
+    """Switch to the page that an action asked for; a callback cannot do that itself."""
     page = session.recalled("go to")
     if page:
         session.remember("go to", None)
@@ -165,17 +169,19 @@ def _go() -> None:
 def _replay(run: Run) -> None:
     name = keeping.offered(run)
     model, device = Analysed(models.load_subject(name), models.load_graph(name)), session.conditions().device
-    session.remember("replays", session.recalled("replays", 0) + 1)  # asked for again, it is made again
-    session.resume("replay")
+    session.remember(
+        "replays", session.recalled("replays", 0) + 1
+    )  # if it is requested again, it is replayed again
+    session.resume(LANE)
     session.job(
-        "replay",
+        LANE,
         (run.name, session.recalled("replays")),
         lambda: replay(model, run, device),
     )
 
 
 def _replayed(chosen: Sequence[Run]) -> None:
-    state, names = session.lane_state("replay"), {run.name: called(run) for run in chosen}
+    state, names = session.lane_state(LANE), {run.name: called(run) for run in chosen}
     name = state.key[0] if isinstance(state.key, tuple) else None
     if state.busy and not (name in names and state.value is not None):
         st.caption("Replaying the run …")
@@ -188,7 +194,7 @@ def _replayed(chosen: Sequence[Run]) -> None:
 
 
 def said(found: Replay) -> str:
-    """What a replay found, in words."""
+    """Return the result of a replay, in words."""
     same = {
         True: "the masks are the same, bit for bit",
         False: "the masks differ",

@@ -1,13 +1,12 @@
-"""Which criterion to believe, drawn from the session: how far they agree, what they dispute, and who is right
-when measured.
-"""
+"""Shows which criterion to trust: how far they agree, what they dispute, and which is right when measured."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
 from ...measuring.statistics import format_drop
@@ -15,14 +14,15 @@ from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, DuelPlan, duel
 from ...values.choice import Choice
+from ...values.progress import Work
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob, asked_news
 from . import disputed_channels
 
-LANE, DUEL_LANE = "criteria", "duel"
-ASKED = "duel asked for"
+LANE, DUEL_LANE = Lane("criteria"), Lane("duel")
 GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
 SAMPLES = 2_048  # of a measurement, at most
 USUAL = 30  # per cent of the channels
@@ -63,16 +63,12 @@ def _measure() -> Measure:
 
 
 def _key() -> Hashable:
-    """What ratings depend on: no fader."""
+    """Return what ratings depend on: no fader."""
     return (session.subject().id, _settings(), session.conditions().device)
 
 
 def _settings() -> Hashable:
     return replace(session.recipe(), channels={}, weights={}, keep={}, remove={}, pattern="free")
-
-
-def _duel_key() -> Hashable:
-    return (_key(), _group(), _ratio(), session.conditions())
 
 
 def _ratings() -> Ratings | None:
@@ -85,9 +81,8 @@ def _found() -> Agreement | Overall | None:
     return ratings.at(_group(), _ratio()) if ratings and ratings.scores else None
 
 
-def _duel() -> Duel | None:
-    state = session.lane_state(DUEL_LANE)
-    return state.value if state.key == _duel_key() and isinstance(state.value, Duel) else None
+def _duel_job() -> AskedJob:
+    return AskedJob(DUEL_LANE, (_key(), _group(), _ratio(), session.conditions()))
 
 
 def _begin() -> None:
@@ -99,7 +94,7 @@ def _begin() -> None:
 
 
 def draw() -> None:
-    """The whole page, in regions that follow the work."""
+    """Draw the whole page, in regions that follow the work."""
     if not session.profile().free_groups:
         st.info(
             "No channels of this model can be removed, so there is nothing for criteria to disagree about."
@@ -216,36 +211,18 @@ def _disputed_facet() -> Hashable:
 
 
 def _duel_facet() -> Hashable:
-    state, found = session.lane_state(DUEL_LANE), _duel()
-    return (
-        _duel_key(),
-        session.recalled(ASKED),
-        state.busy,
-        state.error,
-        found and sum(map(len, found.reports.values())),
+    return _duel_job().key, asked_news(DUEL_LANE)
+
+
+def _measurement() -> Callable[[], Work[Duel]]:
+    model, recipe, plan, how = (
+        session.model(),
+        session.recipe(),
+        DuelPlan(_group(), _ratio()),
+        session.conditions(),
     )
-
-
-def _start() -> None:
-    session.resume(DUEL_LANE)
-    session.remember(ASKED, _duel_key())
-    regions.hurry()
-    st.rerun()
-
-
-def _stop() -> None:
-    session.cancel(DUEL_LANE, _duel_key())
-    session.remember(ASKED, None)
-
-
-def _run() -> JobState:
-    """The measurement, begun if it was asked for."""
-    if session.recalled(ASKED) != _duel_key():
-        return session.lane_state(DUEL_LANE)
-    model, recipe, group, ratio = session.model(), session.recipe(), _group(), _ratio()
-    how = session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
-    return session.job(DUEL_LANE, _duel_key(), lambda: duel(model, recipe, DuelPlan(group, ratio), how))
+    return lambda: duel(model, recipe, plan, how)
 
 
 def _draw_duel() -> None:
@@ -254,15 +231,21 @@ def _draw_duel() -> None:
             "This model came without data, so nothing can be measured; add some with --data when starting."
         )
         return
-    state, found = _run(), _duel()
-    own = state.key == _duel_key() or session.recalled(ASKED) == _duel_key()
+    job = _duel_job()
+    state, found = job.state(_measurement()), job.value(Duel)
+    own = job.asked or state.key == job.key
     with st.container(horizontal=True, vertical_alignment="center"):
         if state.busy and own:
             layout.draw_share(*_share(state, "Waiting for its turn"))
-            st.button("Stop", "stop duel", on_click=_stop, type="tertiary")
+            st.button("Stop", "stop duel", on_click=lambda: _duel_job().stop(), type="tertiary")
         elif found is None or not found.finished:
             st.button(
-                "Measure it", "start duel", MEASURE_HELP, _start, type="primary", icon=":material/balance:"
+                "Measure it",
+                "start duel",
+                MEASURE_HELP,
+                lambda: _duel_job().start(),
+                type="primary",
+                icon=":material/balance:",
             )
     if state.error and own:
         layout.draw_notice(state.error)
@@ -277,7 +260,7 @@ def _draw_duel() -> None:
 
 
 def verdict(found: Duel) -> str:
-    """Who lost least, who beats chance, and how it was measured."""
+    """Return which criterion lost least, which beat random choice, and how it was measured."""
     named = [name for name in found.order if name != CONTROL]
     some = next(iter(found.reports.values()))[0]
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"

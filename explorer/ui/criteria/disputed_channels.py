@@ -1,25 +1,26 @@
-"""The disputed channels of a group, drawn from the session: who votes how, and what is lost if they go when
-it is measured.
+"""Shows the disputed channels of a group: how the criteria vote, and what is lost when they are removed, if
+measured.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
+from ...values.progress import Work
 from ...values.report import Drop
 from ...words import LABELS
 from .. import session
 from ..drawing import layout
-from ..live import regions
+from ..live.asked_job import AskedJob, asked_news
 
-LANE, ASKED = "disputes", "disputes asked for"
-SHOWN = 24  # channels
+LANE = Lane("disputes")
+SHOWN = 24  # number of channels
 SAMPLES = 2_048  # of a measurement, at most
 HELP = (
     f"Measures the model without each of these channels alone, without all of them, and {SEEDS} times "
@@ -30,7 +31,7 @@ CHANGE = "Change if it alone is removed (points)"
 
 
 def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
-    """The table, the button, and what was measured.
+    """Draw the table, the button, and what was measured.
 
     Args:
         settings: what the ratings depend on.
@@ -48,16 +49,15 @@ def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
 
 
 def facet() -> Hashable:
-    """What `draw` shows of a measurement."""
-    state = session.lane_state(LANE)
-    return session.recalled(ASKED), state.busy, state.error, state.version
+    """Return what `draw` shows about a measurement."""
+    return asked_news(LANE)
 
 
 def _draw(found: Agreement, settings: Hashable) -> None:
     shown = found.disputed[:SHOWN]
-    key = (settings, found.group, tuple(dispute.channel for dispute in shown), session.conditions())
-    state = _run(key, found.group, shown)
-    settled = state.value if state.key == key and isinstance(state.value, Settled) else None
+    channels = tuple(dispute.channel for dispute in shown)
+    job = AskedJob(LANE, (settings, found.group, channels, session.conditions()))
+    state, settled = job.state(_measurement(found.group, channels)), job.value(Settled)
     share = st.column_config.ProgressColumn("Votes to keep", format="%.0f %%", min_value=0, max_value=100)
     rows = [_row(dispute, settled) for dispute in shown]
     st.dataframe(rows, hide_index=True, width="stretch", column_config={"Votes to keep": share})
@@ -65,14 +65,13 @@ def _draw(found: Agreement, settings: Hashable) -> None:
     st.caption(f"{len(found.disputed):,} channels are disputed, those with the closest vote first.{more}")
     if session.subject().task is None:
         return
-    own = session.recalled(ASKED) == key
-    if own and state.busy:
+    if job.asked and state.busy:
         done = len(settled.alone) + len(settled.chance) + 1 if settled else 0
         layout.draw_share(done / (len(shown) + 1 + SEEDS), "Measuring disputed channels")
-        st.button("Stop", "stop disputes", on_click=_stop, args=(key,), type="tertiary")
+        st.button("Stop", "stop disputes", on_click=job.stop, type="tertiary")
     elif settled is None or not settled.finished:
-        st.button("Measure these channels", "start disputes", HELP, _start, (key,), icon=":material/balance:")
-    if own and state.error:
+        st.button("Measure these channels", "start disputes", HELP, job.start, icon=":material/balance:")
+    if job.asked and state.error:
         layout.draw_notice(state.error)
     if settled is not None:
         st.caption(layout.plain(verdict(settled)))
@@ -86,7 +85,8 @@ def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
 
 
 def _points(drop: Drop | None) -> str:
-    """
+    """Return a change in points as text.
+
     >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
     ('-2.0 (-3.0 to -1.0)', '')
     """
@@ -98,7 +98,7 @@ def _points(drop: Drop | None) -> str:
 
 
 def verdict(found: Settled) -> str:
-    """What all of them together are worth, next to chance, and how it was measured."""
+    """Return the loss of all of them together, next to random choices, and how it was measured."""
     words = []
     if found.together:
         words.append(f"Without all {len(found.channels)}: {format_drop(found.together)}.")
@@ -114,24 +114,7 @@ def verdict(found: Settled) -> str:
     return " ".join(words)
 
 
-def _run(key: Hashable, group: str, shown: tuple[Dispute, ...]) -> JobState:
-    """The measurement, begun if it was asked for."""
-    if session.recalled(ASKED) != key:
-        return session.lane_state(LANE)
+def _measurement(group: str, channels: tuple[int, ...]) -> Callable[[], Work[Settled]]:
     model, recipe, how = session.model(), session.recipe(), session.conditions()
     how = replace(how, samples=min(SAMPLES, how.samples or SAMPLES))
-    channels = [dispute.channel for dispute in shown]
-
-    return session.job(LANE, key, lambda: settle(model, recipe, group, channels, how))
-
-
-def _start(key: Hashable) -> None:
-    session.resume(LANE)
-    session.remember(ASKED, key)
-    regions.hurry()
-    st.rerun()
-
-
-def _stop(key: Hashable) -> None:
-    session.cancel(LANE, key)
-    session.remember(ASKED, None)
+    return lambda: settle(model, recipe, group, channels, how)

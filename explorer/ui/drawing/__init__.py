@@ -1,1 +1,1 @@
-"""What several pages draw: layout, widgets, galleries, cards."""
+"""Elements that several pages draw: layout, widgets, galleries, cards."""

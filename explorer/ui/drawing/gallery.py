@@ -1,4 +1,4 @@
-"""Pictures side by side as one piece of HTML, each in the page itself; names are foreign text and escaped."""
+"""Pictures side by side as one piece of HTML, embedded in the page; names are foreign text and escaped."""
 
 import html
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ STYLE = """<style>
 
 
 def tile(picture: Tensor | None, lines: Iterable[str], *, crossed: bool = False, title: str = "") -> str:
-    """One picture with lines of escaped text under it, the first one bold.
+    """Return one picture with lines of escaped text under it, the first one bold.
 
     Args:
         picture: uint8 pixels, (height, width) or (height, width, 3); None leaves it out.
@@ -42,7 +42,7 @@ def tile(picture: Tensor | None, lines: Iterable[str], *, crossed: bool = False,
 
 
 def gallery(tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float = 6.0) -> str:
-    """Tiles that wrap."""
+    """Return tiles that wrap."""
     return (
         f'{STYLE}<div class="gallery" style="--tile: {tile_rem}rem; --picture: '
         f'{picture_rem}rem">{"".join(tiles)}</div>'
@@ -52,11 +52,11 @@ def gallery(tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float =
 def flips(
     found: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]
 ) -> str:
-    """Samples with their true class, and what both models took them for.
+    """Return samples with their true class, and the predictions of both models.
 
     Args:
-        samples: as they are stored, one a flip; None where they cannot be seen.
-        scale: from what is stored to 0..1.
+        samples: as they are stored, one per flip; None if they cannot be shown.
+        scale: from stored values to 0..1.
     """
     pictures = [None] * len(found) if samples is None else [pixels_of(sample, scale) for sample in samples]
     return gallery(tile(picture, _words(flip, name)) for flip, picture in zip(found, pictures, strict=True))

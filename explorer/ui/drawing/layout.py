@@ -10,17 +10,17 @@ STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
 
 
 def style() -> None:
-    """The few rules that Streamlit has no option for."""
+    """Draw the few rules that Streamlit has no option for."""
     st.html(f"<style>\n{STYLE}</style>")
 
 
 def plain(text: str) -> str:
-    """Foreign text as Markdown that shows it as it is."""
+    """Return foreign text as Markdown that shows it literally."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|~$:" else c for c in html.unescape(text))
 
 
 def unbroken(text: str) -> str:
-    """Text in which no line ends between a number and its unit.
+    """Return text that never breaks a line between a number and its unit.
 
     >>> unbroken("at 20 %") == "at 20\\u00a0%"
     True
@@ -29,11 +29,11 @@ def unbroken(text: str) -> str:
 
 
 def draw_share(share: float, words: str) -> None:
-    """How far a job is, in one line."""
+    """Draw the progress of a job, in one line."""
     st.progress(min(max(share, 0.0), 1.0), plain(words))
 
 
 def draw_notice(text: str | None) -> None:
-    """One box for what went wrong; the recipe is as it was."""
+    """Draw one box that says what went wrong; the recipe is unchanged."""
     if text:
         st.error(plain(text), icon=":material/error:")

@@ -1,11 +1,14 @@
-"""A Report as five cards: accuracy, parameters, file size, MACs, latency; each against the dense model."""
+"""A Report as five cards: accuracy, parameters, file size, MACs, latency; each compared with the dense
+model.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.predicted_loss import LossWords, loss_words
-from ...measuring.statistics import format_drop
+from ...measuring.statistics import format_drop, format_measured, format_value
 from ...values.report import Measurement, Report
 
 Colour = Literal["normal", "inverse", "off"]
@@ -18,6 +21,9 @@ TRAPS = {
     "after pruning a model may be near chance; recalibrating norms or fine-tuning often brings it back. The "
     "range is a 95 % interval. First order: the change of the loss that the dense model's gradients "
     "predict; after training they are near zero, so it is too small for all but gentle cuts.",
+    "Metric": "What your task is measured by, on the tuning split, which you decide on, so it is a little "
+    "optimistic. The range is a 95 % interval; the change is between the pruned and the dense model on the "
+    "same samples.",
     "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
     "the parameters, since inputs and outputs both shrink. Zeros stay parameters.",
     "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
@@ -32,7 +38,7 @@ TRAPS = {
 
 @dataclass(frozen=True)
 class Card:
-    """One number against the dense model.
+    """One number compared with the dense model.
 
     Args:
         value: large; change: under it, or None; colour: "normal" if more is better, "inverse" if less is.
@@ -48,7 +54,7 @@ class Card:
 
 
 def short(number: float) -> str:
-    """Three digits and a letter.
+    """Return three digits and a letter.
 
     >>> short(62138), short(512), short(3.1e6)
     ('62.1 k', '512', '3.10 M')
@@ -61,7 +67,7 @@ def short(number: float) -> str:
 
 
 def change(after: float, before: float) -> str | None:
-    """The change in per cent, or None where there is none to speak of.
+    """Return the change in per cent, or None if it is negligible.
 
     >>> change(50, 200), change(200, 200)
     ('-75.0 %', None)
@@ -73,7 +79,7 @@ def change(after: float, before: float) -> str | None:
 
 
 def factor(after: float, before: float, more: str, less: str) -> str:
-    """How many times less (or more) that is, and how much in all.
+    """Return how many times less (or more) it is, and the difference.
 
     >>> factor(50, 200, "more", "fewer")
     '4.00 × fewer, 150 gone'
@@ -88,7 +94,7 @@ def factor(after: float, before: float, more: str, less: str) -> str:
 
 
 def cards(report: Report) -> tuple[Card, ...]:
-    """The five cards of a Report; what isn't measured yet says so."""
+    """Return the five cards of a Report; a card says if its number isn't measured yet."""
     dense, now = report.baseline, report.pruned
     return (_accuracy(report), _params(report), _size(dense, now), _macs(dense, now), _latency(report))
 
@@ -105,21 +111,39 @@ def _card(
 
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
-    if now.accuracy is None or now.accuracy_low is None or now.accuracy_high is None:
+    if now.value is None or now.low is None or now.high is None:
         return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
-    accuracy, loss = f"{now.accuracy * 100:.1f} %", loss_words(report)
-    notes = [
-        f"{now.accuracy_low * 100:.1f} to {now.accuracy_high * 100:.1f} %, {now.samples:,} of "
-        f"{report.total_samples:,}"
-    ]
+    value, loss = format_value(now.value, now.unit), loss_words(report)
+    # "91.2 % (89.9 to 92.4), 2,048 of 5,000"
+    reach, _, counted = format_measured(now, report.total_samples).partition(" (")[2].partition("), ")
+    notes = [f"{reach} %, {counted}" if now.unit == "%" else f"{reach}, {counted}", *_others(now)]
+    if report.drop is not None and report.drop.better == "lower":
+        notes.insert(0, "lower is better")
+    label = metric_heading(now.metric)
     if report.recipe.is_empty or report.drop is None:
         told = [f"loss {loss.pruned}"] if loss.pruned else []
-        return _card("Accuracy", accuracy, None, [*notes, "this is the dense model", *told], "normal")
+        return Card(
+            label,
+            value,
+            None,
+            (*notes, "this is the dense model", *told),
+            TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
+            "normal",
+        )
     # "-70.4 points (-74.5 to -65.8), worse beyond noise"
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
-    changed = f"dense {(dense.accuracy or 0) * 100:.1f} %, change {reach}"
-    return _card("Accuracy", accuracy, points, [verdict, *notes, changed, *_loss(loss)], "normal")
+    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
+    notes = [verdict, *notes, changed, *_loss(loss)]
+    colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
+    trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
+    return Card(label, value, points, tuple(notes), trap, colour)
+
+
+def _others(now: Measurement) -> list[str]:
+    """The further metrics that were asked for, one a line."""
+    found = (now.others or {}).items()
+    return [f"{metric_title(name)} {format_value(one['value'], one['unit'])}" for name, one in found]
 
 
 def _loss(loss: LossWords) -> list[str]:
@@ -134,7 +158,7 @@ def _params(report: Report) -> Card:
     if now.params is None or dense.params is None:
         return _card("Parameters")
     notes = [factor(now.params, dense.params, "more", "fewer")]
-    # zeros that the model came with, such as fresh biases, are no news
+    # zeros that the model had from the start, such as fresh biases, are not worth a note
     if report.recipe.weights and now.nonzero_params is not None and now.nonzero_params < now.params * 0.999:
         notes.append(
             f"{short(now.nonzero_params)} of them non-zero ({change(now.nonzero_params, dense.params)})"

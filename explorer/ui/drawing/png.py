@@ -1,4 +1,4 @@
-"""Tensors -> small PNG pictures, as text that stands in a page by itself."""
+"""Turns tensors into small PNG pictures, as text that is embedded in a page."""
 
 import base64
 import struct
@@ -13,7 +13,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def png(pixels: Tensor) -> bytes:
-    """(height, width) grey or (height, width, 3) colour, uint8 -> a PNG file."""
+    """Convert (height, width) grey or (height, width, 3) colour, uint8, to a PNG file."""
     height, width = pixels.shape[:2]
     rows = pixels.contiguous().reshape(height, -1)
     filtered = torch.cat([torch.zeros(height, 1, dtype=torch.uint8), rows], 1)  # filter 0: bytes as they are
@@ -27,22 +27,22 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def data_uri(pixels: Tensor) -> str:
-    """A picture as the address of itself."""
+    """Return a picture as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
-    """Samples of this shape, (channels, height, width), can be seen: grey or colour."""
+    """Whether samples of this shape, (channels, height, width), can be shown: grey or colour."""
     return len(shape) == 3 and shape[0] in (1, 3)
 
 
 def pixels_of(sample: Tensor, scale: float, side: int = SIDE) -> Tensor:
-    """A stored sample as uint8 pixels, (height, width) or (height, width, 3).
+    """Return a stored sample as uint8 pixels, (height, width) or (height, width, 3).
 
     Args:
-        sample: (1 or 3, height, width). scale: from what is stored to 0..1; what lies outside then, as in
-            samples that are stored normalised, is spread from its smallest to its largest value.
-        side: of the picture at most; larger ones are averaged down.
+        sample: (1 or 3, height, width). scale: from stored values to 0..1; if values are outside then, as in
+            samples that are stored normalised, their smallest to largest value is spread over the range.
+        side: maximum of the picture; larger ones are averaged down.
     """
     found = sample.float() * scale
     low, high = float(found.min()), float(found.max())

@@ -12,12 +12,12 @@ RESET_HELP = "Every fader to 0 %, every option to its default; you can undo this
 
 
 def draw_undo() -> None:
-    """Undo, redo and reset, with their keys; kept up to date."""
+    """Draw undo, redo and reset with their keyboard shortcuts, kept up to date."""
     regions.watched("undo", _undo, facet=session.history)
 
 
 def _then(action: Callable[[], None]) -> Callable[[], None]:
-    """The action, and the whole page drawn again: options may have changed too."""
+    """Run the action, then redraw the whole page: options may have changed too."""
 
     def act() -> None:
         action()

@@ -1,6 +1,4 @@
-"""Widgets that show a value of the session and change it through it: the signature of a plug-in is
-its form.
-"""
+"""Widgets that show a value of the session and change it; the signature of a plug-in defines its form."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,7 +18,9 @@ def choose(
     key: str,
     help: str | None = None,
 ) -> None:
-    """A selectbox that shows a value; `take` gets another choice. A mapping says how each option is shown."""
+    """Draw a selectbox that shows a value; `take` gets another choice. A mapping says how each option is
+    shown.
+    """
     shown = options.__getitem__ if isinstance(options, Mapping) else str
     st.selectbox(
         label,
@@ -41,7 +41,7 @@ def switch(
     key: str,
     help: str | None = None,
 ) -> None:
-    """A segmented control that shows a value, without its label; a click on the chosen one changes nothing.
+    """Draw a segmented control without its label; a click on the chosen one changes nothing.
     A mapping says how each option is shown.
     """
     st.segmented_control(
@@ -64,7 +64,7 @@ def whole_number(
     key: str,
     help: str | None = None,
 ) -> None:
-    """A number field that shows a value, from the lowest to the highest allowed."""
+    """Draw a number field that shows a whole number, from the lowest to the highest allowed."""
     st.number_input(label, *ends, key=session.show(key, value), on_change=told(key, take), step=1, help=help)
 
 
@@ -77,13 +77,13 @@ def real_number(
     key: str,
     help: str | None = None,
 ) -> None:
-    """A number field with decimals that shows a value; a step is a fifth of it."""
+    """Draw a number field with decimals that shows a value; a step is a fifth of it."""
     shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
     st.number_input(label, *ends, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
 
 
 def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
-    """For `on_change`: `take` is told what was picked."""
+    """Return a callback for `on_change` that passes the picked value to `take`."""
 
     def changed() -> None:
         value = session.picked(key)
@@ -96,12 +96,12 @@ def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
 def choose_plugin(
     label: str, registry: Registry, names: list[str], value: str, take: Callable[[str], None], *, key: str
 ) -> None:
-    """A selectbox over plug-ins; the chosen one's sentence is its help."""
+    """Draw a selectbox over plug-ins; the selected one's sentence is its help."""
     choose(label, names, value, take, key=key, help=described(registry[value]))
 
 
 def described(plugin: Plugin) -> str:
-    """The first line of its docstring, and what is easily misread."""
+    """Return the first line of its docstring, and its common mistake."""
     trap = plugin.traits.get("trap")
     return f"{plugin.tooltip}\n\n{trap}" if trap else plugin.tooltip
 
@@ -109,7 +109,7 @@ def described(plugin: Plugin) -> str:
 def plugin_form(
     plugin: Plugin, values: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, key: str
 ) -> None:
-    """One widget for each keyword-only parameter; `take` gets those that differ from their defaults."""
+    """Draw one widget for each keyword-only parameter; `take` gets those that differ from their defaults."""
     params = plugin.params
 
     def changed() -> None:
@@ -123,13 +123,13 @@ def plugin_form(
 
 
 def free_form(plugin: Plugin, *, key: str) -> None:
-    """One widget for each parameter, from its default on; `filled_in` reads them."""
+    """Draw one widget for each parameter, starting with its default; `filled_in` reads them."""
     for name, param in plugin.params.items():
         _field(param, session.start_from(f"{key}.{name}", param.default), lambda: None)
 
 
 def filled_in(plugin: Plugin, *, key: str) -> dict[str, Any]:
-    """What a `free_form` holds."""
+    """Return the values of a `free_form`."""
     found = {name: session.shown(f"{key}.{name}", param.default) for name, param in plugin.params.items()}
     return {name: value for name, value in found.items() if value is not None}
 

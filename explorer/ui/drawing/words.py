@@ -9,7 +9,7 @@ NUMBER_AT_END = re.compile(r"\d+$")
 
 
 def label(name: str) -> tuple[str, str]:
-    """Two short lines for a dotted name.
+    """Return two short lines for a dotted name.
 
     >>> names = "layer1.0.conv2", "encoder.encoder_layer_3.self_attention.out_proj", "layer2.0.shortcut.0"
     >>> tuple(label(name) for name in names)
@@ -18,7 +18,7 @@ def label(name: str) -> tuple[str, str]:
     ('f.d3.d12', 'conv1')
     """
     path, _, last = name.rpartition(".")
-    if last.isdigit():  # says nothing without the name before it
+    if last.isdigit():  # means nothing without the name before it
         path, _, before = path.rpartition(".")
         last = f"{before}.{last}".lstrip(".")
     return (
@@ -28,7 +28,7 @@ def label(name: str) -> tuple[str, str]:
 
 
 def _initials(part: str) -> str:
-    """First letters; numbers tell likes apart, so they stay."""
+    """Return first letters; numbers are kept, since they distinguish similar names."""
     return "".join(word if word.isdigit() else word[:1] + _number(word) for word in part.split("_"))
 
 

@@ -1,4 +1,4 @@
-"""What is known of the loaded model before anything is measured: its facts, layers and coupled groups."""
+"""What is known about the loaded model before anything is measured: its facts, layers and coupled groups."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from ..drawing.measurement_cards import short
 
 
 def draw_glance() -> None:
-    """What is known of the model without measuring anything, and how it was trained if it tells."""
+    """Draw what is known about the model without measuring anything, and how it was trained if known."""
     subject, profile = session.subject(), session.profile()
     free = profile.free_groups.values()
     with st.container(horizontal=True, gap="medium", key="cards"):
@@ -59,7 +59,7 @@ def _fact(label: str, value: str, note: str, help: str) -> None:
 
 
 def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Accuracy, its range and what it means, as a sample's card has it."""
+    """Return accuracy, its range and its meaning from a sample's card."""
     found = card.get("held_out")
     if not found:
         return (
@@ -79,7 +79,7 @@ def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def draw_tables() -> None:
-    """Layers, and the groups of channels that go together."""
+    """Draw layers, and the groups of channels that must be removed together."""
     profile = session.profile()
     layers, groups = st.tabs([f"Layers ({len(profile.layers)})", f"Coupled groups ({len(profile.groups)})"])
     with layers:

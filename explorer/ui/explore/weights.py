@@ -1,6 +1,4 @@
-"""The weights before and after the recipe, drawn from the session: all layers on one scale, and one layer
-from near.
-"""
+"""Shows the weights before and after the recipe: all layers on one scale, and one layer in detail."""
 
 import itertools
 from collections.abc import Mapping
@@ -39,7 +37,7 @@ VIEWS = {"magnitudes": "Magnitudes", "zeros": "Pattern of zeros", "norms": "Norm
 
 
 def _masks(model: Analysed, recipe: Recipe) -> Masks:
-    """Weights that stay, by layer, where removed channels have gone too; whole layers are left out."""
+    """Return kept weights by layer, where removed channels are removed too; whole layers are left out."""
     if recipe.is_empty:
         return Masks({}, {})
     tensors = itertools.chain(
@@ -64,7 +62,7 @@ def _masks(model: Analysed, recipe: Recipe) -> Masks:
 
 
 def _mask(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor | None:
-    """What stays of one layer, without building the masks of all; None where all does."""
+    """Return what is kept of one layer, without building the masks of all; None if everything is."""
     if recipe.is_empty:
         return None
     masks = masks_for(model, recipe)
@@ -99,7 +97,7 @@ def _histogram(
 
 
 def _left(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor:
-    """The weight as the recipe leaves it, zeros in the places of what was removed."""
+    """Return the weight under the recipe, with zeros in place of what was removed."""
     weight = model.subject.model.get_parameter(layer.weight).detach()
     mask = _mask(model, recipe, layer)
     return weight if mask is None else weight * mask
@@ -116,7 +114,7 @@ def _picture(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recip
 def _patterns(
     key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
 ) -> tuple[Pattern, Pattern]:
-    """The whole, and its corner weight by weight."""
+    """Return the whole, and its corner weight by weight."""
     found = _graph.profile.prunable_layers[layer]
     left = _left(Analysed(_subject, _graph), _recipe, found)
     return pattern(left, found.input_dim, PICTURE_SIDE), corner(left, found.input_dim)
@@ -133,12 +131,14 @@ def _norms(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe:
 
 
 def draw_distribution() -> None:
-    """The weights of all layers on one scale, before and after, with the largest that the recipe removes."""
+    """Draw the weights of all layers on one scale, before and after, with the largest that the recipe
+    removes.
+    """
     try:
         found = _bands(*asked())
     except (
         ExplorerError
-    ) as error:  # a criterion that needs data, or gradients, which this model does not give
+    ) as error:  # a criterion that needs data, or gradients, which this model does not have
         layout.draw_notice(str(error))
         return
     st.plotly_chart(bands_figure(found), width="stretch", key="distribution")
@@ -154,7 +154,7 @@ def draw_distribution() -> None:
 
 @st.fragment
 def draw_layer() -> None:
-    """One layer: its magnitudes counted, and as a picture of the chosen kind."""
+    """Draw one layer: a histogram of its magnitudes, and a picture of the chosen kind."""
     layers = session.profile().prunable_layers
     if not layers:
         st.caption("This model has no weights that can be pruned.")

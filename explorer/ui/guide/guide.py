@@ -12,7 +12,7 @@ MOST_HITS = 20
 
 
 def draw() -> None:
-    """The page: the list and the search at the left, next to what was chosen or found."""
+    """Draw the page: the list and the search at the left, next to what was selected or found."""
     now = reading.current()
     choice, text = st.columns(SHARES, gap="large")
     with choice:

@@ -1,4 +1,4 @@
-"""What a reader of the guide has open: a page, or a search. Kept for the session; the page is in the URL."""
+"""What is open in the guide: a page, or a search. Kept for the session; the page is in the URL."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Reading:
 
 
 def current() -> Reading:
-    """What is open in this session; at first the page that the URL names, or the first one."""
+    """Return what is open in this session; at first the page that the URL names, or the first one."""
     now = session.recalled(KEPT)
     if now is None:
         asked = st.query_params.get(KEY, "")
@@ -28,16 +28,16 @@ def current() -> Reading:
 
 
 def open_page(name: str) -> None:
-    """Show a page, and end the search."""
+    """Open a page, and end the search."""
     session.remember(KEPT, Reading(name))
 
 
 def search_for(words: str) -> None:
-    """Search all pages; without words the page comes back."""
+    """Search all pages; without words the page is shown again."""
     session.remember(KEPT, Reading(current().page, words))
 
 
 def write_url() -> None:
-    """Put the page into the address, so that it can be linked to."""
+    """Put the page into the URL, so that it can be linked to."""
     if st.query_params.get(KEY) != current().page:
         st.query_params[KEY] = current().page

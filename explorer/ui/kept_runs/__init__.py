@@ -1,1 +1,1 @@
-"""Keeping a run from any page, and its words."""
+"""Keeping a run from any page, and texts about runs."""

@@ -1,4 +1,4 @@
-"""Keeping runs on disk from the page, and the check on held-out data, drawn from the session."""
+"""Keeps runs on disk from the page, and checks a recipe on held-out data."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...engine.measure import stream
 from ...errors import ExplorerError
@@ -29,7 +30,7 @@ from ..live import regions
 from ..shared import models, settings
 from .words import accuracy
 
-LANE, TAG = "held_out", "held-out"
+LANE, TAG = Lane("held-out check"), "held-out"
 KEPT = "kept"  # what was measured of the run that was kept last
 POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
@@ -41,7 +42,7 @@ WHY = (
 
 
 def store() -> Store:
-    """The runs of this machine's user."""
+    """Return the runs of this machine's user."""
     return Store(paths.cache())
 
 
@@ -49,7 +50,7 @@ def store() -> Store:
 
 
 def draw_keep() -> None:
-    """A popover that keeps the final numbers of the current recipe, with a note and tags."""
+    """Draw a popover that keeps the final numbers of the current recipe, with a note and tags."""
     if settings.current().classroom:
         return
     told = "Keep recipe and numbers on this machine's disk, to compare them with others on the Compare page."
@@ -68,7 +69,7 @@ def draw_keep() -> None:
 
 
 def split_tags(text: str | None) -> list[str]:
-    """Tags of a text field.
+    """Return the tags in a text field.
 
     >>> split_tags("a, b,,a c ")
     ['a', 'b', 'a c']
@@ -89,20 +90,22 @@ def _keep() -> None:
 
 
 def origin() -> str | None:
-    """Name of the run that the current recipe was made from: the last one kept or opened for this model."""
+    """Return the name of the run that the current recipe was made from: the last one kept or opened for this
+    model.
+    """
     return session.recalled(f"origin {session.model_name()}")
 
 
 def comes_from(name: str) -> None:
-    """What is kept next was made from this run."""
+    """Record the run that the next kept run is made from."""
     session.remember(f"origin {session.model_name()}", name)
 
 
 def offered(run: Run) -> str:
-    """The name under which this server offers the run's model.
+    """Return the name under which this server offers the run's model.
 
     Raises:
-        ExplorerError: it does not, or with other weights.
+        ExplorerError: it does not, or only with other weights.
     """
     about = run.report.subject
     for name in settings.current().offered:
@@ -119,7 +122,7 @@ def offered(run: Run) -> str:
 
 
 def draw_held_out() -> None:
-    """The check on data that no decision was made on: why, how often it was opened, the button, the
+    """Draw the check on data that no decision was based on: why, how often it was opened, the button, the
     result.
     """
     if settings.current().classroom:
@@ -192,8 +195,8 @@ def _result(report: Report) -> None:
 
 
 def _known() -> Report | None:
-    """What was counted for this recipe before: the same numbers would come out, so the data is not opened
-    again.
+    """Return what was measured for this recipe before: the result would be the same, so the data is not
+    opened again.
     """
     subject, device = session.subject(), session.conditions().device
     split = subject.task.split("held_out") if subject.task else None
@@ -209,7 +212,7 @@ def _check() -> None:
 
 
 def begin(action: Callable[..., None], *args: Any) -> None:
-    """In a callback: begin background work, or tell why not, and look for news at once."""
+    """Start background work in a callback, or say why not, and look for news at once."""
     session.attempt(action, *args)
     regions.hurry()
     st.rerun()

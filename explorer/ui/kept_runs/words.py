@@ -1,4 +1,4 @@
-"""Stored runs in words: what each is called, what its recipe does, and what was measured of it."""
+"""Texts about stored runs: what each is called, what its recipe does, and what was measured."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,15 +17,15 @@ NOT_MEASURED = "not measured"
 
 
 def called(run: Run) -> str:
-    """A name that fits next to a dot: a few letters that tell runs apart, and the note, or what the recipe
-    does.
+    """Return a name that fits next to a dot: a few letters that identify the run, and the note, or what the
+    recipe does.
     """
     words = " ".join(run.note.split()) or told(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
 
 
 def summary(recipe: Recipe) -> str:
-    """What a recipe removes, in a few words.
+    """Return what a recipe removes, in a few words.
 
     >>> summary(Recipe(channels={"a": 0.25, "b": 0.5}, weights={"fc": 0.9}))
     '25-50 % of channels, 90 % of weights, l1'
@@ -42,7 +42,9 @@ def summary(recipe: Recipe) -> str:
 
 
 def told(run: Run) -> str:
-    """What was removed, and what was done after it; what tells runs of one recipe apart comes first."""
+    """Return what was removed and what was done after it; what distinguishes runs of one recipe comes
+    first.
+    """
     cut = summary(run.report.recipe)
     return f"{run.recovery}; {cut}" if run.recovery else cut
 
@@ -53,17 +55,17 @@ def _range(ratios: Any, what: str) -> str:
 
 
 def when(run: Run) -> str:
-    """In the server's own time."""
+    """Return when it was created, in the server's own time."""
     return datetime.fromtimestamp(run.created).strftime("%d %b %H:%M")
 
 
 def accuracy(report: Report, which: str = "pruned") -> str:
-    """Accuracy with its range and samples."""
+    """Return the accuracy with its range and samples."""
     return accuracy_of(getattr(report, which), report.total_samples)
 
 
 def accuracy_of(measured: Measurement, total: int) -> str:
-    """An accuracy with its range and samples, of so many."""
+    """Return an accuracy with its range and samples out of the total."""
     return (
         NOT_MEASURED
         if measured.correct is None
@@ -72,7 +74,7 @@ def accuracy_of(measured: Measurement, total: int) -> str:
 
 
 def facts(run: Run) -> dict[str, str]:
-    """Everything that two runs are compared by: name of the fact -> what it says."""
+    """Return everything by which two runs are compared: name of the fact -> its text."""
     report, recipe = run.report, run.report.recipe
     dense, now = report.baseline, report.pruned
     change, _, verdict = format_drop(report.drop).partition("), ") if report.drop else (NOT_MEASURED, "", "")
@@ -101,7 +103,7 @@ def facts(run: Run) -> dict[str, str]:
 
 
 def _after(run: Run) -> dict[str, str]:
-    """What was done after the cut, and what it has to be compared with."""
+    """Return what was done after the cut, and what it has to be compared with."""
     kept = run.recovery
     if kept is None:
         return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
@@ -119,8 +121,8 @@ def _after(run: Run) -> dict[str, str]:
 
 
 def _loss(report: Report) -> str:
-    """Measured, against the dense model's, and what gradients had predicted of the change; of a recovered
-    model of its cut.
+    """Return the measured loss against the dense model's, and the change that gradients had predicted; for a
+    recovered model, that of its cut.
     """
     loss = loss_words(report)
     if not loss.pruned:

@@ -1,5 +1,5 @@
-"""The class's board on the Learn page: put your recipe on it, see everybody's; the teacher's table opens with
-a token.
+"""The class's board on the Learn page: students put their recipes on it and see all others; a token opens the
+teacher's table.
 """
 
 import csv
@@ -29,20 +29,20 @@ ABOUT = (
 
 
 def draw() -> None:
-    """Nothing, unless the program was started for a class."""
+    """Draw the board, or nothing unless the program was started for a class."""
     room = settings.current().classroom
     if room is None:
         return
     st.header("The class", anchor=False)
     if _admitted(room):
         st.markdown(ABOUT)
-        watched("board form", partial(_draw_form, room), "live", facet=_stage)
+        watched("board form", partial(_draw_form, room), session.LIVE_LANE, facet=_stage)
         st.fragment(_draw_board, run_every=REFRESH_S)(room)
     _draw_teacher(room)
 
 
 def _admitted(room: Classroom) -> bool:
-    """The link, or the learner, has told the code."""
+    """Whether the link, or the learner, has given the code."""
     if session.recalled(JOINED) or room.admits(st.query_params.get("join", "")):
         session.remember(JOINED, True)
         return True
@@ -84,9 +84,10 @@ def _press(room: Classroom) -> None:
 
 
 def _put(room: Classroom) -> None:
-    """
+    """Put the current result on the board.
+
     Raises:
-        BoardError: there is no result yet, or the nickname does not do.
+        BoardError: there is no result yet, or the nickname is not allowed.
     """
     report = session.report()
     if report is None:
@@ -120,7 +121,7 @@ def _draw_teacher(room: Classroom) -> None:
 
 
 def as_csv(points: Sequence[BoardPoint]) -> str:
-    """One row a point; cells that a spreadsheet would run are led by an apostrophe."""
+    """Return one row per point; cells that a spreadsheet would run begin with an apostrophe."""
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(["nickname", "model", "left", "accuracy", "low", "high", "samples", "recipe"])

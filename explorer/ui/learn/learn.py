@@ -1,4 +1,4 @@
-"""The Learn page: the list of lessons, or one lesson, one idea a screen."""
+"""The Learn page: the list of lessons, or one lesson, one idea per screen."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from ..drawing import layout
 from ..shared import settings
 from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
 
-CARD, COLUMN = 400, 860  # pixels: a card of the list, a column of text that reads well
+CARD, COLUMN = 400, 860  # pixels: a card of the list, a readable column of text
 INTRO = (
     "Short lessons on what pruning does to a neural network. In each you first **predict**, then the "
     "program **measures** on a real network, here and now, and then says what the measurement shows: "
@@ -18,7 +18,7 @@ INTRO = (
 
 
 def draw() -> None:
-    """The page."""
+    """Draw the page."""
     known, now = settings.current().lessons, learner.current()
     if now.lesson in known:
         _draw_lesson(known[now.lesson], now)
@@ -110,7 +110,7 @@ def _draw_section(section: Section) -> None:
 
 
 def draw_terms(terms: tuple[str, ...]) -> None:
-    """The words of the trade, each with what it means."""
+    """Draw the terms, each with its meaning."""
     if not terms:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):

@@ -1,4 +1,4 @@
-"""Where a learner stands: the open lesson and step, predictions, answers, lessons done. Kept for the session
+"""The state of a learner: the open lesson and step, predictions, answers, lessons done. Kept for the session
 and in the URL.
 """
 
@@ -23,10 +23,10 @@ class Learner:
 
     Args:
         lesson: the open one, "" = the list.
-        step: its place in `steps`.
+        step: its position in `steps`.
         models: lesson -> sample model that was chosen for it.
         guesses: lesson -> prediction; None = measured without one.
-        answers: lesson -> place of the answer that was chosen last.
+        answers: lesson -> position of the answer that was chosen last.
         done: names of lessons whose check question was answered correctly.
     """
 
@@ -39,7 +39,7 @@ class Learner:
 
 
 def steps(lesson: Lesson) -> tuple[str, ...]:
-    """The screens of a lesson by name."""
+    """Return the screens of a lesson by name."""
     read = (
         ["Read"]
         if len(lesson.sections) == 1
@@ -49,7 +49,7 @@ def steps(lesson: Lesson) -> tuple[str, ...]:
 
 
 def current() -> Learner:
-    """The learner of this session, at first as the URL tells."""
+    """Return the learner of this session, at first from the URL."""
     found = session.recalled(KEPT)
     if found is None:
         session.remember(KEPT, found := _from_url(st.query_params.to_dict()))
@@ -57,7 +57,7 @@ def current() -> Learner:
 
 
 def change(**values: object) -> None:
-    """Remember a step of the learner."""
+    """Change fields of the learner."""
     session.remember(KEPT, replace(current(), **values))  # type: ignore[arg-type]
 
 
@@ -67,7 +67,7 @@ def note(what: str, name: str, value: object) -> None:
 
 
 def _from_url(query: Mapping[str, str]) -> Learner:
-    """What can be read of the URL; what cannot is left out, since a link may be of an older course."""
+    """Return what can be read from the URL; the rest is left out, since a link may be for an older course."""
     known = settings.current().lessons
     by_number = {str(lesson.number): name for name, lesson in known.items()}
     done = frozenset(by_number[number] for number in query.get("done", "").split(".") if number in by_number)
@@ -80,7 +80,7 @@ def _from_url(query: Mapping[str, str]) -> Learner:
 
 
 def to_url(learner: Learner) -> dict[str, str]:
-    """The keys of the URL that this learner needs."""
+    """Return the URL keys that this learner needs."""
     numbers = sorted(
         lesson.number for name, lesson in settings.current().lessons.items() if name in learner.done
     )
@@ -89,7 +89,7 @@ def to_url(learner: Learner) -> dict[str, str]:
 
 
 def write_url() -> None:
-    """Keep the progress in the address; other keys stay."""
+    """Keep the progress in the URL; other keys are not changed."""
     wanted = to_url(current())
     for key in KEYS:
         if key in wanted and st.query_params.get(key) != wanted[key]:

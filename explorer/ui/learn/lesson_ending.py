@@ -1,4 +1,4 @@
-"""How a lesson ends: one question with a reason for each answer, then the recipe on the Prune page and the
+"""The end of a lesson: one question with a reason for each answer, then the recipe on the Prune page and the
 sources.
 """
 
@@ -15,7 +15,7 @@ from .lesson_steps import model_of
 
 
 def draw_check(lesson: Lesson) -> None:
-    """One question, with a reason for each answer."""
+    """Draw one question, with a reason for each answer."""
     st.subheader("Check yourself", anchor=False)
     answers = lesson.check.answers
     texts, given = [answer.text for answer in answers], learner.current().answers.get(lesson.name)
@@ -52,7 +52,7 @@ def _take_answer(lesson: Lesson, texts: list[str]) -> None:
 
 
 def draw_try(lesson: Lesson) -> None:
-    """Open the lesson's recipe on the Prune page; and where the claims come from."""
+    """Draw the button that opens the lesson's recipe on the Prune page, and the sources of the claims."""
     st.subheader("Try it yourself", anchor=False)
     st.markdown(lesson.try_it.text)
     model = lesson.experiment.arm(lesson.try_it.arm).model or model_of(lesson)
@@ -68,7 +68,8 @@ def draw_try(lesson: Lesson) -> None:
 
 
 def _open_recipe(lesson: Lesson, model: str) -> None:
-    """
+    """Open the lesson's recipe.
+
     Raises:
         ExplorerError: the recipe does not fit.
     """

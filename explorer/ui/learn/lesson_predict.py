@@ -1,4 +1,4 @@
-"""The learner's prediction: a drawn curve, a number, or one of some answers; locked in before anything is
+"""The learner's prediction: a drawn curve, a number, or one of several answers; locked in before anything is
 measured.
 """
 
@@ -13,11 +13,11 @@ from .. import session
 from ..browser import elements
 from . import learner
 
-START = 0.9  # a straight fall from full to guessing is nobody's hint
+START = 0.9  # a straight fall from full accuracy to guessing gives nothing away
 
 
 def draw(lesson: Lesson) -> None:
-    """The question, its widgets, and the button that locks the answer in."""
+    """Draw the question, its widgets, and the button that locks the answer in."""
     st.subheader("Your prediction", anchor=False)
     st.markdown(f"The claim: *{lesson.claim.text}*")
     st.markdown(f"**{lesson.prediction.question}**")
@@ -63,7 +63,7 @@ def _curve(lesson: Lesson) -> None:
 
 
 def _drawn(lesson: Lesson) -> dict[float, float]:
-    """The curve as it stands: drawn, locked before, or a straight fall."""
+    """Return the current curve: drawn, locked before, or a straight fall."""
     points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
     known = session.recalled(_key(lesson, "curve")) or _known(lesson)
     return (
@@ -75,7 +75,7 @@ def _drawn(lesson: Lesson) -> dict[float, float]:
 
 def take(lesson: Lesson) -> None:
     """Keep what the browser says was drawn: a number from 0 to 100 for each point; anything else is
-    left out.
+    ignored.
     """
     message = session.event(_key(lesson, "sketch"), "drawn")
     told = message.get("values") if isinstance(message, dict) else None

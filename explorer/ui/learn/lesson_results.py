@@ -6,6 +6,7 @@ import threading
 from collections.abc import Hashable
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...background.shared_measurements import Sharing
 from ...graph.analysed import Analysed, analyse
 from ...lessons.evidence import Evidence
@@ -15,13 +16,13 @@ from ...loaders.model_text import load_named
 from ...machine.cache import Cache
 from .. import session
 
-LANE = "lesson"
+LANE = Lane("lesson")
 _evidence, _loading = Sharing(Cache(64, "findings of lessons")), threading.Lock()
 _models = Cache(8, "models of lessons and their data", 4 * 2**30, growing=True)
 
 
 def opened(name: str) -> Analysed:
-    """A sample model, whatever else the server offers; shared, so never modified."""
+    """Return a sample model, whatever else the server offers; shared, so never modified."""
     with _loading:
         found: Analysed | None = _models.get(name)
         if found is None:
@@ -35,12 +36,12 @@ def key_of(lesson: Lesson, model: str) -> Hashable:
 
 
 def finished(lesson: Lesson, model: str) -> Evidence | None:
-    """What the experiment found, or None while it is not finished."""
+    """Return what the experiment found, or None while it is not finished."""
     return _evidence.results.get(key_of(lesson, model))
 
 
 def begin(lesson: Lesson, model: str) -> JobState:
-    """Measure, unless it is known or runs already."""
+    """Measure, unless it is known or already running."""
     key, device = key_of(lesson, model), session.conditions().device
     return session.job(
         LANE, key, lambda: _evidence.steps(key, lambda: run(lesson.experiment, model, opened, device))

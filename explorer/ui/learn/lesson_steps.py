@@ -1,5 +1,5 @@
-"""What a lesson measures: the experiment, begun here or shipped, its figures, and how the prediction came
-out.
+"""The measurement of a lesson: the experiment, run here or shipped, its figures, and the score of the
+prediction.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,12 @@ UNITS = {"cpu": "processor", "cuda": "GPU"}
 
 
 def model_of(lesson: Lesson) -> str:
-    """The sample model that the learner chose for this lesson, else its own."""
+    """Return the sample model that the learner chose for this lesson, or else its own."""
     return learner.current().models.get(lesson.name, lesson.experiment.model)
 
 
 def choose_model(lesson: Lesson) -> None:
-    """Which network the experiment is made on, where there is a choice."""
+    """Draw the choice of the network for the experiment, if there is one."""
     models = list(lesson.experiment.models)
     if len(models) > 1:
         st.selectbox(
@@ -56,7 +56,7 @@ def _take_model(lesson: Lesson) -> None:
 
 
 def draw_picture(lesson: Lesson, picture: str) -> None:
-    """What a screen shows of the model's weights before anything is cut."""
+    """Draw the picture of the model's weights that a screen shows before anything is cut."""
     model = lesson_results.opened(model_of(lesson))
     if picture == "layers":
         drawn = lesson_layers(weights_shown.layers(model.graph))
@@ -69,7 +69,7 @@ def draw_picture(lesson: Lesson, picture: str) -> None:
 
 
 def draw_measured(lesson: Lesson) -> None:
-    """The experiment, run now, with the prediction next to it."""
+    """Draw the experiment, run now, with the prediction next to it."""
     st.subheader("Measured", anchor=False)
     if lesson.name not in learner.current().guesses:
         st.info(
@@ -82,7 +82,7 @@ def draw_measured(lesson: Lesson) -> None:
 
 
 def when_measured(lesson: Lesson, draw: Callable[[Lesson, Evidence], None]) -> None:
-    """Begin the experiment if need be; draw what it found, or how far it is."""
+    """Start the experiment if needed; draw what it found, or its progress."""
     model = model_of(lesson)
     found = lesson_results.finished(lesson, model)
     if found is not None:
@@ -104,7 +104,7 @@ def when_measured(lesson: Lesson, draw: Callable[[Lesson, Evidence], None]) -> N
 def _draw_shipped(
     lesson: Lesson, model: str, before: Evidence, draw: Callable[[Lesson, Evidence], None]
 ) -> None:
-    """What came with the program, labelled as such, until it is measured here."""
+    """Draw the labelled result that came with the program, until it is measured here."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             "This one takes a while, so here is what was measured when the program was made. ",
@@ -179,7 +179,7 @@ def _draw_view(view: str, lesson: Lesson, evidence: Evidence, finding: Finding |
 
 
 def _conditions(lesson: Lesson, evidence: Evidence) -> str:
-    """Where and on what it was measured."""
+    """Return where and on what it was measured."""
     where = evidence.environment
     threads = where["threads"]
     sizes = ", ".join(map(str, lesson.experiment.batches))

@@ -1,4 +1,6 @@
-"""What the measurement says of a lesson's claim, the comparisons behind it, and what others have measured."""
+"""What the measurement says about a lesson's claim, the comparisons behind it, and what others have
+measured.
+"""
 
 from itertools import groupby
 
@@ -20,7 +22,7 @@ ICONS = {
 
 
 def draw(lesson: Lesson) -> None:
-    """What the measurement says of the claim."""
+    """Draw what the measurement says about the claim."""
     st.subheader("The verdict", anchor=False)
     st.markdown(f"The claim: *{lesson.claim.text}*")
     choose_model(lesson)
@@ -54,7 +56,7 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
 
 
 def _explained(lesson: Lesson, finding: Finding) -> str:
-    """The explanation, with what it lists as a list."""
+    """Draw the explanation, with its comparisons as a list."""
     parts = []
     for lists, group in groupby(wording.sentences(lesson, finding), key=lambda told: told[1]):
         told = [sentence for sentence, _ in group]

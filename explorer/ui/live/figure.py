@@ -1,6 +1,4 @@
-"""Figures that follow a job and are redrawn in place: their node, their zoom and what is under the pointer
-stay.
-"""
+"""Figures that follow a job and are redrawn in place: their node, zoom and hover are kept."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -11,17 +9,17 @@ from ...figures.in_parts import empty, in_parts
 
 
 def bring_plotly() -> None:
-    """What brings Plotly into the page, unseen; once a page that has such figures."""
+    """Load Plotly into the page, invisibly; once per page that has such figures."""
     with st.container(key="plotly"):
         st.plotly_chart(empty(), key="plotly chart", height=1)
 
 
 def in_place(figure: Any, shown: Hashable, words: str = "") -> dict[str, Any]:
-    """A figure as the element "figure" is told of it.
+    """Return a figure as data for the element "figure".
 
     Args:
         figure: of `explorer.figures`.
-        shown: what the axes mean; while it stays, so does the zoom.
+        shown: what the axes mean; while it is the same, the zoom is kept.
         words: under the figure.
     """
     figure.update_layout(uirevision=str(shown))

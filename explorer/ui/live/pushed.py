@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...background.lane import Lane
 from .. import session
 from ..browser import elements
 from . import regions
@@ -33,7 +34,7 @@ class LiveValue:
     element: str
     make: Callable[[], Mapping[str, Any]]
     facet: Callable[[], Hashable]
-    lanes: tuple[str, ...] = ()
+    lanes: tuple[Lane, ...] = ()
     pause: float = 0.0
     patient: bool = False
     key: str | None = None

@@ -15,12 +15,13 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from ...background.lane import Lane
 from .. import session
 
 STATE, TICKER, ALL = "watched regions", "ticker", "all"
-REST_S = 0.6  # after so long without a move the hand rests
-PATIENCE_S = 2.0  # so long regions wait for the live measurement, to be drawn once instead of twice
-PROGRESS_S = 1.5  # between two looks at how far a job is
+REST_S = 0.6  # after this time without a move the hand rests
+PATIENCE_S = 2.0  # regions wait this long for the live measurement, to be drawn once instead of twice
+PROGRESS_S = 1.5  # between two looks at the progress of a job
 
 _turns = itertools.count(1)
 
@@ -31,12 +32,12 @@ class Region:
 
     Args:
         lanes: that it depends on.
-        facet: tells what it would show now.
-        progress: it also shows how far the lanes are.
-        pushed: its element is told what it shows without a run of the page.
+        facet: returns what it would show now.
+        progress: it also shows the progress of the lanes.
+        pushed: its element is sent what it shows without a run of the page.
     """
 
-    lanes: tuple[str, ...]
+    lanes: tuple[Lane, ...]
     facet: Callable[[], Any]
     shown: Any
     progress: bool
@@ -89,27 +90,27 @@ def watch() -> Watch:
 
 
 def next_turn() -> int:
-    """A number that is larger than all before."""
+    """Return a number that is larger than all before."""
     return next(_turns)
 
 
 def watched(
     name: str,
     draw: Callable[[], None],
-    *lanes: str,
+    *lanes: Lane,
     facet: Callable[[], Hashable] | None = None,
     progress: bool = False,
     pushed: bool = False,
 ) -> None:
-    """Draw a region now, and again whenever one of the lanes has news. Begin the jobs before.
+    """Draw a region now, and again whenever one of the lanes has news. Start the jobs before.
 
     Args:
-        name: of the region, once a page.
-        draw: takes nothing.
-        facet: what the region shows, cheap to tell; it is drawn again when this changes. None = any news of
+        name: of the region, unique on the page.
+        draw: takes no arguments.
+        facet: returns cheaply what the region shows; it is drawn again when this changes. None = any news of
             the lanes.
-        progress: draw it now and then while a lane works, news or not; for small regions.
-        pushed: the region is an element that is told what it shows by itself.
+        progress: draw it from time to time while a lane works, news or not; for small regions.
+        pushed: the region is an element that is sent what it shows separately.
     """
     tell, own = facet or (lambda: tuple(session.versions(lanes).values())), watch()
 
@@ -142,7 +143,9 @@ def draw(names: list[str]) -> None:
 
 
 def hurry() -> None:
-    """Something was begun whose first news are wanted soon: nothing else is drawn until the hand rests."""
+    """Draw nothing else until the hand rests, because something was started whose first news is wanted
+    soon.
+    """
     watch().moved = time.monotonic()
 
 
@@ -150,7 +153,7 @@ def hurry() -> None:
 
 
 def is_due() -> bool:
-    """Something takes a run of the page now."""
+    """Whether something needs a run of the page now."""
     if not watch().is_complete:
         return False
     return (rests() and bool(stale())) or (is_time_for_progress() and bool(moving()))
@@ -161,23 +164,23 @@ def is_time_for_progress() -> bool:
 
 
 def rests() -> bool:
-    """No move was made for a while, and what it asked for is there or takes long."""
+    """Whether there was no move for a while, and the result of the last one is there or takes long."""
     since = time.monotonic() - watch().moved
-    return since >= PATIENCE_S or (since >= REST_S and not session.lane_state("live").busy)
+    return since >= PATIENCE_S or (since >= REST_S and not session.lane_state(session.LIVE_LANE).busy)
 
 
 def busy() -> bool:
-    """There are or will be news."""
+    """Whether there is or will be news."""
     found = _regions().values()
     return not watch().is_complete or any(region.is_busy for region in found) or bool(stale())
 
 
 def _regions() -> dict[str, Region]:
-    return dict(watch().regions)  # a copy, since a run of the page may go on in another thread
+    return dict(watch().regions)  # a copy, since a run of the page may continue in another thread
 
 
 def stale(*, pushed: bool = False) -> list[str]:
-    """What is out of date; elements that are told by themselves are left out unless they are asked for."""
+    """Return what is out of date; elements that are sent separately are left out unless requested."""
     found = _regions().items()
     return [name for name, region in found if (pushed or not region.pushed) and region.is_stale]
 

@@ -39,11 +39,11 @@ def _ticker() -> None:
 
 
 def _answer() -> None:
-    """The browser says that something is to be drawn; it asks for all where a page has no news
-    without a run.
+    """Handle the browser's message that something is to be drawn; on a page without other news it asks for
+    everything.
     """
     names = regions.stale(pushed=session.event(TICKER, "tick") == ALL)
     if regions.is_time_for_progress():
         names += regions.moving()
-    if names:  # else the ticker alone is drawn, since it asked
+    if names:  # otherwise only the ticker is drawn, since it asked
         regions.draw(names)

@@ -1,11 +1,11 @@
-"""How much accuracy may go: the smallest model within it, found by measuring, drawn from the session."""
+"""The smallest model within an accuracy budget, found by measuring."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import streamlit as st
 
-from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...measuring.statistics import format_accuracy, format_drop
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
@@ -15,10 +15,11 @@ from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
 from ..live import regions
+from ..live.asked_job import AskedJob, asked_news
 from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
 
-LANE, ASKED = "budget", "budget asked for"
+LANE = Lane("budget")
 POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
@@ -28,14 +29,14 @@ HELP = (
 
 
 def _bank() -> BankName:
-    """What goes: the shown bank, or in combined mode the chosen one."""
+    """Return what is pruned: the shown bank, or in combined mode the chosen one."""
     banks = MODES[session.mode()]
     chosen = session.shown(BANK)
     return chosen if chosen in banks else banks[0]
 
 
 def _allocator() -> str:
-    """The one that is chosen for an overall target."""
+    """Return the allocator that is chosen for an overall target."""
     return session.shown(ALLOCATOR) or next(iter(ALLOCATORS))
 
 
@@ -52,8 +53,8 @@ def _allowed() -> float:
 
 
 def _key() -> Hashable:
-    """What the answer depends on: of the recipe all but the ratios that are searched for, unless they are
-    locked.
+    """Return what the answer depends on: all of the recipe but the ratios that are searched for, unless they
+    are locked.
     """
     bank, recipe = _bank(), session.recipe()
     kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
@@ -73,7 +74,7 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """Below the choice of an allocator: how much accuracy may go, the button, and what was found."""
+    """Draw below the choice of an allocator: the allowed drop, the button, and what was found."""
     if session.subject().task is None:
         return
     st.number_input(
@@ -87,70 +88,40 @@ def draw() -> None:
     )
     if len(MODES[session.mode()]) > 1:
         st.selectbox("What is removed", MODES[session.mode()], key=BANK)
-    regions.watched("budget", _draw, LANE, facet=_facet, progress=True)
+    regions.watched("budget", _draw, LANE, facet=lambda: (_key(), asked_news(LANE)), progress=True)
 
 
-def _facet() -> Hashable:
-    state = session.lane_state(LANE)
-    return _key(), session.recalled(ASKED), state.busy, state.error, state.version
+def _job() -> AskedJob:
+    return AskedJob(LANE, _key())
 
 
-def _run() -> JobState:
-    """The search, begun if it was asked for."""
-    if session.recalled(ASKED) != _key():
-        return session.lane_state(LANE)
-    model, recipe, conditions, bank = session.model(), session.recipe(), session.conditions(), _bank()
-    name, params, allowed, locked, losses = (
-        _allocator(),
-        _params(),
-        _allowed(),
-        _locked(),
-        sensitivity_scan.losses().get(bank),
-    )
-
-    def find() -> Work[Budget]:
-        return accuracy_budget(
-            model,
-            recipe,
-            allowed,
-            Allocation(Choice(name, params), granularity=GRANULARITY[bank], locked=locked, losses=losses),
-            conditions=conditions,
-        )
-
-    return session.job(LANE, _key(), find)
-
-
-def _start() -> None:
-    session.resume(LANE)
-    session.remember(ASKED, _key())
-    regions.hurry()
-    st.rerun()
-
-
-def _stop() -> None:
-    session.cancel(LANE, _key())
-    session.remember(ASKED, None)
+def _search() -> Callable[[], Work[Budget]]:
+    model, recipe, conditions, allowed = session.model(), session.recipe(), session.conditions(), _allowed()
+    losses, chosen = sensitivity_scan.losses().get(_bank()), Choice(_allocator(), _params())
+    wish = Allocation(chosen, granularity=GRANULARITY[_bank()], locked=_locked(), losses=losses)
+    return lambda: accuracy_budget(model, recipe, allowed, wish, conditions=conditions)
 
 
 def _draw() -> None:
-    state = _run()
-    found = state.value if state.key == _key() and isinstance(state.value, Budget) else None
-    asked = session.recalled(ASKED) == _key()
-    if asked and state.error and state.key == _key():
+    job = _job()
+    state, found = job.state(_search()), job.value(Budget)
+    if job.asked and state.error and state.key == job.key:
         layout.draw_notice(state.error)
-    if asked and state.busy:
+    if job.asked and state.busy:
         done = len(found.tried) if found else 0
-        label = state.progress.label if state.progress and state.key == _key() else "Waiting for its turn"
+        label = state.progress.label if state.progress and state.key == job.key else "Waiting for its turn"
         layout.draw_share(done / LOOKS, f"{label}: look {done + 1} of {LOOKS}")
-        st.button("Stop", "stop budget", on_click=_stop, type="tertiary")
+        st.button("Stop", "stop budget", on_click=lambda: _job().stop(), type="tertiary")
     elif found is None or not state.finished:
-        st.button("Find the smallest model", "start budget", HELP, _start, icon=":material/search:")
+        st.button(
+            "Find the smallest model", "start budget", HELP, lambda: _job().start(), icon=":material/search:"
+        )
     if found is not None:
         _draw_found(found)
 
 
 def _draw_found(found: Budget) -> None:
-    """What was measured and how sure it is, and the button that takes it."""
+    """Draw what was measured and how sure it is, and the button that applies it."""
     st.markdown(layout.plain(found.summary))
     report = found.report
     if report is None or report.drop is None:

@@ -1,6 +1,4 @@
-"""Accuracy against what is left, from the session: along the recipe, along a target, or channels next to
-single weights.
-"""
+"""Accuracy against what is left: along the recipe, along a target, or channels next to single weights."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -9,6 +7,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
 from ...graph.analysed import Analysed
@@ -34,6 +33,7 @@ from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 
+LANE = Lane("curve")
 Along = Literal["strength", "channel", "weight", "both"]
 ALONGS: dict[Along, str] = {
     "strength": "this recipe, weaker and stronger",
@@ -62,12 +62,12 @@ ALONG_HELP = (
 
 
 def usual_axis(along: Along) -> Axis:
-    """What is compared if the user has not said it: zeros do not lower the number of parameters."""
+    """Return the default axis: zeros do not lower the number of parameters."""
     return "params" if session.recipe().is_structured and along == "strength" else "nonzero_params"
 
 
 def _axis_key(usual: Axis) -> str:
-    return f"curve_axis {usual}"  # another usual axis is another widget, which begins with it
+    return f"curve_axis {usual}"  # another default axis needs another widget, which starts with it
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Question:
     """What the user asks the curve, besides the recipe.
 
     Args:
-        along: what varies; allocator: of a target; control: the same amounts at random too; axis: what is
-            counted.
+        along: what varies; allocator: of a target; control: also remove the same amounts at random; axis:
+            what is counted.
     """
 
     along: Along
@@ -86,7 +86,7 @@ class Question:
 
     @property
     def recipe(self) -> Recipe:
-        """What is varied."""
+        """Return what is varied."""
         recipe = session.recipe()
         return (
             recipe
@@ -96,12 +96,12 @@ class Question:
 
     @property
     def is_pointless(self) -> bool:
-        """The curve of a recipe that removes nothing."""
+        """Whether it is the curve of a recipe that removes nothing."""
         return self.along == "strength" and self.recipe.is_empty
 
     @property
     def key(self) -> Hashable:
-        """Everything that the lines depend on."""
+        """Return everything that the lines depend on."""
         allocator = None if self.along == "strength" else self.allocator
         return (
             session.subject().id,
@@ -125,7 +125,7 @@ def _families(model: Analysed, asked: Question, recipe: Recipe) -> list[Family]:
 
 
 def _begin(asked: Question) -> JobState:
-    """The lines that answer the question, measured when nothing more urgent waits."""
+    """Return the lines that answer the question, measured when nothing more urgent waits."""
     model, device = session.model(), session.conditions().device
     recipe = asked.recipe  # the worker has no session to ask
 
@@ -141,11 +141,11 @@ def _begin(asked: Question) -> JobState:
         if asked.axis == "latency":
             yield from timed(model, lines, device)
 
-    return session.job("curve", asked.key, measure)
+    return session.job(LANE, asked.key, measure)
 
 
 def _asked() -> Question:
-    """The question that the widgets show."""
+    """Return the question that the widgets show."""
     along: Along = session.shown("curve_along") or "strength"
     usual = usual_axis(along)
     return Question(
@@ -160,7 +160,7 @@ def _asked() -> Question:
 
 
 def draw() -> None:
-    """What is asked in a row of widgets, and the figure, which grows in place while it is measured."""
+    """Draw the question as a row of widgets, and the figure, which grows in place while it is measured."""
     if session.subject().task is None:
         st.caption(
             "This model came without data, so there is no accuracy to measure; add some with --data when "
@@ -169,22 +169,22 @@ def draw() -> None:
         return
     bring_plotly()
     regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
-    value = LiveValue("figure", _curve, _facet, ("curve", "live"), pause=PAUSE_S, patient=True)
+    value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
     pushed("curve", value)
 
 
 def _facet() -> Hashable:
-    """The lines in a few steps, and the own point once it is final: to draw a figure costs more than a move
-    of a fader.
+    """Return the lines in a few steps, and the user's own point once it is final: drawing a figure costs more
+    than a move of a fader.
     """
-    asked, state, report = _asked(), session.lane_state("curve"), session.report()
+    asked, state, report = _asked(), session.lane_state(LANE), session.report()
     points = sum(map(len, (state.value or {}).values())) if state.key == asked.key else -1
     drawn = points if points < FIRST_POINTS or state.finished else points // EVERY * EVERY
     return asked, asked.key, session.live_key(), drawn, state.finished, state.error, report and report.stage
 
 
 def _curve() -> dict[str, Any]:
-    """The figure in parts, and the words under it."""
+    """Return the figure in parts, and the text under it."""
     asked = _asked()
     if asked.is_pointless:
         figure = curve_comparison({}, session.report(), asked.axis).update_yaxes(range=[0, 101])
@@ -258,6 +258,6 @@ def _draw_question() -> None:
 
 
 def _asked_anew() -> None:
-    """Draw the curve's regions, and follow what it begins."""
+    """Draw the curve's regions, and follow the job that it starts."""
     regions.hurry()
     regions.refresh()

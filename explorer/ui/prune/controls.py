@@ -45,7 +45,8 @@ HELP = {
     "round_to": "Hardware often likes multiples of 8 or 16; small layers may not match every ratio.",
     "after": "bn_recalibration measures the statistics of batch norms again on training images: cheap, and "
     "often enough. bias_correction moves biases until each channel's mean is the dense model's again, also "
-    "where there are no batch norms.",
+    "where there are no batch norms. least_squares gives every layer that lost inputs the weights that best "
+    "restore the dense layer's outputs: the strongest of the three, without any training.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much is removed.",
 }
@@ -77,7 +78,7 @@ def draw_rules() -> None:
 
 
 def _put(field: str, words: str) -> Callable[[Any], None]:
-    """What a widget for one field of the recipe does."""
+    """Return the callback of a widget for one field of the recipe."""
     return lambda value: session.set_recipe(replace(session.recipe(), **{field: value}), f"{words} {value}")
 
 
@@ -95,7 +96,7 @@ def _mode() -> None:
 
 
 def _criteria(mode: Mode) -> list[str]:
-    """Those that can rate what the mode removes."""
+    """Return the criteria that can rate what the mode removes."""
     return [
         name
         for name, plugin in CRITERIA.items()
@@ -232,7 +233,7 @@ def _allocator() -> None:
 
 
 def _reach(name: str) -> str:
-    """Which targets can be met with the faders that are locked now, before one is chosen."""
+    """Draw which targets can be reached with the currently locked faders, before one is chosen."""
     params = widgets.filled_in(ALLOCATORS[name], key=name)
     ends = []
     for bank in MODES[session.mode()]:

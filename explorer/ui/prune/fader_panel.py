@@ -1,4 +1,4 @@
-"""The fader console wired to the session: what it shows, and what an edit does."""
+"""Connects the fader console to the session: what it shows, and what an edit does."""
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
@@ -19,7 +19,7 @@ from .console.strips import banks
 MOVED_SHOWN = 2  # parts named in the undo button
 _costs = Cache(
     8, "cost tables"
-)  # subject -> its cost table: no fader changes it, and each draws the console again
+)  # subject -> its cost table: no fader changes it, and each move draws the console again
 
 
 def draw() -> None:
@@ -28,8 +28,10 @@ def draw() -> None:
     subject = session.subject().id
     key, take = f"console {subject}", partial(_take, subject)
     draw_facts(_data())
-    regions.watched("findings", lambda: draw_findings(_data()), "scan", facet=sensitivity_scan.known)
-    value = LiveValue("console", _state, _facet, ("live",), key=key, take=take)
+    regions.watched(
+        "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
+    )
+    value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
     pushed("console", value, on_edit_change=partial(_edited, take, key))
 
 
@@ -39,7 +41,7 @@ def _facet() -> Hashable:
 
 
 def shown_banks() -> tuple[Bank, ...]:
-    """The banks of the current recipe, with what its cut achieved."""
+    """Return the banks of the current recipe, with what its cut achieved."""
     report = session.report()
     return banks(
         session.profile(),
@@ -76,7 +78,7 @@ def _exact(report: Report | None) -> dict[str, int] | None:
         return None
     nonzero = (
         report.pruned.nonzero_params if report.recipe.weights else None
-    )  # zeros that the model came with are no news
+    )  # zeros that the model had from the start are not worth a note
     return {
         "params": report.pruned.params,
         "macs": report.pruned.macs,
@@ -111,7 +113,7 @@ def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
 
 
 def described(edit: Edit) -> str:
-    """What was moved, in a few words.
+    """Return what was moved, in a few words.
 
     >>> described(Edit(1, {"channels": {"conv1": 0.5}}, {}))
     'conv1 to 50 %'

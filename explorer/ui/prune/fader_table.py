@@ -1,6 +1,4 @@
-"""The faders as a table: every part in one row, ratios typed, pasted or filled down for many parts
-at once.
-"""
+"""The faders as a table: every part in one row; you can type, paste or fill down many ratios at once."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,13 +28,13 @@ COLUMNS = {
 
 
 def draw() -> None:
-    """A switch, and the table under it."""
+    """Draw a switch, and the table under it."""
     if st.toggle("Edit as a table", key="table shown", help=HELP):
         regions.watched("table", _draw, facet=session.stamp)
 
 
 def _draw() -> None:
-    # a table whose values were set from elsewhere is another table, or its old edits would be applied again
+    # a table whose values were set from elsewhere needs a new key, or its old edits would be applied again
     key = f"{KEY} {session.stamp()}"
     st.data_editor(
         tables.faders(_rows()),
@@ -74,10 +72,11 @@ def _take(state: Mapping[str, Any]) -> None:
 
 
 def edited(recipe: Recipe, banks: tuple[Bank, ...], rows: Mapping[Any, Mapping[str, Any]]) -> Recipe:
-    """The recipe after edits of rows, numbered as they are shown: {row: {"removed": per cent or None}}.
+    """Return the recipe after edits of rows, numbered as they are shown: {row: {"removed": per cent or
+    None}}.
 
     Raises:
-        RecipeError: a part is fixed or is a switch with another ratio, or the number is no ratio.
+        RecipeError: a part is fixed or is a switch with another ratio, or the number is not a ratio.
     """
     order = [(bank.name, strip) for bank in banks for strip in bank.strips]
     ratios = {"channels": dict(recipe.channels), "weights": dict(recipe.weights)}

@@ -1,26 +1,27 @@
-"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below
-its target.
+"""Ratios chosen by measured latency: a job that times what the allocator asks about, drawn below its
+target.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import streamlit as st
 
-from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...planning.allocation import Allocation
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values.choice import Choice
-from ...values.progress import as_work
+from ...values.progress import Work, as_work
 from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob, asked_news
 from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
 
-LANE, ASKED = "clock", "latency plan asked for"
+LANE = Lane("latency plan")
 BANK: BankName = "channels"  # zeros make nothing faster
 HELP = (
     "Times the model with each part pruned alone, then with all together, in turns with the dense one, "
@@ -30,23 +31,29 @@ FOUND = "Plan found. Its latency is measured again once you apply it to the fade
 
 
 def is_wanted(params: dict[str, Any]) -> bool:
-    """Whether these parameters of an allocator ask for the clock."""
+    """Whether these parameters of an allocator need latencies."""
     return params.get("saves") == "latency"
 
 
 def draw(allocator: str, params: dict[str, Any], target: float) -> None:
-    """The button in place of Apply, how far it is, and the button that takes what was found."""
+    """Draw the button in place of Apply, its progress, and the button that applies the result."""
     if BANK not in MODES[session.mode()]:
         st.caption(NO_FASTER)
         return
     key = _key(allocator, params, target)
     regions.watched(
-        "clocked", lambda: _draw(allocator, params, target), LANE, facet=lambda: _facet(key), progress=True
+        "clocked",
+        lambda: _draw(allocator, params, target),
+        LANE,
+        facet=lambda: (key, asked_news(LANE)),
+        progress=True,
     )
 
 
 def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
-    """What the plan depends on: of the recipe all but the ratios that are chosen, unless they are locked."""
+    """Return what the plan depends on: all of the recipe but the ratios that are chosen, unless they are
+    locked.
+    """
     recipe, granularity = session.recipe(), GRANULARITY[BANK]
     kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in _locked()}
     return (
@@ -65,37 +72,17 @@ def _locked() -> frozenset[str]:
     return frozenset(part for bank, part in session.locks() if bank == BANK)
 
 
-def _facet(key: Hashable) -> Hashable:
-    state = session.lane_state(LANE)
-    return key, session.recalled(ASKED), state.busy, state.error, state.version
-
-
-def _run(allocator: str, params: dict[str, Any], target: float) -> JobState:
-    """The plan, begun if it was asked for."""
-    key = _key(allocator, params, target)
-    if session.recalled(ASKED) != key:
-        return session.lane_state(LANE)
+def _plan(allocator: str, params: dict[str, Any], target: float) -> Callable[[], Work[Recipe]]:
     model, recipe, locked, device = session.model(), session.recipe(), _locked(), session.conditions().device
     losses = sensitivity_scan.losses().get(BANK)
     wish = Allocation(Choice(allocator, params), target, GRANULARITY[BANK], locked, losses)
-    return session.job(LANE, key, lambda: as_work(allocated(model, recipe, wish, device)))
-
-
-def _start(key: Hashable) -> None:
-    session.resume(LANE)
-    session.remember(ASKED, key)
-    regions.hurry()
-    st.rerun()
-
-
-def _stop(key: Hashable) -> None:
-    session.cancel(LANE, key)
-    session.remember(ASKED, None)
+    return lambda: as_work(allocated(model, recipe, wish, device))
 
 
 def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
-    key, state = _key(allocator, params, target), _run(allocator, params, target)
-    own = state.key == key and session.recalled(ASKED) == key
+    job = AskedJob(LANE, _key(allocator, params, target))
+    state = job.state(_plan(allocator, params, target))
+    own = job.asked and state.key == job.key
     if own and state.error:
         layout.draw_notice(state.error)
     if own and state.busy:
@@ -104,7 +91,7 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
         layout.draw_share(
             share, f"{now.label}: {now.done:,} of about {now.total:,}" if now else "Waiting for its turn"
         )
-        st.button("Stop", "stop clock", on_click=_stop, args=(key,), type="tertiary")
+        st.button("Stop", "stop clock", on_click=job.stop, type="tertiary")
     elif own and isinstance(state.value, Recipe):
         st.caption(FOUND)
         st.button(
@@ -117,9 +104,7 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
             type="primary",
         )
     else:
-        st.button(
-            "Measure and plan", "start clock", HELP, _start, (key,), icon=":material/timer:", type="primary"
-        )
+        st.button("Measure and plan", "start clock", HELP, job.start, icon=":material/timer:", type="primary")
 
 
 def _take(found: Recipe, allocator: str, target: float) -> None:

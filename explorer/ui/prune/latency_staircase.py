@@ -1,6 +1,4 @@
-"""Latency against the channels of one group on this device, from the session: begun on request, kept for the
-faders.
-"""
+"""Latency against the channels of one group on this device: started on request, kept for the faders."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -8,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...figures.latency_staircase import latency_staircase
 from ...studies.latency_staircase import Staircase, nearest_fast, staircase
 from ...studies.sparse_kernels import why_not
@@ -15,17 +14,19 @@ from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob
 from .console.model import Edit
 
-FOUND, ASKED, GROUP = "staircases found", "staircase asked for", "staircase_group"
+LANE = Lane("staircase")
+FOUND, GROUP = "staircases found", "staircase_group"
 SNAPS = "snap_to_fast"
 SNAPS_HELP = (
     "A fader that you release moves to the closest width that is worth it on this device: the widest of its "
     "step. Only groups whose staircase was measured snap, since the steps differ from machine to machine; "
     "all others stay where you put them."
 )
-KEPT = 24  # staircases, the last ones
-ROUNDS_DRAWN = 6  # after so many rounds the figure is drawn again
+KEPT = 24  # number of staircases, the last ones
+ROUNDS_DRAWN = 6  # after this many rounds the figure is drawn again
 HELP = (
     "Builds the model at several widths of this group and times them in turns with the dense model, on this "
     "device. Kernels work in blocks of channels, so latency falls in steps: between two steps, channels are "
@@ -38,24 +39,24 @@ def _key(group: str) -> Hashable:
 
 
 def found(group: str) -> Staircase | None:
-    """What was measured of a group in this session."""
+    """Return what was measured for a group in this session."""
     return session.recalled(FOUND, {}).get(_key(group))
 
 
 def fast_ratios(group: str) -> tuple[float, ...]:
-    """The ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
+    """Return the ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
     known = found(group)
     return known.fast_ratios if known else ()
 
 
 def measured() -> tuple[str, ...]:
-    """The groups whose faders can snap."""
+    """Return the groups whose faders can snap."""
     return tuple(group for group in session.profile().free_groups if fast_ratios(group))
 
 
 def snapped(edit: Edit) -> Edit:
-    """The edit with its channels at fast widths, where the user has asked for that and the group's staircase
-    is known.
+    """Return the edit with its channels at fast widths, if the user has turned that on and the group's
+    staircase is known.
     """
     asked = edit.ratios.get("channels", {})
     if not asked or not session.shown(SNAPS):
@@ -70,31 +71,18 @@ def _group() -> str:
     return chosen if chosen in groups else next(iter(groups))
 
 
-def _is_asked(group: str) -> bool:
-    return session.recalled(ASKED) == _key(group)
+def _job(group: str) -> AskedJob:
+    return AskedJob(LANE, _key(group))
 
 
 def _run(group: str) -> JobState:
-    """Begin, or go on; what has come is kept."""
+    """Start or continue the measurement, and keep its results."""
     model, device, key = session.model(), session.conditions().device, _key(group)
-    state = session.job("latency", key, lambda: staircase(model, group, device=device))
+    state = _job(group).state(lambda: staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))
     return state
-
-
-def _start(group: str) -> None:
-    session.resume("latency")
-    session.remember(ASKED, _key(group))
-    regions.hurry()
-    st.rerun()
-
-
-def _stop(group: str) -> None:
-    session.cancel("latency", _key(group))
-    session.remember(ASKED, None)
-    st.rerun()
 
 
 def _snap(group: str) -> None:
@@ -108,20 +96,20 @@ def _snap(group: str) -> None:
 
 
 def draw() -> None:
-    """A group, a button, and the staircase, which grows while it is measured."""
+    """Draw a group, a button, and the staircase, which grows while it is measured."""
     if not session.profile().free_groups:
         st.caption("This model has no channels that can be removed, and zeros alone do not make it faster.")
         return
     st.toggle("Faders snap to fast widths", key=SNAPS, help=SNAPS_HELP, on_change=regions.refresh)
-    regions.watched("staircase", _draw_found, "latency", facet=_facet)
-    regions.watched("staircase status", _draw_status, "latency", progress=True)
+    regions.watched("staircase", _draw_found, LANE, facet=_facet)
+    regions.watched("staircase status", _draw_status, LANE, progress=True)
 
 
 def _facet() -> Hashable:
-    """The figure in a few steps: to draw it costs more than a round."""
+    """Return the figure in a few steps: drawing it costs more than a round."""
     group = _group()
     known = found(group)
-    busy = _is_asked(group) and session.lane_state("latency").busy
+    busy = _job(group).asked and session.lane_state(LANE).busy
     drawn = known and known.rounds // ROUNDS_DRAWN
     return (
         group,
@@ -135,7 +123,7 @@ def _facet() -> Hashable:
 
 
 def _draw_snapping() -> None:
-    """Which faders snap."""
+    """Draw which faders snap."""
     if session.shown(SNAPS):
         names = ", ".join(measured())
         st.caption(
@@ -148,7 +136,7 @@ def _draw_snapping() -> None:
 def _draw_found() -> None:
     _draw_snapping()
     group, groups = _group(), list(session.profile().free_groups)
-    state = _run(group) if _is_asked(group) else None
+    state = _run(group) if _job(group).asked else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             LABELS["group"],
@@ -159,10 +147,14 @@ def _draw_found() -> None:
             on_change=regions.refresh,
         )
         if state is not None and state.busy:
-            st.button("Stop", "stop staircase", on_click=_stop, args=(group,), type="tertiary")
+            st.button("Stop", "stop staircase", on_click=lambda: _job(group).stop(), type="tertiary")
         elif found(group) is None:
             st.button(
-                "Measure the staircase", "start staircase", HELP, _start, (group,), icon=":material/timer:"
+                "Measure the staircase",
+                "start staircase",
+                HELP,
+                lambda: _job(group).start(),
+                icon=":material/timer:",
             )
     known, chosen = found(group), session.recipe().channels.get(group)
     if known is None:
@@ -182,7 +174,7 @@ def _draw_found() -> None:
 
 def _draw_status() -> None:
     group = _group()
-    state = _run(group) if _is_asked(group) else None
+    state = _run(group) if _job(group).asked else None
     if state is None:
         return
     if state.error:
@@ -195,7 +187,7 @@ def _draw_status() -> None:
 
 
 def _draw_words(known: Staircase, chosen: float | None) -> None:
-    """Whether it gets faster, where, and how it was measured."""
+    """Draw whether it gets faster, where, and how it was measured."""
     st.markdown(layout.plain(verdict(known, chosen)))
     if chosen and nearest_fast(chosen, known.fast_ratios) != chosen:
         words = f"Snap {layout.plain(known.group)} to its closest fast width"
@@ -217,7 +209,7 @@ def _draw_words(known: Staircase, chosen: float | None) -> None:
 
 
 def verdict(known: Staircase, chosen: float | None) -> str:
-    """Will it be faster here: at the chosen ratio, else at the best width."""
+    """Return whether it is faster here: at the chosen ratio, or else at the best width."""
     if chosen:
         kept = round(known.units * (1 - chosen))
         step = min(known.steps, key=lambda s: (abs(s.kept - kept), s.kept))

@@ -10,20 +10,18 @@ from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
 from ...planning.allocation import Allocation
 from ...values.choice import Choice
-from ...values.profile import ModelProfile
-from ...values.recipe import AFTER, Recipe
+from ...values.recipe import Recipe
+from ...values.subject import Subject
 from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
 from .console.strips import with_pattern
 
-BEST_REPAIR = "least_squares"  # of all that ask for no training, where this program has it
-NORM = "BatchNorm"
+REPAIR = "least_squares"  # wins back most of all that ask for no training
 
 
-def best_repair(profile: ModelProfile) -> str:
-    """The repair after a cut that wins back most without training: of this program, and for this model."""
-    if BEST_REPAIR in AFTER:
-        return BEST_REPAIR
-    return "bn_recalibration" if any(NORM in layer.kind for layer in profile.layers) else "bias_correction"
+def best_repair(subject: Subject) -> str:
+    """Return the repair after a cut that wins back most without training; it takes training inputs."""
+    task = subject.task
+    return REPAIR if task is not None and task.split("training") is not None else "none"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class StartingPoint:
 
 
 # the share of all channels that hardly costs accuracy on the sample models, once the cut is repaired
-GENTLE = 0.2 if BEST_REPAIR in AFTER else 0.1
+GENTLE = 0.2
 PRESETS = (
     StartingPoint("dense", "Dense", "Combined", {}, "Nothing is removed: the baseline of every comparison."),
     StartingPoint(
@@ -104,7 +102,7 @@ PRESETS = (
 
 
 def available(graph: ModelGraph) -> tuple[StartingPoint, ...]:
-    """The presets that this model can follow: without a graph, channels stay."""
+    """Return the presets that this model can use: without a graph, channels are kept."""
     free = bool(graph.profile.free_groups)
     return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
 
@@ -114,7 +112,7 @@ class Allotment:
     """How ratios are chosen: an allocator with its parameters, and an overall target.
 
     Args:
-        losses: bank -> part -> (ratio, how much the loss grows), for allocators that plan with a scan.
+        losses: bank -> part -> (ratio, how much the loss grows), for allocators that need a scan.
         device: where a criterion that reads training data runs.
     """
 
@@ -132,7 +130,7 @@ def follow(
     locks: Collection[Lock],
     device: str = "cpu",
 ) -> Recipe:
-    """The recipe of a preset: the criterion and the ratios of locked parts stay; the repair is the preset's.
+    """Return the recipe of a preset, which keeps the criterion and the ratios of locked parts.
 
     Raises:
         ExplorerError: the criterion can't rate what the preset removes.
@@ -140,7 +138,7 @@ def follow(
     emptied = replace(
         recipe,
         pattern=preset.pattern,
-        after=best_repair(model.profile) if preset.repairs else "none",
+        after=best_repair(model.subject) if preset.repairs else "none",
         remove={},
         channels=_locked(recipe, "channels", locks),
         weights=_locked(recipe, "weights", locks),
@@ -161,7 +159,7 @@ def allotted(
     how: Allotment,
     locks: Collection[Lock],
 ) -> Recipe:
-    """The recipe with the ratios of one bank chosen again; under an n:m pattern they become on or off.
+    """Return the recipe with the ratios of one bank chosen again; under an n:m pattern they become on or off.
 
     Raises:
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
@@ -175,7 +173,7 @@ def allotted(
 
 
 def fill(model: Analysed, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:
-    """Every bank of a mode, at one overall target."""
+    """Return the recipe with every bank of a mode filled, at one overall target."""
     for bank in MODES[mode]:
         recipe = allotted(model, recipe, bank, how, locks)
     return in_mode(recipe, mode)

@@ -1,4 +1,4 @@
-"""A recipe as a file: save it, open one. What comes in is foreign."""
+"""Saves a recipe to a file and opens one. What is opened is foreign."""
 
 import json
 
@@ -13,7 +13,7 @@ from ..shared import settings
 
 
 def draw() -> None:
-    """The popover with both; a class shares recipes by their address."""
+    """Draw the popover with both; a class shares recipes by URL."""
     if settings.current().classroom:
         return
     with st.popover(
@@ -46,7 +46,7 @@ def _open() -> None:
 
 
 def read_recipe(content: bytes) -> Recipe:
-    """The recipe of a file: saved here, or the one inside a saved Report.
+    """Read the recipe of a file: one saved here, or the one inside a saved Report.
 
     Raises:
         RecipeError: it is too large, not JSON, or not a recipe.

@@ -1,6 +1,4 @@
-"""A search over the ratios of all parts, drawn from the session: its plan, the trials with their front, the
-winner's check.
-"""
+"""A search over the ratios of all parts: its plan, the trials with their front, the winner's check."""
 
 import importlib.util
 from collections.abc import Hashable
@@ -9,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop
 from ...runs.held_out import has_held_out
@@ -21,7 +20,7 @@ from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from ..shared import settings
 
-LANE, WINNER, CHOSEN = "search", "winner", "search trial chosen"
+LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
 TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
 COST_WORDS: dict[Cost, str] = {"params": "non-zero parameters", "macs": "MACs"}
 WHAT = (
@@ -60,7 +59,7 @@ def _plan() -> SearchPlan:
 
 
 def _question() -> Hashable:
-    """What the trials depend on: of the recipe all but the ratios that are searched for."""
+    """Return what the trials depend on: all of the recipe but the ratios that are searched for."""
     others = session.recipe().with_ratios(GRANULARITY[_bank()], {}).fingerprint
     return (session.subject().id, others, _bank(), _cost(), session.conditions())
 
@@ -70,7 +69,7 @@ def _key() -> tuple[Hashable, SearchPlan]:
 
 
 def _found() -> Search | None:
-    """The trials of this question, judged by the plan as it is now."""
+    """Return the trials of this question, judged by the current plan."""
     state = session.lane_state(LANE)
     known = isinstance(state.key, tuple) and state.key[0] == _question() and isinstance(state.value, Search)
     return replace(state.value, plan=_plan()) if known else None
@@ -80,7 +79,7 @@ def _found() -> Search | None:
 
 
 def draw() -> None:
-    """An expander with the plan, and what has come of it."""
+    """Draw an expander with the plan and its results."""
     if session.subject().task is None or settings.current().classroom:
         return
     with st.expander("Search: let an optimiser try many recipes", icon=":material/travel_explore:"):
@@ -209,7 +208,7 @@ def _draw_found(found: Search) -> None:
 
 
 def _chosen(found: Search) -> Trial:
-    """The one that was clicked, else the winner, else the most accurate."""
+    """Return the clicked trial, or else the winner, or else the most accurate."""
     number = session.recalled(CHOSEN)
     clicked = next((trial for trial in found.trials if trial.number == number), None)
     return clicked or found.winner or found.front[-1]
@@ -220,7 +219,8 @@ def _offered(found: Search, chosen: Trial) -> list[Trial]:
 
 
 def _called(trial: Trial) -> str:
-    """
+    """Return a trial in words.
+
     >>> from explorer.values.recipe import Recipe
     >>> from explorer.measuring.statistics import paired_drop
     >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
@@ -242,7 +242,7 @@ def _lines(trial: Trial) -> list[str]:
 
 
 def clicked(event: Any) -> int | None:
-    """Number of the trial that was clicked in the figure.
+    """Return the number of the trial that was clicked in the figure.
 
     >>> [clicked({"selection": {"points": points}}) for points in ([{"customdata": [3, "optimiser"]}], [])]
     [3, None]
@@ -314,7 +314,7 @@ def _draw_winner() -> None:
 
 
 def _draw_both(winner: Trial, report: Report) -> None:
-    """Both numbers: the one it was chosen by, and the one measured afterwards."""
+    """Draw both numbers: the one it was chosen by, and the one measured afterwards."""
     measured, so_far = report.pruned, "" if report.stage == "final" else " so far"
     after = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
     before = format_accuracy(winner.correct, winner.samples, winner.total)

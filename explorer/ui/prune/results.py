@@ -1,6 +1,4 @@
-"""What was measured of the current recipe, drawn from the session: cards, progress, requested and
-achieved.
-"""
+"""What was measured for the current recipe: cards, progress, requested and achieved."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -25,12 +23,12 @@ STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
 STATUS_PAUSE_S = 0.4
 
 WIN_BACK, TRAIN = "Win it back", "Train it back on Recover"
-BAD = 0.02  # a drop in accuracy from which on help is offered
+BAD_MARGINS = 2  # a loss of so many times what is of no interest is offered help
 GO_TO = "go to"  # the page that an action asked for; a callback can't go there itself
 
 
 def draw_metrics() -> None:
-    """The cards, and how far the measurement is."""
+    """Draw the cards, and the progress of the measurement."""
     page = session.recalled(GO_TO)
     if page:
         session.remember(GO_TO, None)
@@ -38,23 +36,28 @@ def draw_metrics() -> None:
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
-        pushed("cards", LiveValue("cards", _cards, _news, ("live",)))
-        status = LiveValue("status", _status, _progress, ("live",), pause=STATUS_PAUSE_S)
+        pushed("cards", LiveValue("cards", _cards, _news, (session.LIVE_LANE,)))
+        status = LiveValue("status", _status, _progress, (session.LIVE_LANE,), pause=STATUS_PAUSE_S)
         pushed("status", status, on_act_change=_act)
 
 
 def _news() -> Hashable:
-    return session.stamp(), session.live_key(), session.lane_state("live").version
+    return session.stamp(), session.live_key(), session.lane_state(session.LIVE_LANE).version
 
 
 def _progress() -> Hashable:
-    state = session.lane_state("live")
-    return *session.stamp(), session.live_key(), state, session.is_cancelled("live", session.live_key())
+    state = session.lane_state(session.LIVE_LANE)
+    return (
+        *session.stamp(),
+        session.live_key(),
+        state,
+        session.is_cancelled(session.LIVE_LANE, session.live_key()),
+    )
 
 
 def _cards() -> dict[str, Any]:
-    """What the cards show: the numbers of the recipe, or those of the one before until the first
-    are there.
+    """Return what the cards show: the numbers of the recipe, or those of the one before until the first are
+    there.
     """
     state, taken = session.live(), session.stamp()[2]
     if state.value is None:
@@ -70,14 +73,14 @@ def _cards() -> dict[str, Any]:
 
 
 def _status() -> dict[str, Any]:
-    """How far the measurement is: kind, words, the share that is done, and what a button does."""
+    """Return the progress of the measurement: kind, text, the share that is done, and what a button does."""
     return {"taken": session.stamp()[2], **_standing()}
 
 
 def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
-    if session.is_cancelled("live", key):
+    if session.is_cancelled(session.LIVE_LANE, key):
         told = (
             f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
             if report
@@ -96,9 +99,12 @@ def _standing() -> dict[str, Any]:
 
 
 def rescue(report: Report, subject: Subject) -> str | None:
-    """What wins back the accuracy of a cut that lost much: a repair in place, and after that training."""
+    """Return what wins back the quality of a cut that lost much: a repair in place, and then training."""
     recipe, task = report.recipe, subject.task
-    if report.stage != "final" or report.drop is None or report.drop.estimate < BAD or recipe.is_empty:
+    drop = report.drop
+    if report.stage != "final" or drop is None or recipe.is_empty or not drop.worse:
+        return None
+    if abs(drop.estimate) < BAD_MARGINS * drop.margin:
         return None
     if task is None or task.split("training") is None:
         return None
@@ -108,10 +114,10 @@ def rescue(report: Report, subject: Subject) -> str | None:
 
 
 def _act() -> None:
-    """The button next to the words."""
+    """Handle the button next to the words."""
     asked = session.event("status", "act")
     if asked == STOP:
-        session.cancel("live", session.live_key())
+        session.cancel(session.LIVE_LANE, session.live_key())
         return
     if asked == TRAIN:
         session.remember(GO_TO, "recover.py")
@@ -120,7 +126,7 @@ def _act() -> None:
         session.attempt(starting_points.repair)
         regions.hurry()
         st.rerun()  # the options show the repair too
-    session.resume("live")
+    session.resume(session.LIVE_LANE)
     regions.hurry()
 
 
@@ -141,7 +147,7 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
 
 
 def near_chance(report: Report, subject: Subject) -> list[str]:
-    """A word of comfort where a model answers hardly better than a guess."""
+    """Return a reassuring sentence if a model is hardly better than guessing."""
     classes = len(subject.task.class_names) if subject.task else 0
     if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
         return []
@@ -152,5 +158,5 @@ def near_chance(report: Report, subject: Subject) -> list[str]:
 
 
 def draw_parts() -> None:
-    """Requested against achieved, one row a part that was cut; the console tells it."""
+    """Draw requested against achieved ratios, one row for each part that was cut."""
     elements.draw("parts", {}, key="parts")

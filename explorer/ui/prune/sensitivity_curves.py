@@ -1,6 +1,4 @@
-"""What the scans found, in one figure, and whether the parts of the current recipe add up: drawn from the
-session.
-"""
+"""What the scans found, in one figure, and whether the drops of the recipe's parts add up."""
 
 from collections.abc import Hashable, Sequence
 
@@ -33,7 +31,7 @@ PERCENT = ("achieved", "drop", "drop_low", "drop_high", "exact_low", "exact_high
 
 
 def draw() -> None:
-    """The figure in a fold, since the faders show its short form already."""
+    """Draw the figure in an expander, since the faders already show its short form."""
     if session.subject().task is None:
         return
     fold = st.expander(
@@ -42,19 +40,19 @@ def draw() -> None:
         key="sensitivity fold",
         on_change="rerun",
     )
-    if fold.open:  # the figure is heavy, and most visits do without
+    if fold.open:  # the figure is heavy, and most visits do not need it
         with fold:
-            regions.watched("sensitivities", _draw, "scan", facet=_facet)
-    regions.watched("added up", _draw_words, "scan", facet=_words_facet)
+            regions.watched("sensitivities", _draw, sensitivity_scan.LANE, facet=_facet)
+    regions.watched("added up", _draw_words, sensitivity_scan.LANE, facet=_words_facet)
 
 
 def _facet() -> Hashable:
-    """The figure in a few steps: to draw it costs more than a portion of a scan."""
+    """Return the figure in a few steps: drawing it costs more than a portion of a scan."""
     return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in sensitivity_scan.found())
 
 
 def _tenths(scan: Scan) -> tuple[int, int]:
-    """How many points are there, and how many are finished."""
+    """Return how many points there are, and how many are finished."""
     return 10 * len(scan.points) // scan.expected, 10 * sum(
         point.finished for point in scan.points
     ) // scan.expected
@@ -104,27 +102,28 @@ def _draw_table(scans: Sequence[Scan]) -> None:
 
 
 def _draw_words() -> None:
-    """Whether the parts add up, apart from the figure, which no fader changes."""
+    """Draw whether the parts add up, separately from the figure, which no fader changes."""
     told = _added_up(session.recipe(), session.report())
     if told:
         st.caption(layout.plain(told))
 
 
 def _added_up(recipe: Recipe, report: Report | None) -> str | None:
-    """Whether single drops add up to that of the recipe, where a finished scan covers it."""
+    """Return whether single drops add up to that of the recipe, if a finished scan covers it."""
     if report is None or report.drop is None or report.stage != "final" or recipe.is_empty:
         return None
     for scan in sensitivity_scan.found():
         if scan.finished and recipe.ratios(scan.plan.granularity):
             try:
                 return words(additivity(scan, recipe, report))
-            except ExplorerError:  # the recipe also does what the scan does not cover
+            except ExplorerError:  # the recipe also does something that the scan does not cover
                 continue
     return None
 
 
 def words(found: Additivity) -> str:
-    r"""
+    r"""Return the comparison in words.
+
     >>> print(words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different")).replace("; ", ";\n"))
     One by one, the 2 parts of your recipe would lose 4.0 points;
     together they lose 30.0: 26.0 more (22.0 to 30.0).

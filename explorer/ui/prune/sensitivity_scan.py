@@ -1,4 +1,4 @@
-"""The sensitivity scan of the shown banks: begun on request, its findings colour the faders and feed
+"""The sensitivity scan of the shown banks: started on request; its findings colour the faders and feed
 allocators.
 """
 
@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...allocators.context import Losses
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...errors import ExplorerError
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.scan import scan
@@ -16,10 +17,12 @@ from ...studies.sensitivity.values import Scan, ScanPlan
 from .. import session
 from ..drawing import layout
 from ..live import regions
+from ..live.asked_job import AskedJob
 from ..session.modes import GRANULARITY, MODES, BankName
 from .console.strips import Sensitivity
 
-ASKED, FOUND, LOOKED = "scan asked for", "scans found", "scans looked for on disk"
+LANE = Lane("scan")
+FOUND, LOOKED = "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
     "Prunes each part alone, at nine ratios, and measures the accuracy: dark orange tracks are sensitive, "
@@ -28,7 +31,7 @@ HELP = (
 
 
 def _plan(bank: BankName) -> ScanPlan:
-    """A scan depends on how units are ranked, but on no fader."""
+    """Return the plan of a scan, which depends on how units are ranked, but on no fader."""
     return ScanPlan(GRANULARITY[bank], recipe=session.recipe())
 
 
@@ -36,9 +39,13 @@ def _key(bank: BankName) -> Hashable:
     return (session.subject().id, _plan(bank), session.conditions())
 
 
+def _job(bank: BankName) -> AskedJob:
+    return AskedJob(LANE, _key(bank))
+
+
 def _found(bank: BankName) -> Scan | None:
-    """What is known of a bank: from this session's scan, left on disk by an earlier one, or come with the
-    sample model.
+    """Return what is known about a bank: from this session's scan, left on disk by an earlier one, or shipped
+    with the sample model.
     """
     key, looked = _key(bank), session.recalled(LOOKED, frozenset())
     if key not in looked:
@@ -56,7 +63,7 @@ def _on_disk(bank: BankName) -> Scan | None:
     try:
         left = left_on_disk(*asked)
         return left if left and left.finished else delivered(*asked) or left
-    except ExplorerError:  # nothing of this kind can be scanned here, which is said once it is asked for
+    except ExplorerError:  # nothing of this kind can be scanned here, which is shown when it is requested
         return None
 
 
@@ -66,17 +73,17 @@ def _keep(key: Hashable, found: Scan) -> None:
 
 
 def found() -> list[Scan]:
-    """Scans of channels and of single weights, as far as they are known."""
+    """Return scans of channels and of single weights, as far as they are known."""
     return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
 
 
 def sensitivity() -> dict[BankName, Sensitivity]:
-    """Bank -> part -> (ratio, drop) pairs, as far as they are known."""
+    """Return bank -> part -> (ratio, drop) pairs, as far as they are known."""
     return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
 
 
 def losses() -> dict[BankName, Losses]:
-    """Bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
+    """Return bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
     return {
         bank: known.losses()
         for bank in MODES["Combined"]
@@ -86,25 +93,14 @@ def losses() -> dict[BankName, Losses]:
 
 def _run(bank: BankName) -> JobState:
     model, plan, how = session.model(), _plan(bank), session.conditions()
-    state = session.job("scan", _key(bank), lambda: scan(model, plan, how))
+    state = _job(bank).state(lambda: scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state
 
 
-def _start(bank: BankName) -> None:
-    session.resume("scan")
-    session.remember(ASKED, _key(bank))
-    st.rerun()
-
-
-def _stop(bank: BankName) -> None:
-    session.cancel("scan", _key(bank))
-    session.remember(ASKED, None)
-
-
 def known() -> Hashable:
-    """What colours the faders: changes whenever a scan has found more."""
+    """Return what colours the faders, which changes whenever a scan has found more."""
     return tuple(
         (bank, len(found.points), found.finished)
         for bank in MODES["Combined"]
@@ -113,19 +109,19 @@ def known() -> Hashable:
 
 
 def draw() -> None:
-    """A button for each shown bank that wasn't scanned, and how far a running scan is."""
+    """Draw a button for each shown bank that wasn't scanned, and the progress of a running scan."""
     if session.subject().task is None:
         return
     asked = _asked()
     if asked is not None:
         _run(asked)
     regions.watched(
-        "scanning", _draw, "scan", facet=lambda: (_asked(), session.lane_state("scan").busy), progress=True
+        "scanning", _draw, LANE, facet=lambda: (_asked(), session.lane_state(LANE).busy), progress=True
     )
 
 
 def _asked() -> BankName | None:
-    return next((bank for bank in MODES[session.mode()] if session.recalled(ASKED) == _key(bank)), None)
+    return next((bank for bank in MODES[session.mode()] if _job(bank).asked), None)
 
 
 def _draw() -> None:
@@ -137,7 +133,7 @@ def _draw() -> None:
             found = _found(bank)
             if bank != asked and not (found and found.finished):
                 words = f"Measure the sensitivity of {bank}"
-                st.button(words, f"scan {bank}", HELP, _start, (bank,), icon=":material/network_check:")
+                st.button(words, f"scan {bank}", HELP, _job(bank).start, icon=":material/network_check:")
 
 
 def _draw_running(bank: BankName) -> None:
@@ -148,4 +144,4 @@ def _draw_running(bank: BankName) -> None:
         left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
         share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
         layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
-        st.button("Stop", "stop scan", on_click=_stop, args=(bank,), type="tertiary")
+        st.button("Stop", "stop scan", on_click=_job(bank).stop, type="tertiary")

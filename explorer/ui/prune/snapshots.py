@@ -1,5 +1,5 @@
 """Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session,
-one set a model.
+one set per model.
 """
 
 from dataclasses import dataclass, field, replace
@@ -34,11 +34,11 @@ class Shelf:
     other: Recipe | None = None
 
     def switched(self, slot: Slot, present: Recipe) -> "Shelf":
-        """The other slot is chosen, and the present recipe waits in the one that was left."""
+        """Return the shelf with the other slot chosen and the present recipe saved in the old one."""
         return self if slot == self.slot else replace(self, slot=slot, other=present)
 
     def saved(self, name: str, recipe: Recipe) -> "Shelf":
-        """With a snapshot; one of the same name is replaced.
+        """Return the shelf with a snapshot; one with the same name is replaced.
 
         Raises:
             RecipeError: it has no name, or there are too many.
@@ -63,7 +63,7 @@ def _shelf() -> Shelf:
 
 
 def draw() -> None:
-    """The switch between A and B, and the snapshots."""
+    """Draw the switch between A and B, and the snapshots."""
     st.segmented_control(
         "A/B",
         ["A", "B"],

@@ -57,5 +57,5 @@ def draw(words: str = BEGIN) -> None:
 
 def repair() -> None:
     """Repair the cut without training, by the best that there is."""
-    after = best_repair(session.profile())
+    after = best_repair(session.subject())
     session.set_recipe(replace(session.recipe(), after=after), f"repair: {after.replace('_', ' ')}")

@@ -1,5 +1,5 @@
-"""The pruned model as a file: choose a format, let it be written in the background, take it; and who can use
-it.
+"""The pruned model as a file: choose a format, wait while it is written in the background, download it; and
+what can use it.
 """
 
 from collections.abc import Callable, Hashable
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import Lane
 from ...background.side_thread import beside
 from ...engine.conditions import Conditions
 from ...engine.measure import stream
@@ -27,7 +28,7 @@ from ..kept_runs import keeping
 from ..live import regions
 from ..shared import settings
 
-LANE, KEY = "export", "export format"
+LANE, KEY = Lane("export"), "export format"
 MEASURED = Conditions(latency=False)
 
 
@@ -41,7 +42,7 @@ class WrittenFile:
 
 
 def draw() -> None:
-    """A popover with format and button, what was written, and which runtimes gain from the current recipe."""
+    """Draw a popover with format and button, what was written, and which runtimes gain from the recipe."""
     told = "Write the smaller model as a file."
     with (
         st.popover("Take away", icon=":material/download:", key="take away menu", help=told),
@@ -89,10 +90,10 @@ def written(
     report: Report | None,
     conditions: Conditions = MEASURED,
 ) -> Work[WrittenFile]:
-    """A file, written in its own thread, so that measuring continues; missing numbers are measured first.
+    """Write a file in a separate thread, so that measuring continues; missing numbers are measured first.
 
     Raises:
-        ExplorerError: the format cannot hold this model, or a package is missing.
+        ExplorerError: the model cannot be written in the format, or a package is missing.
     """
     plugin, remarks = EXPORTERS[name], list[str]()
     if not recipe.is_empty:

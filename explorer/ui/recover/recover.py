@@ -1,6 +1,4 @@
-"""Winning accuracy back, drawn from the session: the plan with its cost, the training while it runs, and what
-came of it.
-"""
+"""Wins accuracy back: the plan with its cost, the training while it runs, and its result."""
 
 import json
 from collections.abc import Callable, Hashable, Iterator
@@ -11,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import LONG, Lane
 from ...exporters.recovered_model import export_recovered
 from ...figures.recovery_accuracy import recovery_accuracy
 from ...figures.recovery_arms import recovery_arms
@@ -24,13 +23,13 @@ from ...recovery.values import Recovery
 from ...values.plain import finite
 from .. import session
 from ..drawing import layout
+from ..live.asked_job import AskedJob
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
 from . import recovered_runs, recovery_curve, recovery_plan
 
-LANE, COST_LANE = "recovery", "cost"
-ASKED = "recovery asked for"
+LANE, COST_LANE = Lane("recovery", LONG, lasting=True), Lane("recovery cost")
 PLAIN = {"displayModeBar": False}
 EMPTY = (
     "This is the dense model, so there is nothing to win back. Remove something on the **Prune** page, "
@@ -56,7 +55,7 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the whole page."""
     task = session.subject().task
     if task is None or task.split("training") is None:
         st.info(NO_DATA, icon=":material/info:")
@@ -100,7 +99,7 @@ def _what() -> str:
 
 
 def _shown() -> Recovery | None:
-    """The recovery that runs or ran last, of this model."""
+    """Return the recovery of this model that is running or ran last."""
     found = session.lane_state(LANE).value
     return found if isinstance(found, Recovery) and found.subject["id"] == session.subject().id else None
 
@@ -109,7 +108,7 @@ def _shown() -> Recovery | None:
 
 
 def _cost() -> None:
-    """Epochs and samples at once, seconds when they were asked for."""
+    """Draw epochs and samples at once, seconds if they were requested."""
     plan, state = recovery_plan.plan(), session.lane_state(COST_LANE)
     known = counted(session.subject(), plan)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -147,28 +146,15 @@ def _ask_cost() -> None:
 # --------------------------------------------------------------------------- while it runs
 
 
-def _begin() -> JobState | None:
-    """The recovery that was asked for, if it is the one that is planned now."""
-    asked = session.recalled(ASKED)
-    if asked is None or asked != _key():
-        return None
-    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
-    plan = recovery_plan.plan()
-
-    how = replace(conditions, latency=False)
-    return session.job(LANE, _key(), lambda: recover(model, recipe, plan, how))
+def _job() -> AskedJob:
+    return AskedJob(LANE, _key())
 
 
-def _start() -> None:
-    session.resume(LANE)
-    session.remember(ASKED, _key())
-    hurry()
-    st.rerun()
-
-
-def _stop() -> None:
-    session.cancel(LANE, session.recalled(ASKED))
-    session.remember(ASKED, None)
+def _begin() -> None:
+    """Return the recovery that was requested, if it is the one planned now."""
+    model, recipe, plan = session.model(), session.recipe(), recovery_plan.plan()
+    how = replace(session.conditions(), latency=False)
+    _job().state(lambda: recover(model, recipe, plan, how))
 
 
 def _status_facet() -> Hashable:
@@ -181,11 +167,17 @@ def _status() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="recovery_status"):
         if state.busy:
             layout.draw_share(*_share(state))
-            st.button("Stop", "stop recovery", on_click=_stop, type="tertiary")
+            st.button("Stop", "stop recovery", on_click=lambda: _job().stop(), type="tertiary")
         elif not empty and not (state.finished and state.key == _key() and not state.error):
             stopped = session.is_cancelled(LANE, _key())
             words = "Go on" if stopped else "Start"
-            st.button(words, "start recovery", on_click=_start, type="primary", icon=":material/play_arrow:")
+            st.button(
+                words,
+                "start recovery",
+                on_click=lambda: _job().start(),
+                type="primary",
+                icon=":material/play_arrow:",
+            )
             if stopped:
                 st.caption("Stopped. What was trained so far is kept, and training can continue from there.")
         elif not empty:
@@ -259,7 +251,7 @@ def _outcome() -> None:
 
 
 def _sentences(found: Recovery) -> Iterator[str]:
-    """The change of each arm in words, with its range."""
+    """Return the change of each arm in words, with its range."""
     for arm in found.arms:
         yield recovered_runs.sentence(arm.name, arm, found)
     if len(found.recovered) > 1:

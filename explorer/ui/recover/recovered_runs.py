@@ -1,6 +1,4 @@
-"""What a finished recovery still lacks, drawn from the session: fair controls, trained as long, and a place
-among the runs.
-"""
+"""What a finished recovery still lacks: fair controls, trained as long, and a place among the kept runs."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -8,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.jobs import JobState
+from ...background.lane import LONG, Lane
 from ...measuring.statistics import format_accuracy, format_drop
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
@@ -19,7 +18,7 @@ from .. import session
 from ..drawing import layout
 from ..kept_runs import keeping
 
-KEEP, CONTROL = "keep", "control"
+KEEP, CONTROL = Lane("keep a recovery"), Lane("fair controls", LONG, lasting=True)
 LANES = (KEEP, CONTROL)
 FAIR = (
     "Trains the dense model, a randomly pruned one and one with new weights as long as this one: without "
@@ -29,7 +28,7 @@ WHERE = "It is on the **Compare** page, below the run of its recipe."
 
 
 def draw(found: Recovery | None) -> None:
-    """The controls and the button, once the recovery is finished."""
+    """Draw the controls and the button, once the recovery is finished."""
     if found is None or not found.finished:
         return
     if found.plan.trained_epochs:
@@ -38,7 +37,7 @@ def draw(found: Recovery | None) -> None:
 
 
 def facet(found: Recovery | None) -> Hashable:
-    """What `draw` shows."""
+    """Return what `draw` shows."""
     return found and (found.key, found.finished), tuple(session.versions(LANES).values())
 
 
@@ -46,7 +45,7 @@ def facet(found: Recovery | None) -> Hashable:
 
 
 def fair(found: Recovery) -> list[tuple[str, MeasuredArm]]:
-    """The controls that were trained, by name; one arm a seed."""
+    """Return the controls that were trained, by name; one arm per seed."""
     if not found.finished:
         return []
     known = known_controls(session.subject(), found, session.conditions())
@@ -54,13 +53,13 @@ def fair(found: Recovery) -> list[tuple[str, MeasuredArm]]:
 
 
 def _named(control: Control, arm: MeasuredArm) -> str:
-    """With its seed, once."""
+    """Return the name with its seed, once."""
     seed = arm.name.rpartition(", ")[2]
     return control.name if control.name.endswith(seed) else f"{control.name}, {seed}"
 
 
 def sentence(name: str, arm: MeasuredArm, found: Recovery) -> str:
-    """The change of an arm in words, with its range."""
+    """Return the change of an arm in words, with its range."""
     measured = arm.measurement
     counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
     loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
@@ -105,7 +104,7 @@ def _draw_progress(state: JobState, words: str) -> None:
 
 
 def _train(found: Recovery) -> None:
-    """One control after another, those that are known at once."""
+    """Train one control after another; known ones are returned at once."""
     model, how = session.model(), replace(session.conditions(), latency=False)
 
     def run() -> Work[Recovery]:
@@ -115,7 +114,7 @@ def _train(found: Recovery) -> None:
                 words = f"{control.name}: {now.label.lower()}" if now else ""
                 yield Step(step.value, replace(now, label=words) if now else None)
 
-    session.cancel(CONTROL, found.key)  # an error of before does not stand in the way
+    session.cancel(CONTROL, found.key)  # an earlier error does not prevent it
     session.resume(CONTROL)
     session.job(CONTROL, found.key, run)
 

@@ -1,6 +1,4 @@
-"""One-shot, recalibrated and recovered models over strengths, drawn from the session: cost, button, and the
-growing figure.
-"""
+"""One-shot, recalibrated and recovered models over strengths: cost, button, and the growing figure."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -8,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...background.lane import LONG, Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
@@ -20,7 +19,8 @@ from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from .recovery_plan import duration
 
-LANE, POINTS, AGAINST = "recovery curve", "recovery curve points", "recovery curve axis"
+LANE = Lane("recovery curve", LONG, lasting=True)
+POINTS, AGAINST = "recovery curve points", "recovery curve axis"
 AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
     "The same plan at several strengths of this recipe (every ratio times the strength): where does "
@@ -43,7 +43,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 
 def draw(plan: RecoveryPlan) -> None:
-    """The whole section."""
+    """Draw the whole section."""
     st.subheader("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -106,7 +106,7 @@ def _cost(plan: RecoveryPlan) -> str:
 def _begin(plan: RecoveryPlan) -> None:
     model, recipe, key = session.model(), session.recipe(), _key(plan)
     how, strengths = replace(session.conditions(), latency=False), STEPS[_points()]
-    session.cancel(LANE, key)  # an error of before does not stand in the way
+    session.cancel(LANE, key)  # an earlier error does not prevent it
     session.resume(LANE)
     session.job(LANE, key, lambda: recovery_curve(model, recipe, plan, strengths, how))
 

@@ -1,6 +1,4 @@
-"""The form of a recovery plan: the method first, then what it needs; the plan is the truth, and the widgets
-show it.
-"""
+"""The form of a recovery plan: the method first, then what it needs; the widgets show the plan."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -81,7 +79,7 @@ MORE = ("optimiser", "schedule", "batch_size", "weight_decay", "augmentation", "
 
 
 def plan() -> RecoveryPlan:
-    """What the user has planned for this model; at first what suits the way in which it was trained."""
+    """Return the user's plan for this model; at first one that suits how the model was trained."""
     return session.recalled(REMEMBERED, {}).get(session.subject().id) or suggested(session.subject())
 
 
@@ -99,7 +97,7 @@ def _set_method(name: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words.
+    """Return seconds in words.
 
     >>> duration(42.4), duration(200), duration(9000)
     ('42 s', '3 minutes', '2.5 hours')
@@ -110,7 +108,7 @@ def duration(seconds: float) -> str:
 
 
 def draw() -> None:
-    """The method, its fields, and what is seldom changed."""
+    """Draw the method, its fields, and rarely changed options."""
     now = plan()
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     with left:

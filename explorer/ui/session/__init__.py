@@ -1,8 +1,8 @@
-"""The one door to a browser session's state: model, recipe and its history, locks, the URL, and background
+"""The only access to a browser session's state: model, recipe and its history, locks, the URL, and background
 jobs.
 
 The recipe is the truth and widgets show it: draw a widget under the key that `show` returns, change the
-recipe in its callback. Nothing but names, recipes and small values is kept here; models and tensors are in
+recipe in its callback. Only names, recipes and small values are kept here; models and tensors are in
 `resources`.
 """
 
@@ -24,10 +24,23 @@ from .widgets import (
     stamp,
     start_from,
 )
-from .work import cancel, is_answered, is_cancelled, job, lane_state, live, live_key, report, resume, versions
+from .work import (
+    LIVE_LANE,
+    cancel,
+    is_answered,
+    is_cancelled,
+    job,
+    lane_state,
+    live,
+    live_key,
+    report,
+    resume,
+    versions,
+)
 
 __all__ = [
     "KEY",
+    "LIVE_LANE",
     "START",
     "acknowledge",
     "address",

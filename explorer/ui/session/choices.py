@@ -9,7 +9,7 @@ from .state import state
 
 
 def conditions() -> Conditions:
-    """How much is measured, and where."""
+    """Return how much is measured, and where."""
     return Conditions(
         samples=state().samples, split="tuning", device=pick_device(state().device).type, dtype=state().dtype
     )
@@ -31,12 +31,12 @@ def set_dtype(dtype: str) -> None:
 
 
 def device() -> str:
-    """The device as chosen: "auto" stays "auto"."""
+    """Return the device as chosen: "auto" stays "auto"."""
     return state().device
 
 
 def mode() -> Mode:
-    """Structured, unstructured or combined: as chosen, or what the recipe needs to be seen whole."""
+    """Return structured, unstructured or combined: as chosen, or what is needed to show the whole recipe."""
     return mode_of(recipe(), state().mode)
 
 
@@ -45,7 +45,7 @@ def set_mode(chosen: Mode) -> None:
 
 
 def locks() -> frozenset[Lock]:
-    """Bank and part of the strips that allocators, presets and linked moves leave alone."""
+    """Return bank and part of the strips that allocators, presets and linked moves do not change."""
     return state().locks.get(model_name(), frozenset())
 
 

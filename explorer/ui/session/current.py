@@ -5,13 +5,13 @@ from ...values.recipe import Recipe
 from ...values.subject import Subject
 from .. import session
 
-KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
+KEPT = 8  # (model, recipe) pairs whose numbers are kept in memory
 
 
 Key = tuple[str, str]
 
 
 def asked() -> tuple[Key, Subject, ModelGraph, Recipe]:
-    """What is shown: a key for what is kept, and its parts."""
+    """Return what is shown: a key for cached values, and its parts."""
     subject, recipe = session.subject(), session.recipe()
     return (subject.id, recipe.fingerprint), subject, session.graph(), recipe

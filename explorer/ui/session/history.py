@@ -1,4 +1,4 @@
-"""Undo and redo: a line of recipes, each with the reason why it was made. Pure values."""
+"""Undo and redo: a sequence of recipes, each with the reason for the change. Pure values."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ class PastRecipe:
 
 @dataclass(frozen=True)
 class History:
-    """Where the user is, what came before, and what was undone.
+    """The current recipe, what came before, and what was undone.
 
     >>> line = History(PastRecipe(Recipe(), "start")).then(Recipe(weights={"fc": 0.5}), "fc to 50 %")
     >>> line.undo().present.recipe.is_empty, line.undo().redo() == line
@@ -29,19 +29,19 @@ class History:
     future: tuple[PastRecipe, ...] = ()
 
     def then(self, recipe: Recipe, why: str) -> "History":
-        """A step forward; what had been undone is forgotten. The same recipe again is no step."""
+        """Go a step forward; what had been undone is forgotten. The same recipe again is not a step."""
         if recipe == self.present.recipe:
             return self
         return History(PastRecipe(recipe, why), (*self.past, self.present)[-LONGEST:])
 
     def undo(self) -> "History":
-        """One step back, or the same at the start."""
+        """Go one step back, or stay at the start."""
         if not self.past:
             return self
         return replace(self, present=self.past[-1], past=self.past[:-1], future=(self.present, *self.future))
 
     def redo(self) -> "History":
-        """One step forward again, or the same at the end."""
+        """Go one step forward again, or stay at the end."""
         if not self.future:
             return self
         return replace(self, present=self.future[0], past=(*self.past, self.present), future=self.future[1:])

@@ -1,4 +1,4 @@
-"""The model that is shown, and what is known of it."""
+"""The model that is shown, and what is known about it."""
 
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
@@ -27,15 +27,15 @@ def set_model(name: str) -> None:
 
 
 def models() -> dict[str, str]:
-    """The models of this session: name -> how it is shown."""
+    """Return the models of this session: name -> how it is shown."""
     return {**{name: name for name in settings.current().offered}, **state().uploads}
 
 
 def upload_weights(content: bytes) -> None:
-    """Put the weights of a safetensors file into the current architecture, as another model of this session.
+    """Load the weights of a safetensors file into the current architecture, as another model of this session.
 
     Raises:
-        LoadError: the file is not safetensors, is damaged, or does not fit; says which keys.
+        LoadError: the file is not safetensors, is damaged, or does not fit; the message names the keys.
     """
     made = upload(subject(), content)
     name = shared_models.keep_upload(made, identity())
@@ -48,7 +48,7 @@ def subject() -> Subject:
 
 
 def model() -> Analysed:
-    """The model that is shown, with its graph."""
+    """Return the model that is shown, with its graph."""
     return shared_models.load_model(model_name())
 
 

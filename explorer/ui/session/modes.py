@@ -18,8 +18,8 @@ MODES: Mapping[Mode, tuple[BankName, ...]] = {
 
 
 def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
-    """The chosen mode, widened until it shows everything that the recipe holds: hidden faders must
-    not act.
+    """Return the chosen mode, extended until it shows everything in the recipe: hidden faders must have no
+    effect.
     """
     needed = {"channels"} if recipe.is_structured else set()
     needed |= {"weights"} if recipe.weights else set()
@@ -27,7 +27,7 @@ def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
 
 
 def in_mode(recipe: Recipe, mode: Mode) -> Recipe:
-    """The recipe without what a mode doesn't show."""
+    """Return the recipe without what a mode doesn't show."""
     if "channels" not in MODES[mode]:
         recipe = replace(recipe, channels={}, remove={}, keep={})
     return recipe if "weights" in MODES[mode] else replace(recipe, weights={}, pattern="free")

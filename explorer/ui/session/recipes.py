@@ -1,4 +1,4 @@
-"""The recipe, the way back, and the address that tells it."""
+"""The recipe, its history, and the URL that contains it."""
 
 import streamlit as st
 
@@ -13,17 +13,17 @@ def history() -> History:
 
 
 def recipe() -> Recipe:
-    """What the user has decided."""
+    """Return the user's recipe."""
     return history().present.recipe
 
 
 def set_recipe(value: Recipe, why: str) -> None:
-    """A step that can be undone.
+    """Set the recipe, as a step that can be undone.
 
     Args:
         why: in a few words, for the undo button.
     Raises:
-        ExplorerError: it does not fit the model; the recipe stays as it was.
+        ExplorerError: it does not fit the model; the recipe is unchanged.
     """
     _move(history().then(checked(profile(), value), why))
 
@@ -51,7 +51,7 @@ def address() -> tuple[tuple[str, str], ...]:
 
 
 def write_url() -> None:
-    """Put model and recipe into the address; switching pages clears it, so every run of a page calls this."""
+    """Put model and recipe into the URL; switching pages clears it, so every run of a page calls this."""
     now = st.query_params.to_dict()
     wanted = {key: value for key, value in now.items() if key not in ("model", "recipe")} | dict(address())
     if now != wanted:

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ...background.lane import Lane
 from ...errors import ExplorerError, UnknownNameError
 from ...pruning.checks import check_brought, check_parts
 from ...registry import CRITERIA
@@ -37,7 +38,7 @@ class State:
     mode: Mode = "Structured"
     histories: dict[str, History] = field(default_factory=dict)
     locks: dict[str, frozenset[Lock]] = field(default_factory=dict)
-    cancelled: dict[str, Hashable] = field(default_factory=dict)
+    cancelled: dict[Lane, Hashable] = field(default_factory=dict)
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0
@@ -51,16 +52,16 @@ class State:
     remembered: dict[str, Any] = field(default_factory=dict)
     lock: Any = field(
         default_factory=threading.RLock
-    )  # held by an action, so that other threads see it whole or not at all
+    )  # locked during an action, so that other threads see all of it or none
 
 
-# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action fetches the
-# state just once
+# Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action gets the state
+# just once
 held: ContextVar[State | None] = ContextVar("the state of the action that is going on", default=None)
 
 
 def state() -> State:
-    """That of the session whose page runs."""
+    """Return the state of the session whose page runs."""
     kept = held.get()
     if kept is not None:
         return kept
@@ -70,7 +71,7 @@ def state() -> State:
 
 
 def opened() -> State:
-    """The state of a new session: what the URL asks for, or the first model, dense."""
+    """Return the state of a new session: what the URL asks for, or the first model, dense."""
     offered = settings.current().offered
     if not offered:
         raise ExplorerError(
@@ -93,9 +94,10 @@ def opened() -> State:
 
 
 def check_offered(model: str) -> None:
-    """
+    """Check that the server offers a model.
+
     Raises:
-        UnknownNameError: the server does not offer it.
+        UnknownNameError: it does not.
     """
     offered = settings.current().offered
     if model not in offered:
@@ -103,7 +105,7 @@ def check_offered(model: str) -> None:
 
 
 def checked(profile: ModelProfile, value: Recipe) -> Recipe:
-    """The recipe, if the model has its parts and the program its criterion.
+    """Return the recipe, if the model has its parts and the program its criterion.
 
     Raises:
         ExplorerError: it has not.
@@ -115,12 +117,12 @@ def checked(profile: ModelProfile, value: Recipe) -> Recipe:
 
 @contextmanager
 def still() -> Iterator[None]:
-    """While no action changes the state."""
+    """Hold off actions that change the state."""
     with state().lock:
         yield
 
 
 def identity() -> str:
-    """What tells this browser session from others."""
+    """Return what identifies this browser session."""
     context = get_script_run_ctx()
     return context.session_id if context else "no browser"

@@ -1,4 +1,4 @@
-"""Between widgets and the state: keys, messages of elements, what went wrong."""
+"""Connects widgets with the state: keys, messages of elements, errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,10 @@ from .state import held, state
 
 
 def show(key: str, value: Any) -> str:
-    """The key of a widget that is to show a value; draw it under this key.
+    """Return the key of a widget that is to show a value; draw it under this key.
 
-    The key changes whenever the value was changed by something else than the widget. Under one and the same
-    key, a rerun that the browser asked for a moment before (a poll) would bring the old value along, and undo
-    an undo.
+    The key changes whenever something other than the widget changed the value. Under an unchanged key, a
+    rerun that the browser requested a moment before (a poll) would restore the old value, and undo an undo.
     """
     told = state().told
     known, version = told.get(key, (value, 0))
@@ -28,14 +27,16 @@ def show(key: str, value: Any) -> str:
 
 
 def start_from(key: str, value: Any) -> str:
-    """Let a widget of this key begin with a value; from then on it keeps its own. Returns the key."""
+    """Let a widget of this key start with a value; after that it keeps its own. Returns the key."""
     if key not in st.session_state:
         st.session_state[key] = value
     return key
 
 
 def picked(key: str) -> Any:
-    """What the user picked in a widget that `show` has named, in its callback; None if it was emptied."""
+    """Return what the user picked in a widget that `show` has named, in its callback; None if it was
+    cleared.
+    """
     told = state().told
     _, version = told[key]
     given = st.session_state.get(f"{key}#{version}")
@@ -44,23 +45,23 @@ def picked(key: str) -> Any:
 
 
 def shown(key: str, default: Any = None) -> Any:
-    """What the widget of this key shows."""
+    """Return what the widget of this key shows."""
     return st.session_state.get(key, default)
 
 
 def event(key: str, name: str) -> Any:
-    """The message that an element sent with this run, or None."""
+    """Return the message that an element sent with this run, or None."""
     return getattr(st.session_state.get(key), name, None)
 
 
 def stamp() -> tuple[str, int, int]:
-    """Epoch, generation and last acknowledged edit, for the console."""
+    """Return epoch, generation and last acknowledged edit, for the console."""
     its = state()
     return its.epoch, its.generation, its.acknowledged
 
 
 def acknowledge(sequence: int) -> bool:
-    """Note an edit of the console; False if it was seen before."""
+    """Record an edit of the console; return False if it was seen before."""
     its = state()
     if sequence <= its.acknowledged:
         return False
@@ -70,7 +71,7 @@ def acknowledge(sequence: int) -> bool:
 
 
 def attempt(action: Callable[..., Any], *args: Any) -> None:
-    """Do what a widget asks for; what goes wrong is told in one box, and the recipe is kept."""
+    """Do what a widget asks for; an error is shown in one box, and the recipe is kept."""
     its = state()
     its.notice = None
     token = held.set(its)
@@ -84,20 +85,20 @@ def attempt(action: Callable[..., Any], *args: Any) -> None:
 
 
 def notice() -> str | None:
-    """What went wrong with the user's last action, or None."""
+    """Return what went wrong with the user's last action, or None."""
     return state().notice
 
 
 def dismiss() -> None:
-    """The user has read the notice."""
+    """Clear the notice after the user has read it."""
     state().notice = None
 
 
 def remember(name: str, value: Any) -> None:
-    """Keep a small value for this session; models and tensors belong into `resources`."""
+    """Keep a small value for this session; models and tensors belong in `resources`."""
     state().remembered[name] = value
 
 
 def recalled(name: str, default: Any = None) -> Any:
-    """What was remembered under a name."""
+    """Return what was remembered under a name."""
     return state().remembered.get(name, default)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ...background.jobs import JobState
+from ...background.lane import LIVE, Lane
 from ...engine.measure import stream
 from ...measuring.kept_activations import trail_for
 from ...pruning.decision import calibrate
@@ -15,29 +16,33 @@ from .models import model, subject
 from .recipes import recipe
 from .state import identity, state
 
+LIVE_LANE = Lane("live", LIVE)
 
-def job(lane: str, key: Hashable, make: Callable[[], Work[Any]]) -> JobState:
-    """Where a lane stands; the job is begun unless it runs, is done, or the user cancelled it."""
+
+def job(lane: Lane, key: Hashable, make: Callable[[], Work[Any]]) -> JobState:
+    """Return the state of a lane; the job is started unless it is running, is done, or was cancelled by the
+    user.
+    """
     if state().cancelled.get(lane) != key:
         models.lanes().submit(identity(), lane, key, make)
     return lane_state(lane)
 
 
-def lane_state(lane: str) -> JobState:
+def lane_state(lane: Lane) -> JobState:
     return models.lanes().state(identity(), lane)
 
 
-def cancel(lane: str, key: Hashable) -> None:
+def cancel(lane: Lane, key: Hashable) -> None:
     """Stop a job; it stays stopped until `resume`, or until the recipe changes."""
     state().cancelled[lane] = key
     models.lanes().cancel(identity(), lane)
 
 
-def resume(lane: str) -> None:
+def resume(lane: Lane) -> None:
     state().cancelled.pop(lane, None)
 
 
-def is_cancelled(lane: str, key: Hashable) -> bool:
+def is_cancelled(lane: Lane, key: Hashable) -> bool:
     return state().cancelled.get(lane) == key
 
 
@@ -46,7 +51,7 @@ def live_key() -> Hashable:
 
 
 def live() -> JobState:
-    """The measurement of the current recipe, begun if it has to be."""
+    """Return the measurement of the current recipe, started if needed."""
     shown, wanted, how = model(), recipe(), conditions()
     key, room = live_key(), settings.current().classroom
 
@@ -62,23 +67,23 @@ def live() -> JobState:
             trail=trail_for((subject.id, data, how.split, how.device), how.device),
         )
 
-    return job("live", key, measure if room is None else lambda: room.measured.steps(key, measure))
+    return job(LIVE_LANE, key, measure if room is None else lambda: room.measured.steps(key, measure))
 
 
 def report() -> Report | None:
-    """The newest Report of the current recipe, or None before the first chunk."""
+    """Return the newest Report of the current recipe, or None before the first chunk."""
     found = live()
     return found.value if found.key == live_key() else None
 
 
 def is_answered() -> bool:
-    """The current recipe has a first number, or will not get one."""
-    found = lane_state("live")
+    """Whether the current recipe has a first number, or will not get one."""
+    found = lane_state(LIVE_LANE)
     return (
         found.key == live_key() and (found.value is not None or found.error is not None)
     ) or not found.busy
 
 
-def versions(lanes: Iterable[str]) -> dict[str, int]:
-    """Lane -> version: another one means that there are news."""
+def versions(lanes: Iterable[Lane]) -> dict[Lane, int]:
+    """Return lane -> version: another version means that there is news."""
     return {lane: lane_state(lane).version for lane in lanes}

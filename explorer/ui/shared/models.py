@@ -22,17 +22,17 @@ KEPT_SUBJECTS, MODEL_BYTES = 4, 4 * 2**30
 UPLOADED = "upload:"
 _subjects = Cache(KEPT_SUBJECTS, "models and their data", MODEL_BYTES, growing=True, slow=True)
 _uploads = Cache(KEPT_SUBJECTS, "uploaded weights", MODEL_BYTES, lasting=True, growing=True)
-_owners: dict[str, set[str]] = {}  # name of uploaded weights -> the sessions that have brought them
+_owners: dict[str, set[str]] = {}  # name of uploaded weights -> the sessions that uploaded them
 _loading = threading.Lock()
 _lanes: Lanes | None = None
 _starting = threading.Lock()
 
 
 def load_subject(name: str) -> Subject:
-    """The subject of an offered or uploaded model; shared between sessions, so never modified.
+    """Return the subject of an offered or uploaded model; shared between sessions, so never modified.
 
     Raises:
-        ExplorerError: the upload had to make room for newer ones.
+        ExplorerError: the upload was removed to make room for newer ones.
     """
     if name.startswith(UPLOADED):
         uploaded: Subject | None = _uploads.get(name)
@@ -50,12 +50,12 @@ def _load(name: str) -> Subject:
 
 
 def look_ahead() -> None:
-    """Load the first model and read its graph while the browser still opens: the first page is there some
+    """Load the first model and its graph while the browser still opens, so that the first page is there some
     seconds earlier.
 
-    What goes wrong is told when somebody asks for the model.
+    An error is reported when somebody asks for the model.
     """
-    for module in ("tables", "figures.style"):  # with pandas and plotly, which take a second each
+    for module in ("tables", "figures.style"):  # import pandas and plotly, which take a second each
         import_module(f"explorer.{module}")
     name = next(iter(current().offered), None)
     if name is None:
@@ -70,8 +70,8 @@ def look_ahead() -> None:
 
 
 def keep_upload(subject: Subject, session: str) -> str:
-    """Hold a subject with uploaded weights, the last few of all sessions; returns the name to ask
-    for it by.
+    """Keep a subject with uploaded weights, the last few of all sessions; return the name to ask for it
+    by.
     """
     name = UPLOADED + subject.id
     _owners.setdefault(name, set()).add(session)
@@ -80,7 +80,7 @@ def keep_upload(subject: Subject, session: str) -> str:
 
 
 def forget(session: str) -> None:
-    """A session that is closed for good: its jobs end, and what only it has uploaded goes."""
+    """End the jobs of a session that is closed for good, and remove what only it has uploaded."""
     lanes().release(session)
     for name, owners in list(_owners.items()):
         owners.discard(session)
@@ -90,12 +90,12 @@ def forget(session: str) -> None:
 
 
 def load_model(name: str) -> Analysed:
-    """A model with its graph."""
+    """Return a model with its graph."""
     return Analysed(load_subject(name), load_graph(name))
 
 
 def load_graph(name: str) -> ModelGraph:
-    """The graph of an offered model."""
+    """Return the graph of an offered model."""
     subject = load_subject(name)
     if is_analysed(subject):
         return graph_of(subject)
@@ -104,9 +104,10 @@ def load_graph(name: str) -> ModelGraph:
 
 
 def lanes() -> Lanes:
-    """The one background worker of the process; joined at exit, since a thread inside torch would abort it.
+    """Return the one background worker of the process; joined at exit, since a thread inside torch would
+    abort it.
 
-    It is none of Streamlit's resources, which a message from any browser can clear.
+    It is not one of Streamlit's resources, which a message from any browser can clear.
     """
     global _lanes
     with _starting:

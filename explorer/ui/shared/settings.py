@@ -26,8 +26,8 @@ class Settings:
         models: names in the list; empty = every sample that has weights.
         device: "auto", "cpu" or "cuda".
         load: name -> Subject; what the command line gives here may read paths and run code.
-        classroom: of a class, or None.
-        own_lessons: a folder of lessons next to those that come with the program.
+        classroom: for a class, or None.
+        own_lessons: a folder of lessons in addition to the built-in ones.
     """
 
     models: tuple[str, ...] = ()
@@ -38,24 +38,26 @@ class Settings:
 
     @property
     def hidden_pages(self) -> tuple[str, ...]:
-        """Pages that write to this machine's disk or occupy it for long, which a class must not."""
+        """Return the pages that write to this machine's disk or occupy it for long, which a class must
+        not.
+        """
         return CLOSED_TO_CLASSES if self.classroom else ()
 
     @property
     def lessons(self) -> dict[str, Lesson]:
-        """Name -> lesson of the Learn page, in their order."""
+        """Return the lessons of the Learn page by name, in their order."""
         return course(self.own_lessons)
 
     @property
     def offered(self) -> tuple[str, ...]:
-        """The names in the list, the default first where it is among them."""
+        """Return the names in the list, the default first if it is among them."""
         if self.models:
             return self.models
         names = [name for name in SAMPLES if weights_path(name).is_file()]
         return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
 
     def opened(self, name: str) -> Subject:
-        """The model of an offered name; a page can open no other.
+        """Return the model of an offered name; a page can open no other.
 
         Raises:
             UnknownNameError: the server does not offer it.
@@ -76,5 +78,5 @@ def configure(settings: Settings) -> None:
 
 
 def current() -> Settings:
-    """What this process offers."""
+    """Return what this process offers."""
     return _settings

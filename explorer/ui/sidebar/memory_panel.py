@@ -1,5 +1,5 @@
-"""What is kept in memory and on disk, in the sidebar, with buttons to free it; for the machine's owner, not
-for a class.
+"""Shows what is kept in memory and on disk, in the sidebar, with buttons to free it; for the machine's owner,
+not for a class.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ NEVER = "How often held-out data was opened stays on record."
 
 
 def in_megabytes(size: float) -> str:
-    """Bytes for people.
+    """Return bytes as text for people.
 
     >>> in_megabytes(19_460_893), in_megabytes(268_290), in_megabytes(12)
     ('19 MB', '0.3 MB', 'under 0.1 MB')
@@ -30,7 +30,7 @@ def in_megabytes(size: float) -> str:
 
 
 def draw() -> None:
-    """How much is in memory, and a popover to free it; what that lists is looked up when it is open."""
+    """Draw how much is in memory, and a popover to free it, whose list is computed when it is open."""
     if settings.current().classroom is not None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

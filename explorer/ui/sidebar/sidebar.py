@@ -1,4 +1,4 @@
-"""What all pages share: the model, and how much of the data is measured where."""
+"""The sidebar that all pages share: the model, how many samples are measured, and on which device."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ ALWAYS_THERE = ("auto", "cpu")
 
 
 def draw() -> None:
-    """Model, what is known of it, number of samples, device, and what is kept in memory."""
+    """Draw the model, what is known about it, number of samples, device, and memory."""
     with st.sidebar:
         names = session.models()
         widgets.choose("Model", names, session.model_name(), session.set_model, key="model")

@@ -1,6 +1,4 @@
-"""The architecture as a picture, what is tied to what and why, and the proof of the smaller model's
-wiring.
-"""
+"""The architecture as a picture, what is coupled and why, and the proof of the smaller model's wiring."""
 
 from collections.abc import Hashable
 
@@ -8,6 +6,7 @@ import streamlit as st
 
 from ... import tables
 from ...audit.audit import REJECTED, TOLERANCE, AuditReport, audit_steps
+from ...background.lane import Lane
 from ...graph.drawing import draw as dot_of
 from ...graph.folding import modules, suggested
 from ...graph.wiring import wiring
@@ -19,7 +18,7 @@ from .. import session
 from ..drawing import layout
 from ..live.regions import hurry, watched
 
-LANE, ASKED = "check", "audit asked for"
+LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
 WHY = "Why they are removed together, or frozen"
 COLUMNS = {
@@ -28,7 +27,7 @@ COLUMNS = {
     LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
     WHY: st.column_config.TextColumn(width=400),
 }
-HALF = 0.5  # of each group, where the recipe removes no channels
+HALF = 0.5  # of each group, if the recipe removes no channels
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
     "group**: their channels are added or read side by side, so they are removed together (colours repeat "
@@ -50,14 +49,14 @@ def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...]) -> str:
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
 def _foldable(subject: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All modules that can be folded, and those that are unfolded at first."""
+    """Return all modules that can be folded, and those that are unfolded at first."""
     wired = wiring(session.graph())
     at_first = suggested(wired)
     return modules(wired), tuple(module for module in modules(wired) if module in at_first)
 
 
 def draw() -> None:
-    """Graph on the left, proof and one group next to it, all groups below."""
+    """Draw the graph on the left, proof and one group next to it, all groups below."""
     profile = session.profile()
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
@@ -101,7 +100,7 @@ def _draw_graph() -> None:
 
 
 def _recipe() -> Recipe | None:
-    """The one to prove: the user's own, or None for half of every group."""
+    """Return the recipe to prove: the user's own, or None for half of every group."""
     recipe = session.recipe()
     return recipe if recipe.is_structured else None
 
@@ -207,7 +206,7 @@ def _layers(count: int) -> str:
 
 
 def _explain(group: Group) -> None:
-    """All that is known of one group, in words."""
+    """Draw all that is known about one group, in words."""
     made = {slot.tensor for slot in group.slots if slot.producer}
     lines = [
         f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by "

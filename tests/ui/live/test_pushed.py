@@ -1,6 +1,7 @@
 """Elements are told what they show, part by part, when that has changed, and only then."""
 
 import pytest
+from live_page import CURVE
 
 from explorer.ui import session
 from explorer.ui.live import pushed, regions
@@ -10,7 +11,7 @@ from explorer.ui.live.pushed import LiveValue
 
 def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it(page, drawn):
     value, seen = {"a": 1, "b": 2}, [0]
-    pushed.pushed("cards", LiveValue("cards", lambda: dict(value), lambda: seen[0], ("live",)))
+    pushed.pushed("cards", LiveValue("cards", lambda: dict(value), lambda: seen[0], (session.LIVE_LANE,)))
     ((_, data),) = drawn
     assert data["value"] == value and data["session"] == "session" and data["name"] == "cards"
     nothing = {"told": {}, "taken": 0, "draw": False, "busy": False}
@@ -28,7 +29,7 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
 
 
 def test_an_element_with_nothing_to_show_has_a_turn(page, drawn):
-    pushed.pushed("curve", LiveValue("figure", dict, lambda: 0, ("curve",)))
+    pushed.pushed("curve", LiveValue("figure", dict, lambda: 0, (CURVE,)))
     ((_, data),) = drawn
     assert data["value"] == {} and data["turn"] > 0
     assert pushed.answer({"curve": data["turn"]})["told"] == {}
@@ -37,7 +38,7 @@ def test_an_element_with_nothing_to_show_has_a_turn(page, drawn):
 
 def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn, clock):
     seen = [0]
-    value = LiveValue("figure", lambda: {"points": seen[0]}, lambda: seen[0], ("curve",), patient=True)
+    value = LiveValue("figure", lambda: {"points": seen[0]}, lambda: seen[0], (CURVE,), patient=True)
     pushed.pushed("curve", value)
     turn = drawn[0][1]["turn"]
     regions.hurry()
@@ -50,7 +51,7 @@ def test_a_patient_element_waits_for_the_hand_and_is_asked_for_again(page, drawn
 
 def test_an_element_with_a_pause_is_told_the_last_value_in_the_end(page, drawn, clock):
     seen = [0]
-    value = LiveValue("status", lambda: {"done": seen[0]}, lambda: seen[0], ("live",), pause=0.3)
+    value = LiveValue("status", lambda: {"done": seen[0]}, lambda: seen[0], (session.LIVE_LANE,), pause=0.3)
     pushed.pushed("status", value)
     turn = drawn[0][1]["turn"]
     seen[0] = 1
@@ -67,7 +68,7 @@ def test_a_run_of_the_page_sends_what_stayed_the_same_under_its_turn_and_what_ch
     for a in (1, 1, 5):
         regions.begin().is_complete = True
         value["a"], seen[0] = a, seen[0] + 1
-        pushed.pushed("cards", LiveValue("cards", lambda: dict(value), lambda: seen[0], ("live",)))
+        pushed.pushed("cards", LiveValue("cards", lambda: dict(value), lambda: seen[0], (session.LIVE_LANE,)))
     first, second, third = (data for _, data in drawn)
     assert second == first  # Streamlit does not send it again
     assert third["turn"] > first["turn"] and third["value"] == {"a": 5, "b": 2}

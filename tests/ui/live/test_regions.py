@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from live_page import RerunError
+from live_page import CURVE, SCAN, RerunError
 from streamlit.errors import StreamlitAPIException
 
 from explorer.background.jobs import JobState
@@ -24,17 +24,17 @@ def answer() -> list[str]:
 
 
 def test_only_the_regions_of_the_lane_with_news_are_drawn(page):
-    regions.watched("cards", lambda: None, "live")
-    regions.watched("curve", lambda: None, "curve")
+    regions.watched("cards", lambda: None, session.LIVE_LANE)
+    regions.watched("curve", lambda: None, CURVE)
     assert answer() == []
-    page["live"] = JobState(version=1)
+    page[session.LIVE_LANE] = JobState(version=1)
     assert answer() == ["cards", regions.TICKER]
 
 
 def test_a_region_with_a_facet_waits_for_its_facet(page):
     shown = ["a"]
-    regions.watched("parts", lambda: None, "live", facet=lambda: shown[0])
-    page["live"] = JobState(version=7)
+    regions.watched("parts", lambda: None, session.LIVE_LANE, facet=lambda: shown[0])
+    page[session.LIVE_LANE] = JobState(version=7)
     assert answer() == []
     shown[0] = "b"
     assert answer() == ["parts", regions.TICKER]
@@ -42,22 +42,22 @@ def test_a_region_with_a_facet_waits_for_its_facet(page):
 
 def test_a_region_that_was_drawn_is_up_to_date(page):
     drawn = []
-    regions.watched("cards", lambda: drawn.append(1), "live")
-    page["live"] = JobState(version=1)
+    regions.watched("cards", lambda: drawn.append(1), session.LIVE_LANE)
+    page[session.LIVE_LANE] = JobState(version=1)
     assert answer() != []
-    regions.watched("cards", lambda: drawn.append(2), "live")
+    regions.watched("cards", lambda: drawn.append(2), session.LIVE_LANE)
     assert answer() == [] and drawn == [1, 2]
 
 
 def test_progress_is_drawn_now_and_then_while_a_lane_works(page, clock):
-    regions.watched("status", lambda: None, "scan", facet=lambda: 0, progress=True)
-    page["scan"] = JobState(running=True)
+    regions.watched("status", lambda: None, SCAN, facet=lambda: 0, progress=True)
+    page[SCAN] = JobState(running=True)
     assert answer() == ["status", regions.TICKER]
     clock[0] += regions.PROGRESS_S / 2
     assert answer() == [] and not regions.is_due()
     clock[0] += regions.PROGRESS_S
     assert regions.is_due() and answer() == ["status", regions.TICKER]
-    page["scan"] = JobState()
+    page[SCAN] = JobState()
     clock[0] += regions.PROGRESS_S
     assert answer() == [] and not regions.is_due()
 
@@ -68,12 +68,12 @@ def test_regions_wait_until_the_hand_rests_and_the_first_measurement_is_there(pa
     regions.hurry()
     recipe[0] = "pruned"
     assert regions.busy() and not regions.is_due()
-    page["live"] = JobState(running=True)
+    page[session.LIVE_LANE] = JobState(running=True)
     clock[0] += regions.REST_S + 0.01
     assert not regions.is_due()
-    page["live"] = JobState()
+    page[session.LIVE_LANE] = JobState()
     assert regions.is_due()
-    page["live"] = JobState(running=True)
+    page[session.LIVE_LANE] = JobState(running=True)
     clock[0] += regions.PATIENCE_S
     assert regions.is_due()
 

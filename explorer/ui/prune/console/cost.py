@@ -1,8 +1,9 @@
-"""Parameters and MACs of a recipe by a closed form: the browser's estimate while a fader moves, and its
-Python twin.
+"""Parameters and MACs of a recipe by a formula: the browser's estimate while a fader moves, and its Python
+twin.
 
-A layer with the fraction a of its outputs and b of its inputs left keeps about a b of its weights, a of its
-bias. The real count comes from the smaller model; this one stands in while dragging and is labelled "about".
+A layer with the fraction a of its outputs and b of its inputs left keeps about a b of its weights and a of
+its bias. The real count comes from the smaller model; this estimate replaces it during dragging and is
+labelled "about".
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,12 +13,12 @@ from typing import Any
 
 from ....values.profile import Group, Layer, ModelProfile
 
-Shares = Mapping[str, float]  # group -> the fraction of a dimension's positions on which it lives
+Shares = Mapping[str, float]  # group -> the fraction of a dimension's positions that belong to it
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """What one layer costs and which faders change that.
+    """The costs of one layer, and the faders that change them.
 
     Args:
         layer: its name, which is also its weights fader.
@@ -39,8 +40,8 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """About what is left: all parameters, those that aren't zero, multiply-adds of one sample on dense
-    hardware.
+    """Approximately what is left: all parameters, those that aren't zero, multiply-adds for one sample on
+    dense hardware.
     """
 
     params: float
@@ -49,8 +50,8 @@ class Estimate:
 
 
 def cost_table(profile: ModelProfile) -> tuple[LayerCost, ...]:
-    """One entry a layer, and one named "" for what belongs to no layer: the products inside attention follow
-    its heads.
+    """Return one entry per layer, and one named "" for what belongs to no layer: the products inside
+    attention change with its heads.
     """
     layers = tuple(_cost(layer, profile.groups) for layer in profile.layers)
     params = profile.params - sum(layer.params for layer in profile.layers)
@@ -75,7 +76,7 @@ def _cost(layer: Layer, groups: Iterable[Group]) -> LayerCost:
 
 
 def removed_fraction(ratio: float, units: int) -> float:
-    """What a cut removes of `units`: whole units, and never the last one.
+    """Return the fraction of `units` that a cut removes: whole units, and never the last one.
 
     >>> removed_fraction(0.3, 16), removed_fraction(0.99, 4)
     (0.3125, 0.75)
@@ -89,7 +90,7 @@ def estimate(
     channels: Mapping[str, float],
     weights: Mapping[str, float],
 ) -> Estimate:
-    """About what a recipe leaves.
+    """Return approximately what a recipe leaves.
 
     Args:
         units: group -> how many units it has.

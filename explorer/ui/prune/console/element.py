@@ -5,10 +5,10 @@ from .model import ConsoleData
 
 
 def draw_facts(data: ConsoleData) -> None:
-    """What no fader changes; drawn outside of the region that follows the faders."""
+    """Draw what no fader changes; outside the region that follows the faders."""
     elements.put("facts", data.facts())
 
 
 def draw_findings(data: ConsoleData) -> None:
-    """What a scan found."""
+    """Draw what a scan found."""
     elements.put("findings", data.findings())

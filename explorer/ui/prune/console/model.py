@@ -19,16 +19,16 @@ class Strip:
 
     Args:
         id: the part: a coupled group or a layer.
-        label: what stands under the fader, two short lines; the first may be empty.
+        label: the text under the fader, two short lines; the first may be empty.
         ratio: requested fraction removed.
         units: how many there are, of the kind `unit` ("channel", "head", "weight").
         params: parameters of the part, for sorting by size.
-        details: what a tooltip tells of it, one sentence each.
+        details: the tooltip, one sentence each.
         frozen: why it can't be moved, or None.
-        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, of how
-            many (fewer than `units` if channels went first); reason: why that differs from the request.
+        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, out of how
+        many (fewer than `units` if channels were removed first); reason: why that differs from the request.
         switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
-        locked: allocators, presets and linked moves leave it alone.
+        locked: allocators, presets and linked moves do not change it.
         sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
     """
 
@@ -59,7 +59,7 @@ class Bank:
     strips: tuple[Strip, ...]
 
     def strip(self, name: str) -> Strip:
-        """The strip of a part.
+        """Return the strip of a part.
 
         Raises:
             UnknownNameError: there is none.
@@ -70,7 +70,7 @@ class Bank:
         raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
 
 
-# of a strip: what changes with the recipe is sent at each move, what a scan finds while it runs, all else
+# of a strip: what changes with the recipe is sent at each move, scan findings while a scan runs, all else
 # once
 MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
 
@@ -93,7 +93,7 @@ class ConsoleData:
     exact: Mapping[str, int] | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What no fader changes, under a name of its own."""
+        """Return what no fader changes, under a name of its own."""
         plain = {
             "banks": [_facts(bank) for bank in self.banks],
             "costs": [cost.to_json() for cost in self.costs],
@@ -101,8 +101,8 @@ class ConsoleData:
         return {"id": hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:12], **plain}
 
     def findings(self) -> dict[str, Any]:
-        """Bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and what the
-        banks say of it.
+        """Return bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and the
+        banks' notes on it.
         """
         found = {
             bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
@@ -111,7 +111,7 @@ class ConsoleData:
         return {"sensitivity": found, "notes": {bank.name: bank.note for bank in self.banks}}
 
     def state(self) -> dict[str, Any]:
-        """Where every fader stands and what the last cut did, without what is as usual."""
+        """Return the position of every fader and what the last cut did, without default values."""
         return {
             "session": self.session,
             "taken": self.taken,
@@ -156,7 +156,7 @@ class Edit:
 
 
 def read_edit(banks: Iterable[Bank], message: object) -> Edit:
-    """A message of the browser, checked like any foreign input.
+    """Read a message of the browser, checked like any foreign input.
 
     Raises:
         RecipeError: it isn't an edit, a strip is frozen, or a ratio isn't allowed.
@@ -201,7 +201,7 @@ def _ratio(strip: Strip, ratio: object) -> float:
 
 
 def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
-    """The recipe with the moved strips at their new ratios; strips that weren't moved keep theirs.
+    """Return the recipe with the moved strips at their new ratios; strips that weren't moved keep theirs.
 
     >>> edit = Edit(1, {"channels": {"conv1": 0.5}}, {})
     >>> dict(apply_edit(Recipe(channels={"conv2": 0.25}), edit).channels)
@@ -213,7 +213,7 @@ def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
 
 
 def apply_locks(locks: frozenset[Lock], edit: Edit) -> frozenset[Lock]:
-    """The locks after an edit.
+    """Return the locks after an edit.
 
     >>> edit = Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})
     >>> sorted(apply_locks(frozenset({("channels", "conv1")}), edit))

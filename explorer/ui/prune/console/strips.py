@@ -1,5 +1,5 @@
-"""A model and a recipe as banks of strips: labels, tooltips, what is frozen and why, what the last cut
-achieved.
+"""Turns a model and a recipe into banks of strips: labels, tooltips, what is frozen and why, what the last
+cut achieved.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,12 +31,12 @@ def banks(
     locks: Collection[Lock] = (),
     sensitivity: Mapping[BankName, Sensitivity] | None = None,
 ) -> tuple[Bank, ...]:
-    """The banks of a mode, strips in the order of the graph.
+    """Return the banks of a mode, strips in the order of the graph.
 
     Args:
         outcomes: what the last cut of this very recipe achieved; empty before it.
         locks: bank and part of the locked strips.
-        sensitivity: of each bank, what the scan found.
+        sensitivity: for each bank, what the scan found.
     """
     found = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
     made = []
@@ -86,7 +86,9 @@ def _with(
 
 
 def channel_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
-    """One strip a coupled group, the frozen ones too: a part that can't be moved is shown with its reason."""
+    """Return one strip per coupled group, including frozen ones: a part that can't be moved is shown with its
+    reason.
+    """
     params = {layer.name: layer.params for layer in profile.layers}
     return tuple(
         Strip(
@@ -117,7 +119,7 @@ def _group_details(group: Group) -> tuple[str, ...]:
 
 
 def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
-    """One strip a prunable layer; under an n:m pattern it is a switch."""
+    """Return one strip per prunable layer; under an n:m pattern it is a switch."""
     return tuple(
         Strip(
             layer.name,
@@ -135,7 +137,7 @@ def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
 
 
 def with_pattern(recipe: Recipe, profile: ModelProfile, pattern: str) -> Recipe:
-    """The recipe under another pattern: its weights are switched on where they had a ratio and the pattern
+    """Return the recipe with another pattern: its weights are switched on if they had a ratio and the pattern
     fits.
     """
     ratio, layers = pattern_ratio(pattern), profile.prunable_layers

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from ..values.subject import Normalisation, Split
+from ..values.samples import Split
+from ..values.subject import Normalisation
 
 SAMPLES = 1024
 

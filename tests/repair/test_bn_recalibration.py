@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.engine.bn_recalibration import recalibrate
-from explorer.values.subject import Normalisation, Split
+from explorer.repair.bn_recalibration import recalibrate
+from explorer.values.samples import Split
+from explorer.values.subject import Normalisation
 
 
 def data(samples: int) -> Split:

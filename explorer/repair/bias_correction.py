@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ..pruning.masks import positions
 from ..values.profile import Masks, ModelProfile
-from ..values.subject import Normalisation, Split
+from ..values.samples import Split
+from ..values.subject import Normalisation
 
 SAMPLES = 1024
 # of the one batch: all samples pass at once, so that later layers see the corrected earlier ones

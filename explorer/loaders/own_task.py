@@ -1,0 +1,151 @@
+"""A task of the user's own: from file.py:make, and fitted to the model that it is for."""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import LoadError
+from ..machine.foreign_code import told
+from ..registry import METRICS
+from ..values.inputs import InputPart, in_one_row
+from ..values.metric import Metric
+from ..values.samples import DerivedSplit, Split, leaves_of
+from ..values.subject import OF_CLASSES, Normalisation, Subject, Task
+from .python_file import imported, run_foreign
+
+SPEC = re.compile(r"^(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)\Z")
+
+
+def own_task(spec: str) -> Task:
+    """The task that path/file.py:make returns, or that is called so there; a data set alone becomes a task
+    that is measured by accuracy. Its code runs, so it comes from the command line only.
+
+    Raises:
+        LoadError: there is no such file or name, it fails, or gives no task.
+    """
+    match = SPEC.match(spec)
+    if match is None:
+        raise LoadError(f"A task of your own is named path/file.py:make, got {spec[:200]!r}.")
+    path, name = Path(match["path"]).expanduser(), match["name"]
+    made = getattr(imported(path), name, None)
+    if made is None:
+        raise LoadError(f"{path.name} has no {name!r}; name the function that returns your explorer.Task.")
+    if callable(made) and not isinstance(made, Task):
+        made = run_foreign(made, path)
+    code = hashlib.sha256(path.read_bytes() + spec.encode()).hexdigest()[:16]
+    if not isinstance(made, Task):
+        made = run_foreign(lambda: Task(f"{path.name}:{name}", data=made), path)
+    return made if made.fingerprint else replace(made, fingerprint=code)
+
+
+def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
+    """The subject measured by other metrics; the first decides.
+
+    Raises:
+        UnknownNameError: there is no metric of that name.
+        LoadError: it has no data.
+    """
+    for name in names:
+        if isinstance(name, str):
+            METRICS[name]
+    if subject.task is None:
+        raise LoadError(
+            f"{subject.name!r} has no data to measure {', '.join(map(str, names))} on; add some with --data "
+            "or --task."
+        )
+    return replace(subject, task=replace(subject.task, metric=tuple(names), scores=None))
+
+
+def with_task(subject: Subject, task: Task) -> Subject:
+    """The subject measured on a task, whose inputs become what the model reads.
+
+    Raises:
+        LoadError: the model does not run on them, or they have another shape than it was analysed for.
+    """
+    pack = _packing(subject)
+    first = _split(task, "tuning", pack)
+    if first is None:
+        raise LoadError(f"Task {task.name!r} has no tuning split; give it data, or a dict with 'tuning'.")
+    inputs = first.inputs_at(0, min(2, len(first)))
+    rule = _rule(task.normalisation, inputs, subject)
+    ready = rule(inputs)
+    wanted = tuple(subject.example.shape[1:])
+    if tuple(ready.shape[1:]) != wanted:
+        raise LoadError(
+            f"Inputs of task {task.name!r} have the shape {tuple(ready.shape[1:])}, but {subject.name!r} "
+            f"reads {wanted}."
+        )
+    outputs = _run(subject, ready, task)
+    found = replace(
+        task,
+        shape=wanted,
+        class_names=task.class_names or _class_names(task, outputs, subject),
+        load_split=lambda name: _split(task, name, pack),
+        data=None,
+        normalisation=rule,
+    )
+    about = {key: value for key, value in subject.card.items() if key == "description"}
+    return replace(subject, task=found, card=about)
+
+
+def _split(task: Task, name: str, pack: Callable[[Any], Tensor]) -> Split | None:
+    split = task.split(name)  # type: ignore[arg-type]
+    if split is None or (type(split) is Split and isinstance(split.inputs, Tensor)):
+        return split
+    return DerivedSplit(split, pack)
+
+
+def _packing(subject: Subject) -> Callable[[Any], Tensor]:
+    """A tree of inputs -> the one tensor that the model of a subject reads (see `InputPart`)."""
+    parts: tuple[InputPart, ...] = subject.reads
+
+    def pack(tree: Any) -> Tensor:
+        given = [tree[part.name] for part in parts] if _is_named(tree, parts) else leaves_of(tree)
+        if len(given) != max(1, len(parts)):
+            wanted = ", ".join(repr(part.name) for part in parts) or "one input"
+            raise LoadError(
+                f"{subject.name!r} reads {wanted}, but the data has {len(given)} inputs a sample."
+            )
+        return given[0] if len(given) == 1 else in_one_row(given)
+
+    return pack
+
+
+def _is_named(tree: Any, parts: Sequence[InputPart]) -> bool:
+    return isinstance(tree, dict) and bool(parts) and all(part.name in tree for part in parts)
+
+
+def _rule(given: Normalisation, inputs: Tensor, subject: Subject) -> Normalisation:
+    """The task's own rule; without one, that of the model for bytes, and none for whole numbers."""
+    if given != Normalisation():
+        return given
+    if inputs.dtype == torch.uint8:
+        return subject.preset.normalisation
+    return Normalisation(whole=not inputs.is_floating_point())
+
+
+def _run(subject: Subject, inputs: Tensor, task: Task) -> Any:
+    try:
+        with torch.inference_mode():
+            outputs = subject.model(inputs)
+        return outputs if task.answer is None else task.answer(outputs)
+    except Exception as error:  # the border of the user's code
+        raise LoadError(
+            f"{subject.name!r} does not run on the inputs of task {task.name!r} ({told(error)})."
+        ) from error
+
+
+def _class_names(task: Task, outputs: Any, subject: Subject) -> tuple[str, ...]:
+    """From the model, else numbers; none where answers are no classes."""
+    if task.scores is not None or task.metrics[0] not in OF_CLASSES:
+        return ()
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+        return ()
+    known = subject.preset.class_names
+    return known if len(known) == outputs.shape[1] else tuple(map(str, range(outputs.shape[1])))

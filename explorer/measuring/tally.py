@@ -1,0 +1,121 @@
+"""What is known of a model after its first samples: answers, losses, and rows of the task's metrics."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..values.metric import Metric
+from ..values.report import Drop, Measurement
+from .bootstrap import interval, paired
+from .statistics import paired_drop, wilson
+
+ACCURACY = "accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What is known after the first `samples` samples.
+
+    Args:
+        correct: (samples,) bool, in the split's order; empty where answers are no classes.
+        predictions: (samples,) int64; empty as well.
+        losses: (samples,) float32 cross-entropy, or the mean loss of each one's batch; empty where the task
+            has none.
+        rows: name of a metric -> (samples, k) statistics; accuracy has none beside `correct`.
+        metrics: of the task, the first decides; none: accuracy.
+    """
+
+    correct: Tensor
+    predictions: Tensor
+    losses: Tensor
+    rows: Mapping[str, Tensor] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.correct) or max(map(len, self.rows.values()), default=0)
+
+    def cpu(self) -> "Tally":
+        return self._each(Tensor.cpu)
+
+    def first(self, samples: int) -> "Tally":
+        return self.part(0, samples)
+
+    def part(self, start: int, stop: int) -> "Tally":
+        """Of samples `start` to `stop`."""
+        return self._each(lambda tensor: tensor[start:stop])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Tally":
+        correct, predictions, losses = map(change, (self.correct, self.predictions, self.losses))
+        rows = {name: change(found) for name, found in self.rows.items()}
+        return Tally(correct, predictions, losses, rows, self.metrics)
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether what decides is accuracy."""
+        return not self.metrics or (self.metrics[0].name == ACCURACY and ACCURACY not in self.rows)
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Of all samples; None where the task has no loss."""
+        return float(self.losses.double().mean()) if len(self.losses) else None
+
+    def measurement(self) -> Measurement:
+        """What decides with its 95 % interval (Wilson's for accuracy), mean loss, and the other metrics."""
+        samples = len(self)
+        others = {metric.name: self._other(metric) for metric in self.metrics[1:]}
+        if self.is_accuracy:
+            correct = int(self.correct.sum())
+            low, high = wilson(correct, samples)
+            found = Measurement(correct / samples, low, high, self.mean_loss, samples, correct)
+        else:
+            metric = self.metrics[0]
+            value, low, high = interval(metric, self.rows[metric.name])
+            found = Measurement(loss=self.mean_loss, samples=samples, metric=metric.name, unit=metric.unit)
+            found = replace(found, value=value, low=low, high=high)
+        return replace(found, others=others) if others else found
+
+    def _other(self, metric: Metric) -> dict[str, object]:
+        if metric.name not in self.rows:  # accuracy, where answers are classes
+            correct = int(self.correct.sum())
+            low, high = wilson(correct, len(self))
+            return {"value": correct / len(self), "low": low, "high": high, "unit": "%"}
+        value, low, high = interval(metric, self.rows[metric.name])
+        return {"value": value, "low": low, "high": high, "unit": metric.unit}
+
+
+EMPTY = Tally(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long), torch.zeros(0))
+
+
+def joined(parts: Sequence[Tally]) -> Tally:
+    """Tallies of one batch after the other as one; where they are on several devices, on the last one's."""
+    if len(parts) == 1:
+        return parts[0]
+    last = parts[-1]
+
+    def together(tensors: Sequence[Tensor]) -> Tensor:
+        return torch.cat([tensor.to(tensors[-1].device) for tensor in tensors])
+
+    names = "correct", "predictions", "losses"
+    correct, predictions, losses = (together([getattr(p, name) for p in parts]) for name in names)
+    rows = {name: together([p.rows[name] for p in parts]) for name in last.rows}
+    return Tally(correct, predictions, losses, rows, last.metrics)
+
+
+def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
+    """Paired comparison on the same samples, by what decides."""
+    if base.is_accuracy:
+        b = int((base.correct & ~pruned.correct).sum())
+        c = int((~base.correct & pruned.correct).sum())
+        return paired_drop(b, c, len(base), level=level)
+    metric = base.metrics[0]
+    return paired(metric, base.rows[metric.name], pruned.rows[metric.name], level)
+
+
+def judged(logits: Tensor, targets: Tensor) -> Tally:
+    """What (n, classes) logits say about (n,) targets, on their device."""
+    logits = logits.float()
+    predictions = logits.argmax(1)
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    return Tally(predictions == targets, predictions, losses)

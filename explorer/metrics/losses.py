@@ -1,0 +1,93 @@
+"""What training and gradients lower where a task names no loss of its own; each the mean over a batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import ExplorerError
+from ..machine.foreign_code import told
+from ..registry import METRICS
+from ..values.subject import Task
+
+Loss = Callable[[Any, Any], Tensor]
+
+
+def cross_entropy(outputs: Any, targets: Any) -> Tensor:
+    """Of (n, classes, ...) scores and (n, ...) classes; of one score a place, yes or no."""
+    if isinstance(outputs, dict) and "out" in outputs:
+        outputs = outputs["out"]
+    outputs = outputs.float()
+    if outputs.shape[1] == 1 and outputs.dim() > 2:
+        return binary_cross_entropy(outputs, targets)
+    if targets.dim() == outputs.dim():
+        targets = targets[:, 0]
+    skipped = (targets == 255) & (outputs.shape[1] <= 255)
+    return functional.cross_entropy(outputs, torch.where(skipped, -100, targets).long())
+
+
+def token_cross_entropy(outputs: Any, targets: Any) -> Tensor:
+    """Of (n, tokens, vocabulary) scores and (n, tokens)."""
+    outputs = getattr(outputs, "logits", outputs)
+    targets = targets[0] if isinstance(targets, tuple | list) else targets
+    return functional.cross_entropy(outputs.float().flatten(0, 1), targets.flatten())
+
+
+def binary_cross_entropy(outputs: Any, targets: Any) -> Tensor:
+    """Of scores and as many targets of 0 and 1."""
+    return functional.binary_cross_entropy_with_logits(
+        outputs.float(), targets.reshape(outputs.shape).float()
+    )
+
+
+def absolute_error(outputs: Any, targets: Any) -> Tensor:
+    return functional.l1_loss(outputs.float(), targets.reshape(outputs.shape).float())
+
+
+def squared_error(outputs: Any, targets: Any) -> Tensor:
+    return functional.mse_loss(outputs.float(), targets.reshape(outputs.shape).float())
+
+
+def loss_of(task: Task) -> Loss:
+    """What training and gradients of a task lower: its own loss, else the usual one of its metric.
+
+    Raises:
+        ExplorerError: there is neither.
+    """
+    first = task.metrics[0]
+    usual = (METRICS[first]() if isinstance(first, str) else first).loss if task.scores is None else None
+    loss = task.loss or usual
+    if loss is None:
+        raise ExplorerError(
+            f"Task {task.name!r} has no loss, which training and gradients need; give it loss=..., a "
+            "function of (outputs, targets)."
+        )
+    return lambda outputs, targets: mean_of(
+        loss, outputs if task.answer is None or task.loss is not None else task.answer(outputs), targets
+    )
+
+
+def right_share(outputs: Any, targets: Any) -> float:
+    """The share of right classes of samples, pixels or tokens; 0 where answers are no classes."""
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.dim() < 2:
+        return 0.0
+    said = outputs.argmax(1)
+    return float((said == targets).float().mean()) if said.shape == targets.shape else 0.0
+
+
+def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
+    """The loss of a batch, a single number.
+
+    Raises:
+        ExplorerError: the loss fails, or gives anything else.
+    """
+    try:
+        found = loss(outputs, targets)
+    except Exception as error:  # the border of the user's code
+        raise ExplorerError(f"The loss of the task fails ({told(error)}).") from error
+    if not isinstance(found, Tensor) or found.numel() != 1:
+        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ExplorerError(f"The loss of the task must give one number, the mean over the batch, got {got}.")
+    return found.reshape(())

@@ -1,0 +1,61 @@
+"""What the dense model gives at the places of the smaller one, less what the cut removed there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, fx
+
+from ..compaction.compact import SOURCE
+from ..graph.analysed import Analysed
+from ..graph.survivors import Survivors
+from ..values.profile import Masks
+from .lockstep import Lockstep
+
+
+class DenseTargets:
+    """The dense model beside the smaller one.
+
+    Args:
+        model, masks: what was cut.
+        small: the smaller model, whose nodes are asked for.
+        dense: the same without a cut.
+        batches: of inputs.
+    """
+
+    def __init__(
+        self,
+        model: Analysed,
+        masks: Masks,
+        small: fx.GraphModule,
+        dense: fx.GraphModule,
+        batches: Sequence[Tensor],
+    ):
+        assert model.graph.coupling is not None
+        self.walk = Lockstep(dense, batches)
+        self._coupling = model.graph.coupling
+        self._left = Survivors(self._coupling, masks.channels)
+        twins = {node.meta[SOURCE]: node for node in dense.graph.nodes if SOURCE in node.meta}
+        self._twins = {
+            node.name: twins[node.meta[SOURCE]]
+            for node in small.graph.nodes
+            if node.meta.get(SOURCE) in twins
+        }
+
+    def of(self, name: str) -> list[Any] | None:
+        """The dense values of a node at the positions that are left, a batch each; None where they cannot be
+        told apart.
+        """
+        node = self._twins.get(name)
+        if node is None:
+            return None
+        return [self._cut(node, value) for value in self.walk.behind(node.name)]
+
+    def _cut(self, node: fx.Node, value: Tensor) -> Tensor:
+        for dim, line in self._left.kept(self._coupling.values[node.meta[SOURCE]]).items():
+            value = value.index_select(dim, line.nonzero().flatten().to(value.device))
+        return value
+
+    def fits(self, name: str) -> bool:
+        """What is left of a node's values follows from whole positions of their own dimensions."""
+        node = self._twins.get(name)
+        return node is not None and 0 not in self._left.kept(self._coupling.values[node.meta[SOURCE]])

@@ -1,0 +1,251 @@
+"""Every layer that lost inputs gets the weights that best give back the dense layer's outputs.
+
+Layer by layer in the order of the graph: what a layer reads is what the repaired layers before it give, what
+it should give is what the dense layer gave, and between the two is a linear problem with a closed form. No
+label is read and nothing is trained. Norms take over the shift and the spread that their inputs have now.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, fx
+
+from ..graph.analysed import Analysed
+from ..pruning.masks import positions
+from ..values.profile import Masks
+from .columns import output_rows
+from .contractions import Contraction, attribute, contractions
+from .dense_targets import DenseTargets
+from .layer_solution import Solution, Use, applied, is_thinned, solution_of
+from .lockstep import Lockstep
+from .norm_statistics import is_recalibrated, move_statistics
+
+SHARED_STEPS = (1.0, 0.5, 0.25)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What was done.
+
+    Args:
+        layers: weights that were solved for.
+        norms: norms that were recalibrated.
+        kept: weights of layers that lost inputs and stay as they were, since no change helps or their weights
+            are used in a way that has no closed form.
+    """
+
+    layers: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+def repair_notes(done: Repaired, samples: int) -> tuple[str, ...]:
+    """What was done, in words."""
+    if not done.layers and not done.kept:
+        return ("No layer lost inputs or weights, so least squares changed nothing.",)
+    told = "No layer could be fitted by least squares."
+    if done.layers:
+        norms = f"; {len(done.norms)} norms recalibrated" if done.norms else ""
+        told = f"{len(done.layers)} layers fitted by least squares on {samples:,} training samples{norms}."
+    if not done.kept:
+        return (told,)
+    more = f" and {len(done.kept) - 1:,} more" if len(done.kept) > 1 else ""
+    verb = "stay as they are" if more else "stays as it is"
+    return (f"{told} {done.kept[0]!r}{more} lost inputs or weights and {verb}.",)
+
+
+@dataclass(eq=False)
+class LeastSquares:
+    """One repair, which changes `small` step by step.
+
+    Args:
+        model, masks: what was cut.
+        small, dense: the smaller model and the same without a cut; only `small` is changed.
+        batches: of training inputs, normalised; at least one.
+    """
+
+    model: Analysed
+    masks: Masks
+    small: fx.GraphModule
+    dense: fx.GraphModule
+    batches: Sequence[Tensor]
+    done: list[str] = field(default_factory=list)
+    norms: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.walk = Lockstep(self.small, self.batches)
+        self.targets = DenseTargets(self.model, self.masks, self.small, self.dense, self.batches)
+        self.uses: dict[int, list[Contraction]] = {}
+        for one in contractions(self.small):
+            self.uses.setdefault(id(self.small.get_parameter(one.weight)), []).append(one)
+        self.dense_groups = {one.weight: one.form.groups for one in contractions(self.dense)}
+        self.weight_masks = _masks_left(self.model, self.masks)
+        self.lone_norms = _lone_norms(self.small)
+
+    def run(self) -> Iterator[str]:
+        """Repair; the name of each layer after it is done."""
+        first = {uses[0].node: uses for uses in self.uses.values()}
+        for node in self.small.graph.nodes:
+            if node.name in first and self._lost(first[node.name][0]):
+                self._solve(first[node.name])
+                yield first[node.name][0].weight
+            elif node.name in self.lone_norms:
+                self._recalibrate(node)
+                yield str(node.target)
+
+    @property
+    def result(self) -> Repaired:
+        """What was done so far."""
+        missed = [name for name in _lost_weights(self.model, self.masks) if name not in self.done]
+        kept = dict.fromkeys([*self.kept, *missed])
+        return Repaired(tuple(self.done), tuple(self.norms), tuple(kept))
+
+    def _lost(self, one: Contraction) -> bool:
+        """It has fewer inputs than the dense layer, or single weights of it are zero."""
+        before, now = (attribute(model, one.weight).shape for model in (self.dense, self.small))
+        dim = 0 if one.form.kind in ("matrix", "transposed") else 1
+        split = one.form.groups if one.form.kind == "transposed" else 1
+        had = before[0] // self._dense_groups(one) if split > 1 else before[dim]
+        return bool(had != now[dim] // split) or one.weight in self.weight_masks
+
+    def _dense_groups(self, one: Contraction) -> int:
+        return self.dense_groups.get(one.weight, 1)
+
+    # ---------------------------------------------------------------- layers
+
+    def _solve(self, contractions: Sequence[Contraction]) -> None:
+        uses, one = self._uses(contractions), contractions[0]
+        solution = solution_of(self.small, uses, self.weight_masks.get(one.weight)) if uses else None
+        if solution is None:
+            self.kept.append(one.weight)
+            return
+        before = _copied(self.small, one, solution)
+        # what later uses of a shared weight read changes with it, so a whole step may be too long
+        for share in SHARED_STEPS if len(uses) > 1 else (1.0,):
+            applied(self.small, one, solution, share)
+            if self._is_better(uses):
+                self.done.append(one.weight)
+                return
+            for name, tensor in before.items():
+                attribute(self.small, name).data.copy_(tensor)
+        self.kept.append(one.weight)
+
+    def _uses(self, contractions: Sequence[Contraction]) -> list[Use]:
+        """All uses of one weight; between them the walk goes on with the weights as they are, and then back.
+
+        None where one of them has no closed form.
+        """
+        walks, uses = (self.walk, self.targets.walk), []
+        self.walk.before(contractions[0].node)
+        start = [walk.kept() for walk in walks] if len(contractions) > 1 else []
+        for one in contractions:
+            use = self._use(one)
+            if use is None:
+                return []
+            uses.append(use)
+        for walk, place in zip(walks if start else (), start, strict=True):
+            walk.back(place)
+        return uses
+
+    def _is_better(self, uses: Sequence[Use]) -> bool:
+        """With the present weights no more is missing than before.
+
+        Of one layer whose rows were all looked at that is certain; of one whose rows were thinned it is
+        counted over all of them, and of layers that share a weight with what they read now.
+        """
+        if len(uses) > 1:
+            now = self._uses([use.contraction for use in uses])
+            return sum(map(_squares, now)) <= sum(map(_squares, uses))
+        return not is_thinned(uses[0]) or self._is_better_everywhere(uses[0])
+
+    def _use(self, one: Contraction) -> Use | None:
+        self.walk.before(one.node)
+        inputs = [held[one.source] for held in self.walk.values]
+        if one.form.kernel and inputs[0].dim() != len(one.form.kernel) + 2:
+            return None
+        wanted = self.targets.of(one.node) if self.targets.fits(one.node) else None
+        if wanted is None:
+            return None
+        missing = [target - now for target, now in zip(wanted, self.walk.tried(one.node), strict=True)]
+        return Use(one, inputs, missing, one.bias is not None or self._is_shifted_back(one.node))
+
+    def _is_shifted_back(self, name: str) -> bool:
+        """Only norms read it that take over any shift."""
+        users = self.walk.nodes[self.walk.places[name]].users
+        return bool(users) and all(user.name in self.lone_norms for user in users)
+
+    def _is_better_everywhere(self, use: Use) -> bool:
+        """If so, the walk goes on with what the layer gives now."""
+        name = use.contraction.node
+        wanted, now = self.targets.of(name), self.walk.tried(name)
+        assert wanted is not None
+        left = [target - value for target, value in zip(wanted, now, strict=True)]
+        if _squares(replace(use, missing=left)) > _squares(use):
+            return False
+        self.walk.step_over(name, now)
+        return True
+
+    # ---------------------------------------------------------------- norms
+
+    def _recalibrate(self, node: fx.Node) -> None:
+        self.walk.before(node.name)
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        before = self.targets.of(source.name)
+        if before is None or not self.targets.fits(source.name):
+            return
+        now = [held[source.name] for held in self.walk.values]
+        move_statistics(self.small.get_submodule(str(node.target)), now, before)
+        self.norms.append(str(node.target))
+
+
+def _squares(use: Use) -> float:
+    """Of all outputs, less the means where a shift costs nothing."""
+    rows = [output_rows(use.contraction.form, one) for one in use.missing]
+    total = sum(float(one.square().sum(dtype=torch.double)) for one in rows)
+    if use.free:
+        means = torch.stack([one.sum(1, dtype=torch.double) for one in rows]).sum(0)
+        total -= float(means.square().sum()) / sum(one.shape[1] for one in rows)
+    return total
+
+
+def _copied(model: fx.GraphModule, one: Contraction, solution: Solution) -> dict[str, Tensor]:
+    return {name: attribute(model, name).detach().clone() for name in (one.weight, *solution.biases)}
+
+
+def _lone_norms(model: fx.GraphModule) -> set[str]:
+    """Nodes of norms that are called once and keep statistics."""
+    calls: dict[str, list[str]] = {}
+    for node in model.graph.nodes:
+        if node.op == "call_module" and is_recalibrated(model.get_submodule(str(node.target))):
+            calls.setdefault(str(node.target), []).append(node.name)
+    return {names[0] for names in calls.values() if len(names) == 1}
+
+
+def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
+    """Weight -> its mask in the shape that it has after the cut, under every name that it has."""
+    cut = positions(model.profile, masks.channels)
+    found: dict[str, Tensor] = {}
+    parameters = dict(model.subject.model.named_parameters(remove_duplicate=False))
+    for layer, mask in masks.weights.items():
+        weight = model.profile.prunable_layers[layer].weight
+        for dim, line in cut.get(weight, {}).items():
+            mask = mask.index_select(dim, line.nonzero().flatten())
+        if not bool(mask.all()):
+            found |= {name: mask for name, tensor in parameters.items() if tensor is parameters[weight]}
+    return found
+
+
+def _lost_weights(model: Analysed, masks: Masks) -> list[str]:
+    """Weights of layers that read something that was cut."""
+    lost = [
+        slot.tensor
+        for group in model.profile.groups
+        if group.name in masks.channels
+        for slot in group.slots
+        if not slot.producer
+    ]
+    sizes = dict(model.subject.model.named_parameters(remove_duplicate=False))
+    return [name for name in dict.fromkeys(lost) if name in sizes and sizes[name].dim() > 1]
