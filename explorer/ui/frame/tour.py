@@ -50,7 +50,7 @@ def _draw_welcome() -> None:
             st.button(
                 "Try a gentle cut",
                 "door preset",
-                "About a fifth of the parameters is removed, and the accuracy stays.",
+                "A third of the parameters is removed, and the accuracy stays.",
                 lambda: session.attempt(begin_with, "gentle"),
                 icon=":material/bolt:",
             )

@@ -56,7 +56,7 @@ PRESETS = (
         f"Gentle: {100 * GENTLE:.0f} % of channels, repaired",
         "Structured",
         {"channels": ("uniform", GENTLE)},
-        "The same share of every layer, then a repair without training. The quality hardly changes.",
+        "A fifth of the channels of every layer, a third of the parameters, then a repair without training.",
         repairs=True,
     ),
     StartingPoint(
