@@ -77,35 +77,35 @@ GLOSSARY = {
     "batch norm": "A layer that shifts and scales each channel by a mean and a spread, which it remembers "
     "from training.",
     "calibration": "Passes over some data that only collect statistics; nothing is trained.",
-    "channel": "One of the pictures, side by side, that a layer makes and the next one reads; in a plain "
+    "channel": "One of the images that a layer outputs side by side and the next layer reads; in a plain "
     "network one neuron.",
     "compact": "To rebuild the model without the removed channels; only this makes a dense model smaller and "
     "faster.",
     "compression ratio": "Parameters before, divided by parameters after.",
     "control": "The same experiment without the thing that is tested, to show what that thing alone does.",
-    "convolution": "A layer that slides small windows of weights over its input; each window makes one "
-    "channel.",
+    "convolution": "A layer that slides small windows of weights over its input; each window produces "
+    "one channel.",
     "coupled group": "Channels that have to be removed together, because layers add, normalise or read them "
     "side by side.",
     "criterion": "A function that rates how much each weight or channel matters.",
     "dense model": "The model as it was before anything was removed.",
     "density": "The measured fraction of values that are not zero: 1 minus sparsity.",
-    "depthwise layer": "A convolution in which each channel reads one channel only, so that it holds very "
+    "depthwise layer": "A convolution in which each channel reads one channel only, so that it has very "
     "few weights.",
     "epoch": "One pass of training over all training pictures.",
-    "final number": "Measured on the compact model, on all samples that were asked for.",
+    "final number": "Measured on the compact model, on all requested samples.",
     "fine-tuning": "Training the pruned model further while everything removed stays removed.",
     "granularity": "What is removed as a unit: single weights, whole channels or heads, or n:m blocks.",
     "held-out data": "Pictures that are used neither for training nor for choosing; they are opened once, at "
     "the end.",
-    "importance": "The value by which a unit is ranked: its saliencies put together.",
-    "interval": "The range in which the true value lies with so much confidence, such as 95 %; more pictures "
+    "importance": "The value by which a unit is ranked: its saliencies combined.",
+    "interval": "The range that contains the true value with a given confidence, such as 95 %; more pictures "
     "make it narrower.",
     "iterative pruning": "Reaching the ratio in two or more steps, with recovery after each.",
     "kernel": "The small program with which a computer runs one layer; an ordinary one multiplies zeros like "
     "other numbers.",
     "latency": "How long the model takes to answer, measured with a clock on this machine.",
-    "layer norm": "A layer that shifts and scales by mean and spread of its present input; it remembers "
+    "layer norm": "A layer that shifts and scales by mean and spread of its current input; it remembers "
     "neither.",
     "learning rate": "How large the steps of training are.",
     "live number": "Measured on some of the samples, or on a stand-in of the compact model, until the final "

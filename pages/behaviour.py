@@ -1,4 +1,4 @@
-"""See whom the cut hurts: classes, confusions, samples that flip, and how sure the model is."""
+"""See which classes the cut hurts: classes, confusions, samples that flip, and how confident the model is."""
 
 from explorer.ui.behaviour import behaviour
 

@@ -1,4 +1,4 @@
-"""See what each channel is worth, keep or remove some by hand, and look at what they answer."""
+"""See how important each channel is, keep or remove some by hand, and look at their responses."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Kept runs: which are worth what they cost, how they differ, and where each came from."""
+"""Kept runs: which are worth their cost, how they differ, and where each came from."""
 
 from explorer.ui.compare import compare
 

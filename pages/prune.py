@@ -1,4 +1,4 @@
-"""Slide pruning ratios and watch measured accuracy, size, compute and latency answer."""
+"""Change pruning ratios and watch measured accuracy, size, compute and latency respond."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Train what pruning has left, and watch the accuracy come back."""
+"""Train what is left after pruning, and watch the accuracy come back."""
 
 from explorer.ui.recover import recover
 

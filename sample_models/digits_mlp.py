@@ -1,4 +1,4 @@
-"""A perceptron with two hidden layers: the smallest model whose faders mean something."""
+"""A perceptron with two hidden layers: the smallest model whose faders have a visible effect."""
 
 from torch import Tensor, nn
 

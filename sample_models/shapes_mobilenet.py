@@ -9,7 +9,7 @@ from explorer.registry import SAMPLES
 
 
 class SqueezeExcite(nn.Module):
-    """Scales each channel by a number from 0 to 1 that all channels' means decide."""
+    """Scales each channel by a number from 0 to 1, computed from all channels' means."""
 
     def __init__(self, width: int, squeezed: int) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from explorer.registry import SAMPLES
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut, which is a 1x1 projection where the shape changes."""
+    """Two convolutions next to a shortcut, which is a 1x1 projection if the shape changes."""
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__()

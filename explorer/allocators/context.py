@@ -154,7 +154,7 @@ def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, 
 
 
 def _protected(values: Tensor, best: int) -> Iterator[Tensor]:
-    """Pieces of (n,) values, in which the best is infinite and so goes last."""
+    """Yield pieces of (n,) values, in which the best is infinite and therefore removed last."""
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]
         yield (

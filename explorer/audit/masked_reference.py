@@ -93,7 +93,7 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
 
 
 def _silent(found: Any, value: Any, left: Survivors) -> Any:
-    """Zero at removed positions."""
+    """Return a value with zero at removed positions."""
     kept = _kept_mask(found, value, left) if isinstance(found, Tensor) else None
     return found if kept is None else found * kept
 

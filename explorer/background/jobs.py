@@ -21,8 +21,8 @@ class JobState:
 
     Args:
         key, value: always belong together; until a newer job has a value they are the older job's.
-        progress, seconds_left: of the job that runs, else of the last one; None = not known.
-        running: a job has begun and not ended (it may stand suspended behind a higher lane).
+        progress, seconds_left: of the running job, or of the last one; None = not known.
+        running: a job has begun and not ended (it may be suspended while a higher lane runs).
         queued: a job waits for its start.
         error: why the job of `key` failed, one sentence.
         finished: the job of `key` ended, and nothing is running or queued.
@@ -46,7 +46,7 @@ class JobState:
 
 
 class Job:
-    """A submitted piece of work with what it has come to so far."""
+    """A submitted piece of work with its latest value and progress."""
 
     def __init__(self, key: Hashable, make: Callable[[], Work[Any]]):
         self.key = key
@@ -60,7 +60,7 @@ class Job:
         self._since = (0.0, 0)  # busy seconds and units done at the first progress of this stage
 
     def advance(self) -> Step[Any]:
-        """The next step; only for the worker.
+        """Take and return the next step; only for the worker.
 
         Raises:
             StopIteration: at the end; otherwise whatever the job raises.
@@ -78,7 +78,7 @@ class Job:
         return step
 
     def take(self, step: Step[Any]) -> None:
-        """Keep what is new."""
+        """Keep the new value and progress of a step."""
         self.value = self.value if step.value is None else step.value
         known, now = self.progress, step.progress or self.progress
         if now is not None and (known is None or (known.label, known.total) != (now.label, now.total)):

@@ -1,4 +1,4 @@
-"""Background work in lanes: one worker thread a device, values come back as immutable snapshots.
+"""Background work in lanes: one worker thread per device; values come back as immutable snapshots.
 
 A job yields a step after each batch. Between two steps the worker chooses again whose turn it
 is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
@@ -40,9 +40,7 @@ class Lanes:
         self._is_active, self._forget_after = is_active, forget_after
         self._slots: dict[tuple[str, Lane], JobSlot] = {}
         self._session_turn: dict[str, int] = {}
-        self._last_seen: dict[
-            str, float
-        ] = {}  # session -> time.monotonic() when it was last known to be active
+        self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was last active
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
         self._turns = itertools.count(1)
@@ -56,11 +54,11 @@ class Lanes:
     def submit(self, session: str, lane: Lane, key: Hashable, make: Callable[[], Work[Any]]) -> None:
         """Ask for a job; the latest of a session's lane wins, and an older one is closed after its next step.
 
-        What runs or is done under the same key is not run again, not even after an error: `cancel` allows it
-        again.
+        A job that is running or done under the same key is not run again, not even after an error: `cancel`
+        allows it again.
 
         Args:
-            make: begins the job, on the worker.
+            make: starts the job, on the worker.
         Raises:
             ExplorerError: the worker was shut down.
         """
@@ -99,7 +97,7 @@ class Lanes:
         return any(self.state(session, lane).busy for lane in self.used(session))
 
     def used(self, session: str) -> tuple[Lane, ...]:
-        """The lanes in which the session has work, or a value of it."""
+        """Return the lanes in which the session has work, or a value from it."""
         with self._changed:
             return tuple(lane for owner, lane in self._slots if owner == session)
 
@@ -116,7 +114,9 @@ class Lanes:
             return self.state(session, lane)
 
     def cancel(self, session: str, lane: Lane) -> None:
-        """Close the job after its next step and drop the waiting one; the last value stays, an error goes."""
+        """Close the job after its next step and drop the waiting one; the last value is kept, an error is
+        cleared.
+        """
         with self._changed:
             slot = self._slots.get((session, lane))
             if slot is None:
@@ -253,8 +253,8 @@ class Lanes:
             self._changed.notify_all()
 
     def _publish(self, slot: JobSlot, job: Job, step: Step[Any], ended: bool, error: str | None) -> None:
-        """Show what came; that of a replaced job still helps until its successor has one, that of a cancelled
-        one does not.
+        """Show the new value; that of a replaced job is still useful until its successor has one, that of a
+        cancelled one is not.
         """
         current = slot.running is job
         if not current and slot.waiting is None:

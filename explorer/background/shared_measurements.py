@@ -14,13 +14,13 @@ from ..values.progress import Step, Work
 
 @dataclass(eq=False)
 class Flight:
-    """A measurement that goes on.
+    """A running measurement.
 
     Args:
-        steps: what is left of it.
+        steps: the rest of it.
         taken: how many steps were taken.
-        newest: the last step, with the newest value whenever that came.
-        watchers: how many follow it; without any it is given up.
+        newest: the last step, with the newest value so far.
+        watchers: how many follow it; without any it is stopped.
         reason: why it failed.
     """
 
@@ -68,10 +68,10 @@ class Sharing:
         self.results, self._flights = results, dict[Hashable, Flight]()
 
     def steps(self, key: Hashable, measure: Callable[[], Work[Any]]) -> Work[Any]:
-        """The steps of `measure`, which is called once for all who ask; its last value at once where it is
-        known.
+        """Yield the steps of `measure`, which is called once for all who ask; if the result is known, its
+        last value at once.
 
-        Whoever comes later joins where it stands. It goes on as long as one of them is left.
+        Whoever comes later joins at the current step. It continues as long as one of them is left.
         """
         known = self.results.get(key)
         if known is not None:

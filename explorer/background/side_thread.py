@@ -13,7 +13,7 @@ from typing import Any, Never, TypeVar
 from ..values.progress import PAUSE, Step, Work, reached
 
 SECONDS = 0.05  # between two steps; a live measurement waits no longer than this
-Stage = Callable[[str], None]  # called with a few words where a stage begins
+Stage = Callable[[str], None]  # called with a few words when a stage begins
 T = TypeVar("T")
 _running: set[threading.Thread] = set()
 
@@ -41,7 +41,7 @@ class _Call:
 
 
 def beside(work: Callable[[Stage], T], label: str, stages: int) -> Work[T]:
-    """Yield Progress while a call runs, then return its result. If closed earlier, the call ends when its
+    """Yield Progress while a call runs, and its result at the end. If closed earlier, the call ends when its
     next stage begins.
 
     Args:
@@ -89,7 +89,7 @@ def is_quiet() -> bool:
 
 
 def until_quiet() -> Work[Never]:
-    """Pauses until nothing runs next to the worker."""
+    """Pause until nothing runs next to the worker."""
     while not is_quiet():
         time.sleep(SECONDS)
         yield PAUSE

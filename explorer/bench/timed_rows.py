@@ -123,10 +123,7 @@ def interleaved(
         count: of pairs.
         long_count: of pairs if one of the two takes a second or more; None = as many.
     """
-    first_pair, warm_pair = (
-        count,
-        count + 1,
-    )  # numbers of their own, so that no later pair finds their results
+    first_pair, warm_pair = count, count + 1  # numbers that no later pair has
     uncounted = [seconds(work, device) for work in make(first_pair)]
     if (
         long_count is not None and max(uncounted) >= LONG_S

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..measuring.statistics import format_accuracy, format_drop
-from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget
+from ..measuring.metric_words import metric_title
+from ..measuring.statistics import format_drop, format_measured
+from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
 from ..planning.allocation import Allocation
 from ..values.choice import Choice
 from .arguments.conditions import add_conditions
@@ -106,8 +107,12 @@ def as_json(found: Budget) -> dict[str, Any]:
 
 def _text(found: Budget) -> str:
     rows = [_row(target, found) for target in sorted(found.tried)]
+    first = next((report.pruned.metric for report in found.tried.values()), None)
     return (
-        table(["removed", "accuracy", "change", "loss", "parameters left", "within"], rows)
+        table(
+            ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"],
+            rows,
+        )
         + f"\n\n{found.summary}"
     )
 
@@ -116,9 +121,9 @@ def _row(target: float, found: Budget) -> list[str]:
     report = found.tried[target]
     measured, drop = report.pruned, report.drop
     left = (measured.nonzero_params or 0) / (report.baseline.params or 1)
-    within = drop is not None and drop.high <= found.allowed
+    within = is_within(report, found.allowed)
     change = format_drop(drop).split(", ")[0] if drop else "-"
-    accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    accuracy = format_measured(measured, report.total_samples)
     return [
         percent(target),
         accuracy,

@@ -1,4 +1,4 @@
-"""What metrics there are."""
+"""List the metrics."""
 
 import argparse
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def facts(plugin: Plugin) -> dict[str, Any]:
-    """A metric with its direction and unit, and its parameters."""
+    """Return a metric with its direction, unit and parameters as JSON data."""
     made = plugin()
     own = {
         "title": made.title,
@@ -26,7 +26,7 @@ def facts(plugin: Plugin) -> dict[str, Any]:
 
 
 def margin_text(found: dict[str, Any]) -> str:
-    """How small a change has to be so as not to matter.
+    """Return the change below which a difference does not matter, as text.
 
     >>> margin_text({"margin": 0.02, "margin_is_relative": True, "unit": ""})
     '2 %'
@@ -37,7 +37,7 @@ def margin_text(found: dict[str, Any]) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every metric; the first paragraph of its docstring says what it does."""
+    """Print every metric with the first paragraph of its docstring."""
     found = [facts(plugin) for plugin in METRICS.values()]
     if arguments.json:
         return print_json(found)

@@ -35,6 +35,7 @@ def facts(name: str) -> dict[str, Any]:
         "description": SAMPLES[name].tooltip,
         "task": known["data"],
         **size,
+        "metric": measured.get("metric", "accuracy"),
         "split": "held_out",
         **accuracy,
     }

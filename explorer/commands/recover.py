@@ -13,7 +13,7 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..measuring.statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_drop, format_measured
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.recover import recover
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--plan",
         metavar="FILE",
-        help="a recovery plan as JSON, such as the report holds; the flags below replace what it says",
+        help="a recovery plan as JSON, such as the one in the report; the flags below replace parts of it",
     )
     add("--method", choices=list(METHODS), help="how accuracy is won back (default: finetune)")
     for name, allowed in CHOICES.items():
@@ -101,7 +101,8 @@ def run(arguments: argparse.Namespace) -> None:
     strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
     if strengths and (arguments.controls or arguments.keep is not None):
         raise RecipeError(
-            "--curve is about several recipes, so it goes without --controls and --keep; give those for one."
+            "--curve is about several recipes, so it cannot be combined with --controls or --keep; "
+            "use those for one recipe."
         )
     if arguments.dry_run:
         return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
@@ -280,9 +281,7 @@ def _write(path: str, model: Analysed, found: Recovery, answer: dict[str, Any]) 
 
 def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
     base = found.baseline
-    rows = [
-        ["dense", format_accuracy(base.correct or 0, base.samples, found.total_samples), "", _loss(base), ""]
-    ]
+    rows = [["dense", format_measured(base, found.total_samples), "", _loss(base), ""]]
     rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
     rows += [
         _row(f"{name}: {arm.name}", arm, other.total_samples)
@@ -304,7 +303,7 @@ def _budget(found: Recovery) -> str:
 def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
     measured = arm.measurement
     change = format_drop(arm.drop).split(", ")[0]
-    counted = format_accuracy(measured.correct or 0, measured.samples, total)
+    counted = format_measured(measured, total)
     return [name, counted, change, _loss(measured), f"{measured.nonzero_params:,}"]
 
 

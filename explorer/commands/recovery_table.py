@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..machine import paths
-from ..measuring.statistics import format_accuracy
+from ..measuring.statistics import format_measured
 from ..recovery.cost import counted
 from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, recovery_table, trainings
 from ..recovery.training_plan import suggested
@@ -145,7 +145,7 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
 def cells(row: RecoveryRow) -> list[Any]:
     """Return a row of the printed table."""
     first, over = row.measured[0], row.accuracy
-    measured = format_accuracy(first.correct or 0, first.samples, first.samples)
+    measured = format_measured(first, first.samples)
     if over.seeds > 1:
         measured = f"{percent(over.mean)} ({over.low * 100:.1f} to {over.high * 100:.1f}), {over.seeds} seeds"
     loss = sum(one.loss or 0.0 for one in row.measured) / len(row.measured)

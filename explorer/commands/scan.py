@@ -4,7 +4,8 @@ import argparse
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
-from ..measuring.statistics import format_drop
+from ..measuring.metric_words import metric_title
+from ..measuring.statistics import format_drop, format_value
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
@@ -90,9 +91,11 @@ def run(arguments: argparse.Namespace) -> None:
         note(text)
     if arguments.json:
         return print_json(found.to_json())
-    judged = found.findings()
+    judged, metric = found.findings(), found.baseline.metric or "accuracy"
     rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
-    return show(table(["part", "ratio", "removed", "accuracy", "loss", "in the family", "change"], rows))
+    return show(
+        table(["part", "ratio", "removed", metric_title(metric), "loss", "in the family", "change"], rows)
+    )
 
 
 def _words(now: Progress) -> str:
@@ -100,7 +103,8 @@ def _words(now: Progress) -> str:
 
 
 def _row(point: SensitivityPoint, finding: PointFinding) -> list[str]:
-    seen = f"{point.correct / point.samples:.1%} of {point.samples:,}".replace("%", " %")
+    value = point.correct / point.samples if point.value is None else point.value
+    seen = f"{format_value(value, point.drop.unit)} of {point.samples:,}"
     grown = f"{point.loss_growth:+.3f}"
     return [
         point.part,

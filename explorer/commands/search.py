@@ -5,7 +5,7 @@ import json
 from typing import Any, cast
 
 from ..engine.conditions import Conditions
-from ..measuring.statistics import format_accuracy, format_drop
+from ..measuring.statistics import format_accuracy, format_drop, format_measured
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import COSTS, Search, SearchPlan, Trial, check_winner, search
 from ..values.progress import outcome
@@ -115,7 +115,7 @@ def _winner(winner: Trial | None, checked: Report | None) -> list[str]:
     if winner is None or checked is None or checked.drop is None:
         return []
     measured, total = checked.pruned, cast(int, checked.total_samples)
-    after = format_accuracy(measured.correct or 0, measured.samples, total)
+    after = format_measured(measured, total)
     return [
         "",
         f"Winner, on the tuning split by which it was chosen: {format_drop(winner.drop)}",

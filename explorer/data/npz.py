@@ -35,7 +35,7 @@ def npz(
         reader: the model that the data is for.
         samples: maximum number per split.
         mean, std: of the channels, from 0 to 1 for bytes; default: the model's own for bytes, none for
-        floats.
+            floats.
     Raises:
         LoadError: the file is damaged, or its arrays are not valid.
     """
@@ -111,7 +111,7 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
 
 
 def _numbers(arrays: Arrays, name: str) -> ndarray:
-    """(n,) int64 class numbers."""
+    """Return (n,) int64 class numbers."""
     shape, dtype = arrays.form(name)
     told = f"{name!r} in {arrays.path.name!r} must be class numbers from 0"
     if dtype.kind not in "iu" or not shape or not 0 < shape[0] == math.prod(shape) <= MAX_SAMPLES:
@@ -138,7 +138,7 @@ def _arrangement(shape: tuple[int, ...], reader: Reader, file: str) -> str:
 
 
 def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor:
-    """(k, *shape) uint8 or float32.
+    """Return (k, *shape) uint8 or float32.
 
     Raises:
         LoadError: they are neither bytes nor finite floats.
@@ -163,7 +163,7 @@ def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor
 
 
 def _whole_numbers(values: ndarray, what: str, reader: Reader) -> Tensor:
-    """(k, *shape) int64.
+    """Return (k, *shape) int64.
 
     Raises:
         LoadError: there are fractions, or numbers for which the model holds no entry.

@@ -164,7 +164,7 @@ def _check_sides(picture: "Image", wanted: tuple[int, int], resize: int) -> None
     if width * height > MAX_PIXELS:
         sides = f"{picture.width:,} x {picture.height:,}"
         told = f"has sides of {sides}, and would have {width * height:,} pixels before its centre is cropped"
-        raise LoadError(f"Picture {_name(picture)!r} {told}; up to {MAX_PIXELS:,} are made. Remove it.")
+        raise LoadError(f"Picture {_name(picture)!r} {told}; up to {MAX_PIXELS:,} are decoded. Remove it.")
 
 
 def _name(picture: "Image") -> str:
@@ -185,7 +185,7 @@ def eight_bits(picture: "Image") -> "Image":
     top = 1.0 if picture.mode == "F" else 65535.0
     if not (low >= 0 and high <= top):  # also rejects NaN
         told = f"holds numbers from {low:g} to {high:g}, and those of its kind are read from 0 to {top:g}"
-        raise LoadError(f"Picture {_name(picture)!r} {told}; store it with 8 or 16 bits a channel.")
+        raise LoadError(f"Picture {_name(picture)!r} {told}; store it with 8 or 16 bits per channel.")
     scaled = np.rint(values.astype(np.float64) * (255 / top)).astype(np.uint8)
     return optional("PIL.Image").fromarray(scaled)
 

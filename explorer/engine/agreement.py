@@ -1,4 +1,4 @@
-"""A model without data -> a task that needs none: agreement with the dense model on random inputs."""
+"""Turns a model without data into a task that needs none: agreement with the dense model on random inputs."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ _tasks = Cache(16, "random inputs")
 
 
 def with_agreement(model: Analysed) -> Analysed:
-    """The model as it is where it has data, else with random inputs and agreement as its metric."""
+    """Return the model itself if it has data; otherwise with random inputs, and agreement as its metric."""
     subject = model.subject
     if subject.task is not None:
         return model
@@ -40,7 +40,7 @@ def _task(subject: Subject) -> Task:
 
 
 def random_inputs(subject: Subject) -> Tensor:
-    """(SAMPLES, *shape) numbers that the model may read, from one seed."""
+    """Return (SAMPLES, *shape) numbers that the model can read, from one seed."""
     shape, generator = tuple(subject.example.shape[1:]), torch.Generator().manual_seed(SEED)
     parts = subject.reads or (InputPart("", shape),)
     drawn = [part.drawn(SAMPLES, generator) for part in parts]

@@ -1,4 +1,4 @@
-"""subject + masks -> the model that export would write, with everything about it that needs no data."""
+"""subject + masks -> the model that export would write, with all its numbers that need no data."""
 
 import copy
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from ..values.report import LayerOutcome, Measurement
 
 
 def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
-    """The model that export would write: physically smaller, weights outside of the masks zero, on the
+    """Return the model that export would write: physically smaller, weights outside the masks zero, on the
     device.
     """
     if model.graph.program is not None:
@@ -45,7 +45,7 @@ def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
 def _outcomes(
     graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[LayerOutcome, ...]:
-    """What is left of each layer; MACs of a layer follow the size of its weight."""
+    """Return what is left of each layer; MACs of a layer follow the size of its weight."""
     rows = []
     cut_positions = positions(graph.profile, masks.channels)
     for layer in graph.profile.layers:
@@ -73,7 +73,7 @@ def _outcomes(
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model with everything about it that needs no data."""
+    """A model with all its numbers that need no data."""
 
     model: nn.Module
     cut: Cut
@@ -83,7 +83,9 @@ class Candidate:
 
 
 def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
-    """Recipe -> the model to measure, its parameters, MACs and sizes (without deflate, which is slow)."""
+    """Return the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which
+    is slow).
+    """
     decided = decide(model, recipe, device)
     network = build(model, decided.masks, device)
     notes = _computed(model, decided.masks) if not recipe.is_empty else ()
@@ -92,7 +94,7 @@ def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
 
 
 def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
-    """What the user should know where weights are computed in the forward."""
+    """Return notes for the user if weights are computed in the forward."""
     found = changed_by(model, masks)
     if not found:
         return ()
@@ -110,8 +112,8 @@ def described(
     notes: tuple[str, ...] = (),
     device: str = "cpu",
 ) -> Candidate:
-    """A model that was built by these masks, whatever became of its weights since, with what needs no data to
-    be known.
+    """Return a model that was built with these masks, even if its weights have changed since, with all its
+    numbers that need no data.
     """
     parameters = dict(network.named_parameters(remove_duplicate=False))
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
@@ -130,8 +132,8 @@ def described(
 def _macs(
     graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
 ) -> int:
-    """Multiply-adds of one sample. Those of layers follow the shapes of their weights; only others must be
-    counted again.
+    """Return the multiply-adds for one sample. Those of layers follow the shapes of their weights; only
+    others must be counted again.
     """
     if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
         return sum(layer.pruned_macs for layer in layers)

@@ -1,4 +1,4 @@
-"""Under which conditions a recipe is measured, and on which samples."""
+"""The conditions under which a recipe is measured, and on which samples."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,19 @@ from ..values.subject import Subject, Task
 ALIVE, BATCH_BYTES = 3, 2 * 1024**3
 
 
-# multiply-adds of one forward, about a second: as long as a fader's move may wait for the batch before it
+# multiply-adds of one forward, about a second: a fader's move may wait that long for the batch before it
 BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
 
 
-LEAST_LOOK = 16  # samples without which a first number would say nothing
+LEAST_LOOK = 16  # with fewer samples a first number would mean nothing
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under which conditions a recipe is measured.
+    """The conditions under which a recipe is measured.
 
     Args:
-        samples: the first so many of the split; None = all.
+        samples: use only the first so many of the split; None = all.
         split: "tuning", or "held_out".
         device: "cpu" or "cuda".
         latency: also measure latency, and what gradients predict for the loss, after everything else.
@@ -52,8 +52,8 @@ class Conditions:
 
 
 def fitting_batch(subject: Subject, device: str) -> int:
-    """Samples of one forward: what suits the device, fewer of a model that would fill the memory or take long
-    over them.
+    """Return the number of samples of one forward: what suits the device, fewer for a model that would fill
+    the memory or take long for them.
     """
     most, size = batch_size(device), size_of(subject.model, subject.example)
     if not isinstance(size, Size):
@@ -66,17 +66,17 @@ def fitting_batch(subject: Subject, device: str) -> int:
 
 
 def first_look(subject: Subject, device: str) -> int:
-    """Samples until the first number: those of one batch."""
+    """Return the number of samples until the first number: those of one batch."""
     return max(LEAST_LOOK, fitting_batch(subject, device))
 
 
 def class_task(subject: Subject, what: str) -> Task:
-    """The task of a subject whose answers are right or wrong classes.
+    """Return the task of a subject whose outputs are right or wrong classes.
 
     Args:
-        what: that needs them, such as "Flips".
+        what: the feature that needs them, such as "Flips".
     Raises:
-        ExplorerError: there is no data, or its task has another kind of answer.
+        ExplorerError: there is no data, or its task has another kind of output.
     """
     if subject.task is None:
         raise ExplorerError(f"{subject.name!r} came without data; add some with --data.")
@@ -84,14 +84,14 @@ def class_task(subject: Subject, what: str) -> Task:
         first = subject.task.metrics[0]
         name = first if isinstance(first, str) else first.name
         raise ExplorerError(
-            f"{what} of {subject.name!r} cannot be shown: answers must be one class a sample for that, and "
+            f"{what} of {subject.name!r} cannot be shown: they need one class per sample as output, and "
             f"its task is measured by {name}."
         )
     return subject.task
 
 
 def split_for(subject: Subject, conditions: Conditions) -> Split:
-    """The samples that these conditions ask for.
+    """Return the samples that these conditions ask for.
 
     Raises:
         ExplorerError: the data has no such split, or the number of samples is not allowed.

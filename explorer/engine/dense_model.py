@@ -1,4 +1,4 @@
-"""The dense model next to every measurement: its answers and what it costs, kept for the next recipe."""
+"""The dense model next to every measurement: its outputs and costs, cached for the next recipe."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,8 +36,8 @@ def dense_tallies(
     look: int,
     notes: Callable[[str], None],
 ) -> Iterator[Tally]:
-    """The dense model's tally, continued batch by batch where fewer than `look` samples are known; the last
-    has just them.
+    """Yield the dense model's tally, continued batch by batch if fewer than `look` samples are known; the
+    last has exactly those.
     """
     task = subject.task
     assert task is not None
@@ -55,8 +55,8 @@ def dense_tallies(
 
 
 def baseline(model: Analysed, conditions: Conditions, look: int) -> Iterator[Tally]:
-    """The dense model on the first samples, in float32: a tally after each batch, the last with just `look`;
-    kept for later.
+    """Yield the dense model on the first samples, in float32: a tally after each batch, the last with exactly
+    `look` samples; cached for later.
     """
     conditions = replace(conditions, dtype="float32")
     dense = dense_candidate(model, conditions.device)
@@ -65,8 +65,8 @@ def baseline(model: Analysed, conditions: Conditions, look: int) -> Iterator[Tal
 
 
 def judged_split(model: Analysed, conditions: Conditions) -> Split:
-    """The samples that these conditions ask for; where a metric compares with the dense model, targets are
-    pairs of those that are stored and its answers.
+    """Return the samples that these conditions ask for; if a metric compares with the dense model, targets
+    are pairs of the stored ones and its outputs.
 
     Raises:
         ExplorerError: as of `split_for`.

@@ -1,7 +1,7 @@
 """recipe + subject -> report, measured in a stream. Never modifies the model it is given.
 
-What a recipe removes is decided in `deciding`, the model that is measured is made in `building`; both are
-offered here, too.
+`deciding` decides what a recipe removes, `building` builds the model that is measured; both are offered here,
+too.
 """
 
 from dataclasses import replace
@@ -73,7 +73,7 @@ def measure(
     *,
     trail: Trail | None = None,
 ) -> Work[Report]:
-    """What `stream` yields, of a model that is there already, such as one that was trained after the cut.
+    """Yield the same as `stream` for a model that exists already, such as one that was trained after the cut.
 
     Raises:
         ExplorerError: the split does not exist.
@@ -100,7 +100,7 @@ def measure(
 
 
 def prune(model: Analysed, recipe: Recipe, conditions: Conditions = Conditions()) -> Report:
-    """The last Report of `stream`."""
+    """Return the last Report of `stream`."""
     return outcome(stream(model, recipe, conditions))
 
 
@@ -145,7 +145,7 @@ def _qualities(
     report: Report,
     forward: Forward | None,
 ) -> Work[Report]:
-    """A new report at each look, and a pause after each batch between two looks."""
+    """Yield a new report at each look, and a pause after each batch between two looks."""
     subject, is_empty = of.subject, report.recipe.is_empty
     task = subject.task
     assert task is not None
@@ -169,7 +169,7 @@ def _qualities(
             if len(tally) < look:
                 yield PAUSE
         level = conditions.level if look == looks[-1] else looks_level(len(looks))
-        # data of the user, whose classes may be in any order
+        # the user's own data, whose classes may be in any order
         if task.how and look == looks[-1] and task.tells_classes:
             odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
             notes += [odd] if odd else []
@@ -189,7 +189,9 @@ def _qualities(
 def _rounded(
     subject: Subject, split: Split, exact: Conditions, candidate: Candidate, tally: Tally, report: Report
 ) -> Work[Report]:
-    """What the smaller number format alone does: the same model in float32, on the same samples."""
+    """Measure the effect of the smaller number format alone: the same model in float32, on the same
+    samples.
+    """
     assert subject.task is not None
     found, batch = EMPTY, fitting_batch(subject, exact.device)
     how = Execution(exact.device, batch=batch, judge=judge_for(subject.task))
@@ -217,7 +219,7 @@ def _merged(static: Measurement, counted: Measurement) -> Measurement:
 
 
 def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Measurement:
-    """With the deflated size, kept for the dense model of each subject."""
+    """Add the deflated size, which is cached for the dense model of each subject."""
     is_dense = not candidate.cut.outcomes
     found = (_deflated.get(subject) if is_dense else None) or sizes(state_of(candidate.model))
     if is_dense:
@@ -233,8 +235,8 @@ def _timed(
     pruned: Candidate,
     report: Report,
 ) -> Work[Report]:
-    """Latency, cached by the tuple of widths; where no width changed it is that of the dense model, and says
-    so.
+    """Yield latency, cached by the tuple of widths; if no width changed it is that of the dense model, and a
+    note says so.
     """
     widths = tuple(layer.pruned_shape for layer in report.layers)
     is_smaller = any(layer.pruned_shape != layer.shape for layer in report.layers)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 
 def spread_order(strengths: Sequence[float]) -> list[float]:
-    """Ends first, then the middles of the widest gaps: each further point tells most.
+    """Return the ends first, then the middles of the widest gaps, so that each further point is the most
+    informative.
 
     >>> spread_order([0, 0.25, 0.5, 0.75, 1])
     [0, 1, 0.5, 0.25, 0.75]

@@ -1,9 +1,9 @@
-"""More samples, on request, until it is known whether a recipe changes the accuracy: every look is fixed in
-advance and paid for.
+"""Measures more samples, on request, until it is known whether a recipe changes the accuracy: every look is
+fixed in advance and makes the level stricter.
 
-Whoever looks again until a difference shows finds one in the end. Here the looks double, all are counted
-before the first, and each interval has the level 1 - 0.05 / looks, so the one at which it stops holds the
-truth at least 95 % of the time.
+If you look repeatedly until a difference shows, you find one in the end. Here the looks double, all are
+counted before the first, and each interval has the level 1 - 0.05 / looks, so the one at which it stops
+contains the truth at least 95 % of the time.
 """
 
 from dataclasses import replace
@@ -21,13 +21,13 @@ EVERYTHING = Conditions()
 
 
 def resolve(model: Analysed, recipe: Recipe, conditions: Conditions = EVERYTHING) -> Work[Report]:
-    """Reports on more and more samples; ends at the first verdict that isn't "undecided", or with all samples
-    of the split.
+    """Yield reports on more and more samples; ends at the first verdict that isn't "undecided", or with all
+    samples of the split.
 
-    The last one says in a note what it took.
+    A note of the last one says how many looks it took.
 
     Args:
-        conditions: its number of samples is passed over, and no latency is measured.
+        conditions: its number of samples is ignored, and no latency is measured.
     Raises:
         ExplorerError: there is no data, or the recipe does not fit the model.
     """

@@ -11,13 +11,13 @@ DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give
 
 
 def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Its input, how images become input, its classes: plain data for JSON.
+    """Return the model's input, how images become input, and its classes: plain data for JSON.
 
-    Of several inputs, `parts` says each one's name, shape and type of numbers; shape is then that of a row
-    with all of them.
+    For several inputs, `parts` gives each one's name, shape and dtype; shape is then that of a row with all
+    of them.
 
     Args:
-        sizes: what is to be known of the sizes of inputs, besides the shape of the example.
+        sizes: what to say about input sizes, besides the shape of the example.
     """
     task, reads = subject.task, subject.reads
     rule = task.normalisation if task else Normalisation()

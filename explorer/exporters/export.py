@@ -52,21 +52,21 @@ class Export:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The compact model on the processor, in eval mode, called as the user's own; exporters leave it as
-        it is.
+        """Return the compact model on the processor, in eval mode, called like the user's own; exporters do
+        not change it.
         """
         self.step("Cutting the model")
         return self.as_taken(prepare(self.sized.model, self.recipe).model)
 
     def as_taken(self, small: nn.Module) -> nn.Module:
-        """A compact model, called as the user's own."""
+        """Return a compact model that is called like the user's own."""
         program = self.graph.program
         batch = fixed_batch(program) if program is not None else None
         return taken_apart(small, self.subject.reads, batch)
 
     @property
     def examples(self) -> tuple[Tensor, ...]:
-        """(n, *shape) for each input that the model takes."""
+        """Return (n, *shape) for each input that the model takes."""
         example, reads = self.subject.example, self.subject.reads
         return tuple(from_one_row(example, reads)) if len(reads) > 1 else (example,)
 

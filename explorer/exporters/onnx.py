@@ -55,8 +55,8 @@ def onnx(pruned: Export) -> bytes:
 
 
 def parity(written: bytes, model: nn.Module, questions: Mapping[str, Tensor]) -> float:
-    """Largest difference between what ONNX Runtime and torch answer, as a fraction of the largest number of
-    an output; of several outputs that of the worst.
+    """Return the largest difference between the outputs of ONNX Runtime and torch, as a fraction of the
+    largest number of an output; for several outputs, that of the worst.
 
     Args:
         questions: input -> (n, *shape), in the order of the model; ONNX leaves out what nothing reads.
@@ -96,7 +96,7 @@ def output_names(answers: Any) -> list[str]:
 
 
 def _names(pruned: Export) -> list[str]:
-    """Of the inputs."""
+    """Return the names of the inputs."""
     reads = pruned.subject.reads
     return [part.name for part in reads] if len(reads) > 1 else ["inputs"]
 
@@ -114,7 +114,7 @@ def _questions(pruned: Export) -> dict[str, Tensor]:
 
 
 def _proto(model: nn.Module, examples: tuple[Tensor, ...], names: list[str]) -> Any:
-    """The `onnx.ModelProto` of a model.
+    """Return the `onnx.ModelProto` of a model.
 
     Args:
         names: of its inputs.

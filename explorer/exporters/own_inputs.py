@@ -1,4 +1,6 @@
-"""An export takes what the model takes: several inputs one by one, though they were measured in one row."""
+"""Makes an export take the same inputs as the model: several inputs one by one, though they were measured in
+one row.
+"""
 
 import copy
 import operator
@@ -16,26 +18,27 @@ SHAPING = (aten.view.default, aten.reshape.default)
 
 
 def taken_apart(model: nn.Module, parts: Sequence[InputPart], batch: int | None = None) -> nn.Module:
-    """The same compact model, called with one tensor an input; of one input, or without a graph, itself.
+    """Return the same compact model, called with one tensor per input; for one input, or without a graph, the
+    model itself.
 
-    Tensors are shared, and the given model stays as it is.
+    Tensors are shared, and the given model is not changed.
 
     Args:
-        batch: the only one that its graph reads, where there is only one.
+        batch: the only batch size that its graph reads, if there is only one.
     """
     if len(parts) < 2 or not isinstance(model, fx.GraphModule):
         return model
     own = [*model.parameters(), *model.buffers()]
     root = copy.deepcopy(model, {id(tensor): tensor for tensor in own})
     root.graph = _Rewired(model.graph, parts).graph()
-    root._forward_pre_hooks.clear()  # which watch the row
+    root._forward_pre_hooks.clear()  # they check the row
     if batch is not None:
         run_in_portions(root, batch)
     return root.eval()
 
 
 class _Rewired:
-    """A graph in which each input is its own; where the row was taken apart, nothing is computed now."""
+    """A graph with separate inputs; where the row was split, nothing is computed now."""
 
     def __init__(self, old: fx.Graph, parts: Sequence[InputPart]):
         self.old, self.parts, self.new = old, parts, fx.Graph()
@@ -45,7 +48,7 @@ class _Rewired:
         self.values: dict[fx.Node, Any] = {}
 
     def graph(self) -> fx.Graph:
-        """All of it."""
+        """Return the whole graph."""
         skipped = {self.row, *self.pieces, *(piece.args[0] for piece in self.pieces)}
         for node in self.old.nodes:
             if node in skipped:
@@ -61,7 +64,7 @@ class _Rewired:
         return self.new
 
     def _pieces(self) -> Iterator[tuple[fx.Node, int]]:
-        """The nodes that are one input's piece of the row, and which input that is."""
+        """Return the nodes that are one input's piece of the row, and which input that is."""
         for split in self.row.users:
             args: Any = split.args
             whole = split.target is aten.split_with_sizes.default and list(args[1]) == sizes(self.parts)
@@ -69,7 +72,7 @@ class _Rewired:
                 yield from ((user, user.args[1]) for user in split.users)  # type: ignore[misc]
 
     def _input_of(self, node: fx.Node) -> fx.Node | None:
-        """The input itself, where a node does no more than to give its piece its shape again."""
+        """Return the input itself if a node only restores the shape of its piece."""
         args: Any = node.args
         if node.target not in SHAPING or args[0] not in self.pieces:
             return None

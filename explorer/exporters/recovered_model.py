@@ -35,7 +35,7 @@ class RecoveredExport(Export):
     def _recovery(self) -> Recovery:
         if self.found is None or not self.found.finished:
             raise ExplorerError(
-                "This recovery is not finished, so there is no model to write; let it end first."
+                "This recovery is not finished, so there is no model to write; wait until it ends."
             )
         return self.found
 

@@ -8,7 +8,7 @@ EVERYWHERE = (
 )
 TWO_OF_FOUR = (
     "The 2:4 pattern helps on NVIDIA GPUs from the Ampere generation on, in float16, bfloat16 or int8, with "
-    "sparse kernels that have to be asked for (torch.sparse.to_sparse_semi_structured, TensorRT's sparse "
+    "sparse kernels that you have to request (torch.sparse.to_sparse_semi_structured, TensorRT's sparse "
     "weights). Everywhere else it saves storage only."
 )
 OTHER_PATTERN = "No common runtime has kernels for the pattern {pattern}; so its zeros save storage only."

@@ -104,7 +104,7 @@ def accuracy_curve(
 
 
 def unit_of(measured: Measurement | None) -> str:
-    """The unit of a metric behind the title of an axis.
+    """Return the unit of a metric, to follow the title of an axis.
 
     >>> unit_of(Measurement(accuracy=0.5)), unit_of(Measurement(metric="r2", value=0.5, unit=""))
     (' (%)', '')

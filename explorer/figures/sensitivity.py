@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ..measuring.metric_words import metric_heading
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.values import Scan, SensitivityPoint
 from ..words import LABELS
@@ -36,21 +37,26 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     apart = min(0.3, 2.5 / sum(heights))
     drawn = make_subplots(len(known), 1, subplot_titles=titles, row_heights=heights, vertical_spacing=apart)
     drawn.layout.template = "none"
-    highest = max(0.01, *(point.drop.estimate for scan in known for point in scan.points))
+    highest = max(0.01, *(point.drop.loss for scan in known for point in scan.points))
+    metric, unit = metric_heading(known[0].baseline.metric), known[0].points[0].drop.unit
+    times = 100 if unit == "%" else 1
     for row, scan in enumerate(known, 1):
         drawn.add_trace(_cells(scan), row, 1)
     drawn.update_xaxes(type="category", showgrid=False)
     drawn.update_xaxes(title_text=LABELS["ratio"], row=len(known), col=1)
     drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
-    bar = {"title": {"text": "points lost", "side": "right"}, "thickness": 12}
+    bar = {
+        "title": {"text": "points lost" if unit == "%" else f"lost {unit}".rstrip(), "side": "right"},
+        "thickness": 12,
+    }
     heading = {
-        "text": "Accuracy lost when each part is pruned alone",
+        "text": f"{metric} lost when each part is pruned alone",
         "yref": "container",
         "y": 1,
         "yanchor": "top",
         "pad": {"t": 12},
     }
-    scale = {"colorscale": SCALE, "cmin": 0, "cmax": 100 * highest, "colorbar": bar}
+    scale = {"colorscale": SCALE, "cmin": 0, "cmax": times * highest, "colorbar": bar}
     clear = {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "margin": {"t": 90, "r": 20}}
     return drawn.update_layout(
         title=heading, height=tall(sum(heights) + 2 * len(known)), coloraxis=scale, **clear
@@ -65,7 +71,7 @@ def _cells(scan: Scan) -> go.Heatmap:
     return go.Heatmap(
         x=[f"{100 * ratio:g} %" for ratio in ratios],
         y=[text(part) for part in parts],
-        z=[[None if p is None else 100 * p.drop.estimate for p in row] for row in grid],
+        z=[[None if p is None else _scaled(p, p.drop.loss) for p in row] for row in grid],
         text=[["" if p is None else _cell(p, judged[p.part, p.ratio]) for p in row] for row in grid],
         texttemplate="%{text}" if show else None,
         textfont={"size": 10},
@@ -82,14 +88,22 @@ def _cells(scan: Scan) -> go.Heatmap:
 
 def _cell(point: SensitivityPoint, finding: PointFinding) -> str:
     """Return the points lost; in brackets if the drop may be noise."""
-    lost = f"{round(100 * point.drop.estimate)}"
-    return f"({lost})" if finding.word == "not distinguishable" else lost
+    lost = _scaled(point, point.drop.loss)
+    lost_text = f"{round(lost)}" if point.drop.unit == "%" else f"{lost:.2g}"
+    return f"({lost_text})" if finding.word == "not distinguishable" else lost_text
 
 
 def _words(point: SensitivityPoint, finding: PointFinding) -> str:
-    low, high = 100 * point.drop.low, 100 * point.drop.high
-    told = REAL[finding.word]
+    drop = point.drop
+    ends = (drop.low, drop.high) if drop.better == "higher" else (-drop.high, -drop.low)
+    lost, low, high = (_scaled(point, end) for end in (drop.loss, *ends))
+    form, unit = (".1f", "points lost") if drop.unit == "%" else (".3g", f"{drop.unit} lost".lstrip())
     return (
-        f"{100 * point.drop.estimate:.1f} points lost ({low:.1f} to {high:.1f}), {point.samples:,} "
-        f"samples<br>{told}"
+        f"{lost:{form}} {unit} ({low:{form}} to {high:{form}}), {point.samples:,} samples<br>"
+        f"{REAL[finding.word]}"
     )
+
+
+def _scaled(point: SensitivityPoint, number: float) -> float:
+    """Return fractions in points; -0 as 0."""
+    return (100 * number if point.drop.unit == "%" else number) + 0.0

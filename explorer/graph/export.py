@@ -47,10 +47,10 @@ class ModelGraph:
 def export_program(
     model: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], *, any_size: bool = False
 ) -> torch.export.ExportedProgram:
-    """Export with a dynamic batch; a model that runs only at its example's batch is exported static.
+    """Export with a dynamic batch; a model that runs only with its example's batch size is exported static.
 
     Args:
-        example: one input, or one each.
+        example: one input, or a tuple with one for each.
         any_size: leave the other sizes of the input open too, as far as the model's code allows it.
     Raises:
         GraphError: torch.export refuses the model.
@@ -80,7 +80,7 @@ def export_program(
 def _traced(
     model: nn.Module, examples: tuple[torch.Tensor, ...], **options: Any
 ) -> torch.export.ExportedProgram:
-    """Trace the model.
+    """Trace the model and return its program.
 
     Raises:
         GraphError: the model cannot be traced in this way.
@@ -166,8 +166,10 @@ def _unreadable(problem: Exception) -> GraphError:
 
 def count_macs(model: nn.Module, example: torch.Tensor) -> int:
     """Count the multiply-adds for one sample by torch's flop counter, on the meta device, where nothing is
-    computed. A model that does not run there (it creates tensors on a device of its own) is counted where it
-    is, with kernels that the counter does not know replaced by their parts.
+    computed.
+
+    A model that does not run there (it creates tensors on a device of its own) is counted where it is, with
+    kernels that the counter does not know replaced by their parts.
 
     Args:
         example: (1, *shape).

@@ -6,14 +6,18 @@ too large.
 """
 
 import copy
+import itertools
 import os
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
@@ -34,6 +38,7 @@ class Limits:
         macs: multiply-adds.
         operators: steps of the graph; the time of the analysis grows with them.
         seconds: for the run on the meta device.
+        modules: that a model is built of.
     """
 
     parameters: int = 700_000_000
@@ -41,6 +46,7 @@ class Limits:
     macs: int = 1_000_000_000_000
     operators: int = 20_000
     seconds: int = 60
+    modules: int = 30_000
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,10 @@ class TooLarge(Exception):
 UNITS = {
     "parameters": "parameters",
     "activation_bytes": "bytes in one activation of one sample",
-    "macs": "multiply-adds a sample",
+    "macs": "multiply-adds per sample",
     "operators": "steps in its graph",
     "seconds": "seconds on the way through it",
+    "modules": "modules that it is built of",
 }
 
 
@@ -125,6 +132,27 @@ class _Watch(TorchDispatchMode):
 def _bound(limit: str, found: int, limits: Limits) -> None:
     if found > getattr(limits, limit):
         raise TooLarge(limit, found, getattr(limits, limit))
+
+
+@contextmanager
+def bounded_build() -> Iterator[None]:
+    """Stops the building of a model that never ends, or of more modules than a model may have.
+
+    Raises:
+        TooLarge: at the limit that is passed.
+    """
+    limits, made = limits_now(), itertools.count(1)
+    until = time.monotonic() + limits.seconds
+
+    def watch(owner: nn.Module, name: str, module: nn.Module | None) -> None:
+        _bound("modules", next(made), limits)
+        _bound("seconds", limits.seconds + (time.monotonic() > until), limits)
+
+    handle = register_module_module_registration_hook(watch)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def shadow(model: nn.Module) -> nn.Module:
@@ -192,7 +220,12 @@ def check_parameters(model: nn.Module, name: str) -> None:
     try:
         _bound("parameters", count_parameters(model), limits_now())
     except TooLarge as large:
-        raise LoadError(f"{name[:80]!r} is too large: {large}; {_way(large)}") from large
+        raise too_large(name, large) from large
+
+
+def too_large(name: str, large: TooLarge) -> LoadError:
+    """The error to raise for a model that is."""
+    return LoadError(f"{name[:80]!r} is too large: {large}; {_way(large)}")
 
 
 def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
@@ -204,7 +237,7 @@ def check_loadable(model: nn.Module, example: Tensor, name: str) -> None:
     """
     size = size_of(model, example)
     if isinstance(size, TooLarge) and size.limit not in ("operators", "seconds"):
-        raise LoadError(f"{name[:80]!r} is too large: {size}; {_way(size)}")
+        raise too_large(name, size)
     if isinstance(size, Size) and size.macs is None:
         _check_runs(model, example, name)
 

@@ -86,7 +86,7 @@ def twins(rows: Tensor, threshold: float = 0.95) -> tuple[Twins, ...]:
 
 
 def idle(model: Analysed, device: str = "cpu") -> Work[Idle]:
-    """Yield Progress while training samples run through the model, then return the units that were never
+    """Yield Progress while training samples run through the model, and at the end the units that were never
     active.
 
     Raises:

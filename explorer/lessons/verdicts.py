@@ -34,7 +34,7 @@ class Found:
 
     Args:
         low, high: at the level that all comparisons of the claim share; equal for counts, which have no
-        noise.
+            noise.
     """
 
     case: Case

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..graph.export import EXPORT_LOCK
-from ..graph.size_limits import check_loadable, check_parameters
+from ..graph.size_limits import TooLarge, bounded_build, check_loadable, check_parameters, too_large
 from ..values.identity import subject_id, weights_id
 from ..values.inputs import InputPart
 from ..values.subject import Preset, Subject
@@ -45,15 +45,15 @@ def check_size(make: Callable[[], nn.Module], name: str) -> None:
     """Build the model on the meta device, where weights take no memory, and count its parameters.
 
     Raises:
-        LoadError: there are too many parameters.
+        LoadError: there are too many parameters or modules, or it takes too long.
     """
     with BUILDING:
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), bounded_build():
                 shadow = make()
-        except (
-            Exception
-        ):  # foreign code that computes while it builds, on a device that it was not written for
+        except TooLarge as large:
+            raise too_large(name, large) from large
+        except Exception:  # foreign code that computes while it builds, on another device
             return
         check_parameters(shadow, name)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..graph.size_limits import TooLarge, bounded_build, too_large
 from .foreign_model import BUILDING
 from .weight_files import Form, open_weights
 from .weights import fit, tensors_of
@@ -26,8 +27,10 @@ def classes_of(make: Callable[[], nn.Module], checkpoint: str | None) -> int | N
     found = open_weights(path, path.name)
     with BUILDING:
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), bounded_build():
                 shadow = make()
+        except TooLarge as large:
+            raise too_large(path.name, large) from large
         except Exception:  # foreign code on a device that it was not written for
             return None
     sizes = {_head(fit(weights.forms, shadow, path.name).forms, shadow) for weights in found}

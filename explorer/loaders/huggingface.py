@@ -29,6 +29,8 @@ HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
 NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes without names
 LARGEST = 10_000_000  # largest number in a configuration
+COUNTS = ("label", "class", "layer", "depth", "block", "stage")  # in names of numbers of things to be made
+MOST = 100_000  # of such things, and entries of a list
 SIDE = 224  # for models whose files don't give a size
 
 
@@ -96,17 +98,21 @@ def _source(name: str) -> tuple[str, bool]:
     return (str(folder), True) if folder.is_dir() else (name, False)
 
 
-def _check_numbers(value: Any, where: str) -> None:
+def _check_numbers(value: Any, where: str, most: int = LARGEST) -> None:
     """Check the numbers of a configuration before it creates lists and layers of those sizes.
 
     Raises:
         LoadError: a number that no image classifier has.
     """
-    if isinstance(value, int | float) and not abs(value) <= LARGEST:
-        raise LoadError(f"{where[:120]} says {value:,}; up to {LARGEST:,} is taken.")
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if isinstance(value, int | float) and not abs(value) <= most:
+        raise LoadError(f"{where[:120]} says {value:,}; up to {most:,} is taken.")
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = list(pairs)
+    if len(items) > MOST:
+        raise LoadError(f"{where[:120]} has {len(items):,} entries; up to {MOST:,} are taken.")
     for key, item in items:
-        _check_numbers(item, f"{where}, {key!r},")
+        counts = any(word in str(key).lower() for word in COUNTS)
+        _check_numbers(item, f"{where}, {key!r},", MOST if counts else most)
 
 
 def _model(

@@ -71,16 +71,16 @@ def load(
     task: str | None = None,
     metric: str | None = None,
 ) -> Subject:
-    """The model that a MODEL text names, in eval mode, with its task.
+    """Load the model that a MODEL text names, in eval mode, with its task.
 
     Args:
         spec: a sample's name, or "loader:name", or "FILE.py:factory".
         checkpoint: a weights file that replaces the model's own.
         data: a data set (see `load_data`) instead of the model's own.
         task: a task of the user's own, "path/file.py:make", instead of data.
-        metric: names of metrics with commas between, instead of the task's own; the first decides.
+        metric: names of metrics, separated by commas, instead of the task's own; the first decides.
     Raises:
-        UnknownNameError: no such loader, model or data set; the text lists what there is.
+        UnknownNameError: no such loader, model or data set; the message lists what exists.
         LoadError: model, weights or data could not be loaded, or do not fit each other.
     """
     loader, name = split_spec(spec)

@@ -1,4 +1,4 @@
-"""A task of the user's own: from file.py:make, and fitted to the model that it is for."""
+"""Loads a task of the user's own from file.py:make, and fits it to its model."""
 
 import hashlib
 import re
@@ -23,11 +23,11 @@ SPEC = re.compile(r"^(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)\Z")
 
 
 def own_task(spec: str) -> Task:
-    """The task that path/file.py:make returns, or that is called so there; a data set alone becomes a task
-    that is measured by accuracy. Its code runs, so it comes from the command line only.
+    """Return the task that path/file.py:make returns, or the one of that name; a data set alone becomes a
+    task that is measured by accuracy. Its code runs, so the name comes from the command line only.
 
     Raises:
-        LoadError: there is no such file or name, it fails, or gives no task.
+        LoadError: there is no such file or name, it fails, or returns no task.
     """
     match = SPEC.match(spec)
     if match is None:
@@ -45,7 +45,7 @@ def own_task(spec: str) -> Task:
 
 
 def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
-    """The subject measured by other metrics; the first decides.
+    """Return the subject measured by other metrics; the first decides.
 
     Raises:
         UnknownNameError: there is no metric of that name.
@@ -63,7 +63,7 @@ def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
 
 
 def with_task(subject: Subject, task: Task) -> Subject:
-    """The subject measured on a task, whose inputs become what the model reads.
+    """Return the subject measured on a task, whose inputs become the model's.
 
     Raises:
         LoadError: the model does not run on them, or they have another shape than it was analysed for.
@@ -102,7 +102,9 @@ def _split(task: Task, name: str, pack: Callable[[Any], Tensor]) -> Split | None
 
 
 def _packing(subject: Subject) -> Callable[[Any], Tensor]:
-    """A tree of inputs -> the one tensor that the model of a subject reads (see `InputPart`)."""
+    """Return how a tree of inputs becomes the one tensor that the model of a subject reads (see
+    `InputPart`).
+    """
     parts: tuple[InputPart, ...] = subject.reads
 
     def pack(tree: Any) -> Tensor:
@@ -122,7 +124,7 @@ def _is_named(tree: Any, parts: Sequence[InputPart]) -> bool:
 
 
 def _rule(given: Normalisation, inputs: Tensor, subject: Subject) -> Normalisation:
-    """The task's own rule; without one, that of the model for bytes, and none for whole numbers."""
+    """Return the task's own rule; without one, that of the model for bytes, and none for whole numbers."""
     if given != Normalisation():
         return given
     if inputs.dtype == torch.uint8:
@@ -142,7 +144,7 @@ def _run(subject: Subject, inputs: Tensor, task: Task) -> Any:
 
 
 def _class_names(task: Task, outputs: Any, subject: Subject) -> tuple[str, ...]:
-    """From the model, else numbers; none where answers are no classes."""
+    """Return the model's class names, or numbers; none if outputs are not classes."""
     if task.scores is not None or task.metrics[0] not in OF_CLASSES:
         return ()
     if not isinstance(outputs, Tensor) or outputs.dim() != 2:

@@ -34,9 +34,10 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     """A function of your own file that builds the model: path/file.py:factory (its code runs).
 
     The shape of one input comes from `@3x32x32` after the factory, or from a name `input_shape` of the model
-    or the file; the model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes: one
-    row holds them side by side. A model that does not run on fractions is tried with whole numbers; a name
-    `example_input` (a tensor, or a tuple or dict of tensors, the batch first) says exactly what it takes.
+    or the file; the model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes:
+    they are side by side in one row. A model that does not run on fractions is tried with whole numbers; a
+    name `example_input` (a tensor, or a tuple or dict of tensors, the batch first) says exactly what it
+    takes.
 
     Args:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
@@ -64,7 +65,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         if inputs.batch == 1:
             led(model, one_by_one)
     found = load_weights(model, checkpoint) if checkpoint else ""
-    origin = weights_of(checkpoint, found) if checkpoint else "weights as it makes them"
+    origin = weights_of(checkpoint, found) if checkpoint else "weights as it creates them"
     factory = match["factory"]
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
     about = f"{factory} of {path.name}, {origin}.{made}{_told(inputs)}"
@@ -72,7 +73,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
 
 
 def imported(path: Path) -> ModuleType:
-    """The file as a module; files next to it can be imported by it, as when Python runs it.
+    """Import the file as a module; it can import files next to it, as when Python runs it.
 
     Raises:
         LoadError: there is no such file, or it fails.
@@ -92,10 +93,10 @@ def imported(path: Path) -> ModuleType:
 
 
 def run_foreign(action: Callable[[], Any], path: Path) -> Any:
-    """What code of a file of the user gives.
+    """Run code from the user's file and return its result.
 
     Raises:
-        LoadError: it fails; the text says where.
+        LoadError: it fails; the message says where.
     """
     try:
         return action()

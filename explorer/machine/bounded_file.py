@@ -48,7 +48,7 @@ def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:
                 found += part
                 until = time.monotonic() + PATIENCE
             elif time.monotonic() > until:
-                raise OSError(0, "nothing comes out of it")
+                raise OSError(0, "it gives no data")
             else:
                 time.sleep(0.02)
     raise TooLongError(limit)

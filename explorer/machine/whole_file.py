@@ -30,13 +30,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Several files that belong together: all of them, or all as they were before.
+    """Write several files that belong together: all of them, or none.
 
-    All are written next to their places first. While they are put there, the later ones are away, so that
-    even a process that is killed leaves no file beside one that it does not belong to.
+    All are first written next to their places. While they are moved there, the later ones are missing, so
+    that even a process that is killed leaves no two files that do not belong together.
 
     Raises:
-        OSError: one cannot be written; the files that were there are as before.
+        OSError: one cannot be written; existing files are as before.
     """
     mark = uuid.uuid4().hex[:12]
     new = {path: path.with_name(f"{path.name}.{mark}.part") for path in contents}

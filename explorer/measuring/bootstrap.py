@@ -1,4 +1,5 @@
-"""Rows of statistics -> the interval of any metric: a Poisson bootstrap over samples, seeded, as one product.
+"""Rows of statistics -> the interval of any metric: a Poisson bootstrap over samples, seeded, as one matrix
+product.
 
 A resample counts each sample as often as a Poisson variable of mean 1 says. The counts are the same for every
 model, so two models on the same samples are compared pair by pair.
@@ -17,21 +18,22 @@ from ..values.report import Drop
 from .statistics import paired_drop, student_quantile, verdict, wilson
 
 RESAMPLES = 1000
-CHUNK = 256  # samples whose counts are drawn together, from a seed of their own
-OF_ROWS = 200  # resamples of a metric that no sum decides, which takes longer
-MOST_SKEW = 2.5  # of an end of the bootstrap-t interval, in those of a symmetric one
-FEW = 25  # samples that differ, below which a resample may hardly see any
+CHUNK = 256  # samples whose counts are drawn together, from their own seed
+OF_ROWS = 200  # resamples for a metric of rows instead of sums, which takes longer
+MOST_SKEW = 2.5  # maximum length of an end of the bootstrap-t interval, in those of a symmetric one
+FEW = 25  # differing samples, below which a resample may contain hardly any of them
 
 
 @cache
 def _counts(chunk: int) -> Tensor:
-    """(RESAMPLES, CHUNK) uint8, the same in every process."""
+    """Return (RESAMPLES, CHUNK) uint8 counts, the same in every process."""
     generator = torch.Generator().manual_seed(chunk)
     return torch.poisson(torch.ones(RESAMPLES, CHUNK), generator=generator).to(torch.uint8)
 
 
 def resample_weights(samples: int, resamples: int = RESAMPLES) -> Tensor:
-    """(resamples, samples) float64; those of the first samples do not depend on how many there are.
+    """Return (resamples, samples) float64 weights; those of the first samples do not depend on how many there
+    are.
 
     >>> torch.equal(resample_weights(300)[:, :10], resample_weights(10))
     True
@@ -41,7 +43,7 @@ def resample_weights(samples: int, resamples: int = RESAMPLES) -> Tensor:
 
 
 def resampled_sums(rows: Tensor) -> Tensor:
-    """(samples, k) rows -> (RESAMPLES, k) sums, a chunk of samples at a time."""
+    """Return (RESAMPLES, k) sums of (samples, k) rows, a chunk of samples at a time."""
     sums = torch.zeros(RESAMPLES, rows.shape[1], dtype=torch.float64)
     for k, part in enumerate(rows.split(CHUNK)):
         sums += _counts(k)[:, : len(part)].double() @ part
@@ -61,21 +63,21 @@ def is_proportion(metric: Metric, rows: Tensor) -> bool:
 
 
 def value_of(metric: Metric, rows: Tensor) -> float:
-    """The metric's value on all samples."""
+    """Return the metric's value on all samples."""
     if metric.of_rows:
         return float(metric.value(rows, torch.ones(1, len(rows), dtype=torch.float64))[0])
     return float(metric.value(rows.sum(0)))
 
 
 def _values(metric: Metric, rows: Tensor) -> Tensor:
-    """(resamples,) values."""
+    """Return (resamples,) values."""
     if metric.of_rows:
         return metric.value(rows, resample_weights(len(rows), OF_ROWS))
     return metric.value(resampled_sums(rows))
 
 
 def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, float, float]:
-    """Value of a metric, and the ends of its interval.
+    """Return the value of a metric, and the ends of its interval.
 
     Args:
         rows: (samples, k) float64, at least one.
@@ -92,11 +94,11 @@ def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, 
 
 
 def paired(metric: Metric, base: Tensor, pruned: Tensor, level: float = 0.95) -> Drop:
-    """Change of a metric between two models on the same samples, baseline - pruned, with interval and
-    verdict.
+    """Return the change of a metric between two models on the same samples, baseline - pruned, with interval
+    and verdict.
 
-    Where few samples differ, one swap of each kind is added to the interval, as Bonett and Price add one
-    flip: rows of the two samples that move the value most, once in each direction.
+    If few samples differ, one swap of each kind is added to the interval, as Bonett and Price add one flip:
+    rows of the two samples that change the value most, once in each direction.
     """
     samples = len(base)
     if is_proportion(metric, base) and is_proportion(metric, pruned):
@@ -114,7 +116,7 @@ def paired(metric: Metric, base: Tensor, pruned: Tensor, level: float = 0.95) ->
 
 
 def _difference(metric: Metric, base: Tensor, pruned: Tensor, level: float) -> tuple[float, float, float]:
-    """baseline - pruned, and the ends of its interval."""
+    """Return baseline - pruned, and the ends of its interval."""
     estimate = value_of(metric, base) - value_of(metric, pruned)
     values = _values(metric, base) - _values(metric, pruned)
     influence = _influence(metric, base) - _influence(metric, pruned)
@@ -122,13 +124,13 @@ def _difference(metric: Metric, base: Tensor, pruned: Tensor, level: float) -> t
 
 
 def _worded(drop: Drop, metric: Metric, margin: float | None = None) -> Drop:
-    """With what it is a drop of."""
+    """Add what the drop is a drop of."""
     margin = metric.margin if margin is None else margin
     return replace(drop, metric=metric.name, unit=metric.unit, better=metric.better, margin=margin)
 
 
 def _differing(rows: Tensor, others: Tensor) -> int:
-    """How many samples have other rows."""
+    """Return how many samples have different rows."""
     return int((rows != others).any(1).sum())
 
 
@@ -137,11 +139,11 @@ def _at_least(low: float, high: float, other: tuple[float, float]) -> tuple[floa
 
 
 def _spread(estimate: float, values: Tensor, influence: Tensor, level: float) -> tuple[float, float]:
-    """The widest of three intervals at each end, since each is too narrow somewhere: that of the resamples'
-    quantiles, that of their spread around the estimate with Student's quantile, and the bootstrap-t interval
-    of the samples' influence, which is right where influence is skewed.
+    """Return the widest of three intervals at each end, since each is too narrow somewhere: that of the
+    resamples' quantiles, that of their spread around the estimate with Student's quantile, and the
+    bootstrap-t interval of the samples' influence, which is right if influence is skewed.
 
-    Quantiles are those at the level at which a t-interval of so many samples has its own.
+    Quantiles are those at the level at which a t-interval of this many samples has its own.
     """
     samples = len(influence)
     if samples < 2:
@@ -161,7 +163,7 @@ def _spread(estimate: float, values: Tensor, influence: Tensor, level: float) ->
 
 
 def _scores(influence: Tensor) -> Tensor:
-    """(RESAMPLES,) mean influence in each resample, in its own standard errors."""
+    """Return (RESAMPLES,) mean influence in each resample, in its own standard errors."""
     centred = influence - influence.mean()
     sums = resampled_sums(torch.stack([torch.ones_like(centred), centred, centred.square()], 1))
     mean, square = sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
@@ -170,7 +172,9 @@ def _scores(influence: Tensor) -> Tensor:
 
 
 def _influence(metric: Metric, rows: Tensor) -> Tensor:
-    """(samples,) by how much the value moves with each sample: n times that of one more such sample."""
+    """Return (samples,) how much the value changes with each sample: n times the change by one more such
+    sample.
+    """
     if metric.of_rows:
         return torch.zeros(len(rows), dtype=torch.float64)
     total = rows.sum(0)
@@ -178,7 +182,7 @@ def _influence(metric: Metric, rows: Tensor) -> Tensor:
 
 
 def _with_swaps(metric: Metric, base: Tensor, pruned: Tensor) -> tuple[Tensor, Tensor]:
-    """Both models with two more samples: the one that moves the value up most and the one that moves it down
+    """Return both models with two more samples: the one that raises the value most and the one that lowers it
     most, once each way.
     """
     rows = torch.cat([base, pruned])

@@ -1,16 +1,19 @@
-"""Answers that fit the data once classes are numbered otherwise: the order is wrong, and not the model."""
+"""Detects predictions that fit the data if classes are numbered differently: then the order is wrong, not the
+model.
+"""
 
 import torch
 from torch import Tensor
 
-FEWEST = 30  # answers, and three a class, before anything is said
-GOOD, FACTOR = 0.5, 2.0  # right answers under other numbers, at least, and against those under these
+FEWEST = 30  # answers, and three per class, before anything is said
+GOOD, FACTOR = 0.5, 2.0  # minimum accuracy under other numbers, and its factor over that under the given ones
 
 
 def renumbered_accuracy(predictions: Tensor, targets: Tensor, classes: int) -> float:
-    """The share of right answers if each class had the number that the model gives it most often.
+    """Return the share of right answers if each class had the number that the model predicts for it most
+    often.
 
-    Numbers are given out once, to the largest agreements first, so a still better order may exist.
+    Each number is used once, for the largest agreements first, so an even better order may exist.
 
     Args:
         predictions, targets: (n,) int64 class numbers.
@@ -31,7 +34,7 @@ def renumbered_accuracy(predictions: Tensor, targets: Tensor, classes: int) -> f
 
 
 def wrong_order(predictions: Tensor, targets: Tensor, classes: int) -> str | None:
-    """What to say if the classes of the data seem to be numbered in another order than the model's."""
+    """Return a warning if the classes of the data seem to be in another order than the model's."""
     if len(targets) < max(FEWEST, 3 * classes):
         return None
     accuracy = float((predictions == targets).double().mean())

@@ -1,7 +1,7 @@
-"""On CUDA: full batches replay one captured graph, so that launching each kernel again costs nothing.
+"""On CUDA: full batches replay one captured graph, which avoids the cost of launching each kernel again.
 
-A capture costs about three forwards, so there must be enough full batches left; the first looks are smaller
-than a batch and always run as they are. Whatever cannot be captured runs as it is, too.
+A capture costs about three forwards, so enough full batches must be left; the first looks are smaller than a
+batch and always run normally. Whatever cannot be captured runs normally, too.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from .evaluation import Forward
 
 WORTH = 8  # full batches still to come
-WARM_UPS = 2  # forwards in which libraries choose their kernels and allocate what they need
+WARM_UPS = 2  # forwards in which libraries choose their kernels and allocate memory
 
 
 def captured(model: nn.Module, device: str, batch: int, samples: int) -> Forward | None:
-    """A forward of the same answers that captures itself when it pays; None where there is nothing to
+    """Return a forward with the same outputs that captures itself when it pays; None if there is nothing to
     capture.
 
     Args:
@@ -28,7 +28,7 @@ def captured(model: nn.Module, device: str, batch: int, samples: int) -> Forward
 
 
 class _Captured:
-    """Its graph and its memory go when it is let go."""
+    """A captured forward; its graph and memory are freed with it."""
 
     def __init__(self, model: nn.Module, batch: int, samples: int):
         self._model, self._batch, self._samples = model, batch, samples
@@ -49,7 +49,7 @@ class _Captured:
         return self._logits.clone()  # the next replay writes into the same memory
 
     def _capture(self, inputs: Tensor) -> torch.cuda.CUDAGraph | None:
-        """Capture the forward of one batch; None if it cannot be, from then on for good."""
+        """Capture the forward of one batch; return None if that is impossible, and never try again."""
         graph, self._inputs = torch.cuda.CUDAGraph(), inputs.clone(memory_format=torch.preserve_format)
         try:
             side = torch.cuda.Stream()
@@ -58,7 +58,7 @@ class _Captured:
                 for _ in range(WARM_UPS):
                     self._model(self._inputs)
             torch.cuda.current_stream().wait_stream(side)
-            # pages of other sessions may use the device meanwhile, which only the strictest mode forbids them
+            # pages of other sessions may use the device meanwhile, which only the strictest mode forbids
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._logits = self._model(self._inputs)
         except (

@@ -1,8 +1,8 @@
-"""Bytes -> a zlib stream, written by several threads in independent blocks: how large files are compressed.
+"""Bytes -> a zlib stream, written by several threads in independent blocks: the way to compress large files.
 
-The stream is one that any zlib reader opens. Each block begins without the memory of the one before, which
-costs about one byte in a thousand, and a block in which nothing repeats is coded without a search for
-repetitions, which makes it no larger and takes a quarter of the time. Else it is level 6, the usual one.
+Any zlib reader can read the stream. Each block begins without the memory of the one before, which costs about
+one byte in a thousand, and a block without repetitions is coded without a search for them, which makes it no
+larger and takes a quarter of the time. Other blocks use level 6, the usual one.
 """
 
 import os
@@ -20,14 +20,14 @@ HEADER, END = b"\x78\x9c", b"\x03\x00"  # of a zlib stream at the usual level; a
 def deflated(
     pieces: Iterable[bytes | memoryview], *, block: int = BLOCK, threads: int | None = None
 ) -> Iterator[bytes]:
-    """The parts of a zlib stream that holds the pieces one after another; few blocks are in memory at once.
+    """Yield the parts of a zlib stream with the pieces one after another; few blocks are in memory at once.
 
     >>> zlib.decompress(b"".join(deflated([b"abc" * 5, b"d"], block=4)))
     b'abcabcabcabcabcd'
 
     Args:
         block: bytes that are compressed at once, independently of the others.
-        threads: at most so many at once; by default, as many as there are processors for this process.
+        threads: maximum number; by default, the number of processors for this process.
     """
     workers = threads or _processors()
     checksum, waiting = 1, deque[Future[bytes]]()
@@ -50,7 +50,7 @@ def _processors() -> int:
 
 
 def _blocks(pieces: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
-    """The same bytes in blocks of one size, of which the last may be smaller."""
+    """Yield the same bytes in blocks of one size, of which the last may be smaller."""
     held = bytearray()
     for piece in pieces:
         start = 0
@@ -66,7 +66,7 @@ def _blocks(pieces: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
 
 
 def _compressed(data: bytes) -> bytes:
-    """A block that ends on a whole byte, so that another may follow."""
+    """Return a block that ends on a whole byte, so that another may follow."""
     middle = max(0, (len(data) - LOOK) // 2)
     look = data[middle : middle + LOOK]
     plain = len(_raw(look, zlib.Z_HUFFMAN_ONLY)) <= len(_raw(look, zlib.Z_DEFAULT_STRATEGY))

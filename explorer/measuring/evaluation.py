@@ -1,4 +1,4 @@
-"""model + samples -> accuracy and loss, streamed: a first chunk answers at once, chunks double."""
+"""model + samples -> accuracy and loss, streamed: a first chunk gives an early number, then chunks double."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from ..values.subject import Normalisation
 from .judging import Judge
 from .tally import EMPTY, Tally, joined, judged
 
-# samples a forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and
+# samples per forward; fixed, so that the same recipe always gives the same losses. On six samples, dense and
 # pruned, batches of 64 to 512 counted alike but from 256 on losses differed in their last bit, and no size
 # was reliably faster on two busy cores
 BATCH = {"cpu": 128, "cuda": 1024}
@@ -29,11 +29,11 @@ class Execution:
     """How samples are run through a model.
 
     Args:
-        device: where.
+        device: where they run.
         batch: samples of one forward; None = what suits the device.
         notes: called with a sentence when memory ran out and batches were halved.
-        forward: what runs in place of the model, with the same answers.
-        judge: what says how good outputs are; None: as class scores.
+        forward: runs in place of the model, with the same outputs.
+        judge: judges the outputs; None: as class scores.
     """
 
     device: str = "cpu"
@@ -58,12 +58,11 @@ def evaluate(
     """Yield a growing Tally at each batch; one at each of `looks` (sample counts) is complete, and on the
     CPU.
 
-    Between two looks nothing waits for the device: batches are queued, and their Tally lies where it was
-    made.
+    Between two looks nothing waits for the device: batches are queued, and their Tally stays on it.
 
     Args:
         looks: sample counts, rising.
-        start: what is known already; only later samples are run.
+        start: what is already known; only later samples are run.
     """
     parts = [start] if len(start) else []
     done, batch = len(start), how.batch or batch_size(how.device)
@@ -89,15 +88,15 @@ def evaluate(
 
 
 def batch_size(device: str) -> int:
-    """Samples of one forward on a device."""
+    """Return the number of samples of one forward on a device."""
     return BATCH.get(torch.device(device).type, BATCH["cpu"])
 
 
 def resident(split: Split, device: str) -> Split:
-    """The split on the device, as small as it is stored (pictures as bytes); made once, outside of inference
-    mode.
+    """Return the split on the device, as small as it is stored (pictures as bytes); created once, outside
+    inference mode.
 
-    A split that does not fit stays where it is, and its batches travel one by one.
+    A split that does not fit stays where it is, and its batches are moved one by one.
     """
     if torch.device(device).type == "cpu":
         return split
@@ -143,7 +142,7 @@ class _Work:
 
 
 def inputs_of(split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tensor:
-    """Samples `start` to `stop` as a model reads them, on the device."""
+    """Return samples `start` to `stop` as a model reads them, on the device."""
     inputs = normalisation(moved(split.inputs_at(start, stop), device))
     return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
 
@@ -151,7 +150,7 @@ def inputs_of(split: Split, normalisation: Normalisation, start: int, stop: int,
 def batch_of(
     split: Split, normalisation: Normalisation, start: int, stop: int, device: str
 ) -> tuple[Tensor, Any]:
-    """Samples `start` to `stop` as a model reads them, (n, *shape) float32, and their targets, on the
+    """Return samples `start` to `stop` as a model reads them, (n, *shape) float32, and their targets, on the
     device.
     """
     targets = moved(split.targets_at(start, stop), device)

@@ -1,4 +1,4 @@
-"""Outputs and targets -> what they are worth: rows of statistics of the metrics that a task asks for."""
+"""Judges outputs against targets: rows of statistics of the metrics that a task asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ OWN_SCORE = Metric.mean(SCORE, _given)
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
-    """The metrics that a task asks for; the first decides.
+    """Return the metrics that a task asks for; the first decides.
 
     Raises:
         UnknownNameError: there is no metric of that name.
@@ -39,7 +39,7 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
 
 
 def names_of(task: Task) -> tuple[str, ...]:
-    """The names of the metrics that a task asks for."""
+    """Return the names of the metrics that a task asks for."""
     return tuple(metric.name for metric in metrics_of(task))
 
 
@@ -49,8 +49,8 @@ class Judge:
 
     Args:
         metrics: the first decides.
-        loss: (outputs, targets) -> mean loss; None where the task names none.
-        answer: picks what is judged from what the model returns.
+        loss: (outputs, targets) -> mean loss; None if the task has none.
+        answer: picks what is judged from the model's outputs.
         scores: see Task.
         own_loss: the loss is the task's own, not the usual one of its metric.
     """
@@ -67,7 +67,7 @@ class Judge:
         return any(metric.needs == "dense" for metric in self.metrics)
 
     def picked(self, outputs: Any) -> Any:
-        """What is judged of a model's outputs.
+        """Return the part of a model's outputs that is judged.
 
         Raises:
             ExplorerError: the user's own function fails.
@@ -80,13 +80,13 @@ class Judge:
             raise ExplorerError(f"The task's answer(outputs) fails ({told(error)}).") from error
 
     def __call__(self, outputs: Any, targets: Any) -> Tally:
-        """What outputs of one batch say about its targets.
+        """Judge the outputs of one batch.
 
         Args:
-            targets: as they are stored; of a judge that `needs_dense` a pair of these and the dense
-                model's answers.
+            targets: as they are stored; for a judge that `needs_dense`, a pair of these and the dense model's
+                outputs.
         Raises:
-            ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or no number.
+            ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or NaN.
         """
         outputs = self.picked(outputs)
         stored, dense = targets if self.needs_dense else (targets, None)
@@ -104,10 +104,10 @@ class Judge:
         return Tally(classes.correct, classes.predictions, losses, rows, self.metrics)
 
     def of_scores(self, model: nn.Module, inputs: Any, targets: Any) -> Tally:
-        """What the task's own evaluation says.
+        """Return the result of the task's own evaluation.
 
         Raises:
-            ExplorerError: it fails, or gives anything but one finite number a sample.
+            ExplorerError: it fails, or returns anything but one finite number per sample.
         """
         assert self.scores is not None
         samples = len(leaves_of(inputs)[0])
@@ -118,14 +118,14 @@ class Judge:
         if not isinstance(found, Tensor) or found.shape != (samples,):
             got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
             raise ExplorerError(
-                f"The task's scores(model, batch) must give {samples} numbers, one a sample, got {got}."
+                f"The task's scores(model, batch) must give {samples} numbers, one per sample, got {got}."
             )
         ones = torch.ones(samples, dtype=torch.float64, device=found.device)
         rows = _finite(SCORE, torch.stack([found.detach().double(), ones], 1))
         return Tally(NO_CLASSES, NO_CLASSES.long(), torch.zeros(0), {SCORE: rows}, self.metrics)
 
     def _classes(self, outputs: Any, targets: Any) -> Tally | None:
-        """As right and wrong, where answers are one class a sample."""
+        """Return right and wrong answers, if outputs are one class per sample."""
         if (
             not isinstance(outputs, Tensor)
             or not isinstance(targets, Tensor)
@@ -141,7 +141,7 @@ class Judge:
         return judged(outputs, targets)
 
     def _mean_loss(self, outputs: Any, targets: Any, samples: int) -> Tensor:
-        """(samples,) each the mean of its batch, so that their mean is that of all."""
+        """Return (samples,), each the mean of its batch, so that their mean is that of all."""
         if self.loss is None or targets is None:
             return torch.zeros(0)
         return mean_of(self.loss, outputs, targets).detach().float().cpu().expand(samples)
@@ -175,7 +175,9 @@ def _finite(name: str, rows: Tensor) -> Tensor:
 
 
 def judge_for(task: Task) -> Judge | None:
-    """How a task's outputs are judged; None where they are class scores and only accuracy is asked for."""
+    """Return how a task's outputs are judged; None if they are class scores and only accuracy is
+    requested.
+    """
     if task.tells_classes and task.metrics == ("accuracy",) and task.loss is None and task.answer is None:
         return None
     metrics = metrics_of(task)

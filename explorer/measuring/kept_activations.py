@@ -1,8 +1,8 @@
-"""The forward of a pruned model, begun where it first differs from the one that was measured before it.
+"""The forward of a pruned model, started where it first differs from the model measured before.
 
-Whoever moves one fader to and fro changes a model from one place on. What was computed before that place is
-kept, batch by batch, while memory allows, and the next forward begins there. The same operators read the same
-numbers, so answers and losses are those of the whole forward, bit by bit.
+Moving one fader back and forth changes a model only from one place on. The values computed before that place
+are kept, batch by batch, while memory allows, and the next forward starts there. The same operators read the
+same numbers, so outputs and losses are exactly those of the whole forward.
 """
 
 from collections.abc import Callable
@@ -41,13 +41,13 @@ class Trail:
     bytes: int = 0
 
     def follow(self, model: nn.Module, place: int) -> None:
-        """Another model, equal up to a place: what was kept further on is let go."""
+        """Switch to another model, equal up to a place; values kept beyond it are released."""
         self.model = model
         self.kept = {batch: found for batch, found in self.kept.items() if found[0] <= place}
         self.bytes = sum(_bytes(values) for _, values in self.kept.values())
 
     def keep(self, batch: tuple[int, int], place: int, values: Values) -> None:
-        """Keep the values of a batch in place of what was known of it, if there is room."""
+        """Keep the values of a batch in place of its earlier ones, if there is room."""
         grown = self.bytes + _bytes(values) - _bytes(self.kept.get(batch, (0, ()))[1])
         if grown <= self.max_bytes:
             self.kept[batch], self.bytes = (place, values), grown
@@ -58,7 +58,7 @@ def _bytes(values: Values) -> int:
 
 
 def trail_for(key: Any, device: str) -> Trail:
-    """The trail of whatever is measured again and again; only the last one is kept.
+    """Return the trail of a repeated measurement; only the last one is kept.
 
     Args:
         key: everything that activations depend on besides the model: data, device, dtype.
@@ -68,11 +68,11 @@ def trail_for(key: Any, device: str) -> Trail:
 
 
 def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph) -> Forward | None:
-    """A forward that begins with what the trail has kept, and keeps for the next; None where nothing can be
-    shared.
+    """Return a forward that starts with what the trail has kept, and keeps values for the next; None if
+    nothing can be shared.
 
     Args:
-        dense: stands in for the last model when there is none.
+        dense: replaces the last model if there is none.
     """
     last = trail.model or dense
     if not (isinstance(model, fx.GraphModule) and isinstance(last, fx.GraphModule) and _can_be_parted(graph)):
@@ -84,7 +84,7 @@ def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph)
         return None
 
     def forward(start: int, stop: int, read: Callable[[], Tensor]) -> Tensor:
-        if trail.model is not model:  # another measurement has taken the trail over
+        if trail.model is not model:  # another measurement has taken over the trail
             return model(read())
         found = trail.kept.get((start, stop))
         values = walk.run(*found, place) if found else walk.run(0, (read(),), place)
@@ -95,12 +95,12 @@ def resumed(trail: Trail, model: nn.Module, dense: nn.Module, graph: ModelGraph)
 
 
 def _can_be_parted(graph: ModelGraph) -> bool:
-    """No value is written over, and batches run as they come, not in portions of one size."""
+    """Whether no value is overwritten, and batches run whole, not in portions of one size."""
     return graph.program is not None and can_start_anywhere(graph) and fixed_batch(graph.program) is None
 
 
 def first_difference(a: fx.GraphModule, b: fx.GraphModule) -> int:
-    """How many nodes of two models, from the first on, compute the same."""
+    """Return how many nodes of two models, from the first on, compute the same."""
     twins: dict[fx.Node, fx.Node] = {}
     for index, (one, other) in enumerate(zip(a.graph.nodes, b.graph.nodes, strict=False)):
         if not _alike(a, one, b, other, twins):
@@ -143,14 +143,14 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 class _Walk:
-    """Stretches of a model's graph, each made when it is first run."""
+    """Stretches of a model's graph, each built when it is first run."""
 
     def __init__(self, model: fx.GraphModule):
         self._model, self.nodes = model, tuple(model.graph.nodes)
         self._made: dict[tuple[int, int], fx.GraphModule] = {}
 
     def run(self, start: int, values: Values, stop: int) -> Values:
-        """From the values that are read from `start` on to those that are read from `stop` on, or to the
+        """Run from the values that are read from `start` on to those that are read from `stop` on, or to the
         outputs.
         """
         if start == stop:
@@ -160,7 +160,7 @@ class _Walk:
         return self._made[start, stop](*values)
 
     def _living(self, place: int) -> tuple[fx.Node, ...]:
-        """The nodes before a place that are read from there on; weights are not among them."""
+        """Return the nodes before a place that are read from there on, without weights."""
         read = {n for node in self.nodes[place:] for n in node.all_input_nodes}
         return tuple(n for n in self.nodes[:place] if n in read and n.op != "get_attr")
 

@@ -1,8 +1,7 @@
-"""Models -> milliseconds, measured side by side; and whether one is faster than the other beyond noise.
+"""Models -> milliseconds, measured in turns; and whether one is faster than the other beyond noise.
 
-The models take turns, and every other round in reverse, so that a clock that drifts or a neighbour that wakes
-up slows all of them alike. What is compared are ratios within a round, not two medians from different
-minutes.
+The models take turns, in reverse order every other round, so that a drifting clock or another program slows
+all of them alike. Ratios within a round are compared, not two medians from different minutes.
 """
 
 import copy
@@ -21,16 +20,16 @@ from .memory_layout import laid_out
 WARM_UP_ROUNDS = 3
 FEWEST_ROUNDS = 6  # the extremes of fewer ratios enclose the true median less often than 95 % of the time
 RESAMPLES = 2000
-Times = Mapping[str, Sequence[float]]  # model -> milliseconds, one a round
+Times = Mapping[str, Sequence[float]]  # model -> milliseconds, one per round
 SpeedVerdict = Literal["faster", "slower", "not distinguishable"]
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds a forward of `batch` samples took, per model and round, and where.
+    """Milliseconds that a forward of `batch` samples took, per model and round, and where.
 
     Args:
-        times_ms: model -> one time a round; equal positions of two models were measured next to each other.
+        times_ms: model -> one time per round; equal positions of two models were measured next to each other.
         batch: samples in one forward.
         environment: device, threads, versions.
     """
@@ -41,7 +40,7 @@ class Timing:
 
     @property
     def latency_ms(self) -> dict[str, dict[str, float]]:
-        """Model -> median, p10, p90 (milliseconds a batch) and batch, as in a Measurement."""
+        """Return model -> median, p10, p90 (milliseconds per batch) and batch, as in a Measurement."""
         return {name: summary(times) | {"batch": self.batch} for name, times in self.times_ms.items()}
 
 
@@ -64,8 +63,8 @@ class TimingPlan:
 
     Args:
         batch: samples in one forward.
-        pairs: rounds at most; in each, every model runs once.
-        budget_s: seconds, warm-up included, after which no round begins.
+        pairs: maximum number of rounds; in each, every model runs once.
+        budget_s: seconds, including the warm-up, after which no round begins.
     """
 
     batch: int = 1
@@ -77,7 +76,7 @@ USUAL = TimingPlan()
 
 
 def summary(times_ms: Sequence[float]) -> dict[str, float]:
-    """Median, 10th and 90th percentile of some times.
+    """Return median, 10th and 90th percentile of some times.
 
     >>> summary([1.0, 2.0, 3.0, 4.0, 100.0])["median"]
     3.0
@@ -95,16 +94,17 @@ def rounds(
     device: str | torch.device = "cpu",
     pauses: bool = False,
 ) -> Work[dict[str, float]]:
-    """Time every model once a round, in turns: after each round, model -> milliseconds of that round.
+    """Time every model once per round, in turns. Yields, after each round, model -> milliseconds of that
+    round.
 
     Steps without a value come after each warm-up round, and until nothing runs next to the worker. Works on
-    copies, on the device, in channels_last for images; the given models stay as they are. Ends when the plan
+    copies, on the device, in channels_last for images; the given models are not changed. Ends when the plan
     says so, but not before six rounds: fewer allow no verdict.
 
     Args:
         models: name -> model in eval mode.
         example: (n, *shape) input; its rows are repeated to the batch.
-        pauses: also come after each forward, which is for where a round takes long.
+        pauses: also yield after each forward, for rounds that take long.
     """
     device = torch.device(device)
     ready, inputs = _prepare(models, example, plan.batch, device)
@@ -133,7 +133,7 @@ def rounds(
 def median_ratio(
     above: Sequence[float], below: Sequence[float], *, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """The median of the ratios of pairs, and its interval: percentile bootstrap over pairs.
+    """Return the median of the ratios of pairs, and its interval: percentile bootstrap over pairs.
 
     Efron 1979, doi:10.1214/aos/1176344552.
     Raises: ValueError: the numbers are not paired, or there are none.
@@ -176,7 +176,7 @@ def faster(
 def _prepare(
     models: Mapping[str, nn.Module], example: Tensor, batch: int, device: torch.device
 ) -> tuple[dict[str, nn.Module], Tensor]:
-    """Copies of the models in eval mode, and a (batch, *shape) input, on the device."""
+    """Return copies of the models in eval mode, and a (batch, *shape) input, on the device."""
     layout = torch.channels_last if example.dim() == 4 else torch.contiguous_format
     rows = torch.arange(batch) % len(example)
     inputs = example.detach().cpu()[rows].to(device).contiguous(memory_format=layout)
@@ -185,7 +185,7 @@ def _prepare(
 
 
 def forward_ms(model: nn.Module, inputs: Tensor, device: torch.device) -> float:
-    """Milliseconds of one forward, until the device has really finished it."""
+    """Return milliseconds of one forward, until the device has really finished it."""
     with torch.inference_mode():
         _synchronise(device)
         started = time.perf_counter()

@@ -1,5 +1,5 @@
-"""In which order a model's pictures lie in memory: channels_last, which convolutions prefer, unless its code
-may need another.
+"""The memory layout of a model's pictures: channels_last, which convolutions prefer, unless its code may need
+another.
 """
 
 from typing import Any
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 
 def laid_out(model: nn.Module, device: str | torch.device) -> nn.Module:
-    """The model on the device, and in channels_last where it reads pictures; changes the given model.
+    """Move the model to the device, in channels_last if it reads pictures; changes the given model.
 
-    nn.Module.to refuses the format where another tensor has five dimensions, so those of four get it alone.
+    nn.Module.to refuses the format if another tensor has five dimensions, so only those with four get it.
     """
     model = model.to(device)
     pictures = not is_usual(model) and any(p.dim() == 4 for p in model.parameters())
@@ -19,15 +19,16 @@ def laid_out(model: nn.Module, device: str | torch.device) -> nn.Module:
 
 
 def _last(tensor: Tensor) -> Tensor:
-    # not `contiguous`, which leaves the strides of a weight with one input channel, or of one pixel, as they
-    # are: convolutions then take another way, and losses differ in their last digits
+    # not `contiguous`, which does not change the strides of a weight with one input channel, or of one pixel:
+    # convolutions then use another algorithm, and losses differ in their last digits
     return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def in_usual_order(model: nn.Module) -> nn.Module:
-    """Let a model get every picture in the usual order; changes the given model, and copies of it keep that.
+    """Make a model get every picture in the usual layout; changes the given model, and copies of it keep
+    that.
 
-    Code that nobody could read as a graph may flatten a picture with `view`, which fails in channels_last.
+    Code that could not be read as a graph may flatten a picture with `view`, which fails in channels_last.
     """
     if not is_usual(model):
         model.register_forward_pre_hook(_straighten)
@@ -35,7 +36,7 @@ def in_usual_order(model: nn.Module) -> nn.Module:
 
 
 def is_usual(model: nn.Module) -> bool:
-    """Whether the model was given to `in_usual_order`, or is a copy of one that was."""
+    """Whether the model was passed to `in_usual_order`, or is a copy of one that was."""
     return _straighten in model._forward_pre_hooks.values()
 
 

@@ -1,4 +1,4 @@
-"""A metric's name -> what a person calls it."""
+"""A metric's name -> its name for people."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from ..registry import METRICS
 
 @cache
 def metric_title(name: str) -> str:
-    """What a metric is called; of one that is no plug-in, its name.
+    """Return a metric's title; for one that is not a plug-in, its name in words.
 
     >>> metric_title("mean_iou"), metric_title("angle_error")
     ('mean IoU', 'angle error')
@@ -16,7 +16,7 @@ def metric_title(name: str) -> str:
 
 
 def metric_heading(name: str | None) -> str:
-    """The same as a heading or the title of an axis.
+    """Return the title as a heading or for an axis.
 
     >>> metric_heading("mean_iou"), metric_heading(None)
     ('Mean IoU', 'Accuracy')

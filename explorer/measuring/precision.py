@@ -14,13 +14,14 @@ DTYPES = ("float32", "bfloat16")
 
 
 def check_exact(subject: Subject, dtype: str) -> None:
-    """
+    """Check that a format keeps whole numbers exact.
+
     Raises:
-        ExplorerError: rows of several inputs hold whole numbers, which this format would change.
+        ExplorerError: rows of several inputs have whole numbers, which this format would change.
     """
     if dtype != "float32" and len(subject.reads) > 1 and any(part.is_whole for part in subject.reads):
         raise ExplorerError(
-            f"{subject.name!r} reads whole numbers beside other inputs in one row, and {dtype} would change "
+            f"{subject.name!r} reads whole numbers next to other inputs in one row, and {dtype} would change "
             "them; measure it in float32."
         )
 
@@ -29,7 +30,7 @@ class Lowered(nn.Module):
     """A copy of a model that computes in another format; inputs and logits stay float32.
 
     Raises, when it runs:
-        ExplorerError: the model insists on float32 somewhere.
+        ExplorerError: the model requires float32 somewhere.
     """
 
     def __init__(self, model: nn.Module, dtype: str):
@@ -54,5 +55,5 @@ class Lowered(nn.Module):
 
 
 def in_dtype(model: nn.Module, dtype: str) -> nn.Module:
-    """The model itself in float32, else a copy that computes in that format."""
+    """Return the model itself for float32, otherwise a copy that computes in that format."""
     return model if dtype == "float32" else Lowered(model, dtype).eval()

@@ -1,10 +1,9 @@
-"""What the dense model's gradients predict for the loss of a cut, to first order, and what was measured of
-it.
+"""The loss of a cut that the dense model's gradients predict, to first order, compared with the measured one.
 
-A part that is removed changes the loss by minus the sum of its weights times their gradients, if the loss
-were a straight line (LeCun et al. 1989; Molchanov et al. 2019, arXiv:1906.10771). At the end of training
-gradients are close to zero while the loss is curved, so the prediction is far too small for all but gentle
-cuts: seeing that is what it is here for.
+Removing a part changes the loss by minus the sum of its weights times their gradients, if the loss were a
+straight line (LeCun et al. 1989; Molchanov et al. 2019, arXiv:1906.10771). At the end of training gradients
+are close to zero while the loss is curved, so the prediction is far too small for all but gentle cuts; this
+is here to show that.
 """
 
 from collections.abc import Mapping
@@ -29,12 +28,12 @@ PASSES = 3  # a backward pass costs about two forward ones
 BATCH, STEP_WORK = (
     32,
     2e10,
-)  # samples of one step at most, and its multiply-adds: a move of a fader waits for its end
+)  # maximum samples of one step, and its multiply-adds: a move of a fader waits for its end
 DIGITS = 3
 
 
 def gradient_samples(profile: ModelProfile) -> int:
-    """Training samples whose gradients are taken: fewer for a large model.
+    """Return the number of training samples for the gradients: fewer for a large model.
 
     >>> from explorer.values.profile import ModelProfile
     >>> gradient_samples(ModelProfile((), (), 0, 10**6)), gradient_samples(ModelProfile((), (), 0, 10**10))
@@ -45,7 +44,7 @@ def gradient_samples(profile: ModelProfile) -> int:
 
 
 def gradient_batch(profile: ModelProfile) -> int:
-    """Samples of one step.
+    """Return the samples of one step.
 
     >>> from explorer.values.profile import ModelProfile
     >>> gradient_batch(ModelProfile((), (), 0, 10**6)), gradient_batch(ModelProfile((), (), 0, 4 * 10**9))
@@ -55,10 +54,10 @@ def gradient_batch(profile: ModelProfile) -> int:
 
 
 def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work[float]:
-    """Progress while gradients are collected, which happens once for a model, and at last the predicted
-    change in nats.
+    """Yield Progress while gradients are collected, once per model, and at the end the predicted change in
+    nats.
 
-    Nothing but Progress comes where it cannot be told: no training data, or units that no weight makes.
+    Only Progress is yielded if there is no prediction: no training data, or units that no weight produces.
     """
     if training_data(model.subject) is None:
         return
@@ -74,7 +73,7 @@ def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work
 
 
 def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]) -> float | None:
-    """Sum over removed units of the derivative by a gate on all that reads them."""
+    """Return the sum over removed units of the derivative by a gate on all that reads them."""
     total, groups = 0.0, {group.name: group for group in profile.groups}
     makers = {layer.weight: layer for layer in profile.prunable_layers.values()}
     for name, mask in masks.channels.items():
@@ -92,7 +91,7 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
         gates = torch.zeros(groups[name].units, dtype=torch.double)
         gates[found[0].units[own]] = line[
             own
-        ].double()  # each position of a unit holds that of the whole unit
+        ].double()  # each position of a unit has the value of the whole unit
         total += float(gates[~mask].sum())
     return total
 
@@ -100,7 +99,7 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
 def _weights(
     subject: Subject, profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[str, Tensor]]
 ) -> float:
-    """Sum of weight times gradient over removed weights of channels that stay."""
+    """Return the sum of weight times gradient over removed weights of kept channels."""
     total, cut = 0.0, positions(profile, masks.channels)
     for name, mask in masks.weights.items():
         weight = profile.prunable_layers[name].weight
@@ -119,7 +118,7 @@ def _weights(
 
 @dataclass(frozen=True)
 class LossWords:
-    """The loss of a report for the screen; "" where something was not measured."""
+    """The loss of a report for the screen; "" if something was not measured."""
 
     dense: str = ""
     pruned: str = ""
@@ -128,7 +127,7 @@ class LossWords:
 
 
 def loss_words(report: Report) -> LossWords:
-    """Measured losses on the same samples, their difference, and what the gradients had predicted of it, in
+    """Return measured losses on the same samples, their difference, and the prediction of the gradients, in
     nats.
     """
     dense, now, told = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
@@ -140,8 +139,9 @@ def loss_words(report: Report) -> LossWords:
 
 
 def _signed(nats: float) -> str:
-    """
+    """Return a number with its sign.
+
     >>> _signed(0.25), _signed(-0.00001)
     ('+0.250', '+0.000')
     """
-    return f"{round(nats, DIGITS) + 0.0:+.{DIGITS}f}"  # adding 0.0 takes the sign from a zero
+    return f"{round(nats, DIGITS) + 0.0:+.{DIGITS}f}"  # adding 0.0 removes the sign of a zero

@@ -1,9 +1,8 @@
-"""Counts -> intervals and verdicts: how far a measured accuracy can be trusted. Plain arithmetic,
-no tensors.
-"""
+"""Counts -> intervals and verdicts: how reliable a measured accuracy is. Plain arithmetic, no tensors."""
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 
@@ -11,7 +10,7 @@ from ..values.report import Drop, Measurement, Verdict
 
 
 def _quantile(level: float) -> float:
-    """Half-width of the central `level` of a standard normal, in standard deviations."""
+    """Return the half-width of the central `level` of a standard normal, in standard deviations."""
     if not 0 < level < 1:
         raise ValueError(f"A confidence level must be in (0, 1), got {level!r}.")
     return NormalDist().inv_cdf((1 + level) / 2)
@@ -25,7 +24,7 @@ def _check_counts(part: int, samples: int) -> None:
 
 
 def wilson(correct: int, samples: int, level: float = 0.95) -> tuple[float, float]:
-    """Interval of a fraction, in [0, 1]; it has a width at 0 % and 100 % too.
+    """Return the interval of a fraction, in [0, 1]; it has a width even at 0 % and 100 %.
 
     Wilson 1927, doi:10.1080/01621459.1927.10502953.
     Raises: ValueError: no samples, or more correct than samples.
@@ -42,23 +41,25 @@ def wilson(correct: int, samples: int, level: float = 0.95) -> tuple[float, floa
 
 
 def verdict(low: float, high: float, delta: float) -> Verdict:
-    """What an interval of a difference says; `delta` is of no practical interest."""
+    """Return the verdict on an interval of a difference; a change below `delta` has no practical
+    importance.
+    """
     if low > 0 or high < 0:
         return "different"
     return "equivalent" if -delta < low and high < delta else "undecided"
 
 
 def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: float = 0.95) -> Drop:
-    """Loss of accuracy between two models on the same samples, with its interval and verdict.
+    """Return the drop of accuracy between two models on the same samples, with its interval and verdict.
 
-    "different" wins over "equivalent": an interval from 0.2 to 0.6 points lies within one point, but a
-    difference that is known to exist is never called equivalent; `format_drop` adds that it is small.
+    "different" takes precedence over "equivalent": an interval from 0.2 to 0.6 points is within one point,
+    but a difference that is known to exist is never called equivalent; `format_drop` adds that it is small.
     The estimate is the plain (b - c) / n; the interval adds one flip of each kind, so it has a width at zero
-    flips. At a single look it covers the truth 94 to 100 % of the time, lowest where all flips go the same
-    way.
+    flips. At a single look it covers the truth 94 to 100 % of the time, least if all flips are in the same
+    direction.
 
     Bonett and Price 2012, doi:10.3102/1076998611411915.
-    Args: b: right before and wrong after. c: wrong before and right after. delta: of no practical interest.
+    Args: b: right before and wrong after. c: wrong before and right after. delta: of no practical importance.
     Raises: ValueError: more flips than samples, or no samples.
 
     >>> drop = paired_drop(30, 10, 1000)
@@ -75,6 +76,7 @@ def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: flo
     return Drop((b - c) / samples, low, high, verdict(low, high, delta), level)
 
 
+@lru_cache(maxsize=4096)
 def paired_p_value(b: int, c: int) -> float:
     """Two-sided mid-p McNemar test: how surprising are these flips if both kinds are equally likely?
 
@@ -86,7 +88,7 @@ def paired_p_value(b: int, c: int) -> float:
     if min(b, c) < 0:
         raise ValueError(f"Flips must be counts from 0, got {b} and {c}.")
     flips, fewer = b + c, min(b, c)
-    # logarithms, because the binomial coefficients of some thousand flips exceed any float
+    # logarithms, because the binomial coefficients of a few thousand flips exceed any float
     log_total = math.lgamma(flips + 1) - flips * math.log(2)
     chances = [
         math.exp(log_total - math.lgamma(k + 1) - math.lgamma(flips - k + 1)) for k in range(fewer + 1)
@@ -94,8 +96,20 @@ def paired_p_value(b: int, c: int) -> float:
     return min(1.0, 2 * math.fsum(chances) - chances[-1])
 
 
+def p_value_of(drop: Drop) -> float:
+    """Two-sided p-value that the interval of a drop implies, if it is that of a normal distribution.
+
+    >>> round(p_value_of(Drop(0.02, 0.0, 0.04, "undecided", 0.95)), 4)
+    0.05
+    """
+    half = drop.estimate - drop.low if drop.estimate > 0 else drop.high - drop.estimate
+    if not 0 < half < math.inf:
+        return 0.0 if half == 0 and drop.estimate else 1.0
+    return 2 * (1 - NormalDist().cdf(abs(drop.estimate) / half * _quantile(drop.level)))
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values adjusted for being a family, in the order given: reject where adjusted <= alpha.
+    """Return p-values adjusted for being a family, in the order given: reject where adjusted <= alpha.
 
     Holm 1979, Scandinavian Journal of Statistics 6:65-70.
 
@@ -111,7 +125,8 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def looks_level(looks: int, alpha: float = 0.05) -> float:
-    """Level of each interval when one may stop at any of `looks` looks: 1 - alpha / looks (Bonferroni).
+    """Return the level of each interval if you may stop at any of `looks` looks: 1 - alpha / looks
+    (Bonferroni).
 
     Six looks at 95 % each, stopping at the first verdict, miss the truth about 18 % of the time (simulated in
     the tests).
@@ -125,7 +140,8 @@ def looks_level(looks: int, alpha: float = 0.05) -> float:
 
 
 def look_schedule(total: int, first: int = 256) -> tuple[int, ...]:
-    """Samples seen at each look, fixed in advance: the first answers at once, then each look doubles them.
+    """Return the samples seen at each look, fixed in advance: the first is small, then each look doubles
+    them.
 
     >>> look_schedule(5000)
     (256, 512, 1024, 2048, 4096, 5000)
@@ -139,7 +155,8 @@ def look_schedule(total: int, first: int = 256) -> tuple[int, ...]:
 
 
 def openings_level(times: int, alpha: float = 0.05) -> float:
-    """Level of an interval when held-out data is opened for the `times`-th time: 1 - alpha / (k (k + 1)).
+    """Return the level of an interval when held-out data is opened for the `times`-th time: 1 - alpha / (k (k
+    + 1)).
 
     The shares of all openings, however many there are, sum to alpha.
 
@@ -152,7 +169,7 @@ def openings_level(times: int, alpha: float = 0.05) -> float:
 
 
 def student_quantile(level: float, freedom: int) -> float:
-    """Half-width of the central `level` of Student's t, by its expansion around the normal one
+    """Return the half-width of the central `level` of Student's t, by its expansion around the normal one
     (Abramowitz and Stegun 26.7.5).
 
     >>> round(student_quantile(0.95, 49), 3), round(student_quantile(0.95, 10), 3)
@@ -165,7 +182,7 @@ def student_quantile(level: float, freedom: int) -> float:
 
 
 def format_accuracy(correct: int, samples: int, total: int) -> str:
-    """Accuracy with its range and what it was measured on.
+    """Return the accuracy with its range and what it was measured on.
 
     >>> format_accuracy(1868, 2048, 5000)
     '91.2 % (89.9 to 92.4), 2,048 of 5,000'
@@ -182,8 +199,8 @@ def _signed(value: float, digits: int) -> str:
 
 
 def _digits(drop: Drop) -> int:
-    """Decimals of a change: a bound that would round to zero gets one more, so that "-0.2 to 0.0" does not
-    look like a difference.
+    """Return the decimals of a change: a bound that would round to zero gets one more, so that "-0.2 to 0.0"
+    does not look like a difference.
     """
     if drop.unit == "%":
         return 1 if min(abs(drop.low), abs(drop.high)) >= 0.0005 else 2
@@ -192,8 +209,8 @@ def _digits(drop: Drop) -> int:
 
 
 def format_drop(drop: Drop, delta: float | None = None) -> str:
-    """The change of a metric (minus the drop) with its range and the verdict in plain words; of accuracy and
-    other fractions in points.
+    """Return the change of a metric (minus the drop) with its range and the verdict in plain words; for
+    accuracy and other fractions in points.
 
     >>> format_drop(paired_drop(30, 10, 1000))
     '-2.0 points (-3.3 to -0.7), worse beyond noise'
@@ -218,7 +235,7 @@ def format_drop(drop: Drop, delta: float | None = None) -> str:
 
 
 def format_value(value: float, unit: str | None) -> str:
-    """A metric's value on its own.
+    """Return a metric's value as text.
 
     >>> format_value(0.912, "%"), format_value(12.3456, ""), format_value(3.2, "m")
     ('91.2 %', '12.35', '3.2 m')
@@ -227,7 +244,7 @@ def format_value(value: float, unit: str | None) -> str:
 
 
 def format_measured(measured: Measurement, total: int) -> str:
-    """The value of a measurement with its range and what it was measured on.
+    """Return the value of a measurement with its range and what it was measured on.
 
     >>> format_measured(Measurement(metric="mae", value=1.25, low=1.1, high=1.4, unit="m", samples=50), 100)
     '1.25 m (1.1 to 1.4), 50 of 100'

@@ -1,14 +1,14 @@
 """Tensors -> bytes in real file formats. Zeros alone do not shrink a file; a format that leaves them out
 does.
 
-dense    a safetensors file.
-csr      a safetensors file that holds row starts, int32 columns and non-zero values of a tensor read as (out,
-rest). bitmask  a safetensors file that holds one bit a position and the non-zero values of a tensor.
-deflate  the dense file compressed by zlib (what a zip or gzip archive makes of it): in one go, or from LARGE
-bytes on in independent blocks by several threads, which any zlib reader opens (see `deflated`).
+* dense: a safetensors file.
+* csr: a safetensors file with row starts, int32 columns and non-zero values of a tensor read as (out, rest).
+* bitmask: a safetensors file with one bit per position and the non-zero values of a tensor.
+* deflate: the dense file compressed by zlib (as in a zip or gzip archive): in one go, or from LARGE bytes on
+  in independent blocks by several threads, which any zlib reader opens (see `deflated`).
 
-csr and bitmask choose per tensor: dense stays what would not get smaller, integers (counters and indices, no
-weights) and, for csr, every 1-D tensor. Tensors that are one and the same (tied weights) are stored once.
+csr and bitmask choose per tensor: tensors that would not get smaller stay dense, and so do integers (counters
+and indices, not weights) and, for csr, every 1-D tensor. Identical tensors (tied weights) are stored once.
 """
 
 import json
@@ -27,8 +27,8 @@ from .deflated import LEVEL, deflated
 Format = Literal["dense", "csr", "bitmask", "deflate"]
 Entry = tuple[torch.dtype, tuple[int, ...]]  # a stored tensor: dtype, shape
 KEY = "pruning_explorer"
-PART = ".."  # no nn.Module has an empty name, so no key of a state dict holds two dots in a row
-SPARSE_OVERHEAD = 512  # bytes; the header entries of a sparse tensor's parts cost some 200 to 400
+PART = ".."  # no nn.Module has an empty name, so no key of a state dict contains two dots in a row
+SPARSE_OVERHEAD = 512  # bytes; the header entries of a sparse tensor's parts take about 200 to 400
 LARGE = 64 * 2**20  # bytes of a dense file that is compressed in blocks
 # in the order in which the library writes them, widest first: the digits of the offsets depend on it
 DTYPES = {
@@ -51,14 +51,14 @@ RANK = {dtype: rank for rank, dtype in enumerate(DTYPES)}
 
 
 def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, int]:
-    """Bytes of the file in each format: len(to_bytes(tensors, format)), without building it except for
-    deflate.
+    """Return the bytes of the file in each format: len(to_bytes(tensors, format)), without building it except
+    for deflate.
 
     Args:
         tensors: name -> tensor, such as a state dict, on any device.
-        deflate: also compress, which takes about a second for 40 MB; without it the key is left out.
+        deflate: also compress, which takes about a second for 40 MB; without it the key is missing.
     Raises:
-        ExplorerError: a name holds "..", or a dtype is unknown here.
+        ExplorerError: a name contains "..", or a dtype is unknown here.
     """
     kept, tied = _untie(tensors)
     nonzero = {
@@ -70,9 +70,10 @@ def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, i
 
 
 def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
-    """The file in that format; `from_bytes` gives the tensors back. A negative zero may come back as zero.
+    """Return the file in that format; `from_bytes` gives the tensors back. A negative zero may come back as
+    zero.
 
-    Raises: UnknownNameError: no such format. ExplorerError: a name holds "..", or a dtype is unknown here.
+    Raises: UnknownNameError: no such format. ExplorerError: a name contains "..", or a dtype is unknown here.
     """
     if format not in get_args(Format):
         raise UnknownNameError("storage format", format, get_args(Format))
@@ -95,7 +96,7 @@ def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
 
 
 def from_bytes(data: bytes, format: Format) -> dict[str, Tensor]:
-    """The tensors of a file made by `to_bytes`, dense again; tied names share one tensor again."""
+    """Return the tensors of a file written by `to_bytes`, dense again; tied names share one tensor again."""
     if format == "deflate":
         data = zlib.decompress(data)
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -115,7 +116,7 @@ def from_bytes(data: bytes, format: Format) -> dict[str, Tensor]:
 
 
 def _untie(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Each tensor once, under its first name; and the other names of it -> the first."""
+    """Return each tensor once, under its first name; and its other names -> the first."""
     kept: dict[str, Tensor] = {}
     tied: dict[str, str] = {}
     first: dict[Any, str] = {}
@@ -137,7 +138,7 @@ def _untie(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, 
 
 
 def _compressed(kept: Mapping[str, Tensor], tied: Mapping[str, str]) -> Iterator[bytes]:
-    """The parts of the deflated file."""
+    """Yield the parts of the deflated file."""
     entries = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in kept.items()}
     metadata = _metadata({}, tied)
     if _file_size(entries, metadata) < LARGE:
@@ -149,7 +150,7 @@ def _compressed(kept: Mapping[str, Tensor], tied: Mapping[str, str]) -> Iterator
 def _pieces(
     kept: Mapping[str, Tensor], entries: Mapping[str, Entry], metadata: Mapping[str, str] | None
 ) -> Iterator[bytes | memoryview]:
-    """The dense file piece by piece, as the library writes it; a tensor that is contiguous is not copied."""
+    """Yield the dense file piece by piece, as the library writes it; a contiguous tensor is not copied."""
     header = _header(entries, metadata)
     yield len(header).to_bytes(8, "little") + header
     for name in _in_file_order(entries):
@@ -158,7 +159,9 @@ def _pieces(
 
 
 def _metadata(shapes: Mapping[str, tuple[int, ...]], tied: Mapping[str, str]) -> dict[str, str] | None:
-    """What reading back needs, as one entry (the library writes several in random order); None if nothing."""
+    """Return what reading back needs, as one entry (the library writes several in random order); None if
+    nothing.
+    """
     return {KEY: json.dumps({"shapes": shapes, "tied": tied})} if shapes or tied else None
 
 
@@ -178,7 +181,7 @@ def _planned_size(
 
 
 def _file_size(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> int:
-    """Bytes of a safetensors file: 8 for the length, the header, the data."""
+    """Return the bytes of a safetensors file: 8 for the length, the header, the data."""
     data = sum(math.prod(shape) * dtype.itemsize for dtype, shape in entries.values())
     return 8 + len(_header(entries, metadata)) + data
 
@@ -188,7 +191,7 @@ def _in_file_order(entries: Mapping[str, Entry]) -> list[str]:
 
 
 def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> bytes:
-    """What the library writes before the data, padded to a multiple of 8."""
+    """Return what the library writes before the data, padded to a multiple of 8."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     end = 0
     for name in _in_file_order(entries):
@@ -207,7 +210,7 @@ def _may_be_sparse(tensor: Tensor) -> bool:
 
 
 def _sparse_entries(tensor: Tensor, nonzero: int, form: str) -> dict[str, Entry]:
-    """The parts of a tensor in that format, or none where they would not be smaller than the tensor."""
+    """Return the parts of a tensor in that format, or none if they would not be smaller than the tensor."""
     if not _may_be_sparse(tensor):
         return {}
     if form == "csr" and tensor.dim() > 1:
@@ -225,8 +228,8 @@ def _sparse_entries(tensor: Tensor, nonzero: int, form: str) -> dict[str, Entry]
 
 
 def _csr_parts(tensor: Tensor) -> dict[str, Tensor]:
-    """(out, *rest) -> values (nonzero,), their columns in the (out, rest) view, and where each row starts
-    (out + 1,).
+    """Convert (out, *rest) to values (nonzero,), their columns in the (out, rest) view, and where each row
+    starts (out + 1,).
     """
     matrix = tensor.flatten(1)
     rows, columns = (matrix != 0).nonzero(as_tuple=True)
@@ -243,7 +246,9 @@ def _from_csr(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
 
 
 def _bitmask_parts(tensor: Tensor) -> dict[str, Tensor]:
-    """Any shape -> values (nonzero,) and bits (positions / 8,), the first position in the lowest bit."""
+    """Convert any shape to values (nonzero,) and bits (positions / 8,), the first position in the lowest
+    bit.
+    """
     kept = tensor.flatten() != 0
     padded = torch.nn.functional.pad(kept.byte(), (0, -len(kept) % 8)).view(-1, 8)
     bits = (padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8)
@@ -258,8 +263,8 @@ def _from_bitmask(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of a model as a file holds it, on the cpu: its state dict, and constants that only its
-    graph knows.
+    """Return the tensors of a model as a file contains them, on the cpu, by name: its state dict, and
+    constants that only its graph knows.
     """
     tensors = model.state_dict(keep_vars=True)
     if isinstance(model, fx.GraphModule):
@@ -268,6 +273,6 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def graph_constants(model: fx.GraphModule) -> list[str]:
-    """Tensors that the forward reads and the state dict leaves out."""
+    """Return tensors that the forward reads and the state dict leaves out."""
     read = {str(node.target) for node in model.graph.nodes if node.op == "get_attr"}
     return sorted(read - model.state_dict(keep_vars=True).keys())

@@ -1,4 +1,4 @@
-"""What is known of a model after its first samples: answers, losses, and rows of the task's metrics."""
+"""What is known about a model after its first samples: outputs, losses, and rows of the task's metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +16,14 @@ ACCURACY = "accuracy"
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What is known after the first `samples` samples.
+    """The results for the first `samples` samples.
 
     Args:
-        correct: (samples,) bool, in the split's order; empty where answers are no classes.
+        correct: (samples,) bool, in the split's order; empty if outputs are not classes.
         predictions: (samples,) int64; empty as well.
-        losses: (samples,) float32 cross-entropy, or the mean loss of each one's batch; empty where the task
-            has none.
-        rows: name of a metric -> (samples, k) statistics; accuracy has none beside `correct`.
+        losses: (samples,) float32 cross-entropy, or the mean loss of each one's batch; empty if the task has
+            none.
+        rows: name of a metric -> (samples, k) statistics; accuracy has none besides `correct`.
         metrics: of the task, the first decides; none: accuracy.
     """
 
@@ -43,7 +43,7 @@ class Tally:
         return self.part(0, samples)
 
     def part(self, start: int, stop: int) -> "Tally":
-        """Of samples `start` to `stop`."""
+        """Return the part with samples `start` to `stop`."""
         return self._each(lambda tensor: tensor[start:stop])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Tally":
@@ -58,11 +58,13 @@ class Tally:
 
     @property
     def mean_loss(self) -> float | None:
-        """Of all samples; None where the task has no loss."""
+        """Return the mean over all samples; None if the task has no loss."""
         return float(self.losses.double().mean()) if len(self.losses) else None
 
     def measurement(self) -> Measurement:
-        """What decides with its 95 % interval (Wilson's for accuracy), mean loss, and the other metrics."""
+        """Return the deciding metric with its 95 % interval (Wilson's for accuracy), mean loss, and the other
+        metrics.
+        """
         samples = len(self)
         others = {metric.name: self._other(metric) for metric in self.metrics[1:]}
         if self.is_accuracy:
@@ -77,7 +79,7 @@ class Tally:
         return replace(found, others=others) if others else found
 
     def _other(self, metric: Metric) -> dict[str, object]:
-        if metric.name not in self.rows:  # accuracy, where answers are classes
+        if metric.name not in self.rows:  # accuracy, if outputs are classes
             correct = int(self.correct.sum())
             low, high = wilson(correct, len(self))
             return {"value": correct / len(self), "low": low, "high": high, "unit": "%"}
@@ -89,7 +91,7 @@ EMPTY = Tally(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long)
 
 
 def joined(parts: Sequence[Tally]) -> Tally:
-    """Tallies of one batch after the other as one; where they are on several devices, on the last one's."""
+    """Join the tallies of successive batches; if they are on several devices, on the last one's."""
     if len(parts) == 1:
         return parts[0]
     last = parts[-1]
@@ -104,7 +106,7 @@ def joined(parts: Sequence[Tally]) -> Tally:
 
 
 def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
-    """Paired comparison on the same samples, by what decides."""
+    """Return the paired comparison on the same samples, by the deciding metric."""
     if base.is_accuracy:
         b = int((base.correct & ~pruned.correct).sum())
         c = int((~base.correct & pruned.correct).sum())
@@ -114,7 +116,7 @@ def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
 
 
 def judged(logits: Tensor, targets: Tensor) -> Tally:
-    """What (n, classes) logits say about (n,) targets, on their device."""
+    """Return the results of (n, classes) logits for (n,) targets, on their device."""
     logits = logits.float()
     predictions = logits.argmax(1)
     losses = nn.functional.cross_entropy(logits, targets, reduction="none")

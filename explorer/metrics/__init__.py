@@ -1,1 +1,3 @@
-"""Plug-ins that say how good a model's outputs are: statistics of samples, and the value of their sums."""
+"""Plug-ins that say how good a model's outputs are: statistics of samples, and a value computed from their
+sums.
+"""

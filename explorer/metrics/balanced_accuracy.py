@@ -1,4 +1,4 @@
-"""Right answers, every class alike."""
+"""Right answers, with every class counted equally."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Yes or no."""
+"""Right answers to yes-or-no questions."""
 
 from torch import Tensor
 
@@ -11,16 +11,16 @@ from .losses import binary_cross_entropy
 
 @METRICS.register("binary_accuracy", rank=5)
 def binary_accuracy() -> Metric:
-    """Share of right answers of a model with one score a sample: above 0 means yes."""
+    """Share of right answers of a model with one score per sample: above 0 means yes."""
     return Metric(
         "binary_accuracy", "binary accuracy", _statistics, ratio_of_two, unit="%", loss=binary_cross_entropy
     )
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
-    scores = scores_of("binary_accuracy", outputs, (1, 2), "one score a sample")
+    scores = scores_of("binary_accuracy", outputs, (1, 2), "one score per sample")
     if scores.numel() != len(scores):
-        raise refuse("binary_accuracy", "one score a sample", outputs)
+        raise refuse("binary_accuracy", "one score per sample", outputs)
     if not isinstance(targets, Tensor) or targets.numel() != len(scores):
         raise refuse("binary_accuracy", f"{len(scores)} targets, 0 or 1", targets)
     truth = targets.reshape(-1)

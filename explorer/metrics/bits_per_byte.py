@@ -1,4 +1,4 @@
-"""Texts: bits a byte, which models with different tokens can be compared by."""
+"""Texts: bits per byte, which allow models with different tokens to be compared."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ def bits_per_byte(*, shift: bool = False) -> Metric:
 
     return Metric(
         "bits_per_byte",
-        "bits a byte",
+        "bits per byte",
         statistics,
         ratio_of_two,
         "lower",

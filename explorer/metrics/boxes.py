@@ -1,4 +1,4 @@
-"""Boxes that a model finds against those that are there: matched greedily, the surest first."""
+"""Matches the boxes that a model finds with the true ones: greedily, the most confident first."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 from .checks import refuse
 
 WIDTHS = {"boxes": 4}
-MOST = 100  # boxes of a picture that count, the surest first
+MOST = 100  # boxes of a picture that count, the most confident first
 FOUND = (
     "boxes (samples, boxes, 6) of x1, y1, x2, y2, score, label, or a list of dicts with boxes, scores, labels"
 )
@@ -19,7 +19,8 @@ THERE = (
 
 
 def found_boxes(metric: str, outputs: Any) -> Tensor:
-    """(samples, boxes, 6) float64, the surest first; where a picture has fewer, their label is -1.
+    """Return (samples, boxes, 6) float64, the most confident first; if a picture has fewer, their label is
+    -1.
 
     Raises:
         ExplorerError: no boxes.
@@ -32,7 +33,7 @@ def found_boxes(metric: str, outputs: Any) -> Tensor:
 
 
 def true_boxes(metric: str, targets: Any, samples: int) -> Tensor:
-    """(samples, boxes, 5) float64, label -1 where a picture has fewer.
+    """Return (samples, boxes, 5) float64, label -1 if a picture has fewer.
 
     Raises:
         ExplorerError: no boxes, of another number of pictures, or with corners in the wrong order.
@@ -65,7 +66,7 @@ def _columns(one: Mapping, key: str) -> Tensor:
 
 
 def overlap_of(found: Tensor, there: Tensor) -> Tensor:
-    """(n, d, 4+) and (n, m, 4+) boxes -> (n, d, m) intersection over union."""
+    """Return (n, d, m) intersection over union of (n, d, 4+) and (n, m, 4+) boxes."""
     low = torch.maximum(found[:, :, None, :2], there[:, None, :, :2])
     high = torch.minimum(found[:, :, None, 2:4], there[:, None, :, 2:4])
     both = (high - low).clamp_min(0).prod(-1)
@@ -76,10 +77,11 @@ def overlap_of(found: Tensor, there: Tensor) -> Tensor:
 
 
 def hits(found: Tensor, there: Tensor, least: float) -> Tensor:
-    """(n, d) bool: which boxes take a true one that no surer one took, overlapping by at least this.
+    """Return (n, d) bool: which boxes match a true one that no more confident box took, overlapping by at
+    least this.
 
     Args:
-        found: (n, d, 6), the surest first.
+        found: (n, d, 6), the most confident first.
         there: (n, m, 5).
     """
     if not there.shape[1]:

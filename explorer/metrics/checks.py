@@ -1,4 +1,6 @@
-"""What metrics demand of outputs and targets, each demand one sentence, and arithmetic that they share."""
+"""Requirements of metrics for outputs and targets, each with one sentence as error, and arithmetic that they
+share.
+"""
 
 from typing import Any
 
@@ -7,11 +9,11 @@ from torch import Tensor
 
 from ..errors import ExplorerError
 
-IGNORED = -100  # a target that counts for nothing, as in torch.nn.functional.cross_entropy
+IGNORED = -100  # a target that is ignored, as in torch.nn.functional.cross_entropy
 
 
 def form_of(value: Any) -> str:
-    """What something is, for a sentence.
+    """Return what something is, for a sentence.
 
     >>> form_of(torch.zeros(2, 3)), form_of({"boxes": 1}), form_of(None)
     ('a tensor of shape (2, 3)', "a dict with 'boxes'", 'nothing')
@@ -24,12 +26,12 @@ def form_of(value: Any) -> str:
 
 
 def refuse(metric: str, wanted: str, got: Any) -> ExplorerError:
-    """What to raise where a metric cannot read something."""
+    """Return the error to raise if a metric cannot read something."""
     return ExplorerError(f"Metric {metric!r} needs {wanted}, got {form_of(got)}.")
 
 
 def scores_of(metric: str, outputs: Any, dims: tuple[int, ...], wanted: str) -> Tensor:
-    """Outputs as one float64 tensor with one of these numbers of dimensions.
+    """Return outputs as one float64 tensor with one of these numbers of dimensions.
 
     Raises:
         ExplorerError: they are something else.
@@ -42,7 +44,7 @@ def scores_of(metric: str, outputs: Any, dims: tuple[int, ...], wanted: str) -> 
 def class_targets(
     metric: str, targets: Any, shape: tuple[int, ...], classes: int, *, may_skip: bool = False
 ) -> Tensor:
-    """Targets as (*shape) int64 class numbers.
+    """Return targets as (*shape) int64 class numbers.
 
     Args:
         may_skip: IGNORED and 255 are allowed beyond the classes.
@@ -60,10 +62,10 @@ def class_targets(
 
 
 def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
-    """Targets as (*shape) int64.
+    """Return targets as (*shape) int64.
 
     Raises:
-        ExplorerError: another shape, or no whole numbers.
+        ExplorerError: another shape, or not whole numbers.
     """
     if not isinstance(targets, Tensor) or tuple(targets.shape) != shape or targets.is_floating_point():
         raise refuse(metric, f"whole-number targets of shape {shape}", targets)
@@ -71,42 +73,44 @@ def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
 
 
 def ignored(targets: Tensor, classes: int) -> Tensor:
-    """Where targets count for nothing: IGNORED, and the 255 of masks where no class has that number."""
+    """Return which targets are ignored: IGNORED, and the 255 of masks if no class has that number."""
     return (targets == IGNORED) | ((targets == 255) & (classes <= 255))
 
 
 def share(part: Tensor, whole: Tensor, empty: float = 0.0) -> Tensor:
-    """part / whole, `empty` where the whole is nothing."""
+    """Return part / whole, or `empty` if the whole is zero."""
     return torch.where(whole > 0, part / whole.clamp_min(1e-300), torch.full_like(part, empty))
 
 
 def mean_over_classes(values: Tensor, is_there: Tensor) -> Tensor:
-    """(..., classes) -> (...): the mean over the classes that are there; 0 where none is."""
+    """Average (..., classes) over the classes that exist, to (...); 0 if none does."""
     return share((values * is_there).sum(-1), is_there.sum(-1).to(values.dtype))
 
 
 def rows(*columns: Tensor) -> Tensor:
-    """(samples,) or (samples, k) columns side by side -> (samples, k) float64."""
+    """Join (samples,) or (samples, k) columns side by side to (samples, k) float64."""
     return torch.cat([c.double().reshape(len(c), -1) for c in columns], 1)
 
 
 def counted(right: Tensor) -> Tensor:
-    """(samples,) bool -> (samples, 2): right, and one."""
+    """Convert (samples,) bool to (samples, 2): right, and one."""
     return rows(right, torch.ones_like(right, dtype=torch.float64))
 
 
 def ratio_of_two(sums: Tensor) -> Tensor:
-    """(..., 2) -> (...): the first divided by the second."""
+    """Divide the first by the second of (..., 2), to (...)."""
     return share(sums[..., 0], sums[..., 1])
 
 
 def f1_of(hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Tensor:
-    """F1 of counts; 0 where there is nothing at all."""
+    """Return F1 of counts; 0 if there is nothing at all."""
     return share(2 * hits, 2 * hits + false_alarms + misses)
 
 
 def per_class(numbers: Tensor, classes: int, where: Tensor) -> Tensor:
-    """(samples, ...) class numbers -> (samples, classes): how often each occurs where it counts."""
+    """Count how often each class occurs where it counts: (samples, ...) class numbers -> (samples,
+    classes).
+    """
     samples = len(numbers)
     place = torch.arange(samples, device=numbers.device).view(-1, *[1] * (numbers.dim() - 1)) * classes
     places = (place + numbers)[where]

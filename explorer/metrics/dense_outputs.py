@@ -1,4 +1,4 @@
-"""Outputs of a pruned model against those of the dense one, whatever they are: no labels are needed."""
+"""Compares any outputs of a pruned model with those of the dense one: no labels are needed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,14 +11,14 @@ from .checks import refuse
 
 
 def leaves(outputs: Any) -> list[Tensor]:
-    """The float tensors of any outputs, in a fixed order."""
-    if hasattr(outputs, "to_tuple"):  # as transformers answers
+    """Return the float tensors of any outputs, in a fixed order."""
+    if hasattr(outputs, "to_tuple"):  # as transformers returns them
         outputs = outputs.to_tuple()
     return [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
 
 
 def both(metric: str, outputs: Any, dense: Any) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of (samples, numbers) float64, one for each output that has a row a sample.
+    """Return pairs of (samples, numbers) float64, one for each output that has a row per sample.
 
     Raises:
         ExplorerError: there is none, or their shapes differ.
@@ -34,16 +34,16 @@ def both(metric: str, outputs: Any, dense: Any) -> Iterator[tuple[Tensor, Tensor
 
 
 def side_by_side(metric: str, outputs: Any, dense: Any) -> tuple[Tensor, Tensor]:
-    """All outputs of a sample as one row, of both models: two (samples, numbers) float64."""
+    """Return all outputs of a sample as one row, for both models: two (samples, numbers) float64."""
     pairs = list(both(metric, outputs, dense))
     if not pairs:
-        raise refuse(metric, "outputs with one row a sample", outputs)
+        raise refuse(metric, "outputs with one row per sample", outputs)
     ours, theirs = (torch.cat(list(parts), 1) for parts in zip(*pairs, strict=True))
     return ours, theirs
 
 
 def class_scores(metric: str, outputs: Any, dense: Any) -> tuple[Tensor, Tensor]:
-    """The first output of both models as (samples, places, classes) float64.
+    """Return the first output of both models as (samples, places, classes) float64.
 
     Classes are the last dimension of (samples, classes) and of (samples, places, classes), and the second of
     (samples, classes, height, width).

@@ -1,4 +1,6 @@
-"""What training and gradients lower where a task names no loss of its own; each the mean over a batch."""
+"""The losses that training and gradients lower if a task has no loss of its own; each is the mean over a
+batch.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +18,9 @@ Loss = Callable[[Any, Any], Tensor]
 
 
 def cross_entropy(outputs: Any, targets: Any) -> Tensor:
-    """Of (n, classes, ...) scores and (n, ...) classes; of one score a place, yes or no."""
+    """Return the loss of (n, classes, ...) scores and (n, ...) classes; with one score per place, yes or
+    no.
+    """
     if isinstance(outputs, dict) and "out" in outputs:
         outputs = outputs["out"]
     outputs = outputs.float()
@@ -29,14 +33,14 @@ def cross_entropy(outputs: Any, targets: Any) -> Tensor:
 
 
 def token_cross_entropy(outputs: Any, targets: Any) -> Tensor:
-    """Of (n, tokens, vocabulary) scores and (n, tokens)."""
+    """Return the loss of (n, tokens, vocabulary) scores and (n, tokens)."""
     outputs = getattr(outputs, "logits", outputs)
     targets = targets[0] if isinstance(targets, tuple | list) else targets
     return functional.cross_entropy(outputs.float().flatten(0, 1), targets.flatten())
 
 
 def binary_cross_entropy(outputs: Any, targets: Any) -> Tensor:
-    """Of scores and as many targets of 0 and 1."""
+    """Return the loss of scores and as many targets of 0 and 1."""
     return functional.binary_cross_entropy_with_logits(
         outputs.float(), targets.reshape(outputs.shape).float()
     )
@@ -51,7 +55,8 @@ def squared_error(outputs: Any, targets: Any) -> Tensor:
 
 
 def loss_of(task: Task) -> Loss:
-    """What training and gradients of a task lower: its own loss, else the usual one of its metric.
+    """Return the loss that training and gradients of a task lower: its own, or else the usual one of its
+    metric.
 
     Raises:
         ExplorerError: there is neither.
@@ -70,7 +75,7 @@ def loss_of(task: Task) -> Loss:
 
 
 def right_share(outputs: Any, targets: Any) -> float:
-    """The share of right classes of samples, pixels or tokens; 0 where answers are no classes."""
+    """Return the share of right classes of samples, pixels or tokens; 0 if outputs are not classes."""
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.dim() < 2:
         return 0.0
     said = outputs.argmax(1)
@@ -78,10 +83,10 @@ def right_share(outputs: Any, targets: Any) -> float:
 
 
 def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
-    """The loss of a batch, a single number.
+    """Return the loss of a batch, a single number.
 
     Raises:
-        ExplorerError: the loss fails, or gives anything else.
+        ExplorerError: the loss fails, or returns anything else.
     """
     try:
         found = loss(outputs, targets)

@@ -1,4 +1,4 @@
-"""Precision and recall in one number, every class alike."""
+"""Precision and recall in one number, with every class counted equally."""
 
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -23,6 +23,6 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def macro(sums: Tensor) -> Tensor:
-    """(..., 3 classes) hits, false alarms and misses -> mean F1 of the classes that occur."""
+    """Return the mean F1 of the classes that occur, from (..., 3 classes) hits, false alarms and misses."""
     hits, false_alarms, misses = sums.chunk(3, -1)
     return mean_over_classes(f1_of(hits, false_alarms, misses), (hits + false_alarms + misses > 0).double())

@@ -11,7 +11,7 @@ from .numbers import errors_of, summed
 
 @METRICS.register("mae", rank=20)
 def mae(*, unit: str = "") -> Metric:
-    """Mean absolute error: how far answers are from the truth, on average."""
+    """Mean absolute error: how far outputs are from the truth, on average."""
     return Metric(
         "mae",
         "mean absolute error",

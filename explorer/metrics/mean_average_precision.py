@@ -23,11 +23,11 @@ def mean_average_precision(*, overlaps: str = "0.5:0.95") -> Metric:
     least = _thresholds(overlaps)
 
     def statistics(outputs: Any, targets: Any) -> Tensor:
-        """(samples, boxes x (score, label, hits) + labels of the true boxes), padded with label -1."""
+        """Return (samples, boxes x (score, label, hits) + labels of the true boxes), padded with label -1."""
         found = found_boxes("mean_average_precision", outputs)
         there = true_boxes("mean_average_precision", targets, len(found)).to(found.device)
         if there.shape[1] > MOST:
-            raise ExplorerError(f"Metric 'mean_average_precision' takes up to {MOST} boxes a picture.")
+            raise ExplorerError(f"Metric 'mean_average_precision' takes up to {MOST} boxes per picture.")
         hit = torch.stack([hits(found, there, value) for value in least], 2).double()
         boxes = pad(torch.cat([found[..., 4:6], hit], 2), (0, 0, 0, MOST - found.shape[1]), value=-1.0)
         return torch.cat([boxes.flatten(1), pad(there[..., 4], (0, MOST - there.shape[1]), value=-1.0)], 1)
@@ -55,7 +55,8 @@ def mean_average_precision(*, overlaps: str = "0.5:0.95") -> Metric:
 
 
 def _thresholds(text: str) -> list[float]:
-    """
+    """Return the thresholds in a text.
+
     >>> _thresholds("0.5"), len(_thresholds("0.5:0.95"))
     ([0.5], 10)
     """
@@ -70,7 +71,9 @@ def _thresholds(text: str) -> list[float]:
 
 
 def _area(each: Tensor, hit: Tensor, truths: Tensor) -> Tensor:
-    """(r, boxes) weights and (boxes,) hits, the surest first -> (r,) mean of 101 precisions."""
+    """Return (r,) mean of 101 precisions from (r, boxes) weights and (boxes,) hits, the most confident
+    first.
+    """
     right, said = (each * hit).cumsum(1), each.cumsum(1)
     precision = share(right, said).flip(1).cummax(1).values.flip(1) if each.shape[1] else right
     recall = share(right, truths[:, None].expand_as(right)) if each.shape[1] else right

@@ -11,8 +11,8 @@ from .overlap import overlaps
 
 @METRICS.register("mean_iou", rank=10)
 def mean_iou() -> Metric:
-    """Mean over classes of intersection over union: of all pixels that the model or the truth gives a class,
-    the share that both give it.
+    """Mean over classes of intersection over union: of all pixels that the model or the truth assigns to a
+    class, the share that both give it.
     """
     return Metric("mean_iou", "mean IoU", _statistics, _value, unit="%", loss=cross_entropy)
 

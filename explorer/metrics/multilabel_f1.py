@@ -1,4 +1,4 @@
-"""Several labels a sample."""
+"""Several labels per sample."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ def multilabel_f1(*, average: Literal["micro", "macro"] = "micro") -> Metric:
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
-    scores = scores_of("multilabel_f1", outputs, (2,), "one score a label (samples, labels)")
+    scores = scores_of("multilabel_f1", outputs, (2,), "one score per label (samples, labels)")
     if not isinstance(targets, Tensor) or targets.shape != scores.shape:
         raise refuse("multilabel_f1", f"targets of 0 and 1 of shape {tuple(scores.shape)}", targets)
     said, there = scores > 0, targets > 0

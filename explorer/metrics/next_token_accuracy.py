@@ -1,4 +1,4 @@
-"""Texts: right next tokens."""
+"""Texts: correctly predicted next tokens."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from .tokens import scores_and_tokens
 
 @METRICS.register("next_token_accuracy", rank=32)
 def next_token_accuracy(*, shift: bool = False) -> Metric:
-    """Share of tokens that the model would have said next."""
+    """Share of tokens that the model predicts as the next one."""
 
     def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
         scores, tokens = scores_and_tokens("next_token_accuracy", outputs, targets, shift)

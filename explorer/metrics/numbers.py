@@ -1,4 +1,4 @@
-"""Numbers to be predicted: errors, sample by sample."""
+"""Predicted numbers: errors, sample by sample."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from .checks import refuse, rows
 
 
 def pair_of(metric: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
-    """Answers and truths as two (samples, numbers) float64 tensors.
+    """Return answers and truths as two (samples, numbers) float64 tensors.
 
     Raises:
-        ExplorerError: their shapes differ, or a target is no finite number.
+        ExplorerError: their shapes differ, or a target is not a finite number.
     """
     if not isinstance(outputs, Tensor) or outputs.dim() < 1:
         raise refuse(metric, "one tensor of numbers", outputs)
@@ -30,11 +30,11 @@ def pair_of(metric: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
 
 
 def errors_of(metric: str, outputs: Any, targets: Any) -> Tensor:
-    """(samples, numbers) float64: answer minus truth."""
+    """Return answer minus truth, (samples, numbers) float64."""
     said, truth = pair_of(metric, outputs, targets)
     return said - truth
 
 
 def summed(values: Tensor) -> Tensor:
-    """(samples, numbers) -> (samples, 2): their sum, and how many."""
+    """Return the sum and the count of (samples, numbers) as (samples, 2)."""
     return rows(values.sum(1), torch.full_like(values[:, 0], values.shape[1]))

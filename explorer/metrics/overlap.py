@@ -9,14 +9,15 @@ WANTED = "class scores of pixels (samples, classes, height, width)"
 
 
 def overlaps(metric: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """(samples, 3 classes): pixels that both call a class, that the model calls it, that are of it.
+    """Return (samples, 3 classes): pixels that both assign to a class, that the model does, and that the
+    truth does.
 
-    One score a pixel means yes or no, and then yes is the one class.
+    One score per pixel means yes or no, and then yes is the only class.
 
     Raises:
-        ExplorerError: outputs are no scores of pixels, or the masks are of another size.
+        ExplorerError: outputs are not scores of pixels, or the masks are of another size.
     """
-    if isinstance(outputs, dict) and isinstance(outputs.get("out"), Tensor):  # as torchvision answers
+    if isinstance(outputs, dict) and isinstance(outputs.get("out"), Tensor):  # as torchvision returns them
         outputs = outputs["out"]
     scores = scores_of(metric, outputs, (3, 4), WANTED)
     classes, shape = scores.shape[1], (len(scores), *scores.shape[2:])
@@ -40,7 +41,7 @@ def _binary(metric: str, said: Tensor, targets: Tensor) -> Tensor:
 
 
 def _squeezed(targets: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Masks that are stored with one channel, without it."""
+    """Remove the channel of masks that are stored with one."""
     if isinstance(targets, Tensor) and tuple(targets.shape) == (shape[0], 1, *shape[1:]):
         return targets[:, 0]
     return targets

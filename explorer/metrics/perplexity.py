@@ -11,7 +11,7 @@ from .tokens import scores_and_tokens, surprise
 
 @METRICS.register("perplexity", rank=30)
 def perplexity(*, shift: bool = False) -> Metric:
-    """Among how many equally likely tokens the model is as unsure as it is here: exp of the mean loss a
+    """The number of equally likely tokens among which the model would be as unsure: exp of the mean loss per
     token.
     """
 

@@ -22,7 +22,7 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _value(sums: Tensor) -> Tensor:
-    """Of each predicted number, then their mean; 0 where targets do not vary."""
+    """Return the mean over the predicted numbers; 0 if targets do not vary."""
     error, total, squares, samples = sums.chunk(4, -1)
     spread = squares - share(total.square(), samples)
     return torch.where(spread > 1e-12 * squares, 1 - share(error, spread), torch.zeros_like(error)).mean(-1)

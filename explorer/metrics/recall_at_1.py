@@ -8,7 +8,7 @@ from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import rows, scores_of, share, whole_targets
 
-NEIGHBOURS = 20  # of each sample that are looked at; a resample that misses all of them has a chance of e^-20
+NEIGHBOURS = 20  # of each sample to compare; a resample misses all of them with a probability of e^-20
 
 
 @METRICS.register("recall_at_1", rank=40)
@@ -18,7 +18,7 @@ def recall_at_1() -> Metric:
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
-    """(samples, width + 1): the embedding at length 1, and its label."""
+    """Return (samples, width + 1): the embedding scaled to length 1, and its label."""
     found = scores_of("recall_at_1", outputs, (2,), "embeddings (samples, width)")
     return rows(normalize(found, dim=1), whole_targets("recall_at_1", targets, (len(found),)))
 

@@ -12,7 +12,7 @@ from .dense_outputs import side_by_side
 
 @METRICS.register("relative_error", rank=53)
 def relative_error() -> Metric:
-    """How large the change of the outputs is against the dense model's outputs: 0 is no change, 1 as large as
+    """Size of the outputs' change relative to the dense model's outputs: 0 is no change, 1 is as large as
     they are; needs no labels.
     """
     return Metric(

@@ -1,4 +1,4 @@
-"""Texts: scores of the next token against the token that came."""
+"""Texts: scores of the next token compared with the true token."""
 
 from typing import Any
 
@@ -12,14 +12,15 @@ WANTED = "scores of tokens (samples, tokens, vocabulary)"
 
 
 def scores_and_tokens(metric: str, outputs: Any, targets: Any, shift: bool) -> tuple[Tensor, Tensor]:
-    """(samples, tokens, vocabulary) float64 and (samples, tokens) int64, aligned.
+    """Return (samples, tokens, vocabulary) float64 and (samples, tokens) int64, aligned.
 
     Args:
-        shift: targets are the tokens that the model read, so that each place is compared with the next one.
+        shift: targets are the tokens that the model read, so that each position is compared with the next
+            one.
     Raises:
         ExplorerError: they are something else.
     """
-    outputs = getattr(outputs, "logits", outputs)  # as transformers answers
+    outputs = getattr(outputs, "logits", outputs)  # as transformers returns them
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]
     scores = scores_of(metric, outputs, (3,), WANTED)
@@ -28,7 +29,7 @@ def scores_and_tokens(metric: str, outputs: Any, targets: Any, shift: bool) -> t
 
 
 def surprise(scores: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """(samples,) nats that each sample costs, and (samples,) how many of its tokens count."""
+    """Return (samples,) the loss of each sample in nats, and (samples,) how many of its tokens count."""
     counts = tokens != IGNORED
     nats = cross_entropy(scores.flatten(0, 1), tokens.flatten(), reduction="none", ignore_index=IGNORED)
     return nats.view(tokens.shape).sum(1), counts.sum(1).to(torch.float64)

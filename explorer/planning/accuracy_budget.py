@@ -9,6 +9,7 @@ from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
+from ..measuring.metric_words import metric_title
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
@@ -50,10 +51,17 @@ class Budget:
         return None if self.best is None else self.tried[self.best]
 
     @property
+    def _unit(self) -> str:
+        drop = next((report.drop for report in self.tried.values() if report.drop), None)
+        if drop is not None and drop.unit != "%":
+            return f"% of the dense model's {metric_title(drop.metric)}"
+        return "point" + "s" * (self.allowed != 0.01)
+
+    @property
     def summary(self) -> str:
         """Return one sentence."""
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
-        allowed = f"{100 * self.allowed:.3g} point" + "s" * (self.allowed != 0.01)
+        allowed = f"{100 * self.allowed:.3g} {self._unit}"
         if self.best is None:
             return (
                 f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or "
@@ -77,8 +85,9 @@ def accuracy_budget(
     upper end of the drop's interval is within the allowed drop, so fewer samples accept less, never more.
 
     Args:
-        allowed: acceptable drop of accuracy, a fraction in (0, 1).
-        wish: its target is what is searched for.
+        allowed: drop of accuracy (or another fraction) that is acceptable, in (0, 1); of other metrics the
+            part of the dense model's value.
+        wish: its target is what is searched.
     Raises:
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.
@@ -95,12 +104,22 @@ def accuracy_budget(
         tried = yield from allocated(model, recipe, replace(wish, target=target), how.device)
         now = Progress(look, looks, f"Measuring at {100 * target:.1f} %")
         report = yield from result_of(stream(model, tried, how), now)
-        within = report.drop is not None and report.drop.high <= allowed
+        within = is_within(report, allowed)
         low, high = (target, high) if within else (low, target)
         budget = replace(
             budget, tried={**budget.tried, target: report}, best=target if within else budget.best
         )
         yield Step(budget)
+
+
+def is_within(report: Report, allowed: float) -> bool:
+    """Whether the worst that the interval holds is allowed: of fractions such as accuracy that much less, of
+    other metrics that fraction of the dense model's value.
+    """
+    if report.drop is None:
+        return False
+    whole = 1.0 if report.drop.unit == "%" else abs(report.baseline.value or 0.0)
+    return report.drop.most_lost <= allowed * whole
 
 
 def _check(subject: Subject, allowed: float, looks: int) -> None:

@@ -67,7 +67,7 @@ def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool
     nothing.
     """
     if needed:
-        return scores_for(model, recipe, device)["channels" if granularity == "channel" else "weights"]
+        return scores_for(model, recipe, device).of(granularity)
     profile = model.profile
     if granularity == "channel":
         return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}

@@ -1,5 +1,5 @@
-"""Score, cut, expand: which units are kept. Of equal scores the earlier unit is removed first, so equal
-scores give equal masks.
+"""Scores -> masks: which units are kept. Of equal scores the earlier unit is removed first, so equal scores
+give equal masks.
 """
 
 import math
@@ -12,15 +12,10 @@ from torch import Tensor
 
 from ..registry import CRITERIA, Plugin
 from ..signals.lowest import lowest_of
-from ..values.profile import Group, Layer, Masks, ModelProfile, Scores
+from ..values.profile import Group, Layer, Masks, ModelProfile, Saliencies
 from ..values.recipe import PATTERN, Recipe
 from ..values.report import PartOutcome
 from .masks import positions
-
-# --------------------------------------------------------------------------- score
-
-
-# --------------------------------------------------------------------------- cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +26,13 @@ class Cut:
     outcomes: tuple[PartOutcome, ...]
 
 
-def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> Cut:
+def cut(scores: Saliencies, profile: ModelProfile, recipe: Recipe) -> Cut:
     """Keep the highest-scoring units of each part: channels first, then weights among those that are left."""
     groups = {group.name: group for group in profile.groups}
     channels: dict[str, Tensor] = {}
     outcomes: list[PartOutcome] = []
     for name in _in_order(groups, {**recipe.channels, **dict.fromkeys(recipe.remove, 0)}):
-        kept, outcome = _cut_group(groups[name], scores["channels"].get(name), recipe)
+        kept, outcome = _cut_group(groups[name], scores.channels.get(name), recipe)
         outcomes.append(outcome)
         if not bool(kept.all()):
             channels[name] = kept
@@ -47,7 +42,7 @@ def cut(scores: Mapping[str, Scores], profile: ModelProfile, recipe: Recipe) -> 
     for name in _in_order(profile.prunable_layers, recipe.weights):
         layer = profile.prunable_layers[name]
         mask, outcome = _cut_layer(
-            layer, scores["weights"][name], surviving.get(layer.weight, {}), recipe, criterion
+            layer, scores.weights[name], surviving.get(layer.weight, {}), recipe, criterion
         )
         weights[name] = mask
         outcomes.append(outcome)

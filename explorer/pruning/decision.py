@@ -2,14 +2,12 @@
 
 from typing import Never
 
-from torch import Tensor
-
 from ..graph.analysed import Analysed
 from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
-from ..values.profile import Masks
+from ..values.profile import Masks, Saliencies
 from ..values.progress import Work
 from ..values.recipe import Recipe
 from .checks import check_parts
@@ -19,21 +17,20 @@ from .scoring import score
 _scores = Cache(16, "scores of weights and channels", 512 * 2**20)
 
 
-def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> dict[str, dict[str, Tensor]]:
+def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Saliencies:
     """Return the saliency of every part under the recipe's criterion, cached for the next recipe.
 
     Args:
         device: where training data is read, if the criterion needs it; the first time takes seconds (see
             `calibrate`).
-    Returns: {"channels": group -> (units,), "weights": layer -> the weight's shape}.
     """
     task = model.subject.task.fingerprint if model.subject.task else None
     key = (model.subject.id, task, hash(recipe.criterion), recipe.reduction, recipe.seed, device)
-    found = _scores.get(key)
-    if found is None:
-        signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
-        found = _scores.put(key, score(model.profile, recipe, signals))
-    return found
+    known: Saliencies | None = _scores.get(key)
+    if known is not None:
+        return known
+    signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed, Calibration(device=device))
+    return _scores.put(key, score(model.profile, recipe, signals))
 
 
 def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Never]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
-from ..values.profile import Group, Layer, ModelProfile, Slot
+from ..values.profile import Group, Layer, ModelProfile, Saliencies, Slot
 from ..values.recipe import Recipe
 
 SignalsOf = Callable[[Layer], LayerSignals]
@@ -60,10 +60,8 @@ def score_group(
 
 def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
-) -> dict[str, dict[str, Tensor]]:
-    """Return {"channels": group -> (units,), "weights": layer -> the weight's shape}; only the requested
-    parts, or all.
-    """
+) -> Saliencies:
+    """Rate every part; only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
     params = criterion.check(recipe.criterion.params)
     how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
@@ -77,10 +75,7 @@ def score(
     layers = {
         n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)
     }
-    return {
-        "channels": {
-            name: score_group(group, profile, outputs, how, recipe.reduction)
-            for name, group in groups.items()
-        },
-        "weights": {name: criterion(signals(layer), **params) for name, layer in layers.items()},
-    }
+    return Saliencies(
+        {name: score_group(group, profile, outputs, how, recipe.reduction) for name, group in groups.items()},
+        {name: criterion(signals(layer), **params) for name, layer in layers.items()},
+    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from ..values.profile import ModelProfile
+from ..values.profile import ModelProfile, Saliencies
 from ..values.recipe import Recipe
 from ..values.report import PartOutcome
 from .cutting import cut
@@ -15,7 +15,7 @@ def channel_outcomes(profile: ModelProfile, recipe: Recipe) -> tuple[PartOutcome
     are removed.
     """
     scores = {name: torch.zeros(group.units) for name, group in profile.free_groups.items()}
-    return cut({"channels": scores, "weights": {}}, profile, replace(recipe, weights={})).outcomes
+    return cut(Saliencies(scores, {}), profile, replace(recipe, weights={})).outcomes
 
 
 def units_left(profile: ModelProfile, recipe: Recipe) -> dict[str, int]:

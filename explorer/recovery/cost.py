@@ -56,7 +56,7 @@ def counted(subject: Subject, plan: RecoveryPlan) -> Cost:
 
 
 def estimate(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Work[Cost]:
-    """Yield Progress at each timed batch, and return the Cost with its seconds.
+    """Yield Progress at each timed batch, and at the end the Cost with its seconds.
 
     Times the training of the dense model and of the fully pruned one; rounds in between count as their mean.
     A teacher adds one pass of the dense model per batch. An early stop would make it shorter.

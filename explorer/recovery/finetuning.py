@@ -199,7 +199,7 @@ class Training:
 
 
 def _chunks(inputs: Tensor, targets: Any, parts: int) -> Iterator[tuple[Tensor, Any]]:
-    """A batch in parts of nearly one size."""
+    """Return a batch in parts of nearly equal size."""
     split, size = Split(inputs, targets), -(-len(inputs) // parts)
     for start in range(0, len(inputs), size):
         yield split.inputs_at(start, start + size), split.targets_at(start, start + size)

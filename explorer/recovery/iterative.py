@@ -3,14 +3,13 @@ recipe.
 """
 
 import math
-from collections.abc import Mapping
 
 from torch import Tensor
 
 from ..graph.analysed import Analysed
 from ..pruning.cutting import cut
 from ..pruning.decision import scores_for
-from ..values.profile import Masks, Scores
+from ..values.profile import Masks, Saliencies
 from ..values.recipe import Recipe
 from .finetuning import Course
 from .phases import Known, Phase, Setting
@@ -48,13 +47,12 @@ def cut_further(setting: Setting, known: Known, recipe: Recipe) -> Student:
     return make_student(Analysed(subject, setting.model.graph), masks, setting.conditions.device)
 
 
-def _gone_first(scores: Mapping[str, Scores], gone: Masks) -> dict[str, dict[str, Tensor]]:
+def _gone_first(scores: Saliencies, gone: Masks) -> Saliencies:
     """Return scores in which everything removed before is lower than everything else."""
-    removed = {"channels": gone.channels, "weights": gone.weights}
-    return {
-        kind: {name: _lowest(score, removed[kind].get(name)) for name, score in parts.items()}
-        for kind, parts in scores.items()
-    }
+    return Saliencies(
+        {name: _lowest(score, gone.channels.get(name)) for name, score in scores.channels.items()},
+        {name: _lowest(score, gone.weights.get(name)) for name, score in scores.weights.items()},
+    )
 
 
 def _lowest(score: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,7 +1,7 @@
-"""The other cheap repair: biases moved until every layer's mean output is that of the dense model again.
+"""A cheap repair: moves biases until every layer's mean output is that of the dense model again.
 
-Removed weights shift the mean of what a layer gives on; its bias can take that back without any training
-(Nagel et al. 2019, arXiv:1906.04721, section 4.2, there for quantisation).
+Removed weights shift the mean of a layer's output; its bias can undo that without any training (Nagel et al.
+2019, arXiv:1906.04721, section 4.2, there for quantisation).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from ..values.samples import Split
 from ..values.subject import Normalisation
 
 SAMPLES = 1024
-# of the one batch: all samples pass at once, so that later layers see the corrected earlier ones
+# in the one batch: all samples pass at once, so that later layers see the corrected earlier ones
 NUMBERS = 4_000_000
 LEAST_SAMPLES = 32
 
@@ -34,12 +34,12 @@ def correct_biases(
     """Move the bias of each layer and norm so that each channel's mean over training samples and positions is
     the dense one's.
 
-    Changes `model`, which is the compact copy; of `dense`, which nobody else may run meanwhile, outputs are
-    looked at. Layers without a bias, and those that run more than once, stay as they are. In the order in
-    which they run, each is corrected on the corrected output of those before.
+    Changes `model`, which is the compact copy; the outputs of `dense`, which nothing else may run meanwhile,
+    are read. Layers without a bias, and those that run more than once, are not changed. In the order in which
+    they run, each is corrected on the corrected output of those before.
 
     Args:
-        kept: layer -> (out,) bool, which outputs are left; layers that lost none are left out.
+        kept: layer -> (out,) bool, which outputs are left; layers that lost none are missing.
     Returns: how many layers were corrected.
     """
     samples = samples_for(training)
@@ -64,19 +64,19 @@ def correct_biases(
 
 
 def samples_for(training: Split) -> int:
-    """How many training samples pass at once."""
+    """Return how many training samples pass at once."""
     each = max(1, training.inputs[:1].numel())
     return min(len(training), SAMPLES, max(LEAST_SAMPLES, NUMBERS // each))
 
 
 def kept_outputs(profile: ModelProfile, masks: Masks) -> dict[str, Tensor]:
-    """Layer -> (out,) bool of those layers whose bias lost entries."""
+    """Return layer -> (out,) bool for the layers whose bias lost entries."""
     cut = positions(profile, masks.channels)
     return {name.removesuffix(".bias"): dims[0] for name, dims in cut.items() if name.endswith(".bias")}
 
 
 def _with_bias(model: nn.Module, dense: nn.Module) -> list[str]:
-    """Modules of both models that have an own bias under the same name."""
+    """Return modules of both models that have their own bias under the same name."""
     theirs = dict(dense.named_modules())
     return [
         name
@@ -87,7 +87,7 @@ def _with_bias(model: nn.Module, dense: nn.Module) -> list[str]:
 
 
 def _means(model: nn.Module, names: list[str], inputs: Tensor) -> dict[str, Tensor]:
-    """Layer -> (out,) mean output; layers that ran more than once are left out."""
+    """Return layer -> (out,) mean output; layers that ran more than once are left out."""
     found: dict[str, Tensor] = {}
     calls: dict[str, int] = {}
 
@@ -115,7 +115,7 @@ def _broadcast(module: nn.Module, output: Tensor) -> list[int]:
 def _hooked(
     model: nn.Module, names: list[str], see: Callable[[str, nn.Module, Tensor], Any]
 ) -> Iterator[None]:
-    """`see` every output of these modules; what it returns takes its place."""
+    """Call `see` with every output of these modules; what it returns replaces the output."""
     modules = dict(model.named_modules())
 
     def seen(name):

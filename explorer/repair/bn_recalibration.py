@@ -1,4 +1,4 @@
-"""The cheapest recovery: norm statistics of the pruned model, measured again on training images."""
+"""The cheapest repair: the norm statistics of the pruned model, measured again on training images."""
 
 import torch
 from torch import nn
@@ -21,7 +21,7 @@ def recalibrate(
     """Replace running statistics by the cumulative average over the first training samples; only norms are in
     train mode.
 
-    Changes `model`, which is the compact copy. All batches count the same, so they are all of one size: an
+    Changes `model`, which is the compact copy. All batches count the same, so they all have one size: an
     incomplete last one is left out. Returns how many norms were recalibrated (0: the model has none, or there
     are fewer than two samples).
     """

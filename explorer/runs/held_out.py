@@ -49,5 +49,5 @@ def said(times: int) -> str:
     counted = f"opened {times} time{'s' * (times > 1)} for this model"
     sentence = f"Held-out data: {counted}, so judged at level {openings_level(times):.4g}."
     if times > STRICT_OPENINGS:
-        sentence += " After so many openings it can no longer be called held out."
+        sentence += " After this many openings it can no longer be called held out."
     return sentence

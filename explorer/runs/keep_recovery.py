@@ -45,7 +45,7 @@ def keep(
     remarks: Remarks = NOTHING,
     root: Path | None = None,
 ) -> Work[str]:
-    """Measure the recovered model like any other, keep it, and return the run's name at the end.
+    """Measure the recovered model like any other, keep it, and yield the run's name at the end.
 
     The merely pruned model is its parent in the tree; if that is not kept yet, it is measured and kept first.
 

@@ -56,7 +56,7 @@ Pass = Callable[[Watched, Tensor, Any], Sums]
 
 
 def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration, label: str) -> Work[Sums]:
-    """Yield Progress after each batch, then return the sums. If device memory runs out, the batch is
+    """Yield Progress after each batch, and the sums at the end. If device memory runs out, the batch is
     halved.
     """
     split = training_data(subject)
@@ -100,8 +100,8 @@ def _swept(model: Analysed, how: Calibration, kind: str, batch: int, samples: in
 
 
 def gradients(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Yield Progress, then return means over samples of the gradient and its square, for each layer's weight
-    and for gates on its outputs.
+    """Yield Progress, and at the end means over samples of the gradient and its square, for each layer's
+    weight and for gates on its outputs.
     """
     sums = yield from result_of(_swept(model, how, "gradients", GRADIENT_BATCH, how.samples))
     means = {key: (values / sums["", "samples"]).cpu() for key, values in sums.items()}
@@ -128,7 +128,7 @@ def _on_outputs(profile: ModelProfile, layer: Layer, means: Sums, what: str) -> 
 
 
 def activations(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Yield Progress, then return input_norm, positive_share and mean_magnitude of each layer that ran."""
+    """Yield Progress, and at the end input_norm, positive_share and mean_magnitude of each layer that ran."""
     layers = model.profile.prunable_layers
     sums = yield from result_of(_swept(model, how, "activations", BATCH, how.samples))
     yield Step({name: _activity(layer, sums) for name, layer in layers.items() if (name, "count") in sums})
@@ -171,7 +171,7 @@ def _onto_weight(layer: Layer, per_input: Tensor) -> Tensor:
 
 
 def feature_maps(model: Analysed, how: Calibration) -> Work[Collected]:
-    """Yield Progress, then return map_rank of each layer whose outputs are maps.
+    """Yield Progress, and at the end map_rank of each layer whose outputs are maps.
 
     Raises:
         ExplorerError: no layer has maps.

@@ -1,8 +1,8 @@
-"""Which are the lowest? By selection instead of a sort, and of equal values the earlier, so equal values give
-equal choices.
+"""Finds the lowest values by selection instead of a sort; of equal values the earlier is chosen, so equal
+values give equal choices.
 
-Large values are looked at in pieces, and the threshold is found by counting the digits of their bits, so that
-next to them no more memory is needed than that of a piece.
+Large values are read in pieces, and the threshold is found by counting the digits of their bits, so that no
+more memory is needed than for one piece.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-LARGE = 2**20  # values that are worth being looked at in pieces
-PIECE = 2**17  # values, which a processor's cache holds
+LARGE = 2**20  # values that are worth reading in pieces
+PIECE = 2**17  # values that fit a processor's cache
 DIGIT = 16  # bits
-WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a floating-point number -> as wide
+# bytes of a floating-point number -> integer of the same width
+WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def lowest_of(values: Tensor, count: int) -> Tensor:
@@ -41,21 +42,21 @@ def lowest_of(values: Tensor, count: int) -> Tensor:
 
 
 def kth_lowest(read: Callable[[], Iterable[Tensor]], count: int, dtype: torch.dtype) -> Tensor:
-    """The value at that place (from 1) among all pieces, as `kthvalue` finds it in one tensor.
+    """Return the value at that place (from 1) among all pieces, as `kthvalue` finds it in one tensor.
 
-    The bits of a floating-point number, read as a whole number, have its order but for the sign. So the first
-    digit of the wanted value is that at which the counts of first digits reach its place, and so on.
+    The bits of a floating-point number, read as a whole number, have its order except for the sign. So the
+    first digit of the wanted value is the one at which the counts of first digits reach its place, and so on.
 
     >>> parts = [torch.tensor([4.0, -1.0]), torch.tensor([3.0])]
     >>> kth_lowest(lambda: parts, 2, torch.float32)
     tensor(3.)
 
     Args:
-        read: gives the same pieces each time it is called, on the cpu, without NaN.
+        read: returns the same pieces each time it is called, on the cpu, without NaN.
         dtype: of the pieces, a floating-point type.
     """
     bits = 8 * dtype.itemsize
-    lowest = -(2 ** (DIGIT - 1))  # of the numbers that a digit, with those before it, may be
+    lowest = -(2 ** (DIGIT - 1))  # of the possible values of a digit, together with those before it
     for shift in range(bits - DIGIT, -1, -DIGIT):
         counts = torch.zeros(2**DIGIT, dtype=torch.int64)
         for piece in read():
@@ -71,7 +72,9 @@ def kth_lowest(read: Callable[[], Iterable[Tensor]], count: int, dtype: torch.dt
 
 
 def _in_order(values: Tensor) -> Tensor:
-    """(n,) floating-point -> (n,) whole numbers of the same width and order; its own inverse."""
+    """Convert (n,) floating-point numbers to (n,) whole numbers of the same width and order; its own
+    inverse.
+    """
     numbers = values.contiguous().view(WHOLE[values.dtype.itemsize])
     bits = 8 * values.dtype.itemsize
     return numbers ^ ((numbers >> (bits - 1)) & (2 ** (bits - 1) - 1))

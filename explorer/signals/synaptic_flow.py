@@ -24,8 +24,8 @@ LAST_DENSITY = 1e-3  # of the weights that the last round leaves, but at least o
 
 
 def flow_orders(model: Analysed, device: str = "cpu") -> Work[Mapping[str, Mapping[str, Tensor]]]:
-    """Yield Progress after each round, then return flow_order of each layer's weight: the round in which it
-    is removed, then its rank in that round.
+    """Yield Progress after each round, and at the end flow_order of each layer's weight: the round in which
+    it is removed, then its rank in that round.
 
     One order for the whole model, so that its lowest part is what SynFlow removes at that sparsity.
 

@@ -17,23 +17,25 @@ from ..values.subject import Subject
 
 @dataclass(frozen=True, eq=False)
 class LayerSignals:
-    """One layer as criteria see it. What a criterion `needs` decides what is collected; "out" are the layer's
-    outputs, "weight" the weight's own shape:
+    """One layer as criteria see it.
 
-    * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN where there is none.
+    What a criterion `needs` decides what is collected; "out" are the layer's outputs, "weight" the weight's
+    own shape:
+
+    * "norms": norm_scale (out,), the size of the scale of the norm that follows, NaN if there is none.
     * "neighbours": own_gain, upstream, downstream, each of a shape that multiplies the weight.
-    * "flow": flow_order (weight), the place at which synaptic flow would remove each weight.
+    * "flow": flow_order (weight), the position at which synaptic flow would remove each weight.
     * "gradients": gradient (weight), the mean over samples; squared_gradient (weight), the mean of squares;
-      the same of a gate on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
+      the same for a gate on all that reads an output: gate_gradient and squared_gate_gradient, both (out,).
     * "activations": input_norm, of a shape that multiplies the weight; positive_share and mean_magnitude,
-    both (out,). * "feature_maps": map_rank (out,), NaN where outputs are single numbers; mean_magnitude
-    (out,).
+      both (out,).
+    * "feature_maps": map_rank (out,), NaN if outputs are single numbers; mean_magnitude (out,).
 
     Args:
         name, kind: of the layer.
-        weight: (out, in, *kernel) for convolutions and linears; the tensor's own layout else.
-        input_dim: the dimension of the weight along which inputs lie.
-        granularity: what is to be rated; few criteria look at it.
+        weight: (out, in, *kernel) for convolutions and linears; otherwise the tensor's own layout.
+        input_dim: the dimension of the weight for the inputs.
+        granularity: what is to be rated; few criteria use it.
         seed: for random choices; `generator()` mixes in the layer's name.
         collected: signal -> tensor.
     """

@@ -253,8 +253,8 @@ def rate(
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> Work[Ratings]:
-    """Yield Progress while signals are collected, then return how all criteria that can rate this model rate
-    its channels.
+    """Yield Progress while signals are collected, and at the end how all criteria that can rate this model
+    rate its channels.
 
     Args:
         recipe: its reduction, its seed and the parameters of its own criterion are used.
@@ -276,7 +276,7 @@ def rate(
         yield reached(done, len(names), f"Rating by {name}")
         try:
             yield from calibrate(model, own, device)
-            scores[name] = scores_for(model, own, device)["channels"]
+            scores[name] = scores_for(model, own, device).channels
         except ExplorerError as error:
             left_out[name] = str(error)
     yield Step(Ratings(scores, left_out))
@@ -290,7 +290,7 @@ def compare(
     criteria: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> Work[Comparison]:
-    """Do the same as `rate`, then return all groups compared.
+    """Do the same as `rate`, and yield all groups compared at the end.
 
     Raises:
         ExplorerError: as `rate`, or a ratio outside [0, 1).

@@ -48,7 +48,7 @@ class Poll:
 
 
 def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
-    """Measure each model; yields Progress after each batch and returns the Poll.
+    """Measure each model; yields Progress after each batch, and the Poll at the end.
 
     Args:
         candidates: with different names.

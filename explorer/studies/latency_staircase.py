@@ -176,9 +176,7 @@ def staircase(
             times[name].append(milliseconds)
         done += turn.value is not None
         yield reached(done, plan.pairs, "timing, in turns")
-        if (
-            done >= shown + FEWEST_ROUNDS
-        ):  # computing the intervals takes longer than a round of a small model
+        if done >= shown + FEWEST_ROUNDS:  # the intervals take longer than a round of a small model
             shown = done
             yield Step(so_far())
     if done > shown:

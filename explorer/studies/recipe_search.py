@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from ..allocators.context import Losses, TargetError, all_but_one
-from ..engine.conditions import Conditions
+from ..engine.conditions import Conditions, class_task
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
@@ -226,11 +226,8 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
-    """Return the highest ratio to try for each part."""
-    if model.subject.task is None:
-        raise ExplorerError(
-            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
-        )
+    """Part -> the highest ratio that is tried."""
+    class_task(model.subject, "A search")
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)

@@ -33,7 +33,7 @@ def count_macs(model: nn.Module, task: Task) -> int:
 
 
 def quality(model: nn.Module, task: Task, split: Split) -> Measurement:
-    """The metric of the task and the loss, of a model in eval mode on the whole of a split."""
+    """Return the task's metric and the loss of a model in eval mode on a whole split."""
     *_, tally = evaluate(model, split, task.normalisation, [len(split)], Execution(judge=judge_for(task)))
     return tally.measurement()
 
@@ -70,9 +70,9 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
-    Weights go to `weights/NAME.safetensors` and the card to `cards/NAME.json` of the folder `out`, of the
-    program's own samples where that may be written, else of the cache. Weights elsewhere than in the
-    program's folder are used only as a checkpoint. Both are written, or neither.
+    Weights are written to `weights/NAME.safetensors` and the card to `cards/NAME.json` in the folder `out`,
+    by default the program's own samples if that is writable, or else the cache. Weights outside the program's
+    folder are used only as a checkpoint. Both are written, or neither.
 
     Raises:
         UnknownNameError: no sample of that name.

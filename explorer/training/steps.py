@@ -95,7 +95,7 @@ def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tu
 def _update(
     model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Any], loss_of_batch: Loss
 ) -> tuple[float, float]:
-    """One step of the optimiser; the mean loss and the share of right answers before it."""
+    """Take one step of the optimiser; return the mean loss and the share of right answers before it."""
     inputs, targets = batch
     outputs = model(inputs)
     loss = loss_of_batch(outputs, targets)

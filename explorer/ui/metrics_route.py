@@ -65,7 +65,7 @@ def metrics() -> list[ServerNumber]:
 
 
 def text(found: Iterable[ServerNumber]) -> str:
-    """In Prometheus' format.
+    """Return metrics in Prometheus' format.
 
     >>> print(text([ServerNumber("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
     # HELP explorer_lamps Lamps that are on.

@@ -20,6 +20,7 @@ from .offline import stay_offline
 from .request_guard import RequestGuard
 from .shared import models
 from .shared.settings import Settings, configure
+from .upload_limit import UploadLimit
 
 SCRIPT = Path(__file__).with_name("app.py")
 BROWSER_DELAY_S = 2.0  # the server answers by then; a page that is opened earlier waits for it
@@ -75,7 +76,11 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
     return {
         "routes": [*news_route.routes(), metrics_route.route(), *page_addresses.routes()],
         "lifespan": keeping_house,
-        "middleware": [Middleware(RequestGuard, hosts=hosts), Middleware(ClientMessages)],
+        "middleware": [
+            Middleware(RequestGuard, hosts=hosts),
+            Middleware(ClientMessages),
+            Middleware(UploadLimit),
+        ],
     }
 
 

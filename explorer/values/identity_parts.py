@@ -23,12 +23,8 @@ HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 OTHER_HOOKS = re.compile(r"_(load_)?state_dict_|_(full_)?backward_|_is_full_|_forward_(pre_)?hooks_")
 # where files came from and who wrote them does not change what is computed
 ORIGINS = {"_name_or_path", "name_or_path", "transformers_version", "_commit_hash"}
-HOLDERS = {
-    "types",
-    "argparse",
-    "collections",
-    "dataclasses",
-}  # Python's own modules whose objects only hold values
+# Python's own modules whose objects only hold values
+HOLDERS = {"types", "argparse", "collections", "dataclasses"}
 WRITTEN = (fx.GraphModule, torch.jit.ScriptModule)  # their forward was created while the program ran
 
 

@@ -1,4 +1,4 @@
-"""What "good" means for a task: a number that is the value of statistics, one row a sample."""
+"""What "good" means for a task: a number computed from statistics, one row per sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +18,18 @@ class Metric:
     of any metric comes from its rows alone.
 
     Args:
-        name: as the command line and JSON call it.
-        title: as a person calls it.
-        statistics: (outputs, targets) of one batch -> (samples, k) float64, each row of its own sample alone.
-        value: (..., k) sums of rows -> (...). Of a metric `of_rows`, which no sum decides (such as mAP):
-            (n, k) rows and (r, n) weights of the samples -> (r,).
-        better: which way is better.
-        unit: "%" where the value is a fraction and shown as per cent, else a short word, or "".
-        margin: a change smaller than this is of no practical interest, in the metric's own number; of a
-            metric with `is_relative` it is a fraction of the dense model's value.
-        needs: "targets", or "dense" where the dense model's outputs are the targets.
-        loss: (outputs, targets) -> mean loss by which a model is usually trained towards it.
+        name: as in the command line and JSON.
+        title: for people.
+        statistics: (outputs, targets) of one batch -> (samples, k) float64, each row from its own sample
+            alone.
+        value: (..., k) sums of rows -> (...). For a metric `of_rows`, which sums do not determine (such as
+            mAP): (n, k) rows and (r, n) weights of the samples -> (r,).
+        better: which direction is better.
+        unit: "%" if the value is a fraction and shown as per cent, otherwise a short word, or "".
+        margin: a smaller change has no practical importance, in the metric's own number; for a metric with
+            `is_relative` it is a fraction of the dense model's value.
+        needs: "targets", or "dense" if the dense model's outputs are the targets.
+        loss: (outputs, targets) -> mean loss with which a model is usually trained for it.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Metric:
         unit: str = "",
         margin: float = 0.01,
     ) -> "Metric":
-        """A metric of your own that is a mean over samples: `of` gives one number a sample.
+        """Return a metric of your own that is a mean over samples: `of` gives one number per sample.
 
         >>> error = Metric.mean("error", lambda outputs, targets: (outputs - targets).abs(), better="lower")
         >>> error.statistics(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])).tolist()

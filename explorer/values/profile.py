@@ -120,6 +120,23 @@ Scores = Mapping[str, Tensor]  # part -> saliency: (units,) of a group, the weig
 
 
 @dataclass(frozen=True, eq=False)
+class Saliencies:
+    """What a criterion thinks of a model.
+
+    Args:
+        channels: coupled group -> (units,).
+        weights: layer -> the weight's shape; empty if the criterion rates outputs alone.
+    """
+
+    channels: Scores
+    weights: Scores
+
+    def of(self, granularity: str) -> Scores:
+        """Those of the parts that have ratios under a granularity, "channel" or "weight"."""
+        return self.channels if granularity == "channel" else self.weights
+
+
+@dataclass(frozen=True, eq=False)
 class Masks:
     """What is kept: True = kept.
 

@@ -1,4 +1,4 @@
-"""How long work tells what it has come to: step by step, between which it can be stopped."""
+"""How a piece of work reports results and progress, step by step; it can be stopped between two steps."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a piece of work is, in units of its own choice (batches, layers, epochs)."""
+    """The progress of a piece of work, in units of its own choice (batches, layers, epochs)."""
 
     done: int
     total: int
@@ -20,11 +20,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step(Generic[T_co]):
-    """What is new since the last step; one with neither is only a place to be stopped at.
+    """What is new since the last step; a step with neither is only a place to stop at.
 
     Args:
         value: a result, or a better one than before; None = nothing new.
-        progress: how far the work is; None = as far as before.
+        progress: the current progress; None = unchanged.
     """
 
     value: T_co | None = None
@@ -33,17 +33,17 @@ class Step(Generic[T_co]):
 
 PAUSE: Step[Never] = Step()
 Work = Iterator[Step[T]]
-# work within other work: `result = yield from inner(...)`
+# work inside other work: `result = yield from inner(...)`
 Returning = Generator[Step[Never], None, T]
 
 
 def reached(done: int, total: int, label: str = "") -> Step[Never]:
-    """A step that only says how far the work is."""
+    """Return a step that only reports progress."""
     return Step(progress=Progress(done, total, label))
 
 
 def values_of(work: Work[T]) -> Iterator[T]:
-    """The results alone, one after the other.
+    """Yield only the results, one after the other.
 
     >>> list(values_of(iter([Step("rough"), PAUSE, reached(1, 2), Step("exact")])))
     ['rough', 'exact']
@@ -54,12 +54,12 @@ def values_of(work: Work[T]) -> Iterator[T]:
 
 
 def progress_of(work: Work[Any]) -> Iterator[Progress]:
-    """How far it is, again and again; for work without results, or whose results are not wanted."""
+    """Yield only the progress; for work without results, or whose results are not needed."""
     return (step.progress for step in work if step.progress is not None)
 
 
 def outcome(work: Work[T]) -> T:
-    """The last result, once the work has come to its end.
+    """Return the last result of finished work.
 
     Raises:
         ValueError: it had none.
@@ -73,10 +73,10 @@ def outcome(work: Work[T]) -> T:
 
 
 def result_of(work: Work[T], within: Progress | None = None) -> Returning[T]:
-    """The last result of work within other work, whose progress is passed on.
+    """Return the last result of work inside other work, whose progress is passed on.
 
     Args:
-        within: how far the other work is, which is said in place of that.
+        within: the progress of the outer work, reported instead of the inner one's.
     Raises:
         ValueError: it had none.
     """
@@ -90,10 +90,10 @@ def result_of(work: Work[T], within: Progress | None = None) -> Returning[T]:
 
 
 def as_work(steps: Returning[T]) -> Work[T]:
-    """Work of its own, whose result is that of the steps."""
+    """Turn steps with a return value into work with that result."""
     yield Step((yield from steps))
 
 
 def mapped(work: Work[T], change: Callable[[T], R]) -> Work[R]:
-    """The same work with each result changed."""
+    """Return the same work with each result changed."""
     return (Step(None if step.value is None else change(step.value), step.progress) for step in work)

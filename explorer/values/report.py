@@ -10,19 +10,16 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one model; None = not measured.
+    """What was measured for one model; None = not measured.
 
     Args:
-        accuracy, accuracy_low, accuracy_high: fraction, with its 95 % Wilson interval; of a task whose metric
-            is accuracy.
-        loss: mean loss of the task, which is the cross-entropy where it names none.
-        samples, correct: of how many, how many right.
-        params, nonzero_params, macs: of the model, multiply-adds for one sample.
-        size_bytes: dense, csr, bitmask, deflate -> bytes.
-        latency_ms: median, p10, p90, batch.
-        metric: the name of what decides how good a model is.
-        value, low, high: of that metric, with its 95 % interval; `unit` is "%" where they are fractions.
-        others: further metrics -> value, low, high, unit.
+        accuracy, accuracy_low, accuracy_high: fraction, with its 95 % Wilson interval; for a task whose
+            metric is accuracy. loss: mean loss of the task, which is the cross-entropy unless the task names
+            another. samples, correct: how many were measured, and how many of them were right. params,
+            nonzero_params, macs: of the model, multiply-adds for one sample. size_bytes: dense, csr, bitmask,
+            deflate -> bytes. latency_ms: median, p10, p90, batch. metric: the name of the metric that decides
+            how good a model is. value, low, high: of that metric, with its 95 % interval; `unit` is "%" if
+            they are fractions. others: further metrics -> value, low, high, unit.
     """
 
     accuracy: float | None = None
@@ -66,8 +63,8 @@ class Drop:
     """baseline - pruned of a metric on the same samples, with its interval and verdict.
 
     Args:
-        estimate, low, high: in the metric's own number; positive is worse where higher is better.
-        margin: a change below it is of no practical interest.
+        estimate, low, high: in the metric's own number; positive is worse if higher is better.
+        margin: a change below it has no practical importance.
     """
 
     estimate: float
@@ -82,19 +79,19 @@ class Drop:
 
     @property
     def worse(self) -> bool | None:
-        """Whether the pruned model is known to be worse; None where that is undecided."""
+        """Return whether the pruned model is known to be worse; None if that is undecided."""
         if self.verdict == "different":
             return (self.low > 0) == (self.better == "higher")
         return None if self.verdict == "undecided" else False
 
     @property
     def loss(self) -> float:
-        """The estimate with the sign by which more is worse, whichever way is better."""
+        """Return the estimate with the sign for which more is worse, whichever direction is better."""
         return self.estimate if self.better == "higher" else -self.estimate
 
     @property
     def most_lost(self) -> float:
-        """The end of the interval at which most is lost, with the sign of `loss`."""
+        """Return the end of the interval with the largest loss, with the sign of `loss`."""
         return self.high if self.better == "higher" else -self.low
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +99,7 @@ class Drop:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Drop":
-        """A drop of any version, whose verdict says `worse` by itself."""
+        """Return a drop from data of any version, whose verdict contains `worse` itself."""
         return cls(**{key: value for key, value in data.items() if key != "worse"})
 
 

@@ -1,4 +1,4 @@
-"""Samples in their fixed order: trees of tensors, or a data set that is read a batch at a time."""
+"""Samples in their fixed order: trees of tensors, or a data set that is read one batch at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,15 @@ from torch.utils.data import DataLoader, default_collate
 from ..errors import LoadError
 from ..machine.foreign_code import told
 
-READ = 64  # samples read together where a whole split is wanted
-KEPT_BYTES = 2**30  # of samples that were read, for the next recipe
+READ = 64  # samples read together if a whole split is needed
+KEPT_BYTES = 2**30  # of samples that were read, kept for the next recipe
 SEED = 0
 
 
 def leaves_of(tree: Any) -> list[Any]:
-    """The tensors of a tree of tuples and dicts; of a list, which has one entry a sample, the list itself."""
+    """Return the tensors of a tree of tuples and dicts; for a list, which has one entry per sample, the list
+    itself.
+    """
     if isinstance(tree, Mapping):
         return [leaf for part in tree.values() for leaf in leaves_of(part)]
     if isinstance(tree, tuple):
@@ -27,7 +29,7 @@ def leaves_of(tree: Any) -> list[Any]:
 
 
 def mapped_tree(change: Callable[..., Any], *trees: Any) -> Any:
-    """Trees of one form, leaf by leaf.
+    """Apply a function to trees of the same form, leaf by leaf.
 
     >>> mapped_tree(lambda a, b: a + b, {"x": (1, 2)}, {"x": (3, 4)})
     {'x': (4, 6)}
@@ -41,7 +43,7 @@ def mapped_tree(change: Callable[..., Any], *trees: Any) -> Any:
 
 
 def moved(tree: Any, device: str | torch.device) -> Any:
-    """A tree whose tensors are on a device; whatever else is in it stays."""
+    """Return a tree with its tensors on a device; everything else is unchanged."""
     if isinstance(tree, list):
         return [moved(part, device) for part in tree]
     if isinstance(tree, Mapping | tuple):
@@ -50,7 +52,7 @@ def moved(tree: Any, device: str | torch.device) -> Any:
 
 
 def bytes_of(tree: Any) -> int:
-    """Of all tensors of a tree."""
+    """Return the bytes of all tensors of a tree."""
     if isinstance(tree, list):
         return sum(map(bytes_of, tree))
     if isinstance(tree, Mapping | tuple):
@@ -60,13 +62,13 @@ def bytes_of(tree: Any) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples in their fixed order: seeded, stratified where targets are classes.
+    """Samples in their fixed order: seeded, stratified if targets are classes.
 
     Args:
         inputs: a tree of (n, *shape) tensors of any type; pictures as uint8, which are kept small and
             normalised on the device.
-        targets: a tree with n rows: (n,) int64 class numbers, masks, numbers, a list with one entry a sample
-            ...; None: there are no labels.
+        targets: a tree with n rows: (n,) int64 class numbers, masks, numbers, a list with one entry per
+            sample ...; None: there are no labels.
     """
 
     inputs: Any
@@ -80,15 +82,15 @@ class Split:
         return Split(self.inputs_at(0, samples), self.targets_at(0, samples))
 
     def inputs_at(self, start: int, stop: int) -> Any:
-        """Of samples `start` to `stop`, as they are stored."""
+        """Return the inputs of samples `start` to `stop`, as they are stored."""
         return mapped_tree(lambda leaf: leaf[start:stop], self.inputs)
 
     def targets_at(self, start: int, stop: int) -> Any:
-        """Of samples `start` to `stop`."""
+        """Return the targets of samples `start` to `stop`."""
         return mapped_tree(lambda leaf: leaf[start:stop], self.targets)
 
     def chosen(self, numbers: Tensor) -> tuple[Any, Any]:
-        """Inputs and targets of these samples, (k,) int64, such as a shuffled batch."""
+        """Return inputs and targets of these samples, (k,) int64, such as a shuffled batch."""
         return mapped_tree(lambda leaf: _picked(leaf, numbers), self.inputs), mapped_tree(
             lambda leaf: _picked(leaf, numbers), self.targets
         )
@@ -100,7 +102,7 @@ class SampleSource:
 
     Args:
         name: for sentences about it.
-        samples: what has a length, and a sample at each number.
+        samples: an object with a length, and a sample at each number.
         collate: a list of samples -> a batch, as in torch.utils.data.
     """
 
@@ -110,7 +112,7 @@ class SampleSource:
     kept: dict[tuple[int, ...], tuple[Any, Any]] = field(default_factory=dict)
 
     def batch(self, numbers: list[int], *, keep: bool = True) -> tuple[Any, Any]:
-        """Inputs and targets of these samples; kept while there is room.
+        """Return inputs and targets of these samples; kept while there is room.
 
         Raises:
             LoadError: a sample cannot be read, or samples do not fit into one batch.
@@ -152,7 +154,7 @@ class SampleSource:
 
 
 def _in_form(tree: Any, rows: int) -> Any:
-    """Lists of tensors with a row a sample, which is how torch stacks tuples, as tuples."""
+    """Turn lists of tensors with a row per sample, which is how torch stacks tuples, into tuples."""
     if isinstance(tree, Mapping):
         return {key: _in_form(part, rows) for key, part in tree.items()}
     if isinstance(tree, tuple):
@@ -162,7 +164,7 @@ def _in_form(tree: Any, rows: int) -> Any:
 
 
 class ReadSplit(Split):
-    """Samples of a data set, read a batch at a time when they are asked for.
+    """Samples of a data set, read one batch at a time when they are needed.
 
     Args:
         numbers: of the samples, in their order.
@@ -201,7 +203,7 @@ class ReadSplit(Split):
 
     @property
     def inputs(self) -> Any:  # type: ignore[override]
-        """All of them at once, for what chooses among them."""
+        """Return all inputs at once, for code that chooses among them."""
         return self._whole[0]
 
     @property
@@ -210,7 +212,7 @@ class ReadSplit(Split):
 
 
 class DerivedSplit(Split):
-    """Another split with its inputs changed, or with other targets, a batch at a time.
+    """Another split with its inputs changed, or with other targets, one batch at a time.
 
     Args:
         change: inputs as they are stored -> others.
@@ -261,11 +263,11 @@ def _joined(*parts: Any) -> Any:
 
 
 def splits_of(name: str, data: Any) -> dict[str, Split]:
-    """Splits of data as a Task takes it; what is no dict is halved into tuning and held-out samples, in a
-    seeded order.
+    """Return splits of a Task's data; data that is not a dict is halved into tuning and held-out samples, in
+    a seeded order.
 
     Raises:
-        LoadError: no data set, or one without samples.
+        LoadError: not a data set, or one without samples.
     """
     if isinstance(data, Mapping) and set(data) <= {"training", "tuning", "held_out"} and data:
         return {split: split_from(name, part) for split, part in data.items()}
@@ -277,7 +279,7 @@ def splits_of(name: str, data: Any) -> dict[str, Split]:
 
 
 def split_from(name: str, data: Any) -> Split:
-    """One split of a data set, a DataLoader, or (inputs, targets); samples in their own order.
+    """Return one split of a data set, a DataLoader, or (inputs, targets); samples in their own order.
 
     Raises:
         LoadError: it is none of these, or has no samples.
@@ -304,7 +306,7 @@ def split_from(name: str, data: Any) -> Split:
 
 
 def _as_tensor(leaf: Any) -> Any:
-    """Arrays of numpy as tensors."""
+    """Return arrays of numpy as tensors."""
     return leaf if isinstance(leaf, Tensor | list) else torch.as_tensor(leaf)
 
 

@@ -13,7 +13,7 @@ from .inputs import InputPart
 from .metric import Metric
 from .samples import Split, splits_of
 
-OF_CLASSES = ("accuracy", "top5", "balanced_accuracy", "macro_f1")  # metrics of one class a sample
+OF_CLASSES = ("accuracy", "top5", "balanced_accuracy", "macro_f1")  # metrics of one class per sample
 
 
 @dataclass(frozen=True)
@@ -61,25 +61,25 @@ class Preset:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a model is evaluated on; splits are made or read when they are first asked for.
+    """The data that a model is evaluated on; splits are created or read when they are first needed.
 
     Args:
         name: of the data set.
         shape: of one input, without the batch.
-        class_names: one a class.
-        load_split: "training", "tuning" or "held_out" -> Split, or None where there is none.
+        class_names: one per class.
+        load_split: "training", "tuning" or "held_out" -> Split, or None.
         normalisation: from stored inputs to what the model reads.
         note: shown next to the data, e.g. that it is small.
         source, licence: where the data comes from.
         fingerprint: hash of what defines the data, for the store's key.
-        how: what was made of files of the user, one sentence each: classes, normalisation, what was left out.
+        how: how the user's files were used, one sentence each: classes, normalisation, what was left out.
         data: in place of `load_split`: a data set of (input, target) pairs, a DataLoader of one, or a pair
-            (inputs, targets) of tensors; or a dict of these by split. One that is no dict is halved into
+            (inputs, targets) of tensors; or a dict of these by split. Data that is not a dict is halved into
             tuning and held-out samples, in a seeded order.
-        metric: what says how good a model is: the name of a metric, or a Metric, or several, of which the
-            first decides.
+        metric: how good a model is: the name of a metric, or a Metric, or several, of which the first
+            decides.
         loss: (outputs, targets) -> mean loss, for criteria and training; None: that of the metric.
-        answer: picks what is judged from what the model returns.
+        answer: picks what is judged from the model's outputs.
         scores: (model, (inputs, targets)) -> (samples,), higher is better: a whole evaluation of your own, in
             place of metric.
     """
@@ -108,12 +108,12 @@ class Task:
 
     @property
     def metrics(self) -> tuple[str | Metric, ...]:
-        """The metrics that were asked for; the first decides."""
+        """Return the requested metrics; the first decides."""
         return (self.metric,) if isinstance(self.metric, str | Metric) else tuple(self.metric)
 
     @property
     def tells_classes(self) -> bool:
-        """Whether answers are one class a sample, so that they can be right or wrong by class."""
+        """Whether outputs are one class per sample, so that they can be right or wrong by class."""
         return bool(self.class_names) and self.scores is None and self.metrics[0] in OF_CLASSES
 
     @cached_property

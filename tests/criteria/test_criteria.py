@@ -24,6 +24,7 @@ from explorer.signals.calibration import Calibration
 from explorer.signals.collection import NEEDS, needs_data, signals_of
 from explorer.signals.values import LayerSignals
 from explorer.values.choice import Choice
+from explorer.values.profile import Saliencies
 from explorer.values.recipe import REDUCTIONS, Recipe
 
 MODELS = ["chain", "residual", "grouped", "concat", "depthwise", "fused_qkv", "squeeze_excite", "shuffle"]
@@ -81,13 +82,13 @@ def test_every_criterion_rates_every_part_of_every_model(name, model):
     if found is None:
         return
     level = CRITERIA[name].traits["level"]
-    assert set(found["channels"]) == set(graph.profile.free_groups)
-    assert set(found["weights"]) == (set(graph.profile.prunable_layers) if level == "weight" else set())
-    for group, values in found["channels"].items():
+    assert set(found.channels) == set(graph.profile.free_groups)
+    assert set(found.weights) == (set(graph.profile.prunable_layers) if level == "weight" else set())
+    for group, values in found.channels.items():
         assert values.shape == (graph.profile.free_groups[group].units,)
-    for layer, values in found["weights"].items():
+    for layer, values in found.weights.items():
         assert values.shape == graph.profile.prunable_layers[layer].shape
-    for values in (*found["channels"].values(), *found["weights"].values()):
+    for values in (*found.channels.values(), *found.weights.values()):
         assert bool(torch.isfinite(values).all()) and bool((values >= 0).all())
 
 
@@ -112,7 +113,7 @@ def test_every_reduction_works(name, reduction):
         if usable(with_data("residual"), name)
         else None
     )
-    assert found is None or found["channels"]["stem"].shape == (8,)
+    assert found is None or found.channels["stem"].shape == (8,)
 
 
 @pytest.mark.parametrize("name", [name for name in CRITERIA if name != "random"])
@@ -152,10 +153,10 @@ def orders(found):
     """Granularity -> the ranking of every part, one tuple."""
     return {
         kind: tuple(
-            tuple(torch.argsort(values.flatten(), stable=True).tolist()) for values in found[kind].values()
+            tuple(torch.argsort(values.flatten(), stable=True).tolist()) for values in found.of(kind).values()
         )
-        for kind in ("channels", "weights")
-        if found[kind]
+        for kind in ("channel", "weight")
+        if found.of(kind)
     }
 
 
@@ -182,24 +183,24 @@ def test_no_two_criteria_rank_everything_alike(rankings):
 def test_a_twin_would_be_noticed(rankings):
     subject = load("digits-cnn")
     graph = graph_of(subject)
-    doubled = {
-        "channels": {n: 2 * s for n, s in scores(subject, "l1")["channels"].items()},
-        "weights": {n: 2 * s for n, s in scores(subject, "l1")["weights"].items()},
-    }
+    doubled = Saliencies(
+        {n: 2 * s for n, s in scores(subject, "l1").channels.items()},
+        {n: 2 * s for n, s in scores(subject, "l1").weights.items()},
+    )
     assert graph.profile.free_groups and identical(orders(doubled), rankings["l1"])
 
 
 @pytest.mark.parametrize(("one", "other"), [("l1", "l2"), ("taylor", "fisher")])
 def test_some_differ_for_channels_only_as_their_traps_say(rankings, one, other):
-    assert rankings[one]["weights"] == rankings[other]["weights"]
-    assert rankings[one]["channels"] != rankings[other]["channels"]
+    assert rankings[one]["weight"] == rankings[other]["weight"]
+    assert rankings[one]["channel"] != rankings[other]["channel"]
 
 
 def test_the_orders_of_taylor_differ(rankings):
     second = orders(scores(load("digits-cnn"), Choice("taylor", {"order": 2})))
     assert (
-        second["weights"] != rankings["taylor"]["weights"]
-        and second["channels"] != rankings["taylor"]["channels"]
+        second["weight"] != rankings["taylor"]["weight"]
+        and second["channel"] != rankings["taylor"]["channel"]
     )
 
 
@@ -221,7 +222,7 @@ def test_bn_scale_falls_back_to_weights_where_a_group_has_no_norm():
     subject = with_data("chain")
     with torch.no_grad():
         subject.model.norm.weight.copy_(torch.tensor([3.0, -4.0, 0.0, 1.0, 2.0, 5.0, 6.0, 7.0]))
-    found = scores(renamed(subject), "bn_scale")["channels"]
+    found = scores(renamed(subject), "bn_scale").channels
     assert found["conv1"].tolist() == [3.0, 4.0, 0.0, 1.0, 2.0, 5.0, 6.0, 7.0]
     torch.testing.assert_close(found["conv2"], subject.model.conv2.weight.detach().abs().mean((1, 2, 3)))
 
@@ -230,7 +231,7 @@ def test_fpgm_is_the_sum_of_distances_to_all_filters():
     subject = with_data("chain")
     rows = subject.model.conv1.weight.detach().flatten(1)
     expected = torch.stack([sum((row - other).norm() for other in rows) for row in rows])
-    torch.testing.assert_close(scores(subject, "fpgm")["channels"]["conv1"], expected)
+    torch.testing.assert_close(scores(subject, "fpgm").channels["conv1"], expected)
 
 
 def test_a_filter_with_a_twin_goes_first_under_fpgm_though_it_is_large():
@@ -254,7 +255,7 @@ def test_an_input_that_is_never_active_loses_its_weights_under_wanda():
     inputs = torch.randn(16, 7) * torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0])
     model = ZOO["no_bias"][0]()
     model.a.weight.data[:, 2] = 100.0
-    rated = scores(subject_of(model, inputs), "wanda")["weights"]["a"]
+    rated = scores(subject_of(model, inputs), "wanda").weights["a"]
     assert bool((rated[:, 2] == 0).all()) and bool((rated[:, :2] > 0).all())
 
 
@@ -282,7 +283,7 @@ def test_taylor_is_the_squared_change_of_the_loss_as_a_channel_begins_to_go():
 
 
 def test_synflow_is_data_free_and_the_same_twice():
-    first, second = (scores(with_data("chain", seed=0), "synflow")["weights"] for _ in range(2))
+    first, second = (scores(with_data("chain", seed=0), "synflow").weights for _ in range(2))
     assert all(torch.equal(first[layer], second[layer]) for layer in first)
 
 
@@ -302,11 +303,11 @@ class Dead(nn.Module):
 def test_a_dead_channel_goes_first(name):
     torch.manual_seed(0)
     subject = subject_of(Dead(), torch.randn(32, 3))
-    rated = scores(subject, name)["channels"]["a"]
+    rated = scores(subject, name).channels["a"]
     assert float(rated[1]) == 0.0 and int((rated == 0).sum()) == 1
     assert (
-        int(scores(subject, "l1")["channels"]["a"].argmin()) != 1
-        or float(scores(subject, "l1")["channels"]["a"][1]) > 0
+        int(scores(subject, "l1").channels["a"].argmin()) != 1
+        or float(scores(subject, "l1").channels["a"][1]) > 0
     )
 
 

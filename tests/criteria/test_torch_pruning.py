@@ -68,7 +68,7 @@ def pair(samples=12, absolute=False):
 
 
 def rated(name, subject):
-    return scores_for(analyse(subject), Recipe(criterion=Choice(name)))["channels"]["conv1"]
+    return scores_for(analyse(subject), Recipe(criterion=Choice(name))).channels["conv1"]
 
 
 def gate(subject):

@@ -159,7 +159,8 @@ def test_named_parts_of_a_folder_are_its_splits(tmp_path):
     assert sizes() == [12, 4, 4] and "two halves of the same data" in task.note
     (tmp_path / "val").rename(tmp_path / "other")
     with pytest.raises(
-        LoadError, match=r"has train/ but neither val/ nor test/; add one, since what a model was trained on"
+        LoadError,
+        match=r"has train/ but neither val/ nor test/; add one, since data that a model",
     ):
         load_data(f"folder:{tmp_path}", SMALL)
 

@@ -17,8 +17,10 @@ from explorer.measuring.kept_activations import trail_for
 from explorer.registry import METRICS
 from explorer.signals.calibration import Calibration
 from explorer.signals.collection import collect, collected
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.metric import Metric
-from explorer.values.progress import values_of
+from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement, Report
 from explorer.values.samples import Split
@@ -184,6 +186,29 @@ def test_gradients_are_those_of_the_tasks_loss():
         list(collect(model, ["gradients"], how))
     plain, doubled = (collected(model, ["gradients"], how)[name]["gradient"] for model in models)
     assert torch.allclose(doubled, 2 * plain, atol=1e-7)
+
+
+def test_a_scan_measures_what_pruning_a_part_alone_measures():
+    angles = outputs_of(DIGITS.subject.model).clone()
+    model = on(Task("angles", data=(PICTURES, angles), metric="mae", fingerprint="angles"))
+    found = outcome(scan(model, ScanPlan("channel", (0.5,), None), QUICK))
+    for point in found.points:
+        alone = prune(model, Recipe(channels={point.part: 0.5}), QUICK)
+        assert point.value == pytest.approx(alone.pruned.value, rel=1e-5)
+        assert point.drop.estimate == pytest.approx(alone.drop.estimate, rel=1e-4)
+        assert point.reach.half_width == 0 and point.drop.better == "lower"
+    assert {finding.word for finding in found.findings().values()} == {"worse"}
+    assert all(lost > 0 for pairs in found.drops().values() for _, lost in pairs)
+    assert found.baseline.metric == "mae"
+    quick = outcome(scan(model, ScanPlan("channel", (0.5,), 0.01), QUICK))
+    assert quick.finished
+
+
+def test_a_metric_of_all_samples_at_once_cannot_be_scanned():
+    task = Task("rows", data=(PICTURES, CLASSES), metric="recall_at_1")
+    assert prune(on(task), HALF, QUICK).pruned.metric == "recall_at_1"
+    with pytest.raises(ExplorerError, match="cannot measure recall_at_1"):
+        outcome(scan(on(task), ScanPlan("channel", (0.5,)), QUICK))
 
 
 # --------------------------------------------------------------------------- what users get wrong

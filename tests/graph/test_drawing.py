@@ -16,6 +16,7 @@ from explorer.graph.wiring import INPUT, OUTPUT, Place, Wiring, wiring
 from explorer.loaders.model_text import load
 from explorer.pruning.cutting import cut
 from explorer.pruning.widths import units_left
+from explorer.values.profile import Saliencies
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
@@ -205,6 +206,6 @@ def test_counts_are_those_of_the_cut(resnet):
     )
     scores = {name: torch.rand(g.units) for name, g in profile.free_groups.items()}
     weights = {"fc": torch.rand(10, 64)}
-    masks = cut({"channels": scores, "weights": weights}, profile, recipe).masks.channels
+    masks = cut(Saliencies(scores, weights), profile, recipe).masks.channels
     assert units_left(profile, recipe) == {name: int(mask.sum()) for name, mask in masks.items()}
     assert units_left(profile, Recipe()) == {}

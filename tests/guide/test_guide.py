@@ -254,6 +254,28 @@ def test_the_criterion_of_the_guide_prunes_a_model(capsys):
     assert "busy" in capsys.readouterr().err
 
 
+OWN = {
+    "detector": ("--channels 0.25", "cosine_similarity"),
+    "rooms": ("--task rooms.py:make --channels 0.25", "relative_price_error"),
+    "spots": ("--task spots.py:make --channels 0.25 --criterion taylor", "mean_iou"),
+    "pairs": ("--task pairs.py:make --weights 0.5", "score"),
+}
+
+
+@pytest.mark.parametrize("place, name", enumerate(OWN))
+def test_the_files_of_own_tasks_are_measured_with_the_command_that_stands_above_them(
+    place, name, tmp_path, monkeypatch, capsys
+):
+    found, (words, metric) = DOCUMENTS["own-task"], OWN[name]
+    assert f"`{name}.py`" in found.text and f"prune {name}.py:build {words}`" in found.text.replace("\n", " ")
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.py").write_text(found.python[place], encoding="utf-8")
+    assert main(["prune", f"{name}.py:build", *words.split(), "--no-latency", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["pruned"]["metric"] == metric and report["pruned"]["low"] <= report["pruned"]["value"]
+    assert report["drop"]["worse"] in (True, False, None) and report["total_samples"] >= 128
+
+
 def test_the_model_file_of_the_guide_is_pruned_on_its_data(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (code,) = DOCUMENTS["models"].python
@@ -270,7 +292,9 @@ def test_the_entry_point_group_of_the_guide_is_that_of_the_program():
 
 
 def test_every_python_example_has_its_test():
-    assert EXAMPLES == [("README", 0), ("README", 1), ("models", 0), ("criteria", 0), ("exports", 0)]
+    own = [("own-task", place) for place in range(4)]
+    rest = [("criteria", 0), ("exports", 0)]
+    assert [("README", 0), ("README", 1), ("models", 0), *own, *rest] == EXAMPLES
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

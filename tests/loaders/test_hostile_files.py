@@ -435,10 +435,15 @@ class TestTransformers:
             {"num_channels": 10**9},
             {"hidden_sizes": "x"},
             {"num_labels": 10**10},
+            {"num_labels": 9_999_999},
+            {"id2label": dict.fromkeys(map(str, range(200_000)), "x")},
+            {"depths": [9_999_999]},
+            {"depths": [99_999]},
             {"x": [{"0": 1e99}]},
         ],
     )
-    def test_absurd_sizes_are_refused_before_they_take_memory(self, classifier, changes):
+    def test_absurd_sizes_are_refused_before_they_take_memory(self, classifier, changes, monkeypatch):
+        monkeypatch.setenv("PRUNING_EXPLORER_MAX_MODULES", "2000")
         config = json.loads((classifier / "config.json").read_text())
         (classifier / "config.json").write_text(
             json.dumps({k: v for k, v in config.items() if "label" not in k} | changes)

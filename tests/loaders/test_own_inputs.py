@@ -14,7 +14,7 @@ from explorer.loaders.model_text import load
 from explorer.loaders.vocabulary import numbers_of
 from explorer.recovery.recover import recover
 from explorer.recovery.training_plan import RecoveryPlan
-from explorer.recovery.values import Recovery
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 FILE = '''
@@ -201,8 +201,9 @@ def test_words_can_be_trained_on(file, words, tmp_path):
     numbers, targets = words[1].numpy(), np.arange(80) % 4
     np.savez(tmp_path / "both.npz", x=numbers, y=targets, x_train=numbers, y_train=targets)
     model = analyse(load(f"{file}:Text", data=f"npz:{tmp_path / 'both.npz'}"))
-    *_, last = recover(model, Recipe(channels={"c": 0.5}), RecoveryPlan(epochs=1), root=tmp_path)
-    assert isinstance(last, Recovery) and last.finished
+    assert outcome(
+        recover(model, Recipe(channels={"c": 0.5}), RecoveryPlan(epochs=1), root=tmp_path)
+    ).finished
 
 
 REFUSED = [

@@ -122,8 +122,10 @@ def test_every_criterion_rates_every_part(name, criterion):
     subject = odd(name)
     graph = graph_of(subject)
     scores = scores_for(Analysed(subject, graph), Recipe(criterion=Choice(criterion)))
-    assert set(scores["channels"]) == set(graph.profile.free_groups)
-    assert all(bool(torch.isfinite(s).all()) for family in scores.values() for s in family.values())
+    assert set(scores.channels) == set(graph.profile.free_groups)
+    assert all(
+        bool(torch.isfinite(s).all()) for family in (scores.channels, scores.weights) for s in family.values()
+    )
 
 
 @pytest.mark.parametrize("name", ZOO)

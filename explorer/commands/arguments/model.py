@@ -82,7 +82,7 @@ def check_names(models: Sequence[str], checkpoint: str | None) -> None:
 
 
 def loaded(model: str, arguments: argparse.Namespace) -> Subject:
-    """A model with the weights, data, task and metric of the parsed arguments."""
+    """Return a model with the weights, data, task and metric of the parsed arguments."""
     return load(
         model,
         checkpoint=arguments.checkpoint,

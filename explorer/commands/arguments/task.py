@@ -1,10 +1,10 @@
-"""What a model is measured by, on the command line."""
+"""--task and --metric: what a model is measured by."""
 
 import argparse
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
-    """--task and --metric."""
+    """Add --task and --metric."""
     parser.add_argument(
         "--task",
         metavar="FILE.py:make",

@@ -73,10 +73,10 @@ def progress(text: str) -> None:
 
 
 def followed(work: Work[T], words: Callable[[Progress], str]) -> T:
-    """The last result of some work, whose progress is shown while it runs.
+    """Return the last result of some work, and show its progress while it runs.
 
     Args:
-        words: what is shown of it.
+        words: progress -> the text to show.
     Raises:
         ValueError: it had no result.
     """

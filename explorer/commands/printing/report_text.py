@@ -7,6 +7,7 @@ from ...measuring.metric_words import metric_title
 from ...measuring.predicted_loss import loss_words
 from ...measuring.statistics import format_drop, format_measured
 from ...values.report import Measurement, PartOutcome, Report
+from ...values.subject import OF_CLASSES
 from .output import percent, table
 
 
@@ -16,7 +17,7 @@ def quality(measured: Measurement, total: int) -> str:
 
 
 def quality_name(report: Report) -> str:
-    """Say what decides, and which way is better where that is not the usual one."""
+    """Return the deciding metric, and which direction is better if that is not the usual one."""
     name = metric_title(report.baseline.metric or "accuracy")
     return f"{name} (lower is better)" if report.drop and report.drop.better == "lower" else name
 
@@ -71,7 +72,8 @@ def _rows(report: Report) -> Iterator[list[str]]:
     loss = loss_words(report)
     if loss.pruned:
         predicted = f"; first order {loss.predicted}" if loss.predicted else ""
-        yield ["loss (nats)", loss.dense, loss.pruned, f"{loss.change}{predicted}"]
+        unit = " (nats)" if dense.metric in (None, *OF_CLASSES) else ""
+        yield [f"loss{unit}", loss.dense, loss.pruned, f"{loss.change}{predicted}"]
     for label, value in _QUANTITIES.items():
         before, after = value(dense), value(pruned)
         if before is not None and after is not None:

@@ -18,7 +18,7 @@ FUNCTIONS = (
     "_linalg_svd linalg_svdvals linalg_lstsq matrix_power orgqr ormqr pinverse qr svd triangular_solve "
     "_lu_with_info tril triu"
 ).split()
-RIGHT_SIDES = {  # which operand they are, whose columns are worked on one by one
+RIGHT_SIDES = {  # operand with right sides, whose columns are processed one by one
     "cholesky_solve": 0,
     "lu_solve": 0,
     "triangular_solve": 0,
@@ -50,9 +50,10 @@ def matrices(call: Call) -> Any:
 
 
 def _columns(call: Call, rank: int) -> Arrays | None:
-    """Of right sides, which the same matrix is solved for: each column alone; None where it is otherwise.
+    """Return the columns of right sides, for which the same matrix is solved, each alone; None for other
+    operands.
 
-    What stands next to them in the call is frozen: units are no rows of the matrix.
+    What they meet in the call is frozen: units are not rows of the matrix.
     """
     place = RIGHT_SIDES.get(name_of(call))
     if place is None or place >= len(call.args) or not call.kwargs.get("left", True):
@@ -68,7 +69,7 @@ def _columns(call: Call, rank: int) -> Arrays | None:
 
 
 def _free_of(right: Labelled, others: list[Labelled], rank: int) -> set[int]:
-    """Columns, and dimensions of the batch in which there is one matrix for all."""
+    """Return the columns, and the batch dimensions in which there is one matrix for all."""
     single = {
         dim
         for dim in range(rank - 2)

@@ -29,9 +29,8 @@ def layer_norm(call: Call) -> Any:
     if isinstance(call.out, Tensor):
         return arrays
     last = set(range(len(call.args[0].shape) - len(call.args[1]), len(call.args[0].shape)))
-    moments = tuple(
-        a for a in arrays if not varying(a) & last
-    )  # one mean and one spread for the remaining positions
+    # one mean and one spread for the remaining positions
+    moments = tuple(a for a in arrays if not varying(a) & last)
     return [arrays, moments, moments]
 
 

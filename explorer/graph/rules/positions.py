@@ -68,9 +68,8 @@ def scattered(call: Call) -> Arrays:
     """Read or write positions along one dimension by number; along the others, labels that meet are tied."""
     source: Labelled = call.args[0]
     dim = call.args[1] % max(1, len(source.shape))
-    by_number = name_of(call).startswith(
-        "index"
-    )  # then the numbers are a line, otherwise as many as the values
+    # then the numbers are a line, otherwise as many as the values
+    by_number = name_of(call).startswith("index")
     others = [value for value in call.args[3 if by_number else 2 :] if isinstance(value, Labelled)]
     values = beside(call, [source, *others], dim, f"looked up by position in {call.where}")
     return meet(call.ties, values, f"looked up together in {call.where}")

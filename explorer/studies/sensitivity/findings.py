@@ -4,10 +4,9 @@ questions.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
-from ...measuring.statistics import holm, paired_p_value
+from ...measuring.statistics import holm
 
 ALPHA = 0.05
 FindingWord = Literal["worse", "better", "not distinguishable"]
@@ -33,37 +32,30 @@ class PointFinding:
 
 
 def findings(
-    points: Iterable[tuple[str, float, float, int, int, float]],
+    points: Iterable[tuple[str, float, float, float, float, float]],
 ) -> dict[tuple[str, float], PointFinding]:
     """Return (part, ratio) -> finding.
 
     Ratios that lead to the same cut of a part are one question, and count once in the family.
 
     Args:
-        points: (part, ratio, achieved, worse, better, level of the interval).
+        points: (part, ratio, achieved, p-value, loss of quality, level of the interval).
     """
     rows = list(points)
-    asked = {
-        (part, achieved): _paid(worse, better, level) for part, _, achieved, worse, better, level in rows
-    }
+    asked = {(part, achieved): _paid(p_value, level) for part, _, achieved, p_value, _, level in rows}
     adjusted = dict(zip(asked, holm(list(asked.values())), strict=True))
     return {
-        (part, ratio): _finding(asked[part, achieved], adjusted[part, achieved], worse - better)
-        for part, ratio, achieved, worse, better, _ in rows
+        (part, ratio): _finding(asked[part, achieved], adjusted[part, achieved], lost)
+        for part, ratio, achieved, _, lost, _ in rows
     }
 
 
-def _paid(worse: int, better: int, level: float) -> float:
-    """Return the p-value, corrected as much as the interval is by a level above 0.95."""
-    return min(1.0, _p_value(worse, better) * ALPHA / (1 - level))
+def _paid(p_value: float, level: float) -> float:
+    """Return the p-value; where an interval pays with a level above 0.95, the test pays as much."""
+    return min(1.0, p_value * ALPHA / (1 - level))
 
 
-@lru_cache(maxsize=4096)
-def _p_value(worse: int, better: int) -> float:
-    return paired_p_value(worse, better)
-
-
-def _finding(p_value: float, adjusted: float, lost: int) -> PointFinding:
+def _finding(p_value: float, adjusted: float, lost: float) -> PointFinding:
     if adjusted > ALPHA:
         return PointFinding(p_value, adjusted, "not distinguishable")
     return PointFinding(p_value, adjusted, "worse" if lost > 0 else "better")

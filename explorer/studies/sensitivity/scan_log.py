@@ -12,10 +12,10 @@ from typing import Any
 
 from ...machine.bounded_file import append_text, read_bounded
 from ...measuring.statistics import paired_drop
-from ...measuring.tally import Tally
+from ...measuring.tally import Tally, drop_between, joined
 from ...values.plain import canonical_json
 from ...values.report import Drop
-from .stopping import Reach, reach
+from .stopping import LEVEL, Reach, reach, reach_of
 
 LONGEST = 256_000_000  # bytes of one scan's counts
 
@@ -56,15 +56,19 @@ class GrowingPoint:
         self.samples = self.correct = self.worse = self.better = 0
         self.loss = self.dense_loss = 0.0
         self.finished = False
+        self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not decide
 
     def add(self, tally: Tally, base: Tally) -> None:
         """Add the next samples, and the dense model on the same."""
         self.samples += len(tally)
+        self.loss += float(tally.losses.double().sum())
+        self.dense_loss += float(base.losses.double().sum())
+        if not tally.is_accuracy:
+            self._rows.append((base, tally))
+            return
         self.correct += int(tally.correct.sum())
         self.worse += int((base.correct & ~tally.correct).sum())
         self.better += int((~base.correct & tally.correct).sum())
-        self.loss += float(tally.losses.double().sum())
-        self.dense_loss += float(base.losses.double().sum())
 
     def take(self, count: Count) -> None:
         """Continue from a count on disk."""
@@ -84,11 +88,30 @@ class GrowingPoint:
         )
         return [Count(self.part, ratio, *known) for ratio in self.twins]
 
+    def _known(self) -> tuple[Tally, Tally]:
+        """The dense model and the point on all samples so far, where rows decide."""
+        self._rows = [(joined([b for b, _ in self._rows]), joined([t for _, t in self._rows]))]
+        return self._rows[0]
+
+    @property
+    def value(self) -> float | None:
+        """Of the metric that decides; None where that is accuracy."""
+        return self._known()[1].measurement().value if self._rows else None
+
+    @property
+    def estimate(self) -> float:
+        """Of the drop."""
+        return self.drop(LEVEL).estimate if self._rows else (self.worse - self.better) / self.samples
+
     def drop(self, level: float) -> Drop:
+        if self._rows:
+            return drop_between(*self._known(), level)
         return paired_drop(self.worse, self.better, self.samples, level=level)
 
     def reach(self, total: int) -> Reach:
-        """Return what these samples say about all of them."""
+        """What these samples say about all of them."""
+        if self._rows:
+            return reach_of(self.drop(LEVEL), self.samples, total)
         return reach(self.worse, self.better, self.samples, total)
 
 

@@ -7,19 +7,20 @@ from typing import Any, Never
 
 import torch
 
-from ...engine.conditions import Conditions, split_for
-from ...engine.dense_model import baseline
+from ...engine.conditions import Conditions
+from ...engine.dense_model import baseline, judged_split
 from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.version import __version__
 from ...measuring.evaluation import batch_of
+from ...measuring.judging import judge_for, names_of
 from ...measuring.statistics import look_schedule, wilson
 from ...measuring.tally import EMPTY, Tally, judged
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
 from ...pruning.decision import decide
-from ...values.profile import Masks
+from ...values.profile import Masks, Saliencies
 from ...values.progress import Progress, Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Measurement
@@ -49,6 +50,7 @@ def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
         "task": [subject.task.name, subject.task.fingerprint],
         "granularity": plan.granularity,
         "recipe": plan.recipe.to_json(),
+        **({} if judge_for(subject.task) is None else {"metrics": names_of(subject.task)}),
     }
 
 
@@ -77,7 +79,13 @@ class ScanRun:
             raise ExplorerError(NO_DATA)
         self._model, self._plan, self._task = model, plan, model.subject.task
         self._conditions = replace(conditions, split="tuning")
-        self._split = split_for(model.subject, self._conditions)
+        self._judge_by = judge = judge_for(self._task)
+        if judge is not None and (judge.metrics[0].of_rows or judge.scores is not None):
+            raise ExplorerError(
+                f"A scan cannot measure {names_of(self._task)[0]}, which needs all samples at once or the "
+                "whole model; choose another metric first, with --metric."
+            )
+        self._split = judged_split(model, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []
         self._touched = touched_tensors(model.graph, plan.granularity)
@@ -109,10 +117,8 @@ class ScanRun:
         """
         if self._plan.granularity == "weight":
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
-        unscored = {
-            "channels": {part: torch.zeros(self._model.graph.profile.free_groups[part].units)},
-            "weights": {},
-        }
+        units = self._model.graph.profile.free_groups[part].units
+        unscored = Saliencies({part: torch.zeros(units)}, {})
         return cut(unscored, self._model.graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
     def _masks(self, part: str, ratio: float) -> Masks:
@@ -136,7 +142,7 @@ class ScanRun:
     def _read(self) -> Count | None:
         """Read what is known about the points; return the dense model's own count."""
         best: dict[tuple[str, float], Count] = {}
-        for count in self._log.read():
+        for count in self._log.read() if self._judge_by is None else ():
             key = (count.part, count.ratio)
             if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
                 best[key] = count
@@ -151,9 +157,17 @@ class ScanRun:
         """Whether the point is finished at a look. A point that an exact scan left between two looks is
         judged at the next one.
         """
-        total, estimate = len(self._split), (point.worse - point.better) / point.samples
-        enough = point.samples in self._looks and self._plan.is_enough(point.reach(total), estimate)
+        total, is_look = len(self._split), point.samples in self._looks
+        enough = is_look and self._plan.is_enough(point.reach(total), point.estimate, self._scale())
         point.finished = point.samples == total or enough
+
+    def _scale(self) -> float:
+        """Of the tolerance: 1 for fractions such as accuracy, else by what the metric calls equivalent."""
+        metric = self._judge_by.metrics[0] if self._judge_by else None
+        if metric is None or metric.is_bounded:
+            return 1.0
+        whole = abs(self._base.measurement().value or 0.0) if metric.is_relative and len(self._base) else 1.0
+        return metric.margin / 0.01 * whole
 
     def _level(self, point: GrowingPoint) -> float:
         """Return the level of a drop's interval: stricter if points may stop early, which an exact scan never
@@ -211,17 +225,17 @@ class ScanRun:
         if self._dense is None or self._dense.samples < goal:
             loss = float(self._base.losses.double().sum())
             self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
-            self._log.append([self._dense])
+            if self._judge_by is None:
+                self._log.append([self._dense])
 
     def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
         """Measure samples up to `stop` for points that have all reached the same sample."""
         start = points[0].samples
-        base = Tally(
-            self._base.correct[start:stop], self._base.predictions[start:stop], self._base.losses[start:stop]
-        )
+        base = self._base.part(start, stop)
         inputs, targets = batch_of(
             self._split, self._task.normalisation, start, stop, self._conditions.device
         )
+        judge = self._judge_by or judged
         todo: dict[str, list[float]] = {}
         for point in points:
             if point.achieved == 0:  # nothing is removed, so it is the dense model
@@ -232,12 +246,10 @@ class ScanRun:
         for part, found in runner.walk(inputs, todo):
             counted = [self._at(part, ratio) for ratio, _ in found]
             for point, (_, logits) in zip(counted, found, strict=True):
-                point.add(base if logits is None else judged(logits, targets).cpu(), base)
+                point.add(base if logits is None else judge(logits, targets).cpu(), base)
             self._settle(counted, goal)
             yield Step(progress=self._progress())
-            if (
-                stop == goal == self._looks[0]
-            ):  # the first looks are answered at once; later ones one look at a time
+            if stop == goal == self._looks[0]:  # the first look is shown part by part, later ones at once
                 yield Step(self.snapshot())
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
@@ -245,7 +257,7 @@ class ScanRun:
         there = [point for point in points if point.samples == goal]
         for point in there:
             self._judge(point)
-        if there:
+        if there and self._judge_by is None:
             self._log.append(count for point in there for count in point.counts())
 
     # ------------------------------------------------------------------ what is known
@@ -282,12 +294,15 @@ class ScanRun:
             point.loss / n,
             (point.loss - point.dense_loss) / n,
             point.finished,
+            point.value,
         )
 
     def _measured(self) -> Measurement:
         dense = self._dense
         if dense is None:
             return Measurement()
+        if self._judge_by is not None:
+            return self._base.measurement()
         low, high = wilson(dense.correct, dense.samples)
         return Measurement(
             dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct

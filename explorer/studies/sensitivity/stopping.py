@@ -15,6 +15,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from ...values.report import Drop
+
 LEVEL = 0.99
 FIRST_LOOK, STEP = 64, 128
 
@@ -70,3 +72,14 @@ def reach(b: int, c: int, samples: int, total: int, level: float = LEVEL) -> Rea
     variance = (worse + better - (worse - better) ** 2) / n * left / total
     half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
     return Reach(max(-1.0, centre - half), min(1.0, centre + half), level)
+
+
+def reach_of(drop: Drop, samples: int, total: int) -> Reach:
+    """What the drop of any metric on the first `samples` of `total` says about all of them.
+
+    >>> reach_of(Drop(0.1, 0.05, 0.15, "different", 0.99), 100, 100).half_width
+    0.0
+    """
+    left = math.sqrt(max(0, total - samples) / total)
+    low, high = (drop.estimate + (end - drop.estimate) * left for end in (drop.low, drop.high))
+    return Reach(low, high, drop.level)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from ...errors import RecipeError
+from ...measuring.statistics import p_value_of, paired_p_value
 from ...values.recipe import Recipe, check_ratio
 from ...values.report import Drop, Measurement
 from .findings import PointFinding, findings
@@ -50,11 +51,15 @@ class ScanPlan:
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
 
-    def is_enough(self, found: Reach, estimate: float) -> bool:
-        """Whether an adaptive scan knows this drop well enough."""
+    def is_enough(self, found: Reach, estimate: float, scale: float = 1.0) -> bool:
+        """An adaptive scan need not know this drop better.
+
+        Args:
+            scale: of the tolerance, for metrics whose numbers are of another size than accuracy's.
+        """
         if self.tolerance is None:
             return False
-        return found.half_width <= max(self.tolerance, RELATIVE_TOLERANCE * abs(estimate))
+        return found.half_width <= max(self.tolerance * scale, RELATIVE_TOLERANCE * abs(estimate))
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class SensitivityPoint:
         worse, better: right before and wrong after, and the reverse.
         loss: mean cross-entropy.
         loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
+        value: of the metric that decides, where that is not accuracy; `correct`, `worse` and `better` are
+            then 0.
         finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
     """
 
@@ -86,6 +93,13 @@ class SensitivityPoint:
     loss: float
     loss_growth: float
     finished: bool
+    value: float | None = None
+
+    def p_value(self) -> float:
+        """Of the paired test; of a metric that right and wrong do not decide, what its interval implies."""
+        if self.drop.metric == "accuracy":
+            return paired_p_value(self.worse, self.better)
+        return p_value_of(self.drop)
 
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "reach"}
@@ -125,14 +139,14 @@ class Scan:
         return found
 
     def findings(self) -> dict[tuple[str, float], PointFinding]:
-        """Return (part, ratio) -> whether its drop is real, with all points of this scan as one family."""
-        return findings((p.part, p.ratio, p.achieved, p.worse, p.better, p.drop.level) for p in self.points)
+        """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
+        return findings(
+            (p.part, p.ratio, p.achieved, p.p_value(), p.drop.loss, p.drop.level) for p in self.points
+        )
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Return each part's (ratio, estimated drop of the accuracy) pairs."""
-        return {
-            part: tuple((p.ratio, p.drop.estimate) for p in points) for part, points in self.by_part.items()
-        }
+        """Part -> (ratio, estimated loss of what decides) pairs, higher is worse."""
+        return {part: tuple((p.ratio, p.drop.loss) for p in points) for part, points in self.by_part.items()}
 
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Return each part's (ratio, growth of the loss) pairs."""

@@ -1,4 +1,4 @@
-// Cards side by side: a number, its change, small print, and the trap that lies in it.
+// Cards side by side: a number, its change, small print, and how it can mislead.
 
 function renderCards({ parentElement, data }) {
   const room = parentElement.querySelector(".cards");

@@ -1,4 +1,4 @@
-// Requested and achieved, one row a part that was cut: a second view of what the console knows, so that it costs no message.
+// Requested and achieved ratios, one row for each part that was cut: a second view of the console's data, so it needs no message.
 const ROWS = 12; // seen at once; the rest on request
 const COLUMNS = ["Part", "Asked for", "Removed", "Units", "Why they differ"];
 
@@ -46,11 +46,11 @@ function body(title, strips) {
   return made;
 }
 
-// Before the cut is known, all but the request waits.
+// Before the cut is known, only the request is shown.
 function fillRow(row, strip) {
   const known = strip.kept !== undefined;
   const number = (count) => count.toLocaleString("en");
-  cell(row, "th", strip.id.replaceAll(/[._]/g, "$&\u200b")).scope = "row"; // a long name breaks where its words end
+  cell(row, "th", strip.id.replaceAll(/[._]/g, "$&\u200b")).scope = "row"; // a long name may break between its words
   cell(row, "td", percent(strip.ratio));
   cell(row, "td", known ? percent(strip.achieved ?? 0) : "…");
   cell(row, "td", known ? `${number(strip.units - strip.kept)} of ${number(strip.units)}${strip.unit === "head" ? " heads" : ""}` : "…");

@@ -1,23 +1,23 @@
-// What this browser and the server know of each other. Nothing here touches the screen or the network, so that each state is
-// tested by itself. The other side is live/protocol.py.
+// What this browser and the server know about each other. Nothing here touches the screen or the network, so that each state can
+// be tested by itself. The other side is live/protocol.py.
 //
 // Elements. Turns count the changes within a session. To the browser, each element is
-//   unknown   nothing was told of it in this session, or
+//   unknown   nothing was sent about it in this session, or
 //   shown     at a turn, with a value: an object, which may be empty.
-// A run of the page tells the whole value; an answer tells the parts that changed since the turn that the question named, also
-// within objects, and a part that is null is gone; lists are told as a whole. An older turn changes nothing. The same turn again
+// A run of the page sends the whole value; an answer sends the parts that changed since the turn in the question, also within
+// objects; a part that is null was removed, and lists are sent as a whole. An older turn changes nothing. The same turn again
 // (an element that was mounted again) is drawn.
 //
-// Moves. What the hands do to the faders are edits, which are numbered; `taken` is the last one that the server has. Moves are
-//   settled   the server has the last one, so its numbers are of the recipe that the faders show, or
-//   owed      it has not. Each question brings the last edit along until the server has it, so that none is lost.
+// Moves. The user's moves of the faders are numbered edits; `taken` is the last one that the server has. Moves are
+//   settled   the server has the last one, so its numbers belong to the recipe that the faders show, or
+//   owed      it has not. Each question contains the last edit until the server has it, so that none is lost.
 //
-// Sessions. When another session speaks (the server was started again, a link was opened), all of this begins from nothing:
-// elements are unknown and moves are settled. An answer that was asked for by another session changes nothing.
+// Sessions. When another session sends something (the server was restarted, a link was opened), all of this starts over:
+// elements are unknown and moves are settled. An answer to a question of another session changes nothing.
 function createProtocol() {
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-  // What is known with a part put into it; what was known stays as it is, since somebody may be drawing it.
+  // Returns the known value with a part put into it; the old value is not changed, since something may be drawing it.
   const merged = (known, part) => {
     const made = isObject(known) ? { ...known } : {};
     for (const [key, value] of Object.entries(part)) {
@@ -29,7 +29,7 @@ function createProtocol() {
 
   let session, elements, edits;
 
-  // True where this is another session than before.
+  // True if this is another session than before.
   const begin = (name) => {
     if (name === session) return false;
     session = name;
@@ -45,7 +45,7 @@ function createProtocol() {
     begin,
     isOf: (name) => name === session,
 
-    // True where the element is to be drawn.
+    // True if the element is to be drawn.
     whole: (name, turn, value) => {
       if (!newer(name, turn)) return false;
       elements.set(name, { turn, value });
@@ -61,7 +61,7 @@ function createProtocol() {
 
     // The number of the next edit.
     next: () => Math.max(edits.last, edits.taken) + 1,
-    // An edit of an element; a move changes numbers, another one (a lock) does not.
+    // An edit of an element; a move changes numbers, other edits (a lock) do not.
     edit: (name, message, isMove) => {
       edits.last = message.seq;
       if (isMove) edits.move = message.seq;
@@ -73,9 +73,9 @@ function createProtocol() {
       if (edits.unsent && edits.unsent.message.seq <= edits.taken) edits.unsent = undefined;
     },
     unsent: () => edits.unsent,
-    // The last move that the server has not, or 0.
+    // The last move that the server does not have, or 0.
     owed: () => (edits.move > edits.taken ? edits.move : 0),
-    // Whether numbers that belong to all moves up to this one are of an older recipe than the faders show.
+    // Whether numbers for all moves up to this one belong to an older recipe than the faders show.
     isOlder: (sequence) => sequence < edits.move,
   };
 }

@@ -1,11 +1,11 @@
-// When to ask the server for news, and what to do where it does not answer. Nothing here touches the screen or the network:
-// `world` does, and a test brings its own. The server holds a question until there is news, for two seconds at most.
+// When to ask the server for news, and what to do if it does not answer. Nothing here touches the screen or the network:
+// `world` does, and a test has its own. The server holds a question until there is news, for two seconds at most.
 //
-//   idle      nothing is asked; whoever waits for something calls ask()
-//   asking    one question is on its way; a fresh one takes its place after a move, and one without an answer is given up
-//   drawing   the page was asked to run, which draws the ticker, which asks; if it does not come, the question comes again
-//   alone     the server does not answer questions: the page runs now and then, as long as it says that there is more to come,
-//             and at least once for whoever waits for something
+//   idle      nothing is asked; code that waits for something calls ask()
+//   asking    one question is on its way; a new one replaces it after a move, and one without an answer is given up
+//   drawing   the page was asked to run, which draws the ticker, which asks; if it is not drawn, the question is sent again
+//   alone     the server does not answer questions: the page runs from time to time, as long as it says that there is more to
+//             come, and at least once for code that waits for something
 const ALONE_MS = 1000, APART_MS = 300, BUSY_MS = 50, LOST_MS = 5000, LATE_MS = 20000;
 const GIVEN_UP = Symbol("given up");
 
@@ -37,7 +37,7 @@ function createQuestions(protocol, world) {
     else wait("idle");
   };
 
-  // What the server says; GIVEN_UP where a fresh question takes its place; nothing where it does not answer.
+  // Returns the server's answer; GIVEN_UP if a new question replaced this one; nothing if it does not answer.
   const question = async () => {
     const own = way = new AbortController(), session = page.session;
     const limit = world.later(() => { own.late = true; own.abort(); }, LATE_MS);
@@ -51,7 +51,7 @@ function createQuestions(protocol, world) {
     }
   };
 
-  // Asks the page to run, but not while it does: a run draws the ticker by itself, and may be that of another page.
+  // Asks the page to run, but not while it is running: a run draws the ticker by itself, and may be that of another page.
   const draw = (what) => {
     const pause = ran + APART_MS - world.now();
     const run = () => {
@@ -69,7 +69,7 @@ function createQuestions(protocol, world) {
   };
 
   return {
-    // isFresh: the question on its way knows nothing of the last move, so another one takes its place.
+    // isFresh: the question on its way does not know the last move, so another one replaces it.
     ask: (isFresh = false) => {
       isWaitedFor = true;
       if (isFresh) way?.abort();

@@ -1,4 +1,4 @@
-// The script of all elements, sent once: a message that stays the same is not sent again. An element itself is a stub that
+// The script of all elements, sent once: an unchanged message is not sent again. An element itself is a stub that
 // finds its renderer here. Values that several elements read are kept here too.
 const shelf = (window.pruningExplorer ??= createShelf());
 
@@ -10,7 +10,7 @@ function createShelf() {
     for (const listener of [...listeners]) listener(name);
   };
 
-  // Calls back with the values of all names as soon as they are all there, and again when one changes; returns a stop.
+  // Calls back with the values of all names once they are all there, and again when one changes; returns a function that stops this.
   const listen = (names, callback) => {
     const tell = () => { if (names.every((name) => name in values)) callback(...names.map((name) => values[name])); };
     const listener = (name) => { if (names.includes(name)) tell(); };
@@ -33,14 +33,14 @@ function createShelf() {
     // A run of the page, or the ticker, speaks for this session.
     session: (name) => { if (protocol.begin(name)) moved(); },
 
-    // The parts of elements that an answer tells.
+    // The parts of elements in an answer.
     told: (parts) => {
       for (const [name, { turn, value }] of Object.entries(parts)) {
         if (protocol.part(name, turn, value)) mounted.get(name)?.();
       }
     },
 
-    // The hands have changed faders: the server is told with the next question, and by a run of the page.
+    // The user has moved faders: the server is told by the next question, and by a run of the page.
     edit: (name, message, isMove) => {
       protocol.edit(name, message, isMove);
       moved();
@@ -52,14 +52,14 @@ function createShelf() {
       moved();
     },
 
-    // A renderer that finds its markup in place, under its style.
+    // A renderer whose markup and style are in place.
     furnished: (render, markup, style) => (component) => {
       furnish(component.parentElement, markup, style);
       return component.data.turn === undefined ? render(component) : follow(component, render);
     },
   };
 
-  // Draws an element whenever it is told something new, whichever way that came.
+  // Draws an element whenever it gets something new, whichever way that came.
   function follow(component, render) {
     const { name, session, turn, value } = component.data;
     let stop;

@@ -1,6 +1,6 @@
 // A curve that is drawn by hand: a stroke of the pointer, or the arrow keys, set the points that it passes.
 //
-// The curve lives here; each stroke that ends is sent as a whole. What the server says counts only until the first stroke.
+// The curve is kept here; each finished stroke is sent as a whole. The server's value counts only until the first stroke.
 
 const PLOT = { left: 48, right: 14, top: 14, bottom: 44, height: 320 };
 const KEY_STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10, Home: -100, End: 100 };
@@ -54,7 +54,7 @@ function knob(sketch, x, place) {
 // --------------------------------------------------------------------------- the hand
 
 function listenStroke(sketch) {
-  let last = null; // where the pointer was while it draws
+  let last = null; // last position of the pointer while it draws
   sketch.svg.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     sketch.svg.setPointerCapture(event.pointerId);
@@ -75,7 +75,7 @@ function listenStroke(sketch) {
   }
 }
 
-// Every point that the stroke passes takes its height; the nearest one follows the pointer.
+// Every point that the stroke passes gets its height; the nearest one follows the pointer.
 function stroke(sketch, from, to) {
   sketch.data.points.forEach((x, place) => {
     const passed = (x - from.x) * (x - to.x) <= 0 && from.x !== to.x;

@@ -1,4 +1,4 @@
-// How far the measurement is, in one line, with a button to stop it or to go on.
+// The progress of the measurement in one line, with a button to stop or continue it.
 const LET_GO = "The numbers are of the recipe before your last move; yours is on its way …";
 
 function renderStatus({ parentElement, data, setTriggerValue }) {

@@ -1,4 +1,4 @@
-// Brings the questions for news onto the page: by the network, and by runs of the page where these are needed.
+// Runs the questions for news on the page: over the network, and by runs of the page if these are needed.
 const questions = createQuestions(shelf.protocol, {
   // Below the address that the page's own scripts come from, whatever prefix a proxy or the server puts before it.
   question: async (session, signal) => {

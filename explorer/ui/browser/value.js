@@ -1,4 +1,4 @@
-// Puts what it was sent onto the shelf, for other elements.
+// Puts its data onto the shelf, for other elements.
 function renderValue({ data }) {
   shelf.put(data.name, data.value);
 }

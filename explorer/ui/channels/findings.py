@@ -111,7 +111,7 @@ def _draw_twins(group: Group, found: GroupImportance) -> None:
     )
     pairs = _twins(session.subject().id, group.name, threshold, session.subject(), session.graph())
     if not pairs:
-        st.caption(f"No two {group.unit}s of this group are made by weights so similar.")
+        st.caption(f"No two {group.unit}s of this group have such similar weights.")
         return
     shown = "; ".join(
         f"{pair.first} and {pair.second} ({pair.similarity:.2f})" for pair in pairs[:PAIRS_SHOWN]

@@ -8,17 +8,14 @@ import streamlit as st
 
 from ...errors import ExplorerError
 from ...figures.channel_importance import channel_importance as importance_figure
-from ...graph.analysed import Analysed
-from ...graph.export import ModelGraph
 from ...inspection.distributions import GroupImportance, channel_importance
 from ...pruning.decision import masks_for, scores_for
 from ...values.profile import Group
 from ...values.recipe import Recipe
-from ...values.subject import Subject
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo
-from ..session.current import KEPT, Key, asked
+from ..session.selection import KEPT, Key, Selection, selection
 
 DECISIONS = {
     "keep": ("Keep always", ":material/push_pin:", "They stay whatever their importance."),
@@ -32,15 +29,11 @@ DECISIONS = {
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Rating the channels ...")
-def _importances(
-    key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
-) -> dict[str, GroupImportance]:
+def _importances(key: Key, _shown: Selection) -> dict[str, GroupImportance]:
     """Return the units of each group, rated by the recipe's criterion."""
-    scores, masks = (
-        scores_for(Analysed(_subject, _graph), _recipe)["channels"],
-        masks_for(Analysed(_subject, _graph), _recipe),
-    )
-    return {found.group: found for found in channel_importance(scores, masks.channels)}
+    scores, masks = scores_for(_shown.model, _shown.recipe), masks_for(_shown.model, _shown.recipe)
+    rated = channel_importance(scores.channels, masks.channels)
+    return {importance.group: importance for importance in rated}
 
 
 def choose_group() -> Group | None:
@@ -61,7 +54,8 @@ def importance(group: Group) -> GroupImportance | None:
     them.
     """
     try:
-        return _importances(*asked())[group.name]
+        shown = selection()
+        return _importances(shown.key, shown)[group.name]
     except (
         ExplorerError
     ) as error:  # a criterion that needs data, or gradients, which this model does not have

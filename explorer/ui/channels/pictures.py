@@ -123,7 +123,7 @@ def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) ->
     layer, slot = made
     maps = _maps(session.subject().id, layer.name, number, session.subject(), session.graph())
     if maps is None:
-        st.caption("This layer makes no maps: its outputs have no height and width.")
+        st.caption("This layer has no feature maps: its outputs have no height and width.")
         return
     st.html(_tiles(_grey(maps), slot, found, 5.0))
     size = f"{maps.shape[1]} x {maps.shape[2]}"

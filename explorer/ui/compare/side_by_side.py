@@ -169,9 +169,8 @@ def _go() -> None:
 def _replay(run: Run) -> None:
     name = keeping.offered(run)
     model, device = Analysed(models.load_subject(name), models.load_graph(name)), session.conditions().device
-    session.remember(
-        "replays", session.recalled("replays", 0) + 1
-    )  # if it is requested again, it is replayed again
+    # if it is requested again, it is replayed again
+    session.remember("replays", session.recalled("replays", 0) + 1)
     session.resume(LANE)
     session.job(
         LANE,

@@ -141,7 +141,7 @@ def _accuracy(report: Report) -> Card:
 
 
 def _others(now: Measurement) -> list[str]:
-    """The further metrics that were asked for, one a line."""
+    """Return the further requested metrics, one per line."""
     found = (now.others or {}).items()
     return [f"{metric_title(name)} {format_value(one['value'], one['unit'])}" for name, one in found]
 

@@ -74,7 +74,7 @@ def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
         f"{found['accuracy'] * 100:.1f} %",
         note,
-        "Measured when the model was made, on data never used to choose anything.",
+        "Measured when the model was trained, on data never used to choose anything.",
     )
 
 

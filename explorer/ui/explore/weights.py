@@ -13,7 +13,6 @@ from ...figures.weight_heatmap import weight_heatmap
 from ...figures.weight_pattern import filter_norms as norms_figure
 from ...figures.weight_pattern import weight_pattern
 from ...graph.analysed import Analysed
-from ...graph.export import ModelGraph
 from ...inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ...inspection.weight_bands import READ, WeightBand, weight_bands
 from ...inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
@@ -22,11 +21,10 @@ from ...pruning.masks import expand, positions
 from ...values.pattern import pattern_refusal
 from ...values.profile import Layer, Masks
 from ...values.recipe import Recipe
-from ...values.subject import Subject
 from ...words import LABELS
 from .. import session
 from ..drawing import layout
-from ..session.current import KEPT, Key, asked
+from ..session.selection import KEPT, Key, Selection, selection
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
 BUSY = "Reading the weights ..."
@@ -82,49 +80,43 @@ def _weights(model: Analysed) -> Mapping[str, Tensor]:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _bands(key: Key, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> tuple[WeightBand, ...]:
-    return weight_bands(_weights(Analysed(_subject, _graph)), _masks(Analysed(_subject, _graph), _recipe))
+def _bands(key: Key, _shown: Selection) -> tuple[WeightBand, ...]:
+    return weight_bands(_weights(_shown.model), _masks(_shown.model, _shown.recipe))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _histogram(
-    key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
-) -> WeightHistogram:
-    found = _graph.profile.prunable_layers[layer]
-    mask = _mask(Analysed(_subject, _graph), _recipe, found)
-    masks = None if mask is None else Masks({}, {layer: mask})
-    return weight_histogram({layer: _subject.model.get_parameter(found.weight)}, masks=masks)
+def _histogram(key: Key, name: str, _shown: Selection) -> WeightHistogram:
+    layer = _shown.model.profile.prunable_layers[name]
+    mask = _mask(_shown.model, _shown.recipe, layer)
+    masks = None if mask is None else Masks({}, {name: mask})
+    return weight_histogram({name: _shown.model.subject.model.get_parameter(layer.weight)}, masks=masks)
 
 
-def _left(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor:
+def _left(shown: Selection, layer: Layer) -> Tensor:
     """Return the weight under the recipe, with zeros in place of what was removed."""
-    weight = model.subject.model.get_parameter(layer.weight).detach()
-    mask = _mask(model, recipe, layer)
+    weight = shown.model.subject.model.get_parameter(layer.weight).detach()
+    mask = _mask(shown.model, shown.recipe, layer)
     return weight if mask is None else weight * mask
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _picture(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> WeightImage:
-    return weight_image(
-        _left(Analysed(_subject, _graph), _recipe, _graph.profile.prunable_layers[layer]), PICTURE_SIDE
-    )
+def _picture(key: Key, name: str, _shown: Selection) -> WeightImage:
+    return weight_image(_left(_shown, _shown.model.profile.prunable_layers[name]), PICTURE_SIDE)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _patterns(
-    key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe
-) -> tuple[Pattern, Pattern]:
+def _patterns(key: Key, name: str, _shown: Selection) -> tuple[Pattern, Pattern]:
     """Return the whole, and its corner weight by weight."""
-    found = _graph.profile.prunable_layers[layer]
-    left = _left(Analysed(_subject, _graph), _recipe, found)
-    return pattern(left, found.input_dim, PICTURE_SIDE), corner(left, found.input_dim)
+    layer = _shown.model.profile.prunable_layers[name]
+    left = _left(_shown, layer)
+    return pattern(left, layer.input_dim, PICTURE_SIDE), corner(left, layer.input_dim)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
-def _norms(key: Key, layer: str, _subject: Subject, _graph: ModelGraph, _recipe: Recipe) -> FilterNorms:
-    found = _graph.profile.prunable_layers[layer]
-    dense = _subject.model.get_parameter(found.weight)
-    return filter_norms(dense, _left(Analysed(_subject, _graph), _recipe, found), found.output_dim)
+def _norms(key: Key, name: str, _shown: Selection) -> FilterNorms:
+    layer = _shown.model.profile.prunable_layers[name]
+    dense = _shown.model.subject.model.get_parameter(layer.weight)
+    return filter_norms(dense, _left(_shown, layer), layer.output_dim)
 
 
 # --------------------------------------------------------------------------- draw
@@ -135,19 +127,20 @@ def draw_distribution() -> None:
     removes.
     """
     try:
-        found = _bands(*asked())
+        shown = selection()
+        bands = _bands(shown.key, shown)
     except (
         ExplorerError
     ) as error:  # a criterion that needs data, or gradients, which this model does not have
         layout.draw_notice(str(error))
         return
-    st.plotly_chart(bands_figure(found), width="stretch", key="distribution")
+    st.plotly_chart(bands_figure(bands), width="stretch", key="distribution")
     removes = (
         "Orange: the largest single weight that the recipe removes."
         if session.recipe().weights
         else ("Give a layer an unstructured ratio on the Prune page, and its threshold appears here.")
     )
-    large = any(band.weights > READ for band in found)
+    large = any(band.weights > READ for band in bands)
     part = f" Of layers with more than {READ:,} weights, evenly spaced ones are read." if large else ""
     st.caption(f"Weights that are zero already are left out.{part} {removes}")
 
@@ -178,31 +171,31 @@ def draw_layer() -> None:
 
 
 def _draw_magnitudes(name: str) -> None:
-    key, subject, graph, recipe = asked()
-    pruned = st.toggle("As the recipe leaves it", key="explore_pruned", disabled=recipe.is_empty)
+    shown = selection()
+    pruned = st.toggle("As the recipe leaves it", key="explore_pruned", disabled=shown.recipe.is_empty)
     with st.container(key="below"):
         counted, seen = st.columns(2, gap="large")
     counted.plotly_chart(
-        layer_histogram(_histogram(key, name, subject, graph, recipe), name), width="stretch", key="counted"
+        layer_histogram(_histogram(shown.key, name, shown), name), width="stretch", key="counted"
     )
-    left = recipe if pruned else Recipe()
-    picture = _picture((subject.id, left.fingerprint), name, subject, graph, left)
+    left = shown if pruned else Selection(shown.model, Recipe())
+    picture = _picture(left.key, name, left)
     seen.plotly_chart(weight_heatmap(picture, name), width="stretch", key="seen")
 
 
 def _draw_zeros(name: str) -> None:
-    key, subject, graph, recipe = asked()
-    whole, near = _patterns(key, name, subject, graph, recipe)
-    shown = f"{whole.sparsity * 100:.1f} % of this layer is zero, removed channels included."
-    refused = pattern_refusal(session.profile().prunable_layers[name], recipe.pattern)
+    shown = selection()
+    whole, near = _patterns(shown.key, name, shown)
+    said = f"{whole.sparsity * 100:.1f} % of this layer is zero, removed channels included."
+    refused = pattern_refusal(session.profile().prunable_layers[name], shown.recipe.pattern)
     if whole.sparsity == 0:
-        shown += (
-            f" It stays dense under {recipe.pattern}: {refused}."
+        said += (
+            f" It stays dense under {shown.recipe.pattern}: {refused}."
             if refused
             else " Remove weights or channels on the Prune page, and their pattern appears here."
         )
     st.plotly_chart(weight_pattern(whole, name), width="stretch", key="pattern")
-    st.caption(shown)
+    st.caption(said)
     if whole.block != (1, 1):
         rows, columns = near.density.shape
         st.plotly_chart(weight_pattern(near, name), width="stretch", key="corner")
@@ -213,7 +206,8 @@ def _draw_zeros(name: str) -> None:
 
 
 def _draw_norms(name: str) -> None:
-    st.plotly_chart(norms_figure(_norms(asked()[0], name, *asked()[1:]), name), width="stretch", key="norms")
+    shown = selection()
+    st.plotly_chart(norms_figure(_norms(shown.key, name, shown), name), width="stretch", key="norms")
     st.caption(
         "A filter is all the weights that make one output. Those removed entirely are marked; others may "
         "lose inputs or single weights."

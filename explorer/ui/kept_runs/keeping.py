@@ -164,7 +164,7 @@ def _offer(subject: Subject, busy: bool) -> None:
     level = f"the next is judged at level {openings_level(times + 1):.4g}."
     counted = f"Opened {times} time{'s' * (times != 1)} for this model so far; {level}"
     if times >= STRICT_OPENINGS:
-        counted += " After so many openings it can no longer be called held out."
+        counted += " After this many openings it can no longer be called held out."
     st.button(
         "Check on held-out data",
         "check held out",

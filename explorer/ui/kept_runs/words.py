@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ...measuring.predicted_loss import loss_words
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.statistics import format_drop, format_measured
 from ...runs.stored_run import Run
 from ...values.recipe import Recipe
 from ...values.report import Measurement, Report
@@ -65,12 +65,8 @@ def accuracy(report: Report, which: str = "pruned") -> str:
 
 
 def accuracy_of(measured: Measurement, total: int) -> str:
-    """Return an accuracy with its range and samples out of the total."""
-    return (
-        NOT_MEASURED
-        if measured.correct is None
-        else format_accuracy(measured.correct, measured.samples, total)
-    )
+    """An accuracy with its range and samples, of so many."""
+    return NOT_MEASURED if measured.value is None else format_measured(measured, total)
 
 
 def facts(run: Run) -> dict[str, str]:

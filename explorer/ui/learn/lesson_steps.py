@@ -183,7 +183,7 @@ def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     where = evidence.environment
     threads = where["threads"]
     sizes = ", ".join(map(str, lesson.experiment.batches))
-    chance = " Each training ran once: the bars show the chance of the pictures, not that of training."
+    chance = " Each training ran once: the bars show the uncertainty of the pictures, not that of training."
     trained = chance if any(arm.training for arm in lesson.experiment.arms) else ""
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (

@@ -1,4 +1,4 @@
-"""A measurement that begins when somebody asks for it, and only under the settings of that moment."""
+"""A measurement that starts only on request, and only under the current settings."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AskedJob:
-    """What a button asks for. It holds no model, so that buttons of a page may remember it.
+    """The job of a button. It has no model, so that buttons of a page may remember it.
 
     Args:
         lane: where it runs.
-        key: what it depends on; under another key it was not asked for.
+        key: what it depends on; a request under another key does not count.
     """
 
     lane: Lane
@@ -29,37 +29,37 @@ class AskedJob:
 
     @property
     def asked(self) -> bool:
-        """Somebody asked for just this, and has not stopped it."""
+        """Whether exactly this was requested and not stopped."""
         return session.recalled(_memory(self.lane)) == self.key
 
     def state(self, make: Callable[[], Work[Any]]) -> JobState:
-        """The state of the lane; the job is begun if it was asked for.
+        """Return the state of the lane; the job is started if it was requested.
 
         Args:
-            make: begins it, on the worker, which has no session to ask.
+            make: starts it, on the worker, which has no session to ask.
         """
         return session.job(self.lane, self.key, make) if self.asked else session.lane_state(self.lane)
 
     def value(self, kind: type[T]) -> T | None:
-        """What it has come to, asked for or not."""
+        """Return its latest value, whether it was requested or not."""
         state = session.lane_state(self.lane)
         return state.value if state.key == self.key and isinstance(state.value, kind) else None
 
     def start(self) -> None:
-        """In a callback: ask for it."""
+        """In a callback: request it."""
         session.resume(self.lane)
         session.remember(_memory(self.lane), self.key)
         regions.hurry()
         st.rerun()
 
     def stop(self) -> None:
-        """In a callback: stop what was asked for."""
+        """In a callback: stop it."""
         session.cancel(self.lane, session.recalled(_memory(self.lane)) or self.key)
         session.remember(_memory(self.lane), None)
 
 
 def asked_news(lane: Lane) -> Hashable:
-    """Changes when something is asked for, begins, ends, fails or has a new value."""
+    """Return a value that changes when something is requested, starts, ends, fails or has a new value."""
     state = session.lane_state(lane)
     return session.recalled(_memory(lane)), state.busy, state.error, state.version
 

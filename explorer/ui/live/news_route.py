@@ -1,9 +1,9 @@
-"""The way by which a page in a browser asks for news: a question that is answered once there are some.
+"""How a page in a browser asks for news: a question that is answered once there are some.
 
 A run of a Streamlit page costs kilobytes and a tenth of a second even if it draws nothing, so looks at a
-running job don't take one. A question names its page by the secret that only this page was given, so no other
-site can ask. Where a question is not answered, such as behind some proxies, the browser notices and lets the
-page run now and then.
+running job don't use one. A question names its page by the secret that only this page was given, so no other
+site can ask. If a question is not answered, such as behind some proxies, the browser notices and lets the
+page run from time to time.
 """
 
 import asyncio
@@ -25,28 +25,30 @@ from ..shared import models
 from . import pushed
 from .protocol import LONGEST, NewsQuestion, read_question
 
-# whatever the server's own base path or a proxy puts before it
+# whatever path the server's own base path or a proxy adds before it
 WAYS = ("/explorer-news", "/{prefix:path}/explorer-news")
-HOLD_S = 2.0  # a question is answered after so long at the latest; a server that ends waits for it
+HOLD_S = 2.0  # a question is answered after this time at the latest; a server that ends waits for it
 # pauses between looks for a change, and between looks at what only time changes
 LOOK_S, LOOK_AGAIN_S = 0.01, 0.2
-# so long the answer to a move waits for its first number, which would else need a question of its own
+# the answer to a move waits this long for its first number, which would otherwise need its own question
 FIRST_S = 0.25
 _pages: dict[str, Any] = {}  # secret of a page -> the context of its last run, in which its session is found
 
 
 def routes() -> list[Route]:
-    """To be added to the server."""
+    """Return the routes, to be added to the server."""
     return [Route(way, _ask, methods=["POST"]) for way in WAYS]
 
 
 def page() -> str:
-    """The secret of the page that runs."""
+    """Return the secret of the page that runs."""
     return session.stamp()[0]
 
 
 def open_for_questions() -> None:
-    """In a run of the page: from now on its browser may ask. Pages of closed tabs are forgotten."""
+    """Let the page's browser ask from now on; called in a run of the page. Pages of closed tabs are
+    forgotten.
+    """
     context = get_script_run_ctx()
     if context is None:
         return
@@ -58,7 +60,7 @@ def open_for_questions() -> None:
 
 
 def forget(session: str) -> None:
-    """No page of this session asks any more."""
+    """Stop answering pages of this session."""
     for secret, context in list(_pages.items()):
         if context.session_id == session:
             _pages.pop(secret, None)
@@ -72,7 +74,7 @@ async def _ask(request: Request) -> Response:
     until = time.monotonic() + HOLD_S
     patience = until if asked.move else 0.0  # until then an answer without a first number waits
     while True:
-        seen = _stamp(context)  # before the look: what comes during it is found by the next one
+        seen = _stamp(context)  # before the look: news during the look is found by the next one
         found, is_measured = await _look(context, asked)
         asked = replace(asked, edit=None)  # it was taken
         looked = time.monotonic()
@@ -85,7 +87,7 @@ async def _ask(request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The question, read no further than it may be long."""
+    """Return the question, reading no more than the maximum length."""
     body = b""
     async for part in request.stream():
         body += part
@@ -95,15 +97,15 @@ async def _body(request: Request) -> bytes:
 
 
 def _stamp(context: Any) -> tuple[int, ...]:
-    """Changes whenever a lane has news; cheap."""
+    """Return a value that changes whenever a lane has news; cheap."""
     return models.lanes().versions(context.session_id)
 
 
 async def _look(context: Any, asked: NewsQuestion) -> tuple[dict[str, Any], bool | None]:
-    """What is new, found in a thread that stands in the session as a run of its page does.
+    """Find what is new, in a thread that has the session's state as a run of its page does.
 
-    Returns: the answer; and whether the moves until then have a number (or an error), None where they have
-        not arrived.
+    Returns: the answer; and whether the moves until then have a number (or an error), None if they have not
+        arrived.
     """
     future: Future[tuple[dict[str, Any], bool | None]] = Future()
 
@@ -113,7 +115,7 @@ async def _look(context: Any, asked: NewsQuestion) -> tuple[dict[str, Any], bool
                 future.set_result(_answered(asked))
         except ExplorerError:  # the page itself says what is wrong
             future.set_result(({"told": {}, "taken": 0, "draw": False, "busy": False}, True))
-        except BaseException as error:  # handed to the one who waits
+        except BaseException as error:  # passed to the waiting thread
             future.set_exception(error)
 
     add_script_run_ctx(threading.Thread(target=work, daemon=True), context).start()

@@ -1,4 +1,4 @@
-"""What the server and a browser know of each other. Values only; nothing here knows of a page.
+"""What the server and a browser know about each other. Values only; nothing here knows a page.
 
 States and messages are listed in browser/protocol.js, the twin of this file.
 """
@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Keys = tuple[Any, ...]  # the way to a leaf, from the outermost one inwards
+Keys = tuple[Any, ...]  # the path to a leaf, from the outermost key inwards
 LONGEST = 200_000  # bytes of a question; an edit of a thousand faders is shorter
 
 
 @dataclass
 class Told:
-    """What was told of an element.
+    """What an element was sent.
 
     Args:
-        value: the last one, JSON; objects within it are told leaf by leaf, lists as a whole.
-        turns: path of a leaf -> the turn in which it changed last; a leaf that is gone stays here.
-        turn: of the last change; 0 = nothing was told yet.
+        value: the last one, JSON; objects in it are sent leaf by leaf, lists as a whole.
+        turns: path of a leaf -> the turn in which it changed last; removed leaves are kept here.
+        turn: of the last change; 0 = nothing was sent yet.
     """
 
     value: Mapping[str, Any] = field(default_factory=dict)
@@ -27,7 +27,8 @@ class Told:
     turn: int = 0
 
     def tell(self, value: Mapping[str, Any], turn: int) -> bool:
-        """Note a value; False if it is the same as before. The first one is news even if it is empty.
+        """Record a value; return False if it is the same as before. The first one is news even if it is
+        empty.
 
         Args:
             turn: larger than all before.
@@ -41,7 +42,9 @@ class Told:
         return True
 
     def since(self, turn: int) -> dict[str, Any] | None:
-        """The parts that a browser of this turn lacks, each None if it is gone; None if it lacks nothing."""
+        """Return the parts that a browser of this turn lacks, each None if it was removed; None if it lacks
+        nothing.
+        """
         if self.turn <= turn:
             return None
         part: dict[str, Any] = {}
@@ -52,7 +55,7 @@ class Told:
 
 
 def leaves(value: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Path and value of whatever is no object with something in it.
+    """Yield path and value of everything that is not a non-empty object.
 
     >>> dict(leaves({"a": {"b": 1, "c": []}, "d": {}}))
     {('a', 'b'): 1, ('a', 'c'): [], ('d',): {}}
@@ -65,7 +68,7 @@ def leaves(value: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, A
 
 
 def _copy(path: Keys, value: Mapping[str, Any], part: dict[str, Any]) -> None:
-    """Put what is at a path into a part: a leaf, an object that is empty now, or None for what is gone."""
+    """Put the value of a path into a part: a leaf, an object that is empty now, or None for a removed one."""
     key, below = path[0], path[1:]
     inner = value.get(key)
     if not isinstance(inner, Mapping):
@@ -83,7 +86,7 @@ class NewsQuestion:
     Args:
         known: element -> the turn of what it shows, 0 = unknown.
         move: the last edit that changes numbers, if the server may lack it; 0 = none.
-        edit: the last edit that the server may lack, and the element that it is of.
+        edit: the last edit that the server may lack, and its element.
     """
 
     known: Mapping[str, int]
@@ -93,7 +96,7 @@ class NewsQuestion:
 
 
 def read_question(body: bytes) -> NewsQuestion | None:
-    """A question as it came, checked like any foreign input; None if it is none."""
+    """Check a question like any foreign input and return it, or None if it is not one."""
     try:
         found = json.loads(body) if len(body) <= LONGEST else None
     except (ValueError, RecursionError):
@@ -114,7 +117,7 @@ def _is_count(value: object) -> bool:
 
 
 def parts(elements: Mapping[str, Told], known: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Element -> turn and the parts that a browser lacks; elements that lack nothing are left out."""
+    """Return element -> turn and the parts that a browser lacks; elements that lack nothing are left out."""
     newer = {name: (told.turn, told.since(known.get(name, 0))) for name, told in elements.items()}
     return {
         name: {"turn": turn, "value": value} for name, (turn, value) in newer.items() if value is not None

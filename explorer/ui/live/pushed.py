@@ -1,5 +1,5 @@
-"""Elements of ours that follow a job without a run of the page: what they show travels in the answer to a
-question for news, and what the hands do to them in the question.
+"""Our own elements that follow a job without a run of the page: the answer to a question for news contains
+what they show, and the question what the user did to them.
 """
 
 import time
@@ -18,17 +18,17 @@ TOLD, TAKERS = "told elements", "takers of edits"
 
 @dataclass(frozen=True)
 class LiveValue:
-    """What an element of ours shows, and when it is made again.
+    """What an element shows, and when it is computed again.
 
     Args:
         element: one of `elements.ELEMENTS`.
-        make: makes the value, JSON; only its parts that changed are sent.
-        facet: tells cheaply whether the value may have changed.
+        make: computes the value, JSON; only changed parts are sent.
+        facet: returns cheaply whether the value may have changed.
         lanes: of the jobs that it follows.
-        pause: seconds at least between two values.
-        patient: it waits until the hand rests, because to make it costs time that the first number needs.
+        pause: minimum number of seconds between two values.
+        patient: it waits until the hand rests, because computing it takes time that the first number needs.
         key: of the element, under which its messages are found; that of the region if None.
-        take: called with an edit that came with a question, also after the page was left.
+        take: called with an edit that came with a question, even after the user left the page.
     """
 
     element: str
@@ -43,10 +43,10 @@ class LiveValue:
 
 @dataclass
 class Followed:
-    """An element of the page that is told what it shows.
+    """An element of the page that is sent what it shows.
 
     Args:
-        source: of what it shows. told: what it was told in this session.
+        source: of what it shows. told: what it was sent in this session.
         seen: the facet at the last look. at: time.monotonic() of the last change.
     """
 
@@ -56,7 +56,7 @@ class Followed:
     at: float = float("-inf")
 
     def refresh(self) -> bool:
-        """Look whether there is something to tell; True if it has to wait."""
+        """Look whether there is something to send; return True if it has to wait."""
         seen = self.source.facet()
         if seen == self.seen:
             return False
@@ -67,17 +67,17 @@ class Followed:
         return False
 
     def look(self, seen: Hashable) -> None:
-        """Make the value, and note which parts of it are new."""
+        """Compute the value, and record which parts of it are new."""
         if self.told.tell(self.source.make(), regions.next_turn()):
             self.at = time.monotonic()
         self.seen = seen
 
 
 def pushed(name: str, value: LiveValue, **events: Callable[[], None]) -> None:
-    """Draw an element now, and tell it what to show whenever that changes. Begin the jobs before.
+    """Draw an element now, and send it what to show whenever that changes. Start the jobs before.
 
     Args:
-        name: of the region, once a page.
+        name: of the region, unique on the page.
         value: what it shows.
         events: as of `elements.draw`.
     """
@@ -97,27 +97,28 @@ def pushed(name: str, value: LiveValue, **events: Callable[[], None]) -> None:
 
 
 def _told(label: str) -> Told:
-    """What the session has told of an element, on whichever page it was."""
+    """Return what the session has sent to an element, on whichever page it was."""
     known: dict[str, Told] = session.recalled(TOLD, {})
     session.remember(TOLD, known)
     return known.setdefault(label, Told())
 
 
 def take(question: NewsQuestion) -> None:
-    """Take the edit that a question brings along; the element knows whether it has come before."""
+    """Take the edit of a question; the element knows whether it has come before."""
     taker = session.recalled(TAKERS, {}).get(question.of)
     if taker is not None and question.edit is not None:
         taker(question.edit)
 
 
 def answer(known: Mapping[str, int]) -> dict[str, Any]:
-    """What is new for a browser.
+    """Return what is new for a browser.
 
     Args:
         known: element -> the turn of what it shows.
     Returns:
         told: element -> turn and the parts of the value that changed; taken: the last edit that the server
-            has; draw: something takes a run of the page; busy: ask again.
+            has;
+        draw: something needs a run of the page; busy: ask again.
     """
     found = dict(regions.watch().followed)
     waiting = [name for name, followed in found.items() if followed.refresh()]

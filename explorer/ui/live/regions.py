@@ -1,8 +1,8 @@
 """Regions of a page that are drawn again when a background job has news, while the rest is left alone.
 
 A page draws its regions, and `ticker.py` puts a small element into it that asks for news (`news_route.py`).
-What our own elements show comes with the answer (`pushed.py`); regions of Streamlit's elements take a run of
-their own, so they wait until the hand rests. At rest nothing is sent.
+Data for our own elements is in the answer (`pushed.py`); regions of Streamlit's elements need a run of the
+page, so they wait until the hand rests. At rest nothing is sent.
 """
 
 import itertools
@@ -57,8 +57,8 @@ class Watch:
     """The regions of one run of a page.
 
     Args:
-        followed: label -> pushed.Followed, of the elements that are told what they show.
-        is_complete: all of them were drawn once; until then there are always news to come.
+        followed: label -> pushed.Followed, for the elements that are sent what they show.
+        is_complete: all of them were drawn once; until then there is always news to come.
         moved: time.monotonic() of the last move. ticked: and of the last drawing.
     """
 
@@ -69,7 +69,7 @@ class Watch:
     ticked: float = float("-inf")
 
 
-# of the run that this thread is in: one that was given up for another must not draw into the other's regions
+# of this thread's run: a run that was replaced by another must not draw into the other's regions
 _run: ContextVar[Watch | None] = ContextVar("the regions of this run", default=None)
 
 
@@ -82,7 +82,7 @@ def begin() -> Watch:
 
 
 def watch() -> Watch:
-    """The regions of this run, or of the page that the session shows."""
+    """Return the regions of this run, or of the page that the session shows."""
     found = _run.get() or session.recalled(STATE)
     if found is None:
         session.remember(STATE, found := Watch(is_complete=True))
@@ -128,13 +128,13 @@ def refresh() -> None:
 
 
 def draw_stale(*names: str) -> None:
-    """In a callback: draw those of these regions that are out of date, instead of what the callback is of."""
+    """In a callback: draw the given regions if they are out of date, instead of the callback's own region."""
     found = _regions()
     draw([name for name in names if name in found and found[name].is_stale])
 
 
 def draw(names: list[str]) -> None:
-    """In a callback: draw these regions. If the page was left meanwhile, draw the page that is there now."""
+    """In a callback: draw these regions. If the user has left the page meanwhile, draw the current page."""
     watch().ticked = time.monotonic()
     try:
         st.rerun(list(dict.fromkeys([*names, TICKER])))
@@ -186,6 +186,6 @@ def stale(*, pushed: bool = False) -> list[str]:
 
 
 def moving() -> list[str]:
-    """What shows how far a lane is that works now."""
+    """Return what shows the progress of a lane that works now."""
     found = _regions().items()
     return [name for name, region in found if region.progress and not region.pushed and region.is_busy]

@@ -1,4 +1,4 @@
-"""The element that asks the server for news, and what it has drawn."""
+"""The element that asks the server for news, and what it draws."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +10,19 @@ from ..browser import elements
 from . import news_route, regions
 from .regions import ALL, TICKER
 
-ADDRESS = "address"  # the region that writes model and recipe into the address of the page
+ADDRESS = "address"  # the region that writes model and recipe into the page's URL
 
 
 @contextmanager
 def followed() -> Iterator[None]:
-    """What is drawn within is kept up to date from then on: one run of a page.
+    """Keep everything drawn inside up to date from then on: one run of a page.
 
-    The ticker has the same place on every page, so that its message never comes to a page without one.
+    The ticker has the same place on every page, so that its message never reaches a page without one.
     """
     run, place = regions.begin(), st.container(key="live")
     try:
         yield
-    except Exception:  # a run that is given up for another one leaves by other ways
+    except Exception:  # a run that is replaced by another one ends in other ways
         run.is_complete = True
         raise
     with place:

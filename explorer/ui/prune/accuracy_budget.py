@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.lane import Lane
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.statistics import format_drop, format_measured
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
@@ -127,7 +127,7 @@ def _draw_found(found: Budget) -> None:
     if report is None or report.drop is None:
         return
     measured = report.pruned
-    accuracy = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    accuracy = format_measured(measured, report.total_samples)
     left = f"{(measured.nonzero_params or 0) / (report.baseline.params or 1):.0%}".replace("%", " %")
     change = format_drop(report.drop)
     st.caption(

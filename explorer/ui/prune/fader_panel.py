@@ -65,9 +65,9 @@ def _state() -> dict[str, Any]:
 
 
 def _edited(take: Callable[[Any], bool], key: str) -> None:
-    """Draw what an edit changes at once, since the hand may undo before it rests.
+    """Draw what an edit changes at once, since the user may undo before the hand rests.
 
-    The console itself knows of the edit if a question for news brought it.
+    If a question for news brought the edit, the console already knows it.
     """
     console = ["console"] if take(session.event(key, "edit")) else []
     regions.draw_stale(*console, "undo", "notice", ADDRESS)
@@ -101,8 +101,8 @@ def _take(subject: str, message: Any) -> bool:
 
 
 def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
-    """Its number is noted even if it is refused, or if another model is shown by now: the browser then shows
-    again what is.
+    """Apply an edit. Its number is recorded even if it is refused, or if another model is shown by now: the
+    browser then shows the real state again.
     """
     if not session.acknowledge(sequence) or session.subject().id != subject:
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.statistics import format_accuracy, format_drop, format_measured
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import COSTS, Cost, Search, SearchPlan, Trial, check_winner, search
 from ...values.report import Report
@@ -316,7 +316,7 @@ def _draw_winner() -> None:
 def _draw_both(winner: Trial, report: Report) -> None:
     """Draw both numbers: the one it was chosen by, and the one measured afterwards."""
     measured, so_far = report.pruned, "" if report.stage == "final" else " so far"
-    after = format_accuracy(measured.correct or 0, measured.samples, report.total_samples)
+    after = format_measured(measured, report.total_samples)
     before = format_accuracy(winner.correct, winner.samples, winner.total)
     change = format_drop(report.drop) if report.drop else ""
     rows = {

@@ -149,7 +149,12 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
 def near_chance(report: Report, subject: Subject) -> list[str]:
     """Return a reassuring sentence if a model is hardly better than guessing."""
     classes = len(subject.task.class_names) if subject.task else 0
-    if report.pruned.accuracy is None or not classes or report.pruned.accuracy > 2 / classes:
+    if (
+        report.pruned.accuracy is None
+        or not classes
+        or report.subject["task"] is None
+        or report.pruned.accuracy > 2 / classes
+    ):
         return []
     return [
         f"Near chance ({100 / classes:.0f} %) is normal right after a hard cut; a repair or fine-tuning "

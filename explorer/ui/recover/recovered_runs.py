@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...background.lane import LONG, Lane
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.statistics import format_drop, format_measured
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
 from ...recovery.results import known_controls
@@ -61,7 +61,7 @@ def _named(control: Control, arm: MeasuredArm) -> str:
 def sentence(name: str, arm: MeasuredArm, found: Recovery) -> str:
     """Return the change of an arm in words, with its range."""
     measured = arm.measurement
-    counted = format_accuracy(measured.correct or 0, measured.samples, found.total_samples)
+    counted = format_measured(measured, found.total_samples)
     loss = "" if measured.loss is None else f"; loss {measured.loss:.3f}"
     return f"{name}: {counted}; {format_drop(arm.drop)}{loss}."
 

@@ -45,7 +45,7 @@ def _move(line: History) -> None:
 
 
 def address() -> tuple[tuple[str, str], ...]:
-    """What the address of the page says of model and recipe: names and values."""
+    """Return what the page's URL says about model and recipe: names and values."""
     told = {"model": model_name()} | ({} if recipe() == Recipe() else {"recipe": recipe().to_url()})
     return tuple(told.items())
 

@@ -13,7 +13,7 @@ from ..shared import settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels
-FREE = "Models, graphs, scores and measured numbers are made again when they are needed."
+FREE = "Models, graphs, scores and measured numbers are computed again when they are needed."
 KEPT = "Kept: uploaded weights, which only you could bring back."
 NEVER = "How often held-out data was opened stays on record."
 

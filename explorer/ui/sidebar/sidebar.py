@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def _notice() -> None:
-    """What could not be done."""
+    """Draw what could not be done."""
     if session.notice():
         with st.container(horizontal=True, vertical_alignment="center"):
             layout.draw_notice(session.notice())
@@ -44,10 +44,13 @@ def _about() -> None:
     task = subject.task
     lines = [str(described)] if described else []
     if task is not None:
-        lines.append(f"Data: {task.name}, {len(task.class_names)} classes. {task.note}".strip())
+        what = f", {len(task.class_names)} classes" if task.class_names else ""
+        lines.append(f"Data: {task.name}{what}. {task.note}".strip())
         lines += [" ".join(task.how)] if task.how else []
     else:
-        lines.append("No data: everything but accuracy is measured.")
+        lines.append(
+            "No data: agreement with the dense model on random inputs is measured instead of accuracy."
+        )
     st.caption(layout.plain("\n\n".join(lines)))
 
 

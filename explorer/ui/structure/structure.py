@@ -217,6 +217,6 @@ def _explain(group: Group) -> None:
     elif group.tied_by:
         lines.append(f"**Tied:** {layout.plain('; '.join(group.tied_by))}.")
     else:
-        lines.append("One layer makes them; its norm and the layers that read them lose the same ones.")
+        lines.append("One layer produces them; its norm and the layers that read them lose the same ones.")
     st.markdown("  \n".join(lines))
     st.caption(layout.plain(f"Touches {', '.join(group.members)}."))

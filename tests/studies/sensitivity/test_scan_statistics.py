@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from explorer.measuring.statistics import paired_drop
+from explorer.measuring.statistics import paired_drop, paired_p_value
 from explorer.studies.sensitivity.findings import findings
 from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.studies.sensitivity.values import ScanPlan
@@ -93,7 +93,7 @@ def test_negative_control_at_a_level_that_does_not_pay_they_fail():
 def test_findings_by_hand():
     # mid-p of 5:0 is 1/32, of 20:0 2^-20, of 0:20 the same, of 4:4 is 1; Holm: 4 * 2^-20, 4 * 2^-20, 2/32, 1
     asked = {("a", 0.1): (5, 0), ("a", 0.2): (20, 0), ("b", 0.1): (0, 20), ("b", 0.2): (4, 4)}
-    points = [(part, ratio, ratio, b, c, 0.95) for (part, ratio), (b, c) in asked.items()]
+    points = [(*at, at[1], paired_p_value(b, c), b - c, 0.95) for at, (b, c) in asked.items()]
     found = findings(points)
     assert [found[part, ratio].word for part, ratio, *_ in points] == [
         "not distinguishable",
@@ -111,11 +111,11 @@ def test_findings_by_hand():
 
 
 def test_a_point_that_might_have_stopped_earlier_pays_in_its_test_too():
-    assert findings([("a", 0.1, 0.1, 5, 0, 0.98)])["a", 0.1].p_value == pytest.approx(2.5 / 32)
+    assert findings([("a", 0.1, 0.1, 1 / 32, 5, 0.98)])["a", 0.1].p_value == pytest.approx(2.5 / 32)
 
 
 def test_ratios_of_one_cut_are_one_question():
-    twice = findings([("a", 0.5, 0.5, 5, 0, 0.95), ("a", 0.51, 0.5, 5, 0, 0.95)])
+    twice = findings([("a", 0.5, 0.5, 1 / 32, 5, 0.95), ("a", 0.51, 0.5, 1 / 32, 5, 0.95)])
     assert [f.p_adjusted for f in twice.values()] == pytest.approx([1 / 32, 1 / 32])
 
 

@@ -106,4 +106,4 @@ def test_heads_are_looked_at():
         "head 3" in html_of(page) and html_of(page).count('class="frame crossed"') == 2 and not page.exception
     )
     page.selectbox(key="explore_group").select("layers.1.fc1").run()
-    assert "makes no maps" in words(page) and not page.exception
+    assert "has no feature maps" in words(page) and not page.exception

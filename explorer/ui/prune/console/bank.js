@@ -84,7 +84,7 @@ function arrange(view, bank) {
   wrap(view);
 }
 
-// What half of the part, or the nearest scanned ratio below, costs by itself; parts that were not scanned come last.
+// The cost of removing half of the part alone, or the nearest scanned ratio below; parts that were not scanned come last.
 function worstDrop(strip) {
   const near = (strip.sensitivity ?? []).filter(([ratio]) => ratio <= 0.5);
   return near.length > 0 ? Math.max(...near.map(([, drop]) => drop)) : -1;

@@ -1,7 +1,7 @@
-// The console: reconciles what the server says with what the hands are doing, and sends edits.
+// The console: reconciles the server's state with what the user is doing, and sends edits.
 //
 // Python owns the values. Strips that moved since the last acknowledged edit are pending and keep the user's value; all others
-// show the server's. An edit carries every pending strip, so one that is lost on the way is sent again with the next.
+// show the server's. An edit contains every pending strip, so one that is lost on the way is sent again with the next.
 
 const KEY_PAUSE_MS = 200; // keys held down become one edit
 const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click its number to type one. "
@@ -18,7 +18,7 @@ function createInstance(parent) {
   instance.observer = new ResizeObserver(() => instance.banks.forEach(wrap));
   instance.observer.observe(instance.root);
   instance.handler = createHandler(instance);
-  instance.root.addEventListener("focusout", () => flush(instance)); // who goes elsewhere, has ended
+  instance.root.addEventListener("focusout", () => flush(instance)); // leaving the console ends an edit
   instance.root.addEventListener("pointerleave", () => { instance.described = undefined; paintDetail(instance); });
   return instance;
 }
@@ -43,7 +43,7 @@ const held = (instance, map, key) => instance[map].get(key)?.value;
 const shownRatio = (instance, key, strip) => instance.moving.get(key) ?? held(instance, "pending", key) ?? strip.ratio;
 const shownLock = (instance, key, strip) => held(instance, "locks", key) ?? strip.locked;
 
-// A linked bank moves by the same amount, from where each strip stood when the hand took hold.
+// A linked bank moves by the same amount, from the position of each strip at the start of the drag.
 function move(instance, key, ratio) {
   const name = key.split("/", 1)[0];
   const view = instance.banks.get(name);
@@ -66,7 +66,7 @@ function follow(origin, delta, strip) {
   return delta > 0 ? strip.switch : delta < 0 ? 0 : origin;
 }
 
-// What keys have moved is sent at once, instead of after a pause.
+// Sends moves by keys at once, instead of after a pause.
 function flush(instance) {
   if (instance.timer) release(instance);
 }
@@ -97,7 +97,7 @@ function send(instance, map, changes) {
   const sequence = shelf.protocol.next();
   for (const [key, value] of changes) instance[map].set(key, { value, sequence });
   const edit = { seq: sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
-  shelf.edit(instance.name, edit, map === "pending"); // the answer comes sooner than the run of the page that takes the move
+  shelf.edit(instance.name, edit, map === "pending"); // the answer arrives before the run of the page that handles the move
   if (instance.root.isConnected) instance.setTriggerValue("edit", edit);
 }
 
@@ -110,7 +110,7 @@ function byBank(map) {
   return banks;
 }
 
-// What the server sends at a move is short: the rest of each strip was told before, once a model (facts) or scan (findings).
+// The server's message at a move is short: the rest of each strip was sent before, once per model (facts) or scan (findings).
 function whole(state, facts, findings) {
   const banks = facts.banks.filter((bank) => bank.name in state.banks).map((bank) => ({
     ...bank, note: findings.notes?.[bank.name] ?? "",
@@ -139,7 +139,7 @@ function receive(instance, data) {
   instance.banks.forEach(wrap);
 }
 
-// Elements are made again only when the parts differ: a strip that is held must stay the same element.
+// Elements are rebuilt only when the parts differ: a strip that is being dragged must stay the same element.
 function build(instance) {
   const names = JSON.stringify(instance.data.banks.map((bank) => [bank.name, bank.strips.map((strip) => strip.id)]));
   if (names === instance.names) return;
@@ -207,7 +207,7 @@ function sensitivityText(strip, ratio) {
   return `Removing ${percent(at)} of this part alone changed the accuracy by ${(-drop * 100).toFixed(1)} points`;
 }
 
-// Before the first move: how far this part alone can go.
+// Before the first move: how far this part alone can be pruned.
 function howFar(points) {
   const dear = points.findIndex(([, drop]) => drop >= CHEAP);
   const cheap = points[dear < 0 ? points.length - 1 : dear - 1];
@@ -229,6 +229,6 @@ function renderConsole(component) {
   return () => {
     instance.stop();
     instance.observer.disconnect();
-    setTimeout(() => { if (!instance.root.isConnected) flush(instance); }); // the page was left
+    setTimeout(() => { if (!instance.root.isConnected) flush(instance); }); // the user left the page
   };
 }

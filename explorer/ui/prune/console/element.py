@@ -1,4 +1,4 @@
-"""What the fader console is told besides its state: facts once a model, findings while a scan runs."""
+"""Data for the fader console besides its state: facts once per model, findings while a scan runs."""
 
 from ...browser import elements
 from .model import ConsoleData

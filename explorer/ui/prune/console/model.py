@@ -25,8 +25,9 @@ class Strip:
         params: parameters of the part, for sorting by size.
         details: the tooltip, one sentence each.
         frozen: why it can't be moved, or None.
-        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, out of how
-        many (fewer than `units` if channels were removed first); reason: why that differs from the request.
+        achieved, kept, of: what the last cut did, or None before it: fraction removed, units left, out of
+            how many (fewer than `units` if channels were removed first); reason: why that differs from the
+            request.
         switch: the only ratio besides 0 that is allowed (an n:m pattern), or None.
         locked: allocators, presets and linked moves do not change it.
         sensitivity: (ratio, drop in accuracy) pairs of this part alone, or None before the scan.
@@ -77,12 +78,12 @@ MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
 
 @dataclass(frozen=True)
 class ConsoleData:
-    """What the browser is told: facts once for a model, findings while a scan runs, a state at each move.
+    """What is sent to the browser: facts once per model, findings while a scan runs, a state at each move.
 
     Args:
         session: another one makes the browser forget what it waited for.
-        taken: the last edit that this data contains.
-        costs: what each layer costs, for the estimate while dragging.
+        taken: the last edit that this data includes.
+        costs: the costs of each layer, for the estimate while dragging.
         exact: params, nonzero_params and macs of the shown recipe once they are known.
     """
 

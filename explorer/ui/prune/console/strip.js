@@ -1,8 +1,8 @@
 // One strip: its elements, what they show, and what pointer and keyboard do to it.
-// A handler is { move(key, ratio), release(), toggleLock(key), describe(key) }; strips hold no values of their own.
+// A handler is { move(key, ratio), release(), toggleLock(key), describe(key) }; strips store no values.
 
 const CHEAP = 0.01; // of accuracy
-const MAXIMUM = 0.99; // one per cent steps; finer values are typed
+const MAXIMUM = 0.99; // steps of one per cent; type finer values
 
 function element(tag, className, attributes = {}) {
   const node = document.createElement(tag);
@@ -120,7 +120,7 @@ function switchKey(view, key) {
 
 // strip: as sent by the server; ratio, locked: as shown now, which may be ahead of it; bank: its title.
 function paintStrip(view, strip, ratio, locked, bank) {
-  // hundreds of strips are asked to paint at each move of one
+  // hundreds of strips are asked to redraw when one moves
   if (view.strip === strip && view.ratio === ratio && view.locked === locked) return;
   Object.assign(view, { strip, locked });
   Object.assign(view, { ratio, switch: strip.switch, movable: !strip.frozen && !locked });
@@ -167,7 +167,7 @@ function paintAchieved(view, strip, ratio) {
   const known = strip.achieved !== undefined && ratio === strip.ratio;
   const differs = known && Math.abs(strip.achieved - ratio) >= 0.005;
   view.achieved.hidden = !differs;
-  // whole units alone are no surprise
+  // rounding to whole units needs no note
   const surprising = differs && Math.abs(strip.achieved - ratio) > 0.5 / strip.units + 1e-4;
   view.root.classList.toggle("differs", surprising);
   view.root.style.setProperty("--achieved", differs ? strip.achieved : 0);

@@ -1,0 +1,29 @@
+"""The model and the recipe that a page shows, as one value, with the key of what is kept about them."""
+
+from dataclasses import dataclass
+
+from ...graph.analysed import Analysed
+from ...values.recipe import Recipe
+from .. import session
+
+KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the page is about."""
+
+    model: Analysed
+    recipe: Recipe
+
+    @property
+    def key(self) -> Key:
+        """Equal for what has equal numbers."""
+        return self.model.subject.id, self.recipe.fingerprint
+
+
+def selection() -> Selection:
+    """That of now."""
+    return Selection(session.model(), session.recipe())
