@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ..errors import ExplorerError
+from ..errors import ExplorerError, crash
 from ..machine.foreign_code import failure
 from ..values.progress import Step, Work
 from .jobs import Job, JobSlot, JobState
@@ -246,7 +246,7 @@ class Lanes:
             error = failure(reason)
             if error is None:
                 logger.exception("A job of lane %s failed.", slot.lane.name)
-                error = f"Unexpected error: {type(reason).__name__}: {reason}"
+                error = crash(reason)
         with self._changed:
             job.busy_seconds += time.monotonic() - started
             self._publish(slot, job, step, ended or error is not None, error)

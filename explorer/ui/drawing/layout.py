@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ...errors import is_crash
+
 STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
 
 
@@ -34,6 +36,8 @@ def draw_share(share: float, words: str) -> None:
 
 
 def draw_notice(text: str | None) -> None:
-    """Draw one box that says what went wrong; the recipe is unchanged."""
-    if text:
+    """One box for what was refused, and why: amber. Red is for faults of the program alone."""
+    if text and is_crash(text):
         st.error(plain(text), icon=":material/error:")
+    elif text:
+        st.warning(plain(text), icon=":material/block:")

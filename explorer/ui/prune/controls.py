@@ -32,8 +32,12 @@ from .presets import Allotment, available, fill
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
+<<<<<<< HEAD
 LARGEST_TARGET = 95  # per cent
 MODE_NAMES: dict[Mode, str] = {"Structured": "Channels", "Unstructured": "Weights", "Combined": "Both"}
+=======
+USUAL_TARGET, LARGEST_TARGET = 50, 95  # per cent
+>>>>>>> main
 HELP = {
     "mode": "Channels (structured): whole channels are removed, and the model becomes smaller. Weights "
     "(unstructured): single weights become zero. Both: channels first, then weights of what is left. *Help* "
@@ -179,6 +183,25 @@ def _options() -> None:
 def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
+<<<<<<< HEAD
+=======
+    def take(preset: StartingPoint) -> None:
+        found = follow(
+            session.model(),
+            session.recipe(),
+            preset,
+            session.locks(),
+            session.conditions().device,
+        )
+        session.set_recipe(found, preset.name)
+        if preset.targets:
+            session.set_mode(preset.mode)
+
+    def take_named(name: object) -> None:
+        if isinstance(name, str) and (preset := presets.get(name)) is not None:
+            session.attempt(take, preset)
+
+>>>>>>> main
     told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(
         "Presets",
@@ -186,15 +209,19 @@ def _presets() -> None:
         key="preset",
         help=told,
         icon=":material/bolt:",
+<<<<<<< HEAD
         on_click=lambda: session.attempt(starting_points.take, presets[session.shown("preset")]),
+=======
+        on_click=lambda: take_named(session.shown("preset")),
+>>>>>>> main
     )
 
 
 def _allocator() -> None:
     def take() -> None:
         name, per_cent, device = (
-            session.shown("allocator"),
-            session.shown("target"),
+            accuracy_budget.ALLOCATOR.now(),
+            session.shown("target", USUAL_TARGET),
             session.conditions().device,
         )
         how = Allotment(
@@ -211,12 +238,19 @@ def _allocator() -> None:
         st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
         st.container(width=POPOVER_WIDTH),
     ):
-        name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
+        name = accuracy_budget.ALLOCATOR.select("Allocator")
         st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
         widgets.free_form(ALLOCATORS[name], key=name)
         st.caption(layout.plain(_reach(name)))
         target = st.slider(
-            "Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"]
+            "Overall target",
+            0,
+            LARGEST_TARGET,
+            USUAL_TARGET,
+            1,
+            format="%d %%",
+            key="target",
+            help=HELP["target"],
         )
         params = widgets.filled_in(ALLOCATORS[name], key=name)
         if latency_plan.is_wanted(params):
