@@ -8,13 +8,8 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
   const draw = () => {
     const older = shelf.protocol.isOlder(data.taken);
     const told = older ? LET_GO : data.words;
-<<<<<<< HEAD
     if (words.textContent !== told) { words.textContent = told; words.title = told; }
-    line.classList.toggle("error", !older && data.kind === "error");
-=======
-    if (words.textContent !== told) words.textContent = told;
     for (const kind of ["refused", "crash"]) line.classList.toggle(kind, !older && data.kind === kind);
->>>>>>> main
     share.hidden = !older && data.kind !== "busy";
     share.firstElementChild.style.width = `${older ? 0 : 100 * (data.share ?? 0)}%`;
     button.hidden = older || !data.action;

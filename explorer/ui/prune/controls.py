@@ -32,12 +32,8 @@ from .presets import Allotment, available, fill
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
-<<<<<<< HEAD
-LARGEST_TARGET = 95  # per cent
-MODE_NAMES: dict[Mode, str] = {"Structured": "Channels", "Unstructured": "Weights", "Combined": "Both"}
-=======
 USUAL_TARGET, LARGEST_TARGET = 50, 95  # per cent
->>>>>>> main
+MODE_NAMES: dict[Mode, str] = {"Structured": "Channels", "Unstructured": "Weights", "Combined": "Both"}
 HELP = {
     "mode": "Channels (structured): whole channels are removed, and the model becomes smaller. Weights "
     "(unstructured): single weights become zero. Both: channels first, then weights of what is left. *Help* "
@@ -183,25 +179,10 @@ def _options() -> None:
 def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
-<<<<<<< HEAD
-=======
-    def take(preset: StartingPoint) -> None:
-        found = follow(
-            session.model(),
-            session.recipe(),
-            preset,
-            session.locks(),
-            session.conditions().device,
-        )
-        session.set_recipe(found, preset.name)
-        if preset.targets:
-            session.set_mode(preset.mode)
-
     def take_named(name: object) -> None:
         if isinstance(name, str) and (preset := presets.get(name)) is not None:
-            session.attempt(take, preset)
+            session.attempt(starting_points.take, preset)
 
->>>>>>> main
     told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(
         "Presets",
@@ -209,11 +190,7 @@ def _presets() -> None:
         key="preset",
         help=told,
         icon=":material/bolt:",
-<<<<<<< HEAD
-        on_click=lambda: session.attempt(starting_points.take, presets[session.shown("preset")]),
-=======
         on_click=lambda: take_named(session.shown("preset")),
->>>>>>> main
     )
 
 

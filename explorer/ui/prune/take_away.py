@@ -57,13 +57,8 @@ def _draw_form() -> None:
         st.caption("Files are not written in a class; the address of this page holds the recipe.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-<<<<<<< HEAD
         with st.container(width=170):
-            st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)
-=======
-        with st.container(width=270):
             _formats().select("Format")
->>>>>>> main
         st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
     st.caption(layout.plain(EXPORTERS[_format()].tooltip))
     regions.watched("take away", _draw, LANE, facet=_facet, progress=True)
