@@ -5,6 +5,7 @@ import html
 import streamlit as st
 
 from ...machine.environment import pick_device
+from ...values.subject import Task
 from .. import session
 from ..drawing import links
 from ..kept_runs.words import summary
@@ -52,10 +53,14 @@ def _draw_subject(page: str) -> None:
 def _facts(page: str) -> tuple[tuple[str, str], ...]:
     """What the page is about: names and values."""
     subject, task = session.subject(), session.subject().task
-    data = f"{task.name}, {len(task.class_names)} classes" if task else "none"
+    data = _data(task) if task else "none"
     device = pick_device(session.device()).type
     told = [("Model", subject.name), ("Data", data), ("Device", device)]
     return (*told, ("Recipe", summary(session.recipe())))
+
+
+def _data(task: Task) -> str:
+    return f"{task.name}, {len(task.class_names)} classes" if task.class_names else task.name
 
 
 def heading(title: str, question: str) -> str:
