@@ -72,7 +72,7 @@ PRESETS = (
         "2:4 pattern of weights",
         "Unstructured",
         {"weights": ("uniform", 0.5)},
-        "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
+        "Two of each four consecutive inputs are kept: what sparse tensor cores of GPUs can use.",
         "2:4",
         repairs=True,
     ),

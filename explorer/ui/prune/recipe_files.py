@@ -20,7 +20,7 @@ def draw() -> None:
         "Recipe file",
         icon=":material/description:",
         key="recipe file menu",
-        help="Recipe file: take the recipe with you, or bring one.",
+        help="Recipe file: save the recipe to a file, or open one.",
     ):
         text = json.dumps(session.recipe().to_json(), indent=1)
         st.download_button(
@@ -31,7 +31,7 @@ def draw() -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-        st.caption("The address of this page holds the recipe too: copy it to share.")
+        st.caption("The address of this page contains the recipe too: copy it to share.")
         st.file_uploader(
             "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
         )
