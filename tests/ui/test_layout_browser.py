@@ -36,7 +36,8 @@ BOXES = """() => {
     return [r.left, r.top, r.right, r.bottom]; };
   const of = (selector) => box(document.querySelector(selector));
   const columns = [...document.querySelectorAll(".st-key-cockpit [data-testid=stColumn]")].map(box);
-  return { metrics: of(".st-key-metrics"), toolbar: of(".st-key-toolbar"), faders: columns[0], curve: columns[1],
+  return { metrics: of(".st-key-metrics"), toolbar: of(".st-key-toolbar"),
+    faders: columns[0], curve: columns[1],
     plot: of(".live-figure .plot") };
 }"""
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
