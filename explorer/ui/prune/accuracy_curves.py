@@ -216,7 +216,7 @@ def _curve() -> dict[str, Any]:
 
 def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any]:
     """The figure as high as the faders next to it, and the words under it."""
-    figure.update_layout(height=HEIGHT, margin={"t": 40, "b": 40}, legend={"y": -0.22})
+    figure.update_layout(height=HEIGHT, margin={"t": 40, "b": 40}, legend={"y": -0.3})
     return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **words}
 
 
