@@ -19,6 +19,23 @@ def shortened(text: str) -> str:
     return f"{text[: LONGEST - tail - 5]} ... {text[-tail:]}"
 
 
+CRASH = "Unexpected error: "  # the sentence of a fault in the program begins so; all others are refusals
+
+
+def crash(error: BaseException) -> str:
+    """The sentence that is shown of an error that no user can cause.
+
+    >>> crash(ValueError("shapes differ")), is_crash(crash(ValueError())), is_crash("Too large.")
+    ('Unexpected error: ValueError: shapes differ', True, False)
+    """
+    return f"{CRASH}{type(error).__name__}: {error}"
+
+
+def is_crash(sentence: str) -> bool:
+    """Whether a sentence that is shown is of a fault in the program, not of something that was refused."""
+    return sentence.startswith(CRASH)
+
+
 class ExplorerError(Exception):
     """Base of every error that a user can cause. Its text is one readable sentence."""
 

@@ -12,7 +12,7 @@ from typing import Any
 # Streamlit's boxes (exceptions, errors of components, st.error, dialogs), then ours
 BOXES = (
     "[data-testid=stException], [data-testid=stErrorElementStack], [data-testid=stAlertContentError], "
-    "[data-testid=stDialog]:has-text('error'), .status.error, .live-figure .wrong"
+    "[data-testid=stDialog]:has-text('error'), .status.crash, .live-figure .crash"
 )
 # lines of a server's log; among them Streamlit's complaint of a region that is no longer on the page
 COMPLAINTS = re.compile(

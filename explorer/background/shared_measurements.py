@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ExplorerError
+from ..errors import ExplorerError, crash
 from ..machine.cache import Cache
 from ..machine.foreign_code import failure
 from ..values.progress import Step, Work
@@ -49,8 +49,8 @@ class Flight:
             except (
                 Exception,
                 SystemExit,
-            ) as error:  # the generator is dead, and what it yielded is not a result
-                self.reason = failure(error) or f"Unexpected error: {type(error).__name__}: {error}"
+            ) as error:  # the generator is dead, and what it yielded is no result
+                self.reason = failure(error) or crash(error)
                 raise
         if self.reason is not None:
             raise ExplorerError(self.reason)

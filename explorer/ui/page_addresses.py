@@ -1,9 +1,11 @@
 """Serves a page that is opened by its own address, by a link or a reload.
 
 Streamlit's browser part first asks below that address for the server, is refused, and writes an error into
-the console. Here such an address is answered with the same first page, which says where the server is.
+the console. Here such an address is answered with the same first page, which says where the server is: below
+the base path, if there is one.
 """
 
+import json
 from pathlib import Path
 
 import streamlit as st
@@ -13,20 +15,20 @@ from starlette.routing import Route
 
 from ..machine import paths
 
-WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin};</script>"
+WHERE = "<script>window.__streamlit = {{BACKEND_BASE_URL: window.location.origin + {base}}};</script>"
 HEAD = "<head>"
 
 
 def routes() -> list[Route]:
-    """Return one route for each page, to be added to the server; none if its addresses are below a base
-    path.
-    """
+    """Return one route for each page, to be added to the server."""
     first_page = Path(st.__file__).with_name("static") / "index.html"
-    if str(st.get_option("server.baseUrlPath") or "").strip("/") or not first_page.is_file():
+    if not first_page.is_file():
         return []
-    text = first_page.read_text(encoding="utf-8").replace(HEAD, HEAD + WHERE, 1)
+    base = "".join(f"/{name}" for name in str(st.get_option("server.baseUrlPath") or "").split("/") if name)
+    where = WHERE.format(base=json.dumps(base))
+    text = first_page.read_text(encoding="utf-8").replace(HEAD, HEAD + where, 1)
 
     async def answer(request: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    return [Route(f"/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]
+    return [Route(f"{base}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]

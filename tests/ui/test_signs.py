@@ -58,10 +58,11 @@ const wrong = {
   alert: () => show('<div data-testid="stAlertContentError">planted</div>'),
   exception: () => show('<div data-testid="stException">planted</div>'),
   component: () => show('<pre data-testid="stErrorElementStack">planted</pre>'),
-  status: () => show('<div class="status error">planted</div>'),
+  status: () => show('<div class="status crash">planted</div>'),
   shadow: () => { show('<p id="host">'); document.querySelector("#host").attachShadow({ mode: "open" })
-    .innerHTML = '<div class="status error">planted</div>'; },
+    .innerHTML = '<div class="status crash">planted</div>'; },
   nothing: () => show('<div data-testid="stAlertContentInfo">All is well.</div>'),
+  refusal: () => show('<div data-testid="stAlertContentWarning">No</div><p class="status refused">No</p>'),
 };
 """
 KINDS = (
@@ -77,6 +78,7 @@ KINDS = (
     "status",
     "shadow",
     "nothing",
+    "refusal",
 )
 
 
@@ -93,7 +95,7 @@ def test_a_planted_fault_is_seen_in_a_second_tab_too(browser, server, kind):
     page.wait_for_timeout(300)
     found = signs.look()
     context.close()
-    assert (found == []) == (kind == "nothing"), found
+    assert (found == []) == (kind in ("nothing", "refusal")), found
     assert all("planted" in line or "Failed to load" in line or "net::" in line for line in found)
 
 

@@ -17,6 +17,7 @@ from ...studies.reliability import BINS
 from ...words import GLOSSARY
 from .. import session
 from ..drawing import gallery, layout
+from ..drawing.offers import Offer
 from ..drawing.png import is_picture
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
@@ -30,6 +31,7 @@ KINDS: dict[FlipKind, str] = {
     "moved": "Wrong before, wrong in another way",
 }
 SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "after": "After"}
+SIDE = Offer("confusion side", SIDES, "difference")
 EMPTY = (
     "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
     "and this page shows which classes and which samples lose by it."
@@ -181,18 +183,11 @@ def _classes() -> dict[str, Any]:
 
 
 def _chosen_side() -> Which:
-    return session.shown("confusion side") or "difference"
+    return SIDE.now()
 
 
 def _draw_confusion() -> None:
-    st.segmented_control(
-        "Shown",
-        list(SIDES),
-        default="difference",
-        format_func=SIDES.__getitem__,
-        key="confusion side",
-        label_visibility="collapsed",
-    )
+    SIDE.switch("Shown", label_visibility="collapsed")
     value = LiveValue("figure", _confusion, lambda: (_news(), _chosen_side()), (LANE,))
     pushed("behaviour confusion", value)
 
@@ -218,17 +213,8 @@ def _flips() -> None:
         st.caption("Waiting for the first samples …")
         return
     counts = {kind: found.flip_counts[kind] for kind in FLIP_KINDS}
-    kind = (
-        st.segmented_control(
-            "Kind",
-            list(KINDS),
-            default="lost",
-            format_func=lambda kind: f"{KINDS[kind]} ({counts[kind]:,})",
-            key="flip kind",
-            label_visibility="collapsed",
-        )
-        or "lost"
-    )
+    kinds = {kind: f"{words} ({counts[kind]:,})" for kind, words in KINDS.items()}
+    kind = Offer("flip kind", kinds, "lost").switch("Kind", label_visibility="collapsed")
     flips = [flip for flip in found.flips if flip.kind == kind]
     if not flips:
         st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")

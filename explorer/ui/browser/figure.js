@@ -7,7 +7,7 @@ function renderFigure({ parentElement, data }) {
   const root = parentElement.querySelector(".live-figure");
   const [plot, told] = root.children;
   told.textContent = data.words ?? "";
-  told.classList.toggle("wrong", Boolean(data.wrong));
+  told.className = `told ${data.tone ?? ""}`;
   plot.hidden = !data.layout;
   if (!data.layout) return undefined;
   let timer;

@@ -9,7 +9,7 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
     const older = shelf.protocol.isOlder(data.taken);
     const told = older ? LET_GO : data.words;
     if (words.textContent !== told) words.textContent = told;
-    line.classList.toggle("error", !older && data.kind === "error");
+    for (const kind of ["refused", "crash"]) line.classList.toggle(kind, !older && data.kind === kind);
     share.hidden = !older && data.kind !== "busy";
     share.firstElementChild.style.width = `${older ? 0 : 100 * (data.share ?? 0)}%`;
     button.hidden = older || !data.action;

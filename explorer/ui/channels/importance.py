@@ -15,6 +15,7 @@ from ...values.recipe import Recipe
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout, undo
+from ..drawing.offers import ManyOffer, Offer
 from ..session.selection import KEPT, Key, Selection, selection
 
 DECISIONS = {
@@ -43,8 +44,8 @@ def choose_group() -> Group | None:
         why = f": {profile.error}" if profile.error else "."
         st.info(layout.plain(f"This model has no channels that can be pruned{why}"), icon=":material/info:")
         return None
-    name = st.selectbox(
-        LABELS["group"], list(profile.free_groups), key="explore_group", help=GLOSSARY["coupled group"]
+    name = Offer("explore_group", profile.free_groups.keys()).select(
+        LABELS["group"], help=GLOSSARY["coupled group"]
     )
     return profile.free_groups[name]
 
@@ -99,11 +100,8 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     """Draw the buttons that pin or remove the selected channels; each step can be undone."""
     st.markdown("**By hand**")
     recipe = session.recipe()
-    named = st.multiselect(
-        f"Chosen {group.unit}s",
-        sorted(found.units),
-        key=f"chosen {group.name}",
-        placeholder="or choose numbers here",
+    named = ManyOffer(f"chosen {group.name}", sorted(found.units)).select(
+        f"Chosen {group.unit}s", placeholder="or choose numbers here"
     )
     chosen = tuple(sorted({*picked, *named}))
     with st.container(horizontal=True):

@@ -15,6 +15,7 @@ from ...values.profile import Group, Layer, Slot
 from ...values.subject import Subject
 from .. import session
 from ..drawing import gallery, layout
+from ..drawing.offers import Offer
 from ..drawing.png import is_picture, pixels_of
 
 SHOWN = 64  # number of pictures; if there are more channels, the most important
@@ -36,11 +37,7 @@ def draw(group: Group, found: GroupImportance) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
         names = [layer.name for layer, _ in made]
-        name = (
-            st.selectbox("Layer", names, key=f"shown layer {group.name}")
-            if len(names) > 1
-            else "".join(names)
-        )
+        name = Offer(f"shown layer {group.name}", names).select("Layer") if len(names) > 1 else "".join(names)
     target = int(split.targets[number])
     shown = task.class_names[target] if target < len(task.class_names) else f"class {target}"
     st.html(

@@ -13,6 +13,7 @@ from ...runs.stored_run import Run
 from ...values.report import Measurement
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
 from ..kept_runs.words import called, told
 from . import side_by_side
@@ -106,7 +107,7 @@ def _nothing_fits(everything: Sequence[Run]) -> str:
 def _filtered(everything: Sequence[Run]) -> list[Run]:
     """Return the runs of this model, or all, that contain the words and the tags."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        scope = st.segmented_control("Runs of", [HERE, ALL], default=HERE, key="compare_scope", required=True)
+        scope = Offer("compare_scope", [HERE, ALL]).switch("Runs of")
         with st.container(width=260):
             words = st.text_input(
                 "Containing", key="compare_words", placeholder="words in a note, recipe or part name"
@@ -114,7 +115,7 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
         tags = sorted({tag for run in everything for tag in run.tags})
         if tags:
             with st.container(width=260):
-                picked = st.multiselect("Tagged", tags, key="compare_tags")
+                picked = ManyOffer("compare_tags", tags).select("Tagged")
     here = [run for run in everything if scope == ALL or run.report.subject["id"] in session.subject().ids]
     return matching(here, words or "", picked if tags else ())
 
@@ -123,20 +124,16 @@ def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
     """Draw the list of runs to compare side by side; a click here shows in the table, and vice versa."""
     st.subheader("Side by side", anchor=False)
     names = {run.name: called(run) for run in shown}
-    st.multiselect(
+    ShownOffer("compared list", names, chosen, _listed).several(
         "Runs",
-        list(names),
-        format_func=names.__getitem__,
-        key=session.show("compared list", chosen),
         max_selections=MOST,
-        on_change=_listed,
         placeholder="choose one to four runs, here or in the table",
         label_visibility="collapsed",
     )
 
 
-def _listed() -> None:
-    session.remember("compared", tuple(session.picked("compared list") or ()))
+def _listed(names: list[str]) -> None:
+    session.remember("compared", tuple(names))
     session.remember("compared turn", session.recalled("compared turn", 0) + 1)
 
 
@@ -149,7 +146,7 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     order = [name for name in COLUMNS if several or name != "model"]
 
     def ticked() -> None:
-        rows = session.shown(key)["selection"]["rows"]
+        rows = (session.shown(key) or {"selection": {"rows": []}})["selection"]["rows"]
         session.remember("compared", tuple(names[row] for row in rows if row < len(names))[:MOST])
 
     st.dataframe(
@@ -212,9 +209,7 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         with st.container(width=150):
-            cost: Cost = st.selectbox(
-                "Cost", list(COSTS), format_func=COST_WORDS.__getitem__, key="compare_cost"
-            )
+            cost: Cost = Offer("compare_cost", {cost: COST_WORDS[cost] for cost in COSTS}).select("Cost")
         ground = _ground(usual)
     machine = (
         next((machine_of(run) for run in shown if not left_out(run, ground, cost)), None)
@@ -238,12 +233,8 @@ def _ground(usual: Sequence[Ground]) -> Ground:
     if len(usual) == 1:
         return usual[0]
     with st.container(width=275):
-        return st.selectbox(
-            "Measured on",
-            usual,
-            format_func=str,
-            key="compare_ground",
-            help="Only runs on the same data, split and samples share a figure.",
+        return Offer("compare_ground", usual).select(
+            "Measured on", help="Only runs on the same data, split and samples share a figure."
         )
 
 

@@ -15,6 +15,7 @@ from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..drawing.words import NAMES
 from ..kept_runs import keeping
 from ..kept_runs.words import called, facts
@@ -102,9 +103,8 @@ def _take(run: Run) -> None:
         return
     with st.popover("Take away", icon=":material/download:"), st.container(width=keeping.POPOVER_WIDTH):
         formats = [name for name in EXPORTERS if name != "recipe_json"]
-        chosen = st.selectbox(
-            "Format", formats, format_func=lambda name: NAMES.get(name, name), key=f"format {run.name}"
-        )
+        worded = {name: NAMES.get(name, name) for name in formats}
+        chosen = Offer(f"format {run.name}", worded).select("Format")
         ending, media = (EXPORTERS[chosen].traits[trait] for trait in ("extension", "media_type"))
         st.download_button(
             "Write and download",

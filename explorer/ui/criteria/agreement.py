@@ -18,16 +18,18 @@ from ...values.progress import Work
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
 from . import disputed_channels
 
 LANE, DUEL_LANE = Lane("criteria"), Lane("duel")
-GROUP, RATIO, MEASURE, CHOSEN = "criteria_group", "criteria_ratio", "criteria_measure", "criteria_use"
+GROUP, RATIO, CHOSEN = "criteria_group", "criteria_ratio", "criteria_use"
 SAMPLES = 2_048  # of a measurement, at most
 USUAL = 30  # per cent of the channels
 PLAIN = {"displayModeBar": False}
 MEASURES: dict[Measure, str] = {"spearman": "Ranking", "kendall": "Pairs", "overlap": "Kept channels"}
+COMPARED = Offer("criteria_measure", MEASURES, "spearman")
 MEANINGS: dict[Measure, str] = {
     "spearman": "1: both rank the channels alike; 0: no relation, as random has with all others; -1: "
     "opposite.",
@@ -50,8 +52,11 @@ MEASURE_HELP = (
 
 
 def _group() -> str:
-    chosen = session.shown(GROUP)
-    return chosen if chosen == ALL or chosen in session.profile().free_groups else ALL
+    return _groups().now()
+
+
+def _groups() -> Offer:
+    return Offer(GROUP, [ALL, *session.profile().free_groups])
 
 
 def _ratio() -> float:
@@ -59,7 +64,7 @@ def _ratio() -> float:
 
 
 def _measure() -> Measure:
-    return session.shown(MEASURE) or "spearman"
+    return COMPARED.now()
 
 
 def _key() -> Hashable:
@@ -125,18 +130,11 @@ def draw() -> None:
 
 def _draw_question() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.selectbox(
-            LABELS["group"],
-            [ALL, *session.profile().free_groups],
-            key=GROUP,
-            help=GLOSSARY["coupled group"],
-            width=300,
-        )
+        _groups().select(LABELS["group"], help=GLOSSARY["coupled group"], width=300)
         st.slider(
             "Channels removed", 5, 95, key=session.start_from(RATIO, USUAL), step=5, format="%d %%", width=260
         )
-        names, now = list(CRITERIA), session.recipe().criterion.name
-        st.selectbox("Criterion", names, index=names.index(now), key=CHOSEN, width=190)
+        _criterion().select("Criterion", width=190)
         st.button(
             "Use this criterion",
             "use criterion",
@@ -147,8 +145,12 @@ def _draw_question() -> None:
     st.caption(f"Your recipe ranks by **{layout.plain(session.recipe().criterion.name)}**.")
 
 
+def _criterion() -> Offer:
+    return Offer(CHOSEN, CRITERIA.keys(), session.recipe().criterion.name)
+
+
 def _use() -> None:
-    name = session.shown(CHOSEN)
+    name = _criterion().now()
     if name != session.recipe().criterion.name:
         session.attempt(
             session.set_recipe, replace(session.recipe(), criterion=Choice(name)), f"criterion {name}"
@@ -184,17 +186,7 @@ def _share(state: JobState, first: str) -> tuple[float, str]:
 
 
 def _matrix() -> None:
-    measure = (
-        st.segmented_control(
-            "Compared by",
-            list(MEASURES),
-            default="spearman",
-            format_func=MEASURES.__getitem__,
-            key=MEASURE,
-            label_visibility="collapsed",
-        )
-        or "spearman"
-    )
+    measure = COMPARED.switch("Compared by", label_visibility="collapsed")
     st.plotly_chart(
         criteria_agreement(_found(), measure), width="stretch", key="criteria chart", config=PLAIN
     )

@@ -5,6 +5,8 @@ import re
 
 import streamlit as st
 
+from ...errors import is_crash
+
 STYLE = """
 <style>
 .stMainBlockContainer { padding: 2.5rem 2.5rem 3rem; }
@@ -68,6 +70,8 @@ def draw_share(share: float, words: str) -> None:
 
 
 def draw_notice(text: str | None) -> None:
-    """Draw one box that says what went wrong; the recipe is unchanged."""
-    if text:
+    """One box for what was refused, and why: amber. Red is for faults of the program alone."""
+    if text and is_crash(text):
         st.error(plain(text), icon=":material/error:")
+    elif text:
+        st.warning(plain(text), icon=":material/block:")

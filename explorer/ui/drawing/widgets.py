@@ -7,6 +7,7 @@ import streamlit as st
 
 from ...registry import Param, Plugin, Registry
 from .. import session
+from .offers import Offer, ShownOffer, one_of
 
 
 def choose(
@@ -21,15 +22,7 @@ def choose(
     """Draw a selectbox that shows a value; `take` gets another choice. A mapping says how each option is
     shown.
     """
-    shown = options.__getitem__ if isinstance(options, Mapping) else str
-    st.selectbox(
-        label,
-        list(options),
-        key=session.show(key, value),
-        on_change=told(key, take),
-        help=help,
-        format_func=shown,
-    )
+    ShownOffer(key, options, value, take).select(label, help=help)
 
 
 def switch(
@@ -41,8 +34,8 @@ def switch(
     key: str,
     help: str | None = None,
 ) -> None:
-    """Draw a segmented control that shows a value; a click on the selected one changes nothing."""
-    st.segmented_control(label, options, key=session.show(key, value), on_change=told(key, take), help=help)
+    """Draw a segmented control that shows a value; a click on the chosen one changes nothing."""
+    ShownOffer(key, options, value, take).switch(label, help=help)
 
 
 def whole_number(
@@ -103,7 +96,7 @@ def plugin_form(
     params = plugin.params
 
     def changed() -> None:
-        given = {name: session.picked(f"{key}.{name}") for name in params}
+        given = {name: _offered(param, session.picked(f"{key}.{name}")) for name, param in params.items()}
         session.attempt(
             take, {name: value for name, value in given.items() if value not in (None, params[name].default)}
         )
@@ -120,14 +113,22 @@ def free_form(plugin: Plugin, *, key: str) -> None:
 
 def filled_in(plugin: Plugin, *, key: str) -> dict[str, Any]:
     """Return the values of a `free_form`."""
-    found = {name: session.shown(f"{key}.{name}", param.default) for name, param in plugin.params.items()}
+    found = {
+        name: _offered(param, session.shown(f"{key}.{name}", param.default))
+        for name, param in plugin.params.items()
+    }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _offered(param: Param, given: Any) -> Any:
+    """What a field holds; the default where that is none of its choices."""
+    return one_of(param.choices, given, param.default) if param.choices else given
 
 
 def _field(param: Param, key: str, changed: Callable[[], None]) -> None:
     label = param.name.replace("_", " ").capitalize()
     if param.choices:
-        st.selectbox(label, list(param.choices), key=key, on_change=changed)
+        Offer(key, param.choices, param.default).select(label, on_change=changed)
     elif param.kind is bool:
         st.checkbox(label, key=key, on_change=changed)
     elif param.kind in (int, float):

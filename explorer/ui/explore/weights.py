@@ -24,6 +24,7 @@ from ...values.recipe import Recipe
 from ...words import LABELS
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..session.selection import KEPT, Key, Selection, selection
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
@@ -152,18 +153,8 @@ def draw_layer() -> None:
     if not layers:
         st.caption("This model has no weights that can be pruned.")
         return
-    name = st.selectbox(LABELS["layer"], list(layers), key="explore_layer")
-    view = (
-        st.segmented_control(
-            "Seen as",
-            list(VIEWS),
-            default="magnitudes",
-            format_func=VIEWS.__getitem__,
-            key="layer view",
-            label_visibility="collapsed",
-        )
-        or "magnitudes"
-    )
+    name = Offer("explore_layer", layers.keys()).select(LABELS["layer"])
+    view = Offer("layer view", VIEWS, "magnitudes").switch("Seen as", label_visibility="collapsed")
     try:
         {"magnitudes": _draw_magnitudes, "zeros": _draw_zeros, "norms": _draw_norms}[view](name)
     except ExplorerError as error:

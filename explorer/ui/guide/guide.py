@@ -5,6 +5,7 @@ import streamlit as st
 from ...guide.markdown_pages import GuideHit, GuidePage, anchor, pages, search, shown
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ShownOffer
 from . import reading
 
 SHARES = (1, 3.4)  # of the width: the list of pages, and the text
@@ -34,17 +35,8 @@ def _draw_choice(now: reading.Reading) -> None:
         placeholder="such as held-out data",
         max_chars=100,
     )
-    st.radio(
-        "Pages",
-        list(pages()),
-        key=session.show("guide page", now.page),
-        format_func=lambda name: pages()[name].title,
-        on_change=_choose,
-    )
-
-
-def _choose() -> None:
-    reading.open_page(session.picked("guide page"))
+    titles = {name: page.title for name, page in pages().items()}
+    ShownOffer("guide page", titles, now.page, reading.open_page).as_radio("Pages")
 
 
 def _search() -> None:

@@ -4,8 +4,8 @@ import streamlit as st
 
 from ...lessons.values import Lesson, Section
 from ...words import GLOSSARY
-from .. import session
 from ..drawing import layout
+from ..drawing.offers import ShownOffer
 from ..shared import settings
 from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
 
@@ -75,14 +75,8 @@ def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
     st.header(f"{lesson.number}. {lesson.title}", anchor=False)
     names = learner.steps(lesson)
     step = names[now.step]
-    st.pills(
-        "Step",
-        names,
-        key=session.show("lesson_step", step),
-        on_change=_jump,
-        args=(names,),
-        label_visibility="collapsed",
-    )
+    steps = dict(enumerate(names))
+    ShownOffer("lesson_step", steps, now.step, _go).as_pills("Step", label_visibility="collapsed")
     with st.container(width=COLUMN, key="lesson"):
         _draw_step(lesson, step, now.step)
         _draw_turns(names, now.step)
@@ -145,9 +139,3 @@ def _skip(place: int) -> None:
     if now.lesson not in now.guesses:
         learner.note("guesses", now.lesson, None)
     _go(place)
-
-
-def _jump(names: tuple[str, ...]) -> None:
-    chosen = session.picked("lesson_step")
-    if chosen in names:
-        _go(names.index(chosen))

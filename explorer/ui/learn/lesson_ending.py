@@ -2,6 +2,8 @@
 sources.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from ...lessons.recipes import recipe_for
@@ -9,6 +11,7 @@ from ...lessons.values import Answer, Lesson
 from ...machine import paths
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ShownOffer
 from ..shared import settings
 from . import learner, lesson_results
 from .lesson_steps import model_of
@@ -18,14 +21,9 @@ def draw_check(lesson: Lesson) -> None:
     """Draw one question, with a reason for each answer."""
     st.subheader("Check yourself", anchor=False)
     answers = lesson.check.answers
-    texts, given = [answer.text for answer in answers], learner.current().answers.get(lesson.name)
-    st.radio(
-        lesson.check.question,
-        texts,
-        key=session.show(f"check {lesson.name}", None if given is None else texts[given]),
-        index=None,
-        on_change=_take_answer,
-        args=(lesson, texts),
+    texts, given = {place: answer.text for place, answer in enumerate(answers)}, _given(lesson)
+    ShownOffer(f"check {lesson.name}", texts, given, partial(_take_answer, lesson)).as_radio(
+        lesson.check.question
     )
     if given is not None:
         _draw_reason(answers[given])
@@ -42,13 +40,15 @@ def _draw_reason(answer: Answer) -> None:
     )
 
 
-def _take_answer(lesson: Lesson, texts: list[str]) -> None:
-    chosen = session.picked(f"check {lesson.name}")
-    if chosen in texts:
-        place = texts.index(chosen)
-        learner.note("answers", lesson.name, place)
-        if lesson.check.answers[place].right:
-            learner.change(done=learner.current().done | {lesson.name})
+def _given(lesson: Lesson) -> int | None:
+    """The place of the learner's answer."""
+    return learner.current().answers.get(lesson.name)
+
+
+def _take_answer(lesson: Lesson, place: int) -> None:
+    learner.note("answers", lesson.name, place)
+    if lesson.check.answers[place].right:
+        learner.change(done=learner.current().done | {lesson.name})
 
 
 def draw_try(lesson: Lesson) -> None:

@@ -11,6 +11,7 @@ from ...lessons.values import Lesson
 from ...words import LABELS
 from .. import session
 from ..browser import elements
+from ..drawing.offers import ShownOffer
 from . import learner
 
 START = 0.9  # a straight fall from full accuracy to guessing gives nothing away
@@ -112,21 +113,28 @@ def _lock_number(lesson: Lesson) -> None:
 
 
 def _options(lesson: Lesson) -> None:
-    known, texts = _known(lesson), [option.text for option in lesson.prediction.options]
-    key = session.start_from(_key(lesson), texts[known] if isinstance(known, int) else None)
-    chosen = st.radio("Your answer", texts, key=key, label_visibility="collapsed")
+    offer = _offer(lesson)
+    offer.as_radio("Your answer", label_visibility="collapsed")
     st.button(
         "Lock it in and measure",
         _key(lesson, "lock"),
         type="primary",
         icon=":material/lock:",
-        disabled=chosen is None,
+        disabled=offer.value is None,
         on_click=_lock_option,
-        args=(lesson, texts),
+        args=(lesson,),
     )
 
 
-def _lock_option(lesson: Lesson, texts: list[str]) -> None:
-    chosen = session.shown(_key(lesson))
-    if chosen in texts:
-        _lock(lesson, texts.index(chosen))
+def _offer(lesson: Lesson) -> ShownOffer:
+    """The answers, and the one that is picked but not locked in yet."""
+    texts = {place: option.text for place, option in enumerate(lesson.prediction.options)}
+    known, name = _known(lesson), _key(lesson, "picked")
+    picked = session.recalled(name, known if isinstance(known, int) else None)
+    return ShownOffer(_key(lesson), texts, picked, partial(session.remember, name))
+
+
+def _lock_option(lesson: Lesson) -> None:
+    picked = _offer(lesson).value
+    if picked is not None:
+        _lock(lesson, picked)

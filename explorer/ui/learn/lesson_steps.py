@@ -23,6 +23,7 @@ from ...lessons.values import Lesson
 from ...lessons.verdicts import Finding, judge
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ShownOffer
 from ..live.regions import watched
 from . import learner, lesson_results
 
@@ -40,19 +41,10 @@ def choose_model(lesson: Lesson) -> None:
     """Draw the choice of the network for the experiment, if there is one."""
     models = list(lesson.experiment.models)
     if len(models) > 1:
-        st.selectbox(
-            "Sample model",
-            models,
-            key=session.show(f"model of {lesson.name}", model_of(lesson)),
-            width=300,
-            on_change=_take_model,
-            args=(lesson,),
-            help="The same experiment on another network.",
+        take = partial(learner.note, "models", lesson.name)
+        ShownOffer(f"model of {lesson.name}", models, model_of(lesson), take).select(
+            "Sample model", width=300, help="The same experiment on another network."
         )
-
-
-def _take_model(lesson: Lesson) -> None:
-    learner.note("models", lesson.name, session.picked(f"model of {lesson.name}"))
 
 
 def draw_picture(lesson: Lesson, picture: str) -> None:

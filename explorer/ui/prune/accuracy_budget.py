@@ -14,13 +14,15 @@ from ...values.choice import Choice
 from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
+from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
 from ..session.modes import GRANULARITY, MODES, BankName
 from . import sensitivity_scan
 
 LANE = Lane("budget")
-POINTS, ALLOCATOR, BANK = "budget_points", "allocator", "budget_bank"
+POINTS, BANK = "budget_points", "budget_bank"
+ALLOCATOR = Offer("allocator", ALLOCATORS.keys())
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
     "counts as within the "
@@ -30,14 +32,16 @@ HELP = (
 
 def _bank() -> BankName:
     """Return what is pruned: the shown bank, or in combined mode the chosen one."""
-    banks = MODES[session.mode()]
-    chosen = session.shown(BANK)
-    return chosen if chosen in banks else banks[0]
+    return _banks().now()
+
+
+def _banks() -> Offer:
+    return Offer(BANK, MODES[session.mode()])
 
 
 def _allocator() -> str:
     """Return the allocator that is chosen for an overall target."""
-    return session.shown(ALLOCATOR) or next(iter(ALLOCATORS))
+    return ALLOCATOR.now()
 
 
 def _params() -> dict[str, Any]:
@@ -87,7 +91,7 @@ def draw() -> None:
         help=HELP,
     )
     if len(MODES[session.mode()]) > 1:
-        st.selectbox("What is removed", MODES[session.mode()], key=BANK)
+        _banks().select("What is removed")
     regions.watched("budget", _draw, LANE, facet=lambda: (_key(), asked_news(LANE)), progress=True)
 
 

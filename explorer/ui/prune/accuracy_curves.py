@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...background.lane import Lane
+from ...errors import is_crash
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
 from ...graph.analysed import Analysed
@@ -29,6 +30,7 @@ from ...values.progress import Work
 from ...values.recipe import Recipe
 from ...words import GLOSSARY
 from .. import session
+from ..drawing.offers import Offer
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
@@ -145,15 +147,30 @@ def _begin(asked: Question) -> JobState:
     return session.job(LANE, asked.key, measure)
 
 
+def _alongs() -> Offer:
+    free = session.profile().free_groups
+    possible = {along: words for along, words in ALONGS.items() if free or along in ("strength", "weight")}
+    return Offer("curve_along", possible, "strength")
+
+
+def _allocators() -> Offer:
+    names = [name for name, allocator in ALLOCATORS.items() if not allocator.traits["needs_scan"]]
+    return Offer("curve_allocator", names, "uniform")
+
+
+def _axes(usual: Axis) -> Offer:
+    return Offer(_axis_key(usual), AXES, usual)
+
+
 def _asked() -> Question:
-    """Return the question that the widgets show."""
-    along: Along = session.shown("curve_along") or "strength"
+    """The question that the widgets show."""
+    along: Along = _alongs().now()
     usual = usual_axis(along)
     return Question(
         along,
-        session.shown("curve_allocator") or "uniform",
+        _allocators().now(),
         bool(session.shown("curve_control", False)),
-        session.shown(_axis_key(usual)) or usual,
+        _axes(usual).now(),
     )
 
 
@@ -200,7 +217,7 @@ def _curve() -> dict[str, Any]:
 def _words(asked: Question, state: JobState) -> dict[str, Any]:
     own = state.key == asked.key
     if state.error and own:
-        return {"words": state.error, "wrong": True}
+        return {"words": state.error, "tone": "crash" if is_crash(state.error) else "refused"}
     if state.finished and own:
         return {
             "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; "
@@ -215,38 +232,13 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
 
 
 def _draw_question() -> None:
-    possible = [along for along in ALONGS if along in ("strength", "weight") or session.profile().free_groups]
     with st.container(horizontal=True, vertical_alignment="bottom", key="curve_question"):
-        along = st.selectbox(
-            "Curve",
-            possible,
-            format_func=ALONGS.__getitem__,
-            key="curve_along",
-            help=ALONG_HELP,
-            width=270,
-            on_change=_asked_anew,
-        )
+        along = _alongs().select("Curve", help=ALONG_HELP, width=270, on_change=_asked_anew)
         if along != "strength":
-            names = [name for name, allocator in ALLOCATORS.items() if not allocator.traits["needs_scan"]]
-            st.selectbox(
-                "Allocator",
-                names,
-                key="curve_allocator",
-                help=GLOSSARY["allocator"],
-                width=170,
-                on_change=_asked_anew,
-            )
+            _allocators().select("Allocator", help=GLOSSARY["allocator"], width=170, on_change=_asked_anew)
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
     usual = usual_axis(along)
-    st.segmented_control(
-        "Against",
-        list(AXES),
-        default=usual,
-        format_func=AXES.__getitem__,
-        key=_axis_key(usual),
-        label_visibility="collapsed",
-        on_change=_asked_anew,
-    )
+    _axes(usual).switch("Against", label_visibility="collapsed", on_change=_asked_anew)
 
 
 def _asked_anew() -> None:

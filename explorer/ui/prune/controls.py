@@ -23,7 +23,7 @@ from .presets import Allotment, StartingPoint, available, fill, follow
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
-LARGEST_TARGET = 95  # per cent
+USUAL_TARGET, LARGEST_TARGET = 50, 95  # per cent
 HELP = {
     "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become "
     "zero. Combined: channels first, then weights of what is left.",
@@ -167,6 +167,10 @@ def _presets() -> None:
         if preset.targets:
             session.set_mode(preset.mode)
 
+    def take_named(name: object) -> None:
+        if isinstance(name, str) and (preset := presets.get(name)) is not None:
+            session.attempt(take, preset)
+
     told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(
         "Presets",
@@ -174,15 +178,15 @@ def _presets() -> None:
         key="preset",
         help=told,
         icon=":material/bolt:",
-        on_click=lambda: session.attempt(take, presets[session.shown("preset")]),
+        on_click=lambda: take_named(session.shown("preset")),
     )
 
 
 def _allocator() -> None:
     def take() -> None:
         name, per_cent, device = (
-            session.shown("allocator"),
-            session.shown("target"),
+            accuracy_budget.ALLOCATOR.now(),
+            session.shown("target", USUAL_TARGET),
             session.conditions().device,
         )
         how = Allotment(
@@ -199,12 +203,19 @@ def _allocator() -> None:
         st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
         st.container(width=POPOVER_WIDTH),
     ):
-        name = st.selectbox("Allocator", list(ALLOCATORS), key="allocator")
+        name = accuracy_budget.ALLOCATOR.select("Allocator")
         st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
         widgets.free_form(ALLOCATORS[name], key=name)
         st.caption(layout.plain(_reach(name)))
         target = st.slider(
-            "Overall target", 0, LARGEST_TARGET, 50, 1, format="%d %%", key="target", help=HELP["target"]
+            "Overall target",
+            0,
+            LARGEST_TARGET,
+            USUAL_TARGET,
+            1,
+            format="%d %%",
+            key="target",
+            help=HELP["target"],
         )
         params = widgets.filled_in(ALLOCATORS[name], key=name)
         if latency_plan.is_wanted(params):

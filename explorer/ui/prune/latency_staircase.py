@@ -13,6 +13,7 @@ from ...studies.sparse_kernels import why_not
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob
 from .console.model import Edit
@@ -66,9 +67,11 @@ def snapped(edit: Edit) -> Edit:
 
 
 def _group() -> str:
-    groups = session.profile().free_groups
-    chosen = session.shown(GROUP)
-    return chosen if chosen in groups else next(iter(groups))
+    return _groups().now()
+
+
+def _groups() -> Offer:
+    return Offer(GROUP, session.profile().free_groups.keys())
 
 
 def _job(group: str) -> AskedJob:
@@ -135,16 +138,11 @@ def _draw_snapping() -> None:
 
 def _draw_found() -> None:
     _draw_snapping()
-    group, groups = _group(), list(session.profile().free_groups)
+    group = _group()
     state = _run(group) if _job(group).asked else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            LABELS["group"],
-            groups,
-            key=GROUP,
-            help=GLOSSARY["coupled group"],
-            width=260,
-            on_change=regions.refresh,
+        _groups().select(
+            LABELS["group"], help=GLOSSARY["coupled group"], width=260, on_change=regions.refresh
         )
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=lambda: _job(group).stop(), type="tertiary")

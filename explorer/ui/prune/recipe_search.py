@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Hashable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -12,18 +13,20 @@ from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop, format_measured
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import check_winner, search
-from ...studies.search_trials import COSTS, Cost, Search, SearchPlan, Trial
+from ...studies.search_trials import Cost, Search, SearchPlan, Trial
 from ...values.report import Report
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer, ShownOffer
 from ..kept_runs import keeping
 from ..live import regions
 from ..session.modes import GRANULARITY, MODES, BankName
 from ..shared import settings
 
 LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
-TRIALS, COST, POINTS, BANK = "search trials", "search cost", "search points", "search bank"
+TRIALS, POINTS, BANK = "search trials", "search points", "search bank"
 COST_WORDS: dict[Cost, str] = {"params": "non-zero parameters", "macs": "MACs"}
+LOWERED = Offer("search cost", COST_WORDS)
 WHAT = (
     "An optimiser sets the faders of all parts at once, measures, and learns from what it saw; it begins "
     "with what the allocators propose. Locks and ratios set by hand are ignored. Each trial is a run like "
@@ -44,13 +47,15 @@ PLAIN = {"displayModeBar": False}
 
 
 def _bank() -> BankName:
-    banks = MODES[session.mode()]
-    chosen = session.shown(BANK)
-    return chosen if chosen in banks else banks[0]
+    return _banks().now()
+
+
+def _banks() -> Offer:
+    return Offer(BANK, MODES[session.mode()])
 
 
 def _cost() -> Cost:
-    return "params" if _bank() == "weights" or session.shown(COST) != "macs" else "macs"
+    return "params" if _bank() == "weights" else LOWERED.now()
 
 
 def _plan() -> SearchPlan:
@@ -97,7 +102,7 @@ def _draw_plan() -> None:
     banks = MODES[session.mode()]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if len(banks) > 1:
-            st.selectbox("What is removed", banks, key=BANK, width=130)
+            _banks().select("What is removed", width=130)
         st.number_input(
             "Total trials",
             5,
@@ -108,7 +113,7 @@ def _draw_plan() -> None:
             help="Earlier trials of the same question count; each is measured like a move of a fader.",
         )
         if _bank() == "channels":
-            st.selectbox("What to lower", COSTS, key=COST, format_func=COST_WORDS.__getitem__, width=250)
+            LOWERED.select("What to lower", width=250)
         st.number_input(
             "Winner may lose (points)",
             0.0,
@@ -189,13 +194,7 @@ def _draw_found(found: Search) -> None:
         )
     with listed:
         names = {trial.number: _called(trial) for trial in _offered(found, chosen)}
-        st.selectbox(
-            "Trial",
-            list(names),
-            format_func=names.__getitem__,
-            key=session.show("search trial", chosen.number),
-            on_change=lambda: session.remember(CHOSEN, session.picked("search trial")),
-        )
+        ShownOffer("search trial", names, chosen.number, partial(session.remember, CHOSEN)).select("Trial")
         for line in _lines(chosen):
             st.caption(layout.plain(line))
         st.button(

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...errors import is_crash
 from ...values.progress import Progress
 from ...values.report import Report
 from ...values.subject import Subject
@@ -92,7 +93,7 @@ def _standing() -> dict[str, Any]:
         )
         return {"kind": "note", "words": told, "action": GO_ON}
     if state.error and state.key == key:
-        return {"kind": "error", "words": state.error}
+        return {"kind": "crash" if is_crash(state.error) else "refused", "words": state.error}
     if state.busy:
         share, words = _share(report, state.progress)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}

@@ -11,6 +11,7 @@ from ...errors import RecipeError
 from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ShownOffer
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
@@ -63,14 +64,8 @@ def _shelf() -> Shelf:
 
 
 def draw() -> None:
-    """Draw the switch between A and B, and the snapshots."""
-    st.segmented_control(
-        "A/B",
-        ["A", "B"],
-        key=session.show("slot", _shelf().slot),
-        on_change=lambda: session.attempt(_switch),
-        label_visibility="collapsed",
-    )
+    """The switch between A and B, and the snapshots."""
+    ShownOffer("slot", ["A", "B"], _shelf().slot, _switch).switch("A/B", label_visibility="collapsed")
     with st.popover(
         "Snapshots",
         icon=":material/bookmark:",
@@ -95,9 +90,9 @@ def draw() -> None:
             st.caption("None yet. They last as long as this tab; *Recipe file* and the address last longer.")
 
 
-def _switch() -> None:
-    slot, shelf = session.picked("slot"), _shelf()
-    if slot not in ("A", "B") or slot == shelf.slot:
+def _switch(slot: Slot) -> None:
+    shelf = _shelf()
+    if slot == shelf.slot:
         return
     waiting = shelf.other
     session.remember(_key(), shelf.switched(slot, session.recipe()))

@@ -23,6 +23,7 @@ from ...values.report import Report
 from .. import session
 from ..drawing import layout
 from ..drawing.measurement_cards import short
+from ..drawing.offers import Offer
 from ..drawing.words import NAMES
 from ..kept_runs import keeping
 from ..live import regions
@@ -48,14 +49,18 @@ def draw() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=270):
-            st.selectbox("Format", list(EXPORTERS), format_func=lambda name: NAMES.get(name, name), key=KEY)
+            _formats().select("Format")
         st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
     st.caption(layout.plain(EXPORTERS[_format()].tooltip))
     regions.watched("take away", _draw, LANE, facet=_facet, progress=True)
 
 
 def _format() -> str:
-    return session.shown(KEY) or next(iter(EXPORTERS))
+    return _formats().now()
+
+
+def _formats() -> Offer:
+    return Offer(KEY, {name: NAMES.get(name, name) for name in EXPORTERS})
 
 
 def _key() -> Hashable:

@@ -13,6 +13,7 @@ from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recover
 from ...recovery.training_plan import RecoveryPlan
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import Offer
 from ..kept_runs import keeping
 from ..live.figure import in_place
 from ..live.pushed import LiveValue, pushed
@@ -20,7 +21,8 @@ from ..live.regions import watched
 from .recovery_plan import duration
 
 LANE = Lane("recovery curve", LONG, lasting=True)
-POINTS, AGAINST = "recovery curve points", "recovery curve axis"
+AGAINST = "recovery curve axis"
+COUNT = Offer("recovery curve points", STEPS.keys(), 3)
 AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
     "The same plan at several strengths of this recipe (every ratio times the strength): where does "
@@ -29,7 +31,11 @@ TOLD = (
 
 
 def _points() -> int:
-    return session.shown(POINTS) or 3
+    return COUNT.now()
+
+
+def _axes() -> Offer:
+    return Offer(AGAINST, AXES, _usual())
 
 
 def _key(plan: RecoveryPlan) -> Hashable:
@@ -47,10 +53,8 @@ def draw(plan: RecoveryPlan) -> None:
     st.subheader("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.segmented_control("Points", list(STEPS), default=3, key=POINTS, required=True)
-        st.segmented_control(
-            "Against", list(AXES), default=_usual(), format_func=AXES.__getitem__, key=AGAINST, required=True
-        )
+        COUNT.switch("Points")
+        _axes().switch("Against")
     watched("recovery curve status", lambda: _status(plan), LANE, progress=True)
     pushed("recovery curve", LiveValue("figure", _figure, _facet, (LANE,)))
 
@@ -61,7 +65,7 @@ def _usual() -> Axis:
 
 def _facet() -> Hashable:
     found = session.lane_state(LANE).value
-    return session.shown(AGAINST), found and (id(found), len(found.points))
+    return _axes().now(), found and (id(found), len(found.points))
 
 
 def _status(plan: RecoveryPlan) -> None:
@@ -119,5 +123,5 @@ def _figure() -> dict[str, Any]:
         or found.points[0].recovery.subject["id"] != session.subject().id
     ):
         return {}
-    axis: Axis = session.shown(AGAINST) or _usual()
+    axis: Axis = _axes().now()
     return in_place(drawn_curve(found, axis), (session.subject().id, axis))

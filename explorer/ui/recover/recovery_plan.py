@@ -91,8 +91,7 @@ def _set(name: str) -> Callable[[Any], None]:
     return lambda value: _keep(replace(plan(), **{name: value}))
 
 
-def _set_method(name: str) -> None:
-    method = next(method for method, words in NAMES.items() if words == name)
+def _set_method(method: Any) -> None:
     _keep(suggested(session.subject(), method, seeds=plan().seeds))
 
 
@@ -112,7 +111,7 @@ def draw() -> None:
     now = plan()
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     with left:
-        widgets.choose("Method", list(NAMES.values()), NAMES[now.method], _set_method, key="recovery_method")
+        widgets.choose("Method", NAMES, now.method, _set_method, key="recovery_method")
     st.caption(METHODS[now.method])
     if now.method == "recalibrate":
         return

@@ -33,6 +33,11 @@ def start_from(key: str, value: Any) -> str:
     return key
 
 
+def put(key: str, value: Any) -> None:
+    """Let the widget of this key show a value; called before it is drawn."""
+    st.session_state[key] = value
+
+
 def picked(key: str) -> Any:
     """Return what the user picked in a widget that `show` has named, in its callback; None if it was
     cleared.

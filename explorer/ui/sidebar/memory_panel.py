@@ -9,6 +9,7 @@ import streamlit as st
 from ...machine import cache, cache_folder
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ManyOffer
 from ..shared import settings
 
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
@@ -70,8 +71,7 @@ def _disk() -> None:
     st.markdown(_table([(one.kind, one.files, one.bytes) for one in found]))
     there = [one.kind for one in found]
     usual = [kind for kind in there if cache_folder.KINDS[kind].comes_back]
-    session.start_from(CHOSEN, usual)
-    chosen = st.multiselect("Delete", there, key=CHOSEN)
+    chosen = ManyOffer(CHOSEN, there, usual).select("Delete")
     for kind in chosen:
         st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].told}."))
     sure = st.checkbox("Yes, delete them from this machine", key=SURE, disabled=not chosen)

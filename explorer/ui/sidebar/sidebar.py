@@ -7,12 +7,14 @@ from ...machine.environment import DEVICES, pick_device
 from ...measuring.precision import DTYPES
 from .. import session
 from ..drawing import layout, widgets
+from ..drawing.offers import one_of
 from ..live import regions
 from ..shared import settings
 from . import memory_panel
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
+ALL = 0  # samples
 
 
 def draw() -> None:
@@ -75,18 +77,15 @@ def _samples() -> None:
     split = task.split("tuning") if task else None
     if split is None:
         return
-    choices: dict[str, int | None] = {f"all {len(split):,} samples": None}
-    choices |= {f"first {samples:,}": samples for samples in SAMPLES if samples < len(split)}
-    now = next(
-        (words for words, samples in choices.items() if samples == session.conditions().samples),
-        next(iter(choices)),
-    )
+    choices = {ALL: f"all {len(split):,} samples"}
+    choices |= {samples: f"first {samples:,}" for samples in SAMPLES if samples < len(split)}
+    now = one_of(choices, session.conditions().samples)
 
-    def take(words):
-        return session.set_conditions(samples=choices[words], device=session.device())
+    def take(samples):
+        return session.set_conditions(samples=None if samples == ALL else samples, device=session.device())
 
     told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
-    widgets.choose("Measured on", list(choices), now, take, key="samples", help=told)
+    widgets.choose("Measured on", choices, now, take, key="samples", help=told)
 
 
 def _device() -> None:

@@ -16,6 +16,7 @@ from ...values.recipe import Recipe
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
+from ..drawing.offers import ManyOffer, Offer
 from ..live.regions import hurry, watched
 
 LANE, ASKED = Lane("audit"), "audit asked for"
@@ -81,11 +82,8 @@ def _draw_graph() -> None:
     every, at_first = _foldable(session.subject().id)
     chosen = at_first
     if every:
-        names = st.multiselect(
+        names = ManyOffer(f"unfolded {session.subject().id}", every, at_first).select(
             "Modules shown from the inside",
-            every,
-            default=at_first,
-            key=f"unfolded {session.subject().id}",
             help="Modules that are not listed are drawn as one box each. Unfolding a module unfolds those "
             "around it. A large model starts folded, so that it can be read.",
         )
@@ -171,8 +169,8 @@ def _draw_group(profile: ModelProfile) -> None:
     named = {group.name: group for group in profile.groups}
     if named:
         frozen = sum(group.frozen is not None for group in profile.groups)
-        name = st.selectbox(
-            f"{len(named):,} coupled groups, {frozen:,} of them frozen", list(named), key="explained group"
+        name = Offer("explained group", named.keys()).select(
+            f"{len(named):,} coupled groups, {frozen:,} of them frozen"
         )
         _explain(named[name])
 

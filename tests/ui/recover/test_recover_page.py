@@ -86,7 +86,7 @@ def test_what_does_not_fit_together_is_told_and_the_plan_stays():
     app = choose(visited(), "Method", recovery_plan.NAMES["iterative"])
     number(app, "Rounds").set_value(50)
     fine(app.run())
-    assert any("Each of 50 rounds needs an epoch" in error.value for error in app.error)
+    assert any("Each of 50 rounds needs an epoch" in error.value for error in app.warning)
     assert number(app, "Rounds").value == 5
 
 
