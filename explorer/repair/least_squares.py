@@ -1,8 +1,8 @@
-"""Every layer that lost inputs gets the weights that best give back the dense layer's outputs.
+"""Gives every layer that lost inputs the weights that best restore the dense layer's outputs.
 
-Layer by layer in the order of the graph: what a layer reads is what the repaired layers before it give, what
-it should give is what the dense layer gave, and between the two is a linear problem with a closed form. No
-label is read and nothing is trained. Norms take over the shift and the spread that their inputs have now.
+Layer by layer in the order of the graph: a layer reads the outputs of the repaired layers before it, and
+should give the dense layer's output; between the two is a linear problem with a closed form. No label is read
+and nothing is trained. Norms are adapted to the shift and the spread that their inputs have now.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from .dense_targets import DenseTargets
 from .layer_solution import Solution, Use, applied, is_thinned, solution_of
 from .lockstep import Lockstep
 from .norm_statistics import is_recalibrated, move_statistics
+from .trail import RepairPlace, RepairTrail
 
 SHARED_STEPS = (1.0, 0.5, 0.25)
 
@@ -31,7 +32,7 @@ class Repaired:
     Args:
         layers: weights that were solved for.
         norms: norms that were recalibrated.
-        kept: weights of layers that lost inputs and stay as they were, since no change helps or their weights
+        kept: weights of layers that lost inputs but were not changed, since no change helps or their weights
             are used in a way that has no closed form.
     """
 
@@ -41,7 +42,7 @@ class Repaired:
 
 
 def repair_notes(done: Repaired, samples: int) -> tuple[str, ...]:
-    """What was done, in words."""
+    """Return what was done, in words."""
     if not done.layers and not done.kept:
         return ("No layer lost inputs or weights, so least squares changed nothing.",)
     told = "No layer could be fitted by least squares."
@@ -63,6 +64,7 @@ class LeastSquares:
         model, masks: what was cut.
         small, dense: the smaller model and the same without a cut; only `small` is changed.
         batches: of training inputs, normalised; at least one.
+        trail: takes the places of this repair.
     """
 
     model: Analysed
@@ -70,6 +72,7 @@ class LeastSquares:
     small: fx.GraphModule
     dense: fx.GraphModule
     batches: Sequence[Tensor]
+    trail: RepairTrail | None = None
     done: list[str] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -85,25 +88,54 @@ class LeastSquares:
         self.lone_norms = _lone_norms(self.small)
 
     def run(self) -> Iterator[str]:
-        """Repair; the name of each layer after it is done."""
+        """Repair the model; yields the name of each layer after it is done."""
         first = {uses[0].node: uses for uses in self.uses.values()}
-        for node in self.small.graph.nodes:
-            if node.name in first and self._lost(first[node.name][0]):
-                self._solve(first[node.name])
-                yield first[node.name][0].weight
+        for node in self.walk.nodes[self.walk.place :]:
+            uses = first.get(node.name)
+            if uses and self._lost(uses[0]):
+                self._mark(node)
+                self._solve(uses)
+                yield uses[0].weight
             elif node.name in self.lone_norms:
                 self._recalibrate(node)
                 yield str(node.target)
 
+    def resume(self, mark: RepairPlace) -> None:
+        """Begin at a place of another repair, whose cut was the same up to there."""
+        with torch.no_grad():
+            for name, tensor in mark.changed.items():
+                attribute(self.small, name).copy_(tensor)
+        for walk, kept in ((self.walk, mark.small), (self.targets.walk, mark.dense)):
+            walk.back(kept)
+            walk.renew()
+        for names, known in zip((self.done, self.norms, self.kept), mark.done, strict=True):
+            names.extend(known)
+
+    def _mark(self, node: fx.Node) -> None:
+        if self.trail is None:
+            return
+        self.walk.before(node.name)
+        walks = self.walk.kept(), self.targets.walk.kept()
+        done = tuple(self.done), tuple(self.norms), tuple(self.kept)
+        self.trail.add(RepairPlace(self.walk.place, *walks, self._changed(), done))
+
+    def _changed(self) -> dict[str, Tensor]:
+        """What the repair has written so far; what it wrote before the last place is that place's tensor."""
+        known = self.trail.marks[-1].changed if self.trail and self.trail.marks else {}
+        leaves = [f"{name}.{leaf}" for name in self.norms for leaf in ("running_mean", "running_var")]
+        biases = [one.bias for uses in self.uses.values() for one in uses if one.weight in self.done]
+        names = [*self.done, *(name for name in biases if name), *leaves]
+        return {name: known[name] if name in known else _copy(self.small, name) for name in names}
+
     @property
     def result(self) -> Repaired:
-        """What was done so far."""
+        """Return what was done so far."""
         missed = [name for name in _lost_weights(self.model, self.masks) if name not in self.done]
         kept = dict.fromkeys([*self.kept, *missed])
         return Repaired(tuple(self.done), tuple(self.norms), tuple(kept))
 
     def _lost(self, one: Contraction) -> bool:
-        """It has fewer inputs than the dense layer, or single weights of it are zero."""
+        """Whether it has fewer inputs than the dense layer, or some of its single weights are zero."""
         before, now = (attribute(model, one.weight).shape for model in (self.dense, self.small))
         dim = 0 if one.form.kind in ("matrix", "transposed") else 1
         split = one.form.groups if one.form.kind == "transposed" else 1
@@ -122,7 +154,7 @@ class LeastSquares:
             self.kept.append(one.weight)
             return
         before = _copied(self.small, one, solution)
-        # what later uses of a shared weight read changes with it, so a whole step may be too long
+        # the inputs of later uses of a shared weight change with it, so a whole step may be too long
         for share in SHARED_STEPS if len(uses) > 1 else (1.0,):
             applied(self.small, one, solution, share)
             if self._is_better(uses):
@@ -133,9 +165,10 @@ class LeastSquares:
         self.kept.append(one.weight)
 
     def _uses(self, contractions: Sequence[Contraction]) -> list[Use]:
-        """All uses of one weight; between them the walk goes on with the weights as they are, and then back.
+        """Return all uses of one weight; between them the walk continues with the current weights, and then
+        goes back.
 
-        None where one of them has no closed form.
+        None if one of them has no closed form.
         """
         walks, uses = (self.walk, self.targets.walk), []
         self.walk.before(contractions[0].node)
@@ -150,10 +183,10 @@ class LeastSquares:
         return uses
 
     def _is_better(self, uses: Sequence[Use]) -> bool:
-        """With the present weights no more is missing than before.
+        """Whether no more is missing with the present weights than before.
 
-        Of one layer whose rows were all looked at that is certain; of one whose rows were thinned it is
-        counted over all of them, and of layers that share a weight with what they read now.
+        For one layer of which all rows were used that is certain; if its rows were thinned, it is measured
+        over all of them, and for layers that share a weight, with their current inputs.
         """
         if len(uses) > 1:
             now = self._uses([use.contraction for use in uses])
@@ -172,12 +205,12 @@ class LeastSquares:
         return Use(one, inputs, missing, one.bias is not None or self._is_shifted_back(one.node))
 
     def _is_shifted_back(self, name: str) -> bool:
-        """Only norms read it that take over any shift."""
+        """Whether it is read only by norms that remove any shift."""
         users = self.walk.nodes[self.walk.places[name]].users
         return bool(users) and all(user.name in self.lone_norms for user in users)
 
     def _is_better_everywhere(self, use: Use) -> bool:
-        """If so, the walk goes on with what the layer gives now."""
+        """Whether it is better over all rows; if so, the walk continues with the layer's new output."""
         name = use.contraction.node
         wanted, now = self.targets.of(name), self.walk.tried(name)
         assert wanted is not None
@@ -202,7 +235,7 @@ class LeastSquares:
 
 
 def _squares(use: Use) -> float:
-    """Of all outputs, less the means where a shift costs nothing."""
+    """Return the squares of all outputs, minus the means if a shift costs nothing."""
     rows = [output_rows(use.contraction.form, one) for one in use.missing]
     total = sum(float(one.square().sum(dtype=torch.double)) for one in rows)
     if use.free:
@@ -211,12 +244,16 @@ def _squares(use: Use) -> float:
     return total
 
 
+def _copy(model: fx.GraphModule, name: str) -> Tensor:
+    return attribute(model, name).detach().clone()
+
+
 def _copied(model: fx.GraphModule, one: Contraction, solution: Solution) -> dict[str, Tensor]:
-    return {name: attribute(model, name).detach().clone() for name in (one.weight, *solution.biases)}
+    return {name: _copy(model, name) for name in (one.weight, *solution.biases)}
 
 
 def _lone_norms(model: fx.GraphModule) -> set[str]:
-    """Nodes of norms that are called once and keep statistics."""
+    """Return the nodes of norms that are called once and keep statistics."""
     calls: dict[str, list[str]] = {}
     for node in model.graph.nodes:
         if node.op == "call_module" and is_recalibrated(model.get_submodule(str(node.target))):
@@ -225,7 +262,7 @@ def _lone_norms(model: fx.GraphModule) -> set[str]:
 
 
 def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
-    """Weight -> its mask in the shape that it has after the cut, under every name that it has."""
+    """Return each weight's mask in the shape that it has after the cut, under every name that it has."""
     cut = positions(model.profile, masks.channels)
     found: dict[str, Tensor] = {}
     parameters = dict(model.subject.model.named_parameters(remove_duplicate=False))
@@ -239,7 +276,7 @@ def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
 
 
 def _lost_weights(model: Analysed, masks: Masks) -> list[str]:
-    """Weights of layers that read something that was cut."""
+    """Return the weights of layers that read something that was cut."""
     lost = [
         slot.tensor
         for group in model.profile.groups

@@ -145,7 +145,7 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
-    """Part -> the highest ratio that is tried."""
+    """Return the highest ratio to try for each part."""
     class_task(model.subject, "A search")
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])

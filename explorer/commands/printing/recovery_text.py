@@ -81,7 +81,7 @@ def _notes(recovery: Recovery) -> Iterator[str]:
         )
     if recovery.plan.patience:
         yield (
-            "The best epoch was chosen on these same samples; held-out data would tell how much of that is "
+            "The best epoch was chosen on these same samples; held-out data would show how much of that is "
             "luck."
         )
     yield from recovery.notes
