@@ -12,6 +12,7 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
+from ..measuring.statistics import format_value
 from ..recovery.controls import controls
 from ..recovery.cost import estimate
 from ..recovery.recover import recover
@@ -27,7 +28,7 @@ from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, read_json, recipe_of
 from .printing.files import write
-from .printing.output import note, percent, print_json, progress, show
+from .printing.output import note, print_json, progress, show
 from .printing.recovery_text import curve_text, recovery_text
 
 CURVE = "0.4,0.6,0.8,1"
@@ -212,7 +213,8 @@ def _line(now: Progress | None, found: Recovery | None) -> str:
     if found is None or not found.epochs:
         return where
     point, loss = found.epochs[-1], f", loss {found.losses[-1].loss:.3f}" if found.losses else ""
-    return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {percent(point.measurement.accuracy)}"
+    value = format_value(point.measurement.value or 0.0, point.measurement.unit)
+    return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {value}"
 
 
 def _curve(

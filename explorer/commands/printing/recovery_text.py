@@ -2,38 +2,32 @@
 
 from collections.abc import Iterator
 
+from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop, format_measured
 from ...recovery.controls import spread
 from ...recovery.recovery_curve import RecoveryCurve
 from ...recovery.values import MeasuredArm, Recovery
 from ...values.report import Measurement
-from .output import percent, table
+from .output import table
 
 
 def curve_text(curve: RecoveryCurve) -> str:
     """Return a line for each model of each point."""
     total = curve.points[0].recovery.total_samples
+    name = metric_title(curve.points[0].recovery.baseline.metric or "accuracy")
     rows = [
         [
             f"{point.strength:g}",
-            name,
+            arm,
             f"{measured.nonzero_params:,}",
             f"{measured.macs:,}" if measured.macs else "",
-            _range(measured, total),
+            format_measured(measured, total),
             _loss(measured),
         ]
         for point in curve.points
-        for name, measured in point.lines().items()
+        for arm, measured in point.lines().items()
     ]
-    return table(["strength", "", "non-zero", "MACs per sample", "accuracy", "loss"], rows)
-
-
-def _range(measured: Measurement, total: int) -> str:
-    low, high = measured.accuracy_low or 0.0, measured.accuracy_high or 0.0
-    return (
-        f"{percent(measured.accuracy)} ({low * 100:.1f} to {high * 100:.1f}), {measured.samples:,} of "
-        f"{total:,}"
-    )
+    return table(["strength", "", "non-zero", "MACs per sample", name, "loss"], rows)
 
 
 def recovery_text(recovery: Recovery, others: list[tuple[str, Recovery]]) -> str:
@@ -50,9 +44,9 @@ def recovery_text(recovery: Recovery, others: list[tuple[str, Recovery]]) -> str
         f"{recovery.subject['name']}, {recovery.subject['task']} data, tuning split; method "
         f"{recovery.plan.method}, {_budget(recovery)}"
     )
-    return "\n".join(
-        [head, "", table(["", "accuracy", "change", "loss", "non-zero"], rows), *_notes(recovery)]
-    )
+    name = metric_title(base.metric or "accuracy")
+    columns = ["", name, "change", "loss", "non-zero"]
+    return "\n".join([head, "", table(columns, rows), *_notes(recovery)])
 
 
 def _budget(recovery: Recovery) -> str:

@@ -68,10 +68,18 @@ def _news() -> Hashable:
 
 def draw() -> None:
     """Draw the whole page, in regions that follow the measurement."""
-    if session.subject().task is None:
+    task = session.subject().task
+    if task is None:
         st.info(
             "This model came without data, so there are no answers to compare; add some with --data when "
             "starting."
+        )
+        return
+    if not task.tells_classes:
+        st.info(
+            "This page compares right and wrong classes, and the task of this model is measured otherwise. "
+            "The Prune page shows its metric.",
+            icon=":material/info:",
         )
         return
     begin()
