@@ -127,8 +127,10 @@ def running(folder: Path, *models: str, before: str = "", **options: object) -> 
 
 
 @contextmanager
-def started(folder: Path, command: list[str], port: int, left: Path) -> Iterator[Server]:
-    """What a command starts on a port, until the end of the block."""
+def started(
+    folder: Path, command: list[str], port: int, left: Path, *, health: str = "/_stcore/health"
+) -> Iterator[Server]:
+    """What a command starts on a port, until the end of the block; `health` is answered once it is there."""
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -136,20 +138,20 @@ def started(folder: Path, command: list[str], port: int, left: Path) -> Iterator
         )
         try:
             server = Server(port, process, log, left)
-            _wait(server)
+            _wait(server, health)
             yield server
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _wait(server: Server) -> None:
+def _wait(server: Server, health: str) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if server.process.poll() is not None:
             raise RuntimeError(f"The server ended:\n{server.log.read_text(encoding='utf-8')}")
         try:
-            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1):
+            with urllib.request.urlopen(f"{server.url}{health}", timeout=1):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)

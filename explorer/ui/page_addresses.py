@@ -13,20 +13,21 @@ from starlette.routing import Route
 
 from ..machine import paths
 
-WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin};</script>"
+# the address of the page without its name, so below any prefix that the server knows, or a proxy strips
+WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: new URL('.', window.location.href).href};</script>"
 HEAD = "<head>"
 
 
 def routes() -> list[Route]:
-    """Return one route for each page, to be added to the server; none if its addresses are below a base
-    path.
-    """
+    """Return one route for each page, to be added to the server."""
     first_page = Path(st.__file__).with_name("static") / "index.html"
-    if str(st.get_option("server.baseUrlPath") or "").strip("/") or not first_page.is_file():
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    if not first_page.is_file():
         return []
     text = first_page.read_text(encoding="utf-8").replace(HEAD, HEAD + WHERE, 1)
 
     async def answer(request: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    return [Route(f"/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]
+    above = f"/{base}" if base else ""
+    return [Route(f"{above}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]
