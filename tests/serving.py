@@ -112,25 +112,26 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, *models: str, before: str = "", **options: object) -> Iterator[Server]:
+def running(
+    folder: Path, *models: str, before: str = "", until: str = "", **options: object
+) -> Iterator[Server]:
     """A server with these models until the end of the block; options as those of `serve`.
 
     Args:
         before: lines of Python that it runs first.
+        until: the base path at which it is asked whether it is well.
     """
     port, left = free_port(), folder / "outward.txt"
     program = PROGRAM.format(
         tests=str(ROOT / "tests"), left=str(left), models=models, port=port, options=options, before=before
     )
-    with started(folder, [sys.executable, "-c", program], port, left) as server:
+    with started(folder, [sys.executable, "-c", program], port, left, until) as server:
         yield server
 
 
 @contextmanager
-def started(
-    folder: Path, command: list[str], port: int, left: Path, *, health: str = "/_stcore/health"
-) -> Iterator[Server]:
-    """What a command starts on a port, until the end of the block; `health` is answered once it is there."""
+def started(folder: Path, command: list[str], port: int, left: Path, base: str = "") -> Iterator[Server]:
+    """What a command starts on a port, until the end of the block."""
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -138,20 +139,20 @@ def started(
         )
         try:
             server = Server(port, process, log, left)
-            _wait(server, health)
+            _wait(server, base)
             yield server
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _wait(server: Server, health: str) -> None:
+def _wait(server: Server, base: str) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if server.process.poll() is not None:
             raise RuntimeError(f"The server ended:\n{server.log.read_text(encoding='utf-8')}")
         try:
-            with urllib.request.urlopen(f"{server.url}{health}", timeout=1):
+            with urllib.request.urlopen(f"{server.url}{base}/_stcore/health", timeout=1):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)

@@ -2,7 +2,7 @@
 parts.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
@@ -131,26 +131,34 @@ def lowest(name: str, values: Mapping[str, Tensor], target: float) -> dict[str, 
     Raises:
         TargetError: only the best units are left before the target is reached.
     """
-    flat = {part: v.flatten() for part, v in values.items()}
-    units = [len(v) for v in flat.values()]
-    check_lowest(name, target, units)
-    count = min(round(target * sum(units)), sum(units) - len(units))
+    units = unit_counts(values)
+    check_lowest(name, target, list(units.values()))
+    count = min(round(target * sum(units.values())), sum(units.values()) - len(units))
     if count < 1:
-        return dict.fromkeys(flat, 0.0)
-    dtype = reduce(torch.promote_types, (v.dtype for v in flat.values()))
-    best = {part: int(v.argmax()) for part, v in flat.items()}
+        return dict.fromkeys(units, 0.0)
+    best = {part: (int(v.argmax()), v.dtype) for part, v in values.items()}
+    dtype = reduce(torch.promote_types, (own for _, own in best.values()))
 
     def read(part):
-        return _protected(flat[part].to(dtype), best[part])
+        return _protected(values[part].flatten().to(dtype), best[part][0])
 
-    threshold = kth_lowest(lambda: chain.from_iterable(map(read, flat)), count, dtype)
-    below = {part: sum(int((piece < threshold).sum()) for piece in read(part)) for part in flat}
-    left, ratios = count - sum(below.values()), {}
-    for part, v in flat.items():  # of those equal to the threshold, the earlier ones
-        equal = min(left, sum(int((piece == threshold).sum()) for piece in read(part)))
-        left -= equal
-        ratios[part] = (below[part] + equal) / len(v)
+    threshold = kth_lowest(lambda: chain.from_iterable(map(read, units)), count, dtype)
+    places = {part: _below_and_equal(read(part), threshold) for part in units}
+    left, ratios = count - sum(below for below, _ in places.values()), {}
+    for part, (below, equal) in places.items():  # of those equal to the threshold, the earlier ones
+        taken = min(left, equal)
+        left -= taken
+        ratios[part] = (below + taken) / units[part]
     return ratios
+
+
+def _below_and_equal(pieces: Iterable[Tensor], threshold: Tensor) -> tuple[int, int]:
+    """How many values are below a threshold, and how many are equal to it."""
+    below = equal = 0
+    for piece in pieces:
+        below += int((piece < threshold).sum())
+        equal += int((piece == threshold).sum())
+    return below, equal
 
 
 def _protected(values: Tensor, best: int) -> Iterator[Tensor]:

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ..registry import ALLOCATORS
+from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Scores
 from .context import AllocationContext, Ratios, lowest
 
@@ -23,7 +24,8 @@ def global_threshold(scores: Scores, target: float, context: AllocationContext) 
     Raises:
         TargetError: the target leaves less than one unit per part.
     """
-    return lowest("global_threshold", {part: _comparable(score) for part, score in scores.items()}, target)
+    comparable = MadeWhenAsked(scores, lambda part: _comparable(scores[part]))
+    return lowest("global_threshold", comparable, target)
 
 
 def _comparable(score: Tensor) -> Tensor:

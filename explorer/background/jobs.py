@@ -3,6 +3,7 @@ Job.
 """
 
 import logging
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +49,10 @@ class JobState:
 class Job:
     """A submitted piece of work with its latest value and progress."""
 
-    def __init__(self, key: Hashable, make: Callable[[], Work[Any]]):
-        self.key = key
+    def __init__(self, key: Hashable, make: Callable[[], Work[Any]], *, session: str = "", lane: str = ""):
+        self.key, self.session, self.lane = key, session, lane
+        self.waited_seconds = 0.0  # until it began
+        self._asked = time.monotonic()
         self._make: Callable[[], Work[Any]] | None = make
         self._steps: Work[Any] | None = None
         self.value: Any = None
@@ -67,6 +70,7 @@ class Job:
             RuntimeError: the job left torch in another mode, which other jobs of this thread would inherit.
         """
         if self._make is not None:
+            self.waited_seconds = time.monotonic() - self._asked
             self._steps, self._make = self._make(), None
         if self._steps is None:
             raise StopIteration

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ExplorerError, crash
 from ..machine.foreign_code import failure
 from ..values.progress import Step, Work
+from . import job_log
 from .jobs import Job, JobSlot, JobState
 from .lane import LIVE, Lane
 
@@ -77,7 +78,7 @@ class Lanes:
                 return
             self._discard(slot)
             if slot.shown is None or slot.shown.key != key or not slot.shown.ended:
-                slot.waiting = Job(key, make)
+                slot.waiting = Job(key, make, session=session, lane=lane.name)
             slot.version += 1
             self._changed.notify_all()
 
@@ -215,7 +216,7 @@ class Lanes:
             slot = self._choose()
             closing, self._discarded = self._discarded, []
         for job in closing:
-            job.close()
+            self._close(job)
         if slot is not None:
             self._step(slot)
         return slot is not None or bool(closing)
@@ -251,6 +252,8 @@ class Lanes:
             job.busy_seconds += time.monotonic() - started
             self._publish(slot, job, step, ended or error is not None, error)
             self._changed.notify_all()
+        if ended or error is not None:
+            job_log.note(job, "finished" if ended else "failed")
 
     def _publish(self, slot: JobSlot, job: Job, step: Step[Any], ended: bool, error: str | None) -> None:
         """Show the new value; that of a replaced job is still useful until its successor has one, that of a
@@ -276,4 +279,8 @@ class Lanes:
             closing, self._discarded = self._discarded, []
             self._changed.notify_all()
         for job in closing:
-            job.close()
+            self._close(job)
+
+    def _close(self, job: Job) -> None:
+        job.close()
+        job_log.note(job, "stopped")

@@ -25,21 +25,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1, this machine only"
     )
-    add_trusted_hosts(parser)
+    add_proxy(parser)
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    parser.add_argument(
+        "--job-log", action="store_true", help="print a line for each background job that has ended"
+    )
 
 
-def add_trusted_hosts(parser: argparse.ArgumentParser) -> None:
+def add_proxy(parser: argparse.ArgumentParser) -> None:
+    """How browsers reach the page where something is before it."""
     parser.add_argument(
         "--trusted-host",
         action="append",
         default=[],
         metavar="NAME",
         help="another host name by which browsers reach the page, such as that of a proxy; can be repeated",
+    )
+
+    parser.add_argument(
+        "--base-path",
+        default="",
+        metavar="PATH",
+        help="what all addresses of the page begin with, such as lab/pruning, if a proxy passes that on",
     )
 
 
@@ -69,6 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
             taken.
     """
+    from ..background import job_log
     from ..loaders.model_text import load
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
@@ -86,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
     settings = Settings(
         tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
     )
+    if arguments.job_log:
+        job_log.show()
     port = free_port(arguments.host, arguments.port)
     serve(
         settings,
@@ -93,6 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
         port=port,
         open_browser=not arguments.no_browser,
         trusted_hosts=arguments.trusted_host,
+        base_path=arguments.base_path,
     )
 
 

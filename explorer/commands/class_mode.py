@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .app import add_lessons, add_trusted_hosts, free_port, own_lessons
+from .app import add_lessons, add_proxy, free_port, own_lessons
 from .printing.output import note
 
 if TYPE_CHECKING:  # this imports torch, and --help has to be quick
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in"
     )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
-    add_trusted_hosts(parser)
+    add_proxy(parser)
     add_lessons(parser)
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
@@ -52,15 +52,22 @@ def run(arguments: argparse.Namespace) -> None:
         own_lessons=own_lessons(arguments.lessons),
     )
     port = free_port(arguments.host, arguments.port)
-    for line in told(room, arguments.host, port):
+    for line in told(room, arguments.host, port, arguments.base_path):
         note(line)
-    serve(settings, host=arguments.host, port=port, open_browser=False, trusted_hosts=arguments.trusted_host)
+    serve(
+        settings,
+        host=arguments.host,
+        port=port,
+        open_browser=False,
+        trusted_hosts=arguments.trusted_host,
+        base_path=arguments.base_path,
+    )
 
 
-def told(room: "Classroom", host: str, port: int) -> list[str]:
+def told(room: "Classroom", host: str, port: int, base_path: str = "") -> list[str]:
     """Return the text that the teacher reads on the console."""
     shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}/learn"
+    address = "/".join(filter(None, [f"http://{shown}:{port}", base_path.strip("/"), "learn"]))
     reach = ["Only this machine can open it; start again with --host and your address to let the class in."]
     return [
         f"For the class:   {address}?join={room.code}",

@@ -321,7 +321,7 @@ def _notes(found: Recovery) -> Iterator[str]:
         )
     if found.plan.patience:
         yield (
-            "The best epoch was chosen on these same samples; held-out data would tell how much of that is "
+            "The best epoch was chosen on these same samples; held-out data would show how much of that is "
             "luck."
         )
     yield from found.notes

@@ -28,7 +28,9 @@ from .plan import own_tensors, plan_of
 SOURCE = "source"  # of a node of the smaller model: the name of the one that it stands for
 
 
-def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None) -> fx.GraphModule:
+def compact(
+    model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None = None, share: bool = False
+) -> fx.GraphModule:
     """Build the smaller model; the subject's model is not changed.
 
     Names in state_dict are the original's, any batch size works, and the result can be trained and exported
@@ -36,6 +38,7 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
 
     Args:
         state: tensors to use in place of the model's own (for the audit), named as in its state_dict.
+        share: what the cut leaves as it was is the model's own memory, not a copy.
     Raises:
         CompactionError: the graph is missing, or the masks leave a tensor that cannot be built.
     """
@@ -43,7 +46,7 @@ def compact(model: Analysed, masks: Masks, *, state: Mapping[str, Tensor] | None
         raise CompactionError(
             f"This model has no graph, so channels cannot be removed: {model.profile.error}"
         )
-    return Builder(model, masks, state).build()
+    return Builder(model, masks, state, share).build()
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Task
 from .class_order import class_order
+from .mask_folder import mask_folders, mask_task
 from .pictures import SUFFIXES, check_pictures, depths, open_picture, sound, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
@@ -100,7 +101,7 @@ def image_folder(
     skip_damaged: int = 0,
 ) -> Task:
     """A folder of pictures with a subfolder for each class; or with train/, val/ and test/ that hold such
-    subfolders.
+    subfolders; or with images/ and masks/, for models that give each pixel a class.
 
     Args:
         path: of the folder.
@@ -117,6 +118,8 @@ def image_folder(
     if skip_damaged not in (0, 1):
         raise LoadError(f"Option 'skip_damaged' must be 0 or 1, got {skip_damaged}.")
     folder = Path(path).expanduser()
+    if (places := mask_folders(folder)) is not None:
+        return mask_task(folder, places, reader, samples, normalisation(reader, mean, std))
     listed = {role: _files(place) for role, place in _roles(folder).items()}
     how = []
     if skip_damaged:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Normalisation, Task
+from .any_targets import ALONE, of_classes, other_task
 from .arrays import Arrays
 from .pool import HALVES, Pool, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
@@ -42,6 +43,10 @@ def npz(
     check_request("npz:FILE", path, samples)
     arrays = Arrays(Path(path).expanduser())
     pair = _pair(arrays, BOTH)
+    alone = next((name for name in ALONE if name in arrays.names), None)
+    if alone and not of_classes(arrays, pair[1] if pair else None, reader):
+        rule = _rule(arrays, alone, reader, mean, std)
+        return other_task(arrays, pair or (alone, None), reader, rule, samples)
     if pair is None:
         found = ", ".join(class_name(name) for name in arrays.names[:8]) or "nothing"
         raise LoadError(

@@ -20,6 +20,7 @@ class Reader:
         preset: how pictures become its inputs.
         whole: it reads whole numbers, such as words of a vocabulary.
         numbers: how many of them there are, from 0; None: not known.
+        any_answer: the model does not answer with one row of class scores a sample.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -27,6 +28,7 @@ class Reader:
     preset: Preset = IMAGENET
     whole: bool = False
     numbers: int | None = None
+    any_answer: bool = False
 
 
 ANY = Reader()  # what most models of ImageNet read

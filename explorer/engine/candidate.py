@@ -28,12 +28,15 @@ from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
 
 
-def build(model: Analysed, masks: Masks, device: str = "cpu") -> nn.Module:
+def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = False) -> nn.Module:
     """Return the model that export would write: physically smaller, weights outside the masks zero, on the
     device.
+
+    Args:
+        share: what stays as it was is the given model's own memory, for a model that nobody writes into.
     """
     if model.graph.program is not None:
-        return laid_out(compact(model, masks), device)
+        return laid_out(compact(model, masks, share=share), device)
     network = copy.deepcopy(model.subject.model)
     shapes = {name: tuple(p.shape) for name, p in network.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
@@ -82,12 +85,15 @@ class Candidate:
     notes: tuple[str, ...]
 
 
-def prepare(model: Analysed, recipe: Recipe, device: str = "cpu") -> Candidate:
+def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Candidate:
     """Return the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which
     is slow).
+
+    Args:
+        share: as in `build`.
     """
     decided = decide(model, recipe, device)
-    network = build(model, decided.masks, device)
+    network = build(model, decided.masks, device, share=share)
     notes = _computed(model, decided.masks) if not recipe.is_empty else ()
     notes += _repair(network, model, recipe, decided.masks, device)
     return described(model, network, decided, notes, device)

@@ -19,13 +19,16 @@ from .candidate import Candidate, prepare
 from .conditions import Conditions, fitting_batch, split_for
 
 _tallies = Cache(16, "counted answers of dense models")
+LARGE = 2**24  # weights; of a model with more, the dense one that is measured shares the memory
 _answers = Cache(512, "outputs of dense models", 512 * 2**20)
 _models = Cache(16, "dense models, ready to run", 1024 * 2**20)
 
 
 def dense_candidate(model: Analysed, device: str) -> Candidate:
+    """The dense model as it is measured: it only runs, nobody writes into it."""
     key = (model.subject.id, model.graph.program is not None, device)
-    return _models.get(key) or _models.put(key, prepare(model, Recipe(), device))
+    large = sum(p.numel() for p in model.subject.model.parameters()) > LARGE
+    return _models.get(key) or _models.put(key, prepare(model, Recipe(), device, share=large))
 
 
 def dense_tallies(

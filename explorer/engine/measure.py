@@ -21,7 +21,7 @@ from ..measuring.latency import Timing, faster, rounds
 from ..measuring.precision import check_exact, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
-from ..measuring.storage_size import sizes, state_of
+from ..measuring.storage_size import deflated_size, state_of
 from ..measuring.tally import EMPTY, Tally, drop_between
 from ..values.progress import PAUSE, Step, Work, outcome
 from ..values.recipe import Recipe
@@ -221,7 +221,8 @@ def _merged(static: Measurement, counted: Measurement) -> Measurement:
 def _weighed(measurement: Measurement, candidate: Candidate, subject: str) -> Measurement:
     """Add the deflated size, which is cached for the dense model of each subject."""
     is_dense = not candidate.cut.outcomes
-    found = (_deflated.get(subject) if is_dense else None) or sizes(state_of(candidate.model))
+    found, known = _deflated.get(subject) if is_dense else None, candidate.static.size_bytes or {}
+    found = found or {**known, "deflate": deflated_size(state_of(candidate.model))}
     if is_dense:
         _deflated.put(subject, found)
     return replace(measurement, size_bytes=found)

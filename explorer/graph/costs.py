@@ -1,6 +1,7 @@
 """The layers of a model with their parameters and multiply-adds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 
 from torch import Tensor, nn
 
@@ -74,7 +75,10 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             if (
                 weight is None or weight.whole
             ):  # otherwise its share of the multiply-adds does not follow its shape
-                found[layer]["macs"] += walk.macs.get(node.name, 0)
+                macs = walk.macs.get(node.name, 0)
+                shares = _shares(macs, names, shapes) if kind == "recurrent" else {first: macs}
+                for tensor, share in shares.items():
+                    found[layer_of(tensor)]["macs"] += share
             # criteria read outputs along the first dimension of a weight, or along the second
             rated = weight is not None and kind in RATED and weight.dim < 2
             if weight is not None and rated and not found[layer]["weight"]:
@@ -98,6 +102,17 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
         )
         for name, entry in found.items()
     )
+
+
+def _shares(macs: int, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Return the multiply-adds of each matrix of a recurrent layer: each is used once a step, so they follow
+    its size.
+    """
+    sizes = {name: prod(shapes[name]) for name in names if len(shapes[name]) > 1}
+    whole = sum(sizes.values())
+    shares = {name: macs * size // whole for name, size in sizes.items()}
+    shares[next(iter(shares))] += macs - sum(shares.values())
+    return shares
 
 
 def layers_of_modules(model: nn.Module) -> tuple[Layer, ...]:

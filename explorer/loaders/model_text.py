@@ -107,9 +107,14 @@ def with_data(subject: Subject, source: str) -> Subject:
         UnknownNameError: no such data set.
         LoadError: it cannot be read, or its inputs or classes are not those of the model.
     """
-    shape, classes = tuple(subject.example.shape[1:]), count_classes(subject)
+    shape, classes = tuple(subject.example.shape[1:]), scored_classes(subject)
     part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
-    task = load_data(source, Reader(shape, classes, subject.preset, part.is_whole, part.numbers))
+    task = load_data(
+        source, Reader(shape, classes, subject.preset, part.is_whole, part.numbers, classes is None)
+    )
+    if not task.tells_classes:
+        return with_task(subject, task)
+    classes = count_classes(subject)
     if task.shape != shape:
         raise LoadError(
             f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}."
@@ -123,6 +128,15 @@ def with_data(subject: Subject, source: str) -> Subject:
     return replace(
         subject, task=task, card={key: value for key, value in subject.card.items() if key == "description"}
     )
+
+
+def scored_classes(subject: Subject) -> int | None:
+    """How many classes the model tells apart; None where it does not answer with a row of scores a sample."""
+    try:
+        found = count_classes(subject)
+    except LoadError:
+        return None
+    return found if found > 1 else None
 
 
 def count_classes(subject: Subject) -> int:

@@ -97,7 +97,7 @@ def paired_p_value(b: int, c: int) -> float:
 
 
 def p_value_of(drop: Drop) -> float:
-    """Two-sided p-value that the interval of a drop implies, if it is that of a normal distribution.
+    """Return the two-sided p-value that the interval of a drop implies for a normal distribution.
 
     >>> round(p_value_of(Drop(0.02, 0.0, 0.04, "undecided", 0.95)), 4)
     0.05

@@ -66,7 +66,12 @@ def sizes(tensors: Mapping[str, Tensor], *, deflate: bool = True) -> dict[str, i
         for name, tensor in kept.items()
     }
     found = {form: _planned_size(kept, nonzero, tied, form) for form in ("dense", "csr", "bitmask")}
-    return found | ({"deflate": sum(map(len, _compressed(kept, tied)))} if deflate else {})
+    return found | ({"deflate": deflated_size(tensors)} if deflate else {})
+
+
+def deflated_size(tensors: Mapping[str, Tensor]) -> int:
+    """Bytes of the compressed file alone."""
+    return sum(map(len, _compressed(*_untie(tensors))))
 
 
 def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:

@@ -7,6 +7,7 @@ from ..graph.analysed import Analysed
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
+from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Scores
 from ..values.recipe import Recipe, check_ratio
 from .allocation import Allocation
@@ -54,7 +55,7 @@ def _kept(recipe: Recipe, wish: Allocation) -> dict[str, float]:
 
 def _free(scores: Scores, wish: Allocation) -> Scores:
     """Return the scores of the unlocked parts."""
-    return {part: score for part, score in scores.items() if part not in wish.locked}
+    return MadeWhenAsked((part for part in scores if part not in wish.locked), scores.__getitem__)
 
 
 def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> AllocationContext:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
+from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Group, Layer, ModelProfile, Saliencies, Slot
 from ..values.recipe import Recipe
 
@@ -62,20 +63,36 @@ def score(
     profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
 ) -> Saliencies:
     """Rate every part; only the requested parts, or all."""
+    weights = score_weights(profile, recipe, signals, parts)
+    return Saliencies(score_channels(profile, recipe, signals, parts), dict(weights))
+
+
+def score_channels(
+    profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
+) -> dict[str, Tensor]:
+    """Group -> (units,); only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
-    params = criterion.check(recipe.criterion.params)
-    how, by_weight = criterion.traits["reduction"], criterion.traits["level"] == "weight"
+    params, how = criterion.check(recipe.criterion.params), criterion.traits["reduction"]
 
     @lru_cache(maxsize=2)  # saliencies are as large as weights
     def outputs(layer: Layer) -> Tensor:
         return criterion(replace(signals(layer), granularity="channel"), **params)
 
-    wanted = None if parts is None else set(parts)
-    groups = {n: g for n, g in profile.free_groups.items() if wanted is None or n in wanted}
-    layers = {
-        n: la for n, la in profile.prunable_layers.items() if by_weight and (wanted is None or n in wanted)
+    wanted = set(profile.free_groups if parts is None else parts)
+    return {
+        name: score_group(group, profile, outputs, how, recipe.reduction)
+        for name, group in profile.free_groups.items()
+        if name in wanted
     }
-    return Saliencies(
-        {name: score_group(group, profile, outputs, how, recipe.reduction) for name, group in groups.items()},
-        {name: criterion(signals(layer), **params) for name, layer in layers.items()},
+
+
+def score_weights(
+    profile: ModelProfile, recipe: Recipe, signals: SignalsOf, parts: Iterable[str] | None = None
+) -> MadeWhenAsked[Tensor]:
+    """Layer -> the weight's shape, rated when it is read; only the requested parts, or all."""
+    criterion = CRITERIA[recipe.criterion.name]
+    params, layers = criterion.check(recipe.criterion.params), profile.prunable_layers
+    wanted = set(layers if parts is None else parts) if criterion.traits["level"] == "weight" else set()
+    return MadeWhenAsked(
+        (name for name in layers if name in wanted), lambda name: criterion(signals(layers[name]), **params)
     )

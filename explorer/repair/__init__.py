@@ -1,1 +1,1 @@
-"""What wins quality back without any training: norm statistics, biases, least squares."""
+"""Repairs that win quality back without any training: norm statistics, biases, least squares."""

@@ -1,4 +1,4 @@
-"""The training inputs that a repair looks at, without labels: few for a large model, many for a small one."""
+"""The training inputs for a repair, without labels: few for a large model, many for a small one."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ BATCH = 64
 
 
 def samples_of(macs: int, numbers: int) -> int:
-    """How many samples are looked at.
+    """Return the number of samples to use.
 
     Args:
-        macs: multiply-adds of one sample.
-        numbers: that one sample's input holds.
+        macs: multiply-adds for one sample.
+        numbers: in one sample's input.
 
     >>> samples_of(10**6, 64), samples_of(41_000_000, 3072), samples_of(4 * 10**9, 150_528)
     (1024, 146, 64)
@@ -29,8 +29,8 @@ def samples_of(macs: int, numbers: int) -> int:
 
 
 def calibration_batches(model: Analysed, device: str = "cpu") -> Sequence[Tensor]:
-    """The first training inputs, normalised, in batches of about one size; none where there is no training
-    data. Labels are not read.
+    """Return the first training inputs, normalised, in batches of nearly equal size; none if there is no
+    training data. Labels are not read.
     """
     task = model.subject.task
     training = task.split("training") if task else None

@@ -1,7 +1,8 @@
-"""A contraction as one matrix product a group: its inputs become rows, its weight a matrix, its outputs rows.
+"""A contraction as one matrix product per group: its inputs become rows, its weight a matrix, its outputs
+rows.
 
-For convolutions this is what others call im2col. A transposed convolution is an ordinary one of its inputs
-with zeros between them, and with the kernel turned round.
+For convolutions this is also known as im2col. A transposed convolution is an ordinary one of its inputs with
+zeros between them, and with a flipped kernel.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ class ProductForm:
     Args:
         kind: "linear" has a weight of (out, in), "matrix" of (in, out), "conv" of
             (out, in / groups, *kernel), "transposed" of (in, out / groups, *kernel).
-        kernel, stride, dilation: one number a spatial dimension; () for the first two kinds.
-        padding: (before, after) a spatial dimension, of the inputs as they are convolved (see `_spread`).
+        kernel, stride, dilation: one number per spatial dimension; () for the first two kinds.
+        padding: (before, after) per spatial dimension, of the inputs as they are convolved (see `_spread`).
         groups: of channels.
     """
 
@@ -38,7 +39,7 @@ class ProductForm:
 def transposed_padding(
     kernel: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...], extra: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """The padding of the ordinary convolution that a transposed one is.
+    """Return the padding of the ordinary convolution that equals a transposed one.
 
     >>> transposed_padding((3,), (1,), (1,), (1,))
     ((1, 2),)
@@ -48,7 +49,8 @@ def transposed_padding(
 
 
 def same_padding(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """The padding that keeps sizes, as torch's "same" has it: of an odd number the larger half comes after.
+    """Return the padding that keeps sizes, as torch's "same" does: the larger half of an odd number comes
+    after.
 
     >>> same_padding((3, 4), (1, 1))
     ((1, 1), (1, 2))
@@ -58,7 +60,7 @@ def same_padding(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tu
 
 
 def thinning(rows: int, positions: int, wanted: int) -> int:
-    """Every how many rows one is looked at, so that about `wanted` are; every position has its turn.
+    """Return the step between the rows to use, so that about `wanted` are used and every position occurs.
 
     >>> thinning(1000, 64, 2000), thinning(10_000, 64, 1000)
     (1, 9)
@@ -70,7 +72,7 @@ def thinning(rows: int, positions: int, wanted: int) -> int:
 
 
 def columns(form: ProductForm, inputs: Tensor, every: int = 1) -> Tensor:
-    """(groups, rows, n): what each output is a sum over, of every so-manieth output position."""
+    """Return (groups, rows, n): what each output is a sum over, for every `every`-th output position."""
     if form.kind in ("linear", "matrix"):
         return inputs.reshape(1, -1, inputs.shape[-1])[:, ::every]
     windows = _windows(form, inputs)
@@ -85,7 +87,7 @@ def columns(form: ProductForm, inputs: Tensor, every: int = 1) -> Tensor:
 
 
 def _windows(form: ProductForm, inputs: Tensor) -> Tensor:
-    """(n, channels, *positions, *kernel), a view where it can be one."""
+    """Return (n, channels, *positions, *kernel), a view if possible."""
     spread = _spread(inputs, form.stride) if form.kind == "transposed" else inputs
     windows = functional.pad(spread, [side for pair in reversed(form.padding) for side in pair])
     for dim, (k, s, d) in enumerate(zip(form.kernel, form.stride, form.dilation, strict=True)):
@@ -95,7 +97,7 @@ def _windows(form: ProductForm, inputs: Tensor) -> Tensor:
 
 
 def _spread(inputs: Tensor, stride: tuple[int, ...]) -> Tensor:
-    """With stride - 1 zeros between neighbours."""
+    """Insert stride - 1 zeros between neighbours."""
     sizes = [(size - 1) * s + 1 for size, s in zip(inputs.shape[2:], stride, strict=True)]
     spread = inputs.new_zeros(*inputs.shape[:2], *sizes)
     taken = spread
@@ -106,19 +108,19 @@ def _spread(inputs: Tensor, stride: tuple[int, ...]) -> Tensor:
 
 
 def output_rows(form: ProductForm, outputs: Tensor, every: int = 1) -> Tensor:
-    """(groups, rows, outputs of a group), in the order of `columns`."""
+    """Return (groups, rows, outputs of a group), in the order of `columns`."""
     last = outputs if form.kind in ("linear", "matrix") else outputs.movedim(1, -1)
     rows = last.reshape(-1, last.shape[-1])[::every]
     return rows.reshape(len(rows), form.groups, -1).transpose(0, 1)
 
 
 def positions_of(form: ProductForm, outputs: Tensor) -> int:
-    """Output positions of one sample."""
+    """Return the number of output positions of one sample."""
     return prod(outputs.shape[1:-1] if form.kind in ("linear", "matrix") else outputs.shape[2:])
 
 
 def as_matrix(form: ProductForm, weight: Tensor) -> Tensor:
-    """(groups, outputs of a group, n): the weight, in the order of `columns`."""
+    """Return the weight as (groups, outputs of a group, n), in the order of `columns`."""
     if form.kind == "matrix":
         weight = weight.t()
     if form.kind != "transposed":
@@ -129,7 +131,7 @@ def as_matrix(form: ProductForm, weight: Tensor) -> Tensor:
 
 
 def as_weight(form: ProductForm, matrix: Tensor, shape: torch.Size) -> Tensor:
-    """The matrix as a weight of this shape; undoes `as_matrix`."""
+    """Return the matrix as a weight of this shape; undoes `as_matrix`."""
     if form.kind == "matrix":
         return matrix[0].t()
     if form.kind != "transposed":

@@ -1,4 +1,6 @@
-"""Which layers of a smaller model can be solved for: those that multiply their inputs with a whole weight."""
+"""Finds the layers of a smaller model that can be solved for: those that multiply their inputs with a whole
+weight.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ class Contraction:
     Args:
         node: its name.
         source: the name of the node that it reads.
-        weight, bias: dotted names of its parameters; bias None where it has none of its own.
+        weight, bias: dotted names of its parameters; bias None if it has none of its own.
         form: how it reads its inputs.
     """
 
@@ -32,7 +34,9 @@ class Contraction:
 
 
 def contractions(model: fx.GraphModule) -> tuple[Contraction, ...]:
-    """In the order of the graph; those whose weight is read in another way, too, are left out."""
+    """Return the contractions in the order of the graph, without those whose weight is also read in another
+    way.
+    """
     every = [found for node in model.graph.nodes if (found := _contraction(model, node)) is not None]
     reads = _reads(model)
     own = Counter(id(model.get_parameter(one.weight)) for one in every)
@@ -58,7 +62,7 @@ def _without_bias(one: Contraction) -> Contraction:
 
 
 def _reads(model: fx.GraphModule) -> Counter[int]:
-    """id of a parameter -> how many nodes read it."""
+    """Return, for the id of each parameter, how many nodes read it."""
     found: Counter[int] = Counter()
     for node in model.graph.nodes:
         if node.op == "call_module":
@@ -70,7 +74,7 @@ def _reads(model: fx.GraphModule) -> Counter[int]:
 
 
 def attribute(model: nn.Module, name: str) -> Any:
-    """What is at a dotted name."""
+    """Return what is at a dotted name."""
     for part in name.split("."):
         model = getattr(model, part)
     return model
@@ -124,7 +128,7 @@ def _form(kernel: tuple[int, ...], steps: _Steps, transposed: bool) -> ProductFo
 
 
 def _of_operator(model: fx.GraphModule, node: fx.Node) -> Contraction | None:
-    """An operator that reads a parameter as it is."""
+    """Return the contraction of an operator that reads a parameter directly."""
     name, args = op_name(node.target), node.args
     if name in PRODUCTS and not node.kwargs:
         source, weight = args[-2:]
@@ -163,7 +167,7 @@ def _at(values: Any, index: int, default: Any = None) -> Any:
 
 
 def _steps(name: str, values: Any, spatial: int) -> _Steps:
-    """The numbers of an operator, whose order differs between the two kinds of convolution."""
+    """Return the numbers of an operator, whose order differs between the two kinds of convolution."""
 
     def wide(index, default):
         value = _at(values, index, default)
@@ -178,7 +182,7 @@ def _steps(name: str, values: Any, spatial: int) -> _Steps:
 
 
 def _shape(model: fx.GraphModule, node: Any) -> tuple[int, ...] | None:
-    """Of a parameter; None of anything else."""
+    """Return the shape of a parameter; None for anything else."""
     if not isinstance(node, fx.Node) or node.op != "get_attr":
         return None
     tensor = attribute(model, str(node.target))

@@ -1,4 +1,4 @@
-"""What the dense model gives at the places of the smaller one, less what the cut removed there."""
+"""The dense model's values at the places of the smaller one, without what the cut removed there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from .lockstep import Lockstep
 
 
 class DenseTargets:
-    """The dense model beside the smaller one.
+    """The dense model next to the smaller one.
 
     Args:
         model, masks: what was cut.
@@ -42,8 +42,8 @@ class DenseTargets:
         }
 
     def of(self, name: str) -> list[Any] | None:
-        """The dense values of a node at the positions that are left, a batch each; None where they cannot be
-        told apart.
+        """Return the dense values of a node at the remaining positions, one per batch; None if they cannot be
+        separated.
         """
         node = self._twins.get(name)
         if node is None:
@@ -56,6 +56,8 @@ class DenseTargets:
         return value
 
     def fits(self, name: str) -> bool:
-        """What is left of a node's values follows from whole positions of their own dimensions."""
+        """Whether the remaining part of a node's values consists of whole positions of their own
+        dimensions.
+        """
         node = self._twins.get(name)
         return node is not None and 0 not in self._left.kept(self._coupling.values[node.meta[SOURCE]])

@@ -1,4 +1,4 @@
-"""Running sums of a least-squares problem: samples are added batch by batch and never kept."""
+"""Running sums of a least-squares problem: samples are added batch by batch and not kept."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What least squares needs to know of the rows seen so far, for each group of channels, in float64.
+    """What least squares needs to know about the rows seen so far, for each group of channels, in float64.
 
     Args:
         rows: how many.
@@ -17,7 +17,7 @@ class Sums:
         inputs: (groups, n) sums of inputs.
         missing: (groups, out) sums of what is missing.
         squares: (groups, out) squares of what is missing.
-        origin: (groups, n) what was taken off the inputs first, so that sums keep their digits; or None.
+        origin: (groups, n) subtracted from the inputs first, so that sums keep their precision; or None.
     """
 
     rows: int
@@ -29,7 +29,7 @@ class Sums:
     origin: Tensor | None = None
 
     def __add__(self, other: "Sums") -> "Sums":
-        """Of the rows of both, whose origin is the same."""
+        """Add the sums of two sets of rows with the same origin."""
         return Sums(
             self.rows + other.rows,
             self.gram + other.gram,
@@ -41,18 +41,18 @@ class Sums:
         )
 
     def none(self) -> "Sums":
-        """Of no rows."""
+        """Return the sums of no rows."""
         gram, cross, inputs, missing, squares = (
             torch.zeros_like(t) for t in (self.gram, self.cross, self.inputs, self.missing, self.squares)
         )
         return Sums(0, gram, cross, inputs, missing, squares, self.origin)
 
     def alone(self) -> "Sums":
-        """Without an origin, so that it can be added to what has another one."""
+        """Return the sums without an origin, so that they can be added to others with another one."""
         return replace(self, origin=None)
 
     def centred(self) -> "Sums":
-        """The same of inputs and missing outputs less their means: the problem with a free bias."""
+        """Return the sums of inputs and missing outputs minus their means: the problem with a free bias."""
         n = max(1, self.rows)
         return Sums(
             self.rows,
@@ -65,14 +65,16 @@ class Sums:
         )
 
     def error(self, change: Tensor | None = None) -> Tensor:
-        """(groups, out) squares that are still missing after a change of the weights, (groups, n, out)."""
+        """Return (groups, out) squares that are still missing after a change of the weights, (groups, n,
+        out).
+        """
         if change is None:
             return self.squares
         along = (change * (self.gram @ change)).sum(1)
         return (self.squares - 2 * (change * self.cross).sum(1) + along).clamp(min=0)
 
     def bias(self, change: Tensor) -> Tensor:
-        """(groups, out) the change of the bias that goes with one of the weights."""
+        """Return (groups, out), the change of the bias that belongs to a change of the weights."""
         n = max(1, self.rows)
         means = self.inputs / n if self.origin is None else self.inputs / n + self.origin
         return self.missing / n - torch.einsum("gn,gno->go", means, change)
@@ -81,13 +83,13 @@ class Sums:
 def sums_of(
     inputs: Tensor, missing: Tensor, origin: Tensor | None = None, dtype: torch.dtype = torch.float32
 ) -> Sums:
-    """The sums of one batch.
+    """Return the sums of one batch.
 
     Args:
-        inputs: (groups, rows, n), or what `columns` gives.
-        missing: (groups, rows, out): the outputs that are wanted less those that there are.
-        origin: (groups, n) taken off the inputs; only where a bias is free can it be.
-        dtype: in which products are made; they are added up in float64.
+        inputs: (groups, rows, n), or what `columns` returns.
+        missing: (groups, rows, out): the wanted outputs minus the current ones.
+        origin: (groups, n) subtracted from the inputs; only possible if a bias is free.
+        dtype: of the products; they are added up in float64.
     """
     x = (inputs if origin is None else inputs - origin[:, None].to(inputs.dtype)).to(dtype)
     e = missing.to(dtype)

@@ -1,4 +1,6 @@
-"""Solve for the weights of one layer, or of several that share them, from what they read and should give."""
+"""Solves for the weights of one layer, or of several that share them, from their inputs and wanted
+outputs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +16,10 @@ from .gram import Sums, sums_of
 from .masked import masked_change
 from .ridge import chosen_strength, digits_lost, solved
 
-ROWS = 64  # that are looked at for each column of a layer's inputs, where there are so many
+ROWS = 64  # rows used for each column of a layer's inputs, if there are that many
 HELD_BACK = 5  # every fifth batch chooses the ridge
-WITHOUT_CHOICE = 1e-2  # the ridge where too few samples are there to hold some back
-MOST_LOST = 1e4  # growth of rounding errors beyond which sums are taken in float64
+WITHOUT_CHOICE = 1e-2  # the ridge if there are too few samples to hold some back
+MOST_LOST = 1e4  # growth of rounding errors beyond which sums are computed in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +27,10 @@ class Use:
     """One place where a weight is used.
 
     Args:
-        contraction: which.
-        inputs: what it reads in the repaired model, a batch each.
-        missing: what the dense layer gave at the outputs that are left, less what it gives now.
-        free: its outputs may shift: it has a bias, or a norm that follows takes every shift off.
+        contraction: which one.
+        inputs: its inputs in the repaired model, one per batch.
+        missing: the dense layer's output at the remaining outputs, minus the current output.
+        free: its outputs may shift: it has a bias, or a norm that follows removes every shift.
     """
 
     contraction: Contraction
@@ -51,8 +53,8 @@ class Solution:
 
 
 def solution_of(model: fx.GraphModule, uses: Sequence[Use], mask: Tensor | None) -> Solution | None:
-    """The change of a layer that makes most of what is missing good; None where none does on samples that
-    were held back.
+    """Return the change of a layer that restores most of what is missing; None if no change helps on
+    held-back samples.
 
     Args:
         uses: of one weight.
@@ -82,7 +84,7 @@ def solution_of(model: fx.GraphModule, uses: Sequence[Use], mask: Tensor | None)
 
 
 def applied(model: fx.GraphModule, contraction: Contraction, solution: Solution, share: float = 1.0) -> None:
-    """Change the parameters of a layer, by a share of what was found."""
+    """Change the parameters of a layer by a share of the solution."""
     with torch.no_grad():
         weight = model.get_parameter(contraction.weight)
         change = as_weight(contraction.form, solution.weight.transpose(1, 2), weight.shape)
@@ -102,7 +104,7 @@ Family = tuple[list[int], list[tuple[bool, Sums]]]  # uses that share a bias; he
 
 
 def _families(model: fx.GraphModule, uses: Sequence[Use], dtype: torch.dtype = torch.float32) -> list[Family]:
-    """Uses with one bias between them have their means in common; all others have means of their own."""
+    """Group the uses: those that share a bias have common means; all others have their own."""
     by_bias: dict[int, list[int]] = {}
     for at, use in enumerate(uses):
         name = use.contraction.bias
@@ -126,7 +128,7 @@ def _of_family(uses: Sequence[Use], dtype: torch.dtype) -> list[tuple[bool, Sums
 
 
 def _every(use: Use, inputs: Tensor, missing: Tensor) -> int:
-    """Every how many rows one is looked at."""
+    """Return the step between the rows that are used."""
     form = use.contraction.form
     positions = positions_of(form, missing)
     width = inputs.shape[-1 if form.kind in ("linear", "matrix") else 1]
@@ -137,7 +139,7 @@ def _every(use: Use, inputs: Tensor, missing: Tensor) -> int:
 
 
 def is_thinned(use: Use) -> bool:
-    """Some rows were not looked at."""
+    """Whether some rows were not used."""
     return _every(use, use.inputs[0], use.missing[0]) > 1
 
 
@@ -146,7 +148,9 @@ def _sums(found: Sequence[tuple[bool, Sums]]) -> Sums:
 
 
 def _joined(families: Sequence[Family], which: Sequence[bool]) -> Sums:
-    """Of all uses together, less the means where a bias is free; of batches that were held back, or not."""
+    """Return the sums of all uses together, minus the means if a bias is free; of held-back batches, or of
+    the others.
+    """
     parts = []
     for _, found in families:
         own = [sums for is_held, sums in found if is_held in which]

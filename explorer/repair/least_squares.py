@@ -1,8 +1,8 @@
-"""Every layer that lost inputs gets the weights that best give back the dense layer's outputs.
+"""Gives every layer that lost inputs the weights that best restore the dense layer's outputs.
 
-Layer by layer in the order of the graph: what a layer reads is what the repaired layers before it give, what
-it should give is what the dense layer gave, and between the two is a linear problem with a closed form. No
-label is read and nothing is trained. Norms take over the shift and the spread that their inputs have now.
+Layer by layer in the order of the graph: a layer reads the outputs of the repaired layers before it, and
+should give the dense layer's output; between the two is a linear problem with a closed form. No label is read
+and nothing is trained. Norms are adapted to the shift and the spread that their inputs have now.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ class Repaired:
     Args:
         layers: weights that were solved for.
         norms: norms that were recalibrated.
-        kept: weights of layers that lost inputs and stay as they were, since no change helps or their weights
+        kept: weights of layers that lost inputs but were not changed, since no change helps or their weights
             are used in a way that has no closed form.
     """
 
@@ -41,7 +41,7 @@ class Repaired:
 
 
 def repair_notes(done: Repaired, samples: int) -> tuple[str, ...]:
-    """What was done, in words."""
+    """Return what was done, in words."""
     if not done.layers and not done.kept:
         return ("No layer lost inputs or weights, so least squares changed nothing.",)
     told = "No layer could be fitted by least squares."
@@ -85,7 +85,7 @@ class LeastSquares:
         self.lone_norms = _lone_norms(self.small)
 
     def run(self) -> Iterator[str]:
-        """Repair; the name of each layer after it is done."""
+        """Repair the model; yields the name of each layer after it is done."""
         first = {uses[0].node: uses for uses in self.uses.values()}
         for node in self.small.graph.nodes:
             if node.name in first and self._lost(first[node.name][0]):
@@ -97,13 +97,13 @@ class LeastSquares:
 
     @property
     def result(self) -> Repaired:
-        """What was done so far."""
+        """Return what was done so far."""
         missed = [name for name in _lost_weights(self.model, self.masks) if name not in self.done]
         kept = dict.fromkeys([*self.kept, *missed])
         return Repaired(tuple(self.done), tuple(self.norms), tuple(kept))
 
     def _lost(self, one: Contraction) -> bool:
-        """It has fewer inputs than the dense layer, or single weights of it are zero."""
+        """Whether it has fewer inputs than the dense layer, or some of its single weights are zero."""
         before, now = (attribute(model, one.weight).shape for model in (self.dense, self.small))
         dim = 0 if one.form.kind in ("matrix", "transposed") else 1
         split = one.form.groups if one.form.kind == "transposed" else 1
@@ -122,7 +122,7 @@ class LeastSquares:
             self.kept.append(one.weight)
             return
         before = _copied(self.small, one, solution)
-        # what later uses of a shared weight read changes with it, so a whole step may be too long
+        # the inputs of later uses of a shared weight change with it, so a whole step may be too long
         for share in SHARED_STEPS if len(uses) > 1 else (1.0,):
             applied(self.small, one, solution, share)
             if self._is_better(uses):
@@ -133,9 +133,10 @@ class LeastSquares:
         self.kept.append(one.weight)
 
     def _uses(self, contractions: Sequence[Contraction]) -> list[Use]:
-        """All uses of one weight; between them the walk goes on with the weights as they are, and then back.
+        """Return all uses of one weight; between them the walk continues with the current weights, and then
+        goes back.
 
-        None where one of them has no closed form.
+        None if one of them has no closed form.
         """
         walks, uses = (self.walk, self.targets.walk), []
         self.walk.before(contractions[0].node)
@@ -150,10 +151,10 @@ class LeastSquares:
         return uses
 
     def _is_better(self, uses: Sequence[Use]) -> bool:
-        """With the present weights no more is missing than before.
+        """Whether no more is missing with the present weights than before.
 
-        Of one layer whose rows were all looked at that is certain; of one whose rows were thinned it is
-        counted over all of them, and of layers that share a weight with what they read now.
+        For one layer of which all rows were used that is certain; if its rows were thinned, it is measured
+        over all of them, and for layers that share a weight, with their current inputs.
         """
         if len(uses) > 1:
             now = self._uses([use.contraction for use in uses])
@@ -172,12 +173,12 @@ class LeastSquares:
         return Use(one, inputs, missing, one.bias is not None or self._is_shifted_back(one.node))
 
     def _is_shifted_back(self, name: str) -> bool:
-        """Only norms read it that take over any shift."""
+        """Whether it is read only by norms that remove any shift."""
         users = self.walk.nodes[self.walk.places[name]].users
         return bool(users) and all(user.name in self.lone_norms for user in users)
 
     def _is_better_everywhere(self, use: Use) -> bool:
-        """If so, the walk goes on with what the layer gives now."""
+        """Whether it is better over all rows; if so, the walk continues with the layer's new output."""
         name = use.contraction.node
         wanted, now = self.targets.of(name), self.walk.tried(name)
         assert wanted is not None
@@ -202,7 +203,7 @@ class LeastSquares:
 
 
 def _squares(use: Use) -> float:
-    """Of all outputs, less the means where a shift costs nothing."""
+    """Return the squares of all outputs, minus the means if a shift costs nothing."""
     rows = [output_rows(use.contraction.form, one) for one in use.missing]
     total = sum(float(one.square().sum(dtype=torch.double)) for one in rows)
     if use.free:
@@ -216,7 +217,7 @@ def _copied(model: fx.GraphModule, one: Contraction, solution: Solution) -> dict
 
 
 def _lone_norms(model: fx.GraphModule) -> set[str]:
-    """Nodes of norms that are called once and keep statistics."""
+    """Return the nodes of norms that are called once and keep statistics."""
     calls: dict[str, list[str]] = {}
     for node in model.graph.nodes:
         if node.op == "call_module" and is_recalibrated(model.get_submodule(str(node.target))):
@@ -225,7 +226,7 @@ def _lone_norms(model: fx.GraphModule) -> set[str]:
 
 
 def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
-    """Weight -> its mask in the shape that it has after the cut, under every name that it has."""
+    """Return each weight's mask in the shape that it has after the cut, under every name that it has."""
     cut = positions(model.profile, masks.channels)
     found: dict[str, Tensor] = {}
     parameters = dict(model.subject.model.named_parameters(remove_duplicate=False))
@@ -239,7 +240,7 @@ def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
 
 
 def _lost_weights(model: Analysed, masks: Masks) -> list[str]:
-    """Weights of layers that read something that was cut."""
+    """Return the weights of layers that read something that was cut."""
     lost = [
         slot.tensor
         for group in model.profile.groups

@@ -1,6 +1,7 @@
-"""Run a graph node by node with all batches side by side, and stop between any two nodes.
+"""Runs a graph node by node with all batches side by side, and stops between any two nodes.
 
-Values are let go once nobody reads them any more, so what is held is one place's width, not its depth.
+Values are released once nothing reads them any more, so memory grows with the width of one place, not with
+the depth.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from torch import Tensor, fx
 from ..graph.detours import functional
 from .contractions import attribute
 
-Values = tuple[dict[str, Any], ...]  # one dict a batch: node -> value
+Values = tuple[dict[str, Any], ...]  # one dict per batch: node -> value
 
 
 class Lockstep:
@@ -32,7 +33,9 @@ class Lockstep:
         self.values: Values = tuple({} for _ in batches)
 
     def behind(self, name: str) -> list[Any]:
-        """The values of a node, a batch each; the walk stops right behind it, if it is not further yet."""
+        """Return the values of a node, one per batch; the walk stops right behind it, unless it is already
+        further.
+        """
         self.advance(self.places[name] + 1)
         return [held[name] for held in self.values]
 
@@ -55,7 +58,7 @@ class Lockstep:
         self._let_go(at)
 
     def _let_go(self, at: int) -> None:
-        """What nobody reads behind a place."""
+        """Release what nothing reads behind a place."""
         for node in self.nodes[at].all_input_nodes:
             if self._last[node] == at:
                 for held in self.values:
@@ -77,22 +80,22 @@ class Lockstep:
         return target(*args, **kwargs)
 
     def tried(self, name: str) -> list[Any]:
-        """What a node would give now, a batch each; the walk is right before it and stays there."""
+        """Return what a node would give now, one per batch; the walk is right before it and stays there."""
         node = self.nodes[self.places[name]]
         with torch.no_grad():
             return [self._value(node, held, batch) for batch, held in enumerate(self.values)]
 
     def step_over(self, name: str, values: Sequence[Any]) -> None:
-        """Take these as the values of the node that comes next."""
+        """Use these as the values of the next node."""
         for held, value in zip(self.values, values, strict=True):
             held[name] = value
         self._let_go(self.place)
         self.place += 1
 
     def kept(self) -> tuple[int, Values]:
-        """Where it is, to come back to."""
+        """Return the current state, to come back to."""
         return self.place, tuple(dict(held) for held in self.values)
 
     def back(self, kept: tuple[int, Values]) -> None:
-        """Go back to where it was."""
+        """Go back to an earlier state."""
         self.place, self.values = kept[0], tuple(dict(held) for held in kept[1])

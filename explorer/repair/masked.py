@@ -1,4 +1,6 @@
-"""Least squares with a mask held: weights that are zero stay zero, those that are left make up for them."""
+"""Least squares with a fixed mask: weights that are zero stay zero, and the remaining ones compensate for
+them.
+"""
 
 import torch
 from torch import Tensor
@@ -6,24 +8,26 @@ from torch import Tensor
 from .gram import Sums
 from .ridge import damped, solved
 
-# multiply-adds up to which every row of a layer is solved by itself
+# multiply-adds up to which every row of a layer is solved separately
 EXACT_WORK = 1e9
-BLOCK = 128  # columns that are swept at a time
+BLOCK = 128  # columns that are processed at a time
 
 
 def exact_work(mask: Tensor) -> float:
-    """Multiply-adds of one solution a row: a third of the cube of what is left of it."""
+    """Return the multiply-adds of one solution per row: a third of the cube of the number of remaining
+    weights.
+    """
     return float((mask.sum(-1).double() ** 3 / 3).sum())
 
 
 def masked_change(sums: Sums, weight: Tensor, mask: Tensor, strength: float) -> Tensor:
-    """(groups, n, out): the change of the weights that are left; zero at those that are not.
+    """Return (groups, n, out): the change of the remaining weights; zero at the others.
 
-    Exact on small layers; else column by column in the order of SparseGPT (Frantar and Alistarh 2023,
-    arXiv:2301.00774), and rows that this made no better stay as they were.
+    Exact for small layers; otherwise column by column in the order of SparseGPT (Frantar and Alistarh 2023,
+    arXiv:2301.00774), and rows that this does not improve are not changed.
 
     Args:
-        weight: (groups, out, n), zero outside of the mask.
+        weight: (groups, out, n), zero outside the mask.
         mask: (groups, out, n) bool, True = kept.
     """
     if exact_work(mask) <= EXACT_WORK:
@@ -38,7 +42,7 @@ def masked_change(sums: Sums, weight: Tensor, mask: Tensor, strength: float) -> 
 
 
 def exact(sums: Sums, mask: Tensor, strength: float) -> Tensor:
-    """(groups, n, out): each row solved over the weights that it has left."""
+    """Return (groups, n, out): each row solved over its remaining weights."""
     gram, change = damped(sums.gram, strength), torch.zeros_like(sums.cross)
     for group in range(len(mask)):
         for row in range(mask.shape[1]):
@@ -51,8 +55,8 @@ def exact(sums: Sums, mask: Tensor, strength: float) -> Tensor:
 
 
 def column_by_column(weight: Tensor, mask: Tensor, gram: Tensor) -> Tensor:
-    """(out, n): weights are set to zero from the first column to the last; the columns after it make up for
-    each.
+    """Return (out, n): weights are set to zero from the first column to the last; the columns after each
+    compensate for it.
 
     Args:
         weight: (out, n) what would be best if nothing had to be zero.

@@ -1,7 +1,8 @@
-"""Statistics of batch norms for what they read now, by comparison with what the dense model's norms read.
+"""Statistics of batch norms for their current inputs, by comparison with the inputs of the dense model's
+norms.
 
-Each mean and variance moves by what the repaired inputs differ from the dense ones. A norm whose inputs are
-as they were keeps its statistics, and those of few samples bring no scatter of their own.
+Each mean and variance moves by the difference between the repaired inputs and the dense ones. A norm whose
+inputs are unchanged keeps its statistics, and few samples add no scatter of their own.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ LEAST = 1e-12
 
 
 def is_recalibrated(module: nn.Module) -> bool:
-    """It normalises with statistics that it has kept."""
+    """Whether it normalises with statistics that it has kept."""
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
 
 
@@ -21,8 +22,8 @@ def move_statistics(norm: nn.Module, now: Sequence[Tensor], before: Sequence[Ten
     """Change the statistics of a norm.
 
     Args:
-        now: what it reads, a batch each, (samples, channels, ...).
-        before: what the dense one reads at the channels that are left.
+        now: its inputs, one per batch, (samples, channels, ...).
+        before: the dense one's inputs at the remaining channels.
     """
     mean, variance = moments(now)
     old_mean, old_variance = moments(before)
@@ -33,8 +34,8 @@ def move_statistics(norm: nn.Module, now: Sequence[Tensor], before: Sequence[Ten
 
 
 def moments(batches: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """(channels,) mean and variance over samples and positions, in float64; batches are added up, never
-    joined.
+    """Return (channels,) mean and variance over samples and positions, in float64; batches are added up,
+    never joined.
     """
     count, total = 0, torch.zeros((), dtype=torch.double)
     for batch in batches:

@@ -1,7 +1,7 @@
-"""The change of the weights that makes the squared error smallest, held back by a ridge.
+"""The change of the weights with the smallest squared error, limited by a ridge.
 
-The ridge pulls towards the weights that are there, not towards zero: however strong it is, the result is no
-worse on its rows than no change at all.
+The ridge pulls towards the present weights, not towards zero: however strong it is, the result is no worse on
+its rows than no change at all.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from torch import Tensor
 
 from .gram import Sums
 
-# of the mean square of an input; between them the held-back samples choose
+# of the mean square of an input; the held-back samples choose among them
 STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 LEAST = 1e-12  # so that inputs that are zero everywhere can be solved for, too
 
 
 def damped(gram: Tensor, strength: float) -> Tensor:
-    """(groups, n, n) with the ridge on its diagonal."""
+    """Return (groups, n, n) with the ridge on its diagonal."""
     diagonal = gram.diagonal(dim1=-2, dim2=-1)
     ridge = diagonal.mean(-1, keepdim=True) * strength + LEAST * diagonal.amax().clamp(min=LEAST)
     return gram + torch.diag_embed(ridge.expand_as(diagonal))
 
 
 def solved(sums: Sums, strength: float) -> Tensor:
-    """(groups, n, out): the change of the weights.
+    """Return (groups, n, out), the change of the weights.
 
     A Gram matrix that rounding has made indefinite gets ten times the ridge, until it is not.
     """
@@ -36,9 +36,10 @@ def solved(sums: Sums, strength: float) -> Tensor:
 
 
 def chosen_strength(fit: Sums, held: Sums, strengths: Sequence[float] = STRENGTHS) -> float | None:
-    """The ridge whose fit errs least on rows that it has not seen; None where no change errs less still.
+    """Return the ridge whose fit has the smallest error on rows that it has not seen; None if no change is
+    better still.
 
-    Strengths are tried from the strongest on, until one errs more than the one before it.
+    Strengths are tried from the strongest on, until one has a larger error than the one before it.
     """
     best, least = None, float(held.error().sum())
     for strength in sorted(strengths, reverse=True):
@@ -50,8 +51,8 @@ def chosen_strength(fit: Sums, held: Sums, strengths: Sequence[float] = STRENGTH
 
 
 def digits_lost(gram: Tensor, strength: float) -> float:
-    """How much a relative error of the Gram matrix grows in the solution: its condition number, from the
-    smallest pivot and after each input is brought to the same size.
+    """Return how much a relative error of the Gram matrix grows in the solution: its condition number, from
+    the smallest pivot and after each input is scaled to the same size.
     """
     matrix = damped(gram, strength)
     scale = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=LEAST).rsqrt()

@@ -8,6 +8,7 @@ held-out data.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -21,6 +22,7 @@ from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..machine import paths
+from ..machine.held_file import HeldLock, held
 from ..machine.optional_packages import optional
 from ..machine.version import __version__
 from ..planning.allocate import allocate
@@ -38,6 +40,7 @@ from ..values.report import Drop, Report
 from ..values.subject import Subject
 from .sensitivity.scan import known as known_scan
 from .sensitivity.values import ScanPlan
+from .trial_queue import TrialQueue
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
@@ -51,6 +54,7 @@ WITHOUT_SCAN = (
     "until one is."
 )
 EVERYTHING = Conditions()
+OTHERS_S = 0.1  # seconds between two looks at what other processes have measured
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,9 @@ def search(
     """Yield Progress between batches, and a Search at once and after each trial; earlier trials are not
     measured again.
 
+    Several processes may search with the same plan at once: each takes other trials, and one that a killed
+    process has left is taken again.
+
     Args:
         recipe: criterion, repair and the ratios of the other granularity are used by every trial.
         folder: of the optimiser's journals (default: in the user's cache).
@@ -180,20 +187,26 @@ def search(
     yield from calibrate(model, recipe, how.device)
     with _kept_in(place):
         study = _study(optuna, model.subject, recipe, plan, how, place)
+        ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
+        queue = TrialQueue(optuna, study, place / f"{study.study_name}.taken", plan.trials, ranges, plan.seed)
         notes: tuple[str, ...] = ()
-        if not study.get_trials(deepcopy=False):
-            losses = _losses(model, recipe, plan, how)
-            for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
-                start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
-                study.enqueue_trial(start, user_attrs={"origin": origin})
-            parts_are = "channels" if plan.granularity == "channel" else "single weights"
-            notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
+        with held(queue.whole):
+            if not study.get_trials(deepcopy=False):
+                losses = _losses(model, recipe, plan, how)
+                for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
+                    start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
+                    study.enqueue_trial(start, user_attrs={"origin": origin})
+                parts_are = "channels" if plan.granularity == "channel" else "single weights"
+                notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
         found = Search(plan, _known(optuna, study, recipe, plan), notes)
         yield Step(found)
-        ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
-        while len(found.trials) < plan.trials:
-            asked = study.ask(ranges)
-            told = False
+        while not queue.complete:
+            asked = queue.take()
+            if asked is None:  # another process measures what is left
+                time.sleep(OTHERS_S)
+                yield reached(len(found.trials), plan.trials, "Waiting for other processes")
+                continue
+            values: list[float] | None = None
             try:
                 tried = stream(model, recipe.with_ratios(plan.granularity, asked.params), how)
                 now = Progress(len(found.trials), plan.trials, "Measuring trials")
@@ -201,13 +214,14 @@ def search(
                 trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
                 for name, value in _remembered(trial).items():
                     asked.set_user_attr(name, value)
-                study.tell(asked, [trial.accuracy, trial.cost])
-                told = True
+                values = [trial.accuracy, trial.cost]
             finally:  # even if the search is stopped within a trial
-                if not told:
-                    study.tell(asked, state=optuna.trial.TrialState.FAIL)
-            found = replace(found, trials=(*found.trials, trial))
+                queue.finish(asked, values)
+            found = replace(found, trials=_known(optuna, study, recipe, plan))
             yield Step(found)
+        known = _known(optuna, study, recipe, plan)
+        if known != found.trials:  # the last ones are of others
+            yield Step(replace(found, trials=known))
 
 
 @contextmanager
@@ -226,7 +240,7 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
-    """Part -> the highest ratio that is tried."""
+    """Return the highest ratio to try for each part."""
     class_task(model.subject, "A search")
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
@@ -260,7 +274,9 @@ def _study(
     name = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"))
+    # optuna's own locks stay behind when a process is killed, and others then wait for half a minute
+    lock = HeldLock(folder / f"{name}.lock")
+    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"), lock)
     storage = optuna.storages.JournalStorage(journal)
     study = optuna.create_study(
         study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]
@@ -342,7 +358,7 @@ def _remembered(trial: Trial) -> dict[str, Any]:
 def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
     """Return the finished trials of earlier searches."""
     found = []
-    for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs
         drop = Drop.from_json(about["drop"])
         found.append(

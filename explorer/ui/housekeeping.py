@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from .shared import models
 # than server.disconnectedSessionTTL, after which Streamlit does not find it any more
 GRACE_S = 30.0
 EVERY_S = 5.0
+LAST_STEP_S = 5.0
 TRIM_BYTES = 32 * 2**20  # more than this is worth a pause of a few milliseconds
 
 logger = logging.getLogger(__name__)
@@ -88,12 +89,14 @@ def greet() -> None:
 
 @asynccontextmanager
 async def keeping_house(app: object) -> AsyncIterator[dict[str, Any]]:
-    """Tidy up from time to time while the server runs."""
+    """Tidy up from time to time while the server runs; when it ends, let each job end after its next step."""
     task = asyncio.create_task(_keep(), name="explorer-housekeeping")
     try:
         yield {}
     finally:
         task.cancel()
+        with suppress(TimeoutError):  # a step that takes long ends with the process
+            await asyncio.wait_for(asyncio.to_thread(models.lanes().shutdown), LAST_STEP_S)
 
 
 async def _keep() -> None:

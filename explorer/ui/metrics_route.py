@@ -60,7 +60,7 @@ def metrics() -> list[ServerNumber]:
         ServerNumber(
             "memory_bytes", "Memory of the process.", "gauge", {(): allocator.resident_bytes() or 0}
         ),
-        ServerNumber("cache_bytes", "Memory of what is kept to answer sooner.", "gauge", held),
+        ServerNumber("cache_bytes", "Memory of the caches.", "gauge", held),
     ]
 
 

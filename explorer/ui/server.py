@@ -1,6 +1,7 @@
 """Starts the page in this process."""
 
 import logging
+import re
 import sys
 import threading
 import webbrowser
@@ -10,7 +11,9 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit import config as st_config
 
+from ..errors import ExplorerError
 from . import metrics_route, page_addresses
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
 from .client_messages import ClientMessages
@@ -23,6 +26,7 @@ from .shared.settings import Settings, configure
 from .upload_limit import UploadLimit
 
 SCRIPT = Path(__file__).with_name("app.py")
+BASE_PATH = re.compile(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*", re.ASCII)
 BROWSER_DELAY_S = 2.0  # the server answers by then; a page that is opened earlier waits for it
 
 
@@ -33,6 +37,7 @@ def serve(
     port: int = 8501,
     open_browser: bool = True,
     trusted_hosts: Sequence[str] = (),
+    base_path: str = "",
 ) -> None:
     """Serve the page until it is interrupted.
 
@@ -40,14 +45,16 @@ def serve(
         settings: models, device and how a model is loaded.
         host: 127.0.0.1 keeps it on this machine.
         trusted_hosts: further names under which browsers may reach it, such as that of a proxy.
+        base_path: what all its addresses begin with, such as "lab/pruning", if it is behind a proxy.
     Raises:
-        ExplorerError: a trusted host is not a plain name.
+        ExplorerError: a trusted host or the base path is not plain.
     """
-    hosts = allowed_hosts(host, trusted_hosts)
+    hosts, base = allowed_hosts(host, trusted_hosts), plain_path(base_path)
+    st_config.set_option("server.baseUrlPath", base)  # our own routes read it before the server starts
     configure(settings)
     shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     if open_browser:
-        opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}"])
+        opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}/{base}"])
         opener.daemon = True
         opener.start()
     threading.Thread(target=models.look_ahead, name="explorer-look-ahead").start()
@@ -63,9 +70,28 @@ def serve(
         "server.address": host,
         "server.port": port,
         "server.headless": True,
+        "server.baseUrlPath": base,
         "browser.serverAddress": shown,
     }
     st.App(SCRIPT, **parts(hosts)).run(config=config)
+
+
+def plain_path(text: str) -> str:
+    """Return a base path without the slashes around it.
+
+    >>> plain_path("/lab/pruning/")
+    'lab/pruning'
+
+    Raises:
+        ExplorerError: it holds more than plain names between slashes.
+    """
+    found = text.strip("/")
+    if found and not BASE_PATH.fullmatch(found):
+        raise ExplorerError(
+            f"A base path consists of names of letters, digits, '.', '_' and '-' between slashes, such as "
+            f"lab/pruning, got {text[:80]!r}."
+        )
+    return found
 
 
 def parts(hosts: AllowedHosts) -> dict[str, Any]:

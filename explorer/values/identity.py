@@ -56,7 +56,7 @@ class _Words:
         self._numbers: dict[int, int] = {}
         self._numbered: list[Any] = []
 
-    def all_of(self, item: Any) -> Iterator[bytes]:
+    def all_of(self, item: Any) -> Iterator[bytes | memoryview]:
         """Yield the words of an item, and of everything that it leads to."""
         yield from self._word(item, ())
         for number, one in enumerate(self._numbered):  # grows meanwhile
@@ -64,13 +64,13 @@ class _Words:
             for part in parts_of(one):
                 yield from self._word(part, ())
 
-    def _word(self, item: Any, around: tuple[int, ...]) -> Iterator[bytes]:
+    def _word(self, item: Any, around: tuple[int, ...]) -> Iterator[bytes | memoryview]:
         """Return the word for an item.
 
         Args:
             around: the containers that it is in.
         """
-        if isinstance(item, bytes):
+        if isinstance(item, bytes | memoryview):
             yield item
         elif isinstance(item, PLAIN):
             yield f"{type(item).__name__} {item!r};".encode()

@@ -28,13 +28,13 @@ HOLDERS = {"types", "argparse", "collections", "dataclasses"}
 WRITTEN = (fx.GraphModule, torch.jit.ScriptModule)  # their forward was created while the program ran
 
 
-def numbers(tensor: Tensor) -> bytes:
+def numbers(tensor: Tensor) -> bytes | memoryview:
     """Return the numbers of a tensor, or its layout if its numbers cannot be read, as on the meta device."""
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.device.type == "meta" or tensor.layout != torch.strided:
         return f"{tensor.device} {tensor.layout} {tensor.to_dense() if tensor.is_sparse else ''}".encode()
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def parts_of(item: Any) -> Iterable[Any]:

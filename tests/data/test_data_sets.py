@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.data import shapes
+from explorer.data import mnist, shapes
 from explorer.data.ordering import stratified_order
 from explorer.data.shapes_distances import CLASSES, DISTANCES
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
@@ -151,3 +151,30 @@ def test_a_folder_sorted_by_class_would_fail_the_prefix_test():
     targets = torch.arange(100) // 10
     assert len(targets[:10].unique()) == 1
     assert len(targets[stratified_order(targets, 0)[:10]].unique()) >= 7
+
+
+# --------------------------------------------------------------------------- mnist
+
+
+def test_mnist_is_the_real_one_whole_and_in_fixed_order():
+    pictures, classes = mnist.arrays()
+    assert pictures.shape == (70_000, 28, 28) and mnist.fingerprint() == mnist.FINGERPRINT
+    # how often each digit occurs, as in the original files
+    training = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(classes[:60_000]).tolist() == training
+    assert np.bincount(classes[60_000:]).tolist() == test
+    assert pictures[:60_000].mean() / 255 == pytest.approx(0.1307, abs=1e-4)  # as is told of it everywhere
+    assert [len(mnist.load_split(name)) for name in mnist.BOUNDS] == [55_000, 5_000, 10_000]
+
+
+def test_a_damaged_mnist_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "data").mkdir()
+    whole = (paths.sample_models() / "data" / "mnist.xz").read_bytes()
+    monkeypatch.setattr(mnist.paths, "sample_models", lambda: tmp_path)
+    for content in (whole[:1000], b"", b"nothing packed"):
+        (tmp_path / "data" / "mnist.xz").write_bytes(content)
+        with pytest.raises(LoadError, match="install the program again"):
+            mnist.arrays.__wrapped__()
+    with pytest.raises(UnknownNameError, match="training, tuning, held_out"):
+        mnist.load_split("validation")

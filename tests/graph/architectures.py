@@ -30,7 +30,7 @@ from explorer.graph.analysed import analyse
 from explorer.machine.optional_packages import torchvision, uses_torchvision
 from explorer.values.subject import Subject
 
-SIDES = (64, 96, 128, 160, 192, 224, 256, 299, 320, 331, 384)
+SIDES = (64, 96, 128, 160, 192, 224, 240, 256, 299, 320, 331, 384)
 FRAMES = (8, 16)
 SECONDS, BYTES = 400, 14 * 2**30  # for one model
 TIMM = 110  # families of timm

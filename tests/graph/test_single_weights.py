@@ -120,3 +120,26 @@ def test_masks_of_torch_hide_no_channels():
     graph = graph_of(subject)
     assert {g.name: g.units for g in graph.profile.free_groups.values()} == {"0": 8}
     assert audit(Analysed(subject, graph)).verified
+
+
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+@pytest.mark.parametrize("both", [False, True], ids=["forward", "both"])
+def test_each_matrix_of_a_recurrent_layer_has_its_multiply_adds(kind, both):
+    """By hand: each is used once a step, at all of its numbers."""
+    steps, sides = 7, 2 if both else 1
+    model = Recurrent(kind)
+    model.rnn = RECURRENT[kind](8, 12, 2, batch_first=True, bidirectional=both)
+    model.fc = nn.Linear(12 * sides, 10)
+    profile = graph_of(subject_of(model, steps, 8)).profile
+    own = {layer.name: layer.macs for layer in profile.layers}
+    rows = GATES[kind] * 12
+    expected = {"fc": 120 * sides}
+    for suffix in ("", "_reverse")[:sides]:
+        for number, width in enumerate((8, 12 * sides)):
+            expected[f"rnn.weight_ih_l{number}{suffix}"] = steps * rows * width
+            expected[f"rnn.weight_hh_l{number}{suffix}"] = steps * rows * 12
+    assert {name: own[name] for name in expected} == expected
+    assert profile.macs == sum(expected.values()) == sum(own.values())

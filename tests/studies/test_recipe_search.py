@@ -5,8 +5,11 @@ again.
 import json
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
+import serving
 
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
@@ -128,6 +131,85 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
         "opened 1 time" in text for text in checked.notes
     )
+
+
+# --------------------------------------------------------------------------- several processes
+
+OTHER = """
+import sys
+from pathlib import Path
+from explorer.engine.conditions import Conditions
+from explorer.graph.analysed import analyse
+from explorer.loaders.model_text import load
+from explorer.runs.store import Store
+from explorer.studies.recipe_search import SearchPlan, search
+from explorer.values.recipe import Recipe
+folder = Path(sys.argv[1])
+plan, few = SearchPlan(int(sys.argv[2])), Conditions(samples=150, latency=False)
+found = None
+model, store = analyse(load("digits-mlp")), Store(folder)
+for step in search(model, Recipe(), plan, few, folder=folder / "j", store=store):
+    found = step.value or found
+    print(len(found.trials) if found else "", "measuring" if step.progress else "", flush=True)
+"""
+
+
+def another(folder, trials):
+    """A search with the same plan in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OTHER, str(folder), str(trials)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=serving.environment(),
+    )
+
+
+def states(folder):
+    """State and ratios of every trial in the journal."""
+    optuna = pytest.importorskip("optuna")
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(next((folder / "j").glob("*.log"))))
+    )
+    (study,) = optuna.get_all_study_names(storage)
+    trials = optuna.load_study(study_name=study, storage=storage).get_trials()
+    return [(trial.state.name, tuple(sorted(trial.params.items()))) for trial in trials]
+
+
+def test_a_trial_of_a_killed_process_is_given_again(mlp, tmp_path):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    process = another(tmp_path, 5)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == ["1", "measuring"]:  # within the second trial
+            process.kill()
+    process.wait()
+    left = [ratios for state, ratios in states(tmp_path) if state == "RUNNING"]
+    assert len(left) == 1  # the negative control: nobody has said that it failed
+    found = outcome(
+        search(Analysed(*mlp), Recipe(), SearchPlan(5), FEW, folder=tmp_path / "j", store=Store(tmp_path))
+    )
+    after = states(tmp_path)
+    assert len(found.trials) == 5 and not [state for state, _ in after if state == "RUNNING"]
+    assert ("FAIL", left[0]) in after and ("COMPLETE", left[0]) in after
+    assert not list(tmp_path.glob("j/*.taken/[0-9]*"))
+
+
+def test_two_searches_at_once_share_the_trials(mlp, tmp_path):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    how = {"folder": tmp_path / "j", "store": Store(tmp_path)}
+    first = search(Analysed(*mlp), Recipe(), SearchPlan(6), FEW, **how)
+    for step in first:
+        if step.value is not None and len(step.value.trials) == 1:
+            break
+    next(first)  # within the second trial
+    second = search(Analysed(*mlp), Recipe(), SearchPlan(6), FEW, **how)
+    for step in second:  # it ends only once the first one's trial is there
+        if step.progress and step.progress.label == "Waiting for other processes":
+            break
+    assert sorted(state for state, _ in states(tmp_path)) == [*["COMPLETE"] * 5, "RUNNING"]
+    one, two = outcome(first), outcome(second)
+    assert one.trials == two.trials and len(one.trials) == 6
+    assert len({ratios for _, ratios in states(tmp_path)}) == 6
 
 
 @pytest.fixture

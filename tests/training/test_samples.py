@@ -19,6 +19,7 @@ from explorer.values.identity import weights_id
 
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
+MNIST = [name for name in NAMES if SAMPLES[name].traits["data"] == "mnist"]
 SHAPES = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes"]
 
 
@@ -30,6 +31,8 @@ def test_the_samples_are_those_documented_and_small_ones_come_first():
         "shapes-mobilenet",
         "shapes-vit",
         "shapes-densenet",
+        "mnist-mlp",
+        "mnist-lenet",
     ]
     assert DEFAULT_MODEL in NAMES
 
@@ -68,6 +71,15 @@ def test_digits_accuracy_is_exactly_the_cards(name):
         assert (measured.correct, measured.samples) == (subject.card[split]["correct"], 450)
 
 
+@pytest.mark.parametrize("name", MNIST)
+def test_mnist_accuracy_agrees_with_the_card(name):
+    subject = load(name)
+    measured = quality(subject.model, subject.task, subject.task.split("held_out").first(1000))
+    low, high = wilson(measured.correct, measured.samples, level=0.999)
+    assert low < subject.card["held_out"]["accuracy"] < high
+    assert 0.975 < subject.card["held_out"]["accuracy"] < 0.995
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes_accuracy_agrees_with_the_card(name):
     subject = load(name)
@@ -85,7 +97,7 @@ def test_untrained_weights_fail_the_accuracy_test():
 
 def test_all_weights_together_stay_small():
     sizes = [weights_path(name).stat().st_size for name in NAMES]
-    assert sum(sizes) <= 12e6
+    assert sum(sizes) <= 20e6
 
 
 @pytest.mark.parametrize("name", NAMES)

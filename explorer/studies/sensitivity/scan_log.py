@@ -56,7 +56,7 @@ class GrowingPoint:
         self.samples = self.correct = self.worse = self.better = 0
         self.loss = self.dense_loss = 0.0
         self.finished = False
-        self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not decide
+        self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not determine
 
     def add(self, tally: Tally, base: Tally) -> None:
         """Add the next samples, and the dense model on the same."""
@@ -89,18 +89,18 @@ class GrowingPoint:
         return [Count(self.part, ratio, *known) for ratio in self.twins]
 
     def _known(self) -> tuple[Tally, Tally]:
-        """The dense model and the point on all samples so far, where rows decide."""
+        """Return the dense model and the point on all samples so far, for a metric of rows."""
         self._rows = [(joined([b for b, _ in self._rows]), joined([t for _, t in self._rows]))]
         return self._rows[0]
 
     @property
     def value(self) -> float | None:
-        """Of the metric that decides; None where that is accuracy."""
+        """Return the value of the deciding metric; None if that is accuracy."""
         return self._known()[1].measurement().value if self._rows else None
 
     @property
     def estimate(self) -> float:
-        """Of the drop."""
+        """Return the estimated drop."""
         return self.drop(LEVEL).estimate if self._rows else (self.worse - self.better) / self.samples
 
     def drop(self, level: float) -> Drop:
@@ -109,7 +109,7 @@ class GrowingPoint:
         return paired_drop(self.worse, self.better, self.samples, level=level)
 
     def reach(self, total: int) -> Reach:
-        """What these samples say about all of them."""
+        """Return what these samples say about all of them."""
         if self._rows:
             return reach_of(self.drop(LEVEL), self.samples, total)
         return reach(self.worse, self.better, self.samples, total)

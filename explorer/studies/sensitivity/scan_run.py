@@ -162,7 +162,9 @@ class ScanRun:
         point.finished = point.samples == total or enough
 
     def _scale(self) -> float:
-        """Of the tolerance: 1 for fractions such as accuracy, else by what the metric calls equivalent."""
+        """Return the scale of the tolerance: 1 for fractions such as accuracy, otherwise by what the metric
+        calls equivalent.
+        """
         metric = self._judge_by.metrics[0] if self._judge_by else None
         if metric is None or metric.is_bounded:
             return 1.0

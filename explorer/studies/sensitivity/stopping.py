@@ -75,7 +75,7 @@ def reach(b: int, c: int, samples: int, total: int, level: float = LEVEL) -> Rea
 
 
 def reach_of(drop: Drop, samples: int, total: int) -> Reach:
-    """What the drop of any metric on the first `samples` of `total` says about all of them.
+    """Return what the drop of any metric on the first `samples` of `total` says about all of them.
 
     >>> reach_of(Drop(0.1, 0.05, 0.15, "different", 0.99), 100, 100).half_width
     0.0

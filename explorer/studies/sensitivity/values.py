@@ -52,10 +52,10 @@ class ScanPlan:
         object.__setattr__(self, "recipe", settings)
 
     def is_enough(self, found: Reach, estimate: float, scale: float = 1.0) -> bool:
-        """An adaptive scan need not know this drop better.
+        """Whether an adaptive scan knows this drop well enough.
 
         Args:
-            scale: of the tolerance, for metrics whose numbers are of another size than accuracy's.
+            scale: of the tolerance, for metrics whose numbers have another size than accuracy's.
         """
         if self.tolerance is None:
             return False
@@ -75,8 +75,7 @@ class SensitivityPoint:
         worse, better: right before and wrong after, and the reverse.
         loss: mean cross-entropy.
         loss_growth: mean growth of the cross-entropy against the dense model on the same samples.
-        value: of the metric that decides, where that is not accuracy; `correct`, `worse` and `better` are
-            then 0.
+        value: of the deciding metric, if that is not accuracy; `correct`, `worse` and `better` are then 0.
         finished: exact: all samples were seen; adaptive: the drop is known well enough, or all were seen.
     """
 
@@ -96,7 +95,9 @@ class SensitivityPoint:
     value: float | None = None
 
     def p_value(self) -> float:
-        """Of the paired test; of a metric that right and wrong do not decide, what its interval implies."""
+        """Return the p-value of the paired test; for a metric that right and wrong do not determine, the one
+        that its interval implies.
+        """
         if self.drop.metric == "accuracy":
             return paired_p_value(self.worse, self.better)
         return p_value_of(self.drop)
@@ -139,13 +140,13 @@ class Scan:
         return found
 
     def findings(self) -> dict[tuple[str, float], PointFinding]:
-        """(part, ratio) -> whether its drop is real, with all points of this scan as one family."""
+        """Return (part, ratio) -> whether its drop is real, with all points of this scan as one family."""
         return findings(
             (p.part, p.ratio, p.achieved, p.p_value(), p.drop.loss, p.drop.level) for p in self.points
         )
 
     def drops(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Part -> (ratio, estimated loss of what decides) pairs, higher is worse."""
+        """Return each part's (ratio, estimated loss of the deciding metric) pairs, higher is worse."""
         return {part: tuple((p.ratio, p.drop.loss) for p in points) for part, points in self.by_part.items()}
 
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:

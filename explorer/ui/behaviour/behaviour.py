@@ -38,7 +38,7 @@ EMPTY = (
 )
 CLASSES_WORDS = (
     "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays "
-    "beyond noise when all classes are judged together (Holm); few samples a class make wide bars."
+    "beyond noise when all classes are judged together (Holm); few samples per class make wide bars."
 )
 CONFUSION_WORDS = (
     "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers "
@@ -114,8 +114,8 @@ def _status() -> None:
             st.button("Stop", "stop behaviour", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
     elif found is not None:
         st.caption(
-            f"All {found.total:,} samples asked for were answered by both models: the tuning split, which "
-            "you decide on."
+            f"All {found.total:,} requested samples were answered by both models. They are from the tuning "
+            "split, which you decide on."
         )
 
 

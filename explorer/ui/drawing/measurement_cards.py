@@ -25,10 +25,10 @@ TRAPS = {
     "optimistic. The range is a 95 % interval; the change is between the pruned and the dense model on the "
     "same samples.",
     "Parameters": "All numbers of the model. Half of the channels of every layer leaves about a quarter of "
-    "the parameters, since inputs and outputs both shrink. Zeros stay parameters.",
+    "the parameters, since inputs and outputs both shrink. Zeros are still parameters.",
     "File size": "A safetensors file. Zeros alone don't make it smaller; sparse formats do, which few "
     "runtimes read.",
-    "MACs": "Multiply-adds of one sample on dense hardware; FLOPs are twice as many. Zeros don't lower "
+    "MACs": "Multiply-adds for one sample on dense hardware; FLOPs are twice as many. Zeros don't lower "
     "them, and fewer MACs don't promise the same gain in time.",
     "Latency": "Time of one forward pass, measured on this machine, dense and pruned in turn: the median, "
     "and where 8 of 10 runs lie. The change compares runs that alternate. Small models often don't become "

@@ -65,7 +65,7 @@ def accuracy(report: Report, which: str = "pruned") -> str:
 
 
 def accuracy_of(measured: Measurement, total: int) -> str:
-    """An accuracy with its range and samples, of so many."""
+    """Return an accuracy with its range and samples out of the total."""
     return NOT_MEASURED if measured.value is None else format_measured(measured, total)
 
 

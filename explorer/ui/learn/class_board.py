@@ -24,7 +24,7 @@ JOINED, PRESSED = "joined the class", "what went wrong with the board"
 ABOUT = (
     "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point "
     "replaces your old one. "
-    "Nicknames only: nothing else is asked or kept, and the board is deleted when the program ends."
+    "Nicknames only: nothing else is asked for or kept, and the board is deleted when the program ends."
 )
 
 

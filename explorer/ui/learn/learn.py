@@ -46,7 +46,7 @@ def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
 def _draw_card(lesson: Lesson, done: bool, begun: bool) -> None:
     st.markdown(f"**{lesson.number}. {lesson.title}**")
     st.caption(f"{lesson.summary}  \n{lesson.minutes} minutes" + (" · done" if done else ""))
-    word = "Read lesson {} again" if done else "Go on with lesson {}" if begun else "Start lesson {}"
+    word = "Read lesson {} again" if done else "Continue with lesson {}" if begun else "Start lesson {}"
     st.button(
         word.format(lesson.number),
         f"open {lesson.name}",

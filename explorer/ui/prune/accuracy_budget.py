@@ -26,7 +26,7 @@ ALLOCATOR = Offer("allocator", ALLOCATORS.keys())
 HELP = (
     f"Measures up to {LOOKS} models, each time halving the range between too much and too little. A model "
     "counts as within the "
-    "budget only if even the upper end of its interval is; so few samples find less, never too much."
+    "budget only if even the upper end of its interval is; so few samples remove less, never too much."
 )
 
 

@@ -60,7 +60,7 @@ WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
     "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
-    "allocator's curve your own ratios play no part; your recipe is the star."
+    "allocator's curve your own ratios are ignored; your recipe is the star."
 )
 
 

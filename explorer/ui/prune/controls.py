@@ -27,14 +27,14 @@ USUAL_TARGET, LARGEST_TARGET = 50, 95  # per cent
 HELP = {
     "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become "
     "zero. Combined: channels first, then weights of what is left.",
-    "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs stay, which special "
+    "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs are kept, which special "
     "hardware can use; the faders become switches.",
     "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers "
     "that read it.",
     "round_to": "Hardware often likes multiples of 8 or 16; small layers may not match every ratio.",
     "after": "bn_recalibration measures the statistics of batch norms again on training images: cheap, and "
-    "often enough. bias_correction moves biases until each channel's mean is the dense model's again, also "
-    "where there are no batch norms. least_squares gives every layer that lost inputs the weights that best "
+    "often enough. bias_correction moves biases until each channel's mean is the dense model's again, even "
+    "without batch norms. least_squares gives every layer that lost inputs the weights that best "
     "restore the dense layer's outputs: the strongest of the three, without any training.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "target": "Of all units that are shown and not locked, this much is removed.",

@@ -45,7 +45,7 @@ PRESETS = (
         "Half the channels",
         "Structured",
         {"channels": ("uniform", 0.5)},
-        "Half of the channels of every group: about a quarter of the parameters stays.",
+        "Half of the channels of every group: about a quarter of the parameters is left.",
     ),
     StartingPoint(
         "90 % sparse",
@@ -58,7 +58,7 @@ PRESETS = (
         "2:4 pattern",
         "Unstructured",
         {"weights": ("uniform", 0.5)},
-        "Two of each four consecutive inputs stay: what sparse tensor cores of GPUs can use.",
+        "Two of each four consecutive inputs are kept: what sparse tensor cores of GPUs can use.",
         "2:4",
     ),
     StartingPoint(

@@ -17,7 +17,7 @@ def draw() -> None:
     if settings.current().classroom:
         return
     with st.popover(
-        "Recipe file", icon=":material/description:", help="Take the recipe with you, or bring one."
+        "Recipe file", icon=":material/description:", help="Save the recipe to a file, or open one."
     ):
         text = json.dumps(session.recipe().to_json(), indent=1)
         st.download_button(
@@ -28,7 +28,7 @@ def draw() -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-        st.caption("The address of this page holds the recipe too: copy it to share.")
+        st.caption("The address of this page contains the recipe too: copy it to share.")
         st.file_uploader(
             "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
         )

@@ -22,7 +22,7 @@ STATUS_PAUSE_S = 0.4
 
 EMPTY_TEXT = (
     "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
-    "answer, or start from a **preset**. Nothing is ever changed in the model itself."
+    "change, or start from a **preset**. Nothing is ever changed in the model itself."
 )
 
 

@@ -19,8 +19,8 @@ from ..shared import settings
 from . import sensitivity_scan
 
 EMPTY = (
-    "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. It takes a "
-    "while, and is kept."
+    "Nothing is scanned yet: the buttons above measure each part alone, at nine ratios. This takes a "
+    "while; the result is kept."
 )
 
 BRACKETS = (

@@ -40,7 +40,7 @@ NO_DATA = (
 )
 BEST_EPOCH = (
     "The best epoch was chosen on these same samples, so a little of it is luck; held-out data "
-    "would tell how much."
+    "would show how much."
 )
 LOSSES_A_DRAWING = 8  # points of the loss curve between two drawings
 

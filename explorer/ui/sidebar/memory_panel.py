@@ -15,7 +15,7 @@ from ..shared import settings
 KEY, CHOSEN, SURE = "memory", "memory kinds", "memory sure"
 WIDTH = 340  # pixels
 FREE = "Models, graphs, scores and measured numbers are computed again when they are needed."
-KEPT = "Kept: uploaded weights, which only you could bring back."
+KEPT = "Kept: uploaded weights, which only you can upload again."
 NEVER = "How often held-out data was opened stays on record."
 
 

@@ -39,7 +39,7 @@ LEGEND = (
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
     "precision, on a copy with redrawn constant weights, so that a wrong connection cannot hide. Then two "
-    "channels are swapped on purpose, which must show."
+    "channels are swapped on purpose, which the comparison must notice."
 )
 
 
@@ -207,8 +207,7 @@ def _explain(group: Group) -> None:
     """Draw all that is known about one group, in words."""
     made = {slot.tensor for slot in group.slots if slot.producer}
     lines = [
-        f"**{group.units:,} {group.unit}s** that live in {len(group.slots):,} places, made by "
-        f"{_layers(len(made))}."
+        f"**{group.units:,} {group.unit}s** in {len(group.slots):,} places, produced by {_layers(len(made))}."
     ]
     if group.frozen:
         lines.append(f"**Stays whole:** {layout.plain(group.frozen)}.")

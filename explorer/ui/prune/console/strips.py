@@ -61,7 +61,7 @@ def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
     else:
         title, note = (
             "Weights",
-            "Unstructured: single weights become zero; shapes stay, only sparse formats shrink.",
+            "Unstructured: single weights become zero; shapes stay the same, only sparse formats shrink.",
         )
     scanned = any(strip.sensitivity for strip in strips)
     return Bank(name, title, f"{note} {COLOURS}" if scanned else note, strips)

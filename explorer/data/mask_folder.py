@@ -1,0 +1,118 @@
+"""A folder of pictures and one of masks: the class of each pixel."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import LoadError
+from ..machine.optional_packages import optional
+from ..values.samples import Split
+from ..values.subject import Normalisation, Task
+from .pictures import SUFFIXES, open_picture, stacked
+from .pool import HALVES, file_facts, fingerprint
+from .reader import Reader, class_name, rule_told
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PICTURES, MASKS = ("images", "pictures"), ("masks", "labels", "annotations")
+BLACK_WHITE = {0, 255}
+
+
+def mask_folders(folder: Path) -> tuple[Path, Path] | None:
+    """The folders of pictures and of masks inside a folder; None where it has no such two."""
+    found = [next((folder / n for n in names if (folder / n).is_dir()), None) for names in (PICTURES, MASKS)]
+    pictures, masks = found
+    return (pictures, masks) if pictures is not None and masks is not None else None
+
+
+def mask_task(
+    folder: Path, places: tuple[Path, Path], reader: Reader, samples: int, rule: Normalisation
+) -> Task:
+    """Pictures with their masks, by name, in a seeded order; measured by mean IoU.
+
+    Masks are pictures of one channel whose numbers are classes, 255 where a pixel counts for nothing; black
+    and white ones are yes and no.
+
+    Raises:
+        LoadError: a picture has no mask, or a mask is of another size.
+    """
+    pairs = _pairs(*places)
+    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0)).tolist()
+    middle = (len(order) + 1) // 2
+    halves = {"tuning": order[:middle][:samples], "held_out": order[middle:][:samples]}
+
+    def load_split(name: str) -> Split | None:
+        chosen = halves.get(name)
+        return _read(pairs, chosen, reader) if chosen else None
+
+    facts = [*file_facts([path for pair in pairs for path in pair], folder), reader.shape, rule, samples]
+    return Task(
+        f"folder:{folder.resolve().name}",
+        reader.shape,
+        load_split=load_split,
+        normalisation=rule,
+        note=HALVES,
+        source=str(folder),
+        fingerprint=fingerprint(facts),
+        how=(
+            f"{len(pairs):,} pictures have masks of the same name.",
+            rule_told(rule, is_bytes=True, is_given=False),
+        ),
+        metric="mean_iou",
+    )
+
+
+def _pairs(pictures: Path, masks: Path) -> list[tuple[Path, Path]]:
+    own = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in SUFFIXES}
+    found = [path for path in sorted(pictures.iterdir()) if path.suffix.lower() in SUFFIXES]
+    lonely = [path.name for path in found if path.stem not in own]
+    if lonely or not found:
+        what = f"{class_name(lonely[0])!r} has no mask" if lonely else "there are no pictures"
+        raise LoadError(
+            f"In {pictures.parent.name!r} {what}; put a mask of the same name into {masks.name}/."
+        )
+    return [(path, own[path.stem]) for path in found]
+
+
+def _read(pairs: Sequence[tuple[Path, Path]], chosen: Sequence[int], reader: Reader) -> Split:
+    """Inputs (n, channels, height, width) uint8 and masks (n, height, width) uint8."""
+    as_mask = replace(
+        reader, shape=(1, *reader.shape[1:]), preset=replace(reader.preset, interpolation="nearest")
+    )
+    places = range(len(chosen))
+
+    def opened(place: int, which: int) -> "Image":
+        path = pairs[chosen[place]][which]
+        return open_picture(path, path.name)
+
+    def mask(place: int) -> "Image":
+        picture, found = opened(place, 0), opened(place, 1)
+        if picture.size != found.size:
+            raise LoadError(
+                f"Mask {class_name(pairs[chosen[place]][1].name)!r} is {found.width} x {found.height}, but "
+                f"its picture {picture.width} x {picture.height}; make them of one size."
+            )
+        return _of_classes(found)
+
+    pictures = stacked(places, lambda place: opened(place, 0), reader)
+    return Split(pictures, _numbers(stacked(places, mask, as_mask)[:, 0]))
+
+
+def _of_classes(mask: "Image") -> "Image":
+    """One of a palette holds numbers of colours, which are the classes."""
+    if mask.mode not in ("P", "L", "1"):
+        mask = mask.convert("L")
+    values = np.asarray(mask).astype(np.uint8)
+    return optional("PIL.Image").fromarray(values * 255 if mask.mode == "1" else values)
+
+
+def _numbers(masks: Tensor) -> Tensor:
+    """Black and white as 0 and 1."""
+    seen = set(masks.unique().tolist())
+    return (masks == 255).to(torch.uint8) if 255 in seen and seen <= BLACK_WHITE else masks

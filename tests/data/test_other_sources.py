@@ -1,0 +1,134 @@
+"""Sources whose targets are no classes of pictures: masks, arrays of any kind, none at all, tables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.commands.main import main
+from explorer.errors import LoadError
+from explorer.loaders.model_text import load
+
+FILE = """
+import torch
+from torch import nn
+
+def segmenter():
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 3, padding=1))
+    model.input_shape = (1, 8, 8)
+    return model
+
+def regressor():
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+    model.input_shape = (3,)
+    return model
+
+def classifier():
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2))
+    model.input_shape = (3,)
+    return model
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(FILE)
+
+
+def measured(capsys, model: str, source: str, *words: str) -> dict:
+    part = "--weights" if model == "digits-cnn" else "--channels"
+    command = ["prune", model, "--data", source, part, "0.5", "--no-latency", "--json", *words]
+    assert main(command) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def folder_of_masks(tmp_path, *, size=8, black_white=False):
+    from PIL import Image
+
+    for name in ("images", "masks"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+    for number in range(12):
+        picture = np.random.default_rng(number).integers(0, 256, (8, 8)).astype(np.uint8)
+        mask = (picture[:size, :size] > 128).astype(np.uint8) * (255 if black_white else 1)
+        Image.fromarray(picture).save(tmp_path / "set" / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "set" / "masks" / f"{number}.png")
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize("black_white", [False, True])
+def test_a_folder_of_masks_is_measured_by_mean_iou(tmp_path, capsys, black_white):
+    folder = folder_of_masks(tmp_path, black_white=black_white)
+    report = measured(capsys, "net.py:segmenter", f"folder:{folder}")
+    assert (report["pruned"]["metric"], report["total_samples"]) == ("mean_iou", 6)
+    subject = load("net.py:segmenter", data=f"folder:{folder}")
+    split = subject.task.split("tuning")
+    assert torch.equal(split.targets, (split.inputs[:, 0] > 128).to(torch.uint8))
+    with torch.inference_mode():
+        said = subject.model(subject.task.normalisation(split.inputs)).argmax(1)
+    there = split.targets.long()
+    shares = [
+        ((said == c) & (there == c)).sum() / ((said == c) | (there == c)).sum().clamp_min(1) for c in (0, 1)
+    ]
+    assert report["baseline"]["value"] == pytest.approx(float(sum(shares) / 2), abs=1e-6)
+
+
+def test_masks_that_do_not_fit_are_refused(tmp_path):
+    folder = folder_of_masks(tmp_path, size=7)
+    with pytest.raises(LoadError, match="is 7 x 7, but its picture 8 x 8"):
+        load("net.py:segmenter", data=f"folder:{folder}").task.split("tuning")
+    (folder / "masks" / "3.png").unlink()
+    with pytest.raises(LoadError, match=r"'3\.png' has no mask"):
+        load("net.py:segmenter", data=f"folder:{folder}")
+
+
+def test_arrays_hold_numbers_to_predict_masks_or_no_targets(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = rng.random((60, 3)).astype(np.float32)
+    np.savez("rooms.npz", inputs=rows, targets=rows.sum(1, keepdims=True))
+    report = measured(capsys, "net.py:regressor", "npz:rooms.npz")
+    assert (report["pruned"]["metric"], list(report["pruned"]["others"])) == ("mae", ["r2"])
+    np.savez("alone.npz", inputs=rows)
+    assert measured(capsys, "net.py:regressor", "npz:alone.npz")["baseline"]["metric"] == "cosine_similarity"
+    report = measured(capsys, "net.py:classifier", "npz:alone.npz")
+    assert report["baseline"]["metric"] == "same_answer" and report["baseline"]["value"] == 1
+    np.savez("masks.npz", inputs=rng.random((10, 1, 8, 8)), targets=rng.integers(0, 2, (10, 8, 8)))
+    assert measured(capsys, "net.py:segmenter", "npz:masks.npz")["pruned"]["metric"] == "mean_iou"
+    np.savez("short.npz", inputs=rows, targets=np.zeros((5, 1)))
+    with pytest.raises(LoadError, match="one row for each of 60 inputs"):
+        load("net.py:regressor", data="npz:short.npz")
+
+
+def table(name: str, target) -> str:
+    rows = [f"{i},{i * 2},{i / 7:.3f},{target(i)}" for i in range(40)]
+    Path(name).write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
+    return f"csv:{name}?target=y"
+
+
+def test_a_table_has_a_target_column(capsys):
+    assert measured(capsys, "net.py:regressor", table("t.csv", lambda i: i / 3))["pruned"]["metric"] == "mae"
+    report = measured(capsys, "net.py:classifier", table("t.csv", lambda i: i % 2))
+    assert report["pruned"]["metric"] == "accuracy" and report["total_samples"] == 20
+    subject = load("net.py:classifier", data=table("t.csv", lambda i: "ab"[i % 2]))
+    assert subject.task.class_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "source, told",
+    [
+        ("csv:t.csv", "has no column ''; name the target with .*a, b, c, y"),
+        ("csv:t.csv?target=price", "has no column 'price'"),
+        ("csv:missing.csv?target=y", "cannot be read as a table"),
+        ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 2"),
+        ("csv:words.csv?target=y", "Line 2 of 'words.csv' holds 'tall' where a number must be"),
+        ("csv:wide.csv?target=y", r"have the shape \(1,\), but .* reads \(3,\)"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(source, told):
+    table("t.csv", lambda i: i)
+    for name, text in {"short": "x,y\n1,2\n1\n", "words": "x,y\ntall,2\n", "wide": "x,y\n1,0.5\n"}.items():
+        Path(f"{name}.csv").write_text(text)
+    with pytest.raises(LoadError, match=told):
+        load("net.py:regressor", data=source)
