@@ -23,7 +23,7 @@ CRASH = "Unexpected error: "  # the sentence of a fault in the program begins so
 
 
 def crash(error: BaseException) -> str:
-    """The sentence that is shown of an error that no user can cause.
+    """Return the sentence that is shown for an error that no user can cause.
 
     >>> crash(ValueError("shapes differ")), is_crash(crash(ValueError())), is_crash("Too large.")
     ('Unexpected error: ValueError: shapes differ', True, False)
@@ -32,7 +32,7 @@ def crash(error: BaseException) -> str:
 
 
 def is_crash(sentence: str) -> bool:
-    """Whether a sentence that is shown is of a fault in the program, not of something that was refused."""
+    """Whether a shown sentence is about a fault in the program, not about something that was refused."""
     return sentence.startswith(CRASH)
 
 

@@ -125,13 +125,17 @@ def running(
     program = PROGRAM.format(
         tests=str(ROOT / "tests"), left=str(left), models=models, port=port, options=options, before=before
     )
-    with started(folder, [sys.executable, "-c", program], port, left, until) as server:
+    with started(
+        folder, [sys.executable, "-c", program], port, left, health=f"{until}/_stcore/health"
+    ) as server:
         yield server
 
 
 @contextmanager
-def started(folder: Path, command: list[str], port: int, left: Path, base: str = "") -> Iterator[Server]:
-    """What a command starts on a port, until the end of the block."""
+def started(
+    folder: Path, command: list[str], port: int, left: Path, *, health: str = "/_stcore/health"
+) -> Iterator[Server]:
+    """What a command starts on a port, until the end of the block; `health` is answered once it is there."""
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -139,20 +143,20 @@ def started(folder: Path, command: list[str], port: int, left: Path, base: str =
         )
         try:
             server = Server(port, process, log, left)
-            _wait(server, base)
+            _wait(server, health)
             yield server
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _wait(server: Server, base: str) -> None:
+def _wait(server: Server, health: str) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if server.process.poll() is not None:
             raise RuntimeError(f"The server ended:\n{server.log.read_text(encoding='utf-8')}")
         try:
-            with urllib.request.urlopen(f"{server.url}{base}/_stcore/health", timeout=1):
+            with urllib.request.urlopen(f"{server.url}{health}", timeout=1):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)

@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
+from ..graph.rules.matrices import FUNCTIONS
 from ..graph.survivors import Survivors
 from ..pruning.masks import positions
 from ..values.profile import Masks
@@ -81,11 +82,11 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
     try:
         found = called(node, args, kwargs, awake)
-    except torch.linalg.LinAlgError:  # a removed matrix is zero, which has no inverse
-        kept = _kept_mask(args[0], left.coupling.values.get(source.name), left)
+    except RuntimeError:  # a removed matrix is zero, which has no inverse and no factors
+        kept = _kept_mask(args[0], left.coupling.values.get(source.name), left) if name in FUNCTIONS else None
         if kept is None:
             raise
-        whole = torch.where(kept, args[0], torch.eye(args[0].shape[-1], dtype=args[0].dtype))
+        whole = torch.where(kept, args[0], torch.eye(*args[0].shape[-2:], dtype=args[0].dtype))
         found = _silent(
             called(node, (whole, *args[1:]), kwargs, awake), left.coupling.values.get(node.name), left
         )

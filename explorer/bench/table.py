@@ -11,6 +11,7 @@ from ..values.progress import Step, Work, reached
 from .compacting import compaction
 from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
+from .repairing import repairing
 from .scan_accuracy import within
 from .scans import adaptive, adaptive_others, exact
 from .startup import startup
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[Effort, str], Iterator[TimedRow]]] = {
     "compact": compaction,
     "startup": startup,
     "live_full": full_evaluation,
+    "repair": repairing,
     "scan_exact": exact,
     "scan_adaptive": adaptive,
     "scan_adaptive_others": adaptive_others,

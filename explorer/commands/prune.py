@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="continue until there is a verdict; each extra look makes the test stricter",
     )
+    parser.add_argument(
+        "--repaired",
+        action="store_true",
+        help="also measure the same cut repaired by least squares, next to the cut alone",
+    )
     parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
 
@@ -52,7 +57,12 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(recipe.to_json(), indent=1) + "\n").encode())
     conditions = Conditions(
-        arguments.samples, "tuning", device, not arguments.no_latency, dtype=arguments.dtype
+        arguments.samples,
+        "tuning",
+        device,
+        not arguments.no_latency,
+        dtype=arguments.dtype,
+        repaired=arguments.repaired,
     )
     opening = None
     if arguments.held_out:

@@ -23,7 +23,9 @@ from ..repair.bias_correction import correct_biases, kept_outputs
 from ..repair.bn_recalibration import recalibrate
 from ..repair.calibration_inputs import calibration_batches
 from ..repair.least_squares import LeastSquares, repair_notes
+from ..repair.trail import begun, left, taken
 from ..values.profile import Masks
+from ..values.progress import PAUSE, Returning, Step, Work, outcome
 from ..values.recipe import Recipe
 from ..values.report import LayerOutcome, Measurement
 
@@ -86,8 +88,13 @@ class Candidate:
 
 
 def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Candidate:
-    """Return the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which
-    is slow).
+    """Return the last value of `prepared`."""
+    return outcome(prepared(model, recipe, device, share=share))
+
+
+def prepared(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool = False) -> Work[Candidate]:
+    """Yield the model to measure for a recipe, with its parameters, MACs and sizes (without deflate, which is
+    slow); until then there are places to be stopped at.
 
     Args:
         share: as in `build`.
@@ -95,8 +102,8 @@ def prepare(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: bool
     decided = decide(model, recipe, device)
     network = build(model, decided.masks, device, share=share)
     notes = _computed(model, decided.masks) if not recipe.is_empty else ()
-    notes += _repair(network, model, recipe, decided.masks, device)
-    return described(model, network, decided, notes, device)
+    notes += yield from _repair(network, model, recipe, decided.masks, device)
+    yield Step(described(model, network, decided, notes, device))
 
 
 def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
@@ -154,28 +161,39 @@ UNDONE = {
 }
 
 
-def _least_squares(network: nn.Module, model: Analysed, masks: Masks, device: str) -> tuple[str, ...]:
+def _least_squares(
+    network: nn.Module, model: Analysed, masks: Masks, device: str
+) -> Returning[tuple[str, ...]]:
     if not isinstance(network, fx.GraphModule):
         return (f"{UNDONE['least_squares']}: that needs the model's graph, which could not be read.",)
-    batches = calibration_batches(model, device)
-    dense = build(model, Masks({}, {}), device)
+    before = taken(model, device)
+    batches = before.batches if before else calibration_batches(model, device)
+    dense = build(model, Masks({}, {}), device, share=True)  # nobody writes into it
     assert isinstance(dense, fx.GraphModule)
-    work = LeastSquares(model, masks, network, dense, batches)
-    for _ in work.run() if batches else ():
-        pass
+    trail = begun(model, network, batches)
+    work = LeastSquares(model, masks, network, dense, batches, trail)
+    mark = before.last_before(network) if before else None
+    if before and mark and trail:
+        trail.marks = [one for one in before.marks if one.place <= mark.place]
+        work.resume(mark)
+    try:
+        for _ in work.run() if batches else ():
+            yield PAUSE
+    finally:
+        left(model, device, trail)
     return repair_notes(work.result, sum(map(len, batches)))
 
 
 def _repair(
     network: nn.Module, model: Analysed, recipe: Recipe, masks: Masks, device: str
-) -> tuple[str, ...]:
+) -> Returning[tuple[str, ...]]:
     if recipe.after == "none" or recipe.is_empty:
         return ()
     training = model.subject.task.split("training") if model.subject.task else None
     if model.subject.task is None or training is None:
         return (f"{UNDONE[recipe.after]}: this model has no training data. Add some with --data.",)
     if recipe.after == "least_squares":
-        return _least_squares(network, model, masks, device)
+        return (yield from _least_squares(network, model, masks, device))
     if recipe.after == "bias_correction":
         dense = build(model, Masks({}, {}), device)  # a copy, since the subject's own model is shared
         rule, kept = model.subject.task.normalisation, kept_outputs(model.profile, masks)

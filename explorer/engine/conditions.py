@@ -35,6 +35,7 @@ class Conditions:
         dtype: "float32", or "bfloat16": the format that both models compute in, for accuracy and latency.
             What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
             do scans and lists of flips.
+        repaired: of a recipe without a repair of its own also measure what least squares makes of the cut.
     Raises:
         UnknownNameError: there is no such dtype.
     """
@@ -45,6 +46,7 @@ class Conditions:
     latency: bool = True
     level: float = 0.95
     dtype: str = "float32"
+    repaired: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:

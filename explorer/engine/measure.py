@@ -23,15 +23,16 @@ from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import format_drop, look_schedule, looks_level
 from ..measuring.storage_size import deflated_size, state_of
 from ..measuring.tally import EMPTY, Tally, drop_between
-from ..values.progress import PAUSE, Step, Work, outcome
+from ..values.progress import PAUSE, Step, Work, outcome, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement, Report
 from ..values.samples import Split
 from ..values.subject import Subject
 from .agreement import NOTE, with_agreement
-from .candidate import Candidate, prepare
+from .candidate import Candidate, prepared
 from .conditions import Conditions, first_look, fitting_batch
 from .dense_model import dense_candidate, dense_tallies, judged_split
+from .repaired import is_repairable, with_repaired
 
 _latencies, _deflated = Cache(64, "latencies"), Cache(4, "sizes of dense models")
 
@@ -43,8 +44,9 @@ def stream(
     *,
     trail: Trail | None = None,
 ) -> Work[Report]:
-    """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes,
-    latency, predicted loss. Between two of them come steps without a value.
+    """Measure a recipe: a Report after each chunk of samples ("live"), then "final" ones: with sizes, the
+    repaired model's quality if `conditions` ask for it, latency, predicted loss. Between two of them come
+    steps without a value.
 
     Baseline and pruned are always counted on the same first samples.
 
@@ -54,12 +56,24 @@ def stream(
     Raises:
         ExplorerError: the recipe does not fit this model, or the split does not exist.
     """
-    candidate = prepare(model, recipe, conditions.device)
+    candidate = yield from result_of(prepared(model, recipe, conditions.device))
+    quality = replace(conditions, latency=False)
     report: Report | None = None
-    for step in measure(model, recipe, candidate, conditions, trail=trail):
+    for step in measure(model, recipe, candidate, quality, trail=trail):
         report = step.value or report
         yield step
-    if report is not None and report.pruned.loss is not None and conditions.latency and not recipe.is_empty:
+    assert report is not None
+    if conditions.repaired and report.pruned.samples and is_repairable(model, recipe):
+        for step in with_repaired(model, report, quality):
+            report = step.value or report
+            yield step
+    if not conditions.latency:
+        return
+    dense = dense_candidate(model, conditions.device)
+    for step in _timed(model.subject, recipe, conditions, dense, candidate, report):
+        report = step.value or report
+        yield step
+    if report.pruned.loss is not None and not recipe.is_empty:
         for change in predicted_change(model, candidate.cut.masks, conditions.device):
             known = change.value is not None
             yield Step(replace(report, predicted_loss_change=change.value)) if known else PAUSE

@@ -224,7 +224,7 @@ def check_parameters(model: nn.Module, name: str) -> None:
 
 
 def too_large(name: str, large: TooLarge) -> LoadError:
-    """The error to raise for a model that is."""
+    """Return the error to raise for a model that is too large."""
     return LoadError(f"{name[:80]!r} is too large: {large}; {_way(large)}")
 
 

@@ -12,6 +12,7 @@ WORK = 6e9  # multiply-adds of one forward of all samples
 NUMBERS = 64_000_000  # of inputs, all samples together
 BATCHES = 5  # at least, so that one can be held back
 BATCH = 64
+QUICK = 1e10  # multiply-adds of all samples, up to which a repair takes seconds at the most
 
 
 def samples_of(macs: int, numbers: int) -> int:
@@ -26,6 +27,15 @@ def samples_of(macs: int, numbers: int) -> int:
     """
     affordable = min(int(WORK / max(1, macs)), NUMBERS // max(1, numbers))
     return min(MOST, max(LEAST, affordable))
+
+
+def is_quick(macs: int, numbers: int) -> bool:
+    """A repair is done in a moment; arguments as of `samples_of`.
+
+    >>> is_quick(41_000_000, 3072), is_quick(4 * 10**9, 150_528)
+    (True, False)
+    """
+    return macs * samples_of(macs, numbers) <= QUICK
 
 
 def calibration_batches(model: Analysed, device: str = "cpu") -> Sequence[Tensor]:

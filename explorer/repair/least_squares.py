@@ -20,6 +20,7 @@ from .dense_targets import DenseTargets
 from .layer_solution import Solution, Use, applied, is_thinned, solution_of
 from .lockstep import Lockstep
 from .norm_statistics import is_recalibrated, move_statistics
+from .trail import RepairPlace, RepairTrail
 
 SHARED_STEPS = (1.0, 0.5, 0.25)
 
@@ -63,6 +64,7 @@ class LeastSquares:
         model, masks: what was cut.
         small, dense: the smaller model and the same without a cut; only `small` is changed.
         batches: of training inputs, normalised; at least one.
+        trail: takes the places of this repair.
     """
 
     model: Analysed
@@ -70,6 +72,7 @@ class LeastSquares:
     small: fx.GraphModule
     dense: fx.GraphModule
     batches: Sequence[Tensor]
+    trail: RepairTrail | None = None
     done: list[str] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -87,13 +90,42 @@ class LeastSquares:
     def run(self) -> Iterator[str]:
         """Repair the model; yields the name of each layer after it is done."""
         first = {uses[0].node: uses for uses in self.uses.values()}
-        for node in self.small.graph.nodes:
-            if node.name in first and self._lost(first[node.name][0]):
-                self._solve(first[node.name])
-                yield first[node.name][0].weight
+        for node in self.walk.nodes[self.walk.place :]:
+            uses = first.get(node.name)
+            if uses and self._lost(uses[0]):
+                self._mark(node)
+                self._solve(uses)
+                yield uses[0].weight
             elif node.name in self.lone_norms:
                 self._recalibrate(node)
                 yield str(node.target)
+
+    def resume(self, mark: RepairPlace) -> None:
+        """Begin at a place of another repair, whose cut was the same up to there."""
+        with torch.no_grad():
+            for name, tensor in mark.changed.items():
+                attribute(self.small, name).copy_(tensor)
+        for walk, kept in ((self.walk, mark.small), (self.targets.walk, mark.dense)):
+            walk.back(kept)
+            walk.renew()
+        for names, known in zip((self.done, self.norms, self.kept), mark.done, strict=True):
+            names.extend(known)
+
+    def _mark(self, node: fx.Node) -> None:
+        if self.trail is None:
+            return
+        self.walk.before(node.name)
+        walks = self.walk.kept(), self.targets.walk.kept()
+        done = tuple(self.done), tuple(self.norms), tuple(self.kept)
+        self.trail.add(RepairPlace(self.walk.place, *walks, self._changed(), done))
+
+    def _changed(self) -> dict[str, Tensor]:
+        """What the repair has written so far; what it wrote before the last place is that place's tensor."""
+        known = self.trail.marks[-1].changed if self.trail and self.trail.marks else {}
+        leaves = [f"{name}.{leaf}" for name in self.norms for leaf in ("running_mean", "running_var")]
+        biases = [one.bias for uses in self.uses.values() for one in uses if one.weight in self.done]
+        names = [*self.done, *(name for name in biases if name), *leaves]
+        return {name: known[name] if name in known else _copy(self.small, name) for name in names}
 
     @property
     def result(self) -> Repaired:
@@ -212,8 +244,12 @@ def _squares(use: Use) -> float:
     return total
 
 
+def _copy(model: fx.GraphModule, name: str) -> Tensor:
+    return attribute(model, name).detach().clone()
+
+
 def _copied(model: fx.GraphModule, one: Contraction, solution: Solution) -> dict[str, Tensor]:
-    return {name: attribute(model, name).detach().clone() for name in (one.weight, *solution.biases)}
+    return {name: _copy(model, name) for name in (one.weight, *solution.biases)}
 
 
 def _lone_norms(model: fx.GraphModule) -> set[str]:

@@ -99,3 +99,9 @@ class Lockstep:
     def back(self, kept: tuple[int, Values]) -> None:
         """Go back to an earlier state."""
         self.place, self.values = kept[0], tuple(dict(held) for held in kept[1])
+
+    def renew(self) -> None:
+        """Read weights of the model again: what is held may be another model's."""
+        own = {node.name: str(node.target) for node in self.nodes if node.op == "get_attr"}
+        for held in self.values:
+            held.update({name: attribute(self.model, own[name]) for name in held if name in own})

@@ -1,8 +1,7 @@
 """Serves a page that is opened by its own address, by a link or a reload.
 
 Streamlit's browser part first asks below that address for the server, is refused, and writes an error into
-the console. Here such an address is answered with the same first page, which says where the server is: below
-the base path, if there is one.
+the console. Here such an address is answered with the same first page, which says where the server is.
 """
 
 from pathlib import Path
@@ -30,4 +29,5 @@ def routes() -> list[Route]:
     async def answer(request: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    return [Route(f"{base}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]
+    above = f"/{base}" if base else ""
+    return [Route(f"{above}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]

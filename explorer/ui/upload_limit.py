@@ -1,4 +1,4 @@
-"""Bounds what browsers upload, in all: Streamlit bounds each file, and holds the files of every session."""
+"""Limits the total size of uploads: Streamlit limits each file, and keeps the files of every session."""
 
 import logging
 from collections.abc import Callable
@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 class UploadLimit:
     """Refuses uploads for which there is no room, before their first byte is read.
 
-    A browser that goes away in the middle of one is no error either.
+    A browser that disconnects during an upload is not an error.
 
     Args:
-        app: what takes the uploads that pass.
+        app: takes the uploads that pass.
         most: bytes in all.
-        held: bytes that are held now.
+        held: bytes that are kept now.
     """
 
     def __init__(self, app: ASGIApp, most: int = MOST, held: Callable[[], int] | None = None):
@@ -60,7 +60,7 @@ class UploadLimit:
 
 
 def held_bytes() -> int:
-    """Bytes of uploaded files that Streamlit holds for all sessions."""
+    """Return the bytes of uploaded files that Streamlit keeps for all sessions."""
     if not exists():
         return 0
     manager = get_instance().uploaded_file_mgr

@@ -132,7 +132,7 @@ class Saliencies:
     weights: Scores
 
     def of(self, granularity: str) -> Scores:
-        """Those of the parts that have ratios under a granularity, "channel" or "weight"."""
+        """Return the parts that have ratios under a granularity, "channel" or "weight"."""
         return self.channels if granularity == "channel" else self.weights
 
 

@@ -151,7 +151,9 @@ class Report:
     model on all requested samples. `speed_up` is time before / time after with its 95 % interval and verdict
     (ratio, low, high, verdict), None = not measured. `dtype_effect` is the pruned model's accuracy in float32
     minus that in the dtype that it was measured in (None = float32). `predicted_loss_change` is what the
-    dense model's gradients on training samples predict for this cut to first order, in nats.
+    dense model's gradients on training samples predict for this cut to first order, in nats. `repaired` is
+    what least squares makes of the same cut, on the same samples, and `repaired_drop` how far that is from
+    the baseline (None = not measured, or the recipe names a repair itself, which `pruned` then has).
     """
 
     subject: Mapping[str, Any]
@@ -169,6 +171,8 @@ class Report:
     speed_up: Mapping[str, Any] | None = None
     predicted_loss_change: float | None = None
     dtype_effect: Drop | None = None
+    repaired: Measurement | None = None
+    repaired_drop: Drop | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -186,6 +190,8 @@ class Report:
             "notes": list(self.notes),
             "speed_up": dict(self.speed_up) if self.speed_up else None,
             "predicted_loss_change": self.predicted_loss_change,
+            "repaired": self.repaired.to_json() if self.repaired else None,
+            "repaired_drop": self.repaired_drop.to_json() if self.repaired_drop else None,
             "dtype_effect": self.dtype_effect.to_json() if self.dtype_effect else None,
         }
 
@@ -197,8 +203,11 @@ class Report:
             Measurement.from_json(data[key]) for key in ("baseline", "pruned")
         )
         values |= {
-            key: Drop.from_json(data[key]) if data.get(key) else None for key in ("drop", "dtype_effect")
+            key: Drop.from_json(data[key]) if data.get(key) else None
+            for key in ("drop", "dtype_effect", "repaired_drop")
         }
+        if data.get("repaired"):
+            values["repaired"] = Measurement.from_json(data["repaired"])
         values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
         values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
         values["notes"] = tuple(data["notes"])

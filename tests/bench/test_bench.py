@@ -151,6 +151,8 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
         "live_full_over_bare_unstructured",
         "first_answer_ms_digits-cnn",
         "mask_overhead",
+        "repair_over_forward_channels",
+        "repair_over_forward_weights",
         "late_move_speedup",
         "scan_exact_speedup",
         "scan_exact_over_bound",

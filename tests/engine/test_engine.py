@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 from zoo import odd
 
-from explorer.engine import conditions, measure
+from explorer.engine import conditions, dense_model, measure
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.dense_model import baseline
@@ -219,7 +219,7 @@ def test_the_dense_model_is_evaluated_once(monkeypatch):
 
     monkeypatch.setattr(measure, "evaluate", counted)
     assert torch.equal(list(baseline(Analysed(subject, graph), QUICK, 200))[-1].correct, dense.correct[:200])
-    monkeypatch.setattr(measure, "prepare", lambda *args: pytest.fail("the dense model was built again"))
+    monkeypatch.setattr(dense_model, "prepare", lambda *args: pytest.fail("the dense model was built again"))
     assert len(list(baseline(Analysed(subject, graph), QUICK, 450))[-1]) == 450
 
 

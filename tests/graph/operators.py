@@ -41,7 +41,7 @@ SECONDS = 300  # for all cases of one operator
 EXACT = 1e-8  # in float64
 NUMBERS = count()  # each case is a model of its own, though weights may be equal
 # they read a width that stays that of the dense model: a scale, a rank, the first dimension of three, groups
-OTHERWISE = "dot_product_attention", "lowrank", "cross", "channel_shuffle"
+OTHERWISE = "dot_product_attention", "lowrank", "cross", "channel_shuffle", "masked."
 KINDS = ("free", "frozen", "over-frozen", "no graph", "WRONG")
 
 

@@ -16,9 +16,9 @@ FREE = (
 ).split()
 MIXED = (
     "cumsum diagonal index_reduce.mean matmul sort squeeze nn.functional.glu "
-    "nn.functional.interpolate.linear tensor_split linalg.qr linalg.inv matrix_exp cholesky_solve "
-    "nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d nn.functional.channel_shuffle "
-    "nn.functional.scaled_dot_product_attention native_layer_norm"
+    "nn.functional.interpolate.linear tensor_split linalg.qr linalg.inv linalg.ldl_factor matrix_exp "
+    "cholesky_solve nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool3d "
+    "nn.functional.channel_shuffle nn.functional.scaled_dot_product_attention native_layer_norm"
 ).split()
 
 

@@ -66,6 +66,9 @@ def _rows(report: Report) -> Iterator[list[str]]:
     yield [quality_name(report), quality(dense, total), quality(pruned, total), change]
     if report.drop:
         yield ["", "", "", ", ".join(format_drop(report.drop).split(", ")[1:])]
+    if report.repaired:
+        change = format_drop(report.repaired_drop).split(", ")[0] if report.repaired_drop else ""
+        yield ["repaired by least squares", "", quality(report.repaired, total), change]
     for name, other in (pruned.others or {}).items():
         dense_other = (dense.others or {}).get(name, {})
         yield [metric_title(name), *(_other(found) for found in (dense_other, other)), ""]

@@ -70,7 +70,7 @@ def draw_share(share: float, words: str) -> None:
 
 
 def draw_notice(text: str | None) -> None:
-    """One box for what was refused, and why: amber. Red is for faults of the program alone."""
+    """Draw one amber box that says what was refused, and why. Red is only for faults of the program."""
     if text and is_crash(text):
         st.error(plain(text), icon=":material/error:")
     elif text:

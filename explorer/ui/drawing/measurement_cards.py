@@ -10,6 +10,7 @@ from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.predicted_loss import LossWords, loss_words
 from ...measuring.statistics import format_drop, format_measured, format_value
 from ...values.report import Measurement, Report
+from .repaired_number import repaired_note
 
 Colour = Literal["normal", "inverse", "off"]
 WAITING = "measuring …"
@@ -19,8 +20,10 @@ FORMAT_NAMES = {"csr": "as CSR", "bitmask": "as bitmask and values", "deflate": 
 TRAPS = {
     "Accuracy": "Measured on the tuning split, which you decide on, so it is a little optimistic. Right "
     "after pruning a model may be near chance; recalibrating norms or fine-tuning often brings it back. The "
-    "range is a 95 % interval. First order: the change of the loss that the dense model's gradients "
-    "predict; after training they are near zero, so it is too small for all but gentle cuts.",
+    "range is a 95 % interval. Repaired without training: the same cut after least squares has fitted what "
+    "is left to the dense model's outputs; choose it as repair after the cut to keep it. First order: the "
+    "change of the loss that the dense model's gradients predict; after training they are near zero, so it "
+    "is too small for all but gentle cuts.",
     "Metric": "What your task is measured by, on the tuning split, which you decide on, so it is a little "
     "optimistic. The range is a 95 % interval; the change is between the pruned and the dense model on the "
     "same samples.",
@@ -134,7 +137,7 @@ def _accuracy(report: Report) -> Card:
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
     changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
-    notes += [changed, verdict, *_loss(loss)]
+    notes += [changed, verdict, *repaired_note(report), *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
     trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
     return Card(label, value, points, tuple(notes), trap, colour)

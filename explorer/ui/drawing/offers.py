@@ -1,7 +1,7 @@
-"""Choices: the one door through which every widget goes that picks from options.
+"""Choices: every widget that picks from options uses this module.
 
-A browser may still send what another model, recipe or page offered. What is not among the options counts as
-not chosen, so a stale word does no harm.
+A browser may still send what another model, recipe or page offered. Anything that is not among the options
+counts as not chosen, so an outdated value does no harm.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,8 @@ from .. import session
 
 
 def one_of(options: Collection[Any], given: Any, usual: Any = None) -> Any:
-    """What was given if it is an option; else the usual one, or the first, or None where there is none.
+    """Return the given value if it is an option; otherwise the usual one, or the first, or None if there are
+    no options.
 
     >>> one_of(["a", "b"], "b"), one_of(["a", "b"], "gone"), one_of(["a", "b"], [], "b"), one_of([], "a")
     ('b', 'a', 'b', None)
@@ -24,7 +25,7 @@ def one_of(options: Collection[Any], given: Any, usual: Any = None) -> Any:
 
 
 def some_of(options: Collection[Any], given: Any) -> list[Any]:
-    """Those of the given ones that are options.
+    """Return the given values that are options.
 
     >>> some_of(["a", "b"], ["gone", "b"]), some_of(["a"], None)
     (['b'], [])
@@ -34,7 +35,7 @@ def some_of(options: Collection[Any], given: Any) -> list[Any]:
 
 
 def worded(options: Collection[Any]) -> Callable[[Any], str]:
-    """How an option is shown: as a mapping says, else as it is."""
+    """Return how an option is shown: as a mapping says, otherwise unchanged."""
     words = options if isinstance(options, Mapping) else {}
     return lambda option: str(words.get(option, option))
 
@@ -45,7 +46,7 @@ class Offer:
 
     Args:
         key: of the widget.
-        options: what can be chosen, or a mapping from it to the words that it is shown in.
+        options: what can be chosen, or a mapping from it to the text that is shown.
         usual: what counts while nothing else is chosen; the first option if it is none.
     """
 
@@ -54,11 +55,11 @@ class Offer:
     usual: Any = None
 
     def now(self) -> Any:
-        """What is chosen, one of the options; also in callbacks, and before the widget is drawn."""
+        """Return what is chosen, one of the options; also in callbacks, and before the widget is drawn."""
         return one_of(self.options, session.shown(self.key), self.usual)
 
     def select(self, label: str, **looks: Any) -> Any:
-        """Draw it as a selectbox; returns what is chosen."""
+        """Draw it as a selectbox; return what is chosen."""
         return self._drawn(st.selectbox, label, looks)
 
     def switch(self, label: str, **looks: Any) -> Any:
@@ -67,7 +68,7 @@ class Offer:
 
     def _drawn(self, widget: Callable[..., Any], label: str, looks: Mapping[str, Any]) -> Any:
         now = self.now()
-        if session.shown(self.key) != now:  # nothing yet, or something that is offered no more
+        if session.shown(self.key) != now:  # nothing yet, or something that is no longer offered
             session.put(self.key, now)
         shown = worded(self.options)
         given = widget(label, list(self.options), key=self.key, format_func=shown, **looks)
@@ -87,11 +88,11 @@ class ManyOffer:
     usual: Collection[Any] = ()
 
     def now(self) -> list[Any]:
-        """What is chosen, all of them options."""
+        """Return what is chosen, all of them options."""
         return some_of(self.options, session.shown(self.key, list(self.usual)))
 
     def select(self, label: str, **looks: Any) -> list[Any]:
-        """Draw it; returns what is chosen."""
+        """Draw it; return what is chosen."""
         now = self.now()
         if session.shown(self.key) != now:
             session.put(self.key, now)
@@ -105,7 +106,7 @@ class ShownOffer:
     """Options in a widget that shows a value of the session, and changes it.
 
     Args:
-        value: what is chosen now; a list where several can be, None where nothing is.
+        value: what is chosen now; a list if several can be, None if nothing is.
         take: gets another choice, one of the options.
     """
 
@@ -144,7 +145,7 @@ class ShownOffer:
         widget(label, list(self.options), key=key, format_func=shown, on_change=self.changed, **looks)
 
     def changed(self) -> None:
-        """The callback: take what was picked if it is offered; else the value is shown again."""
+        """Callback: take what was picked if it is offered; otherwise the value is shown again."""
         given = session.picked(self.key)
         if isinstance(given, list):
             session.attempt(self.take, some_of(self.options, given))

@@ -121,7 +121,7 @@ def filled_in(plugin: Plugin, *, key: str) -> dict[str, Any]:
 
 
 def _offered(param: Param, given: Any) -> Any:
-    """What a field holds; the default where that is none of its choices."""
+    """Return the value of a field, or the default if it is none of its choices."""
     return one_of(param.choices, given, param.default) if param.choices else given
 
 

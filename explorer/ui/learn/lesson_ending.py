@@ -41,7 +41,7 @@ def _draw_reason(answer: Answer) -> None:
 
 
 def _given(lesson: Lesson) -> int | None:
-    """The place of the learner's answer."""
+    """Return the position of the learner's answer."""
     return learner.current().answers.get(lesson.name)
 
 

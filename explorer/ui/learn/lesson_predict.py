@@ -127,7 +127,7 @@ def _options(lesson: Lesson) -> None:
 
 
 def _offer(lesson: Lesson) -> ShownOffer:
-    """The answers, and the one that is picked but not locked in yet."""
+    """Return the answers, and the one that is picked but not locked in yet."""
     texts = {place: option.text for place, option in enumerate(lesson.prediction.options)}
     known, name = _known(lesson), _key(lesson, "picked")
     picked = session.recalled(name, known if isinstance(known, int) else None)

@@ -163,7 +163,7 @@ def _axes(usual: Axis) -> Offer:
 
 
 def _asked() -> Question:
-    """The question that the widgets show."""
+    """Return the question that the widgets show."""
     along: Along = _alongs().now()
     usual = usual_axis(along)
     return Question(

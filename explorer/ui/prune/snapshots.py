@@ -64,7 +64,7 @@ def _shelf() -> Shelf:
 
 
 def draw() -> None:
-    """The switch between A and B, and the snapshots."""
+    """Draw the switch between A and B, and the snapshots."""
     ShownOffer("slot", ["A", "B"], _shelf().slot, _switch).switch("A/B", label_visibility="collapsed")
     with st.popover(
         "Snapshots",

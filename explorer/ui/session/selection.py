@@ -1,4 +1,4 @@
-"""The model and the recipe that a page shows, as one value, with the key of what is kept about them."""
+"""The model and the recipe that a page shows, as one value, with the key of what is cached about them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from ...graph.analysed import Analysed
 from ...values.recipe import Recipe
 from .. import session
 
-KEPT = 8  # (model, recipe) pairs whose numbers stay in memory
+KEPT = 8  # (model, recipe) pairs whose numbers are kept in memory
 
 Key = tuple[str, str]
 
@@ -20,10 +20,10 @@ class Selection:
 
     @property
     def key(self) -> Key:
-        """Equal for what has equal numbers."""
+        """Return a key that is equal if the numbers are equal."""
         return self.model.subject.id, self.recipe.fingerprint
 
 
 def selection() -> Selection:
-    """That of now."""
+    """Return the current selection."""
     return Selection(session.model(), session.recipe())

@@ -1,6 +1,7 @@
 """Background jobs of this session, and the measurement of its recipe."""
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from ...background.jobs import JobState
@@ -8,6 +9,7 @@ from ...background.lane import LIVE, Lane
 from ...engine.measure import stream
 from ...measuring.kept_activations import trail_for
 from ...pruning.decision import calibrate
+from ...repair.calibration_inputs import is_quick
 from ...values.progress import Work
 from ...values.report import Report
 from ..shared import models, settings
@@ -59,11 +61,12 @@ def live() -> JobState:
         if not wanted.is_empty:
             yield from calibrate(shown, wanted, how.device)
         subject = shown.subject
+        quick = is_quick(shown.profile.macs, subject.example[:1].numel())
         data = subject.task.fingerprint if subject.task else None
         yield from stream(
             shown,
             wanted,
-            how,
+            replace(how, repaired=quick),
             trail=trail_for((subject.id, data, how.split, how.device), how.device),
         )
 

@@ -84,7 +84,7 @@ def _samples() -> None:
     def take(samples):
         return session.set_conditions(samples=None if samples == ALL else samples, device=session.device())
 
-    told = "Of the tuning split. Fewer samples answer sooner, with a wider range."
+    told = "Of the tuning split. Fewer samples give a result sooner, with a wider range."
     widgets.choose("Measured on", choices, now, take, key="samples", help=told)
 
 
