@@ -11,6 +11,7 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
+from ..measuring.metric_words import metric_title
 from ..studies.accuracy_curves import (
     QUICK,
     Family,
@@ -154,7 +155,7 @@ def _text(along: str, family: Family, lines: Lines) -> str:
         rows.append([*row, f"{latency:.2f}" if latency is not None else None] if times else row)
     columns = [
         "strength" if along == "strength" else "target",
-        "accuracy",
+        metric_title(reports[0].pruned.metric or "accuracy") if reports else "accuracy",
         "loss",
         "non-zero",
         "MACs",

@@ -13,7 +13,8 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..measuring.statistics import format_drop, format_measured
+from ..measuring.metric_words import metric_title
+from ..measuring.statistics import format_drop, format_measured, format_value
 from ..recovery.controls import controls, spread
 from ..recovery.cost import estimate
 from ..recovery.recover import recover
@@ -30,7 +31,7 @@ from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, read_json, recipe_of
 from .printing.files import write
-from .printing.output import note, percent, print_json, progress, show, table
+from .printing.output import note, print_json, progress, show, table
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, if stderr is not a terminal
@@ -214,7 +215,8 @@ def _line(now: Progress | None, found: Recovery | None) -> str:
     if found is None or not found.epochs:
         return where
     point, loss = found.epochs[-1], f", loss {found.losses[-1].loss:.3f}" if found.losses else ""
-    return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {percent(point.measurement.accuracy)}"
+    value = format_value(point.measurement.value or 0.0, point.measurement.unit)
+    return f"{where}{loss}; after epoch {point.epoch} ({point.phase}): {value}"
 
 
 def _curve(
@@ -247,27 +249,20 @@ def _curve(
 
 def _curve_text(found: RecoveryCurve) -> str:
     total = found.points[0].recovery.total_samples
+    name = metric_title(found.points[0].recovery.baseline.metric or "accuracy")
     rows = [
         [
             f"{point.strength:g}",
-            name,
+            arm,
             f"{measured.nonzero_params:,}",
             f"{measured.macs:,}" if measured.macs else "",
-            _range(measured, total),
+            format_measured(measured, total),
             _loss(measured),
         ]
         for point in found.points
-        for name, measured in point.lines().items()
+        for arm, measured in point.lines().items()
     ]
-    return table(["strength", "", "non-zero", "MACs per sample", "accuracy", "loss"], rows)
-
-
-def _range(measured: Measurement, total: int) -> str:
-    low, high = measured.accuracy_low or 0.0, measured.accuracy_high or 0.0
-    return (
-        f"{percent(measured.accuracy)} ({low * 100:.1f} to {high * 100:.1f}), {measured.samples:,} of "
-        f"{total:,}"
-    )
+    return table(["strength", "", "non-zero", "MACs per sample", name, "loss"], rows)
 
 
 # --------------------------------------------------------------------------- when it is done
@@ -292,7 +287,8 @@ def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
         f"{found.subject['name']}, {found.subject['task']} data, tuning split; method "
         f"{found.plan.method}, {_budget(found)}"
     )
-    return "\n".join([head, "", table(["", "accuracy", "change", "loss", "non-zero"], rows), *_notes(found)])
+    name = metric_title(base.metric or "accuracy")
+    return "\n".join([head, "", table(["", name, "change", "loss", "non-zero"], rows), *_notes(found)])
 
 
 def _budget(found: Recovery) -> str:

@@ -76,7 +76,7 @@ def class_task(subject: Subject, what: str) -> Task:
     """Return the task of a subject whose outputs are right or wrong classes.
 
     Args:
-        what: the feature that needs them, such as "Flips".
+        what: the feature that needs them, such as "lesson".
     Raises:
         ExplorerError: there is no data, or its task has another kind of output.
     """
@@ -86,8 +86,8 @@ def class_task(subject: Subject, what: str) -> Task:
         first = subject.task.metrics[0]
         name = first if isinstance(first, str) else first.name
         raise ExplorerError(
-            f"{what} of {subject.name!r} cannot be shown: they need one class per sample as output, and "
-            f"its task is measured by {name}."
+            f"{subject.name!r} allows no {what}: that needs one class per sample as output, and its task is "
+            f"measured by {name}."
         )
     return subject.task
 

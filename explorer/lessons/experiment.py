@@ -78,7 +78,7 @@ def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
 ) -> Returning[tuple[nn.Module, ArmPoint]]:
     """Measure the model of this arm at x, and its predictions; yields between batches."""
-    task = class_task(model.subject, "Lessons")
+    task = class_task(model.subject, "lesson")
     split = split_for(model.subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:

@@ -259,7 +259,7 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Beh
     Raises:
         ExplorerError: there is no data, or the recipe does not fit this model.
     """
-    task = class_task(model.subject, "Behaviour")
+    task = class_task(model.subject, "comparison of classes")
     if not recipe.is_empty:
         yield from calibrate(model, recipe, conditions.device)
     split = split_for(model.subject, conditions)

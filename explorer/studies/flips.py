@@ -55,7 +55,7 @@ def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
     Raises:
         ExplorerError: no data, or not all on the same data.
     """
-    task = class_task(candidates[0].model.subject, "Changed answers")
+    task = class_task(candidates[0].model.subject, "comparison of answers")
     if any(
         c.model.subject.task is None or c.model.subject.task.fingerprint != task.fingerprint
         for c in candidates

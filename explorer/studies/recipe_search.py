@@ -241,7 +241,7 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
     """Return the highest ratio to try for each part."""
-    class_task(model.subject, "A search")
+    class_task(model.subject, "search")
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)

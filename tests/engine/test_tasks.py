@@ -283,6 +283,6 @@ def test_data_that_is_none_is_refused(data, told):
 
 
 def test_what_needs_classes_says_so():
-    with pytest.raises(ExplorerError, match=r"Lessons of 'digits-cnn' cannot be shown.*measured by mae"):
-        class_task(on(Task("t", data=(PICTURES, PICTURES), metric="mae")).subject, "Lessons")
-    assert class_task(DIGITS.subject, "Lessons") is TASK
+    with pytest.raises(ExplorerError, match=r"'digits-cnn' allows no lesson: .* measured by mae"):
+        class_task(on(Task("t", data=(PICTURES, PICTURES), metric="mae")).subject, "lesson")
+    assert class_task(DIGITS.subject, "lesson") is TASK

@@ -22,6 +22,7 @@ from ..drawing.png import is_picture
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
+from ..prune import starting_points
 
 LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
@@ -68,16 +69,25 @@ def _news() -> Hashable:
 
 def draw() -> None:
     """Draw the whole page, in regions that follow the measurement."""
-    if session.subject().task is None:
+    task = session.subject().task
+    if task is None:
         st.info(
             "This model came without data, so there are no answers to compare; add some with --data when "
             "starting."
+        )
+        return
+    if not task.tells_classes:
+        st.info(
+            "This page compares right and wrong classes, and the task of this model is measured otherwise. "
+            "The Prune page shows its metric.",
+            icon=":material/info:",
         )
         return
     begin()
     bring_plotly()
     if session.recipe().is_empty:
         st.info(EMPTY, icon=":material/swipe_up:")
+        starting_points.draw()
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.subheader("Which classes lose", anchor=False)

@@ -67,7 +67,7 @@ def _shelf() -> str:
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"
         furniture = f"{json.dumps(markup)}, {json.dumps(_read(style) if style else '')}"
         parts.append(f"shelf.renderers.{name} = shelf.furnished({own}, {furniture});")
-    return "\n".join([*parts, "export default function () {}\n"])
+    return "\n".join([*parts, "export default function () { shelf.skipLink(); shelf.makeRoom(); }\n"])
 
 
 _script = st.components.v2.component("pruning_explorer_shelf", html="<i hidden></i>", js=_shelf())

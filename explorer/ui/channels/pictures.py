@@ -2,6 +2,8 @@
 are crossed out.
 """
 
+from typing import Any
+
 import streamlit as st
 from torch import Tensor
 
@@ -12,7 +14,7 @@ from ...inspection.activation_maps import activation_maps, filter_images, head_m
 from ...inspection.channel_findings import makers
 from ...inspection.distributions import GroupImportance
 from ...values.profile import Group, Layer, Slot
-from ...values.subject import Subject
+from ...values.subject import Subject, Task
 from .. import session
 from ..drawing import gallery, layout
 from ..drawing.offers import Offer
@@ -38,17 +40,21 @@ def draw(group: Group, found: GroupImportance) -> None:
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
         names = [layer.name for layer, _ in made]
         name = Offer(f"shown layer {group.name}", names).select("Layer") if len(names) > 1 else "".join(names)
-    target = int(split.targets[number])
-    shown = task.class_names[target] if target < len(task.class_names) else f"class {target}"
-    st.html(
-        gallery.gallery(
-            [gallery.tile(pixels_of(split.inputs[number], task.normalisation.scale), [shown, "the sample"])]
-        )
-    )
+    sample = split.inputs_at(number, number + 1)[0]
+    words = [*_class_of(task, split.targets_at(number, number + 1)), "the sample"]
+    st.html(gallery.gallery([gallery.tile(pixels_of(sample, task.normalisation.scale), words)]))
     if group.unit == "head":
         _draw_heads(group, found, number)
     elif name:
         _draw_maps(next((layer, slot) for layer, slot in made if layer.name == name), found, number)
+
+
+def _class_of(task: Task, targets: Any) -> list[str]:
+    """Return the class of one sample; nothing where targets are no classes."""
+    if not task.tells_classes:
+        return []
+    target = int(targets[0])
+    return [task.class_names[target] if target < len(task.class_names) else f"class {target}"]
 
 
 def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> None:
@@ -113,7 +119,7 @@ def _sample(subject: Subject, number: int) -> Tensor:
     split = task.split("tuning") if task else None
     if task is None or split is None:
         raise ExplorerError(f"{subject.name!r} came without data, so there is no sample to look at.")
-    return task.normalisation(split.inputs[number : number + 1])[0]
+    return task.normalisation(split.inputs_at(number, number + 1))[0]
 
 
 def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) -> None:

@@ -1,0 +1,49 @@
+"""The whole app with a model whose task is no classification: no page fails, and the metric has its name."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from apps import fine, opened, told, turned_to, until, words
+
+from explorer.loaders.model_text import load
+from explorer.machine import paths
+from explorer.ui.shared import settings
+from explorer.values.recipe import Recipe
+from explorer.values.subject import Task
+
+PAGES = sorted(path.stem for path in paths.pages().glob("[!_]*.py"))
+
+
+def angles():
+    """digits-cnn as a regressor of its own scores, which are halved so that it is not perfect."""
+    subject = load("digits-cnn")
+    inputs = subject.task.normalisation(subject.task.split("tuning").inputs)
+    with torch.inference_mode():
+        targets = subject.model(inputs) / 2
+    task = Task(
+        "angles", data={"tuning": (inputs, targets), "training": (inputs, targets)}, metric=("mae", "r2")
+    )
+    return replace(subject, id="angles", name="angles", task=task)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def offered(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        before, model = settings.current(), angles()
+        settings.configure(settings.Settings(("angles",), "cpu", lambda name: model))
+        yield
+        settings.configure(before)
+
+
+def test_every_page_works_and_says_what_is_measured():
+    app = until(
+        opened(recipe=Recipe(channels={"conv1": 0.5})), lambda app: "Mean absolute error" in str(told(app))
+    )
+    assert "lower is better" in str(told(app)["cards"]) and "R²" in str(told(app)["cards"])
+    for page in PAGES:
+        turned_to(app, page)
+        assert not app.error, (page, words(app))
+    assert "compares right and wrong classes" in words(turned_to(app, "behaviour"))
+    fine(app)
