@@ -287,7 +287,8 @@ def _draw_winner() -> None:
     if winner is None:
         points = f"{100 * found.plan.largest_drop:.3g} points"
         st.caption(
-            f"No trial loses at most {points}, so there is no winner yet; allow more, or run more trials."
+            f"No trial loses at most {points}, so there is no winner yet; allow more, or raise *Total "
+            "trials* and press *Go on*."
         )
         return
     st.markdown("**The winner, on data that no trial has seen**")

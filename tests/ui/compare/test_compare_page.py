@@ -178,7 +178,7 @@ def test_a_run_is_kept_with_note_tags_and_origin():
 
 def test_held_out_data_is_opened_once_for_a_recipe_and_the_result_is_kept():
     app = settled(opened(recipe=RECIPES["half"], model=MODEL))
-    assert "Opened 0 times for this model so far; the next is judged at level 0.95." in words(app)
+    assert "Opened 0 times for this model so far; the next is judged at level 0.975." in words(app)
     app.button(key="check held out").click()
     app = until(fine(app.run()), "Held-out accuracy")
     assert "450 of 450" in words(app) and "opened 1 time for this model" in words(app)
