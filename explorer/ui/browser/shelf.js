@@ -3,6 +3,7 @@
 const shelf = (window.pruningExplorer ??= createShelf());
 
 function createShelf() {
+  keepOneEntryAPage(window.history, window.location);
   const renderers = {}, values = { moves: 0 }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {
