@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.ui.frame import tour
 from explorer.ui.kept_runs import keeping
 from explorer.ui.prune import (
     accuracy_curves,
@@ -13,37 +14,33 @@ from explorer.ui.prune import (
     results,
     sensitivity_curves,
     sensitivity_scan,
-    take_away,
 )
 
 results.draw_metrics()
-controls.draw()
-results.draw_welcome()
-fader_panel.draw()
-sensitivity_scan.draw()
-fader_table.draw()
+tour.draw()
+controls.draw_toolbar()
 
-with st.container(key="below"):
-    curve, parts = st.columns(2, gap="large")
+with st.container(key="cockpit"):
+    faders, curve = st.columns([3, 2], gap="medium")
+with faders:
+    controls.draw_rules()
+    fader_panel.draw()
 with curve:
-    st.markdown("#### Accuracy against size")
     accuracy_curves.draw()
+
+parts, sensitivity, widths, search, table, held_out = st.tabs(
+    ["Requested and achieved", "Sensitivity", "Fast widths", "Search", "Table", "Held-out check"], key="tools"
+)
 with parts:
-    st.markdown("#### Requested and achieved")
     results.draw_parts()
-
-sensitivity_curves.draw()
-recipe_search.draw()
-
-with st.container(key="below decided"):
-    widths, outcome = st.columns(2, gap="large")
+with sensitivity:
+    sensitivity_scan.draw()
+    sensitivity_curves.draw()
 with widths:
-    st.markdown("#### Which widths are fast here")
     latency_staircase.draw()
-with outcome:
-    st.markdown("#### Keep it, check it")
-    with st.container(horizontal=True):
-        keeping.draw_keep()
+with search:
+    recipe_search.draw()
+with table:
+    fader_table.draw()
+with held_out:
     keeping.draw_held_out()
-    st.markdown("#### Take it away")
-    take_away.draw()

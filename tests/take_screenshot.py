@@ -46,7 +46,7 @@ def wait_for(address: str, seconds: float = 90) -> None:
 
 def take(browser: Browser, address: str) -> None:
     """Open a recipe by its link, wait for the final number and the curve, and take the picture."""
-    page = browser.new_page(viewport={"width": 1440, "height": 1580}, device_scale_factor=1)
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1)
     recipe = Recipe(channels=RATIOS, after="bn_recalibration")
     page.goto(f"{address}/?model=shapes-resnet&recipe={recipe.to_url()}")
     page.get_by_text("Final: measured").first.wait_for(timeout=PATIENCE)

@@ -26,8 +26,8 @@ LAYERS = """
 errors words machine values registry metrics background graph signals data loaders criteria allocators pruning
 compaction inspection measuring repair engine planning audit training recovery runs lessons studies bench
 guide tables figures exporters
-ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.explore ui.channels ui.structure
-ui.behaviour ui.criteria ui.learn ui.guide ui.prune ui.recover ui.compare ui
+ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.prune ui.frame ui.explore
+ui.channels ui.structure ui.behaviour ui.criteria ui.learn ui.guide ui.recover ui.compare ui
 commands pages
 """.split()
 ROOT_FILES = {"__init__.py", "__main__.py", "errors.py", "registry.py", "words.py", "tables.py"}

@@ -3,7 +3,6 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,24 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_drop, format_measured, format_value
-from ..recovery.controls import controls, spread
+from ..measuring.statistics import format_value
+from ..recovery.controls import controls
 from ..recovery.cost import estimate
 from ..recovery.recover import recover
 from ..recovery.recovery_curve import RecoveryCurve, checked_strengths, recovery_curve
 from ..recovery.training_plan import CHOICES, METHODS, REAL, WHOLE, RecoveryPlan, suggested
-from ..recovery.values import MeasuredArm, Recovery
+from ..recovery.values import Recovery
 from ..runs.keep_recovery import Remarks, keep
 from ..runs.store import Store
 from ..values.plain import finite
 from ..values.progress import Progress, outcome
 from ..values.recipe import Recipe
-from ..values.report import Measurement
 from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, read_json, recipe_of
 from .printing.files import write
-from .printing.output import note, print_json, progress, show, table
+from .printing.output import note, print_json, progress, show
+from .printing.recovery_text import curve_text, recovery_text
 
 CURVE = "0.4,0.6,0.8,1"
 EVERY = 30.0  # seconds between lines, if stderr is not a terminal
@@ -128,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
     return (
         print_json(answer)
         if arguments.json
-        else show(_text(found, [(c.name, other) for c, other in compared]))
+        else show(recovery_text(found, [(c.name, other) for c, other in compared]))
     )
 
 
@@ -244,25 +242,7 @@ def _curve(
             str(Path(arguments.output).with_suffix(".json")),
             (json.dumps(finite(answer), indent=1) + "\n").encode(),
         )
-    return print_json(answer) if arguments.json else show(_curve_text(found))
-
-
-def _curve_text(found: RecoveryCurve) -> str:
-    total = found.points[0].recovery.total_samples
-    name = metric_title(found.points[0].recovery.baseline.metric or "accuracy")
-    rows = [
-        [
-            f"{point.strength:g}",
-            arm,
-            f"{measured.nonzero_params:,}",
-            f"{measured.macs:,}" if measured.macs else "",
-            format_measured(measured, total),
-            _loss(measured),
-        ]
-        for point in found.points
-        for arm, measured in point.lines().items()
-    ]
-    return table(["strength", "", "non-zero", "MACs per sample", name, "loss"], rows)
+    return print_json(answer) if arguments.json else show(curve_text(found))
 
 
 # --------------------------------------------------------------------------- when it is done
@@ -272,52 +252,3 @@ def _write(path: str, model: Analysed, found: Recovery, answer: dict[str, Any]) 
     write(path, export_recovered(model, found))
     report = str(Path(path).with_suffix(".json"))
     write(report, (json.dumps(finite(answer), indent=1) + "\n").encode())
-
-
-def _text(found: Recovery, others: list[tuple[str, Recovery]]) -> str:
-    base = found.baseline
-    rows = [["dense", format_measured(base, found.total_samples), "", _loss(base), ""]]
-    rows += [_row(arm.name, arm, found.total_samples) for arm in found.arms]
-    rows += [
-        _row(f"{name}: {arm.name}", arm, other.total_samples)
-        for name, other in others
-        for arm in other.recovered
-    ]
-    head = (
-        f"{found.subject['name']}, {found.subject['task']} data, tuning split; method "
-        f"{found.plan.method}, {_budget(found)}"
-    )
-    name = metric_title(base.metric or "accuracy")
-    return "\n".join([head, "", table(["", name, "change", "loss", "non-zero"], rows), *_notes(found)])
-
-
-def _budget(found: Recovery) -> str:
-    epochs = found.plan.trained_epochs
-    return f"{epochs} epoch{'s' * (epochs != 1)} a seed" if epochs else "nothing is trained"
-
-
-def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
-    measured = arm.measurement
-    change = format_drop(arm.drop).split(", ")[0]
-    counted = format_measured(measured, total)
-    return [name, counted, change, _loss(measured), f"{measured.nonzero_params:,}"]
-
-
-def _loss(measured: Measurement) -> str:
-    return "" if measured.loss is None else f"{measured.loss:.3f}"
-
-
-def _notes(found: Recovery) -> Iterator[str]:
-    if len(found.recovered) > 1:
-        over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
-        yield ""
-        yield (
-            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
-            f"{over.high * 100:.1f})."
-        )
-    if found.plan.patience:
-        yield (
-            "The best epoch was chosen on these same samples; held-out data would show how much of that is "
-            "luck."
-        )
-    yield from found.notes

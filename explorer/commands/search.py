@@ -7,7 +7,8 @@ from typing import Any, cast
 from ..engine.conditions import Conditions
 from ..measuring.statistics import format_accuracy, format_drop, format_measured
 from ..runs.held_out import has_held_out
-from ..studies.recipe_search import COSTS, Search, SearchPlan, Trial, check_winner, search
+from ..studies.recipe_search import check_winner, search
+from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
 from ..values.progress import outcome
 from ..values.report import Report
 from .arguments.conditions import add_conditions

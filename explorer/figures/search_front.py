@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from ..measuring.statistics import wilson
-from ..studies.recipe_search import Search, Trial
+from ..studies.search_trials import Search, Trial
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 

@@ -7,9 +7,10 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.machine import paths
-from explorer.ui import housekeeping, server
+from explorer.ui import housekeeping, server, session
 from explorer.ui.browser import elements
 from explorer.ui.drawing import layout
+from explorer.ui.frame import page_head
 from explorer.ui.live import ticker
 from explorer.ui.shared import settings
 from explorer.ui.sidebar import sidebar
@@ -17,6 +18,7 @@ from explorer.ui.sidebar import sidebar
 # page -> its icon, in the order of the menu; pages that are not named here follow
 ICONS = {
     "prune": ":material/tune:",
+    "learn": ":material/school:",
     "explore": ":material/query_stats:",
     "channels": ":material/view_column:",
     "criteria": ":material/balance:",
@@ -24,7 +26,6 @@ ICONS = {
     "behaviour": ":material/rule:",
     "recover": ":material/healing:",
     "compare": ":material/compare_arrows:",
-    "learn": ":material/school:",
     "guide": ":material/menu_book:",
 }
 OTHER_ICON = ":material/article:"
@@ -35,41 +36,45 @@ def draw() -> None:
     icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8")
     st.set_page_config("Pruning Explorer", icon, layout="wide")
     layout.style()
-    page = st.navigation(menu())
+    offered = menu()
+    page = st.navigation(list(offered.values()))
+    name = next((name for name, one in offered.items() if one == page), "")
     housekeeping.greet()
     try:
         with ticker.followed():
-            _draw_page(page)
+            _draw_page(page, name)
     except ExplorerError as error:  # there is no model at all
         layout.draw_notice(str(error))
 
 
-def _draw_page(page: Any) -> None:
+def _draw_page(page: Any, name: str) -> None:
     try:
         elements.put_up_shelf()
+        st.set_page_config(f"{page.title} - {session.model_name()}")
         sidebar.draw()
+        page_head.draw(name, page.title)
         page.run()
     except ExplorerError as error:
         layout.draw_notice(str(error))
 
 
-def menu() -> list:
-    """Return the pages that this server offers, in their order."""
+def menu() -> dict[str, Any]:
+    """Return the pages that this server offers by name, in their order."""
     order = {name: place for place, name in enumerate(ICONS)}
     found = [
         path
         for path in paths.pages().resolve().glob("[!_]*.py")
         if path.stem not in settings.current().hidden_pages
     ]
-    return [
-        st.Page(
+    return {
+        path.stem: st.Page(
             path,
             title=path.stem.replace("_", " ").capitalize(),
             icon=ICONS.get(path.stem, OTHER_ICON),
             default=order.get(path.stem) == 0,
         )
         for path in sorted(found, key=lambda path: (order.get(path.stem, len(order)), path.stem))
-    ]
+    }
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ HEAD = "<head>"
 def routes() -> list[Route]:
     """Return one route for each page, to be added to the server."""
     first_page = Path(st.__file__).with_name("static") / "index.html"
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     if not first_page.is_file():
         return []
+    base = "".join(f"/{name}" for name in str(st.get_option("server.baseUrlPath") or "").split("/") if name)
     text = first_page.read_text(encoding="utf-8").replace(HEAD, HEAD + WHERE, 1)
 
     async def answer(request: Request) -> Response:

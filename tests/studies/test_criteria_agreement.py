@@ -17,12 +17,10 @@ from explorer.studies.criteria_agreement import (
     Overall,
     Ratings,
     compare,
-    kendall,
     kept,
-    ranks,
     rate,
-    spearman,
 )
+from explorer.studies.rank_correlation import kendall, ranks, spearman
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
@@ -136,7 +134,7 @@ def test_nothing_to_compare_is_said():
 def test_many_channels_are_compared_in_portions(monkeypatch):
     a, b = torch.rand(40, generator=torch.Generator().manual_seed(0)), torch.arange(40.0)
     whole = kendall(a, b)
-    monkeypatch.setattr("explorer.studies.criteria_agreement.PAIRS", 100)
+    monkeypatch.setattr("explorer.studies.rank_correlation.PAIRS", 100)
     pairs = [(float(a[i] - a[j])) * (float(b[i] - b[j])) for i in range(40) for j in range(i)]
     assert (
         kendall(a, b)

@@ -23,16 +23,8 @@ from explorer.measuring.statistics import paired_drop
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
 from explorer.runs.store import Store
-from explorer.studies.recipe_search import (
-    TAG,
-    WITH_SCAN,
-    WITHOUT_SCAN,
-    Search,
-    SearchPlan,
-    Trial,
-    check_winner,
-    search,
-)
+from explorer.studies.recipe_search import TAG, WITH_SCAN, WITHOUT_SCAN, check_winner, search
+from explorer.studies.search_trials import Search, SearchPlan, Trial
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.values import ScanPlan

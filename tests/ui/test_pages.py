@@ -73,7 +73,7 @@ def test_the_default_page_measures_the_dense_model():
     assert shown["order"] == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
     card = json.loads((paths.sample_models() / "cards" / "digits-cnn.json").read_text(encoding="utf-8"))
     assert shown["Parameters"]["value"] == f"{card['params'] / 1000:.1f} k"
-    assert any("Drag a fader up" in info.value for info in app.info)
+    assert any("Drag a fader up" in text.value for text in app.markdown)
 
 
 def test_a_link_is_measured_and_stays_in_the_address():

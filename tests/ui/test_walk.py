@@ -13,6 +13,8 @@ from walk_controls import HOW, Control, controls
 from walk_numbers import Seen, expected, wrong
 
 MODELS = ("digits-cnn", "digits-mlp")
+WALK_S = 60.0
+FEWEST_STEPS = 10  # on a busy machine; a quiet one takes a hundred
 
 
 def test_a_path_is_shortened_to_the_steps_that_matter():
@@ -153,3 +155,13 @@ def test_a_seed_chooses_the_same_steps_again_and_steps_are_kept_as_json():
     assert first == again
     assert [Step(**json.loads(json.dumps(step.to_json()))) for step in first] == first
     assert {step.kind for step in first} == {*HOW, "menu", "button", *walk.BROWSER}
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(400)
+def test_a_minute_of_a_random_user_without_a_fault(browser, server):
+    """The same seed in every run; `tests/walk.py --walk 30m` walks longer, and shortens a path that fails."""
+    with walk.walker_of(browser, server, MODELS) as walker:
+        walker.start()
+        walk.walk(walker, seed=1, seconds=WALK_S)
+        assert len(walker.steps) >= FEWEST_STEPS

@@ -1,6 +1,6 @@
 """Rules for how labels pass through each op. An op without a rule freezes its inputs; nothing is guessed."""
 
-from . import contractions, elementwise, matrices, movement, normalising, positions
+from . import contractions, convolutions, elementwise, matrices, movement, normalising, positions
 
 # importing them adds their rules to `call.RULES`
-__all__ = ["contractions", "elementwise", "matrices", "movement", "normalising", "positions"]
+__all__ = ["contractions", "convolutions", "elementwise", "matrices", "movement", "normalising", "positions"]

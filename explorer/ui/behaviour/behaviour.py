@@ -22,6 +22,7 @@ from ..drawing.png import is_picture
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
+from ..prune import starting_points
 
 LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
@@ -86,6 +87,7 @@ def draw() -> None:
     bring_plotly()
     if session.recipe().is_empty:
         st.info(EMPTY, icon=":material/swipe_up:")
+        starting_points.draw()
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.subheader("Which classes lose", anchor=False)

@@ -25,7 +25,7 @@ function emptyCard(place) {
   const view = document.createElement("section");
   view.className = "card";
   view.innerHTML = `<div class="head"><span class="label"></span><button class="why" type="button" aria-describedby="trap-${place}">?</button>`
-    + `<span class="trap" id="trap-${place}" role="tooltip"></span></div><div class="value"></div><div class="change"></div><div class="notes"></div>`;
+    + `<span class="trap" id="trap-${place}" role="tooltip"></span></div><div class="figures"><div class="value"></div><div class="change"></div></div><div class="notes"></div>`;
   return view;
 }
 
@@ -33,7 +33,7 @@ function fillCard(view, card, older) {
   const part = (name) => view.querySelector(`.${name}`);
   part("label").textContent = card.label;
   part("why").setAttribute("aria-label", `About ${card.label}`);
-  part("trap").textContent = shelf.values.traps?.[card.label] ?? "";
+  part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? ""].join("\n");
   part("value").textContent = card.value;
   part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
   part("change").className = `change ${colourOf(card)}`;

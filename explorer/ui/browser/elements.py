@@ -61,13 +61,13 @@ def _shelf() -> str:
     """Return one module: the shelf, then each renderer in its own scope, which adds markup and style where it
     is first drawn.
     """
-    parts = [_read(name) for name in ("protocol.js", "shelf.js")]
+    parts = [_read(name) for name in ("history.js", "protocol.js", "shelf.js")]
     for name, (files, renderer, style, markup) in ELEMENTS.items():
         script = "\n".join(map(_read, files))
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"
         furniture = f"{json.dumps(markup)}, {json.dumps(_read(style) if style else '')}"
         parts.append(f"shelf.renderers.{name} = shelf.furnished({own}, {furniture});")
-    return "\n".join([*parts, "export default function () {}\n"])
+    return "\n".join([*parts, "export default function () { shelf.skipLink(); shelf.makeRoom(); }\n"])
 
 
 _script = st.components.v2.component("pruning_explorer_shelf", html="<i hidden></i>", js=_shelf())

@@ -3,6 +3,7 @@
 const shelf = (window.pruningExplorer ??= createShelf());
 
 function createShelf() {
+  keepOneEntryAPage(window.history, window.location);
   const renderers = {}, values = { moves: 0 }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {
@@ -91,3 +92,20 @@ function furnish(parent, markup, style) {
     room.prepend(sheet);
   }
 }
+
+// The first stop of the Tab key leads past the menu to the content; a narrow window begins without the sidebar.
+const NARROW_PX = 1000;
+
+shelf.skipLink = () => {
+  if (document.querySelector(".skip-link")) return;
+  const link = document.createElement("a");
+  Object.assign(link, { className: "skip-link", href: "#page-title", textContent: "Skip to the content" });
+  link.addEventListener("click", (event) => { event.preventDefault(); document.getElementById("page-title")?.focus(); });
+  document.body.prepend(link);
+};
+
+shelf.makeRoom = () => {
+  if (shelf.roomy || window.innerWidth >= NARROW_PX) return;
+  const button = document.querySelector('[data-testid="stSidebarCollapseButton"] button[aria-expanded="true"]');
+  if (button) { shelf.roomy = true; button.click(); }
+};

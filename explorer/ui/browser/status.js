@@ -8,12 +8,13 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
   const draw = () => {
     const older = shelf.protocol.isOlder(data.taken);
     const told = older ? LET_GO : data.words;
-    if (words.textContent !== told) words.textContent = told;
+    if (words.textContent !== told) { words.textContent = told; words.title = told; }
     for (const kind of ["refused", "crash"]) line.classList.toggle(kind, !older && data.kind === kind);
     share.hidden = !older && data.kind !== "busy";
     share.firstElementChild.style.width = `${older ? 0 : 100 * (data.share ?? 0)}%`;
     button.hidden = older || !data.action;
     button.textContent = data.action ?? "";
+    button.classList.toggle("primary", Boolean(data.primary));
   };
   shelf.taken(data.taken);
   return shelf.listen(["moves"], draw); // which draws

@@ -10,9 +10,9 @@ from ...figures.family_tree import family_tree
 from ...figures.pareto import pareto
 from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ...runs.stored_run import Run
-from ...values.report import Measurement
+from ...values.report import Drop, Measurement
 from .. import session
-from ..drawing import layout
+from ..drawing import layout, links
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
 from ..kept_runs.words import called, told
@@ -33,7 +33,7 @@ EMPTY = (
     "**Keep this run**. "
     "With two or more, this page shows which of them are worth what they cost, and how they differ."
 )
-VERDICTS = "Different: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
+VERDICTS = "Worse or better: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
 FRONT = (
     "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
     "one that costs no more has its whole bar above."
@@ -70,6 +70,7 @@ def draw() -> None:
     everything = store().runs()
     if not everything:
         st.info(EMPTY, icon=":material/bookmark_add:")
+        links.link("prune", "Keep a first run on the Prune page", ":material/tune:")
         return
     shown = _filtered(everything)
     if not shown:
@@ -180,9 +181,17 @@ def _frame(shown: Sequence[Run]) -> Any:
     frame["called"] = [called(run) for run in shown]
     frame["recipe"] = [told(run) for run in shown]
     frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
+    frame["verdict"] = [_verdict(run.report.drop) for run in shown]
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]
     return frame
+
+
+def _verdict(drop: Drop | None) -> str:
+    """Return a verdict in the words of the Prune page: which way a difference goes."""
+    if drop is None:
+        return ""
+    return ("worse" if drop.worse else "better") if drop.verdict == "different" else drop.verdict
 
 
 def _range(measured: Measurement) -> str:

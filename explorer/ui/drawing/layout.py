@@ -2,52 +2,18 @@
 
 import html
 import re
+from pathlib import Path
 
 import streamlit as st
 
 from ...errors import is_crash
 
-STYLE = """
-<style>
-.stMainBlockContainer { padding: 2.5rem 2.5rem 3rem; }
-@media (max-width: 900px) { .stMainBlockContainer { padding: 2.5rem 1rem 3rem; } }
-.st-key-cards > div { flex: 1 1 8rem; min-width: 0; }
-.st-key-cards { min-height: 8.4rem; }
-@media (min-width: 1000px) and (min-height: 800px) {
-  div:has(> .st-key-metrics) {
-    position: sticky; top: 0; z-index: 90; padding-top: 0.75rem; background: light-dark(#ffffff, #171614);
-  }
-}
-.st-key-cards [data-testid="stMetricValue"] { font-size: 1.6rem; line-height: 1.3; }
-.st-key-cards [data-testid="stCaptionContainer"] p { font-size: 0.75rem; line-height: 1.35; }
-.st-key-plotly, .st-key-shelf, .st-key-live, [class*="st-key-value-"],
-[data-testid="stElementContainer"]:has(> .st-key-shelf) {
-  position: absolute; height: 0; overflow: hidden;
-}
-[data-testid="stLayoutWrapper"]:has(
-  > [data-testid="stVerticalBlock"] > [data-testid="stLayoutWrapper"] > .st-key-undo-row
-),
-[data-testid="stVerticalBlock"]:has(> [data-testid="stLayoutWrapper"] > .st-key-undo-row) {
-  flex: none; width: max-content;
-}
-[data-testid="stCaptionContainer"] { color: light-dark(#62636c, #a3a19c); opacity: 1; }
-[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] > * {
-  color: light-dark(#ffffff, #0c1a2e);
-}
-[data-older-numbers] [class*="st-key-below"] { opacity: 0.5; }
-[class*="st-key-below"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
-[class*="st-key-below"] [data-testid="stColumn"] { min-width: min(27rem, 100%); }
-@media (max-width: 1000px) {
-  [data-testid="stTable"] table { table-layout: fixed; width: 100%; font-size: 0.75rem; }
-  [data-testid="stTable"] :is(th, td) { padding: 0.3rem; overflow-wrap: anywhere; }
-}
-</style>
-"""
+STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
 
 
 def style() -> None:
-    """Draw the few style rules that Streamlit has no option for."""
-    st.html(STYLE)
+    """Draw the few rules that Streamlit has no option for."""
+    st.html(f"<style>\n{STYLE}</style>")
 
 
 def plain(text: str) -> str:

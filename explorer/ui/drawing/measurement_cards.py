@@ -137,7 +137,7 @@ def _accuracy(report: Report) -> Card:
     points, _, rest = format_drop(report.drop).partition(" (")
     reach, _, verdict = rest.partition("), ")
     changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
-    notes += [changed, verdict, *repaired_note(report), *_loss(loss)]
+    notes = [verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
     trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
     return Card(label, value, points, tuple(notes), trap, colour)

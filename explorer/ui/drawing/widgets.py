@@ -27,15 +27,15 @@ def choose(
 
 def switch(
     label: str,
-    options: Sequence[Any],
+    options: Sequence[Any] | Mapping[Any, str],
     value: Any,
     take: Callable[[Any], None],
     *,
     key: str,
     help: str | None = None,
 ) -> None:
-    """Draw a segmented control that shows a value; a click on the chosen one changes nothing."""
-    ShownOffer(key, options, value, take).switch(label, help=help)
+    """Draw a segmented control without its label; a click on the chosen one changes nothing."""
+    ShownOffer(key, options, value, take).switch(label, help=help, label_visibility="collapsed")
 
 
 def whole_number(

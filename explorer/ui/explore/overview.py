@@ -16,7 +16,6 @@ def draw_glance() -> None:
     """Draw what is known about the model without measuring anything, and how it was trained if known."""
     subject, profile = session.subject(), session.profile()
     free = profile.free_groups.values()
-    st.header(layout.plain(subject.name), anchor=False)
     with st.container(horizontal=True, gap="medium", key="cards"):
         _fact(
             "Layers",

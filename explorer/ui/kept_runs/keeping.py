@@ -25,12 +25,13 @@ from ...values.recipe import Recipe
 from ...values.report import Report
 from ...values.subject import Subject
 from .. import session
-from ..drawing import layout
+from ..drawing import layout, links
 from ..live import regions
 from ..shared import models, settings
 from .words import accuracy
 
 LANE, TAG = Lane("held-out check"), "held-out"
+KEPT = "kept"  # what was measured of the run that was kept last
 POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (
@@ -54,9 +55,13 @@ def draw_keep() -> None:
         return
     told = "Keep recipe and numbers on this machine's disk, to compare them with others on the Compare page."
     with (
-        st.popover("Keep this run", icon=":material/bookmark_add:", help=told),
+        st.popover("Keep this run", icon=":material/bookmark_add:", key="keep menu", help=told),
         st.container(width=POPOVER_WIDTH),
     ):
+        if session.recalled(KEPT) == session.live_key():
+            st.markdown("This run is kept.")
+            links.link("compare", "See it on the Compare page", ":material/compare_arrows:")
+            return
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
         st.text_input("Tags", key="keep tags", placeholder="separated by commas")
         st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
@@ -80,6 +85,7 @@ def _keep() -> None:
     note, tags = session.shown("keep note", ""), split_tags(session.shown("keep tags"))
     name = store().put(report, note=note, tags=tags, parent=origin(), masks=masks)
     comes_from(name)
+    session.remember(KEPT, session.live_key())
     st.toast("Kept. Find it on the Compare page.", icon=":material/bookmark_added:")
 
 

@@ -32,7 +32,6 @@ def draw() -> None:
 
 
 def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
-    st.header("Learn by predicting and measuring", anchor=False)
     with st.container(width=COLUMN):
         st.markdown(INTRO)
         st.caption("Lessons use their own small networks; the model in the sidebar is for the other pages.")
@@ -79,7 +78,7 @@ def _draw_lesson(lesson: Lesson, now: learner.Learner) -> None:
     ShownOffer("lesson_step", steps, now.step, _go).as_pills("Step", label_visibility="collapsed")
     with st.container(width=COLUMN, key="lesson"):
         _draw_step(lesson, step, now.step)
-        _draw_turns(names, now.step)
+        _draw_turns(lesson, names, now.step)
 
 
 def _draw_step(lesson: Lesson, step: str, place: int) -> None:
@@ -114,7 +113,20 @@ def draw_terms(terms: tuple[str, ...]) -> None:
             st.markdown(f"{layout.plain(term)}", help=GLOSSARY[term], width="content")
 
 
-def _draw_turns(names: tuple[str, ...], place: int) -> None:
+def _draw_end(lesson: Lesson) -> None:
+    """Draw the way to the next lesson; after the last one, to the list."""
+    names = list(settings.current().lessons)
+    following = names[names.index(lesson.name) + 1 :]
+    if following:
+        st.button("All lessons", "end of lesson", on_click=_open, args=("",))
+        st.button("Next lesson", "next lesson", on_click=_open, args=(following[0],), type="primary")
+    else:
+        st.button("All lessons", "end of lesson", on_click=_open, args=("",), type="primary")
+
+
+def _draw_turns(lesson: Lesson, names: tuple[str, ...], place: int) -> None:
+    if place + 1 == len(names) and lesson.name not in learner.current().done:
+        st.caption(f"This lesson is not done yet: answer the question under *{learner.CHECK}* correctly.")
     with st.container(horizontal=True, horizontal_alignment="distribute", key="turns"):
         st.button("Back", "step back", on_click=_go, args=(place - 1,), disabled=place == 0)
         if place + 1 < len(names):
@@ -127,7 +139,7 @@ def _draw_turns(names: tuple[str, ...], place: int) -> None:
                 type="secondary" if is_waiting else "primary",
             )
         else:
-            st.button("All lessons", "end of lesson", on_click=_open, args=("",), type="primary")
+            _draw_end(lesson)
 
 
 def _go(place: int) -> None:

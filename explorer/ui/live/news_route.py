@@ -118,7 +118,7 @@ async def _look(context: Any, asked: NewsQuestion) -> tuple[dict[str, Any], bool
         except BaseException as error:  # passed to the waiting thread
             future.set_exception(error)
 
-    add_script_run_ctx(threading.Thread(target=work, daemon=True), context).start()
+    add_script_run_ctx(threading.Thread(target=work, name=models.ANSWERS, daemon=True), context).start()
     return await asyncio.wrap_future(future)
 
 

@@ -34,7 +34,9 @@ def followed() -> Iterator[None]:
 
 def _ticker() -> None:
     secret, _, taken = session.stamp()
-    data = {"number": regions.next_turn(), "busy": regions.busy(), "session": secret, "taken": taken}
+    # a short job may have ended since its elements were drawn; a browser whose questions come through is told
+    busy = regions.busy() or bool(regions.stale(pushed=True))
+    data = {"number": regions.next_turn(), "busy": busy, "session": secret, "taken": taken}
     elements.draw("ticker", data, key=TICKER, on_tick_change=_answer)
 
 

@@ -52,10 +52,9 @@ AXES: dict[Axis, str] = {
 }
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
+HEIGHT = 360  # pixels, so that it ends with the faders
 PAUSE_S = 1.0  # between two drawings of the figure
-POINTLESS = (
-    "Remove something, and a curve of accuracy against size will appear here. Or choose another curve above."
-)
+POINTLESS = "Remove something, and a curve appears with your model as a star. The diamond is the dense model."
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
 ALONG_HELP = (
@@ -205,13 +204,20 @@ def _curve() -> dict[str, Any]:
     """Return the figure in parts, and the text under it."""
     asked = _asked()
     if asked.is_pointless:
-        return {"words": POINTLESS}
+        figure = curve_comparison({}, session.report(), asked.axis).update_yaxes(range=[0, 101])
+        return _shown(figure, asked, {"words": POINTLESS})
     state = _begin(asked)
     lines = state.value or {}
     controls = [name for name in lines if name.endswith(CHANCE)]
     stale = bool(lines) and state.key != asked.key
     figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
-    return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **_words(asked, state)}
+    return _shown(figure, asked, _words(asked, state))
+
+
+def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any]:
+    """The figure as high as the faders next to it, and the words under it."""
+    figure.update_layout(height=HEIGHT, margin={"t": 40, "b": 40}, legend={"y": -0.3})
+    return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **words}
 
 
 def _words(asked: Question, state: JobState) -> dict[str, Any]:
@@ -232,10 +238,11 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
 
 
 def _draw_question() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", key="curve_question"):
-        along = _alongs().select("Curve", help=ALONG_HELP, width=270, on_change=_asked_anew)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="curve_question"):
+        hidden: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _asked_anew}
+        along = _alongs().select("Curve", help=ALONG_HELP, width=215, **hidden)
         if along != "strength":
-            _allocators().select("Allocator", help=GLOSSARY["allocator"], width=170, on_change=_asked_anew)
+            _allocators().select("Allocator", help=GLOSSARY["allocator"], width=150, **hidden)
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
     usual = usual_axis(along)
     _axes(usual).switch("Against", label_visibility="collapsed", on_change=_asked_anew)

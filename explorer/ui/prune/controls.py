@@ -15,18 +15,29 @@ from ...values.recipe import AFTER, REDUCTIONS
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
+from ..kept_runs import keeping
 from ..session.modes import GRANULARITY, MODES, Mode, in_mode
-from . import accuracy_budget, latency_plan, recipe_files, sensitivity_scan, snapshots
+from . import (
+    accuracy_budget,
+    latency_plan,
+    recipe_files,
+    sensitivity_scan,
+    snapshots,
+    starting_points,
+    take_away,
+)
 from .console.strips import with_pattern
-from .presets import Allotment, StartingPoint, available, fill, follow
+from .presets import Allotment, available, fill
 
 PATTERNS = ("free", "2:4", "1:4", "4:8")
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 POPOVER_WIDTH = 320  # pixels
 USUAL_TARGET, LARGEST_TARGET = 50, 95  # per cent
+MODE_NAMES: dict[Mode, str] = {"Structured": "Channels", "Unstructured": "Weights", "Combined": "Both"}
 HELP = {
-    "mode": "Structured: whole channels, the model becomes smaller. Unstructured: single weights become "
-    "zero. Combined: channels first, then weights of what is left.",
+    "mode": "Channels (structured): whole channels are removed, and the model becomes smaller. Weights "
+    "(unstructured): single weights become zero. Both: channels first, then weights of what is left. *Help* "
+    "shows each as a picture.",
     "pattern": "free: any weights. n:m: the n largest of each m consecutive inputs are kept, which special "
     "hardware can use; the faders become switches.",
     "reduction": "sum: all layers that make the channel. first: the first of them only. all: also the layers "
@@ -41,19 +52,29 @@ HELP = {
 }
 
 
-def draw() -> None:
-    """Draw the two rows above the console."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        _mode()
-        _criterion()
-        _pattern()
-        _options()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+def draw_toolbar() -> None:
+    """What is done with the recipe as a whole: undo, presets, ratios for all, snapshots; then keep and take
+    away.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="toolbar"):
         draw_undo()
         _presets()
         _allocator()
         snapshots.draw()
         recipe_files.draw()
+        keeping.draw_keep()
+        take_away.draw()
+
+
+def draw_rules() -> None:
+    """The row above the faders: what is removed, and by which rule."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="rules"):
+        _mode()
+        _criterion()
+        _pattern()
+        _options()
+    if session.profile().error:
+        st.caption(f"Weights only: {session.profile().error}")
 
 
 def _put(field: str, words: str) -> Callable[[Any], None]:
@@ -70,9 +91,8 @@ def _mode() -> None:
         session.set_mode(mode)
 
     modes: list[Mode] = list(MODES) if session.profile().free_groups else ["Unstructured"]
-    widgets.switch("What is removed", modes, session.mode(), take, key="mode", help=HELP["mode"])
-    if session.profile().error:
-        st.caption(f"Weights only: {session.profile().error}")
+    shown = {mode: MODE_NAMES[mode] for mode in modes}
+    widgets.switch("What is removed", shown, session.mode(), take, key="mode", help=HELP["mode"])
 
 
 def _criteria(mode: Mode) -> list[str]:
@@ -91,7 +111,7 @@ def _criterion() -> None:
     def take(name):
         return session.set_recipe(replace(session.recipe(), criterion=Choice(name)), f"criterion {name}")
 
-    with st.container(width=210):
+    with st.container(width=150):
         widgets.choose_plugin(
             "Criterion", CRITERIA, names if now in names else [*names, now], now, take, key="criterion"
         )
@@ -107,7 +127,7 @@ def _pattern() -> None:
             with_pattern(session.recipe(), session.profile(), pattern), f"pattern {pattern}"
         )
 
-    with st.container(width=120):
+    with st.container(width=90):
         widgets.choose(
             "Pattern", list(dict.fromkeys([*PATTERNS, now])), now, take, key="pattern", help=HELP["pattern"]
         )
@@ -122,7 +142,11 @@ def _options() -> None:
             replace(session.recipe(), criterion=Choice(plugin.name, params)), f"options of {plugin.name}"
         )
 
-    with st.popover("More options", icon=":material/tune:"), st.container(width=POPOVER_WIDTH):
+    with (
+        st.popover("More options", icon=":material/tune:", key="options menu", help="More options"),
+        st.container(width=POPOVER_WIDTH),
+    ):
+        st.caption(f"**{layout.plain(plugin.name)}**: {layout.plain(widgets.described(plugin))}")
         widgets.plugin_form(plugin, recipe.criterion.params, tune, key=f"criterion {plugin.name}")
         choose, multiples = widgets.choose, sorted({*MULTIPLES, recipe.round_to})
         choose(
@@ -155,21 +179,9 @@ def _options() -> None:
 def _presets() -> None:
     presets = {preset.name: preset for preset in available(session.graph())}
 
-    def take(preset: StartingPoint) -> None:
-        found = follow(
-            session.model(),
-            session.recipe(),
-            preset,
-            session.locks(),
-            session.conditions().device,
-        )
-        session.set_recipe(found, preset.name)
-        if preset.targets:
-            session.set_mode(preset.mode)
-
     def take_named(name: object) -> None:
         if isinstance(name, str) and (preset := presets.get(name)) is not None:
-            session.attempt(take, preset)
+            session.attempt(starting_points.take, preset)
 
     told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(

@@ -17,7 +17,10 @@ def draw() -> None:
     if settings.current().classroom:
         return
     with st.popover(
-        "Recipe file", icon=":material/description:", help="Save the recipe to a file, or open one."
+        "Recipe file",
+        icon=":material/description:",
+        key="recipe file menu",
+        help="Recipe file: save the recipe to a file, or open one.",
     ):
         text = json.dumps(session.recipe().to_json(), indent=1)
         st.download_button(

@@ -12,7 +12,8 @@ from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop, format_measured
 from ...runs.held_out import has_held_out
-from ...studies.recipe_search import Cost, Search, SearchPlan, Trial, check_winner, search
+from ...studies.recipe_search import check_winner, search
+from ...studies.search_trials import Cost, Search, SearchPlan, Trial
 from ...values.report import Report
 from .. import session
 from ..drawing import layout
@@ -286,7 +287,8 @@ def _draw_winner() -> None:
     if winner is None:
         points = f"{100 * found.plan.largest_drop:.3g} points"
         st.caption(
-            f"No trial loses at most {points}, so there is no winner yet; allow more, or run more trials."
+            f"No trial loses at most {points}, so there is no winner yet; allow more, or raise *Total "
+            "trials* and press *Go on*."
         )
         return
     st.markdown("**The winner, on data that no trial has seen**")

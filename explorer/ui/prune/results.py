@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...errors import is_crash
+from ...machine import paths
 from ...values.progress import Progress
 from ...values.report import Report
 from ...values.subject import Subject
@@ -14,20 +15,25 @@ from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
 from ..live import regions
 from ..live.pushed import LiveValue, pushed
+from ..shared import settings
+from . import starting_points
 
 FINAL = "Final: measured on the model that export would write."
 
 STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
 STATUS_PAUSE_S = 0.4
 
-EMPTY_TEXT = (
-    "This is the dense model. **Drag a fader up** to remove part of a layer and watch the numbers above "
-    "change, or start from a **preset**. Nothing is ever changed in the model itself."
-)
+WIN_BACK, TRAIN = "Win it back", "Train it back on Recover"
+BAD_MARGINS = 2  # a loss of so many times what is of no interest is offered help
+GO_TO = "go to"  # the page that an action asked for; a callback can't go there itself
 
 
 def draw_metrics() -> None:
     """Draw the cards, and the progress of the measurement."""
+    page = session.recalled(GO_TO)
+    if page:
+        session.remember(GO_TO, None)
+        st.switch_page(paths.pages().resolve() / page)
     session.live()
     elements.put("traps", TRAPS)
     with st.container(key="metrics"):
@@ -48,16 +54,6 @@ def _progress() -> Hashable:
         state,
         session.is_cancelled(session.LIVE_LANE, session.live_key()),
     )
-
-
-def draw_welcome() -> None:
-    """Draw what to do first, while nothing is removed."""
-    regions.watched("welcome", _welcome, facet=lambda: session.recipe().is_empty)
-
-
-def _welcome() -> None:
-    if session.recipe().is_empty:
-        st.info(EMPTY_TEXT, icon=":material/swipe_up:")
 
 
 def _cards() -> dict[str, Any]:
@@ -98,14 +94,39 @@ def _standing() -> dict[str, Any]:
         share, words = _share(report, state.progress)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
     told = "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
-    return {"kind": "note", "words": told}
+    help_offered = rescue(report, session.subject()) if report else None
+    button = {"action": help_offered, "primary": True} if help_offered else {}
+    return {"kind": "note", "words": told, **button}
+
+
+def rescue(report: Report, subject: Subject) -> str | None:
+    """Return what wins back the quality of a cut that lost much: a repair in place, and then training."""
+    recipe, task = report.recipe, subject.task
+    drop = report.drop
+    if report.stage != "final" or drop is None or recipe.is_empty or not drop.worse:
+        return None
+    if abs(drop.estimate) < BAD_MARGINS * drop.margin:
+        return None
+    if task is None or task.split("training") is None:
+        return None
+    if recipe.after == "none":
+        return WIN_BACK
+    return None if "recover" in settings.current().hidden_pages else TRAIN
 
 
 def _act() -> None:
-    """Handle the button next to the progress."""
-    if session.event("status", "act") == STOP:
+    """Handle the button next to the words."""
+    asked = session.event("status", "act")
+    if asked == STOP:
         session.cancel(session.LIVE_LANE, session.live_key())
         return
+    if asked == TRAIN:
+        session.remember(GO_TO, "recover.py")
+        st.rerun()
+    if asked == WIN_BACK:
+        session.attempt(starting_points.repair)
+        regions.hurry()
+        st.rerun()  # the options show the repair too
     session.resume(session.LIVE_LANE)
     regions.hurry()
 

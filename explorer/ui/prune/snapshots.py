@@ -69,7 +69,8 @@ def draw() -> None:
     with st.popover(
         "Snapshots",
         icon=":material/bookmark:",
-        help=f"Name a recipe to come back to it.\n\nA and B: {HELP_AB}",
+        key="snapshots menu",
+        help=f"Snapshots: name a recipe to come back to it.\n\nA and B: {HELP_AB}",
     ):
         st.text_input("Name", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
         st.button("Save a snapshot", "snapshot save", on_click=lambda: session.attempt(_save), type="primary")

@@ -43,12 +43,21 @@ class WrittenFile:
 
 
 def draw() -> None:
-    """Draw format and button, what was written, and which runtimes gain from the current recipe."""
+    """Draw a popover with format and button, what was written, and which runtimes gain from the recipe."""
+    told = "Write the smaller model as a file."
+    with (
+        st.popover("Take away", icon=":material/download:", key="take away menu", help=told),
+        st.container(width=keeping.POPOVER_WIDTH),
+    ):
+        _draw_form()
+
+
+def _draw_form() -> None:
     if settings.current().classroom:
         st.caption("Files are not written in a class; the address of this page holds the recipe.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        with st.container(width=270):
+        with st.container(width=170):
             _formats().select("Format")
         st.button("Write the file", "write", on_click=keeping.begin, args=(_write,), icon=":material/save:")
     st.caption(layout.plain(EXPORTERS[_format()].tooltip))

@@ -27,6 +27,7 @@ from ..live.asked_job import AskedJob
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
+from ..prune import starting_points
 from . import recovered_runs, recovery_curve, recovery_plan
 
 LANE, COST_LANE = Lane("recovery", LONG, lasting=True), Lane("recovery cost")
@@ -62,6 +63,7 @@ def draw() -> None:
         return
     if session.recipe().is_empty and _shown() is None:
         st.info(EMPTY, icon=":material/swipe_up:")
+        starting_points.draw()
         return
     bring_plotly()
     if not session.recipe().is_empty:

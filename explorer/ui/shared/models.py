@@ -4,6 +4,7 @@ sessions linger.
 
 import atexit
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 
 import streamlit as st
@@ -17,6 +18,8 @@ from ...machine.allocator import settle
 from ...machine.cache import Cache
 from ...values.subject import Subject
 from .settings import current
+
+ANSWERS = "explorer-news"  # the name of threads that answer questions for news, in which nothing may be drawn
 
 KEPT_SUBJECTS, MODEL_BYTES = 4, 4 * 2**30
 UPLOADED = "upload:"
@@ -44,9 +47,15 @@ def load_subject(name: str) -> Subject:
 
 
 def _load(name: str) -> Subject:
-    with st.spinner("Loading the model ..."), _loading:
+    with _spinner(), _loading:
         found: Subject | None = _subjects.get(name)  # another session may have loaded it meanwhile
         return found or _subjects.put(name, current().opened(name))
+
+
+def _spinner() -> AbstractContextManager[None]:
+    """Say that a model loads; nothing in a thread that answers a question for news, which draws no page."""
+    draws = threading.current_thread().name != ANSWERS
+    return st.spinner("Loading the model ...") if draws else nullcontext()
 
 
 def look_ahead() -> None:

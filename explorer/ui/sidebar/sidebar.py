@@ -10,7 +10,7 @@ from ..drawing import layout, widgets
 from ..drawing.offers import one_of
 from ..live import regions
 from ..shared import settings
-from . import memory_panel
+from . import job_chip, memory_panel, own_model
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
@@ -20,6 +20,7 @@ ALL = 0  # samples
 def draw() -> None:
     """Draw the model, what is known about it, number of samples, device, and memory."""
     with st.sidebar:
+        job_chip.draw()
         names = session.models()
         widgets.choose("Model", names, session.model_name(), session.set_model, key="model")
         _about()
@@ -57,7 +58,9 @@ def _about() -> None:
 
 
 def _upload() -> None:
-    with st.popover("Own weights", icon=":material/upload:", help="Your weights in this architecture."):
+    with st.popover("Your own model", icon=":material/upload:", help="Your model, or only its weights."):
+        own_model.draw()
+        st.markdown("**Or your weights in this architecture**")
         st.caption(
             "A .safetensors file whose names and shapes are those of this model. It stays on this machine."
         )

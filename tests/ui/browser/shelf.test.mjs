@@ -4,9 +4,10 @@ import { load } from "./scripts.mjs";
 
 // As much of a browser as the shelf asks for.
 function opened() {
-  const window = {}, marks = [];
+  const history = { pushState: () => {}, replaceState: () => {} };
+  const window = { history, location: {} }, marks = [];
   const document = { documentElement: { toggleAttribute: (name, on) => marks.push(`${name} ${on}`) }, createElement: () => ({}) };
-  const { shelf } = load(["protocol.js", "shelf.js"], ["shelf"], { window, document });
+  const { shelf } = load(["history.js", "protocol.js", "shelf.js"], ["shelf"], { window, document });
   return { shelf, window, document, marks };
 }
 
@@ -71,7 +72,7 @@ test("each element that is drawn by a run of the page has the server asked", () 
 
 test("a script that is evaluated a second time finds what is there", () => {
   const { shelf, window, document } = opened();
-  assert.equal(load(["protocol.js", "shelf.js"], ["shelf"], { window, document }).shelf, shelf);
+  assert.equal(load(["history.js", "protocol.js", "shelf.js"], ["shelf"], { window, document }).shelf, shelf);
 });
 
 test("the page is marked from the moment a move is made until the server has it", () => {

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from starlette.routing import Match
 
 from explorer.ui.live import news_route
 from explorer.ui.live.protocol import LONGEST
+from explorer.ui.shared import models, settings
 
 
 def asked(secret: str, read: list[int]) -> int:
@@ -105,3 +108,18 @@ def test_an_edit_that_a_question_brings_is_taken_once(monkeypatch):
     looking = Looking(monkeypatch, ({}, None), ({}, None), ({"cards": 1}, True))
     looking.ask(move=1, edit={"seq": 1}, of="console")
     assert looking.edits == [{"seq": 1}, None, None]
+
+
+def test_a_model_that_loads_again_for_a_question_draws_no_spinner(monkeypatch):
+    """A thread that answers is in no run of a page, so drawing would raise."""
+    drawn = []
+    monkeypatch.setattr(models.st, "spinner", lambda words: drawn.append(words) or nullcontext())
+    settings.configure(settings.Settings(("digits-mlp",)))
+    models._subjects.drop("digits-mlp")
+    answers = threading.Thread(target=models.load_subject, args=("digits-mlp",), name=models.ANSWERS)
+    answers.start()
+    answers.join(60)
+    assert models._subjects.get("digits-mlp") is not None and drawn == []
+    models._subjects.drop("digits-mlp")
+    models.load_subject("digits-mlp")
+    assert drawn == ["Loading the model ..."]

@@ -146,3 +146,12 @@ def test_of_some_regions_those_are_drawn_that_are_out_of_date(page):
     with pytest.raises(RerunError) as asked:
         regions.draw_stale("console", "undo", "not on this page")
     assert asked.value.args == ("undo", regions.TICKER)
+
+
+def test_the_page_runs_again_for_an_element_whose_job_has_ended_since_it_was_drawn(page, drawn):
+    shown = ["first samples"]
+    regions.watched("cards", lambda: None, facet=lambda: shown[0], pushed=True)
+    ticker._ticker()
+    shown[0] = "final"
+    ticker._ticker()
+    assert [data["busy"] for _, data in drawn] == [False, True]

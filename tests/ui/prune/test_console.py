@@ -361,7 +361,7 @@ def test_the_accuracy_card_states_range_samples_and_verdict(digits):
     card = cards(found)[0]
     assert card.value == f"{found.pruned.accuracy * 100:.1f} %"
     assert card.change.endswith(" points") and card.change.startswith("-")
-    assert "256 of 256" in card.notes[0] and "dense" in card.notes[1] and card.notes[2].startswith("worse")
+    assert card.notes[0].startswith("worse") and "256 of 256" in card.notes[1] and "dense" in card.notes[2]
 
 
 def test_a_latency_that_is_not_distinguishable_states_no_change():

@@ -359,3 +359,16 @@ def test_the_way_from_a_moved_fader_to_recovery_shows_its_figures_empty(prune):
     expect(prune.page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     expect(prune.page.locator(".live-figure")).to_have_count(3)
     assert prune.page.locator(".live-figure .plot:visible").count() == 0
+
+
+def test_back_leads_to_the_page_before_and_its_address_names_what_it_shows(prune):
+    prune.visit("?model=digits-cnn").final()
+    prune.fader("conv1").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({"conv1": 0.1})
+    prune.page.get_by_role("link", name="Structure").click()
+    prune.page.wait_for_url("**/structure?**")
+    prune.page.go_back()
+    prune.ready().shows("conv1", 10)
+    prune.comes_to({"conv1": 0.1})
+    assert prune.page.url.startswith(f"{prune.address}/?")

@@ -9,7 +9,7 @@ from apps import keys, offering, opened, until, words
 
 from explorer.figures.search_front import search_front
 from explorer.measuring.statistics import paired_drop
-from explorer.studies.recipe_search import Search, SearchPlan, Trial
+from explorer.studies.search_trials import Search, SearchPlan, Trial
 from explorer.ui.prune import recipe_search
 from explorer.values.recipe import Recipe
 

@@ -1,6 +1,7 @@
 // One bank: a titled row of strips with its search box, order and link switch.
 
-const ROWS_BEFORE_SCROLL = 2;
+const ROWS_OF_ONE_BANK = 2, ROWS_OF_TWO = 1; // seen at once, so that the page keeps its height
+const STRIP_WIDTHS = [4.2, 3.5, 2.8]; // rem, from wide to narrow
 const SEARCH_FROM = 10; // strips
 
 function createBank(bank, handler) {
@@ -55,7 +56,7 @@ function fillHead(view, bank, handler) {
 
 function paintNote(view, bank) {
   const text = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
-  if (view.note.textContent !== text) view.note.textContent = text;
+  if (view.note.textContent !== text) { view.note.textContent = text; view.note.title = text; }
 }
 
 function paintLink(view) {
@@ -94,11 +95,17 @@ function emptyText(bank, shown, wanted) {
   return shown === 0 ? `No part is named like "${wanted}".` : "";
 }
 
-// Two rows are visible; the rest scrolls sideways, so that the page stays short.
+// The widest strips that fit into the rows of a bank; what does not fit as narrow ones either scrolls sideways in its own box.
 function wrap(view) {
   const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
-  const width = shown.length > 0 ? shown[0].root.offsetWidth : 0;
-  const perRow = Math.max(Math.floor(view.row.clientWidth / Math.max(width, 1)), 1);
-  view.row.classList.toggle("wrapped", shown.length <= perRow * ROWS_BEFORE_SCROLL);
+  const rows = (view.root.parentElement?.childElementCount ?? 1) > 1 ? ROWS_OF_TWO : ROWS_OF_ONE_BANK;
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+  const gap = Number.parseFloat(getComputedStyle(view.row).columnGap) || 0;
+  const perRow = (width) => Math.max(Math.floor((view.row.clientWidth - 4 + gap) / (width * rem + gap)), 1);
+  const width = STRIP_WIDTHS.find((one) => shown.length <= perRow(one) * rows) ?? STRIP_WIDTHS.at(-1);
+  view.root.style.setProperty("--strip", `${width}rem`);
+  view.root.classList.toggle("two", rows === ROWS_OF_TWO || shown.length > perRow(width));
+  view.root.classList.toggle("single", rows === ROWS_OF_TWO);
+  view.row.classList.toggle("wrapped", shown.length <= perRow(width) * rows);
   view.scale.hidden = shown.length === 0 || shown.every((strip) => strip.switch !== undefined);
 }

@@ -3,7 +3,6 @@
 // Python owns the values. Strips that moved since the last acknowledged edit are pending and keep the user's value; all others
 // show the server's. An edit contains every pending strip, so one that is lost on the way is sent again with the next.
 
-const CHEAP = 0.01; // of accuracy
 const KEY_PAUSE_MS = 200; // keys held down become one edit
 const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click its number to type one. "
   + "Keys: Tab, arrows 1 %, Page Up and Page Down 10 %, Home, End, Enter types, L locks.";

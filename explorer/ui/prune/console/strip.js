@@ -1,6 +1,7 @@
 // One strip: its elements, what they show, and what pointer and keyboard do to it.
 // A handler is { move(key, ratio), release(), toggleLock(key), describe(key) }; strips store no values.
 
+const CHEAP = 0.01; // of accuracy
 const MAXIMUM = 0.99; // steps of one per cent; type finer values
 
 function element(tag, className, attributes = {}) {
@@ -17,7 +18,8 @@ function createStrip(key, handler) {
   view.removed = element("div", "removed");
   view.achieved = element("div", "achieved");
   view.thumb = element("div", "thumb");
-  view.track.append(element("div", "groove"), view.removed, view.achieved, view.thumb);
+  view.limit = element("div", "limit");
+  view.track.append(element("div", "groove"), view.removed, view.limit, view.achieved, view.thumb);
   view.units = element("div", "units");
   view.label = element("div", "label");
   view.label.append(element("span", "upper"), element("span", "lower"));
@@ -131,6 +133,9 @@ function paintStrip(view, strip, ratio, locked, bank) {
   paintLabels(view, strip, ratio, locked);
   paintAchieved(view, strip, ratio);
   track.style.setProperty("--sensitivity", sensitivityGradient(strip.sensitivity));
+  const limit = safeLimit(strip.sensitivity);
+  view.limit.hidden = limit === undefined;
+  track.style.setProperty("--limit", limit ?? 0);
   ariaTrack(track, strip, ratio, locked, bank);
 }
 
@@ -168,14 +173,23 @@ function paintAchieved(view, strip, ratio) {
   view.root.style.setProperty("--achieved", differs ? strip.achieved : 0);
 }
 
-// Redder if removing that much of this part alone cost more accuracy; 30 points and more are fully red.
+// Darker orange where removing that much of this part alone cost more accuracy; 30 points and more are full. One hue that
+// grows darker is read without telling red from green.
 function sensitivityGradient(points) {
   if (!points || points.length === 0) return "none";
   const stops = points.map(([ratio, drop]) => {
     const share = Math.round(Math.min(Math.max(drop / 0.3, 0), 1) * 100);
-    return `color-mix(in srgb, var(--st-red-color) ${share}%, var(--st-green-color) ${(100 - share) / 4}%) ${ratio * 100}%`;
+    return `color-mix(in srgb, #c2410c ${share}%, var(--st-border-color)) ${ratio * 100}%`;
   });
   return `linear-gradient(to top, ${stops.join(", ")})`;
+}
+
+// The second cue, a line across the track: from here on this part alone costs a point of accuracy or more.
+function safeLimit(points) {
+  if (!points || points.length === 0) return undefined;
+  const dear = points.findIndex(([, drop]) => drop >= CHEAP);
+  if (dear < 0) return points.at(-1)[0];
+  return dear === 0 ? 0 : points[dear - 1][0];
 }
 
 function describeStrip(strip) {

@@ -15,7 +15,10 @@ from ...session.modes import MODES, BankName, Lock, Mode
 from .model import Bank, Strip
 
 SHOWN_MEMBERS = 8
-COLOURS = "Tracks show what was measured: where one is red, cutting this part alone so far costs accuracy."
+COLOURS = (
+    "Measured for each part alone: darker orange costs more accuracy, and up to the line across the track it "
+    "is less than a point."
+)
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
 

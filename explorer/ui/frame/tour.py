@@ -1,0 +1,74 @@
+"""The first minute: a line that says what to do, three doors, and a tour of four steps that can be left."""
+
+import streamlit as st
+
+from .. import session
+from ..drawing import links
+from ..prune.starting_points import begin_with
+from ..sidebar import own_model
+
+STEP, WELCOMED = "tour step", "welcome dismissed"
+WELCOME = "**New here?** Drag a fader up, or begin with:"
+STEPS = (
+    "**Drag any fader up.** You remove that share of the layer's channels.",
+    "**Watch the numbers.** Accuracy falls, and so do size and compute. The star on the curve is your model.",
+    "**Win it back.** After a bad drop, press *Win it back* under the numbers; *Recover* trains further.",
+    "**Take it away.** *Keep this run* saves the numbers, *Take away* writes the smaller model as a file.",
+)
+ICONS = (":material/swipe_up:", ":material/monitoring:", ":material/healing:", ":material/download:")
+
+
+def draw() -> None:
+    """The tour if it was begun, else the welcome until it is dismissed or something is removed."""
+    step = session.recalled(STEP)
+    if step is not None:
+        _draw_step(step)
+    elif session.recipe().is_empty and not session.recalled(WELCOMED):
+        _draw_welcome()
+
+
+def _draw_step(step: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="first minute"):
+        st.markdown(f"{ICONS[step]} {step + 1} of {len(STEPS)}: {STEPS[step]}")
+        if step:
+            st.button("Back", "tour back", on_click=_go, args=(step - 1,), type="tertiary")
+        if step + 1 < len(STEPS):
+            st.button("Next", "tour next", on_click=_go, args=(step + 1,), type="primary")
+        st.button("End the tour", "tour end", on_click=_go, args=(None,), type="tertiary")
+
+
+def _go(step: int | None) -> None:
+    session.remember(STEP, step)
+    session.remember(WELCOMED, True)
+
+
+def _draw_welcome() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="first minute"):
+        st.markdown(f":material/swipe_up: {WELCOME}")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            links.link("learn", "First lesson", ":material/school:")
+            st.button(
+                "Try a gentle cut",
+                "door preset",
+                "A third of the parameters is removed, and the accuracy stays.",
+                lambda: session.attempt(begin_with, "gentle"),
+                icon=":material/bolt:",
+            )
+            with st.popover("My own model", icon=":material/upload_file:"), st.container(width=420):
+                own_model.draw()
+            st.button(
+                "Tour",
+                "door tour",
+                "Four short steps.",
+                lambda: _go(0),
+                type="tertiary",
+                icon=":material/explore:",
+            )
+            st.button(
+                "",
+                "door close",
+                "Dismiss",
+                lambda: session.remember(WELCOMED, True),
+                type="tertiary",
+                icon=":material/close:",
+            )

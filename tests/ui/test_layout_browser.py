@@ -1,0 +1,117 @@
+"""Where things are on every page: one head, no sideways scroll, the cockpit above the fold; and what axe-core
+says of it, where npm has put that into a folder that NODE_PATH names.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from explorer.machine import paths
+from explorer.values.recipe import Recipe
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+pytestmark = pytest.mark.browser
+PAGES = sorted(path.stem for path in paths.pages().glob("[!_]*.py"))
+SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
+WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 800, "height": 900}
+PATIENCE = 60_000  # ms
+RECIPE = Recipe(channels={"conv1": 0.25})
+OF_STREAMLIT = ("scrollable-region-focusable",)  # its blocks of code cannot be reached by the keyboard
+AXE = next(
+    (
+        file
+        for folder in os.environ.get("NODE_PATH", "").split(os.pathsep)
+        if folder and (file := Path(folder) / "axe-core" / "axe.min.js").is_file()
+    ),
+    None,
+)
+# boxes of the Prune page, in one look
+BOXES = """() => {
+  const box = (node) => { const r = node.getBoundingClientRect();
+    return [r.left, r.top, r.right, r.bottom]; };
+  const of = (selector) => box(document.querySelector(selector));
+  const columns = [...document.querySelectorAll(".st-key-cockpit [data-testid=stColumn]")].map(box);
+  return { metrics: of(".st-key-metrics"), toolbar: of(".st-key-toolbar"),
+    faders: columns[0], curve: columns[1],
+    plot: of(".live-figure .plot") };
+}"""
+SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
+
+
+def opened(page, served, name: str, size: dict) -> None:
+    """Show a page with a recipe and wait until it rests."""
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size(size)
+    page.goto(f"{served}/{'' if name == 'prune' else name}?model=digits-cnn&recipe={RECIPE.to_url()}")
+    page.wait_for_selector(SETTLED)
+    expect(page.locator("h1")).to_have_count(1, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(page, served, name):
+    opened(page, served, name, WIDE)
+    expect(page.locator("h1")).to_have_text(name.capitalize())
+    expect(page).to_have_title(re.compile(rf"^{name.capitalize()} - digits-cnn$"), timeout=PATIENCE)
+    assert page.evaluate(SIDEWAYS) <= 0
+    page.set_viewport_size(NARROW)
+    page.wait_for_timeout(300)
+    assert page.evaluate(SIDEWAYS) <= 0
+    if AXE is not None:
+        page.set_viewport_size(WIDE)
+        page.wait_for_timeout(300)
+        assert serious(page) == []
+
+
+def test_the_cockpit_is_above_the_fold_and_its_boxes_do_not_overlap(page, served):
+    opened(page, served, "prune", WIDE)
+    page.wait_for_selector(".strip")
+    expect(page.locator(".live-figure .plot")).to_be_visible()
+    found = page.evaluate(BOXES)
+    assert found["metrics"][3] <= found["toolbar"][1] <= found["faders"][1]
+    assert found["faders"][2] <= found["curve"][0]  # next to each other
+    assert max(found["faders"][3], found["plot"][3]) <= WIDE["height"]
+
+
+def test_in_a_narrow_window_the_curve_is_under_the_faders_and_the_numbers_stay(page, served):
+    opened(page, served, "prune", NARROW)
+    page.wait_for_selector(".strip")
+    expect(page.locator(".live-figure .plot")).to_be_visible()
+    page.wait_for_timeout(500)
+    found = page.evaluate(BOXES)
+    assert found["faders"][3] <= found["curve"][1]
+    page.locator(".live-figure .plot").scroll_into_view_if_needed()
+    assert page.evaluate(BOXES)["metrics"][1] >= 0
+
+
+def test_a_box_that_is_too_wide_is_seen(page, served):
+    opened(page, served, "guide", WIDE)
+    page.evaluate(
+        "() => { const wide = document.body.appendChild(document.createElement('div'));"
+        " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
+    )
+    assert page.evaluate(SIDEWAYS) > 0
+
+
+def test_the_first_stop_of_the_tab_key_leads_to_the_content(page, served):
+    opened(page, served, "guide", WIDE)
+    page.wait_for_selector(".skip-link", state="attached")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#page-title")).to_be_focused()
+
+
+def serious(page) -> list[str]:
+    """What axe-core calls serious or critical, one line a rule."""
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {json.dumps([node['html'][:120] for node in one['nodes'][:3]])}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical") and one["id"] not in OF_STREAMLIT
+    ]
