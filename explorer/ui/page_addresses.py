@@ -29,5 +29,4 @@ def routes() -> list[Route]:
     async def answer(request: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    above = f"/{base}" if base else ""
-    return [Route(f"{above}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]
+    return [Route(f"{base}/{page.stem}", answer) for page in sorted(paths.pages().glob("[!_]*.py"))]

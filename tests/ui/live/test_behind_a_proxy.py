@@ -83,6 +83,7 @@ def test_streamlit_run_below_a_base_path_works_from_start_to_export(browser, pla
     visit.walk(f"{plain.url}{PREFIX}/?model=digits-mlp")
     assert visit.asked and set(visit.asked) == {200}
     visit.page.get_by_role("link", name="Prune").click()
+    visit.page.get_by_role("button", name="Take away").click()
     visit.page.get_by_role("button", name="Write the file").click()
     with visit.page.expect_download(timeout=PATIENCE) as download:
         visit.page.get_by_role("button", name=re.compile(r"^Download \(")).click()
