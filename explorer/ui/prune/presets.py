@@ -47,7 +47,7 @@ class StartingPoint:
     repairs: bool = False
 
 
-# the share of all channels that hardly costs accuracy on the sample models, once the cut is repaired
+# a share of all channels that costs 0.6 to 2.2 points on the sample models, once the cut is repaired
 GENTLE = 0.2
 PRESETS = (
     StartingPoint("dense", "Dense", "Combined", {}, "Nothing is removed: the baseline of every comparison."),
