@@ -32,8 +32,10 @@ def lines(caplog):
     """The lines so far, as they are written."""
     with caplog.at_level(logging.INFO, logger="explorer.background.lanes"):
         yield lambda: [
-            record.getMessage() for record in caplog.records if record.name == "explorer.background.lanes"
-        ]
+            record.getMessage()
+            for record in caplog.records
+            if record.name == "explorer.background.lanes" and SESSION[:8] in record.getMessage()
+        ]  # lanes of other tests may still end
 
 
 @pytest.mark.parametrize(("make", "outcome"), [(steps, "finished"), (failing, "failed")])

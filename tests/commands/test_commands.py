@@ -354,7 +354,7 @@ def test_the_page_is_served_with_what_the_words_say(monkeypatch):
     assert main([*words, "--trusted-host", "a.example", "--trusted-host", "*.b.example"]) == 0
     settings = served.pop("settings")
     assert served.pop("trusted_hosts") == ["a.example", "*.b.example"]
-    assert served == {"host": "127.0.0.1", "port": port, "open_browser": False}
+    assert served == {"host": "127.0.0.1", "port": port, "open_browser": False, "base_path": ""}
     assert (settings.models, settings.device, settings.load(MLP).id) == (
         ("digits-mlp", "digits-cnn"),
         "cpu",

@@ -31,7 +31,7 @@ from explorer.values.subject import Normalisation, Subject
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
 KINDS = ("structured", "unstructured", "combined")
-COUNTED = {"digits": 450, "shapes": 200}  # samples; all of the tuning split of digits
+COUNTED = {"digits": 450, "shapes": 200, "mnist": 200}  # samples; all of the tuning split of digits
 
 # Runs beside the unpacked exports, where this program cannot be imported.
 PLAIN_LOOP = """

@@ -15,6 +15,7 @@ from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.machine import paths
+from explorer.measuring.statistics import wilson
 from explorer.recovery import recovery_table as table
 from explorer.recovery.recovery_table import (
     KINDS,
@@ -158,7 +159,7 @@ def test_the_command_prints_and_writes_the_table(tmp_path, capsys):
 
 def test_several_seeds_are_a_mean_with_their_interval():
     measured = tuple(
-        Measurement(accuracy=correct / 100, correct=correct, samples=100, loss=0.5)
+        Measurement(correct / 100, *wilson(correct, 100), samples=100, correct=correct, loss=0.5)
         for correct in (90, 92, 94)
     )
     row = RecoveryRow("weight", 0.7, "retrained", measured, 0.01)

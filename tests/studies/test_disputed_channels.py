@@ -61,7 +61,8 @@ def test_the_page_measures_them_on_request(own_cache):
         until(
             page,
             lambda page: (
-                "by chance, 5 times" in words(page) and not {"stop disputes", "start disputes"} & keys(page)
+                "chosen at random, 5 times" in words(page)
+                and not {"stop disputes", "start disputes"} & keys(page)
             ),
         )
         assert all(page.dataframe[0].value[CHANGE]) and "Without all 24: " in words(page)

@@ -17,13 +17,16 @@ def test_a_curve_is_drawn_by_hand_and_by_keys_and_then_scored(page, served):
     points = page.locator(".sketch .knob")
     expect(points).to_have_count(9, timeout=PATIENCE)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
-    points.nth(0).hover()  # waits until it stands still
-    first, last = points.nth(0).bounding_box(), points.nth(8).bounding_box()
-    page.mouse.move(first["x"], first["y"])
-    page.mouse.down()
-    page.mouse.move(last["x"] + last["width"], first["y"], steps=5)
-    page.mouse.up()
-    drawn = [int(point.get_attribute("aria-valuenow")) for point in points.all()]
+    for _ in range(3):  # on a busy machine the page may move under the hand
+        points.nth(0).hover()  # waits until it stands still
+        first, last = points.nth(0).bounding_box(), points.nth(8).bounding_box()
+        page.mouse.move(first["x"], first["y"])
+        page.mouse.down()
+        page.mouse.move(last["x"] + last["width"], first["y"], steps=5)
+        page.mouse.up()
+        drawn = [int(point.get_attribute("aria-valuenow")) for point in points.all()]
+        if max(drawn) - min(drawn) <= 1:
+            break
     assert max(drawn) - min(drawn) <= 1 and drawn[0] > 85
     middle = page.get_by_role("slider", name="Accuracy at 50 %")
     middle.focus()
