@@ -14,7 +14,7 @@ from .shapes import CHUNK, NORMALISATION, SEEDS
 from .shapes_distances import CLASSES
 from .shapes_drawing import SIZE, draw_masked
 
-SAMPLES = {"training": 20_000, "tuning": 2_000, "held_out": 4_000}
+SAMPLES = {"training": 12_000, "tuning": 2_000, "held_out": 4_000}
 FINGERPRINT = (
     "aa5cd5e8d1709e94"  # of the first 1,000 tuning samples, checked by a test; part of the cache's file names
 )

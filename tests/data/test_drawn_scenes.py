@@ -14,6 +14,7 @@ from explorer.data.scenes_drawing import draw_scene
 from explorer.errors import UnknownNameError
 from explorer.machine import paths
 from explorer.machine.optional_packages import uses_torchvision
+from explorer.measuring.judging import judge_for
 from explorer.metrics.detection_f1 import detection_f1
 from explorer.registry import DATA
 
@@ -159,3 +160,11 @@ def test_shown_boxes_are_those_of_a_plain_loop(seed):
     for found, own_scores, own_boxes in zip(boxes_of((scores, boxes)), scores, boxes, strict=True):
         expected = plain_boxes(own_scores, own_boxes)
         assert found[found[:, 5] >= 0].numpy() == pytest.approx(np.array(expected), rel=1e-5)
+
+
+def test_a_loss_of_ones_own_reads_the_models_outputs_as_they_are():
+    targets, outputs = scene(), perfect(scene())
+    judge = judge_for(DATA["shapes-scenes"]())
+    tally = judge(outputs, targets)
+    assert float(tally.losses.mean()) == pytest.approx(float(detection_loss(outputs, targets)))
+    assert tally.measurement().value == 1.0
