@@ -36,7 +36,11 @@ def masked_outputs(
     assert graph.program is not None and graph.coupling is not None
     left, numbers = Survivors(graph.coupling, masks.channels), drawing(graph.program.graph.nodes)
 
+    stays = {one.total: one.start for one in graph.branches if one.block.name in masks.blocks}
+
     def call(node, args, kwargs):
+        if node in stays:  # a block that is removed adds nothing
+            return args[node.args.index(stays[node])]
         if node in numbers:
             return draws.record(numbers[node], node, args, kwargs, left)
         return _call(node, args, kwargs, left, awake)

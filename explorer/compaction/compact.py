@@ -70,6 +70,10 @@ class Builder:
             graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()
         }
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
+        away = [one for one in graph.branches if one.block.name in self.masks.blocks]
+        self.gone = {node for one in away for node in one.nodes}
+        self.stands_for = {one.total: one.start for one in away}
+        self.lost = {name.rpartition(".")[0] for one in away for name in one.block.tensors}
         self.root, self.new = nn.Module(), fx.Graph()
         self.made: set[str] = set()
         self.as_modules = True
@@ -82,11 +86,11 @@ class Builder:
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
-            if isinstance(nodes[node], fx.Node):
+            if isinstance(nodes[node], fx.Node) and node not in self.stands_for:
                 nodes[node].meta[SOURCE] = node.name
         self._unpack_outputs()
         state = self.model.subject.model.state_dict(keep_vars=True)
-        unused = [name for name in state if not has(self.root, name)]
+        unused = [name for name in state if not has(self.root, name) and not self._is_gone(name)]
         module = self._finished()
         for name in unused:  # parameters that the graph never reads keep their names too
             if not has(module, name):
@@ -100,6 +104,10 @@ class Builder:
         if not self.model.graph.any_size:
             refuse_other_sizes(module, tuple(self.model.subject.example.shape[1:]))
         return module.eval()
+
+    def _is_gone(self, name: str) -> bool:
+        """It is a tensor of a module, one that nobody reads included, that is removed with a block."""
+        return name.rpartition(".")[0] in self.lost
 
     def build_part(
         self,
@@ -150,8 +158,10 @@ class Builder:
             return self.new.placeholder(node.name)
         if node.op == "output":
             return self.new.output(fx.node.map_arg(node.args[0], lambda n: self._value(n, nodes)))
-        if node in self.plan.skipped:
+        if node in self.plan.skipped or node in self.gone:
             return None
+        if node in self.stands_for:
+            return nodes[self.stands_for[node]]
         if self.as_modules and node in self.plan.modules:
             read = node.args[1 if op_name(node.target) == "embedding" else 0]
             return self.new.call_module(self._module(node), (self._value(read, nodes),))

@@ -53,6 +53,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where possible")
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
+    add("--blocks", metavar="NAME,...", help="remove these residual branches; see 'pruning-explorer profile'")
     add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
 
@@ -149,6 +150,8 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
         recipe = replace(
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
+    if arguments.blocks:
+        recipe = replace(recipe, blocks=tuple(name.strip() for name in arguments.blocks.split(",")))
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(model.profile, recipe)
     return recipe
