@@ -148,13 +148,13 @@ class Recipe:
 
     @property
     def is_structured(self) -> bool:
-        """Whether channels are removed, so that the model changes its shapes."""
+        """Whether channels or blocks are removed, so that the model becomes smaller."""
         return bool(self.channels or self.remove or self.blocks)
 
     def scaled(self, strength: float) -> "Recipe":
         """Return the recipe at a fraction of its strength: every ratio times `strength` in [0, 1].
 
-        Channels removed by hand are all removed at full strength and not at all below it.
+        Channels removed by hand and blocks are all removed at full strength and not at all below it.
         """
 
         def scale(ratios):

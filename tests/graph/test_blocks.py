@@ -1,9 +1,11 @@
 """Residual branches: which there are, and what is left without one is what eager torch gives by hand."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 import torch
+from block_families import row_of
 from torch import nn
 from zoo import odd
 
@@ -46,6 +48,45 @@ def test_what_is_read_elsewhere_is_no_block():
     model = analyse(replace(odd("no_bias"), id="read", model=Read().eval(), example=torch.randn(2, 6)))
     block = model.profile.blocks[0]
     assert block.name == "a" and block.reason == "a part of it is also read elsewhere"
+
+
+class Parallel(nn.Module):
+    """Two branches behind one norm, a third that reads an earlier value too, and an operator that writes."""
+
+    def __init__(self):
+        super().__init__()
+        self.enter, self.norm, self.fc = nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 4)
+        self.a, self.b, self.c = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(16, 8)
+
+    def forward(self, x, without: str = ""):
+        x = self.enter(x)
+        kept = {name: float(name not in without) for name in "abc"}
+        h = self.norm(x)
+        y = x + self.a(h) * kept["a"] + self.b(h) * kept["b"]
+        z = torch.relu_(y + self.c(torch.cat([y, x], 1)) * kept["c"])
+        return self.fc(z) + self.fc(y)
+
+
+@pytest.mark.parametrize("chosen", ["a", "b", "c", "ab", "bc", "abc"])
+def test_branches_side_by_side_and_values_that_are_written_over(chosen):
+    network = Parallel().eval()
+    x = torch.randn(5, 6)
+    model = analyse(replace(odd("no_bias"), id="parallel", model=network, example=x[:2]))
+    assert names(model) == ["a", "b", "c"]
+    small = compact(model, Masks({}, {}, tuple(chosen)))
+    with torch.no_grad():
+        assert torch.allclose(small(x), network(x, chosen), atol=1e-6)
+        assert not torch.allclose(small(x), network(x), atol=1e-3)
+    assert ("norm.weight" in small.state_dict()) == ({"a", "b"} - set(chosen) != set())
+    assert audit(model, Recipe(blocks=tuple(chosen))).verified
+
+
+@pytest.mark.parametrize("name", ["shapes-vit", "shapes-mobilenet", "torchvision:resnet18"])
+def test_families_without_their_blocks_are_what_eager_torch_gives(name):
+    if ":" in name and find_spec(name.split(":")[0]) is None:
+        pytest.skip("a package of the extra 'zoo' is not installed")
+    row = row_of(name)
+    assert len(row.removable) in (4, 5, 8) and row.error < 1e-4 < row.moved
 
 
 @pytest.mark.parametrize("chosen", [("layer1.1",), ("layer1.0", "layer1.1", "layer3.2")])
@@ -103,6 +144,20 @@ def test_the_audit_covers_blocks_and_rejects_wrong_edges(monkeypatch):
 
     monkeypatch.setattr("explorer.audit.audit.compact", wrongly)
     assert not audit(model, Recipe(blocks=("layer2.2",))).verified
+
+
+@pytest.mark.parametrize("edge", ["total", "start", "nodes"])
+def test_the_audit_rejects_wrong_edges_that_the_whole_graph_believes(edge):
+    model = analyse(load("shapes-resnet"))
+    assert audit(model, Recipe(blocks=("layer2.1",))).verified
+    by_name = {one.block.name: one for one in model.graph.branches}
+    right, next_one = by_name["layer2.1"], by_name["layer2.2"]
+    other = {"total": next_one.total, "start": by_name["layer1.2"].start, "nodes": right.nodes[:-1]}
+    wrong = replace(right, **{edge: other[edge]})
+    planted = tuple(wrong if one is right else one for one in model.graph.branches)
+    believed = Analysed(model.subject, replace(model.graph, branches=planted))
+    report = audit(believed, Recipe(blocks=("layer2.1",)))
+    assert report.verified == (edge == "nodes")  # which nodes go follows from the sum alone
 
 
 def test_a_block_that_cannot_go_or_is_not_there_is_refused():
