@@ -208,7 +208,7 @@ def nodes_without(
     program: torch.export.ExportedProgram, found: Sequence[ResidualBranch], names: Iterable[str]
 ) -> frozenset[fx.Node]:
     """Return the nodes that nothing needs any more without some branches."""
-    left, inside = sums_without(found, names), set()
+    left, inside = sums_without(found, names), set[fx.Node]()
     for one in found:
         if one.total in left:
             inside.update(one.nodes)
