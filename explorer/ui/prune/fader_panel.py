@@ -90,7 +90,7 @@ def _exact(report: Report | None) -> dict[str, float] | None:
     nonzero = (
         report.pruned.nonzero_params if report.recipe.weights else None
     )  # zeros that the model had from the start are not worth a note
-    exact = {
+    exact: dict[str, float] = {
         "params": report.pruned.params,
         "macs": report.pruned.macs,
         "nonzero_params": report.pruned.params if nonzero is None else nonzero,
