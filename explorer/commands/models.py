@@ -30,7 +30,7 @@ def facts(name: str) -> dict[str, Any]:
             "params": sum(p.numel() for p in model.parameters()),
             "macs": count_macs(model, task),
         }
-    measured = known.get("held_out") or {}
+    measured = Measurement.from_json(known.get("held_out") or {}).to_json()
     numbers = {key: measured.get(key) for key in MEASURED}
     size = {"params": known["params"], "macs": known["macs"]}
     return {
@@ -38,7 +38,7 @@ def facts(name: str) -> dict[str, Any]:
         "description": SAMPLES[name].tooltip,
         "task": known["data"],
         **size,
-        "metric": measured.get("metric", "accuracy"),
+        "metric": measured["metric"] or "accuracy",
         "split": "held_out",
         **numbers,
     }
