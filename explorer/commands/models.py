@@ -5,10 +5,13 @@ from typing import Any
 
 from ..loaders.sample import card
 from ..loaders.sample_files import untrained
-from ..measuring.statistics import format_accuracy
+from ..measuring.statistics import format_measured
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
+from ..values.report import Measurement
 from .printing.output import print_json, show, table
+
+MEASURED = "accuracy accuracy_low accuracy_high correct samples value low high unit".split()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def facts(name: str) -> dict[str, Any]:
-    """Return a sample's card. Accuracy is None if the sample was never trained."""
+    """Return a sample's card. What was measured is None if the sample was never trained, and accuracy is None
+    for a task with another metric.
+    """
     known = card(name)
     if not known:
         model, task = untrained(name), DATA[SAMPLES[name].traits["data"]]()
@@ -25,19 +30,17 @@ def facts(name: str) -> dict[str, Any]:
             "params": sum(p.numel() for p in model.parameters()),
             "macs": count_macs(model, task),
         }
-    measured = known.get("held_out") or {}
-    accuracy = {
-        key: measured.get(key) for key in ("accuracy", "accuracy_low", "accuracy_high", "correct", "samples")
-    }
+    measured = Measurement.from_json(known.get("held_out") or {}).to_json()
+    numbers = {key: measured.get(key) for key in MEASURED}
     size = {"params": known["params"], "macs": known["macs"]}
     return {
         "name": name,
         "description": SAMPLES[name].tooltip,
         "task": known["data"],
         **size,
-        "metric": measured.get("metric", "accuracy"),
+        "metric": measured["metric"] or "accuracy",
         "split": "held_out",
-        **accuracy,
+        **numbers,
     }
 
 
@@ -46,8 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     found = [facts(name) for name in SAMPLES]
     if arguments.json:
         return print_json(found)
-    rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
-    show(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
+    rows = [
+        [f["name"], f["task"], f["params"], f["macs"], f["metric"].replace("_", " "), measured_text(f)]
+        for f in found
+    ]
+    show(table(["model", "data", "params", "MACs", "metric", "on held-out data"], rows))
     show("\nOther models, by LOADER:NAME")
     show(
         table(
@@ -62,6 +68,8 @@ def _source(plugin: Plugin) -> str:
     return f"{plugin.name}:{plugin.traits['place']}" if "place" in plugin.traits else plugin.name
 
 
-def _accuracy(found: dict[str, Any]) -> str:
-    samples = found["samples"]
-    return format_accuracy(found["correct"], samples, samples) if samples else "not trained yet"
+def measured_text(found: dict[str, Any]) -> str:
+    if not found["samples"]:
+        return "not trained yet"
+    known = {key: found[key] for key in MEASURED}
+    return format_measured(Measurement(**known, metric=found["metric"]), found["samples"])

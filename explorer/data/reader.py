@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import LoadError
 from ..values.subject import Normalisation, Preset
+from ..values.text import TextForm
 
 IMAGENET = Preset(Normalisation(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), resize=256)
 NAME_LENGTH = 120  # maximum characters of a class name
@@ -21,6 +22,7 @@ class Reader:
         whole: it reads whole numbers, such as words of a vocabulary.
         numbers: how many of them there are, from 0; None: not known.
         any_answer: the model does not answer with one row of class scores a sample.
+        text: how text becomes its input; None: it has no vocabulary.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -29,6 +31,7 @@ class Reader:
     whole: bool = False
     numbers: int | None = None
     any_answer: bool = False
+    text: TextForm | None = None
 
 
 ANY = Reader()  # what most models of ImageNet read

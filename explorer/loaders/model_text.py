@@ -109,9 +109,10 @@ def with_data(subject: Subject, source: str) -> Subject:
     """
     shape, classes = tuple(subject.example.shape[1:]), scored_classes(subject)
     part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
-    task = load_data(
-        source, Reader(shape, classes, subject.preset, part.is_whole, part.numbers, classes is None)
+    reader = Reader(
+        shape, classes, subject.preset, part.is_whole, part.numbers, classes is None, subject.text
     )
+    task = load_data(source, reader)
     if not task.tells_classes:
         return with_task(subject, task)
     classes = count_classes(subject)

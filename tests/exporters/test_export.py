@@ -29,7 +29,7 @@ from explorer.values.profile import ModelProfile
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Normalisation, Subject
 
-TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
+TRAINED = [name for name in SAMPLES if weights_path(name).is_file() and load(name).task.tells_classes]
 KINDS = ("structured", "unstructured", "combined")
 COUNTED = {"digits": 450, "shapes": 200, "mnist": 200}  # samples; all of the tuning split of digits
 
