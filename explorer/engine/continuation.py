@@ -75,9 +75,7 @@ def writes(subject: Subject) -> bool:
     return subject.text is not None and subject.text.answers == "next"
 
 
-def continuation(
-    model: Analysed, recipe: Recipe, prompt: Prompt, device: str = "cpu"
-) -> Work[Continuation]:
+def continuation(model: Analysed, recipe: Recipe, prompt: Prompt, device: str = "cpu") -> Work[Continuation]:
     """Yield the continuation of a prompt, one token more at each step.
 
     The models read the last tokens of a text, as many as their example has, so no more memory is needed than

@@ -23,7 +23,7 @@ def model():
 
 def half(model) -> Recipe:
     """The first part that can be cut, by one half."""
-    return Recipe(channels={model.profile.free_groups[0]: 0.5})
+    return Recipe(channels={next(iter(model.profile.free_groups)): 0.5})
 
 
 def alone(network, form, text: str, tokens: int) -> tuple[list[int], list[float]]:

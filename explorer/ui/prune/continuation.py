@@ -1,4 +1,4 @@
-"""A prompt that the dense and the pruned model continue next to each other, written again after each change."""
+"""A prompt that the dense and the pruned model continue next to each other, again after each change."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -119,9 +119,8 @@ def _line(written: Continuation, older: bool) -> dict[str, Any]:
 def difference(written: Continuation) -> str:
     """Return in words how far the two texts agree."""
     pieces = written.dense.pieces, written.pruned.pieces
-    agree = next(
-        (k for k, (one, other) in enumerate(zip(*pieces, strict=False)) if one != other), min(map(len, pieces))
-    )
+    differing = (at for at, (one, other) in enumerate(zip(*pieces, strict=False)) if one != other)
+    agree = next(differing, min(map(len, pieces)))
     if pieces[0] == pieces[1]:
         return f"Both write the same {agree} tokens."
     if agree == 0:
