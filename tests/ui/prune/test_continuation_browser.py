@@ -28,17 +28,17 @@ def test_the_difference_in_words(dense, pruned, words):
 
 
 @pytest.fixture
-def writer(tmp_path):
-    """The address of a page with the language model."""
-    with serving.running(tmp_path, "code-lm") as server:
-        yield server.url
+def server(tmp_path):
+    """A page with the language model, in place of the one that the tests share."""
+    with serving.running(tmp_path, "code-lm") as running:
+        yield running
 
 
 @pytest.mark.browser
-def test_a_fader_and_other_random_numbers_write_again(page, writer):
+def test_a_fader_and_other_random_numbers_write_again(page, served):
     page.set_default_timeout(PATIENCE)
     page.set_viewport_size({"width": 1400, "height": 900})
-    page.goto(writer)
+    page.goto(served)
     sides = {name: page.locator(f'.texts section[data-side="{name}"]') for name in ("dense", "pruned")}
     expect(sides["dense"].locator("pre span")).not_to_have_count(0, timeout=PATIENCE)
     expect(sides["pruned"]).to_be_hidden()  # nothing is cut yet, so there is only one text
