@@ -88,6 +88,7 @@ def masked_windows(
     """Return windows for a model that answers with the token at each position: 15 % of them, drawn from a
     seed, are hidden, and only those are asked for.
     """
+    assert form.mask is not None
     generator, found = np.random.default_rng(SEED), _Windows()
     for read, where, sizes, number in _whole_windows(documents, length, form, most):
         hidden = where & (generator.random(length) < HIDDEN)
