@@ -32,7 +32,7 @@ from ..values.report import Measurement
 from ..values.subject import Subject
 from .equal_parameters import NamedRecipe, mixed
 from .kept_rows import KeptRows
-from .rank_correlation import spearman
+from .rank_correlation import row_ranks, spearman
 
 NUMBERS = {
     "one_shot": "right after the cut",
@@ -206,7 +206,9 @@ def resampled(a: Tensor, b: Tensor) -> Tensor:
     """
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randint(len(a), (RESAMPLES, len(a)), generator=generator)
-    return torch.tensor([spearman(a[own], b[own]) or 0.0 for own in drawn], dtype=torch.double)
+    x, y = (rows - rows.mean(1, keepdim=True) for rows in (row_ranks(a[drawn]), row_ranks(b[drawn])))
+    scale = (x.square().sum(1) * y.square().sum(1)).sqrt()
+    return torch.where(scale > 0, (x * y).sum(1) / scale.clamp(min=1e-300), 0.0)
 
 
 def interval(values: Tensor) -> tuple[float, float]:
