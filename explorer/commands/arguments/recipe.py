@@ -223,9 +223,10 @@ def losses_for(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
+    repaired = "repaired " if plan.is_repaired else ""
     note(
-        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
-        "samples, kept on disk."
+        f"{allocator} plans with a scan of {len(found.points):,} {repaired}points on up to "
+        f"{found.total_samples:,} samples, kept on disk."
     )
     return found.losses()
 
