@@ -48,7 +48,8 @@ class ScanPlan:
         if not kept:
             raise RecipeError("A scan needs at least one ratio above 0, such as 0.5.")
         after = "least_squares" if self.recipe.after == "least_squares" else "none"
-        settings = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, after=after)
+        bare = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, blocks=())
+        settings = replace(bare, after=after)
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
 
