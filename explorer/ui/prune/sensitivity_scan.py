@@ -151,9 +151,11 @@ def draw() -> None:
     asked = _asked()
     if asked is not None:
         _run(asked)
-    regions.watched(
-        "scanning", _draw, LANE, facet=lambda: (_asked(), session.lane_state(LANE).busy), progress=True
-    )
+    regions.watched("scanning", _draw, LANE, facet=_facet, progress=True)
+
+
+def _facet() -> Hashable:
+    return _asked(), session.lane_state(LANE).busy, session.shown(AFTER_KEY, False)
 
 
 def _asked() -> BankName | None:

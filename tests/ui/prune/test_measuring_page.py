@@ -79,7 +79,7 @@ def test_colours_can_be_those_after_repair(tmp_path):
     asked = "Measure the sensitivity of channels"
     assert not [button for button in app.button if button.label == asked]  # a scan came with the sample
     fine(next(t for t in app.toggle if t.label == "Sensitivity after repair").set_value(True).run())
-    assert [button for button in app.button if button.label == asked]
+    until(app, lambda app: [button for button in app.button if button.label == asked])
     assert known(model, plan) is None
 
 
