@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from ..errors import ExplorerError, GraphError, LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 
 VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
 
@@ -250,7 +250,7 @@ def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
     except (Exception, SystemExit) as error:  # foreign code
         shape = tuple(example.shape)
         raise LoadError(
-            f"{name[:80]!r} does not run on an input of shape {shape} ({told(error)})."
+            f"{name[:80]!r} does not run on an input of shape {shape} ({description(error)})."
         ) from error
 
 

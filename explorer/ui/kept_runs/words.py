@@ -20,7 +20,7 @@ def called(run: Run) -> str:
     """Return a name that fits next to a dot: a few letters that identify the run, and the note, or what the
     recipe does.
     """
-    words = " ".join(run.note.split()) or told(run)
+    words = " ".join(run.note.split()) or description(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
 
 
@@ -41,7 +41,7 @@ def summary(recipe: Recipe) -> str:
     return ", ".join([*removed, *pattern, recipe.criterion.name, *after])
 
 
-def told(run: Run) -> str:
+def description(run: Run) -> str:
     """Return what was removed and what was done after it; what distinguishes runs of one recipe comes
     first.
     """

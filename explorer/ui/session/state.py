@@ -42,7 +42,7 @@ class State:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0
-    told: dict[str, tuple[Any, int]] = field(
+    shown_values: dict[str, tuple[Any, int]] = field(
         default_factory=dict
     )  # widget -> the value that it shows, version of its key
     notice: str | None = None

@@ -73,7 +73,7 @@ def _disk() -> None:
     usual = [kind for kind in there if cache_folder.KINDS[kind].comes_back]
     chosen = ManyOffer(CHOSEN, there, usual).select("Delete")
     for kind in chosen:
-        st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].told}."))
+        st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].meaning}."))
     sure = st.checkbox("Yes, delete them from this machine", key=SURE, disabled=not chosen)
 
     def delete():
