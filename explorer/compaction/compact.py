@@ -71,7 +71,7 @@ class Builder:
         }
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
         self.root, self.new = nn.Module(), fx.Graph()
-        self.made: set[str] = set()
+        self.filled: set[str] = set()
         self.as_modules = True
         self.device: torch.device | None = None  # that of the input
 
@@ -173,8 +173,8 @@ class Builder:
     def _module(self, node: fx.Node) -> str:
         """Return the dotted name of the module that replaces a node, created at its first call."""
         path, full = self.plan.modules[node]
-        if path not in self.made:
-            self.made.add(path)
+        if path not in self.filled:
+            self.filled.add(path)
             put(self.root, path, filled(full, path, self.tensors, groups_left(node, full, self.left)))
         return path
 
