@@ -34,6 +34,8 @@ def summary(recipe: Recipe) -> str:
     removed = [_range(ratios.values(), what) for ratios, what in kinds if ratios]
     by_hand = sum(map(len, recipe.remove.values()))
     removed += [f"{by_hand} by hand"] if by_hand else []
+    blocks = len(recipe.blocks)
+    removed += [f"{blocks} block{'s' * (blocks > 1)}"] if blocks else []
     if not removed:
         return "dense model"
     pattern = [] if recipe.pattern == "free" else [recipe.pattern]
@@ -103,15 +105,15 @@ def _after(run: Run) -> dict[str, str]:
     kept = run.recovery
     if kept is None:
         return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
-    found, total = kept.recovery, kept.recovery.total_samples
+    recovery, total = kept.recovery, kept.recovery.total_samples
 
     def said(arm):
         return accuracy_of(arm.measurement, total) if arm else NOT_MEASURED
 
     return {
-        "After the cut": f"{kept}, seed {found.plan.seeds[0]}",
-        "One-shot": said(found.one_shot),
-        "Recalibrated": said(found.recalibrated),
+        "After the cut": f"{kept}, seed {recovery.plan.seeds[0]}",
+        "One-shot": said(recovery.one_shot),
+        "Recalibrated": said(recovery.recalibrated),
         "Dense, as much training": said(kept.dense),
     }
 
