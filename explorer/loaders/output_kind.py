@@ -37,7 +37,7 @@ TOLD = {
 }
 
 
-class _Watch(TorchDispatchMode):
+class LastOperators(TorchDispatchMode):
     """Remembers which operator each tensor comes from, and the dimension of a softmax."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def kind_of(run: Callable[[], Any]) -> Kind | None:
     """Return what the last operator of an output is, if that gives probabilities of classes; None for scores
     and for anything else.
     """
-    with torch.no_grad(), _Watch() as watch:
+    with torch.no_grad(), LastOperators() as watch:
         output = run()
         known = watch.of(output) if isinstance(output, Tensor) else None
     if known is None or (known[0] != "sigmoid" and known[1] not in (1, output.dim() - 1)):
