@@ -115,20 +115,20 @@ def _listed(values: Sequence[object]) -> str:
 
 def _fractions(text: str | None) -> tuple[float, ...]:
     try:
-        found = tuple(float(word) for word in text.split(",")) if text else ()
+        values = tuple(float(word) for word in text.split(",")) if text else ()
     except ValueError:
-        found = (1.0,)
-    if not all(0 < value < 1 for value in found):
+        values = (1.0,)
+    if not all(0 < value < 1 for value in values):
         raise ExplorerError(f"--removed takes fractions between 0 and 1, such as 0.5,0.7, got {text!r}.")
-    return found
+    return values
 
 
 def _whole(text: str, most: int | None = None) -> tuple[int, ...]:
     try:
-        found = tuple(int(word) for word in text.split(","))
+        values = tuple(int(word) for word in text.split(","))
     except ValueError:
-        found = ()
-    if not found or (most is not None and len(found) > most):
+        values = ()
+    if not values or (most is not None and len(values) > most):
         what = "one whole number" if most == 1 else "whole numbers such as 1,5"
         raise ExplorerError(f"--epochs takes {what} here, got {text!r}.")
-    return found
+    return values

@@ -24,14 +24,14 @@ def row_ranks(rows: Tensor) -> Tensor:
     >>> row_ranks(torch.tensor([[3.0, 1.0, 3.0], [1.0, 2.0, 3.0]])).tolist()
     [[2.5, 1.0, 2.5], [1.0, 2.0, 3.0]]
     """
-    found = torch.empty(rows.shape, dtype=torch.double)
+    ranked = torch.empty(rows.shape, dtype=torch.double)
     step = max(1, PAIRS // max(1, rows.shape[1] ** 2))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         below = (part[:, None, :] < part[:, :, None]).sum(2)
         equal = (part[:, None, :] == part[:, :, None]).sum(2)
-        found[start : start + step] = below + (equal + 1) / 2
-    return found
+        ranked[start : start + step] = below + (equal + 1) / 2
+    return ranked
 
 
 def spearman(a: Tensor, b: Tensor) -> float | None:

@@ -264,13 +264,13 @@ def fisher_by_hand(model, granularity):
     for name, weight in names.items():
         weights[name] = network.get_parameter(weight).detach() ** 2 * squares[name] / samples / 2
     if granularity == "weight":
-        return {name: found.flatten().tolist() for name, found in weights.items()}
-    costs, found = CostModel.of(model.subject, model.profile), {}
+        return {name: rated.flatten().tolist() for name, rated in weights.items()}
+    costs, rated = CostModel.of(model.subject, model.profile), {}
     for name in model.profile.free_groups:
         n = len(weights[name])
         saved = costs.cost(Recipe(), "params") - costs.cost(Recipe(channels={name: n // 2 / n}), "params")
-        found[name] = (weights[name].sum(1) / (saved / (n // 2))).tolist()
-    return found
+        rated[name] = (weights[name].sum(1) / (saved / (n // 2))).tolist()
+    return rated
 
 
 def test_fisher_weighs_units_against_what_they_cost():

@@ -53,12 +53,11 @@ def measured(tmp_path_factory):
 def test_a_number_in_the_same_order_is_perfect_and_chance_is_not():
     order = [float(n) for n in range(20)]
     chance = torch.randperm(20, generator=torch.Generator().manual_seed(0)).tolist()
-    found = {
-        one.number: one for one in known(one_shot=chance, repaired=order, retrained=order).correlations()
-    }
-    assert found["repaired"].estimate == found["repaired"].low == found["repaired"].high == 1
-    assert found["repaired"].verdict == "better than right after the cut"
-    assert found["one_shot"].low < 0 < found["one_shot"].high and found["one_shot"].verdict == ""
+    rows = known(one_shot=chance, repaired=order, retrained=order).correlations()
+    by_number = {one.number: one for one in rows}
+    assert by_number["repaired"].estimate == by_number["repaired"].low == by_number["repaired"].high == 1
+    assert by_number["repaired"].verdict == "better than right after the cut"
+    assert by_number["one_shot"].low < 0 < by_number["one_shot"].high and by_number["one_shot"].verdict == ""
 
 
 def test_a_number_that_is_as_good_by_luck_is_not_called_better():

@@ -25,20 +25,20 @@ PLAN = ScanPlan("channel", (0.7,), None, Recipe(after="least_squares"))
 def test_a_point_is_the_report_of_its_repaired_recipe(granularity, tmp_path):
     model = analyse(load("digits-mlp"))
     plan = replace(PLAN, granularity=granularity)
-    found = outcome(scan(model, plan, FEW, folder=tmp_path))
+    scanned = outcome(scan(model, plan, FEW, folder=tmp_path))
     plain = outcome(scan(model, replace(plan, recipe=Recipe()), FEW, folder=tmp_path))
-    assert found.finished and found.plan.is_repaired and not plain.plan.is_repaired
-    for point in found.points:
+    assert scanned.finished and scanned.plan.is_repaired and not plain.plan.is_repaired
+    for point in scanned.points:
         recipe = Recipe(after="least_squares").with_ratios(granularity, {point.part: point.ratio})
         report = prune(model, recipe, FEW)
         assert point.correct == report.pruned.correct and point.achieved > 0.6
-    assert sum(p.correct for p in found.points) > sum(p.correct for p in plain.points)
+    assert sum(p.correct for p in scanned.points) > sum(p.correct for p in plain.points)
 
 
 def test_it_is_kept_apart_and_known_again(tmp_path):
     model = analyse(load("digits-mlp"))
-    found = outcome(scan(model, PLAN, FEW, folder=tmp_path))
-    assert known(model, PLAN, FEW, folder=tmp_path) == found
+    scanned = outcome(scan(model, PLAN, FEW, folder=tmp_path))
+    assert known(model, PLAN, FEW, folder=tmp_path) == scanned
     assert known(model, replace(PLAN, recipe=Recipe()), FEW, folder=tmp_path) is None
 
 
@@ -59,12 +59,12 @@ def test_what_cannot_be_repaired_is_refused(tmp_path):
 
 def test_drops_after_a_repair_are_not_added_up_to_one_without(tmp_path):
     model = analyse(load("digits-mlp"))
-    found = outcome(scan(model, PLAN, FEW, folder=tmp_path))
+    scanned = outcome(scan(model, PLAN, FEW, folder=tmp_path))
     recipe = Recipe(channels=dict.fromkeys(model.profile.free_groups, 0.5))
     with pytest.raises(ExplorerError, match="differ"):
-        additivity(found, recipe, prune(model, recipe, FEW))
+        additivity(scanned, recipe, prune(model, recipe, FEW))
     repaired = replace(recipe, after="least_squares")
-    assert additivity(found, repaired, prune(model, repaired, FEW)).parts == len(recipe.channels)
+    assert additivity(scanned, repaired, prune(model, repaired, FEW)).parts == len(recipe.channels)
 
 
 def test_the_verbs_ask_for_it(tmp_path, monkeypatch, capsys):

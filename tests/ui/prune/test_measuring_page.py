@@ -63,7 +63,7 @@ def test_the_curve_has_a_second_line_of_repaired_models_that_can_be_left_out():
     assert toggle.value is True
     fine(toggle.set_value(False).run())
     app = until(app, "Each point is measured")
-    assert "repaired without training" not in str(told(app).get("curve", ""))
+    assert "repaired without training" not in str(sent(app).get("curve", ""))
 
 
 def test_a_recipe_that_repairs_its_cut_has_one_line():
