@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..values.inputs import InputPart
 from ..values.subject import Normalisation, Preset
 from ..values.text import Answers, TextForm, Tokens
@@ -85,7 +85,7 @@ def text_form(
         )
         return _form(tokenizer, answers, positions), ""
     except Exception as error:  # the border of foreign files
-        return None, f" Its tokenizer cannot be read ({told(error)}), so it reads tokens, not text."
+        return None, f" Its tokenizer cannot be read ({description(error)}), so it reads tokens, not text."
 
 
 def _form(tokenizer: Any, answers: Answers, positions: int | None) -> TextForm:
