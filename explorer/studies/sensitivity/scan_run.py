@@ -96,7 +96,8 @@ class ScanRun:
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY
-        self._dense = self._read()
+        self._dense: Count | None = None
+        self._read()
 
     # ------------------------------------------------------------------ points
 
@@ -139,19 +140,21 @@ class ScanRun:
 
     # ------------------------------------------------------------------ disk
 
-    def _read(self) -> Count | None:
-        """Read what is known about the points; return the dense model's own count."""
+    def _read(self) -> None:
+        """Read what is known about the points and the dense model."""
         best: dict[tuple[str, float], Count] = {}
-        for count in self._log.read() if self._judge_by is None else ():
+        for count in self._log.read():
             key = (count.part, count.ratio)
             if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
                 best[key] = count
+        self._dense = best.get((DENSE, 0.0))
         for point in self._all:
             known = [best[point.part, ratio] for ratio in point.twins if (point.part, ratio) in best]
             if known:
                 point.take(known[0])
                 self._judge(point)
-        return best.get((DENSE, 0.0))
+                if point.by_rows and not point.finished:
+                    point.forget()
 
     def _judge(self, point: GrowingPoint) -> None:
         """Whether the point is finished at a look. A point that an exact scan left between two looks is
@@ -168,7 +171,7 @@ class ScanRun:
         metric = self._judge_by.metrics[0] if self._judge_by else None
         if metric is None or metric.is_bounded:
             return 1.0
-        whole = abs(self._base.measurement().value or 0.0) if metric.is_relative and len(self._base) else 1.0
+        whole = abs(self._measured().value or 0.0) if metric.is_relative and self._dense else 1.0
         return metric.margin / 0.01 * whole
 
     def _level(self, point: GrowingPoint) -> float:
@@ -226,9 +229,9 @@ class ScanRun:
         measured = self._base.measurement()
         if self._dense is None or self._dense.samples < goal:
             loss = float(self._base.losses.double().sum())
-            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
-            if self._judge_by is None:
-                self._log.append([self._dense])
+            result = None if self._judge_by is None else measured.to_json()
+            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss, result)
+            self._log.append([self._dense])
 
     def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
         """Measure samples up to `stop` for points that have all reached the same sample."""
@@ -259,8 +262,9 @@ class ScanRun:
         there = [point for point in points if point.samples == goal]
         for point in there:
             self._judge(point)
-        if there and self._judge_by is None:
-            self._log.append(count for point in there for count in point.counts())
+        kept = [point for point in there if point.finished or not point.by_rows]
+        if kept:
+            self._log.append(count for point in kept for count in point.counts())
 
     # ------------------------------------------------------------------ what is known
 
@@ -303,8 +307,8 @@ class ScanRun:
         dense = self._dense
         if dense is None:
             return Measurement()
-        if self._judge_by is not None:
-            return self._base.measurement()
+        if dense.result is not None:
+            return Measurement.from_json(dense.result)
         low, high = wilson(dense.correct, dense.samples)
         return Measurement(
             dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct
