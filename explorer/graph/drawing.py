@@ -112,12 +112,12 @@ class _Look:
         self.left = left
         gone = {name for block in profile.blocks if block.name in blocks for name in block.tensors}
         self.ghosts = {layer_of(name) for name in gone}
-        self.made: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
+        self.written: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
         self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups on it
         for group in profile.groups:
             for slot in group.slots:
-                for found in (self.made, self.passed) if slot.producer else (self.passed,):
-                    found.setdefault(slot.tensor, []).append(group)
+                for table in (self.written, self.passed) if slot.producer else (self.passed,):
+                    table.setdefault(slot.tensor, []).append(group)
         coupled = [
             g.name
             for g in profile.groups
@@ -150,7 +150,7 @@ class _Look:
         through it.
         """
         if layer.weight:
-            return self.made.get(layer.weight, [])
+            return self.written.get(layer.weight, [])
         return self.passed.get(f"{layer.name}.weight") or self.passed.get(layer.name, [])
 
     def _left(self, group: Group) -> int:
@@ -200,7 +200,7 @@ class _Look:
         ]
         groups = list(
             {
-                g.name: g for layer in layers for g in self.made.get(layer.weight, ()) if g.frozen is None
+                g.name: g for layer in layers for g in self.written.get(layer.weight, ()) if g.frozen is None
             }.values()
         )
         share = self._share(groups)
@@ -208,6 +208,8 @@ class _Look:
         words = f"{len(layers)} layers, {params:,} parameters" + (
             f", {share:.0%} of units left" if share < 1 else ""
         )
+        ghosts = sum(layer.name in self.ghosts for layer in layers)
+        words += f", {ghosts} layers removed" if ghosts else ""
         label = (
             quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
         )

@@ -58,7 +58,7 @@ from explorer.lessons.values import (
     Case,
     Experiment,
 )
-from explorer.lessons.verdicts import Found, answer, interval, judge, verdict_of
+from explorer.lessons.verdicts import CaseComparison, answer, interval, judge, verdict_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
@@ -233,7 +233,7 @@ def test_a_sentence_without_its_list_is_left_out():
 
 def test_comparisons_are_listed_with_their_places_unless_they_came_out_alike():
     case, other = Case("all", "accuracy", "a", above=0.0), Case("some", "accuracy", "a", above=0.0)
-    found = [Found(one, x, 0.0, 0.0, 0.0, "yes") for one in (case, other) for x in (0.2, 0.5)]
+    found = [CaseComparison(one, x, 0.0, 0.0, 0.0, "yes") for one in (case, other) for x in (0.2, 0.5)]
     assert wording.listed(found[:3], found) == "all; some (at 20 %)"
 
 
@@ -625,7 +625,7 @@ def test_pictures_of_the_weights():
 @pytest.mark.parametrize("quantity", ["accuracy", "joint", "speed", "agreement", "told_apart", *COSTS])
 def test_every_quantity_has_words(quantity):
     case = Case("an arm", quantity, "weights", above=0.5, batch=8)
-    found = Found(case, 0.5, 0.9, 0.8, 1.0, "yes")
+    found = CaseComparison(case, 0.5, 0.9, 0.8, 1.0, "yes")
     assert wording.value(found) and wording.wanted(found)
 
 

@@ -29,7 +29,7 @@ def draw() -> None:
     if not free:
         return
     gone = len(session.recipe().blocks)
-    words = f"Blocks: {gone} of {len(free)} removed" if gone else "Blocks"
+    words = f"Blocks -{gone}" if gone else "Blocks"
     with (
         st.popover(words, icon=":material/layers_clear:", key="blocks menu", help=HELP),
         st.container(width=WIDTH),
