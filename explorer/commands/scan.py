@@ -108,21 +108,21 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _blocks(arguments: argparse.Namespace, model: Analysed, conditions: Conditions) -> None:
     """Print the model's quality without each block alone."""
-    found = followed(block_scan(model, conditions), _words)
+    blocks = followed(block_scan(model, conditions), _words)
     if arguments.json:
-        return print_json(found.to_json())
+        return print_json(blocks.to_json())
     rows = [
         [
             name,
             f"{model.profile.free_blocks[name].params:,}",
             f"{model.profile.free_blocks[name].macs:,}",
-            f"{found.influence[name]:.4f}" if name in found.influence else "-",
+            f"{blocks.influence[name]:.4f}" if name in blocks.influence else "-",
             quality(report.pruned, report.total_samples),
             format_drop(report.drop) if report.drop else "-",
         ]
-        for name, report in found.reports.items()
+        for name, report in blocks.reports.items()
     ]
-    metric = next(iter(found.reports.values())).baseline.metric or "accuracy"
+    metric = next(iter(blocks.reports.values())).baseline.metric or "accuracy"
     head = ["block", "parameters", "MACs", "influence", metric_title(metric), "change"]
     return show(table(head, rows))
 

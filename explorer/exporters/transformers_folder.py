@@ -119,15 +119,15 @@ def _narrow(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor
     width = getattr(config, WIDTH, None)
     if not isinstance(width, int):
         return
-    found = {
+    widths = {
         now
         for name, tensor in state.items()
         if name in dense and tensor.shape != dense[name].shape
         for before, now in zip(dense[name].shape, tensor.shape, strict=True)
         if before == width
     }
-    if len(found) == 1:
-        setattr(config, WIDTH, found.pop())
+    if len(widths) == 1:
+        setattr(config, WIDTH, widths.pop())
 
 
 def _layers(names: Mapping[str, Tensor], depth: int | None) -> re.Pattern[str] | None:

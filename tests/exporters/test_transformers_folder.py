@@ -56,8 +56,8 @@ def unpacked(written, folder):
 def test_layers_are_renumbered_and_answers_stay(model, tmp_path):
     recipe = Recipe(blocks=(*layer(model, 1), *layer(model, 2)))
     assert len(recipe.blocks) == 4
-    found = unpacked(export(model, recipe, "transformers"), tmp_path).eval()
-    assert found.config.num_hidden_layers == 2 and (tmp_path / "preprocessor_config.json").is_file()
+    folder_model = unpacked(export(model, recipe, "transformers"), tmp_path).eval()
+    assert folder_model.config.num_hidden_layers == 2 and (tmp_path / "preprocessor_config.json").is_file()
     assert json.loads((tmp_path / "config.json").read_text())["architectures"] == [
         "ViTForImageClassification"
     ]
@@ -65,7 +65,7 @@ def test_layers_are_renumbered_and_answers_stay(model, tmp_path):
     with torch.no_grad():
         ours, theirs, dense = (
             prepare(model, recipe).model(x),
-            found(pixel_values=x).logits,
+            folder_model(pixel_values=x).logits,
             model.subject.model(x),
         )
     assert torch.allclose(ours, theirs, atol=1e-5)
@@ -79,8 +79,8 @@ def test_single_weights_and_equal_widths_are_written_too(model, tmp_path):
     groups = [g.name for g in model.profile.free_groups.values() if g.units == 24]
     recipe = Recipe(channels=dict.fromkeys(groups, 0.5), blocks=layer(model, 0))
     assert len(groups) == 4
-    found = unpacked(export(model, recipe, "transformers"), tmp_path)
-    assert (found.config.intermediate_size, found.config.num_hidden_layers) == (12, 3)
+    folder_model = unpacked(export(model, recipe, "transformers"), tmp_path)
+    assert (folder_model.config.intermediate_size, folder_model.config.num_hidden_layers) == (12, 3)
 
 
 @pytest.mark.parametrize(
