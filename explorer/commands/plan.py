@@ -73,7 +73,11 @@ def _losses(model: Analysed, recipe: Recipe, kind: str, conditions: Conditions) 
     """Return what each part of a kind costs alone; a model without such parts has none."""
     profile = model.profile
     if kind == "block":
-        return followed(block_scan(model, conditions), _words).losses() if profile.free_blocks else {}
+        return (
+            followed(block_scan(model, conditions, recipe.after), _words).losses()
+            if profile.free_blocks
+            else {}
+        )
     if not (profile.free_groups if kind == "channel" else profile.prunable_layers):
         return {}
     plan = ScanPlan("channel" if kind == "channel" else "weight", recipe=recipe)

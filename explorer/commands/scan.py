@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)"
     )
+    parser.add_argument(
+        "--after",
+        choices=("none", "least_squares"),
+        default="none",
+        help="least_squares repairs each point before it is measured, without training (default: none)",
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
@@ -87,10 +93,9 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     tolerance = None if arguments.exact else arguments.tolerance
-    recipe = Recipe(criterion=Choice(arguments.criterion))
-    plan = ScanPlan(
-        BASE.get(arguments.granularity, "channel"), ratios_of(arguments.ratios), tolerance, recipe
-    )
+    recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
+    kind = BASE.get(arguments.granularity, "channel")
+    plan = ScanPlan(kind, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
     if arguments.granularity == "block":
         return _blocks(arguments, model, Conditions(arguments.samples, device=device, latency=False))
@@ -108,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _blocks(arguments: argparse.Namespace, model: Analysed, conditions: Conditions) -> None:
     """Print the model's quality without each block alone."""
-    blocks = followed(block_scan(model, conditions), _words)
+    blocks = followed(block_scan(model, conditions, arguments.after), _words)
     if arguments.json:
         return print_json(blocks.to_json())
     rows = [
