@@ -8,6 +8,6 @@ group = importance.choose_group()
 found = importance.importance(group) if group else None
 if group and found:
     importance.draw_importance(group, found)
-    st.subheader("Channels that could go first", anchor=False)
+    st.header("Channels that could go first", anchor=False)
     findings.draw(group, found)
     pictures.draw(group, found)
