@@ -32,10 +32,12 @@ function readBefore() {
 
 function goOn(session) {
   try { sessionStorage.setItem(BEFORE, session); } catch { return; }
-  if (!reload.before || session === reload.before || reload.tries >= AGAIN_MS.length) { reload.before = undefined; return; }
-  const asked = `continue ${reload.before}`;
-  clearTimeout(reload.timer);
-  reload.timer = setTimeout(() => ticker.send(asked), AGAIN_MS[reload.tries]);
+  if (session === reload.before) reload.before = null;
+  if (!reload.before || reload.timer || reload.tries >= AGAIN_MS.length) return;
+  reload.timer = setTimeout(() => {
+    reload.timer = undefined;
+    if (reload.before) ticker.send(`continue ${reload.before}`);
+  }, AGAIN_MS[reload.tries]);
   reload.tries += 1;
 }
 shelf.ask = questions.ask;
