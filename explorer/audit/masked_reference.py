@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..graph.blocks import sums_without
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
@@ -36,7 +37,11 @@ def masked_outputs(
     assert graph.program is not None and graph.coupling is not None
     left, numbers = Survivors(graph.coupling, masks.channels), drawing(graph.program.graph.nodes)
 
+    sums = sums_without(graph.branches, masks.blocks)
+
     def call(node, args, kwargs):
+        if node in sums:
+            return _without_block(*args[:2])
         if node in numbers:
             return draws.record(numbers[node], node, args, kwargs, left)
         return _call(node, args, kwargs, left, awake)
@@ -44,16 +49,28 @@ def masked_outputs(
     return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))
 
 
+def _without_block(*terms: Tensor) -> Tensor:
+    """Return the term of a sum that reads nothing of a removed block, whose tensors are not a number here.
+
+    If none or both read it, the block ends elsewhere, and what is not a number reaches the outputs.
+    """
+    whole = [term for term in terms if not bool(term.isnan().any())]
+    return (whole[0] if len(whole) == 1 else terms[0] + terms[1]).clone()
+
+
 def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
     """Return each name's tensor with zeros at removed positions, computed from the state without a full-size
-    mask.
+    mask; tensors of removed blocks are not a number, so that whatever still reads them shows.
     """
     assert graph.program is not None
     program, kept = graph.program, positions(graph.profile, masks.channels)
     weights = {graph.profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
+    gone = {name for one in graph.branches if one.block.name in masks.blocks for name in one.block.tensors}
 
     def read(name: str) -> Tensor:
         tensor = tensor_of(program, state, name)
+        if name in gone and tensor.is_floating_point():
+            return torch.full_like(tensor, torch.nan)
         if name in weights:
             tensor = tensor * weights[name]
         for dim, line in kept.get(name, {}).items():
@@ -81,16 +98,16 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
     ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
     try:
-        found = called(node, args, kwargs, awake)
+        result = called(node, args, kwargs, awake)
     except RuntimeError:  # a removed matrix is zero, which has no inverse and no factors
         kept = _kept_mask(args[0], left.coupling.values.get(source.name), left) if name in FUNCTIONS else None
         if kept is None:
             raise
         whole = torch.where(kept, args[0], torch.eye(*args[0].shape[-2:], dtype=args[0].dtype))
-        found = _silent(
+        result = _silent(
             called(node, (whole, *args[1:]), kwargs, awake), left.coupling.values.get(node.name), left
         )
-    return _finite(found, left.coupling.values.get(node.name), left)
+    return _finite(result, left.coupling.values.get(node.name), left)
 
 
 def _silent(found: Any, value: Any, left: Survivors) -> Any:
@@ -99,12 +116,12 @@ def _silent(found: Any, value: Any, left: Survivors) -> Any:
     return found if kept is None else found * kept
 
 
-def _finite(found: Any, value: Any, left: Survivors) -> Any:
+def _finite(result: Any, value: Any, left: Survivors) -> Any:
     """Return zero where a removed position has no value, such as 0 / 0, since it means nothing."""
-    if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
-        return found
-    kept = _kept_mask(found, value, left)
-    return found if kept is None else found.masked_fill(~kept & ~found.isfinite(), 0)
+    if not isinstance(result, Tensor) or not result.is_floating_point() or bool(result.isfinite().all()):
+        return result
+    kept = _kept_mask(result, value, left)
+    return result if kept is None else result.masked_fill(~kept & ~result.isfinite(), 0)
 
 
 def _takes_statistics(name: str, args: Any) -> bool:

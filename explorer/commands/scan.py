@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)"
     )
+    parser.add_argument(
+        "--after",
+        choices=("none", "least_squares"),
+        default="none",
+        help="least_squares repairs each point before it is measured, without training (default: none)",
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
@@ -83,16 +89,16 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     tolerance = None if arguments.exact else arguments.tolerance
-    recipe = Recipe(criterion=Choice(arguments.criterion))
+    recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
-    found = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
-    for text in found.notes:
+    result = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
+    for text in result.notes:
         note(text)
     if arguments.json:
-        return print_json(found.to_json())
-    judged, metric = found.findings(), found.baseline.metric or "accuracy"
-    rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
+        return print_json(result.to_json())
+    judged, metric = result.findings(), result.baseline.metric or "accuracy"
+    rows = [_row(point, judged[point.part, point.ratio]) for point in result.points]
     return show(
         table(["part", "ratio", "removed", metric_title(metric), "loss", "in the family", "change"], rows)
     )

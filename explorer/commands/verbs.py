@@ -14,11 +14,12 @@ VERBS = {
     "search": "find the best trade-offs between accuracy and cost, with an optimiser over the ratios of all "
     "parts",
     "curve": "measure accuracy against size, from dense to the full strength of a recipe",
-    "scan": "measure measure sensitivity: the accuracy as the ratio of one part at a time varies",
+    "scan": "measure sensitivity: the accuracy as the ratio of one part at a time varies",
     "latency": "time the model at several widths of one group; latency falls in steps",
     "audit": "prove that the compact model computes what the masked one does",
     "recover": "prune a model and win accuracy back by training, with masks that hold",
     "recovery-table": "compare all recovery methods at several ratios, with equal training and fair controls",
+    "study": "answer a question about pruning itself by measuring many recipes",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
     "bench": "measure how fast this program is here, as ratios to plain code",

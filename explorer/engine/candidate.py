@@ -59,6 +59,8 @@ def _outcomes(
         weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
         left = cut_positions.get(weight, {})
         after = tuple(int(left[d].sum()) if d in left else n for d, n in enumerate(layer.shape))
+        if not own and layer.params:  # removed with its block
+            after = (0,) * len(layer.shape)
         share = prod(after) / max(1, prod(layer.shape))
         rows.append(
             LayerOutcome(
@@ -108,12 +110,12 @@ def prepared(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: boo
 
 def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
     """Return notes for the user if weights are computed in the forward."""
-    found = changed_by(model, masks)
-    if not found:
+    layers = changed_by(model, masks)
+    if not layers:
         return ()
-    more = f" and {len(found) - 1:,} more layers" if len(found) > 1 else ""
+    more = f" and {len(layers) - 1:,} more layers" if len(layers) > 1 else ""
     return (
-        f"The model computes the weights of {found[0]!r}{more} from all stored ones, so those that are left "
+        f"The model computes the weights of {layers[0]!r}{more} from all stored ones, so those that are left "
         "change with the cut, or are not zero.",
     )
 

@@ -57,9 +57,10 @@ def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work
     """Yield Progress while gradients are collected, once per model, and at the end the predicted change in
     nats.
 
-    Only Progress is yielded if there is no prediction: no training data, or units that no weight produces.
+    Only Progress is yielded if there is no prediction: no training data, units that no weight produces, or
+    removed blocks, which gradients of weights say nothing about.
     """
-    if training_data(model.subject) is None:
+    if training_data(model.subject) is None or masks.blocks:
         return
     how = Calibration(gradient_samples(model.profile), gradient_batch(model.profile), device)
     try:
@@ -77,7 +78,7 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
     total, groups = 0.0, {group.name: group for group in profile.groups}
     makers = {layer.weight: layer for layer in profile.prunable_layers.values()}
     for name, mask in masks.channels.items():
-        found = [
+        gated = [
             slot
             for slot in groups[name].slots
             if slot.producer
@@ -85,11 +86,11 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
             and slot.dim == makers[slot.tensor].output_dim
             and makers[slot.tensor].name in known
         ]
-        if not found:
+        if not gated:
             return None
-        line, own = known[makers[found[0].tensor].name]["gate_gradient"], found[0].units >= 0
+        line, own = known[makers[gated[0].tensor].name]["gate_gradient"], gated[0].units >= 0
         gates = torch.zeros(groups[name].units, dtype=torch.double)
-        gates[found[0].units[own]] = line[
+        gates[gated[0].units[own]] = line[
             own
         ].double()  # each position of a unit has the value of the whole unit
         total += float(gates[~mask].sum())

@@ -14,6 +14,7 @@ from torch import Tensor, fx
 from ..graph.analysed import Analysed
 from ..pruning.masks import positions
 from ..values.profile import Masks
+from .behind_blocks import readers_behind
 from .columns import output_rows
 from .contractions import Contraction, attribute, contractions
 from .dense_targets import DenseTargets
@@ -95,13 +96,14 @@ class LeastSquares:
         self.dense_groups = {one.weight: one.form.groups for one in contractions(self.dense)}
         self.weight_masks = _masks_left(self.model, self.masks)
         self.lone_norms = _lone_norms(self.small)
+        self.behind = readers_behind(self.model, self.masks, self.small)
 
     def run(self) -> Iterator[str]:
         """Repair the model; yields the name of each layer after it is done."""
         first = {uses[0].node: uses for uses in self.uses.values()}
         for node in self.walk.nodes[self.walk.place :]:
             uses = first.get(node.name)
-            if uses and self._lost(uses[0]):
+            if uses and (self._lost(uses[0]) or any(use.node in self.behind for use in uses)):
                 self._mark(node)
                 self._solve(uses)
                 yield uses[0].weight
@@ -238,8 +240,8 @@ class LeastSquares:
         self.walk.before(node.name)
         source = node.args[0]
         assert isinstance(source, fx.Node)
-        before = self.targets.of(source.name)
-        if before is None or not self.targets.fits(source.name):
+        before = self.targets.read_by(node.name)
+        if before is None:
             return
         now = [held[source.name] for held in self.walk.values]
         move_statistics(self.small.get_submodule(str(node.target)), now, before)

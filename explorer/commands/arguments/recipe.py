@@ -20,6 +20,7 @@ from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
+from ...values.profile import ModelProfile
 from ...values.progress import as_work
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
 from ..printing.output import followed, note
@@ -53,6 +54,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where possible")
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
+    add(
+        "--blocks",
+        metavar="NAME,...",
+        help="remove these residual branches, or all of a module; see 'pruning-explorer profile'",
+    )
     add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
 
@@ -101,15 +107,15 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
     """
     if "=" not in text:
         return dict.fromkeys(parts, one_ratio(text, what))
-    found: dict[str, float] = {}
+    ratios_of: dict[str, float] = {}
     for pair in text.split(","):
         name, equals, ratio = pair.strip().rpartition("=")
-        if not equals or not name or name in found:
+        if not equals or not name or name in ratios_of:
             raise RecipeError(
                 f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}."
             )
-        found[name] = one_ratio(ratio, name)
-    return found
+        ratios_of[name] = one_ratio(ratio, name)
+    return ratios_of
 
 
 def one_ratio(text: str, part: str) -> float:
@@ -149,6 +155,8 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
         recipe = replace(
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
+    if arguments.blocks:
+        recipe = replace(recipe, blocks=blocks_of(arguments.blocks, model.profile))
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(model.profile, recipe)
     return recipe
@@ -219,17 +227,28 @@ def losses_for(
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
-    found = followed(
+    result = followed(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
+    repaired = "repaired " if plan.is_repaired else ""
     note(
-        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
-        "samples, kept on disk."
+        f"{allocator} plans with a scan of {len(result.points):,} {repaired}points on up to "
+        f"{result.total_samples:,} samples, kept on disk."
     )
-    return found.losses()
+    return result.losses()
 
 
 def _pattern_ratio(pattern: str) -> float:
     match = PATTERN.match(pattern)
     return 1 - int(match[1]) / int(match[2]) if match else 0.0
+
+
+def blocks_of(text: str, profile: ModelProfile) -> tuple[str, ...]:
+    """Return the blocks that are named; a module that is no block itself means all removable ones in it."""
+    names: list[str] = []
+    for name in (word.strip() for word in text.split(",")):
+        known = any(block.name == name for block in profile.blocks)
+        inside = [b.name for b in profile.blocks if b.name.startswith(f"{name}.") and b.reason is None]
+        names += inside if inside and not known else [name]
+    return tuple(names)

@@ -27,6 +27,7 @@ from ...values.report import Measurement
 from ...values.subject import Subject
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
+from .repaired_models import RepairedModels
 from .scan_log import Count, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
@@ -34,7 +35,11 @@ from .whole_model import WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
-Runner = Branches | WholeModel
+NO_REPAIR = (
+    "Each point of this scan would be repaired by least squares, which needs training data and the model's "
+    "graph; scan it without --after."
+)
+Runner = Branches | WholeModel | RepairedModels
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -85,6 +90,8 @@ class ScanRun:
                 f"A scan cannot measure {names_of(self._task)[0]}, which needs all samples at once or the "
                 "whole model; choose another metric first, with --metric."
             )
+        if plan.is_repaired and not (model.graph.program and self._task.split("training")):
+            raise ExplorerError(NO_REPAIR)
         self._split = judged_split(model, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []
@@ -96,7 +103,8 @@ class ScanRun:
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY
-        self._dense = self._read()
+        self._dense: Count | None = None
+        self._read()
 
     # ------------------------------------------------------------------ points
 
@@ -139,19 +147,21 @@ class ScanRun:
 
     # ------------------------------------------------------------------ disk
 
-    def _read(self) -> Count | None:
-        """Read what is known about the points; return the dense model's own count."""
+    def _read(self) -> None:
+        """Read what is known about the points and the dense model."""
         best: dict[tuple[str, float], Count] = {}
-        for count in self._log.read() if self._judge_by is None else ():
+        for count in self._log.read():
             key = (count.part, count.ratio)
             if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
                 best[key] = count
+        self._dense = best.get((DENSE, 0.0))
         for point in self._all:
             known = [best[point.part, ratio] for ratio in point.twins if (point.part, ratio) in best]
             if known:
                 point.take(known[0])
                 self._judge(point)
-        return best.get((DENSE, 0.0))
+                if point.by_rows and not point.finished:
+                    point.forget()
 
     def _judge(self, point: GrowingPoint) -> None:
         """Whether the point is finished at a look. A point that an exact scan left between two looks is
@@ -168,7 +178,7 @@ class ScanRun:
         metric = self._judge_by.metrics[0] if self._judge_by else None
         if metric is None or metric.is_bounded:
             return 1.0
-        whole = abs(self._base.measurement().value or 0.0) if metric.is_relative and len(self._base) else 1.0
+        whole = abs(self._measured().value or 0.0) if metric.is_relative and self._dense else 1.0
         return metric.margin / 0.01 * whole
 
     def _level(self, point: GrowingPoint) -> float:
@@ -189,6 +199,11 @@ class ScanRun:
 
     def _runner(self) -> Runner:
         model, device = self._model, self._conditions.device
+        if self._plan.is_repaired:
+            for point in self._all:  # what is removed of it is known without running it
+                if point.achieved is None:
+                    self._masks(point.part, point.ratio)
+            return RepairedModels(model, device, self._recipe)
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
@@ -226,9 +241,9 @@ class ScanRun:
         measured = self._base.measurement()
         if self._dense is None or self._dense.samples < goal:
             loss = float(self._base.losses.double().sum())
-            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss)
-            if self._judge_by is None:
-                self._log.append([self._dense])
+            result = None if self._judge_by is None else measured.to_json()
+            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss, result)
+            self._log.append([self._dense])
 
     def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
         """Measure samples up to `stop` for points that have all reached the same sample."""
@@ -259,8 +274,9 @@ class ScanRun:
         there = [point for point in points if point.samples == goal]
         for point in there:
             self._judge(point)
-        if there and self._judge_by is None:
-            self._log.append(count for point in there for count in point.counts())
+        kept = [point for point in there if point.finished or not point.by_rows]
+        if kept:
+            self._log.append(count for point in kept for count in point.counts())
 
     # ------------------------------------------------------------------ what is known
 
@@ -303,8 +319,8 @@ class ScanRun:
         dense = self._dense
         if dense is None:
             return Measurement()
-        if self._judge_by is not None:
-            return self._base.measurement()
+        if dense.result is not None:
+            return Measurement.from_json(dense.result)
         low, high = wilson(dense.correct, dense.samples)
         return Measurement(
             dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct

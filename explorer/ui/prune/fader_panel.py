@@ -66,7 +66,7 @@ def _data() -> ConsoleData:
         costs,
         _exact(session.report()),
         sensitivity_scan.dense_quality(),
-        recipe.after != "none",
+        recipe.after != sensitivity_scan.repair_of_scans(),
         replace(recipe, channels={}, weights={}).fingerprint[:8],
     )
 

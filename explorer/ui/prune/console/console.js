@@ -183,13 +183,13 @@ function paintTotals(instance) {
 // What the recipe under the hand is likely to be, for the cards and the curve; null while the measured numbers are those of the faders.
 function foresee(instance, waiting, now, dense) {
   if (!waiting) { if (shelf.values.prospect) shelf.put("prospect", null); return; }
-  const { quality, repaired, rule } = instance.data;
+  const { quality, otherRepair, rule } = instance.data;
   const measured = instance.measured?.rule === rule ? instance.measured : undefined;
   const parts = [...strips(instance)].map(({ strip, key }) => ({
     points: strip.sensitivity, from: measured?.ratios.get(key) ?? 0, to: shownRatio(instance, key, strip),
   }));
-  const value = repaired ? undefined : predictedQuality(quality, parts, measured?.value);
-  shelf.put("prospect", { now, dense, quality: value, label: quality?.label, unit: quality?.unit, isRepaired: repaired, isHeld: instance.moving.size > 0 });
+  const value = otherRepair ? undefined : predictedQuality(quality, parts, measured?.value);
+  shelf.put("prospect", { now, dense, quality: value, label: quality?.label, unit: quality?.unit, otherRepair, isHeld: instance.moving.size > 0 });
 }
 
 // The last measured value and the ratios that it belongs to, from which a prediction starts.

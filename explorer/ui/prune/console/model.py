@@ -87,7 +87,7 @@ class ConsoleData:
         costs: the costs of each layer, for the estimate while dragging.
         exact: params, nonzero_params, macs and quality of the shown recipe once they are known.
         quality: of the dense model in the scan, from which that of a dragged recipe is predicted.
-        repaired: whether the cut is repaired; scans measure cuts alone, so nothing is predicted then.
+        other_repair: whether the recipe's repair is another than the scan's, which then predicts nothing.
         rule: changes with everything in the recipe but its ratios.
     """
 
@@ -97,7 +97,7 @@ class ConsoleData:
     costs: tuple[LayerCost, ...]
     exact: Mapping[str, float] | None = None
     quality: Mapping[str, Any] | None = None
-    repaired: bool = False
+    other_repair: bool = False
     rule: str = ""
 
     def facts(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class ConsoleData:
             "facts": self.facts()["id"],
             "banks": {bank.name: _state(bank) for bank in self.banks},
             "exact": dict(self.exact) if self.exact else None,
-            "repaired": self.repaired,
+            "otherRepair": self.other_repair,
             "rule": self.rule,
         }
 
