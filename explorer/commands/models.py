@@ -46,12 +46,12 @@ def facts(name: str) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print every sample model. The text also lists what else you can give as MODEL and SOURCE."""
-    found = [facts(name) for name in SAMPLES]
+    cards = [facts(name) for name in SAMPLES]
     if arguments.json:
-        return print_json(found)
+        return print_json(cards)
     rows = [
         [f["name"], f["task"], f["params"], f["macs"], f["metric"].replace("_", " "), measured_text(f)]
-        for f in found
+        for f in cards
     ]
     show(table(["model", "data", "params", "MACs", "metric", "on held-out data"], rows))
     show("\nOther models, by LOADER:NAME")

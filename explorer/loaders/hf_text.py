@@ -113,15 +113,15 @@ def _form(tokenizer: Any, answers: Answers, positions: int | None) -> TextForm:
 def _encoder(tokenizer: Any) -> Callable[[str], Tokens]:
     def encode(text: str) -> Tokens:
         """Return tokens, and the bytes that each adds: those from the end of the one before to its own."""
-        found = tokenizer(
+        encoded = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=tokenizer.is_fast, verbose=False
         )
-        tokens = list(found["input_ids"])
-        if "offset_mapping" not in found:
+        tokens = list(encoded["input_ids"])
+        if "offset_mapping" not in encoded:
             each, more = divmod(len(text.encode()), max(1, len(tokens)))
             return tokens, [each + (k < more) for k in range(len(tokens))]
         sizes, done = [], 0
-        for _, end in found["offset_mapping"]:
+        for _, end in encoded["offset_mapping"]:
             sizes.append(len(text[done:end].encode()) if end > done else 0)
             done = max(done, end)
         return tokens, sizes
