@@ -30,11 +30,11 @@ from .graph_pieces import Workshop
 from .scan_log import Count, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
-from .whole_model import WholeModel
+from .whole_model import BuiltModels, WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
-Runner = Branches | WholeModel
+Runner = Branches | WholeModel | BuiltModels
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -194,6 +194,10 @@ class ScanRun:
         model, device = self._model, self._conditions.device
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
+        with torch.inference_mode():
+            output = model.subject.model(model.subject.example)
+        if not isinstance(output, torch.Tensor):
+            return BuiltModels(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:
