@@ -11,6 +11,7 @@ VERBS = {
     "profile": "list the layers and coupled groups of a model, and why some cannot be pruned",
     "prune": "prune a model and measure accuracy, size, compute and latency",
     "budget": "find the smallest model within an accuracy budget, by measuring",
+    "plan": "spend a saving over blocks, channels and weights together, by measured losses",
     "search": "find the best trade-offs between accuracy and cost, with an optimiser over the ratios of all "
     "parts",
     "curve": "measure accuracy against size, from dense to the full strength of a recipe",
@@ -19,6 +20,7 @@ VERBS = {
     "audit": "prove that the compact model computes what the masked one does",
     "recover": "prune a model and win accuracy back by training, with masks that hold",
     "recovery-table": "compare all recovery methods at several ratios, with equal training and fair controls",
+    "study": "answer a question about pruning itself by measuring many recipes",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
     "bench": "measure how fast this program is here, as ratios to plain code",

@@ -82,7 +82,7 @@ def shipped(tmp_path_factory):
     Report.
     """
     folder = tmp_path_factory.mktemp("exports")
-    made = {}
+    exports = {}
     for name in TRAINED:
         subject = load(name)
         samples = COUNTED[subject.task.name]
@@ -92,7 +92,7 @@ def shipped(tmp_path_factory):
             recipe = recipe_of(kind, graph)
             packed = export(Analysed(subject, graph), recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
-            made[name, kind] = (
+            exports[name, kind] = (
                 packed,
                 prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False)),
             )
@@ -103,7 +103,7 @@ def shipped(tmp_path_factory):
     counts = json.loads(done.stdout)
     return {
         key: (report, _counted(folder / " ".join(key), key[0], counts), packed)
-        for key, (packed, report) in made.items()
+        for key, (packed, report) in exports.items()
     }
 
 
