@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from explorer.commands.main import main
-from explorer.commands.models import facts, measured_text
+from explorer.commands.models import facts, quality
 from explorer.commands.verbs import VERBS
 from explorer.guide import markdown_pages
 from explorer.loaders.model_text import load
@@ -88,8 +88,7 @@ def sample_rows() -> list[list[str]]:
             f["description"],
             f"{f['params']:,}",
             f"{f['macs']:,}",
-            f["metric"].replace("_", " "),
-            measured_text(f),
+            quality(f),
         ]
         for f in rows
     ]
@@ -100,7 +99,7 @@ def tables() -> dict[str, str]:
     criteria = CRITERIA.values()
     return {
         "samples": table(
-            ["model", "what it is", "parameters", "MACs", "metric", "on held-out data"], sample_rows()
+            ["model", "what it is", "parameters", "MACs", "quality on held-out data"], sample_rows()
         ),
         "criteria": table(
             ["criterion", "rates", "what it does"],
