@@ -31,7 +31,7 @@ from .repaired_models import RepairedModels
 from .scan_log import Count, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
-from .whole_model import WholeModel
+from .whole_model import BuiltModels, WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
@@ -39,7 +39,7 @@ NO_REPAIR = (
     "Each point of this scan would be repaired by least squares, which needs training data and the model's "
     "graph; scan it without --after."
 )
-Runner = Branches | WholeModel | RepairedModels
+Runner = Branches | WholeModel | BuiltModels | RepairedModels
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -206,6 +206,10 @@ class ScanRun:
             return RepairedModels(model, device, self._recipe)
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
+        with torch.inference_mode():
+            output = model.subject.model(model.subject.example)
+        if not isinstance(output, torch.Tensor):
+            return BuiltModels(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:
