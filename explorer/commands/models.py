@@ -5,13 +5,12 @@ from typing import Any
 
 from ..loaders.sample import card
 from ..loaders.sample_files import untrained
-from ..measuring.statistics import format_measured
+from ..measuring.metric_words import metric_title
+from ..measuring.statistics import format_accuracy, format_measured
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
 from ..values.report import Measurement
 from .printing.output import print_json, show, table
-
-MEASURED = "accuracy accuracy_low accuracy_high correct samples value low high unit".split()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def facts(name: str) -> dict[str, Any]:
-    """Return a sample's card. What was measured is None if the sample was never trained, and accuracy is None
-    for a task with another metric.
-    """
+    """Return a sample's card. Accuracy is None if the sample was never trained."""
     known = card(name)
     if not known:
         model, task = untrained(name), DATA[SAMPLES[name].traits["data"]]()
@@ -30,17 +27,20 @@ def facts(name: str) -> dict[str, Any]:
             "params": sum(p.numel() for p in model.parameters()),
             "macs": count_macs(model, task),
         }
-    measured = Measurement.from_json(known.get("held_out") or {}).to_json()
-    numbers = {key: measured.get(key) for key in MEASURED}
+    measured = known.get("held_out") or {}
+    accuracy = {
+        key: measured.get(key) for key in ("accuracy", "accuracy_low", "accuracy_high", "correct", "samples")
+    }
     size = {"params": known["params"], "macs": known["macs"]}
     return {
         "name": name,
         "description": SAMPLES[name].tooltip,
         "task": known["data"],
         **size,
-        "metric": measured["metric"] or "accuracy",
+        "metric": measured.get("metric", "accuracy"),
+        **{key: measured.get(key) for key in ("value", "low", "high", "unit")},
         "split": "held_out",
-        **numbers,
+        **accuracy,
     }
 
 
@@ -49,11 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     found = [facts(name) for name in SAMPLES]
     if arguments.json:
         return print_json(found)
-    rows = [
-        [f["name"], f["task"], f["params"], f["macs"], f["metric"].replace("_", " "), measured_text(f)]
-        for f in found
-    ]
-    show(table(["model", "data", "params", "MACs", "metric", "on held-out data"], rows))
+    rows = [[f["name"], f["task"], f["params"], f["macs"], quality(f)] for f in found]
+    show(table(["model", "data", "params", "MACs", "quality on held-out data"], rows))
     show("\nOther models, by LOADER:NAME")
     show(
         table(
@@ -68,8 +65,12 @@ def _source(plugin: Plugin) -> str:
     return f"{plugin.name}:{plugin.traits['place']}" if "place" in plugin.traits else plugin.name
 
 
-def measured_text(found: dict[str, Any]) -> str:
-    if not found["samples"]:
+def quality(found: dict[str, Any]) -> str:
+    """Return the deciding metric of a sample's card with its interval, as text."""
+    samples = found["samples"]
+    if not samples:
         return "not trained yet"
-    known = {key: found[key] for key in MEASURED}
-    return format_measured(Measurement(**known, metric=found["metric"]), found["samples"])
+    if found["correct"] is not None:
+        return format_accuracy(found["correct"], samples, samples)
+    numbers = {key: found[key] for key in ("value", "low", "high", "unit", "samples")}
+    return f"{metric_title(found['metric'])} {format_measured(Measurement(**numbers), samples)}"

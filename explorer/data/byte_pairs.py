@@ -99,7 +99,7 @@ def learn(texts: Iterable[str], merges: int) -> BytePairs:
     """
     counts = Counter(word for text in texts for word in WORDS.findall(text.encode()))
     words = {word: list(word) for word in counts}
-    found: list[tuple[int, int]] = []
+    pairs_merged: list[tuple[int, int]] = []
     for _ in range(merges):
         pairs: Counter[tuple[int, int]] = Counter()
         for word, tokens in words.items():
@@ -110,6 +110,6 @@ def learn(texts: Iterable[str], merges: int) -> BytePairs:
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         for word, tokens in words.items():
             if best[0] in tokens and best[1] in tokens:
-                words[word] = joined(tokens, best, BYTES + len(found))
-        found.append(best)
-    return BytePairs(found)
+                words[word] = joined(tokens, best, BYTES + len(pairs_merged))
+        pairs_merged.append(best)
+    return BytePairs(pairs_merged)

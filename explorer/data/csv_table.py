@@ -11,6 +11,7 @@ from ..errors import LoadError
 from ..registry import DATA
 from ..values.samples import Split
 from ..values.subject import Normalisation, Task
+from .any_targets import YES_OR_NO, is_yes_or_no
 from .ordering import stratified_order
 from .pool import HALVES, file_facts, fingerprint
 from .reader import ANY, Reader, check_request, class_name
@@ -55,6 +56,10 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
         order = stratified_order(targets, seed=0)
     others = [name for name in names if name != target]
     what = f"{len(classes)} classes" if classes else "numbers to predict"
+    asked = classes is None and is_yes_or_no(targets, reader)
+    how = f"Inputs are {', '.join(map(class_name, others[:12]))}; {class_name(target)} holds {what}."
+    if asked:
+        how = f"Inputs are {', '.join(map(class_name, others[:12]))}. {YES_OR_NO}"
     return Task(
         f"csv:{file.name}",
         tuple(inputs.shape[1:]),
@@ -62,9 +67,9 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
         note=HALVES,
         source=str(file),
         fingerprint=fingerprint([*file_facts([file], file.parent), target, samples]),
-        how=(f"Inputs are {', '.join(map(class_name, others[:12]))}; {class_name(target)} holds {what}.",),
+        how=(how,),
         data=_halves(inputs, targets, order, samples),
-        metric="accuracy" if classes else ("mae", "r2"),
+        metric="accuracy" if classes else "binary_accuracy" if asked else ("mae", "r2"),
         normalisation=Normalisation(),
     )
 
@@ -113,26 +118,26 @@ def _classes(cells: list[str], reader: Reader) -> tuple[str, ...] | None:
     Raises:
         LoadError: there are texts, but the model does not answer with classes.
     """
-    found = set(cells)
-    if all(_is_whole(cell) for cell in found):
+    labels = set(cells)
+    if all(_is_whole(cell) for cell in labels):
         if (
             reader.any_answer
             or reader.classes is None
-            or max(map(int, found)) >= min(reader.classes, MAX_CLASSES)
+            or max(map(int, labels)) >= min(reader.classes, MAX_CLASSES)
         ):
             return None
         return tuple(map(str, range(reader.classes)))
-    if all(_is_real(cell) for cell in found):
+    if all(_is_real(cell) for cell in labels):
         return None
     named = reader.preset.class_names
-    if found <= set(named):
+    if labels <= set(named):
         return named
-    if reader.classes != len(found):
+    if reader.classes != len(labels):
         raise LoadError(
-            f"The target column holds {len(found):,} texts, but the model tells "
+            f"The target column holds {len(labels):,} texts, but the model tells "
             f"{reader.classes or 'no'} classes apart."
         )
-    return tuple(sorted(found))
+    return tuple(sorted(labels))
 
 
 def _is_whole(cell: str) -> bool:

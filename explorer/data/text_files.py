@@ -106,15 +106,15 @@ def _form(reader: Reader) -> TextForm:
 
 def _paths(folder: Path, pattern: str) -> dict[str, list[Path]]:
     """Return the files of each split, or of "" if there are no subfolders for splits."""
-    found = {
+    chosen = {
         name: _files(folder / own, pattern)
         for name, names in FOLDERS.items()
         for own in names
         if (folder / own).is_dir()
     }
-    if "tuning" not in found and "held_out" not in found:
+    if "tuning" not in chosen and "held_out" not in chosen:
         return {"": _files(folder, pattern)}
-    return found
+    return chosen
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -123,17 +123,17 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     Raises:
         LoadError: there are none, or too many.
     """
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.rglob(pattern)
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    if not 0 < len(found) <= MOST_FILES:
+    if not 0 < len(paths) <= MOST_FILES:
         raise LoadError(
-            f"Folder {class_name(folder.name)!r} has {len(found):,} files {pattern[:40]!r}; it takes 1 to "
+            f"Folder {class_name(folder.name)!r} has {len(paths):,} files {pattern[:40]!r}; it takes 1 to "
             f"{MOST_FILES:,} texts."
         )
-    return found
+    return paths
 
 
 def _read(paths: Sequence[Path]) -> list[str]:

@@ -67,7 +67,7 @@ def next_token_windows(documents: Sequence[Document], length: int, most: int | N
     Inputs are (windows, length) int64. Targets are (tokens, bytes): the token after each position, IGNORED
     where an earlier window already asks for it or the text has ended, and the bytes of the others.
     """
-    found = _Windows()
+    windows = _Windows()
     for number, document in enumerate(documents):
         done = 0
         asked = len(document.tokens) - 1  # the first token is never asked for, the last never read
@@ -77,9 +77,11 @@ def next_token_windows(documents: Sequence[Document], length: int, most: int | N
             answers = document.tokens[start + 1 : start + 1 + length].copy()
             sizes = document.sizes[start + 1 : start + 1 + length]
             answers[:old] = IGNORED
-            found.add(_filled(read, length, 0), _filled(answers, length, IGNORED), sizes[old:].sum(), number)
+            windows.add(
+                _filled(read, length, 0), _filled(answers, length, IGNORED), sizes[old:].sum(), number
+            )
             done = start + len(answers)
-    return found.split()
+    return windows.split()
 
 
 def masked_windows(
@@ -88,24 +90,25 @@ def masked_windows(
     """Return windows for a model that answers with the token at each position: 15 % of them, drawn from a
     seed, are hidden, and only those are asked for.
     """
-    generator, found = np.random.default_rng(SEED), _Windows()
+    assert form.mask is not None
+    generator, windows = np.random.default_rng(SEED), _Windows()
     for read, where, sizes, number in _whole_windows(documents, length, form, most):
         hidden = where & (generator.random(length) < HIDDEN)
         if not hidden.any():
             hidden[generator.choice(np.flatnonzero(where))] = True
         answers = np.where(hidden, read, IGNORED)
-        found.add(np.where(hidden, form.mask, read), answers, sizes[hidden].sum(), number)
-    return found.split()
+        windows.add(np.where(hidden, form.mask, read), answers, sizes[hidden].sum(), number)
+    return windows.split()
 
 
 def plain_windows(
     documents: Sequence[Document], length: int, form: TextForm, most: int | None = None
 ) -> Split:
     """Return windows without targets."""
-    found = _Windows()
+    windows = _Windows()
     for read, _, _, number in _whole_windows(documents, length, form, most):
-        found.add(read, read, 0, number)
-    split = found.split()
+        windows.add(read, read, 0, number)
+    split = windows.split()
     return Split(split.inputs, None, split.units)
 
 
@@ -116,7 +119,7 @@ def _whole_windows(
     do not fill one are left out.
     """
     room = length - len(form.before) - len(form.after)
-    found = []
+    windows = []
     where = np.zeros(length, dtype=bool)
     where[len(form.before) : len(form.before) + room] = True
     for number, document in enumerate(documents):
@@ -126,10 +129,10 @@ def _whole_windows(
             inner = document.tokens[start : start + room]
             sizes = np.zeros(length, dtype=np.int64)
             sizes[where] = document.sizes[start : start + room]
-            found.append(
+            windows.append(
                 (np.concatenate([form.before, inner, form.after]).astype(np.int64), where, sizes, number)
             )
-    return found
+    return windows
 
 
 def _filled(values: np.ndarray, length: int, value: int) -> np.ndarray:

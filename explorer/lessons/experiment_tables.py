@@ -8,13 +8,13 @@ from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.recipe import Recipe
 from .toml_table import LessonError, Table
-from .values import BY_HAND, DENSE, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
+from .values import BY_HAND, DENSE, EQUAL_IN, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
 
 RATIO = (0.0, 0.99)
 
 
 def read_experiment(table: Table) -> Experiment:
-    made = Experiment(
+    experiment = Experiment(
         _model(table, table.text("model")),
         tuple(_model(table, name) for name in table.texts("models")),
         table.text("axis"),
@@ -25,25 +25,25 @@ def read_experiment(table: Table) -> Experiment:
         table.numbers("timed_at", *RATIO),
         table.texts("views"),
     )
-    names = [arm.name for arm in made.arms]
+    names = [arm.name for arm in experiment.arms]
     if len(set(names)) < len(names) or DENSE in names:
         raise LessonError(f"{table.where}: arms need different names, and none may be {DENSE!r}.")
-    for arm in made.arms:
+    for arm in experiment.arms:
         if arm.equal_to:
-            known_arm(table, made, arm.equal_to)
-        if not made.points_of(arm):
+            known_arm(table, experiment, arm.equal_to)
+        if not experiment.points_of(arm):
             raise LessonError(f"{table.where}: arm {arm.name!r} has no points.")
-    if made.batches and not made.timed_at:
+    if experiment.batches and not experiment.timed_at:
         raise LessonError(f"{table.where}: 'batches' need 'timed_at', the points that are timed.")
-    for view in made.views:
+    for view in experiment.views:
         if view not in VIEWS:
             raise LessonError(f"{table.where}: no view named {view!r}. Available: {', '.join(VIEWS)}.")
     table.done()
-    return made
+    return experiment
 
 
 def _arm(table: Table) -> Arm:
-    made = Arm(
+    arm = Arm(
         table.text("name"),
         table.text("label"),
         table.choice("granularity", GRANULARITIES),
@@ -58,14 +58,17 @@ def _arm(table: Table) -> Arm:
         _model(table, table.text("model", "")),
         table.choice("by_hand", BY_HAND, "no"),
         _training(table),
+        table.choice("equal_in", EQUAL_IN, "params"),
     )
-    if made.allocator not in ALLOCATORS or made.recipe.criterion.name not in CRITERIA:
+    if arm.granularity == "block" and arm.parts != "all":
+        raise LessonError(f"{table.where}: an arm of blocks takes all of them; leave 'parts' out.")
+    if arm.allocator not in ALLOCATORS or arm.recipe.criterion.name not in CRITERIA:
         raise LessonError(
-            f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} "
+            f"{table.where}: no allocator {arm.allocator!r} or no criterion {arm.recipe.criterion.name!r} "
             "here."
         )
     table.done()
-    return made
+    return arm
 
 
 def _model(table: Table, name: str) -> str:
@@ -90,7 +93,7 @@ def _parts(table: Table) -> str:
 
 def _settings(table: Table) -> Recipe:
     given = table.rest("recipe")
-    if {"channels", "weights", "keep", "remove"} & set(given):
+    if {"channels", "weights", "keep", "remove", "blocks"} & set(given):
         raise LessonError(
             f"{table.where}: the ratios of a recipe come from the points; give settings such as 'criterion' "
             "only."

@@ -10,7 +10,7 @@ What = Literal["pictures", "text"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModelKind:
     """A kind of model.
 
     Args:
@@ -30,7 +30,7 @@ class Kind:
     classes: bool = False
 
 
-PICTURES = Kind(
+PICTURES = ModelKind(
     "image classifier",
     "AutoModelForImageClassification",
     "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
@@ -39,31 +39,31 @@ PICTURES = Kind(
 )
 KINDS = (
     PICTURES,
-    Kind(
+    ModelKind(
         "causal language model", "AutoModelForCausalLM", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", answers="next"
     ),
-    Kind(
+    ModelKind(
         "masked language model", "AutoModelForMaskedLM", "MODEL_FOR_MASKED_LM_MAPPING_NAMES", answers="masked"
     ),
-    Kind(
+    ModelKind(
         "text classifier",
         "AutoModelForSequenceClassification",
         "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
         classes=True,
     ),
-    Kind(
+    ModelKind(
         "token classifier",
         "AutoModelForTokenClassification",
         "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
         classes=True,
     ),
-    Kind("text encoder", "AutoModelForTextEncoding", "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"),
-    Kind("encoder", "AutoModel", "MODEL_MAPPING_NAMES"),
+    ModelKind("text encoder", "AutoModelForTextEncoding", "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"),
+    ModelKind("encoder", "AutoModel", "MODEL_MAPPING_NAMES"),
 )
 TAKEN = "an image classifier, a causal or masked language model, a text or token classifier or a text encoder"
 
 
-def kind_of(transformers: Any, config: Any) -> Kind:
+def kind_of(transformers: Any, config: Any) -> ModelKind:
     """Return the kind that the first architecture of a configuration names; an image classifier if it names
     none that is known.
     """

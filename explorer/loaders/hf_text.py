@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..values.inputs import InputPart
 from ..values.subject import Normalisation, Preset
 from ..values.text import Answers, TextForm, Tokens
@@ -85,7 +85,7 @@ def text_form(
         )
         return _form(tokenizer, answers, positions), ""
     except Exception as error:  # the border of foreign files
-        return None, f" Its tokenizer cannot be read ({told(error)}), so it reads tokens, not text."
+        return None, f" Its tokenizer cannot be read ({description(error)}), so it reads tokens, not text."
 
 
 def _form(tokenizer: Any, answers: Answers, positions: int | None) -> TextForm:
@@ -113,15 +113,15 @@ def _form(tokenizer: Any, answers: Answers, positions: int | None) -> TextForm:
 def _encoder(tokenizer: Any) -> Callable[[str], Tokens]:
     def encode(text: str) -> Tokens:
         """Return tokens, and the bytes that each adds: those from the end of the one before to its own."""
-        found = tokenizer(
+        encoded = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=tokenizer.is_fast, verbose=False
         )
-        tokens = list(found["input_ids"])
-        if "offset_mapping" not in found:
+        tokens = list(encoded["input_ids"])
+        if "offset_mapping" not in encoded:
             each, more = divmod(len(text.encode()), max(1, len(tokens)))
             return tokens, [each + (k < more) for k in range(len(tokens))]
         sizes, done = [], 0
-        for _, end in found["offset_mapping"]:
+        for _, end in encoded["offset_mapping"]:
             sizes.append(len(text[done:end].encode()) if end > done else 0)
             done = max(done, end)
         return tokens, sizes

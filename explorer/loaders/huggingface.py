@@ -23,7 +23,7 @@ from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import InputForm, check_size, subject_of, weights_of
 from .heads import classes_of
-from .hf_kinds import TAKEN, Kind, kind_of
+from .hf_kinds import TAKEN, ModelKind, kind_of
 from .hf_text import form_for, text_form, way_for, window_of
 from .pt_weights import convert
 from .weight_files import weights_file
@@ -133,7 +133,12 @@ def _check_numbers(value: Any, where: str, most: int = LARGEST) -> None:
 
 
 def _model(
-    transformers: Any, kind: Kind, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]
+    transformers: Any,
+    kind: ModelKind,
+    config: Any,
+    source: str,
+    checkpoint: str | None,
+    how: Mapping[str, Any],
 ) -> nn.Module:
     """Return the model with the weights of its files, or of a checkpoint.
 
@@ -209,7 +214,7 @@ def _pictures(transformers: Any, config: Any, source: str, how: Mapping[str, Any
     return InputForm(shape, preset)
 
 
-def _form(kind: Kind, model: Any, length: int) -> InputForm:
+def _form(kind: ModelKind, model: Any, length: int) -> InputForm:
     return form_for(model, length, _class_names(model.config) if kind.classes else ())
 
 

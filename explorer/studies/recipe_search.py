@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..allocators.context import Losses, TargetError, all_but_one
+from ..allocators.context import Losses, all_but_one
 from ..engine.conditions import Conditions, class_task
 from ..engine.measure import stream
 from ..errors import ExplorerError
@@ -40,6 +40,7 @@ from ..values.report import Drop, Report
 from ..values.subject import Subject
 from .search_trials import Search, SearchPlan, Trial
 from .sensitivity.scan import known as known_scan
+from .sensitivity.shipped_scans import delivered
 from .sensitivity.values import ScanPlan
 from .trial_queue import TrialQueue
 
@@ -192,10 +193,13 @@ def _study(
 
 
 def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
-    """Return the results of a scan that was finished before; none is started here, since it would take
-    long.
+    """Return the results of a scan that was finished before, or came with the model; none is started here,
+    since it would take long.
     """
-    scanned = known_scan(model, ScanPlan(plan.granularity, recipe=recipe), how)
+    asked = model, ScanPlan(plan.granularity, recipe=recipe), how
+    scanned = known_scan(*asked)
+    if scanned is None or not scanned.finished:
+        scanned = delivered(*asked) or scanned
     return scanned.losses() if scanned is not None and scanned.finished else None
 
 
@@ -217,7 +221,7 @@ def _proposed(
             try:
                 wish = Allocation(Choice(name, params), target, plan.granularity, losses=losses)
                 chosen = allocate(model, recipe, wish, device)
-            except TargetError:
+            except ExplorerError:  # out of reach, or its own criterion cannot rate this model
                 continue
             yield chosen.ratios(plan.granularity), f"{name} at {target:.0%}".replace("%", " %")
             left -= 1

@@ -117,7 +117,7 @@ def test_a_document_begins_with_its_start():
 
 
 def reader(**changes):
-    return Reader((8,), None, whole=True, numbers=258, any_answer=True, text=form(**changes))
+    return Reader((8,), None, whole=True, numbers=258, answer="anything", text=form(**changes))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import safetensors.torch
-from apps import told
+from apps import sent
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -14,6 +14,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.ui import server
 from explorer.ui.shared import settings
+from explorer.ui.sidebar import models_known
 from explorer.values.choice import Choice
 from explorer.values.recipe import Recipe
 
@@ -50,7 +51,7 @@ def settled(app: AppTest) -> AppTest:
     """Run again until the measurement is final."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if "measured on the model that export" in told(app)["status"]["words"]:
+        if "measured on the model that export" in sent(app)["status"]["words"]:
             return app
         time.sleep(0.1)
         fine(app.run())
@@ -69,7 +70,7 @@ def test_each_page_runs_alone(path):
 
 def test_the_default_page_measures_the_dense_model():
     app = settled(opened())
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["order"] == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
     card = json.loads((paths.sample_models() / "cards" / "digits-cnn.json").read_text(encoding="utf-8"))
     assert shown["Parameters"]["value"] == f"{card['params'] / 1000:.1f} k"
@@ -79,7 +80,7 @@ def test_the_default_page_measures_the_dense_model():
 def test_a_link_is_measured_and_stays_in_the_address():
     recipe = Recipe(channels={"conv1": 0.5})
     app = settled(opened(model="digits-cnn", recipe=recipe.to_url()))
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["Accuracy"]["change"].endswith("points") and shown["Parameters"]["change"].startswith("-")
     assert address(app) == recipe
 
@@ -179,7 +180,7 @@ def test_a_model_without_data_shows_everything_but_accuracy():
         settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None))
     )
     app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["Same answer as the dense model"]["value"].endswith(" %")
     assert shown["Parameters"]["value"].endswith("k")
     assert any("came without data" in caption.value for caption in app.caption)
@@ -252,3 +253,9 @@ def test_the_table_shows_every_fader():
         "conv3": 0,
         "fc": 0,
     }
+
+
+def test_the_list_of_models_says_what_each_is_and_how_large():
+    told = models_known.listed(["digits-cnn", "net.py:make"])
+    assert "**digits-cnn**: Three convolutions" in told and "14.5 k parameters, 231 k multiply-adds" in told
+    assert told.endswith(models_known.UNKNOWN)

@@ -14,8 +14,9 @@ from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
 from ...planning.allocation import Allocation
 from ...planning.latency_plan import allocated
+from ...pruning.block_scores import lowest_blocks
 from ...pruning.checks import check_brought, check_parts
-from ...registry import ALLOCATORS, CRITERIA
+from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
@@ -58,6 +59,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         metavar="NAME,...",
         help="remove these residual branches, or all of a module; see 'pruning-explorer profile'",
+    )
+    add(
+        "--block-criterion",
+        choices=tuple(BLOCK_CRITERIA),
+        default="block_influence",
+        help="which blocks are the lowest, if --blocks is a number (default: block_influence)",
     )
     add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
@@ -107,15 +114,15 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
     """
     if "=" not in text:
         return dict.fromkeys(parts, one_ratio(text, what))
-    found: dict[str, float] = {}
+    ratios_of: dict[str, float] = {}
     for pair in text.split(","):
         name, equals, ratio = pair.strip().rpartition("=")
-        if not equals or not name or name in found:
+        if not equals or not name or name in ratios_of:
             raise RecipeError(
                 f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}."
             )
-        found[name] = one_ratio(ratio, name)
-    return found
+        ratios_of[name] = one_ratio(ratio, name)
+    return ratios_of
 
 
 def one_ratio(text: str, part: str) -> float:
@@ -156,7 +163,7 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
     if arguments.blocks:
-        recipe = replace(recipe, blocks=blocks_of(arguments.blocks, model.profile))
+        recipe = replace(recipe, blocks=_blocks(arguments, model, recipe))
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(model.profile, recipe)
     return recipe
@@ -227,20 +234,30 @@ def losses_for(
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
-    found = followed(
+    result = followed(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
+    repaired = "repaired " if plan.is_repaired else ""
     note(
-        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
-        "samples, kept on disk."
+        f"{allocator} plans with a scan of {len(result.points):,} {repaired}points on up to "
+        f"{result.total_samples:,} samples, kept on disk."
     )
-    return found.losses()
+    return result.losses()
 
 
 def _pattern_ratio(pattern: str) -> float:
     match = PATTERN.match(pattern)
     return 1 - int(match[1]) / int(match[2]) if match else 0.0
+
+
+def _blocks(arguments: argparse.Namespace, model: Analysed, recipe: Recipe) -> tuple[str, ...]:
+    """Return the blocks that are named, or as many of the lowest as a number says."""
+    text, name = arguments.blocks.strip(), arguments.block_criterion
+    if not text.isdigit():
+        return blocks_of(text, model.profile)
+    work = lowest_blocks(model, int(text), Choice(name), recipe.seed, _device(arguments))
+    return followed(as_work(work), lambda now: f"{now.label}: {now.done:,} of {now.total:,}")
 
 
 def blocks_of(text: str, profile: ModelProfile) -> tuple[str, ...]:

@@ -27,14 +27,19 @@ from ...values.report import Measurement
 from ...values.subject import Subject
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
+from .repaired_models import RepairedModels
 from .scan_log import Count, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
-from .whole_model import WholeModel
+from .whole_model import BuiltModels, WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
-Runner = Branches | WholeModel
+NO_REPAIR = (
+    "Each point of this scan would be repaired by least squares, which needs training data and the model's "
+    "graph; scan it without --after."
+)
+Runner = Branches | WholeModel | BuiltModels | RepairedModels
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -85,6 +90,8 @@ class ScanRun:
                 f"A scan cannot measure {names_of(self._task)[0]}, which needs all samples at once or the "
                 "whole model; choose another metric first, with --metric."
             )
+        if plan.is_repaired and not (model.graph.program and self._task.split("training")):
+            raise ExplorerError(NO_REPAIR)
         self._split = judged_split(model, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []
@@ -192,8 +199,17 @@ class ScanRun:
 
     def _runner(self) -> Runner:
         model, device = self._model, self._conditions.device
+        if self._plan.is_repaired:
+            for point in self._all:  # what is removed of it is known without running it
+                if point.achieved is None:
+                    self._masks(point.part, point.ratio)
+            return RepairedModels(model, device, self._recipe)
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
+        with torch.inference_mode():
+            output = model.subject.model(model.subject.example)
+        if not isinstance(output, torch.Tensor):
+            return BuiltModels(model, device, self._masks)
         return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
 
     def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:

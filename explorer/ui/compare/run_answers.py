@@ -54,7 +54,7 @@ FLIP_COLUMNS = {
 
 def draw(chosen: Sequence[Run]) -> None:
     """Draw the button, its progress, or the result."""
-    st.subheader("Which model gets which samples right", anchor=False)
+    st.header("Which model gets which samples right", anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 
@@ -112,9 +112,9 @@ def _ask(chosen: Sequence[Run]) -> None:
     session.job(LANE, _question(chosen), lambda: ask(asked, how))
 
 
-def _draw_flips(found: Poll) -> None:
-    frame = tables.flips(flips(found))
+def _draw_flips(poll: Poll) -> None:
+    frame = tables.flips(flips(poll))
     frame["agreement"] = 100 * frame["agreement"]
     frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
     st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
-    st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")
+    st.caption(f"{len(poll.targets):,} samples of the tuning split. {READING}")

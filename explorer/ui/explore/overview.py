@@ -64,14 +64,14 @@ def _fact(label: str, value: str, note: str, help: str) -> None:
 
 def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return the metric's value, its range and its meaning from a sample's card."""
-    found = card.get("held_out")
-    if not found:
+    held_out = card.get("held_out")
+    if not held_out:
         return (
             "not known",
             "no card came with this model",
             "The Prune page measures the model on the tuning split.",
         )
-    measured = Measurement.from_json(found)
+    measured = Measurement.from_json(held_out)
     value, _, rest = format_measured(measured, measured.samples).partition(" (")
     reach = rest.partition(")")[0]
     return (

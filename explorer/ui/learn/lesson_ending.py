@@ -16,6 +16,11 @@ from ..shared import settings
 from . import learner, lesson_results
 from .lesson_steps import model_of
 
+SWITCHES = (
+    "This switches the page to the lesson's model and recipe. Each model keeps its own recipe: choose your "
+    "model again in the sidebar, or press *Undo*."
+)
+
 
 def draw_check(lesson: Lesson) -> None:
     """Draw one question, with a reason for each answer."""
@@ -55,6 +60,7 @@ def draw_try(lesson: Lesson) -> None:
     """Draw the button that opens the lesson's recipe on the Prune page, and the sources of the claims."""
     st.subheader("Try it yourself", anchor=False)
     st.markdown(lesson.try_it.text)
+    st.caption(SWITCHES)
     model = lesson.experiment.arm(lesson.try_it.arm).model or model_of(lesson)
     if model not in settings.current().offered:
         st.caption(layout.plain(f"Start the program without a list of models, or with {model}, to open it."))
@@ -74,11 +80,11 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
         ExplorerError: the recipe does not fit.
     """
     experiment = lesson.experiment
-    found = recipe_for(
+    recipe = recipe_for(
         lesson_results.opened(model),
         experiment,
         experiment.arm(lesson.try_it.arm),
         lesson.try_it.x,
     )
     session.set_model(model)
-    session.set_recipe(found, f"lesson {lesson.number}")
+    session.set_recipe(recipe, f"lesson {lesson.number}")

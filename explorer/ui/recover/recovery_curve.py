@@ -50,7 +50,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 def draw(plan: RecoveryPlan) -> None:
     """Draw the whole section."""
-    st.subheader("Accuracy at several strengths", anchor=False)
+    st.header("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         COUNT.switch("Points")
@@ -116,12 +116,12 @@ def _begin(plan: RecoveryPlan) -> None:
 
 
 def _figure() -> dict[str, Any]:
-    found = session.lane_state(LANE).value
+    curve = session.lane_state(LANE).value
     if (
-        not isinstance(found, RecoveryCurve)
-        or not found.points
-        or found.points[0].recovery.subject["id"] != session.subject().id
+        not isinstance(curve, RecoveryCurve)
+        or not curve.points
+        or curve.points[0].recovery.subject["id"] != session.subject().id
     ):
         return {}
     axis: Axis = _axes().now()
-    return in_place(drawn_curve(found, axis), (session.subject().id, axis))
+    return in_place(drawn_curve(curve, axis), (session.subject().id, axis))

@@ -18,6 +18,7 @@ from .. import session
 from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer
 from ..live.regions import hurry, watched
+from ..prune import starting_points
 
 LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
@@ -28,13 +29,15 @@ COLUMNS = {
     LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
     WHY: st.column_config.TextColumn(width=400),
 }
+ALONE = "one layer produces them"
 HALF = 0.5  # of each group, if the recipe removes no channels
+BEGIN = "Nothing is removed yet: this is the whole model. See what one of these recipes takes away."
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
     "group**: their channels are added or read side by side, so they are removed together (colours repeat "
     "in large models). Pale boxes have a group of their own; a folded module shows stripes of the coupled "
-    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for "
-    "the reason."
+    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels, and an **empty** box is "
+    "removed with its block; hover over a box for the reason."
 )
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
@@ -44,8 +47,8 @@ PROOF = (
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
-def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...]) -> str:
-    return dot_of(session.graph(), left, unfolded)
+def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...], blocks: tuple[str, ...]) -> str:
+    return dot_of(session.graph(), left, unfolded, blocks)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
@@ -62,16 +65,18 @@ def draw() -> None:
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
         return
+    if session.recipe().is_empty:
+        starting_points.draw(BEGIN)
     with st.container(key="below"):
         seen, beside = st.columns(2, gap="large")
     with seen:
         _draw_graph()
     with beside:
-        st.subheader("Is the smaller model wired correctly?", anchor=False)
+        st.header("Is the smaller model wired correctly?", anchor=False)
         _draw_audit()
-        st.subheader("What is removed together, and why", anchor=False)
+        st.header("What is removed together, and why", anchor=False)
         _draw_group(profile)
-    st.subheader("All coupled groups", anchor=False)
+    st.header("All coupled groups", anchor=False)
     _draw_groups(profile)
 
 
@@ -91,7 +96,9 @@ def _draw_graph() -> None:
     recipe = session.recipe()
     left = units_left(session.profile(), recipe)
     st.caption(LEGEND)
-    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
+    st.graphviz_chart(
+        _dot((session.subject().id, recipe.fingerprint), left, chosen, recipe.blocks), width="content"
+    )
 
 
 # --------------------------------------------------------------------------- proof
@@ -136,22 +143,22 @@ def _proof() -> None:
         _verdict(state.value)
 
 
-def _verdict(found: AuditReport) -> None:
-    if found.verified:
+def _verdict(audit: AuditReport) -> None:
+    if audit.verified:
         st.success(
             "Verified: the smaller model computes what the silenced one does.", icon=":material/verified:"
         )
     else:
-        st.warning(layout.plain(f"Not verified: {found.reason}."), icon=":material/warning:")
-    small = "below" if found.max_rel_diff is not None and found.max_rel_diff <= TOLERANCE else "above"
-    moved = "above" if found.negative_control is not None and found.negative_control > REJECTED else "below"
+        st.warning(layout.plain(f"Not verified: {audit.reason}."), icon=":material/warning:")
+    small = "below" if audit.max_rel_diff is not None and audit.max_rel_diff <= TOLERANCE else "above"
+    moved = "above" if audit.negative_control is not None and audit.negative_control > REJECTED else "below"
     rows = {
-        "Largest relative difference": f"{_number(found.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
-        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the "
+        "Largest relative difference": f"{_number(audit.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
+        "After swapping two channels on purpose": f"{_number(audit.negative_control)}, {moved} the "
         f"{REJECTED:.0e} needed",
-        LABELS["params"]: f"{found.params_before:,} before, {found.params_after or 0:,} after",
-        LABELS["macs"]: f"{found.macs_before:,} before, {found.macs_after or 0:,} after",
-        "Time": f"{found.seconds:.1f} s",
+        LABELS["params"]: f"{audit.params_before:,} before, {audit.params_after or 0:,} after",
+        LABELS["macs"]: f"{audit.macs_before:,} before, {audit.macs_after or 0:,} after",
+        "Time": f"{audit.seconds:.1f} s",
     }
     st.table(rows, border="horizontal")
 
@@ -178,7 +185,8 @@ def _draw_group(profile: ModelProfile) -> None:
 def _draw_groups(profile: ModelProfile) -> None:
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
-    shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
+    reasons = tied.where(tied != "", ALONE).where(stays == "", "stays whole: " + stays)
+    shown = frame.assign(**{WHY: reasons})
     order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
     st.dataframe(
         shown,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from apps import fine, offering, opened, told, until, words
+from apps import fine, offering, opened, sent, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
@@ -33,7 +33,7 @@ def visited(recipe: Recipe = RECIPE) -> AppTest:
 
 def charts(app: AppTest) -> str:
     return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(
-        told(app).get("curve", "")
+        sent(app).get("curve", "")
     )
 
 
@@ -56,6 +56,33 @@ def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
     assert "weaker and stronger" not in charts(app)
 
 
+def test_the_curve_has_a_second_line_of_repaired_models_that_can_be_left_out():
+    app = until(visited(), "Each point is measured")
+    assert "repaired without training" in charts(app) and "your recipe, repaired" in charts(app)
+    toggle = next(toggle for toggle in app.toggle if toggle.label == "Repaired")
+    assert toggle.value is True
+    fine(toggle.set_value(False).run())
+    app = until(app, "Each point is measured")
+    assert "repaired without training" not in str(sent(app).get("curve", ""))
+
+
+def test_a_recipe_that_repairs_its_cut_has_one_line():
+    app = until(visited(replace(RECIPE, after="least_squares")), "Each point is measured")
+    assert "repaired without training" not in charts(app)
+    assert not [toggle for toggle in app.toggle if toggle.label == "Repaired"]
+
+
+def test_colours_can_be_those_after_repair(tmp_path):
+    model = Analysed(load("digits-cnn"), graph_of(load("digits-cnn")))
+    plan = ScanPlan("channel", recipe=Recipe(after="least_squares"))
+    app = fine(visited())
+    asked = "Measure the sensitivity of channels"
+    assert not [button for button in app.button if button.label == asked]  # a scan came with the sample
+    fine(next(t for t in app.toggle if t.label == "Sensitivity after repair").set_value(True).run())
+    until(app, lambda app: [button for button in app.button if button.label == asked])
+    assert known(model, plan) is None
+
+
 def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
     app = visited(Recipe())
     assert "Remove something, and a curve" in words(app)
@@ -65,13 +92,12 @@ def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
 
 def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
     app = visited()
-    assert not any("Faster here?" in found.value for found in app.markdown)
+    assert not any("Faster here?" in one.value for one in app.markdown)
     fine(box(app, "Coupled group").set_value("conv2").run())
     fine(next(button for button in app.button if button.label == "Measure the staircase").click().run())
     app = until(app, "Faster here?")
     assert any(
-        "At 16 of 32 channels" in found.value or "measured width closest" in found.value
-        for found in app.markdown
+        "At 16 of 32 channels" in one.value or "measured width closest" in one.value for one in app.markdown
     )
     assert "Latency of the whole model" in charts(app)
 
