@@ -24,7 +24,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # a room imports only rooms that are listed before it
 LAYERS = """
 errors words machine values registry metrics background graph signals data loaders criteria allocators pruning
-compaction inspection measuring repair engine planning audit training recovery runs lessons studies bench
+compaction inspection measuring repair engine planning audit training recovery runs lessons studies cluster bench
 guide tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.prune ui.frame ui.explore
 ui.channels ui.structure ui.behaviour ui.criteria ui.learn ui.guide ui.recover ui.compare ui

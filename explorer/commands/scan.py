@@ -7,11 +7,11 @@ from ..errors import ExplorerError
 from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_value
 from ..studies.sensitivity.findings import PointFinding
-from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import followed, note, percent, print_json, show, table
 
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
+    add_cluster(parser)
 
 
 def ratios_of(text: str | None) -> tuple[float, ...]:
@@ -81,12 +82,14 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: the model, the criterion or a ratio is not valid.
     """
-    device = set_up(arguments.device)
+    set_up()
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion))
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
-    found = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
+    with studies_of(arguments) as studies:
+        conditions = Conditions(arguments.samples, device=studies.device(arguments.device))
+        found = followed(studies.scan(model, plan, conditions), _words)
     for text in found.notes:
         note(text)
     if arguments.json:

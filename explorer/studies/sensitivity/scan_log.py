@@ -43,6 +43,35 @@ class Count:
     dense_loss: float
 
 
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """What a batch of samples adds to one point.
+
+    Args:
+        count: of the batch alone.
+        rows: the dense model and the point on the batch; None if right and wrong determine the metric.
+    """
+
+    count: Count
+    rows: tuple[Tally, Tally] | None = None
+
+    @classmethod
+    def of(cls, point: tuple[str, float, float], tally: Tally, base: Tally) -> "Gain":
+        """Count what a batch adds.
+
+        Args:
+            point: part, ratio, and the fraction that is really removed.
+            tally, base: of the same samples, with the part pruned and of the dense model.
+        """
+        losses = float(tally.losses.double().sum()), float(base.losses.double().sum())
+        if not tally.is_accuracy:
+            return cls(Count(*point, len(tally), 0, 0, 0, *losses), (base, tally))
+        right = int(tally.correct.sum())
+        worse = int((base.correct & ~tally.correct).sum())
+        better = int((~base.correct & tally.correct).sum())
+        return cls(Count(*point, len(tally), right, worse, better, *losses))
+
+
 class GrowingPoint:
     """The counts of one part at one ratio, while they grow.
 
@@ -58,17 +87,18 @@ class GrowingPoint:
         self.finished = False
         self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not determine
 
-    def add(self, tally: Tally, base: Tally) -> None:
-        """Add the next samples, and the dense model on the same."""
-        self.samples += len(tally)
-        self.loss += float(tally.losses.double().sum())
-        self.dense_loss += float(base.losses.double().sum())
-        if not tally.is_accuracy:
-            self._rows.append((base, tally))
-            return
-        self.correct += int(tally.correct.sum())
-        self.worse += int((base.correct & ~tally.correct).sum())
-        self.better += int((~base.correct & tally.correct).sum())
+    def add(self, gain: Gain) -> None:
+        """Add the next samples."""
+        count = gain.count
+        self.achieved = count.achieved
+        self.samples += count.samples
+        self.correct += count.correct
+        self.worse += count.worse
+        self.better += count.better
+        self.loss += count.loss
+        self.dense_loss += count.dense_loss
+        if gain.rows is not None:
+            self._rows.append(gain.rows)
 
     def take(self, count: Count) -> None:
         """Continue from a count on disk."""

@@ -19,7 +19,6 @@ from ...studies.accuracy_curves import (
     Family,
     Lines,
     by_chance,
-    curves,
     scaled,
     structured_and_unstructured,
     swept,
@@ -34,6 +33,7 @@ from ..drawing.offers import Offer
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
+from ..shared import settings
 
 LANE = Lane("curve")
 Along = Literal["strength", "channel", "weight", "both"]
@@ -137,7 +137,7 @@ def _begin(asked: Question) -> JobState:
             yield from calibrate(model, one, device)
         families = _families(model, asked, recipe)
         lines: Lines = {}
-        for step in curves(model, families, replace(QUICK, device=device)):
+        for step in settings.current().studies.curves(model, families, replace(QUICK, device=device)):
             lines = step.value or lines
             yield step
         if asked.axis == "latency":
