@@ -42,7 +42,7 @@ class AuditReport:
         max_rel_diff: largest difference of the outputs, relative to their variation over inputs; None = not
             computed.
         negative_control: the same after two kept indices of one slot were swapped: the median over a few
-            slots.
+            slots. If blocks are removed: of a model that still has one of them, if that differs less.
         verified: every check was run and passed.
         reason: why it is not verified, or None.
         seconds: of the audit alone.
@@ -139,6 +139,7 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
         model.graph, masks, state, portions(random_inputs(model), model.graph)
     )
     small = compact(model, masks, state=state)
+    kept = compact(model, replace(masks, blocks=masks.blocks[1:]), state=state) if masks.blocks else None
     del state
     example = model.subject.example[: fixed_batch(model.graph.program) or 1]  # type: ignore[arg-type]
     macs = count_macs(small, example) // len(example)
@@ -146,7 +147,12 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
     twin = small._apply(widened)
     difference = max(one.difference(twin) for one in expected)
     yield reached(0, 1, "Swapping two channels")
-    control = yield from negative_control(model.profile, masks, twin, expected[-1])
+    control = None
+    if masks.channels:
+        control = yield from negative_control(model.profile, masks, twin, expected[-1])
+    if kept is not None and (control is not None or not masks.channels):
+        one_too_many = expected[-1].difference(kept._apply(widened))
+        control = one_too_many if control is None else min(control, one_too_many)
     reason = _why_not(masks, expected[0].outputs, difference, control)
     return replace(
         result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason
@@ -155,8 +161,8 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
 
 def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:
     varies = float(expected.std(0).max() / expected.abs().max().clamp(min=1e-300))
-    if not masks.channels:
-        return "no channels were removed, so there is nothing to prove"
+    if not masks.channels and not masks.blocks:
+        return "no channels and no blocks were removed, so there is nothing to prove"
     if not varies > 1e-6:
         return "the outputs do not vary over inputs, so a comparison proves nothing"
     if not difference <= TOLERANCE:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..graph.blocks import sums_without
 from ..graph.export import ModelGraph
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
@@ -36,7 +37,11 @@ def masked_outputs(
     assert graph.program is not None and graph.coupling is not None
     left, numbers = Survivors(graph.coupling, masks.channels), drawing(graph.program.graph.nodes)
 
+    sums = sums_without(graph.branches, masks.blocks)
+
     def call(node, args, kwargs):
+        if node in sums:
+            return _without_block(*args[:2])
         if node in numbers:
             return draws.record(numbers[node], node, args, kwargs, left)
         return _call(node, args, kwargs, left, awake)
@@ -44,16 +49,28 @@ def masked_outputs(
     return (yield from walk(graph.program, _masked(graph, masks, state), call, inputs, "Silencing channels"))
 
 
+def _without_block(*terms: Tensor) -> Tensor:
+    """Return the term of a sum that reads nothing of a removed block, whose tensors are not a number here.
+
+    If none or both read it, the block ends elsewhere, and what is not a number reaches the outputs.
+    """
+    whole = [term for term in terms if not bool(term.isnan().any())]
+    return (whole[0] if len(whole) == 1 else terms[0] + terms[1]).clone()
+
+
 def _masked(graph: ModelGraph, masks: Masks, state: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
     """Return each name's tensor with zeros at removed positions, computed from the state without a full-size
-    mask.
+    mask; tensors of removed blocks are not a number, so that whatever still reads them shows.
     """
     assert graph.program is not None
     program, kept = graph.program, positions(graph.profile, masks.channels)
     weights = {graph.profile.prunable_layers[layer].weight: mask for layer, mask in masks.weights.items()}
+    gone = {name for one in graph.branches if one.block.name in masks.blocks for name in one.block.tensors}
 
     def read(name: str) -> Tensor:
         tensor = tensor_of(program, state, name)
+        if name in gone and tensor.is_floating_point():
+            return torch.full_like(tensor, torch.nan)
         if name in weights:
             tensor = tensor * weights[name]
         for dim, line in kept.get(name, {}).items():

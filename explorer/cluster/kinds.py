@@ -28,7 +28,7 @@ from ..studies.sensitivity.values import ScanPlan
 from ..values.progress import PAUSE, Step, Work
 from ..values.recipe import Recipe
 from ..values.samples import Split
-from .packing import packed_gain, packed_tally, packed_tensors
+from .packing import packed_gain, packed_tensors
 
 Asked = Mapping[str, Any]
 ALL = tuple(field.name for field in fields(Conditions))
@@ -121,14 +121,14 @@ def _scan_shape(model: Analysed, asked: Asked) -> Work[Any]:
 
 
 def _scan_dense(model: Analysed, asked: Asked) -> Work[Any]:
-    """The dense model's results at each look; all of its rows if the metric needs them."""
+    """The dense model's results at each look."""
     counts, base = [], EMPTY
     for look in asked["looks"]:
         for grown in baseline(model, _conditions(asked), look):
             base = grown
             yield PAUSE
-        counts.append(asdict(dense_count(base)))
-    yield Step({"counts": counts, "rows": packed_tally(base) if asked["rows"] else None})
+        counts.append(dense_count(base, asked["rows"]).to_json())
+    yield Step({"counts": counts})
 
 
 def _scan_batch(model: Analysed, asked: Asked) -> Work[Any]:

@@ -112,7 +112,7 @@ def rate(
     try:
         for name in names:
             own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))
-            bare = replace(own, channels={}, weights={}, keep={}, remove={})
+            bare = replace(own, channels={}, weights={}, keep={}, remove={}, blocks=())
             answers[name] = cluster.ask(WorkItem("scores", source, {"recipe": bare.to_json(), **asked}))
         scores, left_out = {}, {}
         for count, (name, answer) in enumerate(answers.items()):

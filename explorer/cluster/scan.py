@@ -18,7 +18,7 @@ from ..studies.sensitivity.values import Scan, ScanPlan
 from ..values.progress import Step, Work, reached
 from .connection import Answer, Cluster, differing
 from .kinds import OF_SCANS, asked_json, plan_json
-from .packing import gain_of, tally_of
+from .packing import gain_of
 from .subject_source import SubjectSource
 from .work_item import Kind, WorkItem
 
@@ -125,12 +125,9 @@ class _ClusterScan:
         if not self._cluster.is_there(dense):
             return
         assert dense.known is not None
-        result = dense.known["result"]
-        base = tally_of(result["rows"], self._metrics) if result["rows"] else None
-        for data in result["counts"]:
+        for data in dense.known["result"]["counts"]:
             if data["samples"] <= goal:
-                count = Count(**data)
-                self._run.take_dense(count, base and base.first(count.samples))
+                self._run.take_dense(Count(**data))
 
 
 def divided(stage: Sequence[ScanBatch], pieces: int) -> deque[ScanBatch]:

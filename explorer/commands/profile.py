@@ -27,6 +27,7 @@ def facts(model: Analysed) -> dict[str, Any]:
         "error": profile.error,
         "layers": [asdict(layer) for layer in profile.layers],
         "groups": [_group(group) for group in profile.groups],
+        "blocks": [block.to_json() for block in profile.blocks],
     }
 
 
@@ -71,4 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
             ["coupled group", "units", "unit", "layers", "why they are removed together, or frozen"], groups
         )
     )
+    blocks = [[b.name, b.reads, b.params, b.macs, b.reason or "can be removed"] for b in profile.blocks]
+    if blocks:
+        show("\n" + table(["block", "reads", "params", "MACs", "removable"], blocks))
     return None

@@ -67,9 +67,10 @@ def _train(name: str, seed: int, out: Path | None) -> None:
 
 def _line(step: TrainingStep) -> str:
     left = step.seconds / step.step * (step.steps - step.step)
+    right = "" if step.accuracy is None else f"accuracy on augmented training samples {step.accuracy:.1%}, "
     return (
         f"epoch {step.epoch} of {step.epochs}, step {step.step:,} of {step.steps:,}: loss {step.loss:.3f}, "
-        f"accuracy on augmented training samples {step.accuracy:.1%}, {left:.0f} s left"
+        f"{right}{left:.0f} s left"
     )
 
 

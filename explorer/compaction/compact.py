@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from ..errors import CompactionError
 from ..graph.analysed import Analysed
+from ..graph.blocks import is_overwritten, nodes_without, sums_without
 from ..graph.detours import functional
 from ..graph.nodes import op_name
 from ..graph.rewriting import groups_left, rewrite
@@ -70,6 +71,9 @@ class Builder:
             graph.profile.prunable_layers[layer].weight: mask for layer, mask in self.masks.weights.items()
         }
         self.tensors = CutTensors(own, self.names, weights, self.left, self.state, share=self.share)
+        assert graph.program is not None
+        self.sums = sums_without(graph.branches, self.masks.blocks)
+        self.gone = nodes_without(graph.program, graph.branches, self.masks.blocks)
         self.root, self.new = nn.Module(), fx.Graph()
         self.made: set[str] = set()
         self.as_modules = True
@@ -82,11 +86,12 @@ class Builder:
         nodes: dict[fx.Node, Any] = {}
         for node in program.graph.nodes:
             nodes[node] = self._copy(node, nodes)
-            if isinstance(nodes[node], fx.Node):
+            if isinstance(nodes[node], fx.Node) and node not in self.sums:
                 nodes[node].meta[SOURCE] = node.name
         self._unpack_outputs()
         state = self.model.subject.model.state_dict(keep_vars=True)
-        unused = [name for name in state if not has(self.root, name)]
+        lost = self._lost_modules()
+        unused = [n for n in state if not has(self.root, n) and n.rpartition(".")[0] not in lost]
         module = self._finished()
         for name in unused:  # parameters that the graph never reads keep their names too
             if not has(module, name):
@@ -100,6 +105,13 @@ class Builder:
         if not self.model.graph.any_size:
             refuse_other_sizes(module, tuple(self.model.subject.example.shape[1:]))
         return module.eval()
+
+    def _lost_modules(self) -> set[str]:
+        """Return the modules whose tensors went with a block; with them goes what nobody reads."""
+        program = self.model.graph.program
+        assert program is not None
+        read = [n for n in program.graph.nodes if n.name in self.names and n.users]
+        return {self.names[n.name].rpartition(".")[0] for n in read if self.gone.issuperset(n.users)}
 
     def build_part(
         self,
@@ -150,8 +162,10 @@ class Builder:
             return self.new.placeholder(node.name)
         if node.op == "output":
             return self.new.output(fx.node.map_arg(node.args[0], lambda n: self._value(n, nodes)))
-        if node in self.plan.skipped:
+        if node in self.plan.skipped or node in self.gone:
             return None
+        if node in self.sums:
+            return self._left_of(node, nodes[self.sums[node]])
         if self.as_modules and node in self.plan.modules:
             read = node.args[1 if op_name(node.target) == "embedding" else 0]
             return self.new.call_module(self._module(node), (self._value(read, nodes),))
@@ -162,6 +176,12 @@ class Builder:
         if makes_a_tensor(target):
             kwargs["device"] = self.device or device_node(self.new)
         return self.new.call_function(target, args, kwargs)
+
+    def _left_of(self, total: fx.Node, left: Any) -> Any:
+        """Return what is left of a sum without its branch; a copy if it is written over."""
+        if left is None or not is_overwritten(self.sums, self.gone, total):
+            return left
+        return self.new.call_function(torch.ops.aten.clone.default, (left,))
 
     def _value(self, node: Any, nodes: dict[fx.Node, Any]) -> Any:
         if nodes[node] is None and node.name in self.names:

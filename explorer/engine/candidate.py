@@ -59,6 +59,8 @@ def _outcomes(
         weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
         left = cut_positions.get(weight, {})
         after = tuple(int(left[d].sum()) if d in left else n for d, n in enumerate(layer.shape))
+        if not own and layer.params:  # removed with its block
+            after = (0,) * len(layer.shape)
         share = prod(after) / max(1, prod(layer.shape))
         rows.append(
             LayerOutcome(

@@ -6,9 +6,10 @@ from collections.abc import Container, Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import metric_heading
 from ..values.report import Report
-from ..words import LABELS
-from .accuracy_curve import AXES, Axis, point, trace
+from .accuracy_curve import AXES, Axis, point, trace, unit_of
+from .live_marks import OWN
 from .style import AFTER, DENSE, KEPT, REMOVED, STALE, Mark, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER)
@@ -23,8 +24,9 @@ def curve_comparison(
     *,
     controls: Container[str] = (),
     stale: bool = False,
+    kept: Mapping[str, Report] | None = None,
 ) -> go.Figure:
-    """Draw accuracy against what is left, a line for each family.
+    """Draw what decides (such as accuracy) against what is left, a line for each family.
 
     Args:
         lines: name -> Reports in any order; those without accuracy or amount are left out.
@@ -32,12 +34,14 @@ def curve_comparison(
         controls: names of lines that are drawn dashed with open symbols; they come after the lines that they
             control, in the same order.
         stale: the lines belong to another question and are drawn grey.
+        kept: name -> Report of runs that were kept, drawn as small marks.
     """
     what, unit, _ = AXES[axis]
-    title = f"Accuracy against {what} left" + (", being measured again" if stale else "")
-    drawn = figure(
-        title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", f"{LABELS['accuracy']} (%)"
-    )
+    every = [*([current] if current else []), *(report for reports in lines.values() for report in reports)]
+    first = next((report.pruned for report in every if report.pruned.metric), None)
+    metric = metric_heading(first.metric if first else None)
+    title = f"{metric} against {what} left" + (", being measured again" if stale else "")
+    drawn = figure(title, f"{what[0].upper()}{what[1:]} left (% of the dense model)", metric + unit_of(first))
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero")
     # below the plot, because many lines make many rows
     drawn.update_layout(legend={"y": -0.24, "yanchor": "top"}, margin={"t": 60}, height=HEIGHT)
@@ -54,6 +58,7 @@ def curve_comparison(
                 drawn.add_trace(
                     trace(points, text(name), unit, Mark(colour, symbol, 7, "lines+markers", dash))
                 )
+    _add_kept(drawn, kept or {}, axis, unit)
     reference = next(
         (r.baseline for reports in ([current] if current else [], *lines.values()) for r in reports), None
     )
@@ -70,5 +75,15 @@ def curve_comparison(
     ):
         found = point(measured, base, axis) if measured and base else None
         if found:
-            drawn.add_trace(trace([found], name, unit, Mark(colour, symbol, size)))
+            mark = trace([found], name, unit, Mark(colour, symbol, size))
+            drawn.add_trace(mark.update(meta=OWN if symbol == "star" else None))
     return drawn if drawn.data else nothing(drawn)
+
+
+def _add_kept(drawn: go.Figure, kept: Mapping[str, Report], axis: Axis, unit: str) -> None:
+    """Add the kept runs as small marks without intervals; the hover text names each."""
+    found = {name: p for name, run in kept.items() if (p := point(run.pruned, run.baseline, axis))}
+    if found:
+        marks = trace(list(found.values()), "kept runs", unit, Mark(DENSE, "x-thin-open", 7))
+        marks.update(text=[text(name) for name in found], error_y=None)
+        drawn.add_trace(marks.update(hovertemplate=f"%{{text}}<br>{marks.hovertemplate}"))

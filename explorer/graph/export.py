@@ -14,6 +14,7 @@ from ..errors import GraphError
 from ..machine.cache import Cache
 from ..values.profile import ModelProfile
 from ..values.subject import Subject
+from .blocks import ResidualBranch, branches
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk, has_rule
 from .decomposition import write_out_unknown
@@ -36,12 +37,14 @@ class ModelGraph:
 
     Args:
         any_size: the program computes with the sizes of its input, not with those of the example.
+        branches: the nodes of each residual branch.
     """
 
     profile: ModelProfile
     program: torch.export.ExportedProgram | None = None
     coupling: Coupling | None = None
     any_size: bool = False
+    branches: tuple[ResidualBranch, ...] = ()
 
 
 def export_program(
@@ -138,9 +141,10 @@ def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGr
     layers = layers_of_graph(subject.model, walk)
     coupling = solve(walk, {layer.weight for layer in layers})
     params = sum(p.numel() for p in subject.model.parameters())
-    return ModelGraph(
-        ModelProfile(layers, coupling.groups, params, sum(walk.macs.values())), program, coupling
-    )
+    found = branches(program, walk.macs)
+    blocks = tuple(branch.block for branch in found)
+    profile = ModelProfile(layers, coupling.groups, params, sum(walk.macs.values()), blocks=blocks)
+    return ModelGraph(profile, program, coupling, branches=found)
 
 
 def _check_names(model: nn.Module) -> None:

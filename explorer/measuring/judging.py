@@ -52,7 +52,8 @@ class Judge:
         loss: (outputs, targets) -> mean loss; None if the task has none.
         answer: picks what is judged from the model's outputs.
         scores: see Task.
-        own_loss: the loss is the task's own, not the usual one of its metric.
+        own_loss: the loss is the task's own, not the usual one of its metric; it reads the model's outputs as
+            they are.
     """
 
     metrics: tuple[Metric, ...]
@@ -88,7 +89,7 @@ class Judge:
         Raises:
             ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or NaN.
         """
-        outputs = self.picked(outputs)
+        whole, outputs = outputs, self.picked(outputs)
         stored, dense = targets if self.needs_dense else (targets, None)
         classes = self._classes(outputs, stored)
         rows = {
@@ -98,9 +99,9 @@ class Judge:
         }
         if classes is None:
             samples = len(next(iter(rows.values())))
-            losses = self._mean_loss(outputs, stored, samples)
+            losses = self._mean_loss(whole if self.own_loss else outputs, stored, samples)
             return Tally(NO_CLASSES, NO_CLASSES.long(), losses, rows, self.metrics)
-        losses = self._mean_loss(outputs, stored, len(classes)) if self.own_loss else classes.losses
+        losses = self._mean_loss(whole, stored, len(classes)) if self.own_loss else classes.losses
         return Tally(classes.correct, classes.predictions, losses, rows, self.metrics)
 
     def of_scores(self, model: nn.Module, inputs: Any, targets: Any) -> Tally:

@@ -57,9 +57,10 @@ def predicted_change(model: Analysed, masks: Masks, device: str = "cpu") -> Work
     """Yield Progress while gradients are collected, once per model, and at the end the predicted change in
     nats.
 
-    Only Progress is yielded if there is no prediction: no training data, or units that no weight produces.
+    Only Progress is yielded if there is no prediction: no training data, units that no weight produces, or
+    removed blocks, which gradients of weights say nothing about.
     """
-    if training_data(model.subject) is None:
+    if training_data(model.subject) is None or masks.blocks:
         return
     how = Calibration(gradient_samples(model.profile), gradient_batch(model.profile), device)
     try:

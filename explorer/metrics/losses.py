@@ -74,12 +74,12 @@ def loss_of(task: Task) -> Loss:
     )
 
 
-def right_share(outputs: Any, targets: Any) -> float:
-    """Return the share of right classes of samples, pixels or tokens; 0 if outputs are not classes."""
+def right_share(outputs: Any, targets: Any) -> float | None:
+    """Return the share of right classes of samples, pixels or tokens; None if outputs are not classes."""
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.dim() < 2:
-        return 0.0
+        return None
     said = outputs.argmax(1)
-    return float((said == targets).float().mean()) if said.shape == targets.shape else 0.0
+    return float((said == targets).float().mean()) if said.shape == targets.shape else None
 
 
 def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:

@@ -23,6 +23,7 @@ from ..values.recipe import Recipe
 from ..values.subject import Subject
 
 LONGEST = 64_000_000  # bytes of one model's times
+BLOCK = "block: "  # before the name of a block that is removed
 Widths = tuple[tuple[str, int], ...]  # (group, units left) of those that lose some, in the order of the graph
 
 _opened: dict[Path, "TimedWidths"] = {}
@@ -96,5 +97,6 @@ def timed_widths(subject: Subject, device: str = "cpu") -> TimedWidths:
 
 
 def widths_of(profile: ModelProfile, recipe: Recipe) -> Widths:
-    """Return the widths that a recipe leaves."""
-    return tuple(units_left(profile, recipe).items())
+    """Return the widths that a recipe leaves; each block that it removes counts as one of width 0."""
+    blocks = ((f"{BLOCK}{name}", 0) for name in recipe.blocks)
+    return (*units_left(profile, recipe).items(), *blocks)

@@ -20,7 +20,7 @@ from ..values.progress import Progress, Returning, Step
 from ..values.recipe import Recipe
 from .allocate import allocate
 from .allocation import Allocation
-from .known_latencies import UnmeasuredError, timed_widths
+from .known_latencies import BLOCK, UnmeasuredError, timed_widths
 
 TURNS, SECONDS = 21, 1.5  # for one set of widths
 OPTIONS = 9  # ratios of each part that a scan knows
@@ -54,7 +54,9 @@ def timed(model: Analysed, ask: Callable[[], T], device: str = "cpu") -> Returni
         except UnmeasuredError as asked:
             now = Progress(done, max(expected, done + 1), LABEL)
             dense = dense or build(model, Masks({}, {}), device)
-            masks = Masks({group: torch.arange(units[group]) < left for group, left in asked.widths}, {})
+            away = tuple(name.removeprefix(BLOCK) for name, _ in asked.widths if name.startswith(BLOCK))
+            kept = {name: left for name, left in asked.widths if not name.startswith(BLOCK)}
+            masks = Masks({name: torch.arange(units[name]) < left for name, left in kept.items()}, {}, away)
             share = yield from _share(dense, build(model, masks, device), model.subject.example, device, now)
             known.add(asked.widths, share)
             done += 1

@@ -64,17 +64,20 @@ class CostModel:
         shapes = self._shapes(recipe)
         if what == "macs":
             return self._macs(recipe, shapes)
-        zeros = self._zeros(recipe, shapes)
+        zeros, gone = self._zeros(recipe, shapes), self._gone(recipe)
+        left = {name: stored for name, stored in self.tensors.items() if name not in gone}
         if what == "params":
             return sum(
-                prod(shapes[name]) - zeros.get(name, 0)
-                for name, stored in self.tensors.items()
-                if stored.parameter
+                prod(shapes[name]) - zeros.get(name, 0) for name, stored in left.items() if stored.parameter
             )
         return sum(
-            _bytes(prod(shapes[name]), zeros.get(name, 0), stored.itemsize)
-            for name, stored in self.tensors.items()
+            _bytes(prod(shapes[name]), zeros.get(name, 0), stored.itemsize) for name, stored in left.items()
         )
+
+    def _gone(self, recipe: Recipe) -> set[str]:
+        """Return the tensors of removed blocks."""
+        removed = (block for block in self.profile.blocks if block.name in recipe.blocks)
+        return {name for block in removed for name in block.tensors}
 
     @cached_property
     def _slots(self) -> dict[tuple[str, int], list[tuple[Group, int]]]:
@@ -104,18 +107,28 @@ class CostModel:
         return {tensor: removal_count(ratio, prod(shapes[tensor])) for tensor, ratio in weights.items()}
 
     def _macs(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> float:
-        zeros, total = self._zeros(recipe, shapes), 0.0
+        zeros, gone, total = self._zeros(recipe, shapes), self._gone(recipe), 0.0
         for layer in self.profile.layers:
+            if layer.weight in gone or layer.name in gone:
+                continue
             left = (
                 prod(shapes[layer.weight]) - zeros.get(layer.weight, 0)
                 if layer.weight in shapes
                 else prod(layer.shape)
             )
             total += layer.macs * left / max(1, prod(layer.shape))
-        rest = self.profile.macs - sum(layer.macs for layer in self.profile.layers)
+        rest = self.profile.macs - sum(layer.macs for layer in self.profile.layers) - self._rest_of(recipe)
         heads = [g for g in self.profile.free_groups.values() if g.unit == "head"]
         kept = sum(1 - _removed(g, recipe) / g.units for g in heads) / len(heads) if heads else 1.0
         return total + rest * kept
+
+    def _rest_of(self, recipe: Recipe) -> int:
+        """Return the multiply-adds of removed blocks that belong to no layer; one block may hold another."""
+        away = [block for block in self.profile.blocks if block.name in recipe.blocks]
+        outer = [one for one in away if not any(set(one.tensors) < set(other.tensors) for other in away)]
+        gone = self._gone(recipe)
+        own = (layer.macs for layer in self.profile.layers if layer.weight in gone or layer.name in gone)
+        return sum(block.macs for block in outer) - sum(own)
 
 
 def _removed(group: Group, recipe: Recipe) -> int:

@@ -20,6 +20,14 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
                 raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
             if name not in groups:
                 raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
+    blocks = {block.name: block for block in profile.blocks}
+    for name in recipe.blocks:
+        if name not in blocks and profile.error:
+            raise RecipeError(f"Blocks of this model cannot be removed: {profile.error}")
+        if name not in blocks:
+            raise UnknownNameError("block", name, [one.name for one in profile.blocks if not one.reason])
+        if blocks[name].reason:
+            raise RecipeError(f"Block {name!r} cannot be removed: {blocks[name].reason}.")
     for name in recipe.weights:
         if name not in profile.prunable_layers:
             raise UnknownNameError("layer with prunable weights", name, profile.prunable_layers)

@@ -46,7 +46,8 @@ def cut(scores: Saliencies, profile: ModelProfile, recipe: Recipe) -> Cut:
         )
         weights[name] = mask
         outcomes.append(outcome)
-    return Cut(Masks(channels, weights), tuple(outcomes))
+    outcomes += [PartOutcome(name, "block", 1.0, 1.0, 1, 1) for name in recipe.blocks]
+    return Cut(Masks(channels, weights, recipe.blocks), tuple(outcomes))
 
 
 def _in_order(known: Iterable[str], asked: Mapping[str, Any]) -> list[str]:

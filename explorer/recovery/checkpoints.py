@@ -101,9 +101,12 @@ def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def masks_of(tensors: Mapping[str, Tensor]) -> Masks:
     """Return the masks among the tensors of a file."""
-    return Masks(
-        *(
-            {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()}
-            for part in ("channels", "weights")
-        )
+    channels, weights = (
+        {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()} for part in ("channels", "weights")
     )
+    return Masks(channels, weights, tuple(sorted(unpacked(tensors, "blocks"))))
+
+
+def marks_of(masks: Masks) -> dict[str, Tensor]:
+    """Return what stands in a file for blocks that were removed."""
+    return {name: torch.zeros(1) for name in masks.blocks}

@@ -172,7 +172,10 @@ class Training:
                 logits = model(part)
                 loss = self._objective(logits, part, aims) * (len(part) / len(inputs))
                 loss.backward()
-                total, correct = total + loss.item(), correct + round(right_share(logits, aims) * len(part))
+                total, correct = (
+                    total + loss.item(),
+                    correct + round((right_share(logits, aims) or 0) * len(part)),
+                )
         model.eval()
         return total, correct
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..engine.candidate import build
 from ..pruning.decision import calibrate
 from ..values.progress import Step, Work, reached
-from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, masks_of, packed, unpacked
+from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, marks_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
 from .finetuning import Means, Training
 from .gradual import gradual
@@ -124,6 +124,7 @@ class RecoveryRun:
                 model=student.model.state_dict(),
                 channels=student.masks.channels,
                 weights=student.masks.weights,
+                blocks=marks_of(student.masks),
             )
             self._folder.write(RESULT, parts, {"recovery": self._state.to_json()})
         self._place.next_seed()
@@ -232,6 +233,7 @@ class RecoveryRun:
             model=student.model.state_dict(),
             channels=student.masks.channels,
             weights=student.masks.weights,
+            blocks=marks_of(student.masks),
             optimiser=training.tensors(),
             best=self._best,
             remembered=self._remembered,

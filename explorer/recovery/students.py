@@ -76,9 +76,11 @@ def _held(model: Analysed, masks: Masks, device: str) -> dict[str, Tensor]:
         name: torch.ones_like(p) for name, p in model.subject.model.named_parameters(remove_duplicate=False)
     }
     twin = compact(model, masks, state=ones)
+    left = dict(twin.named_parameters(remove_duplicate=False))  # a layer may be removed with its block
     return {
-        layers[name].weight: (twin.get_parameter(layers[name].weight) != 0).to(device)
+        layers[name].weight: (left[layers[name].weight] != 0).to(device)
         for name in masks.weights
+        if layers[name].weight in left
     }
 
 
@@ -103,6 +105,9 @@ def _dense_tensors(subject: Subject) -> dict[str, Tensor]:
 
 
 def _scattered(name: str, dense: Tensor, small: State, cut: Mapping[int, Tensor]) -> Tensor:
+    is_statistic = name.rpartition(".")[2].startswith("running_")
+    if name not in small:  # removed with its block
+        return dense.clone() if is_statistic or not dense.is_floating_point() else torch.zeros_like(dense)
     given = small[name].detach().cpu()
     if not cut:
         return given.clone()
@@ -115,7 +120,6 @@ def _scattered(name: str, dense: Tensor, small: State, cut: Mapping[int, Tensor]
             f"Tensor {name!r} of the pruned model has an unexpected shape, so it cannot be pruned step by "
             "step."
         )
-    is_statistic = name.rpartition(".")[2].startswith("running_")
     full = dense.clone() if is_statistic else torch.zeros_like(dense)
     full[torch.meshgrid(*lines, indexing="ij")] = given
     return full

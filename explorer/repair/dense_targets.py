@@ -50,8 +50,21 @@ class DenseTargets:
             return None
         return [self._cut(node, value) for value in self.walk.behind(node.name)]
 
+    def read_by(self, name: str) -> list[Any] | None:
+        """Return the dense values that a node reads first, as `of` does; None too if what is left of them
+        is not made of whole positions of their own dimensions.
+        """
+        node = self._twins.get(name)
+        source = node.args[0] if node is not None else None
+        if not isinstance(source, fx.Node) or 0 in self._kept(source):
+            return None
+        return [self._cut(source, value) for value in self.walk.behind(source.name)]
+
+    def _kept(self, node: fx.Node) -> Any:
+        return self._left.kept(self._coupling.values[node.meta[SOURCE]])
+
     def _cut(self, node: fx.Node, value: Tensor) -> Tensor:
-        for dim, line in self._left.kept(self._coupling.values[node.meta[SOURCE]]).items():
+        for dim, line in self._kept(node).items():
             value = value.index_select(dim, line.nonzero().flatten().to(value.device))
         return value
 
@@ -60,4 +73,4 @@ class DenseTargets:
         dimensions.
         """
         node = self._twins.get(name)
-        return node is not None and 0 not in self._left.kept(self._coupling.values[node.meta[SOURCE]])
+        return node is not None and 0 not in self._kept(node)

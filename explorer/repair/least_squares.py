@@ -14,11 +14,13 @@ from torch import Tensor, fx
 from ..graph.analysed import Analysed
 from ..pruning.masks import positions
 from ..values.profile import Masks
+from .behind_blocks import readers_behind
 from .columns import output_rows
 from .contractions import Contraction, attribute, contractions
 from .dense_targets import DenseTargets
 from .layer_solution import Solution, Use, applied, is_thinned, solution_of
 from .lockstep import Lockstep
+from .lost_inputs import lost_weights
 from .norm_statistics import is_recalibrated, move_statistics
 from .trail import RepairPlace, RepairTrail
 
@@ -32,28 +34,36 @@ class Repaired:
     Args:
         layers: weights that were solved for.
         norms: norms that were recalibrated.
-        kept: weights of layers that lost inputs but were not changed, since no change helps or their weights
-            are used in a way that has no closed form.
+        kept: weights that lost inputs but were not changed, since no change helps on held-back samples.
+        unsolved: weights that lost inputs and are used in a way that has no closed form.
     """
 
     layers: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    unsolved: tuple[str, ...] = ()
 
 
 def repair_notes(done: Repaired, samples: int) -> tuple[str, ...]:
     """Return what was done, in words."""
-    if not done.layers and not done.kept:
+    if not (done.layers or done.kept or done.unsolved):
         return ("No layer lost inputs or weights, so least squares changed nothing.",)
-    told = "No layer could be fitted by least squares."
+    words = "No layer could be fitted by least squares."
     if done.layers:
         norms = f"; {len(done.norms)} norms recalibrated" if done.norms else ""
-        told = f"{len(done.layers)} layers fitted by least squares on {samples:,} training samples{norms}."
-    if not done.kept:
-        return (told,)
-    more = f" and {len(done.kept) - 1:,} more" if len(done.kept) > 1 else ""
+        words = f"{len(done.layers)} layers fitted by least squares on {samples:,} training samples{norms}."
+    kept = _unchanged(done.kept, "no change helps on held-back samples")
+    unsolved = _unchanged(done.unsolved, "there is no closed form")
+    return (f"{words}{kept}{unsolved}",)
+
+
+def _unchanged(names: Sequence[str], why: str) -> str:
+    """Return which layers stay as they are, in words; "" for none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
     verb = "stay as they are" if more else "stays as it is"
-    return (f"{told} {done.kept[0]!r}{more} lost inputs or weights and {verb}.",)
+    return f" {names[0]!r}{more} lost inputs or weights and {verb}: {why}."
 
 
 @dataclass(eq=False)
@@ -86,13 +96,14 @@ class LeastSquares:
         self.dense_groups = {one.weight: one.form.groups for one in contractions(self.dense)}
         self.weight_masks = _masks_left(self.model, self.masks)
         self.lone_norms = _lone_norms(self.small)
+        self.behind = readers_behind(self.model, self.masks, self.small)
 
     def run(self) -> Iterator[str]:
         """Repair the model; yields the name of each layer after it is done."""
         first = {uses[0].node: uses for uses in self.uses.values()}
         for node in self.walk.nodes[self.walk.place :]:
             uses = first.get(node.name)
-            if uses and self._lost(uses[0]):
+            if uses and (self._lost(uses[0]) or any(use.node in self.behind for use in uses)):
                 self._mark(node)
                 self._solve(uses)
                 yield uses[0].weight
@@ -130,9 +141,10 @@ class LeastSquares:
     @property
     def result(self) -> Repaired:
         """Return what was done so far."""
-        missed = [name for name in _lost_weights(self.model, self.masks) if name not in self.done]
-        kept = dict.fromkeys([*self.kept, *missed])
-        return Repaired(tuple(self.done), tuple(self.norms), tuple(kept))
+        lost = lost_weights(self.model, self.masks, self.small)
+        seen = {id(attribute(self.small, name)) for name in (*self.done, *self.kept)}
+        unsolved = [name for name in lost if id(attribute(self.small, name)) not in seen]
+        return Repaired(tuple(self.done), tuple(self.norms), tuple(self.kept), tuple(unsolved))
 
     def _lost(self, one: Contraction) -> bool:
         """Whether it has fewer inputs than the dense layer, or some of its single weights are zero."""
@@ -149,7 +161,9 @@ class LeastSquares:
 
     def _solve(self, contractions: Sequence[Contraction]) -> None:
         uses, one = self._uses(contractions), contractions[0]
-        solution = solution_of(self.small, uses, self.weight_masks.get(one.weight)) if uses else None
+        if not uses:
+            return
+        solution = solution_of(self.small, uses, self.weight_masks.get(one.weight))
         if solution is None:
             self.kept.append(one.weight)
             return
@@ -168,7 +182,7 @@ class LeastSquares:
         """Return all uses of one weight; between them the walk continues with the current weights, and then
         goes back.
 
-        None if one of them has no closed form.
+        None of them if one has no closed form.
         """
         walks, uses = (self.walk, self.targets.walk), []
         self.walk.before(contractions[0].node)
@@ -226,8 +240,8 @@ class LeastSquares:
         self.walk.before(node.name)
         source = node.args[0]
         assert isinstance(source, fx.Node)
-        before = self.targets.of(source.name)
-        if before is None or not self.targets.fits(source.name):
+        before = self.targets.read_by(node.name)
+        if before is None:
             return
         now = [held[source.name] for held in self.walk.values]
         move_statistics(self.small.get_submodule(str(node.target)), now, before)
@@ -273,16 +287,3 @@ def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
         if not bool(mask.all()):
             found |= {name: mask for name, tensor in parameters.items() if tensor is parameters[weight]}
     return found
-
-
-def _lost_weights(model: Analysed, masks: Masks) -> list[str]:
-    """Return the weights of layers that read something that was cut."""
-    lost = [
-        slot.tensor
-        for group in model.profile.groups
-        if group.name in masks.channels
-        for slot in group.slots
-        if not slot.producer
-    ]
-    sizes = dict(model.subject.model.named_parameters(remove_duplicate=False))
-    return [name for name in dict.fromkeys(lost) if name in sizes and sizes[name].dim() > 1]

@@ -31,6 +31,8 @@ def masks_fingerprint(masks: Masks) -> str:
         for name, mask in sorted(parts.items()):
             digest.update(f"{kind}\0{name}\0{tuple(mask.shape)}\0".encode())
             digest.update(mask.cpu().contiguous().numpy().tobytes())
+    for name in masks.blocks:
+        digest.update(f"block\0{name}\0".encode())
     return digest.hexdigest()[:24]
 
 

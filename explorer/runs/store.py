@@ -109,6 +109,13 @@ class Store:
         folder = "*" if subject is None else self._folder(subject).name
         return list(self._readable(self._paths(f"{folder}/*.json"), limit))
 
+    def changed(self, subject: str) -> int:
+        """Return a number that changes whenever a run of this model is added or removed; cheap."""
+        try:
+            return self._folder(subject).stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def describe(self, name: str, *, note: str, tags: Iterable[str] = ()) -> None:
         """Change the note or tags of a run.
 

@@ -72,7 +72,7 @@ def swept(
         recipe: how units are rated; its ratios and choices by hand are ignored. For weights, a criterion that
             rates only channels is replaced by l1, and the name says so.
     """
-    settings = replace(recipe, channels={}, weights={}, keep={}, remove={})
+    settings = replace(recipe, channels={}, weights={}, keep={}, remove={}, blocks=())
     if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
         settings = replace(settings, criterion=Choice("l1"))
     found: dict[float, Recipe] = {}

@@ -5,6 +5,7 @@ import json
 import platform
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +48,9 @@ def _measured(model: nn.Module, task: Task, name: Literal["tuning", "held_out"])
 
 
 def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: float) -> dict[str, Any]:
-    task = DATA[SAMPLES[name].traits["data"]]()
+    traits = SAMPLES[name].traits
+    task = DATA[traits["data"]]()
+    task = replace(task, metric=(*task.metrics, *traits.get("metrics", ())))
     return {
         "name": name,
         "description": SAMPLES[name].tooltip,

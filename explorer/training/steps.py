@@ -59,7 +59,7 @@ class TrainingStep:
         step, steps: from 1 to steps.
         epoch, epochs: from 1 to epochs.
         loss: mean over the epoch's samples so far.
-        accuracy: the same, on augmented training samples.
+        accuracy: the same, on augmented training samples; None if outputs are not classes.
         seconds: since the start.
     """
 
@@ -68,7 +68,7 @@ class TrainingStep:
     epoch: int
     epochs: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     seconds: float
 
 
@@ -94,7 +94,7 @@ def _batches(split: Split, size: int, generator: torch.Generator) -> Iterator[tu
 
 def _update(
     model: nn.Module, optimiser: Optimizer, batch: tuple[Tensor, Any], loss_of_batch: Loss
-) -> tuple[float, float]:
+) -> tuple[float, float | None]:
     """Take one step of the optimiser; return the mean loss and the share of right answers before it."""
     inputs, targets = batch
     outputs = model(inputs)
@@ -142,12 +142,16 @@ def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[
     started, step = time.perf_counter(), 0
     for epoch in range(1, settings.epochs + 1):
         loss_sum, correct, seen = 0.0, 0.0, 0
+        accuracy: float | None = None
         for raw, targets in _batches(split, settings.batch_size, generator):
             batch = _prepared(raw, task, settings, generator), targets
             loss, right = _update(model, optimiser, batch, lower)
             schedule.step()
             step, seen = step + 1, seen + len(raw)
-            loss_sum, correct = loss_sum + loss * len(raw), correct + right * len(raw)
+            loss_sum += loss * len(raw)
+            if right is not None:
+                correct += right * len(raw)
+                accuracy = correct / seen
             seconds = time.perf_counter() - started
-            yield TrainingStep(step, steps, epoch, settings.epochs, loss_sum / seen, correct / seen, seconds)
+            yield TrainingStep(step, steps, epoch, settings.epochs, loss_sum / seen, accuracy, seconds)
     model.eval()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,6 +85,36 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A residual branch: what it makes is only added to what it reads.
+
+    Args:
+        name: of the module that it is.
+        reads: where the value is made that stays without it.
+        params, macs: what goes with it.
+        tensors: parameters and buffers that only it reads.
+        reason: why it cannot be removed, or None.
+    """
+
+    name: str
+    reads: str
+    params: int
+    macs: int
+    tensors: tuple[str, ...] = ()
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "reads": self.reads,
+            "params": self.params,
+            "macs": self.macs,
+            "removable": self.reason is None,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
 class ModelProfile:
     """What is known about a model before it is pruned.
 
@@ -92,6 +123,7 @@ class ModelProfile:
         params: all parameters of the model.
         macs: multiply-adds for one sample, counted by torch's flop counter.
         error: why there is no graph (then there are no groups), or None.
+        blocks: residual branches, in the order of the graph.
     """
 
     layers: tuple[Layer, ...]
@@ -99,6 +131,7 @@ class ModelProfile:
     params: int
     macs: int
     error: str | None = None
+    blocks: tuple[Block, ...] = ()
 
     @cached_property
     def free_groups(self) -> dict[str, Group]:
@@ -143,7 +176,9 @@ class Masks:
     Args:
         channels: group -> (units,) bool.
         weights: layer -> the weight's full shape, bool; positions of removed channels are False.
+        blocks: residual branches that are removed.
     """
 
     channels: Mapping[str, Tensor]
     weights: Mapping[str, Tensor]
+    blocks: tuple[str, ...] = ()

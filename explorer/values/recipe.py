@@ -51,6 +51,12 @@ def _indices(what: str, given: object) -> Mapping[str, tuple[int, ...]]:
     return frozen(checked)
 
 
+def _names(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple | set | frozenset) or not all(isinstance(n, str) for n in given):
+        raise RecipeError(f"'blocks' must list names of blocks, got {str(given)[:80]}.")
+    return tuple(sorted(set(given)))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that the user decides about a pruning; the empty recipe is the dense model.
@@ -67,6 +73,7 @@ class Recipe:
         round_to: channel counts become multiples of this if a group allows it.
         after: a cheap repair after the cut: "none", "bn_recalibration", "bias_correction" or
             "least_squares".
+        blocks: residual branches that are removed, by name.
         seed: for every random choice.
     Raises:
         RecipeError: a value is not allowed.
@@ -84,6 +91,7 @@ class Recipe:
     reduction: str = "sum"
     round_to: int = 1
     after: str = "none"
+    blocks: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -104,6 +112,7 @@ class Recipe:
             raise RecipeError(f"Reduction must be one of {', '.join(REDUCTIONS)}, got {self.reduction!r}.")
         if self.after not in AFTER:
             raise RecipeError(f"'after' must be one of {', '.join(AFTER)}, got {self.after!r}.")
+        put(self, "blocks", _names(self.blocks))
         for name, low, high in (("round_to", 1, 1024), ("seed", 0, 2**31 - 1)):
             number = getattr(self, name)
             if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
@@ -135,24 +144,25 @@ class Recipe:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is removed."""
-        return not (self.channels or self.weights or self.remove)
+        return not (self.channels or self.weights or self.remove or self.blocks)
 
     @property
     def is_structured(self) -> bool:
-        """Whether channels are removed, so that the model changes its shapes."""
-        return bool(self.channels or self.remove)
+        """Whether channels or blocks are removed, so that the model becomes smaller."""
+        return bool(self.channels or self.remove or self.blocks)
 
     def scaled(self, strength: float) -> "Recipe":
         """Return the recipe at a fraction of its strength: every ratio times `strength` in [0, 1].
 
-        Channels removed by hand are all removed at full strength and not at all below it.
+        Channels removed by hand and blocks are all removed at full strength and not at all below it.
         """
 
         def scale(ratios):
             return {part: ratio * strength for part, ratio in ratios.items()}
 
-        remove = self.remove if strength >= 1 else {}
-        return replace(self, channels=scale(self.channels), weights=scale(self.weights), remove=remove)
+        remove, blocks = (self.remove, self.blocks) if strength >= 1 else ({}, ())
+        left = replace(self, channels=scale(self.channels), weights=scale(self.weights))
+        return replace(left, remove=remove, blocks=blocks)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -166,6 +176,7 @@ class Recipe:
             "round_to": self.round_to,
             "after": self.after,
             "seed": self.seed,
+            **({"blocks": list(self.blocks)} if self.blocks else {}),  # else as before there were blocks
         }
 
     @classmethod
@@ -210,7 +221,7 @@ class Recipe:
 
     def _differences(self) -> dict[str, Any]:
         default = Recipe().to_json()
-        return {key: value for key, value in self.to_json().items() if value != default[key]}
+        return {key: value for key, value in self.to_json().items() if value != default.get(key)}
 
     def to_url(self) -> str:
         """Return the recipe as a URL's parameter, without defaults: Recipe -> URL -> Recipe is the

@@ -108,7 +108,7 @@ class PartOutcome:
     """Requested against achieved for one fader; a difference always has a reason."""
 
     name: str
-    granularity: Literal["channel", "weight"]
+    granularity: Literal["channel", "weight", "block"]
     requested: float
     achieved: float
     units: int

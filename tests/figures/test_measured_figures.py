@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from explorer.figures.curve_comparison import COLOURS, curve_comparison
+from explorer.figures.live_marks import with_live_marks
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
 from explorer.measuring.statistics import paired_drop
@@ -151,3 +152,24 @@ def test_both_granularities_stand_side_by_side_on_one_scale():
 )
 def test_whether_single_drops_add_up_in_words(found, end):
     assert words(found).endswith(end)
+
+
+# --------------------------------------------------------------------------- marks that the page moves
+
+
+def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
+    curve = curve_comparison({}, REPORT, "params", kept={"a1b2 <first>": REPORT})
+    drawn = with_live_marks(curve, "params", "m", "%")
+    assert [one.name for one in drawn.data] == ["kept runs", "dense model", "where you were", "your recipe"]
+    assert [one.meta for one in drawn.data[2:]] == ["trail", "own"]
+    kept, own = drawn.data[0], drawn.data[3]
+    assert kept.text == ("a1b2 &lt;first&gt;",)
+    assert list(kept.x) == list(own.x) == pytest.approx([60]) and list(own.y) == pytest.approx([80])
+    assert tuple(drawn.layout.yaxis.range) == (0, 103) and drawn.layout.meta["axis"] == "params"
+
+
+def test_before_the_first_measurement_the_axes_are_there_and_the_marks_are_empty():
+    drawn = with_live_marks(curve_comparison({}), "latency", "m", "ms")
+    assert [(one.meta, len(one.x)) for one in drawn.data] == [("trail", 0), ("own", 0)]
+    assert drawn.layout.annotations == () and drawn.layout.xaxis.showticklabels
+    assert drawn.layout.yaxis.range is None  # a number without an upper end finds its own

@@ -65,7 +65,8 @@ def trains(step: Step) -> bool:
 
 def counts(masks: Masks) -> dict[str, dict[str, int]]:
     """How many units each part keeps."""
-    return {kind: {name: int(mask.sum()) for name, mask in own.items()} for kind, own in vars(masks).items()}
+    every = {"channels": masks.channels, "weights": masks.weights}
+    return {kind: {name: int(mask.sum()) for name, mask in own.items()} for kind, own in every.items()}
 
 
 def steps(recipe: Recipe, plan: RecoveryPlan, student=None, course: Course | None = None) -> Training:

@@ -16,7 +16,7 @@ from explorer.pruning.decision import decide
 from explorer.repair.columns import columns, output_rows
 from explorer.repair.contractions import contractions
 from explorer.repair.dense_targets import DenseTargets
-from explorer.repair.least_squares import LeastSquares
+from explorer.repair.least_squares import LeastSquares, Repaired, repair_notes
 from explorer.repair.lockstep import Lockstep
 from explorer.values.identity import subject_id
 from explorer.values.profile import Masks
@@ -206,5 +206,53 @@ def test_what_cannot_be_solved_is_named():
     recipe = Recipe(channels={"enter": 0.5}, after="least_squares")
     (note,) = prepare(analyse(subject), recipe).notes
     assert note == (
-        "No layer could be fitted by least squares. 'both.weight' lost inputs or weights and stays as it is."
+        "No layer could be fitted by least squares. 'both.weight' lost inputs or weights and stays as it is: "
+        "there is no closed form."
     )
+
+
+def test_what_multiplies_nothing_is_no_layer_that_was_missed():
+    """A class token and positions lose channels like weights do, and there is nothing to fit."""
+    model = analyse(load("shapes-vit"))
+    masks = decide(model, halved(model)).masks
+    lost = {
+        slot.tensor
+        for group in model.profile.groups
+        if group.name in masks.channels
+        for slot in group.slots
+        if not slot.producer
+    }
+    assert {"class_token", "positions"} <= lost
+    missed = LeastSquares(model, masks, compact(model, masks), compact(model, Masks({}, {})), [])
+    assert not {"class_token", "positions"} & set(missed.result.unsolved)
+    assert "blocks.0.attention.out.weight" in missed.result.unsolved or len(missed.result.unsolved) > 15
+
+
+def test_a_layer_for_which_no_change_helps_says_so():
+    done = Repaired(("a.weight",), (), ("b.weight", "c.weight"), ("d.weight",))
+    (note,) = repair_notes(done, 64)
+    assert note == (
+        "1 layers fitted by least squares on 64 training samples. 'b.weight' and 1 more lost inputs or "
+        "weights and stay as they are: no change helps on held-back samples. 'd.weight' lost inputs or "
+        "weights and stays as it is: there is no closed form."
+    )
+
+
+def test_single_weights_of_a_layer_without_a_closed_form_are_named():
+    model = analyse(odd("fused_qkv"))
+    assert model.profile.prunable_layers
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru, self.fc = nn.GRU(8, 6, batch_first=True), nn.Linear(6, 10)
+
+        def forward(self, x):
+            return self.fc(self.gru(x[:, 0])[0][:, -1])
+
+    network, task = Recurrent().eval(), load("digits-mlp").task
+    subject = Subject(subject_id(network), "recurrent", network, task, task.example(2))
+    read = analyse(subject)
+    layer = next(name for name, one in read.profile.prunable_layers.items() if one.kind == "recurrent")
+    (note,) = prepare(read, Recipe(weights={layer: 0.5}, after="least_squares")).notes
+    assert "there is no closed form" in note

@@ -20,6 +20,7 @@ from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
 from ...values.link import JSON_LIMIT
+from ...values.profile import ModelProfile
 from ...values.progress import as_work
 from ...values.recipe import AFTER, PATTERN, REDUCTIONS, Recipe, check_ratio
 from ..printing.output import followed, note
@@ -53,6 +54,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     add("--round-to", type=int, metavar="N", help="make channel counts multiples of this where possible")
     add("--after", metavar="NAME", help=f"a repair after the cut: {', '.join(AFTER)} (default: none)")
+    add(
+        "--blocks",
+        metavar="NAME,...",
+        help="remove these residual branches, or all of a module; see 'pruning-explorer profile'",
+    )
     add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
 
@@ -149,6 +155,8 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
         recipe = replace(
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
+    if arguments.blocks:
+        recipe = replace(recipe, blocks=blocks_of(arguments.blocks, model.profile))
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(model.profile, recipe)
     return recipe
@@ -233,3 +241,13 @@ def losses_for(
 def _pattern_ratio(pattern: str) -> float:
     match = PATTERN.match(pattern)
     return 1 - int(match[1]) / int(match[2]) if match else 0.0
+
+
+def blocks_of(text: str, profile: ModelProfile) -> tuple[str, ...]:
+    """Return the blocks that are named; a module that is no block itself means all removable ones in it."""
+    names: list[str] = []
+    for name in (word.strip() for word in text.split(",")):
+        known = any(block.name == name for block in profile.blocks)
+        inside = [b.name for b in profile.blocks if b.name.startswith(f"{name}.") and b.reason is None]
+        names += inside if inside and not known else [name]
+    return tuple(names)

@@ -86,11 +86,6 @@ class DividedScan(ScanRun):
         """Return the sample counts at which points are judged, rising to the whole split."""
         return self._looks
 
-    @property
-    def by_rows(self) -> bool:
-        """Whether right and wrong do not determine the metric, so that nothing is saved on disk."""
-        return self._judge_by is not None
-
     def noted(self, note: str) -> None:
         """Add a sentence to the results, once."""
         self._notes.append(note)

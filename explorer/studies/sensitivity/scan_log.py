@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Count:
         correct: right with the part pruned.
         worse, better: right before and wrong after, and the reverse.
         loss, dense_loss: sums over the samples, with the part pruned and of the dense model.
+        result: of a metric that right and wrong do not determine: see `PointResult`, or the measurement of
+            the dense model. Only finished points have one, since the rows of samples are not kept.
     """
 
     part: str
@@ -41,6 +43,33 @@ class Count:
     better: int
     loss: float
     dense_loss: float
+    result: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "result" or value is not None}
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """What a finished point knows of a metric that right and wrong do not determine.
+
+    Args:
+        value: of the metric, with the part pruned.
+        drops: against the dense model, at 95 % and at the level of an adaptive scan.
+    """
+
+    value: float
+    drops: tuple[Drop, ...]
+
+    def drop(self, level: float) -> Drop:
+        return min(self.drops, key=lambda drop: abs(drop.level - level))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value, "drops": [drop.to_json() for drop in self.drops]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "PointResult":
+        return cls(data["value"], tuple(map(Drop.from_json, data["drops"])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +115,7 @@ class GrowingPoint:
         self.loss = self.dense_loss = 0.0
         self.finished = False
         self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not determine
+        self._result: PointResult | None = None  # of such a metric, from the disk
 
     def add(self, gain: Gain) -> None:
         """Add the next samples."""
@@ -105,6 +135,11 @@ class GrowingPoint:
         self.achieved, self.samples, self.correct = count.achieved, count.samples, count.correct
         self.worse, self.better = count.worse, count.better
         self.loss, self.dense_loss = count.loss, count.dense_loss
+        self._result = PointResult.from_json(count.result) if count.result else None
+
+    def forget(self) -> None:
+        """Start again, for an interval that is not known well enough for another scan."""
+        self.samples, self.loss, self.dense_loss, self._result = 0, 0.0, 0.0, None
 
     def counts(self) -> list[Count]:
         known = (
@@ -115,6 +150,7 @@ class GrowingPoint:
             self.better,
             self.loss,
             self.dense_loss,
+            self._kept().to_json() if self.by_rows else None,
         )
         return [Count(self.part, ratio, *known) for ratio in self.twins]
 
@@ -124,23 +160,41 @@ class GrowingPoint:
         return self._rows[0]
 
     @property
+    def by_rows(self) -> bool:
+        """Whether right and wrong do not determine the metric; only finished points can then be continued."""
+        return bool(self._rows) or self._result is not None
+
+    def _kept(self) -> PointResult:
+        """Return what is written to the disk."""
+        if self._result is not None:
+            return self._result
+        drops = tuple(drop_between(*self._known(), level) for level in (0.95, LEVEL))
+        return PointResult(self._known()[1].measurement().value or 0.0, drops)
+
+    @property
     def value(self) -> float | None:
         """Return the value of the deciding metric; None if that is accuracy."""
+        if self._result is not None:
+            return self._result.value
         return self._known()[1].measurement().value if self._rows else None
 
     @property
     def estimate(self) -> float:
         """Return the estimated drop."""
-        return self.drop(LEVEL).estimate if self._rows else (self.worse - self.better) / self.samples
+        if self.by_rows:
+            return self.drop(LEVEL).estimate
+        return (self.worse - self.better) / self.samples
 
     def drop(self, level: float) -> Drop:
+        if self._result is not None:
+            return self._result.drop(level)
         if self._rows:
             return drop_between(*self._known(), level)
         return paired_drop(self.worse, self.better, self.samples, level=level)
 
     def reach(self, total: int) -> Reach:
         """Return what these samples say about all of them."""
-        if self._rows:
+        if self.by_rows:
             return reach_of(self.drop(LEVEL), self.samples, total)
         return reach(self.worse, self.better, self.samples, total)
 
@@ -167,7 +221,7 @@ class ScanLog:
 
     def append(self, counts: Iterable[Count]) -> None:
         """Add lines; if the folder cannot be written, do nothing, since the scan can be repeated."""
-        text = "".join(json.dumps(asdict(count)) + "\n" for count in counts)
+        text = "".join(json.dumps(count.to_json()) + "\n" for count in counts)
         with contextlib.suppress(OSError):
             append_text(self.path, text)
 
@@ -175,10 +229,13 @@ class ScanLog:
 def _parsed(line: str) -> Count | None:
     try:
         data = json.loads(line)
-        count = Count(**{field.name: data[field.name] for field in fields(Count)})
+        needed = [field.name for field in fields(Count) if field.default is MISSING]
+        count = Count(**{name: data[name] for name in needed}, result=data.get("result"))
+        if count.result is not None and count.part:
+            PointResult.from_json(count.result)
         whole = (count.samples, count.correct, count.worse, count.better)
         sound = all(isinstance(n, int) and 0 <= n <= count.samples for n in whole) and count.samples > 0
         numbers = isinstance(count.ratio + count.achieved + count.loss + count.dense_loss, float)
         return count if sound and numbers and isinstance(count.part, str) else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

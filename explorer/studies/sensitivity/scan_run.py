@@ -50,10 +50,15 @@ def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
     }
 
 
-def dense_count(base: Tally) -> Count:
-    """Return the dense model's results as the log keeps them."""
-    right, loss = base.measurement().correct or 0, float(base.losses.double().sum())
-    return Count(DENSE, 0.0, 0.0, len(base), right, 0, 0, loss, loss)
+def dense_count(base: Tally, by_rows: bool) -> Count:
+    """Return the dense model's results as the log keeps them.
+
+    Args:
+        by_rows: right and wrong do not determine the metric, so its measurement is kept, too.
+    """
+    measured, loss = base.measurement(), float(base.losses.double().sum())
+    result = measured.to_json() if by_rows else None
+    return Count(DENSE, 0.0, 0.0, len(base), measured.correct or 0, 0, 0, loss, loss, result)
 
 
 def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
@@ -98,7 +103,8 @@ class ScanRun:
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY
-        self._dense = self._read()
+        self._dense: Count | None = None
+        self._read()
 
     # ------------------------------------------------------------------ points
 
@@ -136,19 +142,21 @@ class ScanRun:
 
     # ------------------------------------------------------------------ disk
 
-    def _read(self) -> Count | None:
-        """Read what is known about the points; return the dense model's own count."""
+    def _read(self) -> None:
+        """Read what is known about the points and the dense model."""
         best: dict[tuple[str, float], Count] = {}
-        for count in self._log.read() if self._judge_by is None else ():
+        for count in self._log.read():
             key = (count.part, count.ratio)
             if count.samples <= len(self._split) and (key not in best or best[key].samples < count.samples):
                 best[key] = count
+        self._dense = best.get((DENSE, 0.0))
         for point in self._all:
             known = [best[point.part, ratio] for ratio in point.twins if (point.part, ratio) in best]
             if known:
                 point.take(known[0])
                 self._judge(point)
-        return best.get((DENSE, 0.0))
+                if point.by_rows and not point.finished:
+                    point.forget()
 
     def _judge(self, point: GrowingPoint) -> None:
         """Whether the point is finished at a look. A point that an exact scan left between two looks is
@@ -165,7 +173,7 @@ class ScanRun:
         metric = self._judge_by.metrics[0] if self._judge_by else None
         if metric is None or metric.is_bounded:
             return 1.0
-        whole = abs(self._base.measurement().value or 0.0) if metric.is_relative and len(self._base) else 1.0
+        whole = abs(self._measured().value or 0.0) if metric.is_relative and self._dense else 1.0
         return metric.margin / 0.01 * whole
 
     def _level(self, point: GrowingPoint) -> float:
@@ -214,7 +222,7 @@ class ScanRun:
         for base in baseline(self._model, self._conditions, goal):
             self._base = base
             yield Step(progress=self._progress())
-        self.take_dense(dense_count(self._base), self._base)
+        self.take_dense(dense_count(self._base, self.by_rows))
 
     def _run_batch(
         self, counter: BatchCounter, points: Sequence[GrowingPoint], stop: int, goal: int
@@ -235,17 +243,16 @@ class ScanRun:
             if stop == goal == self._looks[0]:  # the first look is shown part by part, later ones at once
                 yield Step(self.snapshot())
 
-    def take_dense(self, count: Count, base: Tally | None = None) -> None:
-        """Take the dense model's results on the first samples.
+    @property
+    def by_rows(self) -> bool:
+        """Whether right and wrong do not determine the metric."""
+        return self._judge_by is not None
 
-        Args:
-            base: needed for a metric that right and wrong do not determine.
-        """
-        self._base = base or self._base
+    def take_dense(self, count: Count) -> None:
+        """Take the dense model's results on the first samples, and save them."""
         if self._dense is None or self._dense.samples < count.samples:
             self._dense = count
-            if self._judge_by is None:
-                self._log.append([count])
+            self._log.append([count])
 
     def _take(self, gains: Sequence[Gain], goal: int) -> None:
         points = [self._at(gain.count.part, gain.count.ratio) for gain in gains]
@@ -258,8 +265,9 @@ class ScanRun:
         there = [point for point in points if point.samples == goal]
         for point in there:
             self._judge(point)
-        if there and self._judge_by is None:
-            self._log.append(count for point in there for count in point.counts())
+        kept = [point for point in there if point.finished or not point.by_rows]
+        if kept:
+            self._log.append(count for point in kept for count in point.counts())
 
     # ------------------------------------------------------------------ what is known
 
@@ -302,8 +310,8 @@ class ScanRun:
         dense = self._dense
         if dense is None:
             return Measurement()
-        if self._judge_by is not None:
-            return self._base.measurement()
+        if dense.result is not None:
+            return Measurement.from_json(dense.result)
         low, high = wilson(dense.correct, dense.samples)
         return Measurement(
             dense.correct / dense.samples, low, high, dense.loss / dense.samples, dense.samples, dense.correct

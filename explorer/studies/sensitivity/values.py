@@ -47,7 +47,7 @@ class ScanPlan:
         kept = sorted({check_ratio("the scan", ratio) for ratio in self.ratios} - {0.0})
         if not kept:
             raise RecipeError("A scan needs at least one ratio above 0, such as 0.5.")
-        settings = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, after="none")
+        settings = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, blocks=(), after="none")
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
 

@@ -1,23 +1,61 @@
-// Cards side by side: a number, its change, small print, and how it can mislead.
+// Cards side by side: a number, its change, small print, and how it can mislead. While the hand moves a fader, and until the first
+// measured number is there, they show what the console expects, marked as such.
+const AMOUNTS = { Parameters: "params", MACs: "macs" };
+const USUAL = ["Accuracy", "Parameters", "File size", "MACs", "Latency"];
+const COUNTED = "counted as you drag", ON_RELEASE = "measured when you let go", SOON = "being measured …";
 
 function renderCards({ parentElement, data }) {
   const room = parentElement.querySelector(".cards");
-  const draw = () => {
+  const draw = (moves, prospect) => {
     const older = data.older || shelf.protocol.isOlder(data.taken);
-    room.classList.toggle("older", older);
-    fillCards(room, data, older);
+    const isExpected = prospect && (prospect.isHeld || older || !data.order);
+    room.classList.toggle("older", older && !isExpected);
+    room.classList.toggle("predicted", Boolean(isExpected));
+    room.dataset.words = isExpected ? "" : data.words ?? "";
+    const cards = (data.order ?? USUAL).map((label) => data[label] ?? { label, notes: [] });
+    fillCards(room, isExpected ? cards.map((card, place) => expected(card, place, prospect, data.point)) : data.order ? cards : [], older);
   };
   shelf.taken(data.taken);
-  return shelf.listen(["moves"], draw); // which draws
+  if (data.point && !data.older) keepPoint(data.point);
+  return shelf.listen(["moves", "prospect"], draw); // which draws
 }
 
-function fillCards(room, data, older) {
-  room.dataset.words = data.words ?? "";
-  const cards = (data.order ?? []).map((label) => data[label]);
+function keepPoint(point) {
+  if (point.value === null) return;
+  const all = shelf.values.trail, trail = all[0]?.subject === point.subject ? all : [];
+  if (JSON.stringify(trail.at(-1)) !== JSON.stringify(point)) shelf.put("trail", extended(trail, point));
+}
+
+// A card with what is expected in place of what was measured of the recipe before.
+function expected(card, place, prospect, point) {
+  const { now, dense, quality, isHeld, isRepaired } = prospect;
+  const counted = (value, all) => ({ ...card, value, change: shareText(all), notes: [isHeld ? COUNTED : SOON], isGuess: true });
+  if (place === 0) return expectedQuality(card, prospect, quality, isHeld, isRepaired);
+  const amount = AMOUNTS[card.label];
+  if (amount) return counted(short(now[amount]), now[amount] / dense[amount] - 1);
+  if (card.label === "File size") {
+    const whole = point?.bytes ?? 4 * dense.params, left = whole - 4 * (dense.params - now.params);
+    return counted(`${short(left)}B`, left / whole - 1);
+  }
+  return { ...card, value: "…", change: null, notes: [isHeld ? ON_RELEASE : SOON] };
+}
+
+function expectedQuality(card, { unit, label }, quality, isHeld, isRepaired) {
+  const when = isHeld ? ON_RELEASE : SOON;
+  const named = { ...card, label: label ?? card.label, change: null };
+  if (quality === undefined) return { ...named, value: "…", notes: [when, isRepaired ? "repaired cuts are not predicted" : "no scan to predict it from"] };
+  return { ...named, value: qualityText(quality, unit), notes: ["predicted from each part alone", when], isGuess: true };
+}
+
+function shareText(share) {
+  return Math.abs(share) < 0.0005 ? null : `${share < 0 ? "-" : "+"}${Math.abs(100 * share).toFixed(1)} %`;
+}
+
+function fillCards(room, cards, older) {
   while (room.children.length > cards.length) room.lastChild.remove();
   cards.forEach((card, place) => {
     const view = room.children[place] ?? room.appendChild(emptyCard(place));
-    fillCard(view, card, older);
+    fillCard(view, card, older && !room.classList.contains("predicted"));
   });
 }
 
@@ -36,8 +74,9 @@ function fillCard(view, card, older) {
   part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? ""].join("\n");
   part("value").textContent = card.value;
   part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
-  part("change").className = `change ${colourOf(card)}`;
+  part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;
   part("notes").textContent = older ? "of the previous recipe" : card.notes.join("\n");
+  view.classList.toggle("guess", Boolean(card.isGuess));
 }
 
 function colourOf(card) {

@@ -14,13 +14,20 @@ CONSOLE = "../prune/console"  # the folder of the page that owns it
 # element -> the files of its script (the last one defines the renderer), its renderer, its style, its markup
 ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "console": (
-        tuple(f"{CONSOLE}/{name}" for name in ("cost.js", "strip.js", "bank.js", "console.js")),
+        tuple(
+            f"{CONSOLE}/{name}" for name in ("cost.js", "prediction.js", "strip.js", "bank.js", "console.js")
+        ),
         "renderConsole",
         f"{CONSOLE}/console.css",
         '<div class="console"><div class="totals"></div><div class="banks"></div><div '
         'class="detail"></div></div>',
     ),
-    "cards": (("cards.js",), "renderCards", "cards.css", '<div class="cards"></div>'),
+    "cards": (
+        (f"{CONSOLE}/cost.js", "trail.js", "cards.js"),
+        "renderCards",
+        "cards.css",
+        '<div class="cards"></div>',
+    ),
     "status": (
         ("status.js",),
         "renderStatus",
@@ -29,7 +36,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         'class="words"></span><button></button></div>',
     ),
     "figure": (
-        ("figure.js",),
+        (f"{CONSOLE}/cost.js", "prospect.js", "figure.js"),
         "renderFigure",
         "figure.css",
         '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',

@@ -1,24 +1,65 @@
 // A figure that is redrawn in place: its node, zoom and hover are kept. Plotly is loaded by the page's charts.
+//
+// A figure whose layout names an axis in its `meta` also shows the user's own model as it is measured, where that was before, and
+// what a dragged recipe is likely to be; it does so without waiting for the figure itself.
 const CONFIG = { displayModeBar: false, responsive: true };
 const LOOK_MS = 50;
 const HEADING = { x: 0, xanchor: "left", font: { size: 16, weight: 600 } };
 
 function renderFigure({ parentElement, data }) {
   const root = parentElement.querySelector(".live-figure");
-  const [plot, told] = root.children;
+  const [plot, told] = root.querySelectorAll(".plot, .told");
   told.textContent = data.words ?? "";
   told.className = `told ${data.tone ?? ""}`;
   plot.hidden = !data.layout;
   if (!data.layout) return undefined;
-  let timer;
+  let timer, stop;
   const draw = () => {
     if (!window.Plotly) { timer = setTimeout(draw, LOOK_MS); return; }
     const traces = Array.from({ length: data.count }, (_, place) => data[`trace ${place}`]);
     // Plotly writes into its arguments, and parts of them are kept here for the next time
     const layout = { ...data.layout, autosize: true, font: { family: getComputedStyle(root).fontFamily } };
     if (layout.title) layout.title = { ...layout.title, ...HEADING };  // as in Streamlit's own figures
-    window.Plotly.react(plot, ...structuredClone([traces, layout]), CONFIG);
+    const own = ownPoints(layout.meta);
+    window.Plotly.react(plot, ...structuredClone([traces.map((trace) => withOwn(trace, own, layout.meta)), layout]), CONFIG);
+    stop ??= layout.meta?.axis && followOwn(plot);
   };
   draw();
-  return () => clearTimeout(timer);
+  return () => { clearTimeout(timer); stop?.(); };
+}
+
+// The measured points of the figure's model, oldest first.
+function ownPoints(meta) {
+  return meta?.axis ? shelf.values.trail.filter((point) => point.subject === meta.subject && point.left[meta.axis] !== undefined) : [];
+}
+
+// The trace of the user's own model, at the point that was measured last, and the trace of where it was.
+function withOwn(trace, own, meta) {
+  const x = (point) => 100 * point.left[meta.axis], y = (point, value = point.value) => (point.unit === "%" ? 100 * value : value);
+  if (trace.meta === "trail") return { ...trace, x: own.map(x), y: own.map((point) => y(point)) };
+  const last = own.at(-1);
+  if (trace.meta !== "own" || !last) return trace;
+  const ends = { array: [y(last, last.high) - y(last)], arrayminus: [y(last) - y(last, last.low)] };
+  return { ...trace, x: [x(last)], y: [y(last)], error_y: { ...trace.error_y, ...ends } };
+}
+
+function followOwn(plot) {
+  const mark = plot.parentElement.querySelector(".prospect") ?? createMark(plot);
+  let frame;
+  const paint = () => { frame = undefined; paintMark(mark, plot, shelf.values.prospect, ownPoints(plot.layout.meta).at(-1)); };
+  const soon = () => { frame ??= requestAnimationFrame(paint); };
+  const move = () => {
+    const own = ownPoints(plot.layout.meta), meta = plot.layout.meta;
+    const places = plot.data.map((trace, place) => (["trail", "own"].includes(trace.meta) ? place : -1)).filter((place) => place >= 0);
+    if (own.length === 0 || places.length === 0) return;
+    const changed = places.map((place) => withOwn(plot.data[place], own, meta));
+    window.Plotly.restyle(plot, { x: changed.map(({ x }) => x), y: changed.map(({ y }) => y), "error_y.array": changed.map(({ error_y: e }) => e?.array), "error_y.arrayminus": changed.map(({ error_y: e }) => e?.arrayminus) }, places);
+  };
+  let last = shelf.values.trail;
+  const stop = shelf.listen(["prospect", "trail"], (prospect, trail) => {
+    if (trail !== last) { last = trail; move(); }
+    soon();
+  });
+  plot.on("plotly_afterplot", soon);
+  return () => { stop(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
 }

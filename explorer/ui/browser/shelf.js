@@ -4,7 +4,7 @@ const shelf = (window.pruningExplorer ??= createShelf());
 
 function createShelf() {
   keepOneEntryAPage(window.history, window.location);
-  const renderers = {}, values = { moves: 0 }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
+  const renderers = {}, values = { moves: 0, prospect: null, trail: [] }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {
     values[name] = value;

@@ -34,6 +34,8 @@ def summary(recipe: Recipe) -> str:
     removed = [_range(ratios.values(), what) for ratios, what in kinds if ratios]
     by_hand = sum(map(len, recipe.remove.values()))
     removed += [f"{by_hand} by hand"] if by_hand else []
+    blocks = len(recipe.blocks)
+    removed += [f"{blocks} block{'s' * (blocks > 1)}"] if blocks else []
     if not removed:
         return "dense model"
     pattern = [] if recipe.pattern == "free" else [recipe.pattern]

@@ -11,7 +11,9 @@ from ...background.lane import Lane
 from ...errors import is_crash
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
+from ...figures.live_marks import with_live_marks
 from ...graph.analysed import Analysed
+from ...machine.cache import Cache
 from ...pruning.decision import calibrate
 from ...registry import ALLOCATORS
 from ...studies.accuracy_curves import (
@@ -24,12 +26,16 @@ from ...studies.accuracy_curves import (
     swept,
     timed,
 )
+from ...studies.recipe_search import TAG as TRIAL
 from ...values.choice import Choice
 from ...values.progress import Work
 from ...values.recipe import Recipe
+from ...values.report import Report
 from ...words import GLOSSARY
 from .. import session
 from ..drawing.offers import Offer
+from ..kept_runs import keeping
+from ..kept_runs.words import called
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
@@ -53,6 +59,8 @@ AXES: dict[Axis, str] = {
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
 HEIGHT = 360  # pixels, so that it ends with the faders
+MOST_KEPT = 60  # runs that are drawn, the newest
+_runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
 POINTLESS = "Remove something, and a curve appears with your model as a star. The diamond is the dense model."
 WAITING = "The curve is measured when nothing else waits."
@@ -64,8 +72,10 @@ ALONG_HELP = (
 
 
 def usual_axis(along: Along) -> Axis:
-    """Return the default axis: zeros do not lower the number of parameters."""
-    return "params" if session.recipe().is_structured and along == "strength" else "nonzero_params"
+    """Return the default axis: zeros do not lower the number of parameters. It depends on no fader, so that
+    the first move does not change it.
+    """
+    return "params" if session.mode() == "Structured" and along == "strength" else "nonzero_params"
 
 
 def _axis_key(usual: Axis) -> str:
@@ -204,20 +214,41 @@ def _curve() -> dict[str, Any]:
     """Return the figure in parts, and the text under it."""
     asked = _asked()
     if asked.is_pointless:
-        figure = curve_comparison({}, session.report(), asked.axis).update_yaxes(range=[0, 101])
+        figure = curve_comparison({}, session.report(), asked.axis, kept=_kept())
         return _shown(figure, asked, {"words": POINTLESS})
     state = _begin(asked)
     lines = state.value or {}
     controls = [name for name in lines if name.endswith(CHANCE)]
     stale = bool(lines) and state.key != asked.key
-    figure = curve_comparison(lines, session.report(), asked.axis, controls=controls, stale=stale)
+    figure = curve_comparison(
+        lines, session.report(), asked.axis, controls=controls, stale=stale, kept=_kept()
+    )
     return _shown(figure, asked, _words(asked, state))
 
 
 def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any]:
-    """The figure as high as the faders next to it, and the words under it."""
-    figure.update_layout(height=HEIGHT, margin={"t": 40, "b": 40}, legend={"y": -0.3})
+    """The figure as high as the faders next to it, and the words under it. The legend has its own room, so
+    that the plot keeps its height when lines are added.
+    """
+    margin = {"l": 62, "r": 16, "t": 40, "b": 118, "autoexpand": False}
+    figure.update_layout(height=HEIGHT, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
+    report = session.report()
+    unit = (report.pruned.unit if report else None) or "%"
+    with_live_marks(figure, asked.axis, session.subject().id, unit)
     return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **words}
+
+
+def _kept() -> dict[str, Report]:
+    """Return the runs of this model that were kept by hand; they are read again when there is another."""
+    if settings.current().classroom is not None:
+        return {}
+    subject = session.subject().id
+    key = (subject, keeping.store().changed(subject))
+    known: dict[str, Report] | None = _runs.get(key)
+    if known is None:
+        kept = [run for run in keeping.store().runs(subject, MOST_KEPT) if TRIAL not in run.tags]
+        known = _runs.put(key, {called(run): run.report for run in kept})
+    return known
 
 
 def _words(asked: Question, state: JobState) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Connects the fader console to the session: what it shows, and what an edit does."""
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -57,7 +58,17 @@ def _data() -> ConsoleData:
     secret, _, taken = session.stamp()
     subject = session.subject().id
     costs = _costs.get(subject) or _costs.put(subject, cost_table(session.profile()))
-    return ConsoleData(secret, taken, shown_banks(), costs, _exact(session.report()))
+    recipe = session.recipe()
+    return ConsoleData(
+        secret,
+        taken,
+        shown_banks(),
+        costs,
+        _exact(session.report()),
+        sensitivity_scan.dense_quality(),
+        recipe.after != "none",
+        replace(recipe, channels={}, weights={}).fingerprint[:8],
+    )
 
 
 def _state() -> dict[str, Any]:
@@ -73,17 +84,19 @@ def _edited(take: Callable[[Any], bool], key: str) -> None:
     regions.draw_stale(*console, "undo", "notice", ADDRESS)
 
 
-def _exact(report: Report | None) -> dict[str, int] | None:
+def _exact(report: Report | None) -> dict[str, float] | None:
     if report is None or report.pruned.params is None or report.pruned.macs is None:
         return None
     nonzero = (
         report.pruned.nonzero_params if report.recipe.weights else None
     )  # zeros that the model had from the start are not worth a note
-    return {
+    exact: dict[str, float] = {
         "params": report.pruned.params,
         "macs": report.pruned.macs,
         "nonzero_params": report.pruned.params if nonzero is None else nonzero,
     }
+    value = report.pruned.value
+    return exact if value is None else {**exact, "quality": round(value, 5)}
 
 
 def _take(subject: str, message: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...errors import is_crash
+from ...figures.accuracy_curve import AXES
 from ...machine import paths
 from ...values.progress import Progress
 from ...values.report import Report
@@ -70,7 +71,30 @@ def _cards() -> dict[str, Any]:
         card.label: {key: value for key, value in vars(card).items() if key != "trap"}
         for card in cards(state.value)
     }
-    return {"taken": taken, "older": state.key != session.live_key(), "order": list(shown), **shown}
+    older = state.key != session.live_key()
+    return {"taken": taken, "older": older, "order": list(shown), "point": own_point(state.value), **shown}
+
+
+def own_point(report: Report) -> dict[str, Any]:
+    """Return what was measured as plain numbers, for marks that follow the hand: the value, and how much is
+    left of the dense model by each of the curve's axes.
+    """
+    dense, now = report.baseline, report.pruned
+    amounts = {axis: (amount(now), amount(dense)) for axis, (_, _, amount) in AXES.items()}
+    left = {
+        axis: round(after / all_, 5) for axis, (after, all_) in amounts.items() if all_ and after is not None
+    }
+    sizes = dense.size_bytes or {}
+    return {
+        "subject": report.subject["id"],
+        "recipe": report.recipe.fingerprint,
+        "value": now.value,
+        "low": now.low,
+        "high": now.high,
+        "unit": now.unit or "",
+        "left": left,
+        "bytes": sizes.get("dense"),
+    }
 
 
 def _status() -> dict[str, Any]:

@@ -3,6 +3,7 @@ allocators.
 """
 
 from collections.abc import Hashable
+from typing import Any
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from ...allocators.context import Losses
 from ...background.jobs import JobState
 from ...background.lane import Lane
 from ...errors import ExplorerError
+from ...measuring.metric_words import metric_heading
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.shipped_scans import delivered
 from ...studies.sensitivity.values import Scan, ScanPlan
@@ -80,6 +82,28 @@ def found() -> list[Scan]:
 def sensitivity() -> dict[BankName, Sensitivity]:
     """Return bank -> part -> (ratio, drop) pairs, as far as they are known."""
     return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
+
+
+def dense_quality() -> dict[str, Any] | None:
+    """Return the dense model's quality in the scans, and what guessing reaches, for predictions while a fader
+    is dragged; None without a scan.
+    """
+    known = next(iter(found()), None)
+    task, measured = session.subject().task, known.baseline if known else None
+    if known is None or measured is None or measured.value is None or not known.points:
+        return None
+    guessing = (
+        1 / len(task.class_names) if task and task.class_names and measured.metric == "accuracy" else 0.0
+    )
+    better = known.points[0].drop.better
+    return {
+        "label": metric_heading(measured.metric),
+        "unit": measured.unit or "",
+        "dense": measured.value,
+        "floor": guessing,
+        "isShare": measured.unit == "%" and better == "higher",
+        "better": better,
+    }
 
 
 def losses() -> dict[BankName, Losses]:

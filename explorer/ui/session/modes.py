@@ -21,7 +21,7 @@ def mode_of(recipe: Recipe, chosen: Mode) -> Mode:
     """Return the chosen mode, extended until it shows everything in the recipe: hidden faders must have no
     effect.
     """
-    needed = {"channels"} if recipe.is_structured else set()
+    needed = {"channels"} if recipe.channels or recipe.remove else set()
     needed |= {"weights"} if recipe.weights else set()
     return next(mode for mode in (chosen, *MODES) if needed <= set(MODES[mode]))
 

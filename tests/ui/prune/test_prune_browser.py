@@ -129,6 +129,33 @@ def test_the_totals_follow_the_hand_before_it_lets_go(prune):
     assert totals.inner_text() == about  # the estimate of this model is exact
 
 
+def test_while_a_fader_is_dragged_numbers_and_the_point_move_and_are_marked_as_expected(prune):
+    prune.visit("?model=digits-cnn").final()
+    accuracy, mark = prune.page.locator(".card").first, prune.page.locator(".prospect")
+    plot = prune.page.locator(".live-figure .plot")
+    star = "plot => plot.data.filter((trace) => trace.meta === 'own').map(({ x }) => x[0])[0]"
+    prune.page.wait_for_function("() => document.querySelector('.live-figure .plot')?.data?.length")
+    asked = []
+    prune.page.on("request", lambda request: asked.append(request.post_data or ""))
+    prune.drag("conv2", 40, let_go=False)
+    expect(accuracy.locator(".notes")).to_contain_text("predicted from each part alone")
+    expect(prune.page.locator(".card.guess")).to_have_count(4)  # accuracy, parameters, size, MACs
+    expect(mark).to_contain_text(re.compile(r"^predicted \d+\.\d %$"))
+    first = mark.locator("path").get_attribute("transform")
+    box = prune.fader("conv2").bounding_box()
+    prune.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    expect(mark.locator("path")).not_to_have_attribute("transform", first)
+    assert prune.recipe() == Recipe() and not any('"values"' in body for body in asked)  # nothing was sent
+    assert plot.evaluate(star) == 100  # the measured one stays until there is another
+    prune.page.mouse.up()
+    prune.comes_to_hold("conv2")
+    prune.final()
+    expect(prune.page.locator(".card.guess")).to_have_count(0)
+    expect(mark).to_be_hidden()
+    left = f"plot => ({star})(plot) < 90 && plot.data.find((trace) => trace.meta === 'trail').x.length === 2"
+    prune.page.wait_for_function(f"() => ({left})(document.querySelector('.live-figure .plot'))")
+
+
 def test_keys_move_a_fader_and_readers_are_told(prune):
     prune.visit("?model=digits-cnn")
     prune.fader("conv3").focus()

@@ -120,7 +120,7 @@ function whole(state, facts, findings) {
       return { ...strip, ratio: 0, locked: false, ...told, units: told.of ?? strip.units, sensitivity };
     }),
   }));
-  return { ...state, banks, costs: facts.costs };
+  return { ...state, banks, costs: facts.costs, quality: findings.quality };
 }
 
 function receive(instance, data) {
@@ -134,6 +134,7 @@ function receive(instance, data) {
   }
   instance.data = data;
   shelf.put("banks", data.banks);
+  remember(instance);
   build(instance);
   paint(instance);
   instance.banks.forEach(wrap);
@@ -170,8 +171,28 @@ function paintTotals(instance) {
   const dense = estimate(costs, {}, {}, {});
   const waiting = instance.moving.size > 0 || instance.pending.size > 0 || !exact;
   const now = waiting ? estimate(costs, units, maps.channels, maps.weights) : exact;
+  foresee(instance, waiting, now, dense);
   instance.totals.classList.toggle("about", waiting);
   instance.totals.textContent = totalsText(now, dense, waiting ? "About " : "");
+}
+
+// What the recipe under the hand is likely to be, for the cards and the curve; null while the measured numbers are those of the faders.
+function foresee(instance, waiting, now, dense) {
+  if (!waiting) { if (shelf.values.prospect) shelf.put("prospect", null); return; }
+  const { quality, repaired, rule } = instance.data;
+  const measured = instance.measured?.rule === rule ? instance.measured : undefined;
+  const parts = [...strips(instance)].map(({ strip, key }) => ({
+    points: strip.sensitivity, from: measured?.ratios.get(key) ?? 0, to: shownRatio(instance, key, strip),
+  }));
+  const value = repaired ? undefined : predictedQuality(quality, parts, measured?.value);
+  shelf.put("prospect", { now, dense, quality: value, label: quality?.label, unit: quality?.unit, isRepaired: repaired, isHeld: instance.moving.size > 0 });
+}
+
+// The last measured value and the ratios that it belongs to, from which a prediction starts.
+function remember(instance) {
+  const { exact, rule } = instance.data;
+  if (exact?.quality === undefined || exact.quality === null) return;
+  instance.measured = { value: exact.quality, rule, ratios: new Map([...strips(instance)].map(({ strip, key }) => [key, strip.ratio])) };
 }
 
 function totalsText(now, dense, about) {
@@ -229,6 +250,7 @@ function renderConsole(component) {
   return () => {
     instance.stop();
     instance.observer.disconnect();
+    shelf.put("prospect", null);
     setTimeout(() => { if (!instance.root.isConnected) flush(instance); }); // the user left the page
   };
 }

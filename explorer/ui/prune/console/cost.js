@@ -52,3 +52,8 @@ function percent(ratio) {
   const hundredths = Math.round(ratio * 10000) / 100;
   return `${Number.isInteger(hundredths) ? hundredths : hundredths.toFixed(hundredths * 10 % 1 ? 2 : 1)} %`;
 }
+
+// "91.2 %", or a number with its unit.
+function qualityText(value, unit) {
+  return unit === "%" ? `${(100 * value).toFixed(1)} %` : `${Number(value.toPrecision(4))} ${unit}`.trim();
+}

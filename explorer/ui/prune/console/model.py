@@ -84,14 +84,20 @@ class ConsoleData:
         session: another one makes the browser forget what it waited for.
         taken: the last edit that this data includes.
         costs: the costs of each layer, for the estimate while dragging.
-        exact: params, nonzero_params and macs of the shown recipe once they are known.
+        exact: params, nonzero_params, macs and quality of the shown recipe once they are known.
+        quality: of the dense model in the scan, from which that of a dragged recipe is predicted.
+        repaired: whether the cut is repaired; scans measure cuts alone, so nothing is predicted then.
+        rule: changes with everything in the recipe but its ratios.
     """
 
     session: str
     taken: int
     banks: tuple[Bank, ...]
     costs: tuple[LayerCost, ...]
-    exact: Mapping[str, int] | None = None
+    exact: Mapping[str, float] | None = None
+    quality: Mapping[str, Any] | None = None
+    repaired: bool = False
+    rule: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return what no fader changes, under a name of its own."""
@@ -109,7 +115,8 @@ class ConsoleData:
             bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
             for bank in self.banks
         }
-        return {"sensitivity": found, "notes": {bank.name: bank.note for bank in self.banks}}
+        notes = {bank.name: bank.note for bank in self.banks}
+        return {"sensitivity": found, "notes": notes, "quality": dict(self.quality) if self.quality else None}
 
     def state(self) -> dict[str, Any]:
         """Return the position of every fader and what the last cut did, without default values."""
@@ -119,6 +126,8 @@ class ConsoleData:
             "facts": self.facts()["id"],
             "banks": {bank.name: _state(bank) for bank in self.banks},
             "exact": dict(self.exact) if self.exact else None,
+            "repaired": self.repaired,
+            "rule": self.rule,
         }
 
 

@@ -1,0 +1,52 @@
+"""Marks that the page moves by itself: the user's own model as it is measured, and where it was before."""
+
+import plotly.graph_objects as go
+
+from .style import AFTER
+
+OWN, TRAIL = "own", "trail"  # `meta` of the traces, by which the page finds them
+ABOVE = 103  # per cent; a mark at 100 is whole
+
+
+def with_live_marks(figure: go.Figure, axis: str, subject: str, unit: str) -> go.Figure:
+    """Return a figure of quality against what is left with the marks that the page moves, and with axes that
+    do not move while it does.
+
+    Args:
+        axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown; unit: of what
+            decides.
+    """
+    figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
+    if unit == "%":
+        figure.update_yaxes(range=[0, ABOVE])
+    if axis != "latency":  # which may grow
+        figure.update_xaxes(range=[0, ABOVE])
+    drawn = list(figure.data)
+    own = next((trace for trace in drawn if trace.meta == OWN), None) or _mark(OWN, "your recipe", "star", 16)
+    others = [trace for trace in drawn if trace is not own]
+    figure.data = []
+    figure.add_traces([*others, _trail(), own])
+    if not drawn:  # the sentence in place of data
+        figure.layout.annotations = ()
+        figure.update_xaxes(showticklabels=True, showgrid=True).update_yaxes(
+            showticklabels=True, showgrid=True
+        )
+    return figure
+
+
+def _mark(meta: str, name: str, symbol: str, size: int) -> go.Scatter:
+    return go.Scatter(
+        x=[],
+        y=[],
+        meta=meta,
+        name=name,
+        mode="markers",
+        marker={"color": AFTER, "symbol": symbol, "size": size},
+    )
+
+
+def _trail() -> go.Scatter:
+    trail = _mark(TRAIL, "where you were", "circle", 5)
+    line = {"color": AFTER, "width": 1, "dash": "dot"}
+    told = "you were here: %{y:.1f}, %{x:.1f} % left<extra></extra>"
+    return trail.update(mode="lines+markers", line=line, opacity=0.55, showlegend=False, hovertemplate=told)

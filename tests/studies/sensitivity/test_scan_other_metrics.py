@@ -1,0 +1,76 @@
+"""A scan of a metric that right and wrong do not determine is kept on disk like one of accuracy."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.graph.analysed import Analysed
+from explorer.graph.export import graph_of
+from explorer.loaders.model_text import load
+from explorer.loaders.own_task import with_metrics
+from explorer.studies.sensitivity import scan_run
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.scan_run import ScanRun
+from explorer.studies.sensitivity.values import Scan, ScanPlan
+from explorer.values.progress import Step, outcome
+from explorer.values.recipe import Recipe
+
+SUBJECT = with_metrics(load("digits-mlp"), ["macro_f1"])
+MODEL = Analysed(SUBJECT, graph_of(SUBJECT))
+EXACT = ScanPlan("channel", (0.2, 0.5), tolerance=None)
+
+
+def run(plan, folder, samples=None) -> Scan:
+    return outcome(scan(MODEL, plan, Conditions(samples=samples), folder=folder))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    return folder, run(EXACT, folder)
+
+
+def test_what_was_measured_is_never_measured_again(kept, monkeypatch):
+    folder, first = kept
+    monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
+    monkeypatch.setattr(scan_run, "baseline", lambda *args: pytest.fail("the dense model ran again"))
+    assert list(scan(MODEL, EXACT, folder=folder)) == [Step(first)] and first.finished
+    assert first.baseline.metric == "macro_f1" and 0.9 < first.baseline.value < 1
+
+
+def test_points_on_disk_have_the_value_of_a_pruned_model(kept):
+    folder, _ = kept
+    again = outcome(scan(MODEL, EXACT, folder=folder))
+    point = again.points[-1]
+    report = prune(MODEL, Recipe(channels={point.part: point.ratio}), Conditions(latency=False))
+    assert point.value == pytest.approx(report.pruned.value)
+    assert point.drop.estimate == pytest.approx(report.baseline.value - report.pruned.value)
+
+
+def test_a_point_that_is_not_known_well_enough_starts_again(tmp_path):
+    rough = run(replace(EXACT, tolerance=0.2), tmp_path)
+    assert {point.samples for point in rough.points} != {450}
+    exact = run(EXACT, tmp_path)
+    assert exact.finished and {point.samples for point in exact.points} == {450}
+    assert run(EXACT, tmp_path) == exact
+
+
+def test_a_damaged_result_is_left_out(kept, tmp_path):
+    folder, first = kept
+    (path,) = folder.iterdir()
+    damaged = tmp_path / path.name
+    lines = path.read_text().splitlines()
+    broken = json.loads(lines[-1]) | {"result": {"value": 0.5}}
+    damaged.write_text("\n".join([*lines[:-1], json.dumps(broken)]) + "\n")
+    assert run(EXACT, tmp_path) == first
+    assert len(damaged.read_text().splitlines()) > len(lines), "the damaged point was measured again"
+
+
+def test_two_metrics_of_a_model_are_two_scans(kept, tmp_path):
+    run(replace(EXACT, ratios=(0.5,)), tmp_path)
+    other = with_metrics(load("digits-mlp"), ["balanced_accuracy"])
+    outcome(scan(Analysed(other, MODEL.graph), replace(EXACT, ratios=(0.5,)), folder=tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2
