@@ -1,7 +1,7 @@
 """What a worker does for each kind of work: the measurements of the studies, unchanged, from JSON to JSON."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
