@@ -245,12 +245,12 @@ def curve(reports: Iterable[Report]) -> pd.DataFrame:
     return _frame(rows, CURVE_COLUMNS)
 
 
-def scans(found: Iterable[Scan]) -> pd.DataFrame:
+def scans(scans: Iterable[Scan]) -> pd.DataFrame:
     """Return every point of some scans: its drop, the interval of the drop on all samples, and whether it is
     real in the family of its scan.
     """
     rows: list[dict[str, Any]] = []
-    for scan in found:
+    for scan in scans:
         judged = scan.findings()
         for point in scan.points:
             finding, lost = judged[point.part, point.ratio], point.drop

@@ -5,9 +5,9 @@ import streamlit as st
 from explorer.ui.channels import findings, importance, pictures
 
 group = importance.choose_group()
-found = importance.importance(group) if group else None
-if group and found:
-    importance.draw_importance(group, found)
+scores = importance.importance(group) if group else None
+if group and scores:
+    importance.draw_importance(group, scores)
     st.subheader("Channels that could go first", anchor=False)
-    findings.draw(group, found)
-    pictures.draw(group, found)
+    findings.draw(group, scores)
+    pictures.draw(group, scores)

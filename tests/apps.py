@@ -66,11 +66,11 @@ def until(app: AppTest, seen: str | Callable[[AppTest], object]) -> AppTest:
 def words(app: AppTest) -> str:
     """All text of the page, without the backslashes that keep foreign names plain."""
     kinds = (app.markdown, app.caption, app.info, app.warning, app.success, app.error)
-    own = [value["words"] for value in told(app).values() if value.get("words")]
+    own = [value["words"] for value in sent(app).values() if value.get("words")]
     return "\n".join([*(element.value for kind in kinds for element in kind), *own]).replace("\\", "")
 
 
-def told(app: AppTest) -> dict[str, dict]:
+def sent(app: AppTest) -> dict[str, dict]:
     """Our own elements that follow a job: name -> what each shows."""
     found = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json)
     return {data["name"]: data["value"] for data in found if "turn" in data}
@@ -84,7 +84,7 @@ def keys(app: AppTest) -> set[str]:
 def charts(app: AppTest) -> dict[str, dict]:
     """Title -> figure."""
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    for value in told(app).values():
+    for value in sent(app).values():
         if "layout" in value:
             specs.append(
                 {

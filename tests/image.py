@@ -42,12 +42,12 @@ class ImageStep:
 def steps(text: str) -> list[ImageStep]:
     """The instructions of a Dockerfile."""
     lines = re.sub(r"\\\n\s*", "", "\n".join(line for line in text.splitlines() if line[:1] != "#"))
-    found, stage = [], -1
+    done, stage = [], -1
     for line in filter(None, map(str.strip, lines.splitlines())):
         word, _, rest = line.partition(" ")
         stage += word == "FROM"
-        found.append(ImageStep(stage, word, rest.strip()))
-    return found
+        done.append(ImageStep(stage, word, rest.strip()))
+    return done
 
 
 def faults(text: str, ignored: str) -> Iterator[str]:
@@ -106,14 +106,14 @@ def compose_faults(compose: Mapping[str, Any]) -> Iterator[str]:
         yield f"{variable} has no default"
 
 
-def build(found: list[ImageStep], root: Path, arguments: Mapping[str, str] = {}) -> dict[str, str]:
+def build(todo: list[ImageStep], root: Path, arguments: Mapping[str, str] = {}) -> dict[str, str]:
     """Execute the steps of an image below a fresh folder, with this Python; returns its environment."""
     for folder in THERE:
         (root / folder[1:]).mkdir(parents=True)
     clean = {key: text for key, text in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment = {**clean, "HOME": str(root / "home")}
     place = root
-    for step in found:
+    for step in todo:
         if step.word == "ARG":
             name, _, default = step.text.partition("=")
             environment[name] = arguments.get(name, default.strip('"'))

@@ -56,7 +56,7 @@ const look = () => {
   if (seen === all) { moves.final = performance.now() - moves.released; clearInterval(moves.timer); }
 };
 addEventListener("pointerup", () => {
-  for (const name of ["first", "final", "sent", "told"]) delete moves[name];
+  for (const name of ["first", "final", "sent", "answered"]) delete moves[name];
   moves.released = performance.now();
   clearInterval(moves.timer);
   moves.timer = setInterval(look, 2);
@@ -71,7 +71,7 @@ WebSocket.prototype.send = function (data) {
   return send.call(this, data);
 };
 const ask = window.fetch;
-window.fetch = async (...given) => { const answer = await ask(...given); since("told"); return answer; };
+window.fetch = async (...given) => { const answer = await ask(...given); since("answered"); return answer; };
 """
 
 
@@ -80,12 +80,12 @@ class Move:
     """One move of one fader, in milliseconds from its release, and in bytes that came meanwhile.
 
     Args:
-        sent: the browser sent the edit. told: the answer with the first number was there.
+        sent: the browser sent the edit. answered: the answer with the first number was there.
         first: the first number was on screen. final: so was that of all samples.
     """
 
     sent: float
-    told: float
+    answered: float
     first: float
     final: float
     first_bytes: int
@@ -160,7 +160,7 @@ def move(page: Page, fader: Locator, ratio: float, received: Received) -> Move:
     first = received.bytes - before
     page.wait_for_function("moves.final !== undefined", timeout=PATIENCE)
     took: dict[str, float] = page.evaluate(
-        "({ sent, told, first, final } = moves, { sent, told, first, final })"
+        "({ sent, answered, first, final } = moves, { sent, answered, first, final })"
     )
     page.wait_for_timeout(REST_MS)
     return Move(**took, first_bytes=first, final_bytes=received.bytes - before)
@@ -188,7 +188,7 @@ def line(model: str, moves: Sequence[Move]) -> str:
         field.name: statistics.median(getattr(move, field.name) for move in moves) for field in fields(Move)
     }
     first = statistics.quantiles([move.first for move in moves], n=10)
-    way = f"sent {middle['sent']:.0f}, told {middle['told']:.0f}, shown {middle['first']:.0f}"
+    way = f"sent {middle['sent']:.0f}, answered {middle['answered']:.0f}, shown {middle['first']:.0f}"
     kilobytes = f"{middle['first_bytes'] / 1000:.1f} and {middle['final_bytes'] / 1000:.1f} kB"
     return (
         f"{model}: first number {middle['first']:.0f} ms ({first[0]:.0f} to {first[-1]:.0f}; {way}), "

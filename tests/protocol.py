@@ -31,13 +31,13 @@ class Element:
 
 def merged(known: Any, part: Mapping[str, Any]) -> dict[str, Any]:
     """What is known with a part of an answer put into it, as a browser does it."""
-    made = dict(known) if isinstance(known, dict) else {}
+    whole = dict(known) if isinstance(known, dict) else {}
     for key, value in part.items():
         if value is None:
-            made.pop(key, None)
+            whole.pop(key, None)
         else:
-            made[key] = merged(made.get(key), value) if isinstance(value, dict) else value
-    return made
+            whole[key] = merged(whole.get(key), value) if isinstance(value, dict) else value
+    return whole
 
 
 class Tab:
@@ -147,13 +147,13 @@ class Tab:
         answer = self._news.getresponse()
         body = answer.read()
         assert answer.status == 200, (answer.status, body[:200])
-        found = json.loads(body)
-        for name, told in found["told"].items():
+        news = json.loads(body)
+        for name, told in news["told"].items():
             self._known[name] = told["turn"]
             self._shown[name] = merged(self._shown.get(name), told["value"])
-        if self._edit is not None and found["taken"] >= self._edit["seq"]:
+        if self._edit is not None and news["taken"] >= self._edit["seq"]:
             self._edit = None
-        return found
+        return news
 
     def _question(self) -> dict[str, Any]:
         if self._edit is None:

@@ -32,7 +32,7 @@ class Signs:
 
     def __init__(self, address: str, log: Path | None = None):
         self.address, self.log, self._seen = address, log, 0
-        self.found: list[str] = []
+        self.lines: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self._contexts: list[Any] = []
         if log is not None:
@@ -57,7 +57,7 @@ class Signs:
             for text in page.locator(BOXES).all_inner_texts():
                 self._add("box", text)
         self._read_log()
-        return list(self.found)
+        return list(self.lines)
 
     def check(self) -> None:
         """Fail if there was a sign.
@@ -66,13 +66,13 @@ class Signs:
             AssertionError: with all of them.
         """
         found = self.look()
-        self.found = []
+        self.lines = []
         assert found == [], "\n".join(found)
 
     def _add(self, kind: str, text: object) -> None:
         line = f"{kind}: {str(text).strip()[:2000]}"
-        if line not in self.found and not any(pattern.search(line) for pattern in self._expected):
-            self.found.append(line)
+        if line not in self.lines and not any(pattern.search(line) for pattern in self._expected):
+            self.lines.append(line)
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error":

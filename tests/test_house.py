@@ -243,7 +243,7 @@ def crowded(source: str) -> list[str]:
     """Functions with more parameters than anyone can keep apart, `self` and `cls` not counted; nor are the
     keywords of a registered plug-in, which are the form that its user fills in.
     """
-    found = []
+    wide = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             given = node.args
@@ -252,13 +252,13 @@ def crowded(source: str) -> list[str]:
             every = [*given.posonlyargs, *given.args, *keywords, given.vararg, given.kwarg]
             names = [one.arg for one in every if one is not None and one.arg not in ("self", "cls")]
             if len(names) > MOST_PARAMETERS:
-                found.append(f"{getattr(node, 'name', 'lambda')}: {len(names)}")
-    return found
+                wide.append(f"{getattr(node, 'name', 'lambda')}: {len(names)}")
+    return wide
 
 
 def bags(source: str) -> list[str]:
     """Dicts with fixed keys that a function fills and then spreads over the parameters of another of ours."""
-    found = []
+    filled_then_spread = []
     for function in ast.walk(ast.parse(source)):
         if isinstance(function, ast.FunctionDef):
             inside = list(ast.walk(function))
@@ -267,8 +267,8 @@ def bags(source: str) -> list[str]:
                 node for node in inside if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             )
             spread = {ast.unparse(word.value) for call in calls for word in call.keywords if word.arg is None}
-            found += [f"{function.name}: {name}" for name in sorted(filled & spread)]
-    return found
+            filled_then_spread += [f"{function.name}: {name}" for name in sorted(filled & spread)]
+    return filled_then_spread
 
 
 def _filled(node: ast.AST) -> Iterator[str]:
@@ -339,6 +339,77 @@ def test_a_name_that_is_used_twice_is_seen():
     assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
 
 
+# --------------------------------------------------------------------------- names say what a thing is
+
+VAGUE = {"found", "told", "made"}
+LONGEST_LIFE = 5  # lines, from the first use of such a name to the last
+VAGUE_LEFT = 95  # only ever lowered: whatever outlives its lines is called what it is, "report" or "label"
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def inside(scope: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a scope without those of the functions in it."""
+    for node in ast.iter_child_nodes(scope):
+        yield node
+        if not isinstance(node, SCOPES):
+            yield from inside(node)
+
+
+def bound_in(scope: ast.AST) -> set[str]:
+    """The names that a function or a module gives a value, its parameters included."""
+    names = {n.id for n in inside(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return names | {n.arg for n in inside(scope) if isinstance(n, ast.arg)}
+
+
+def lines_of(name: str, scope: ast.AST) -> list[int]:
+    """The lines that use a name of a scope, in the functions in it too where they mean the same."""
+    lines = []
+    for node in inside(scope):
+        if (isinstance(node, ast.Name) and node.id == name) or (
+            isinstance(node, ast.arg) and node.arg == name
+        ):
+            lines.append(node.lineno)
+        elif isinstance(node, SCOPES) and name not in bound_in(node):
+            lines += lines_of(name, node)
+    return lines
+
+
+def vague(source: str) -> list[str]:
+    """Functions, classes and attributes with a name that says nothing, and locals that keep one for long."""
+    tree, names = ast.parse(source), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for name in sorted(bound_in(node) & VAGUE):
+                lines = lines_of(name, node)
+                if max(lines) - min(lines) >= LONGEST_LIFE:
+                    names.append(f"{name} in lines {min(lines)} to {max(lines)}")
+        if isinstance(node, ast.Attribute) and node.attr in VAGUE:
+            names.append(f".{node.attr} in line {node.lineno}")
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in VAGUE:
+            names.append(f"{node.name}() in line {node.lineno}")
+        if isinstance(node, ast.ClassDef):
+            fields = (one.target for one in node.body if isinstance(one, ast.AnnAssign))
+            names += [f"{node.name}.{ast.unparse(one)}" for one in fields if ast.unparse(one) in VAGUE]
+    return names
+
+
+def test_names_say_what_a_thing_is():
+    files = [*MODULES, *PAGES, *TESTS]
+    names = [f"{path.relative_to(ROOT)}: {name}" for path in files for name in vague(path.read_text("utf-8"))]
+    assert len(names) <= VAGUE_LEFT, "call it what it is:\n" + "\n".join(names)
+
+
+def test_a_name_that_says_nothing_is_seen():
+    body = "".join(f"    {name} = 0\n" for name in "abcd")
+    long = f"def f():\n    found = 1\n{body}    return found\n"
+    assert vague(long) == ["found in lines 2 to 7"] and vague(long.replace("    d = 0\n", "")) == []
+    inner = long.replace("    return found", "    def g():\n        return found\n    return g")
+    assert vague(inner) == ["found in lines 2 to 8"]
+    assert vague(inner.replace("def g():", "def g(found):")) == []
+    assert vague("def told(): pass\nx = y.made") == ["told() in line 1", ".made in line 2"]
+    assert vague("class A:\n    found: int\n    other: int") == ["A.found"]
+
+
 # --------------------------------------------------------------------------- one way to be long
 
 STREAMS = {"Iterator", "Generator"}
@@ -346,27 +417,27 @@ STREAMS = {"Iterator", "Generator"}
 
 def mixed(source: str) -> list[str]:
     """Streams whose items are of several kinds, or no item at all: long work yields a `Step`."""
-    found = []
+    streams = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] in STREAMS:
             item = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
             parts = (part for part in ast.walk(item) if isinstance(part, ast.Name | ast.Constant))
             kinds = {ast.unparse(part) for part in parts}
             if isinstance(item, ast.BinOp) and {"Progress", "None", "Step"} & kinds:
-                found.append(ast.unparse(node))
-    return found
+                streams.append(ast.unparse(node))
+    return streams
 
 
 def pauses(source: str) -> list[str]:
     """Functions that yield nothing, or None, and are no context managers."""
-    found = []
+    silent = []
     for function in ast.walk(ast.parse(source)):
         if isinstance(function, ast.FunctionDef):
             yields = [node.value for node in ast.walk(function) if isinstance(node, ast.Yield)]
             empty = any(value is None or ast.unparse(value) == "None" for value in yields)
             if empty and not any("contextmanager" in ast.unparse(m) for m in function.decorator_list):
-                found.append(function.name)
-    return found
+                silent.append(function.name)
+    return silent
 
 
 @pytest.mark.parametrize("path", [*MODULES, *PAGES], ids=dotted)

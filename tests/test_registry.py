@@ -20,10 +20,10 @@ REGISTRIES = {
 
 @pytest.fixture
 def registry() -> Registry:
-    made = Registry("gadget", "explorer.allocators")
-    made._loaded = True  # nothing but what the test registers
+    gadgets = Registry("gadget", "explorer.allocators")
+    gadgets._loaded = True  # nothing but what the test registers
 
-    @made.register("second", rank=2, colour="red")
+    @gadgets.register("second", rank=2, colour="red")
     def second(
         given: int,
         *,
@@ -39,11 +39,11 @@ def registry() -> Registry:
         """
         return given, order, share
 
-    @made.register("first", rank=1)
+    @gadgets.register("first", rank=1)
     def first() -> None:
         """Nothing."""
 
-    return made
+    return gadgets
 
 
 def test_the_signature_is_the_form(registry):

@@ -144,7 +144,7 @@ class Walker:
         """
         found = self.signs.look()
         if found:
-            self.signs.found = []
+            self.signs.lines = []
             raise FaultError("\n".join(found))
         self._check_numbers()
 
@@ -326,29 +326,30 @@ def main() -> int:
 def _walks(browser: Browser, asked: argparse.Namespace, say: Any) -> int:
     seed, steps, missed, end, faults = asked.seed, 0, 0, time.monotonic() + asked.walk, 0
     while (left := end - time.monotonic()) > 1:
-        found = walked(browser, asked.models, seed, min(left, asked.leg), say)
-        steps, missed, seed = steps + found.steps, missed + found.missed, seed + 1
+        outcome = walked(browser, asked.models, seed, min(left, asked.leg), say)
+        steps, missed, seed = steps + outcome.steps, missed + outcome.missed, seed + 1
         print(
-            f"seed {found.seed}: {found.steps} steps, {'a fault' if found.fault else 'no fault'}", flush=True
+            f"seed {outcome.seed}: {outcome.steps} steps, {'a fault' if outcome.fault else 'no fault'}",
+            flush=True,
         )
-        if found.fault:
+        if outcome.fault:
             faults += 1
-            _tell(browser, asked, found)
+            _tell(browser, asked, outcome)
     print(f"{steps} steps ({missed} missed), {faults} faults, seeds {asked.seed} to {seed - 1}.")
     return min(faults, 1)
 
 
-def _tell(browser: Browser, asked: argparse.Namespace, found: Outcome) -> None:
-    print(found.fault, "\n  after", *found.path[-4:], sep="\n  ")
+def _tell(browser: Browser, asked: argparse.Namespace, outcome: Outcome) -> None:
+    print(outcome.fault, "\n  after", *outcome.path[-4:], sep="\n  ")
     if not asked.shrink:
         return
-    path = shrunk(found.path, lambda steps: again(browser, asked.models, steps) is not None, asked.shrink)
-    print(f"{len(found.path)} steps, shortened to {len(path)}:")
+    path = shrunk(outcome.path, lambda steps: again(browser, asked.models, steps) is not None, asked.shrink)
+    print(f"{len(outcome.path)} steps, shortened to {len(path)}:")
     print(json.dumps([step.to_json() for step in path], indent=1), flush=True)
     if asked.save:
         asked.save.mkdir(parents=True, exist_ok=True)
-        for name, steps in (("whole", found.path), ("short", path)):
-            target = asked.save / f"seed-{found.seed}-{name}.json"
+        for name, steps in (("whole", outcome.path), ("short", path)):
+            target = asked.save / f"seed-{outcome.seed}-{name}.json"
             target.write_text(json.dumps([step.to_json() for step in steps], indent=1))
 
 

@@ -77,22 +77,22 @@ def seen(page: Page) -> Seen:
     return Seen(**page.evaluate(LOOK))
 
 
-def wrong(found: Seen) -> list[str]:
+def wrong(seen: Seen) -> list[str]:
     """What a page shows that is not of the recipe in its address; only of a page at rest."""
-    if found.state != RESTS or "model" not in found.query:
+    if seen.state != RESTS or "model" not in seen.query:
         return []
-    model, recipe = found.query["model"], _recipe(found.query)
+    model, recipe = seen.query["model"], _recipe(seen.query)
     said = []
-    if found.model is not None and found.model != model:
-        said.append(f"the model is {found.model}, the address says {model}")
+    if seen.model is not None and seen.model != model:
+        said.append(f"the model is {seen.model}, the address says {model}")
     said += [
         f"fader {label!r} is at {value}, the address says {wanted:g}"
-        for label, value in found.faders
+        for label, value in seen.faders
         if (wanted := _wanted(recipe, label)) is not None and not _is_at(value, wanted)
     ]
-    if found.is_final and found.cards:
-        wanted = expected(model, found.query.get("recipe", ""), found.samples or "", found.dtype or "float32")
-        shown = {label: value for label, value, _ in found.cards}
+    if seen.is_final and seen.cards:
+        wanted = expected(model, seen.query.get("recipe", ""), seen.samples or "", seen.dtype or "float32")
+        shown = {label: value for label, value, _ in seen.cards}
         said += [
             f"{label} is {shown[label]}, that of the recipe is {value}"
             for label, value in wanted.items()

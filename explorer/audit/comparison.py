@@ -67,14 +67,14 @@ def expected_answers(
     cannot, if those can be computed.
     """
     assert graph.program is not None
-    found = [(yield from _silenced(graph, masks, state, parts, awake=False))]
+    answers = [(yield from _silenced(graph, masks, state, parts, awake=False))]
     if may_silence(graph.program.graph.nodes):
         try:
             awake = yield from _silenced(graph, masks, state, parts, awake=True)
         except (RuntimeError, IndexError):  # such as a logarithm's argument that is then used as an index
-            return found
-        found += [awake] if bool(awake.outputs.isfinite().all()) else []
-    return found
+            return answers
+        answers += [awake] if bool(awake.outputs.isfinite().all()) else []
+    return answers
 
 
 def _silenced(

@@ -98,16 +98,16 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
     ):
         args = (*args[:4], torch.where(args[4] == 0, torch.ones_like(args[4]), args[4]), *args[5:])
     try:
-        found = called(node, args, kwargs, awake)
+        result = called(node, args, kwargs, awake)
     except RuntimeError:  # a removed matrix is zero, which has no inverse and no factors
         kept = _kept_mask(args[0], left.coupling.values.get(source.name), left) if name in FUNCTIONS else None
         if kept is None:
             raise
         whole = torch.where(kept, args[0], torch.eye(*args[0].shape[-2:], dtype=args[0].dtype))
-        found = _silent(
+        result = _silent(
             called(node, (whole, *args[1:]), kwargs, awake), left.coupling.values.get(node.name), left
         )
-    return _finite(found, left.coupling.values.get(node.name), left)
+    return _finite(result, left.coupling.values.get(node.name), left)
 
 
 def _silent(found: Any, value: Any, left: Survivors) -> Any:
@@ -116,12 +116,12 @@ def _silent(found: Any, value: Any, left: Survivors) -> Any:
     return found if kept is None else found * kept
 
 
-def _finite(found: Any, value: Any, left: Survivors) -> Any:
+def _finite(result: Any, value: Any, left: Survivors) -> Any:
     """Return zero where a removed position has no value, such as 0 / 0, since it means nothing."""
-    if not isinstance(found, Tensor) or not found.is_floating_point() or bool(found.isfinite().all()):
-        return found
-    kept = _kept_mask(found, value, left)
-    return found if kept is None else found.masked_fill(~kept & ~found.isfinite(), 0)
+    if not isinstance(result, Tensor) or not result.is_floating_point() or bool(result.isfinite().all()):
+        return result
+    kept = _kept_mask(result, value, left)
+    return result if kept is None else result.masked_fill(~kept & ~result.isfinite(), 0)
 
 
 def _takes_statistics(name: str, args: Any) -> bool:

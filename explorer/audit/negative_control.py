@@ -47,7 +47,7 @@ def _swaps(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterato
 
 def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
     """Return, for the id of each parameter, the nodes that compute with it."""
-    found: dict[int, list[fx.Node]] = {}
+    readers: dict[int, list[fx.Node]] = {}
     parameters = dict(twin.named_parameters(remove_duplicate=False))
     for node in twin.graph.nodes:
         tensors = []
@@ -57,8 +57,8 @@ def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
             named = [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
             tensors = [parameters[name] for name in named if name in parameters]
         for tensor in tensors:
-            found.setdefault(id(tensor), []).append(node)
-    return found
+            readers.setdefault(id(tensor), []).append(node)
+    return readers
 
 
 def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:

@@ -28,14 +28,14 @@ def drawing(nodes: Iterable[fx.Node]) -> dict[fx.Node, int]:
     compacted version: nodes that nothing reads are not copied, so all of them have the number -1.
     """
     living: set[fx.Node] = set()
-    found: list[fx.Node] = []
+    carried: list[fx.Node] = []
     unread: list[fx.Node] = []
     for node in reversed(list(nodes)):
         is_carried = _is_carried(node, living)
         living |= {node} if is_carried else set()
         if _is_random(node):
-            (found if is_carried else unread).append(node)
-    return {node: number for number, node in enumerate(reversed(found))} | dict.fromkeys(unread, -1)
+            (carried if is_carried else unread).append(node)
+    return {node: number for number, node in enumerate(reversed(carried))} | dict.fromkeys(unread, -1)
 
 
 def _is_carried(node: fx.Node, living: set[fx.Node]) -> bool:

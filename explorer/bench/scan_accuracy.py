@@ -20,7 +20,7 @@ def within(size: Effort, device: str) -> Iterator[TimedRow]:
     held = {name: _held(name, device) for name in size.judged}
     inside, points = (sum(counts) for counts in zip(*held.values(), strict=True))
     low, high = wilson(inside, points)
-    told = {name: f"{some} of {all_of_it}" for name, (some, all_of_it) in held.items()}
+    details = {name: f"{some} of {all_of_it}" for name, (some, all_of_it) in held.items()}
     yield TimedRow(
         "scan_adaptive_within_interval",
         inside / points,
@@ -31,7 +31,7 @@ def within(size: Effort, device: str) -> Iterator[TimedRow]:
         True,
         points,
         bound_by="intervals of level 0.99, looked at several times",
-        details=told,
+        details=details,
     )
 
 

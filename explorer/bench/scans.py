@@ -205,14 +205,14 @@ def _adaptive(name: str, count: int, device: str) -> TimedRow:
     everything = [(part, ratio) for part in model.profile.free_groups for ratio in RATIOS]
     chosen = random.Random(0).sample(everything, min(count, len(everything)))
     with tempfile.TemporaryDirectory() as folder:
-        found, took, plain, dense = _raced(model, conditions, chosen, Path(folder))
+        adaptive, took, plain, dense = _raced(model, conditions, chosen, Path(folder))
     total = len(split_for(model.subject, conditions))
     loop = tuple(len(everything) * seconds_each for _, seconds_each in plain.values())
     # the mean of the drawn points estimates the loop; their spread is the uncertainty, the scan itself was
     # timed once
     value, low, high = _mean_ratio(loop, took)
-    inside = sum(_holds(found, point, dense, correct, total) for point, (correct, _) in plain.items())
-    seen = sum(point.samples for point in found.points) / (len(found.points) * total)
+    inside = sum(_holds(adaptive, point, dense, correct, total) for point, (correct, _) in plain.items())
+    seen = sum(point.samples for point in adaptive.points) / (len(adaptive.points) * total)
     held = wilson(inside, len(chosen))
     return TimedRow(
         f"scan_adaptive_speedup_{name}",
@@ -250,7 +250,7 @@ def _raced(
     *_, known = baseline(model, conditions, total)
     dense = int(known.correct.sum())
     waiting, plain = list(chosen), {}
-    found, took, turn = None, 0.0, 0.0
+    newest, took, turn = None, 0.0, 0.0
     steps = scan(model, ScanPlan("channel"), conditions, folder=folder)
     while True:
         started = time.perf_counter()
@@ -258,15 +258,15 @@ def _raced(
         took += time.perf_counter() - started
         if step is None:
             break
-        found = step.value or found
+        newest = step.value or newest
         if waiting and took > turn:
             point = waiting.pop()
             plain[point] = _alone(model, conditions, Recipe(channels={point[0]: point[1]}))
             turn = took + plain[point][1] / 4
     for point in waiting:
         plain[point] = _alone(model, conditions, Recipe(channels={point[0]: point[1]}))
-    assert found is not None
-    return found, took, plain, dense
+    assert newest is not None
+    return newest, took, plain, dense
 
 
 def _alone(model: Analysed, conditions: Conditions, recipe: Recipe) -> tuple[int, float]:

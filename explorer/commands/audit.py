@@ -32,16 +32,16 @@ def run(arguments: argparse.Namespace) -> None:
         SystemExit: with code 1 if some model is not verified.
     """
     set_up()
-    found = []
+    reports = []
     for model in arguments.model:
         progress(f"auditing {model}")
-        found.append(_audited(model, arguments))
+        reports.append(_audited(model, arguments))
     progress("")
     if arguments.json:
-        print_json([report.to_json() for report in found] if len(found) > 1 else found[0].to_json())
+        print_json([report.to_json() for report in reports] if len(reports) > 1 else reports[0].to_json())
     else:
-        show(audit_text(found))
-    if not all(report.verified for report in found):
+        show(audit_text(reports))
+    if not all(report.verified for report in reports):
         raise SystemExit(NOT_VERIFIED)
 
 

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     name, params = allocator_of(arguments, USUAL)
     recipe = recipe_of(without_allocator(arguments), model)
     losses = losses_for(arguments, model, recipe, name, arguments.granularity)
-    found: Budget | None = None
+    budget: Budget | None = None
     for step in accuracy_budget(
         model,
         recipe,
@@ -71,19 +71,19 @@ def run(arguments: argparse.Namespace) -> None:
         conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype),
         looks=arguments.looks,
     ):
-        found = step.value or found
+        budget = step.value or budget
         words = step.value.summary if step.value else step.progress.label if step.progress else ""
         progress(f"{model.subject.name}: {words}")
     progress("")
-    assert found is not None
-    if arguments.save_recipe and found.report is not None:
-        write(arguments.save_recipe, (json.dumps(found.report.recipe.to_json(), indent=1) + "\n").encode())
+    assert budget is not None
+    if arguments.save_recipe and budget.report is not None:
+        write(arguments.save_recipe, (json.dumps(budget.report.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:
-        print_json(as_json(found))
+        print_json(as_json(budget))
     else:
-        show(_text(found))
-    if found.best is None:
-        raise ExplorerError(found.summary)
+        show(_text(budget))
+    if budget.best is None:
+        raise ExplorerError(budget.summary)
 
 
 def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:
@@ -92,28 +92,28 @@ def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(arguments), **none})
 
 
-def as_json(found: Budget) -> dict[str, Any]:
+def as_json(budget: Budget) -> dict[str, Any]:
     """Return every look and the best model as JSON data."""
-    tried = [{"target": target, "report": report.to_json()} for target, report in found.tried.items()]
+    tried = [{"target": target, "report": report.to_json()} for target, report in budget.tried.items()]
     return {
-        "largest_drop": found.allowed,
-        "level": found.level,
-        "looks": found.looks,
-        "best": found.best,
-        "summary": found.summary,
+        "largest_drop": budget.allowed,
+        "level": budget.level,
+        "looks": budget.looks,
+        "best": budget.best,
+        "summary": budget.summary,
         "tried": tried,
     }
 
 
-def _text(found: Budget) -> str:
-    rows = [_row(target, found) for target in sorted(found.tried)]
-    first = next((report.pruned.metric for report in found.tried.values()), None)
+def _text(budget: Budget) -> str:
+    rows = [_row(target, budget) for target in sorted(budget.tried)]
+    first = next((report.pruned.metric for report in budget.tried.values()), None)
     return (
         table(
             ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"],
             rows,
         )
-        + f"\n\n{found.summary}"
+        + f"\n\n{budget.summary}"
     )
 
 

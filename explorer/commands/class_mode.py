@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         own_lessons=own_lessons(arguments.lessons),
     )
     port = free_port(arguments.host, arguments.port)
-    for line in told(room, arguments.host, port, arguments.base_path):
+    for line in console_lines(room, arguments.host, port, arguments.base_path):
         note(line)
     serve(
         settings,
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
 
-def told(room: "Classroom", host: str, port: int, base_path: str = "") -> list[str]:
+def console_lines(room: "Classroom", host: str, port: int, base_path: str = "") -> list[str]:
     """Return the text that the teacher reads on the console."""
     shown = f"[{host}]" if ":" in host else host
     address = "/".join(filter(None, [f"http://{shown}:{port}", base_path.strip("/"), "learn"]))

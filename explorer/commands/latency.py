@@ -73,7 +73,7 @@ def _widths(text: str | None) -> list[int] | None:
         raise ExplorerError(f"--widths must be whole numbers such as 8,16,32, got {text!r}.") from error
 
 
-def staircase_text(found: Staircase) -> str:
+def staircase_text(staircase: Staircase) -> str:
     """Return a line for each width, then how it was measured."""
     rows = [
         [
@@ -83,13 +83,12 @@ def staircase_text(found: Staircase) -> str:
             f"{step.latency_ms['p10']:.3f} to {step.latency_ms['p90']:.3f}",
             f"{step.speed_up.ratio:.2f}",
             f"{step.speed_up.low:.2f} to {step.speed_up.high:.2f}",
-            step.answer if step.kept < found.units else "the dense model",
+            step.answer if step.kept < staircase.units else "the dense model",
             "edge" if step.is_edge else "",
         ]
-        for step in found.steps
+        for step in staircase.steps
     ]
     columns = ["kept", "removed", "ms", "10th to 90th", "speed-up", "95 % interval", "faster here?", "step"]
-    where = ", ".join(f"{name} {found.environment[name]}" for name in ("device_name", "threads", "torch"))
-    return (
-        f"{table(columns, rows)}\n\nBatch {found.batch}, {found.rounds} rounds, all widths in turns; {where}."
-    )
+    where = ", ".join(f"{name} {staircase.environment[name]}" for name in ("device_name", "threads", "torch"))
+    how = f"Batch {staircase.batch}, {staircase.rounds} rounds, all widths in turns; {where}."
+    return f"{table(columns, rows)}\n\n{how}"

@@ -109,7 +109,7 @@ def _write_text(path: Path, text: str) -> None:
         raise ExplorerError(f"{str(path)!r} cannot be written ({error.strerror}).") from error
 
 
-def _overview(found: list[tuple[Lesson, Evidence, Finding]]) -> str:
+def _overview(lessons: list[tuple[Lesson, Evidence, Finding]]) -> str:
     rows = [
         [
             one.number,
@@ -118,7 +118,7 @@ def _overview(found: list[tuple[Lesson, Evidence, Finding]]) -> str:
             evidence.samples,
             wording.headline(finding),
         ]
-        for one, evidence, finding in found
+        for one, evidence, finding in lessons
     ]
     return table(["lesson", "claim", "model", "pictures", "verdict"], rows)
 
@@ -126,13 +126,13 @@ def _overview(found: list[tuple[Lesson, Evidence, Finding]]) -> str:
 def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
     rows = [
         [
-            found.case.name,
-            f"{found.x * 100:g} %",
-            wording.value(found),
-            wording.wanted(found),
-            wording.says(found.said),
+            comparison.case.name,
+            f"{comparison.x * 100:g} %",
+            wording.value(comparison),
+            wording.wanted(comparison),
+            wording.says(comparison.said),
         ]
-        for found in finding.comparisons
+        for comparison in finding.comparisons
     ]
     return "\n".join(
         [
@@ -149,15 +149,15 @@ def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
 def _as_json(one: Lesson, evidence: Evidence, finding: Finding) -> dict[str, Any]:
     rows = [
         {
-            "name": found.case.name,
-            "x": found.x,
-            "quantity": found.case.quantity,
-            "estimate": found.estimate,
-            "low": found.low,
-            "high": found.high,
-            "says": found.said,
+            "name": comparison.case.name,
+            "x": comparison.x,
+            "quantity": comparison.case.quantity,
+            "estimate": comparison.estimate,
+            "low": comparison.low,
+            "high": comparison.high,
+            "says": comparison.said,
         }
-        for found in finding.comparisons
+        for comparison in finding.comparisons
     ]
     return {
         "lesson": one.name,

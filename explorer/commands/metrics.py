@@ -13,43 +13,43 @@ __all__ = ["add_arguments", "run"]
 
 def facts(plugin: Plugin) -> dict[str, Any]:
     """Return a metric with its direction, unit and parameters as JSON data."""
-    made = plugin()
+    metric = plugin()
     own = {
-        "title": made.title,
-        "better": made.better,
-        "unit": made.unit,
-        "margin": made.margin,
-        "margin_is_relative": made.is_relative,
-        "needs": made.needs,
+        "title": metric.title,
+        "better": metric.better,
+        "unit": metric.unit,
+        "margin": metric.margin,
+        "margin_is_relative": metric.is_relative,
+        "needs": metric.needs,
     }
     return {**plugin_facts(plugin), **own}
 
 
-def margin_text(found: dict[str, Any]) -> str:
+def margin_text(metric: dict[str, Any]) -> str:
     """Return the change below which a difference does not matter, as text.
 
     >>> margin_text({"margin": 0.02, "margin_is_relative": True, "unit": ""})
     '2 %'
     """
-    if found["margin_is_relative"]:
-        return f"{found['margin'] * 100:g} %"
-    return f"{found['margin'] * 100:g} points" if found["unit"] == "%" else f"{found['margin']:g}"
+    if metric["margin_is_relative"]:
+        return f"{metric['margin'] * 100:g} %"
+    return f"{metric['margin'] * 100:g} points" if metric["unit"] == "%" else f"{metric['margin']:g}"
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print every metric with the first paragraph of its docstring."""
-    found = [facts(plugin) for plugin in METRICS.values()]
+    metrics = [facts(plugin) for plugin in METRICS.values()]
     if arguments.json:
-        return print_json(found)
+        return print_json(metrics)
     rows = [
         [
-            f["name"],
-            f"{f['better']} is better",
-            f["unit"] or "-",
-            margin_text(f),
-            f["needs"],
-            f["description"],
+            metric["name"],
+            f"{metric['better']} is better",
+            metric["unit"] or "-",
+            margin_text(metric),
+            metric["needs"],
+            metric["description"],
         ]
-        for f in found
+        for metric in metrics
     ]
     return show(table(["metric", "direction", "unit", "equivalent within", "needs", "what it does"], rows))

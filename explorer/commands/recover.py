@@ -107,26 +107,28 @@ def run(arguments: argparse.Namespace) -> None:
         return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:
         return _curve(model, recipe, plan, strengths, conditions, arguments)
-    found = _followed(model, recipe, plan, conditions)
+    recovery = _followed(model, recipe, plan, conditions)
     compared = [
         (control, _followed(model, control.recipe, control.plan, conditions))
         for control in (controls(recipe, plan) if arguments.controls else ())
     ]
-    answer = found.to_json() | {
+    answer = recovery.to_json() | {
         "controls": [
             {"name": control.name, "question": control.question, "recovery": other.to_json()}
             for control, other in compared
         ]
     }
     if arguments.output:
-        _write(arguments.output, model, found, answer)
+        _write(arguments.output, model, recovery, answer)
     if arguments.keep is not None:
-        name = outcome(keep(model, found, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep)))
+        name = outcome(
+            keep(model, recovery, conditions, Store(paths.cache()), remarks=Remarks(arguments.keep))
+        )
         note(f"Kept as run {name}.")
     return (
         print_json(answer)
         if arguments.json
-        else show(recovery_text(found, [(c.name, other) for c, other in compared]))
+        else show(recovery_text(recovery, [(c.name, other) for c, other in compared]))
     )
 
 
@@ -194,18 +196,18 @@ def _strengths(text: str) -> tuple[float, ...]:
 
 def _followed(model: Analysed, recipe: Recipe, plan: RecoveryPlan, conditions: Conditions) -> Recovery:
     """Run the recovery with progress on stderr and return it when it is finished."""
-    found: Recovery | None = None
+    recovery: Recovery | None = None
     shown = time.monotonic()
     for step in recover(model, recipe, plan, conditions):
-        found = step.value or found
-        line = _line(step.progress, found)
+        recovery = step.value or recovery
+        line = _line(step.progress, recovery)
         progress(line)
         if time.monotonic() - shown >= EVERY:
             shown = time.monotonic()
             note(line)
     progress("")
-    assert found is not None
-    return found
+    assert recovery is not None
+    return recovery
 
 
 def _line(now: Progress | None, found: Recovery | None) -> str:
@@ -226,23 +228,23 @@ def _curve(
     arguments: argparse.Namespace,
 ) -> None:
     """Print the curve, with progress on stderr while it is measured."""
-    found: RecoveryCurve | None = None
+    curve: RecoveryCurve | None = None
     for step in recovery_curve(model, recipe, plan, strengths, conditions):
         if step.progress is not None:
             now = step.progress
             progress(f"{now.label}: {now.done / now.total * 100:.0f} % of all")
         if step.value is not None:
-            found = step.value
-            note(f"{len(found.points)} of {found.planned} points")
+            curve = step.value
+            note(f"{len(curve.points)} of {curve.planned} points")
     progress("")
-    assert found is not None
-    answer = {"plan": plan.to_json(), **found.to_json()}
+    assert curve is not None
+    answer = {"plan": plan.to_json(), **curve.to_json()}
     if arguments.output:
         write(
             str(Path(arguments.output).with_suffix(".json")),
             (json.dumps(finite(answer), indent=1) + "\n").encode(),
         )
-    return print_json(answer) if arguments.json else show(curve_text(found))
+    return print_json(answer) if arguments.json else show(curve_text(curve))
 
 
 # --------------------------------------------------------------------------- when it is done

@@ -89,13 +89,13 @@ def run(arguments: argparse.Namespace) -> None:
     model = opened(arguments)
     with studies_of(arguments) as studies:
         conditions = Conditions(arguments.samples, device=studies.device(arguments.device))
-        found = followed(studies.scan(model, plan, conditions), _words)
-    for text in found.notes:
+        result = followed(studies.scan(model, plan, conditions), _words)
+    for text in result.notes:
         note(text)
     if arguments.json:
-        return print_json(found.to_json())
-    judged, metric = found.findings(), found.baseline.metric or "accuracy"
-    rows = [_row(point, judged[point.part, point.ratio]) for point in found.points]
+        return print_json(result.to_json())
+    judged, metric = result.findings(), result.baseline.metric or "accuracy"
+    rows = [_row(point, judged[point.part, point.ratio]) for point in result.points]
     return show(
         table(["part", "ratio", "removed", metric_title(metric), "loss", "in the family", "change"], rows)
     )

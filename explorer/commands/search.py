@@ -64,49 +64,47 @@ def run(arguments: argparse.Namespace) -> None:
     )
     model = opened(arguments)
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
-    found = Search(plan, ())
+    result = Search(plan, ())
     with studies_of(arguments) as studies:
         for step in studies.search(model, recipe_of(arguments, model), plan, conditions):
-            found = step.value or found
-            told = (
-                f"{len(found.trials):,} of {plan.trials:,} trials measured, {len(found.front)} on the front"
-            )
-            progress(told)
+            result = step.value or result
+            measured = f"{len(result.trials):,} of {plan.trials:,} trials measured"
+            progress(f"{measured}, {len(result.front)} on the front")
     progress("")
-    for told in found.notes:
-        note(told)
+    for text in result.notes:
+        note(text)
     checked: Report | None = None
-    if found.winner is not None and not arguments.no_held_out and has_held_out(model.subject):
-        checked = outcome(check_winner(model, found, conditions))
-    if found.winner is not None and arguments.save_recipe:
-        write(arguments.save_recipe, (json.dumps(found.winner.recipe.to_json(), indent=1) + "\n").encode())
+    if result.winner is not None and not arguments.no_held_out and has_held_out(model.subject):
+        checked = outcome(check_winner(model, result, conditions))
+    if result.winner is not None and arguments.save_recipe:
+        write(arguments.save_recipe, (json.dumps(result.winner.recipe.to_json(), indent=1) + "\n").encode())
     if arguments.json:
-        return print_json(as_json(found, checked))
-    return show(_text(found, checked))
+        return print_json(as_json(result, checked))
+    return show(_text(result, checked))
 
 
-def as_json(found: Search, checked: Report | None) -> dict[str, Any]:
+def as_json(result: Search, checked: Report | None) -> dict[str, Any]:
     """Return every trial, which of them are on the front, and the winner with both of its numbers, as JSON
     data.
     """
     return {
-        "plan": vars(found.plan),
-        "trials": [trial.to_json() for trial in found.trials],
-        "front": [trial.number for trial in found.front],
-        "winner": found.winner.to_json() if found.winner else None,
+        "plan": vars(result.plan),
+        "trials": [trial.to_json() for trial in result.trials],
+        "front": [trial.number for trial in result.front],
+        "winner": result.winner.to_json() if result.winner else None,
         "held_out": checked.to_json() if checked else None,
     }
 
 
-def _text(found: Search, checked: Report | None) -> str:
-    if found.winner is None:
+def _text(result: Search, checked: Report | None) -> str:
+    if result.winner is None:
         note(
-            f"No trial loses at most {100 * found.plan.largest_drop:.3g} points; allow more, or run more "
+            f"No trial loses at most {100 * result.plan.largest_drop:.3g} points; allow more, or run more "
             "trials."
         )
-    rows = [_row(trial, found.winner) for trial in found.front]
-    front = table([f"{found.plan.cost} left", "accuracy, tuning", "change", "proposed by", ""], rows)
-    return "\n".join([front, *_winner(found.winner, checked)])
+    rows = [_row(trial, result.winner) for trial in result.front]
+    front = table([f"{result.plan.cost} left", "accuracy, tuning", "change", "proposed by", ""], rows)
+    return "\n".join([front, *_winner(result.winner, checked)])
 
 
 def _row(trial: Trial, winner: Trial | None) -> list[str]:

@@ -14,7 +14,7 @@ VERBS = {
     "search": "find the best trade-offs between accuracy and cost, with an optimiser over the ratios of all "
     "parts",
     "curve": "measure accuracy against size, from dense to the full strength of a recipe",
-    "scan": "measure measure sensitivity: the accuracy as the ratio of one part at a time varies",
+    "scan": "measure sensitivity: the accuracy as the ratio of one part at a time varies",
     "latency": "time the model at several widths of one group; latency falls in steps",
     "audit": "prove that the compact model computes what the masked one does",
     "recover": "prune a model and win accuracy back by training, with masks that hold",

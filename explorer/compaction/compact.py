@@ -75,7 +75,7 @@ class Builder:
         self.sums = sums_without(graph.branches, self.masks.blocks)
         self.gone = nodes_without(graph.program, graph.branches, self.masks.blocks)
         self.root, self.new = nn.Module(), fx.Graph()
-        self.made: set[str] = set()
+        self.filled: set[str] = set()
         self.as_modules = True
         self.device: torch.device | None = None  # that of the input
 
@@ -193,8 +193,8 @@ class Builder:
     def _module(self, node: fx.Node) -> str:
         """Return the dotted name of the module that replaces a node, created at its first call."""
         path, full = self.plan.modules[node]
-        if path not in self.made:
-            self.made.add(path)
+        if path not in self.filled:
+            self.filled.add(path)
             put(self.root, path, filled(full, path, self.tensors, groups_left(node, full, self.left)))
         return path
 

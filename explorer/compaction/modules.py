@@ -162,33 +162,33 @@ def filled(full: nn.Module, prefix: str, tensors: Mapping[str, Tensor], groups: 
     Args:
         groups: of a convolution or a group norm, after the cut; None for anything else.
     """
-    made = type(full).__new__(type(full))
-    nn.Module.__init__(made)  # empty tables of parameters, buffers, children and hooks
-    made.__dict__.update({key: value for key, value in full.__dict__.items() if key not in made.__dict__})
+    module = type(full).__new__(type(full))
+    nn.Module.__init__(module)  # empty tables of parameters, buffers, children and hooks
+    module.__dict__.update({key: value for key, value in full.__dict__.items() if key not in module.__dict__})
     for leaf in full._parameters:
-        made.register_parameter(leaf, tensors.get(f"{prefix}.{leaf}"))  # type: ignore[arg-type]
+        module.register_parameter(leaf, tensors.get(f"{prefix}.{leaf}"))  # type: ignore[arg-type]
     for leaf in full._buffers:
-        made.register_buffer(leaf, tensors.get(f"{prefix}.{leaf}"))
+        module.register_buffer(leaf, tensors.get(f"{prefix}.{leaf}"))
     if full._parameters:  # dropout has none
-        made.__dict__.update(_widths(made, groups))
-    return made
+        module.__dict__.update(_widths(module, groups))
+    return module
 
 
-def _widths(made: Any, groups: int | None) -> dict[str, Any]:
+def _widths(module: Any, groups: int | None) -> dict[str, Any]:
     """Set the attributes of a module that repeat what its weight's shape says."""
-    shape = tuple(made.weight.shape)
-    if isinstance(made, nn.modules.conv._ConvNd):
+    shape = tuple(module.weight.shape)
+    if isinstance(module, nn.modules.conv._ConvNd):
         assert groups is not None
         first, second = (
-            (shape[1] * groups, shape[0]) if not made.transposed else (shape[0], shape[1] * groups)
+            (shape[1] * groups, shape[0]) if not module.transposed else (shape[0], shape[1] * groups)
         )
         return {"in_channels": first, "out_channels": second, "groups": groups}
-    if isinstance(made, nn.Linear):
+    if isinstance(module, nn.Linear):
         return {"in_features": shape[1], "out_features": shape[0]}
-    if isinstance(made, nn.Embedding):
+    if isinstance(module, nn.Embedding):
         return {"num_embeddings": shape[0], "embedding_dim": shape[1]}
-    if isinstance(made, nn.LayerNorm):
+    if isinstance(module, nn.LayerNorm):
         return {"normalized_shape": shape}
-    if isinstance(made, nn.GroupNorm):
+    if isinstance(module, nn.GroupNorm):
         return {"num_channels": shape[0], "num_groups": groups}
     return {"num_features": shape[0]}

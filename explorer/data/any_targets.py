@@ -11,6 +11,7 @@ from .arrays import Arrays
 from .pool import HALVES, fingerprint
 from .reader import Reader
 
+YES_OR_NO = "Targets are 0 and 1 and the model has one output, so they are two classes: above 0 means 1."
 ALONE = ("inputs", "x", "x_test")
 
 
@@ -27,8 +28,9 @@ def other_task(
 ) -> Task:
     """Inputs with any targets, or none; halved in a seeded order.
 
-    Whole numbers of more than one dimension are masks (mean IoU), others numbers to predict (mean absolute
-    error); without targets agreement with the dense model is measured.
+    Whole numbers of more than one dimension are masks (mean IoU), 0 and 1 for a model with one output are two
+    classes, others numbers to predict (mean absolute error); without targets agreement with the dense model
+    is measured.
 
     Raises:
         LoadError: there are not as many targets as inputs, or they are not numbers.
@@ -50,7 +52,7 @@ def other_task(
         note=HALVES,
         source=str(arrays.path),
         fingerprint=fingerprint([*arrays.facts, reader.shape, rule, samples]),
-        how=(_told(targets),),
+        how=(_told(targets, reader),),
         data=data,
         metric=_metric(targets, reader),
     )
@@ -67,7 +69,7 @@ def _targets(arrays: Arrays, name: str, samples: int) -> Tensor:
             f"{name!r} in {arrays.path.name!r} must hold numbers, one row for each of {samples:,} inputs, "
             f"got {dtype} of shape {shape}."
         )
-    values = torch.from_numpy(np.ascontiguousarray(_floats(arrays.read(name))))
+    values = torch.from_numpy(_floats(arrays.read(name)).copy())
     return values if values.is_floating_point() else values.long()
 
 
@@ -75,12 +77,21 @@ def _metric(targets: Tensor | None, reader: Reader) -> tuple[str, ...]:
     if targets is None:
         of_classes = ("same_answer", "kl_divergence")
         return of_classes if reader.classes else ("cosine_similarity", "relative_error")
+    if is_yes_or_no(targets, reader):
+        return ("binary_accuracy",)
     return ("mean_iou",) if _are_masks(targets) else ("mae", "r2")
 
 
-def _told(targets: Tensor | None) -> str:
+def is_yes_or_no(targets: Tensor, reader: Reader) -> bool:
+    """Whether a model with one output answers questions: all targets are 0 or 1, and there are both."""
+    return reader.answer == "one number" and set(targets.unique().tolist()) == {0, 1}
+
+
+def _told(targets: Tensor | None, reader: Reader) -> str:
     if targets is None:
         return "There are no targets, so agreement with the dense model is measured."
+    if is_yes_or_no(targets, reader):
+        return YES_OR_NO
     what = "masks" if _are_masks(targets) else "numbers to predict"
     return f"Targets are {what}; choose another metric with --metric."
 

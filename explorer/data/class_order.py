@@ -25,12 +25,12 @@ class ClassOrder:
     Args:
         places: the model's number of each class of the data.
         names: of all numbers.
-        told: how they were matched, a sentence.
+        sentence: how they were matched, a sentence.
     """
 
     places: tuple[int, ...]
     names: tuple[str, ...]
-    told: str
+    sentence: str
 
 
 def class_order(found: Sequence[str], reader: Reader, given: str = "", usual: str = "") -> ClassOrder:

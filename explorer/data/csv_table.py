@@ -11,6 +11,7 @@ from ..errors import LoadError
 from ..registry import DATA
 from ..values.samples import Split
 from ..values.subject import Normalisation, Task
+from .any_targets import YES_OR_NO, is_yes_or_no
 from .ordering import stratified_order
 from .pool import HALVES, file_facts, fingerprint
 from .reader import ANY, Reader, check_request, class_name
@@ -55,6 +56,10 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
         order = stratified_order(targets, seed=0)
     others = [name for name in names if name != target]
     what = f"{len(classes)} classes" if classes else "numbers to predict"
+    asked = classes is None and is_yes_or_no(targets, reader)
+    how = f"Inputs are {', '.join(map(class_name, others[:12]))}; {class_name(target)} holds {what}."
+    if asked:
+        how = f"Inputs are {', '.join(map(class_name, others[:12]))}. {YES_OR_NO}"
     return Task(
         f"csv:{file.name}",
         tuple(inputs.shape[1:]),
@@ -62,9 +67,9 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
         note=HALVES,
         source=str(file),
         fingerprint=fingerprint([*file_facts([file], file.parent), target, samples]),
-        how=(f"Inputs are {', '.join(map(class_name, others[:12]))}; {class_name(target)} holds {what}.",),
+        how=(how,),
         data=_halves(inputs, targets, order, samples),
-        metric="accuracy" if classes else ("mae", "r2"),
+        metric="accuracy" if classes else "binary_accuracy" if asked else ("mae", "r2"),
         normalisation=Normalisation(),
     )
 

@@ -130,7 +130,7 @@ def image_folder(
     number = dict(zip(names, order.places, strict=True))
     every = [file for found in listed.values() for files in found.values() for file in files]
     rule = normalisation(reader, mean, std)
-    how += [order.told, rule_told(rule, is_bytes=True, is_given=bool(mean or std))]
+    how += [order.sentence, rule_told(rule, is_bytes=True, is_given=bool(mean or std))]
     how += [f"Pictures of {kind} are scaled to bytes by the range of their type." for kind in depths(every)]
     pools = {role: _pool(found, number, reader) for role, found in listed.items()}
     if "both" in pools:

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import LoadError
 from ..values.subject import Normalisation, Preset
 
+Kinds = Literal["classes", "one number", "anything"]
 IMAGENET = Preset(Normalisation(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), resize=256)
 NAME_LENGTH = 120  # maximum characters of a class name
 
@@ -20,7 +22,7 @@ class Reader:
         preset: how pictures become its inputs.
         whole: it reads whole numbers, such as words of a vocabulary.
         numbers: how many of them there are, from 0; None: not known.
-        any_answer: the model does not answer with one row of class scores a sample.
+        answer: what the model gives for a sample: a row of class scores, one number, or anything else.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -28,7 +30,12 @@ class Reader:
     preset: Preset = IMAGENET
     whole: bool = False
     numbers: int | None = None
-    any_answer: bool = False
+    answer: Kinds = "classes"
+
+    @property
+    def any_answer(self) -> bool:
+        """Whether the model gives anything but a row of class scores."""
+        return self.answer != "classes"
 
 
 ANY = Reader()  # what most models of ImageNet read

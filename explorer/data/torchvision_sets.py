@@ -81,7 +81,7 @@ def torchvision_set(
         note=HALVES,
         source=f"torchvision {name}",
         fingerprint=fingerprint(facts),
-        how=(order.told, rule_told(rule, is_bytes=True, is_given=bool(mean or std))),
+        how=(order.sentence, rule_told(rule, is_bytes=True, is_given=bool(mean or std))),
     )
 
 

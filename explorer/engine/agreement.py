@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..graph.analysed import Analysed
+from ..loaders.output_kind import reading_scores
 from ..machine.cache import Cache
 from ..values.inputs import InputPart, in_one_row
 from ..values.samples import Split
@@ -34,9 +35,10 @@ def _task(subject: Subject) -> Task:
     inputs = random_inputs(subject)
     rule = Normalisation(whole=not inputs.is_floating_point())
     metrics = OF_CLASSES if _has_classes(subject) else OF_ANYTHING
-    return Task(
+    task = Task(
         NAME, tuple(inputs.shape[1:]), normalisation=rule, data={"tuning": Split(inputs)}, metric=metrics
     )
+    return reading_scores(subject, task)
 
 
 def random_inputs(subject: Subject) -> Tensor:

@@ -110,12 +110,12 @@ def prepared(model: Analysed, recipe: Recipe, device: str = "cpu", *, share: boo
 
 def _computed(model: Analysed, masks: Masks) -> tuple[str, ...]:
     """Return notes for the user if weights are computed in the forward."""
-    found = changed_by(model, masks)
-    if not found:
+    layers = changed_by(model, masks)
+    if not layers:
         return ()
-    more = f" and {len(found) - 1:,} more layers" if len(found) > 1 else ""
+    more = f" and {len(layers) - 1:,} more layers" if len(layers) > 1 else ""
     return (
-        f"The model computes the weights of {found[0]!r}{more} from all stored ones, so those that are left "
+        f"The model computes the weights of {layers[0]!r}{more} from all stored ones, so those that are left "
         "change with the cut, or are not zero.",
     )
 

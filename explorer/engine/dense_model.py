@@ -85,11 +85,11 @@ def judged_split(model: Analysed, conditions: Conditions) -> Split:
 
     def answers(start: int, stop: int) -> Any:
         key = (*about, start, stop)
-        found = _answers.get(key)
-        if found is None:
+        picked = _answers.get(key)
+        if picked is None:
             with torch.inference_mode():
-                found = judge.picked(dense(inputs_of(split, task.normalisation, start, stop, device)))
-            _answers.put(key, found)
-        return split.targets_at(start, stop), found
+                picked = judge.picked(dense(inputs_of(split, task.normalisation, start, stop, device)))
+            _answers.put(key, picked)
+        return split.targets_at(start, stop), picked
 
     return DerivedSplit(split, None, answers)

@@ -207,12 +207,12 @@ def _rounded(
     samples.
     """
     assert subject.task is not None
-    found, batch = EMPTY, fitting_batch(subject, exact.device)
+    dense, batch = EMPTY, fitting_batch(subject, exact.device)
     how = Execution(exact.device, batch=batch, judge=judge_for(subject.task))
-    for found in evaluate(candidate.model, split, subject.task.normalisation, [len(tally)], how):
-        if len(found) < len(tally):
+    for dense in evaluate(candidate.model, split, subject.task.normalisation, [len(tally)], how):
+        if len(dense) < len(tally):
             yield PAUSE
-    effect = drop_between(found, tally, exact.level)
+    effect = drop_between(dense, tally, exact.level)
     dtype = report.environment["dtype"]
     told = (
         f"{dtype} against float32, the same pruned model on the same {len(tally):,} samples: "
@@ -270,12 +270,14 @@ def _timed(
     notes = report.notes
     if recipe.weights and not is_smaller:
         notes = (*notes, "Latency is the dense model's: zeros alone do not make dense kernels faster.")
-    found = timing.latency_ms
+    latencies = timing.latency_ms
     speed_up = (
-        faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json() if "pruned" in found else None
+        faster(timing.times_ms["dense"], timing.times_ms["pruned"]).to_json()
+        if "pruned" in latencies
+        else None
     )
     base, own = (
-        replace(m, latency_ms=found.get(name, found["dense"]))
+        replace(m, latency_ms=latencies.get(name, latencies["dense"]))
         for name, m in (("dense", report.baseline), ("pruned", report.pruned))
     )
     yield Step(replace(report, baseline=base, pruned=own, notes=notes, speed_up=speed_up))

@@ -15,11 +15,11 @@ def csv(pruned: Export) -> bytes:
     from .. import tables  # imports pandas, which the command line needs for nothing else
 
     report, profile = pruned.measured(), pruned.graph.profile
-    found = {
+    frames = {
         "measured": tables.quantities(report),
         "parts": tables.parts(report.parts),
         "groups": tables.groups(profile),
         "layers": tables.layer_outcomes(report.layers),
         "dense_layers": tables.layers(profile),
     }
-    return zipped({f"{name}.csv": tables.to_csv(frame) for name, frame in found.items()})
+    return zipped({f"{name}.csv": tables.to_csv(frame) for name, frame in frames.items()})

@@ -36,12 +36,12 @@ def figures_of(pruned: Export) -> dict[str, Any]:
 
     report = pruned.measured()
     weights = weight_distribution(_weights(pruned))
-    found = {}
+    figures = {}
     if report.pruned.accuracy is not None:
-        found["accuracy"] = accuracy_curve(
+        figures["accuracy"] = accuracy_curve(
             (), report, "params" if pruned.recipe.is_structured else "nonzero_params"
         )
-    return found | {
+    return figures | {
         "layers": layer_costs(report.layers),
         "file_sizes": size_formats(report),
         "weights": weights,

@@ -164,10 +164,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Seque
 def _cards(report: Report) -> Iterator[str]:
     """Return the most important numbers, each with what it is compared with."""
     dense, now = report.baseline, report.pruned
-    found = []
+    facts = []
     if now.value is not None and dense.value is not None:
         value, reference = (format_value(side.value or 0.0, side.unit) for side in (now, dense))
-        found.append((metric_heading(now.metric), value, f"dense {reference}"))
+        facts.append((metric_heading(now.metric), value, f"dense {reference}"))
     amounts = [
         ("Parameters", "", dense.params, now.params),
         ("MACs", "", dense.macs, now.macs),
@@ -175,9 +175,9 @@ def _cards(report: Report) -> Iterator[str]:
     ]
     for name, unit, before, after in amounts:
         if before and after is not None:
-            found.append((name, _left(before, after), f"of the dense model's {before:,}{unit}"))
+            facts.append((name, _left(before, after), f"of the dense model's {before:,}{unit}"))
     if report.speed_up:
-        found.append(
+        facts.append(
             (
                 "Speed",
                 f"{report.speed_up['ratio']:.2f} times",
@@ -185,8 +185,8 @@ def _cards(report: Report) -> Iterator[str]:
             )
         )
     cards = (
-        f"<div class=card>{_text(name)}<b>{_text(value)}</b><span>{_text(told)}</span></div>"
-        for name, value, told in found
+        f"<div class=card>{_text(name)}<b>{_text(value)}</b><span>{_text(note)}</span></div>"
+        for name, value, note in facts
     )
     yield f"<div class=cards>{''.join(cards)}</div>"
 

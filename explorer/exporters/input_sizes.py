@@ -118,14 +118,14 @@ def _told(group: Group) -> tuple:
     return group.name, group.units, group.unit, group.frozen is None, frozenset(group.slots)
 
 
-def _answers_alike(found: Sized, model: Analysed) -> bool:
+def _answers_alike(sized: Sized, model: Analysed) -> bool:
     """Whether the open graph gives the same outputs as the other one at the example's size, and as the model
     itself at other sizes; sizes that the model cannot read, the graph cannot read either.
     """
-    example, network = model.subject.example, compact(found.model, NOTHING)
+    example, network = model.subject.example, compact(sized.model, NOTHING)
     if not _near(_answer(network, example), _answer(compact(model, NOTHING), example)):
         return False
-    for size in islice(_other_sizes(found.conditions, example), TRIED):
+    for size in islice(_other_sizes(sized.conditions, example), TRIED):
         inputs = _like(example, size)
         own, other = _answer(model.subject.model, inputs), _answer(network, inputs)
         if not (own is other is None or _near(own, other)):

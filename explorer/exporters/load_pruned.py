@@ -196,22 +196,22 @@ TERMS: dict[type, Any] = {
 CHOICES = {"max": max, "min": min}
 
 
-def check_inputs(found: Sequence[tuple[int, ...]], about: dict[str, Any]) -> None:
+def check_inputs(sizes: Sequence[tuple[int, ...]], about: dict[str, Any]) -> None:
     """Refuse inputs for which the export does not hold.
 
     Args:
-        found: the size of each input, batch first.
+        sizes: the size of each input, batch first.
         about: as of `check_size`; of several inputs, `parts` says what each one is.
     Raises:
         ValueError: the text says what is taken, and what to do.
     """
     parts = about.get("parts")
-    if len(found) != len(parts or "1"):
+    if len(sizes) != len(parts or "1"):
         names = ", ".join(str(part["name"]) for part in parts or [{"name": "one batch"}])
-        raise ValueError(f"This model takes {names}, got {len(found)} inputs; give each of them.")
+        raise ValueError(f"This model takes {names}, got {len(sizes)} inputs; give each of them.")
     if parts is None:
-        check_size(found[0], about)
-    for size, part in zip(found, parts or (), strict=False):
+        check_size(sizes[0], about)
+    for size, part in zip(sizes, parts or (), strict=False):
         if size[1:] != tuple(part["shape"]):
             raise ValueError(_refusal(tuple(part["shape"]), size))
 

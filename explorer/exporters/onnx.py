@@ -73,13 +73,13 @@ def parity(written: bytes, model: nn.Module, questions: Mapping[str, Tensor]) ->
     return max(_apart(a, b) for a, b in zip(found, wanted, strict=True))
 
 
-def _apart(found: Tensor, wanted: Tensor) -> float:
-    if found.shape != wanted.shape:
+def _apart(answers: Tensor, wanted: Tensor) -> float:
+    if answers.shape != wanted.shape:
         return float("inf")
     if not wanted.is_floating_point():  # positions and classes are equal or not
-        return 0.0 if torch.equal(found, wanted.to(found.dtype)) else float("inf")
+        return 0.0 if torch.equal(answers, wanted.to(answers.dtype)) else float("inf")
     largest = wanted.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
-    return float((found - wanted).abs().max() / largest)
+    return float((answers - wanted).abs().max() / largest)
 
 
 def output_names(answers: Any) -> list[str]:

@@ -25,19 +25,19 @@ class RecoveredExport(Export):
     """What an exporter may look at; the model is the trained one.
 
     Args:
-        found: the finished recovery.
+        recovery: the finished recovery.
         root: folder of all recoveries (default: in the cache).
     """
 
-    found: Recovery | None = None
+    recovery: Recovery | None = None
     root: Path | None = None
 
     def _recovery(self) -> Recovery:
-        if self.found is None or not self.found.finished:
+        if self.recovery is None or not self.recovery.finished:
             raise ExplorerError(
                 "This recovery is not finished, so there is no model to write; wait until it ends."
             )
-        return self.found
+        return self.recovery
 
     @cached_property
     def model(self) -> nn.Module:
@@ -55,7 +55,7 @@ class RecoveredExport(Export):
 
 def export_recovered(
     model: Analysed,
-    found: Recovery,
+    recovery: Recovery,
     format: str = "safetensors",
     *,
     report: Report | None = None,
@@ -70,4 +70,4 @@ def export_recovered(
         ExplorerError: the recovery is not finished, or its weights are no longer in the cache.
     """
     exporter = EXPORTERS[format]
-    return exporter(RecoveredExport(model, found.recipe, report, found=found, root=root))
+    return exporter(RecoveredExport(model, recovery.recipe, report, recovery=recovery, root=root))

@@ -52,13 +52,13 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
         drawn.update_layout(
             title_subtitle_text=f"the {len(classes)} of {len(behaviour.classes):,} classes that changed most"
         )
-    names = [text(behaviour.name(found.number)) for found in classes]
+    names = [text(behaviour.name(change.number)) for change in classes]
     drawn.add_trace(_links(classes, names))
     drawn.add_trace(_dots(classes, names, "before", DENSE, "circle-open"))
     drawn.add_trace(_dots(classes, names, "after", AFTER, "circle"))
     for differs, name, colour in ((True, "beyond noise", REMOVED), (False, "may be noise", STALE)):
         chosen = [
-            (found, label) for found, label in zip(classes, names, strict=True) if found.differs is differs
+            (change, label) for change, label in zip(classes, names, strict=True) if change.differs is differs
         ]
         if chosen:
             drawn.add_trace(_changes(chosen, name, colour))
@@ -86,21 +86,21 @@ def _links(classes: Sequence[ClassChange], names: list[str]) -> go.Scatter:
 def _dots(
     classes: Sequence[ClassChange], names: list[str], name: str, colour: str, symbol: str
 ) -> go.Scatter:
-    correct = [getattr(found, name) for found in classes]
+    correct = [getattr(one, name) for one in classes]
     return go.Scatter(
-        x=[100 * right / found.samples for right, found in zip(correct, classes, strict=True)],
+        x=[100 * right / one.samples for right, one in zip(correct, classes, strict=True)],
         y=names,
         mode="markers",
         name=name,
         marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2, "color": colour}},
-        customdata=[[right, found.samples] for right, found in zip(correct, classes, strict=True)],
+        customdata=[[right, one.samples] for right, one in zip(correct, classes, strict=True)],
         hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} %, %{{customdata[0]:,}} of "
         f"%{{customdata[1]:,}}<extra></extra>",
     )
 
 
 def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str) -> go.Scatter:
-    drops = [found.drop for found, _ in chosen]
+    drops = [change.drop for change, _ in chosen]
     return go.Scatter(
         x=[-100 * drop.estimate for drop in drops],
         y=[label for _, label in chosen],
@@ -114,7 +114,8 @@ def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str) -> g
             "thickness": 1.5,
         },
         customdata=[
-            [-100 * d.high, -100 * d.low, found.p_value] for (found, _), d in zip(chosen, drops, strict=True)
+            [-100 * d.high, -100 * d.low, change.p_value]
+            for (change, _), d in zip(chosen, drops, strict=True)
         ],
         hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<br>"
         "p = %{customdata[2]:.3g} among all classes<extra></extra>",

@@ -13,15 +13,15 @@ TITLES: dict[Measure, str] = {
 SCALE, AROUND_ZERO = "Cividis", "PuOr_r"  # both readable without telling red from green
 
 
-def criteria_agreement(found: Agreement | Overall | None, measure: Measure) -> go.Figure:
+def criteria_agreement(agreement: Agreement | Overall | None, measure: Measure) -> go.Figure:
     """Draw one cell for each pair of criteria: a correlation from -1 to 1, or a share of channels; empty if a
     ranking is constant.
     """
     drawn = figure(TITLES[measure], "", "", height=520)
-    if found is None or not found.criteria:
+    if agreement is None or not agreement.criteria:
         return nothing(drawn)
-    names = [text(name) for name in found.criteria]
-    cells, is_share = found.matrix(measure), measure == "overlap"
+    names = [text(name) for name in agreement.criteria]
+    cells, is_share = agreement.matrix(measure), measure == "overlap"
     words = [["" if value is None else _number(value, is_share) for value in row] for row in cells]
     drawn.add_trace(
         go.Heatmap(

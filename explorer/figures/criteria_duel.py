@@ -10,28 +10,28 @@ TITLE = "Change of accuracy if each criterion chooses"
 BAND = "rgba(128, 128, 128, 0.18)"
 
 
-def criteria_duel(found: Duel | None) -> go.Figure:
+def criteria_duel(duel: Duel | None) -> go.Figure:
     """Draw a row for each criterion, the one that loses least on top; bars are intervals, the band is the
     range of the random seeds.
     """
-    drawn = figure(TITLE, "Change of accuracy (points)", "", height=tall(len(found.order) if found else 0))
-    if found is None or not found.reports:
+    drawn = figure(TITLE, "Change of accuracy (points)", "", height=tall(len(duel.order) if duel else 0))
+    if duel is None or not duel.reports:
         return nothing(drawn)
-    if found.chance is not None:
+    if duel.chance is not None:
         drawn.add_vrect(
-            -100 * found.chance[1], -100 * found.chance[0], fillcolor=BAND, line_width=0, layer="below"
+            -100 * duel.chance[1], -100 * duel.chance[0], fillcolor=BAND, line_width=0, layer="below"
         )
-    best = [(name, found.reports[name][0]) for name in found.order if name != CONTROL]
+    best = [(name, duel.reports[name][0]) for name in duel.order if name != CONTROL]
     if best:
         drawn.add_trace(_dots(best, "criterion", KEPT, "circle"))
     drawn.add_trace(
         _dots(
-            [(CONTROL, report) for report in found.reports.get(CONTROL, ())], "random, each seed", DENSE, "x"
+            [(CONTROL, report) for report in duel.reports.get(CONTROL, ())], "random, each seed", DENSE, "x"
         )
     )
     drawn.add_vline(0, line={"color": DENSE, "dash": "dot"})
     drawn.update_yaxes(
-        type="category", categoryorder="array", categoryarray=[text(name) for name in found.order[::-1]]
+        type="category", categoryorder="array", categoryarray=[text(name) for name in duel.order[::-1]]
     )
     return drawn.update_layout(showlegend=True, margin={"t": 90})
 

@@ -61,13 +61,13 @@ def _lines(tree: Sequence[TreeRow]) -> go.Scatter:
 def _dots(
     tree: Sequence[TreeRow], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str
 ) -> go.Scatter:
-    told = [text(names[tree[row].run.name]) for row in rows]
+    labels = [text(names[tree[row].run.name]) for row in rows]
     notes = [[text(tree[row].run.note) or "no note"] for row in rows]
     return go.Scatter(
         x=[tree[row].depth for row in rows],
         y=list(rows),
         mode="markers+text",
-        text=[f"  {name}" for name in told],
+        text=[f"  {name}" for name in labels],
         textposition="middle right",
         marker={"color": colour, "size": 11},
         name=words,

@@ -11,27 +11,29 @@ from .style import AFTER, DENSE, KEPT, figure, nothing, text
 EDGE_WORDS = "fast edge of a step"
 
 
-def latency_staircase(found: Staircase | None, chosen: float | None = None) -> go.Figure:
+def latency_staircase(staircase: Staircase | None, chosen: float | None = None) -> go.Figure:
     """Draw the median latency as a stepped line with bars from the 10th to the 90th percentile.
 
     Args:
         chosen: the group's ratio in the user's recipe, drawn as a vertical line.
     """
-    unit = found.unit if found else "channel"
-    group = text(found.group) if found else ""
+    unit = staircase.unit if staircase else "channel"
+    group = text(staircase.group) if staircase else ""
     title = f"Latency of the whole model against {unit}s of {group} kept"
     drawn = figure(title, f"{unit.capitalize()}s kept", LABELS["latency_ms"])
-    if found is None or not found.steps:
+    if staircase is None or not staircase.steps:
         return nothing(drawn)
     # a busy moment must not flatten the steps; the hover text gives what a bar cuts off
-    drawn.update_yaxes(range=[0, 1.8 * max(step.latency_ms["median"] for step in found.steps)])
-    drawn.add_trace(_trace(found.steps, "median, 10th to 90th percentile", KEPT, "circle", "lines+markers"))
-    edges = [step for step in found.steps if step.is_edge]
+    drawn.update_yaxes(range=[0, 1.8 * max(step.latency_ms["median"] for step in staircase.steps)])
+    drawn.add_trace(
+        _trace(staircase.steps, "median, 10th to 90th percentile", KEPT, "circle", "lines+markers")
+    )
+    edges = [step for step in staircase.steps if step.is_edge]
     drawn.add_trace(_trace(edges, EDGE_WORDS, AFTER, "diamond", "markers", 12))
-    dense = found.steps[-1].latency_ms["median"]
+    dense = staircase.steps[-1].latency_ms["median"]
     drawn.add_hline(y=dense, line={"color": DENSE, "dash": "dot", "width": 1})
     if chosen is not None:
-        drawn.add_vline(x=found.units * (1 - chosen), line={"color": AFTER, "dash": "dash", "width": 1})
+        drawn.add_vline(x=staircase.units * (1 - chosen), line={"color": AFTER, "dash": "dash", "width": 1})
     return drawn
 
 

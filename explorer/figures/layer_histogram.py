@@ -17,22 +17,26 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
         barmode="stack",
         bargap=0,
     )
-    found = next((found for found in histogram.layers if found.layer == layer), None)
-    if found is None or not sum(found.counts):
+    chosen = next((chosen for chosen in histogram.layers if chosen.layer == layer), None)
+    if chosen is None or not sum(chosen.counts):
         return nothing(drawn)
-    edges, counts, removed = np.array(histogram.edges), np.array(found.counts), np.array(found.removed_counts)
+    edges, counts, removed = (
+        np.array(histogram.edges),
+        np.array(chosen.counts),
+        np.array(chosen.removed_counts),
+    )
     if histogram.scale == "log":
         drawn.update_xaxes(type="log", dtick="D2", exponentformat="power")
     for name, heights, colour in (("kept", counts - removed, KEPT), ("removed", removed, REMOVED)):
         if heights.any():
             drawn.add_trace(_bars(edges, heights, name, colour))
-    if found.threshold is not None:
+    if chosen.threshold is not None:
         # a log axis wants shapes in data units, but annotations as powers of ten, so the label is in the
         # legend
         drawn.add_shape(
             type="line",
-            x0=found.threshold,
-            x1=found.threshold,
+            x0=chosen.threshold,
+            x1=chosen.threshold,
             y0=0,
             y1=1,
             yref="paper",
@@ -40,7 +44,7 @@ def layer_histogram(histogram: WeightHistogram, layer: str) -> go.Figure:
             showlegend=True,
             line={"color": REMOVED, "dash": "dash", "width": 2},
         )
-    return drawn if found.threshold is not None or removed.any() else without_legend(drawn)
+    return drawn if chosen.threshold is not None or removed.any() else without_legend(drawn)
 
 
 def _bars(edges: np.ndarray, heights: np.ndarray, name: str, colour: str) -> go.Bar:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..lessons.verdicts import Found
+from ..lessons.verdicts import CaseComparison
 from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
 
 COLOURS = {"yes": AFTER, "no": REMOVED, "open": STALE}
@@ -12,9 +12,9 @@ NAMES = {"yes": "as claimed", "no": "not as claimed", "open": "cannot be told"}
 SYMBOLS = {"yes": "circle", "no": "x", "open": "circle-open"}
 
 
-def lesson_agreement(found: Sequence[Found]) -> go.Figure:
+def lesson_agreement(comparisons: Sequence[CaseComparison]) -> go.Figure:
     """Draw the share of equal answers in each comparison."""
-    shown = [one for one in found if one.case.quantity == "agreement"]
+    shown = [one for one in comparisons if one.case.quantity == "agreement"]
     drawn = figure("Answers that are equal", "Equal answers (%)", "", height=tall(len(shown)))
     drawn.update_xaxes(ticksuffix=" %", nticks=5, tickangle=0)
     drawn.update_yaxes(autorange="reversed", type="category", automargin=True)
@@ -27,7 +27,7 @@ def lesson_agreement(found: Sequence[Found]) -> go.Figure:
     return drawn.add_vline(x=100 * max(one.case.above for one in shown), line={"color": DENSE, "dash": "dot"})
 
 
-def _row(rows: Sequence[Found], said: str) -> go.Scatter:
+def _row(rows: Sequence[CaseComparison], said: str) -> go.Scatter:
     return go.Scatter(
         x=[100 * one.estimate for one in rows],
         y=[f"{text(one.case.name)}, {100 * one.x:g} %" for one in rows],

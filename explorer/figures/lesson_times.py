@@ -23,19 +23,19 @@ def lesson_times(experiment: Experiment, evidence: Evidence | None) -> go.Figure
             for key, times in (evidence.times.items() if evidence else ())
             if key[2] == batch
         ]
-        rows = [(_label(experiment, arm, x), found) for (arm, x, _), found in timed]
+        rows = [(_label(experiment, arm, x), latency) for (arm, x, _), latency in timed]
         if rows:
             drawn.add_trace(
                 go.Bar(
                     y=[label for label, _ in rows],
-                    x=[found["median"] for _, found in rows],
+                    x=[latency["median"] for _, latency in rows],
                     orientation="h",
                     name=f"batch of {batch}",
                     marker_color=COLOURS[place],
                     hovertemplate="%{y}: %{x:.3g} ms",
                     error_x={
-                        "array": [found["p90"] - found["median"] for _, found in rows],
-                        "arrayminus": [found["median"] - found["p10"] for _, found in rows],
+                        "array": [latency["p90"] - latency["median"] for _, latency in rows],
+                        "arrayminus": [latency["median"] - latency["p10"] for _, latency in rows],
                         "thickness": 1.5,
                         "color": STALE,
                     },

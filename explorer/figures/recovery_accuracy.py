@@ -9,32 +9,34 @@ from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
 COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
 
 
-def recovery_accuracy(found: Recovery | None) -> go.Figure:
+def recovery_accuracy(recovery: Recovery | None) -> go.Figure:
     """Draw a line for each seed, with a 95 % interval at each point; open points are of the model before it
     is cut.
     """
     drawn = figure("Accuracy during training", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
     drawn.update_xaxes(rangemode="tozero")
-    if found is None or not found.epochs:
+    if recovery is None or not recovery.epochs:
         return nothing(drawn)
-    _dense(drawn, found)
-    for number, seed in enumerate(dict.fromkeys(point.seed for point in found.epochs)):
+    _dense(drawn, recovery)
+    for number, seed in enumerate(dict.fromkeys(point.seed for point in recovery.epochs)):
         points = [
-            point for point in found.epochs if point.seed == seed and point.measurement.accuracy is not None
+            point
+            for point in recovery.epochs
+            if point.seed == seed and point.measurement.accuracy is not None
         ]
         drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)]))
     return drawn
 
 
-def _dense(drawn: go.Figure, found: Recovery) -> None:
+def _dense(drawn: go.Figure, recovery: Recovery) -> None:
     """Draw the dense model as a line and its interval as a band."""
-    base = found.baseline
+    base = recovery.baseline
     if base.accuracy is None or base.accuracy_low is None or base.accuracy_high is None:
         return
     drawn.add_hrect(
         100 * base.accuracy_low, 100 * base.accuracy_high, fillcolor=DENSE, opacity=0.15, line_width=0
     )
-    ends = [0, max(1, found.plan.trained_epochs)]
+    ends = [0, max(1, recovery.plan.trained_epochs)]
     drawn.add_trace(
         go.Scatter(
             x=ends,

@@ -14,33 +14,35 @@ from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 CONTROL = "#8a6d00"
 
 
-def recovery_arms(found: Recovery | None, fair: Sequence[tuple[str, Measurement]] = ()) -> go.Figure:
+def recovery_arms(recovery: Recovery | None, fair: Sequence[tuple[str, Measurement]] = ()) -> go.Figure:
     """Draw one row each, with the dense model on top; the band is the dense model's 95 % interval.
 
     Args:
         fair: controls that were trained as long, by name, at the bottom.
     """
-    rows = [*_rows(found), *((name, measured, CONTROL) for name, measured in fair)] if found else []
+    rows = [*_rows(recovery), *((name, measured, CONTROL) for name, measured in fair)] if recovery else []
     drawn = figure(
         "What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False
     )
     drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(
         autorange="reversed", type="category"
     )
-    if found is None or not rows:
+    if recovery is None or not rows:
         return nothing(drawn)
-    low, high = found.baseline.accuracy_low, found.baseline.accuracy_high
+    low, high = recovery.baseline.accuracy_low, recovery.baseline.accuracy_high
     if low is not None and high is not None:
         drawn.add_vrect(100 * low, 100 * high, fillcolor=DENSE, opacity=0.15, line_width=0)
     return drawn.add_trace(_dots(rows))
 
 
-def _rows(found: Recovery) -> list[tuple[str, Measurement, str]]:
+def _rows(recovery: Recovery) -> list[tuple[str, Measurement, str]]:
     """Return name, measurement and colour of each row."""
-    colours = {found.one_shot.name: REMOVED} | ({found.recalibrated.name: KEPT} if found.recalibrated else {})
+    colours = {recovery.one_shot.name: REMOVED} | (
+        {recovery.recalibrated.name: KEPT} if recovery.recalibrated else {}
+    )
     rows = [
-        ("dense", found.baseline, DENSE),
-        *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in found.arms),
+        ("dense", recovery.baseline, DENSE),
+        *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in recovery.arms),
     ]
     return [row for row in rows if row[1].accuracy is not None]
 

@@ -15,7 +15,7 @@ LINES = {
 }
 
 
-def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
+def recovery_curve(curve: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
     """Draw accuracy against what is left, a line for each kind of model, with 95 % intervals; the dense model
     is the diamond.
     """
@@ -27,11 +27,11 @@ def recovery_curve(found: RecoveryCurve | None, axis: Axis = "nonzero_params") -
         height=420,
     )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero").update_yaxes(rangemode="tozero")
-    base = found.baseline if found else None
-    if found is None or base is None:
+    base = curve.baseline if curve else None
+    if curve is None or base is None:
         return nothing(drawn)
     for name, (colour, symbol) in LINES.items():
-        measured = [p.lines()[name] for p in found.points if name in p.lines()]
+        measured = [p.lines()[name] for p in curve.points if name in p.lines()]
         placed = sorted((p for m in measured if (p := point(m, base, axis))), key=lambda p: p.left)
         if placed:
             drawn.add_trace(trace(placed, name, unit, Mark(colour, symbol, 8, "lines+markers")))

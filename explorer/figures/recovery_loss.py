@@ -7,27 +7,27 @@ from ..words import LABELS
 from .style import AFTER, DENSE, figure, log_ticks, nothing
 
 
-def recovery_loss(found: Recovery | None) -> go.Figure:
+def recovery_loss(recovery: Recovery | None) -> go.Figure:
     """Draw the seed that runs, or ran last; on a log scale, since a loss falls by a fraction of itself."""
     drawn = figure("Loss during training", "Epochs trained", f"{LABELS['loss']}, log scale", height=380)
     drawn.update_xaxes(rangemode="tozero").update_yaxes(type="log")
-    if found is None or not found.epochs:
+    if recovery is None or not recovery.epochs:
         return nothing(drawn)
-    if found.losses:
-        drawn.add_trace(_training(found))
-    drawn.add_trace(_tuning(found))
+    if recovery.losses:
+        drawn.add_trace(_training(recovery))
+    drawn.add_trace(_tuning(recovery))
     return drawn.update_yaxes(log_ticks(value for trace in drawn.data for value in trace.y))
 
 
-def _training(found: Recovery) -> go.Scatter:
-    name = "training batches" + (" (with the teacher's share)" if found.plan.distillation_weight else "")
+def _training(recovery: Recovery) -> go.Scatter:
+    name = "training batches" + (" (with the teacher's share)" if recovery.plan.distillation_weight else "")
     return go.Scatter(
-        x=[point.epoch for point in found.losses],
-        y=[point.loss for point in found.losses],
+        x=[point.epoch for point in recovery.losses],
+        y=[point.loss for point in recovery.losses],
         mode="lines",
         name=name,
         line={"color": DENSE, "width": 1.5},
-        customdata=[[100 * p.accuracy, p.learning_rate] for p in found.losses],
+        customdata=[[100 * p.accuracy, p.learning_rate] for p in recovery.losses],
         hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]:.1f} % right on augmented training "
         "samples<br>"
         "learning rate %{customdata[1]:.2g}<extra></extra>",

@@ -24,12 +24,12 @@ SHADES = [
 ]  # from the page's background on
 
 
-def recovery_norms(found: Recovery | None) -> go.Figure:
+def recovery_norms(recovery: Recovery | None) -> go.Figure:
     """Draw a column for each epoch and a row for each bin of sizes on a log scale; the shade is the share of
     the column.
     """
-    own = _of_one_seed(found.epochs) if found else []
-    title = SIZES[found.plan.penalty] if found else "Size"
+    own = _of_one_seed(recovery.epochs) if recovery else []
+    title = SIZES[recovery.plan.penalty] if recovery else "Size"
     drawn = figure(
         "How the weights spread under the penalty", "Epochs trained", f"{title}, log scale", height=380
     )

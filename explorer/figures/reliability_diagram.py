@@ -37,8 +37,8 @@ def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
     return drawn
 
 
-def _points(found: Reliability, name: str, colour: str) -> go.Scatter:
-    filled = [entry for entry in found.bins if entry.samples]
+def _points(reliability: Reliability, name: str, colour: str) -> go.Scatter:
+    filled = [entry for entry in reliability.bins if entry.samples]
     right = [100 * entry.correct / entry.samples for entry in filled]
     reach = [wilson(entry.correct, entry.samples) for entry in filled]
     return go.Scatter(
@@ -46,7 +46,7 @@ def _points(found: Reliability, name: str, colour: str) -> go.Scatter:
         y=right,
         mode="lines+markers",
         name=name,
-        marker={"color": colour, "size": [_size(entry, found.samples) for entry in filled]},
+        marker={"color": colour, "size": [_size(entry, reliability.samples) for entry in filled]},
         line={"color": colour, "width": 1},
         error_y={
             "array": [100 * high - y for (_, high), y in zip(reach, right, strict=True)],

@@ -14,28 +14,28 @@ from .style import AFTER, DENSE, KEPT, REMOVED, STALE, figure, nothing, text
 COST_TITLES = {"params": "Non-zero parameters left (%)", "macs": "MACs left (%)"}
 
 
-def search_front(found: Search | None, chosen: int | None = None) -> go.Figure:
+def search_front(search: Search | None, chosen: int | None = None) -> go.Figure:
     """Draw trials as dots; the stepped line is the front: the best accuracy for this cost or less.
 
     Args:
         chosen: number of the trial that gets a ring.
     """
-    cost = found.plan.cost if found else "params"
+    cost = search.plan.cost if search else "params"
     drawn = figure("What was tried", COST_TITLES[cost], f"{LABELS['accuracy']} (%)", height=420)
-    if found is None or not found.trials:
+    if search is None or not search.trials:
         return nothing(drawn, "No trial has been measured yet")
-    front = found.front
-    beaten = [trial for trial in found.trials if trial not in front]
+    front = search.front
+    beaten = [trial for trial in search.trials if trial not in front]
     if beaten:
         drawn.add_trace(_dots(beaten, "beaten", STALE, "x", bars=False))
     drawn.add_trace(_line(front))
     drawn.add_trace(_dots(front, "on the front", KEPT, "circle", bars=True))
-    if found.winner is not None:
-        drawn.add_trace(_dots([found.winner], "winner", AFTER, "star", bars=False, size=15))
-    ringed = [trial for trial in found.trials if trial.number == chosen]
+    if search.winner is not None:
+        drawn.add_trace(_dots([search.winner], "winner", AFTER, "star", bars=False, size=15))
+    ringed = [trial for trial in search.trials if trial.number == chosen]
     if ringed:
         drawn.add_trace(_dots(ringed, "chosen", DENSE, "circle-open", bars=False, size=20))
-    return _bounds(drawn, found)
+    return _bounds(drawn, search)
 
 
 def _line(front: Sequence[Trial]) -> go.Scatter:
@@ -72,15 +72,15 @@ def _dots(
     )
 
 
-def _bounds(drawn: go.Figure, found: Search) -> go.Figure:
+def _bounds(drawn: go.Figure, search: Search) -> go.Figure:
     """Draw the dense model's accuracy on the same samples, and the lowest accuracy that the winner may
     have.
     """
-    some = found.trials[0]
+    some = search.trials[0]
     dense = some.accuracy + some.drop.estimate
     for level, name, colour in (
         (dense, "dense model", DENSE),
-        (dense - found.plan.largest_drop, "winner at least", REMOVED),
+        (dense - search.plan.largest_drop, "winner at least", REMOVED),
     ):
         drawn.add_hline(
             y=100 * level, line={"color": colour, "dash": "dash", "width": 1.5}, name=name, showlegend=True

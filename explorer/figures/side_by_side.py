@@ -55,15 +55,17 @@ def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     return _dotted(drawn, rows, amounts)
 
 
-def classes_side_by_side(found: Sequence[ClassAccuracy]) -> go.Figure:
+def classes_side_by_side(accuracies: Sequence[ClassAccuracy]) -> go.Figure:
     """Draw the accuracy of each class with its 95 % interval, one dot for each model."""
-    names = list(dict.fromkeys(row.name for row in found))
+    names = list(dict.fromkeys(row.name for row in accuracies))
     drawn = _rows("Accuracy of each class", f"{LABELS['accuracy']} (%)", len(names))
-    amounts = {name: {text(row.label): row.accuracy for row in found if row.name == name} for name in names}
-    rows = _telling(drawn, list(dict.fromkeys(text(row.label) for row in found)), amounts)
+    amounts = {
+        name: {text(row.label): row.accuracy for row in accuracies if row.name == name} for name in names
+    }
+    rows = _telling(drawn, list(dict.fromkeys(text(row.label) for row in accuracies)), amounts)
     drawn.update_layout(height=tall(2 * len(rows)) + NAME * len(names))
     for place, name in enumerate(names):
-        own = [row for row in found if row.name == name and text(row.label) in rows]
+        own = [row for row in accuracies if row.name == name and text(row.label) in rows]
         trace = _dots(name, place, [100 * row.accuracy for row in own], [text(row.label) for row in own])
         trace.update(
             error_x={
@@ -117,14 +119,14 @@ def _telling(
     """
     if len(rows) <= MOST_ROWS:
         return rows
-    found = {
+    shown = {
         row: [value for own in amounts.values() if (value := own.get(row, missing)) is not None]
         for row in rows
     }
     alone = len(amounts) == 1
     spread = {
         row: (max(values) if alone else max(values) - min(values)) if values else 0.0
-        for row, values in found.items()
+        for row, values in shown.items()
     }
     most = set(sorted(rows, key=lambda row: -spread[row])[:MOST_ROWS])
     why = "the largest" if alone else "where the runs differ most"

@@ -47,15 +47,15 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
         "yanchor": "top",
         "pad": {"t": 12},
     }  # above the legend
-    found = go.Figure(
+    drawn = go.Figure(
         layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
     )
-    found.update_xaxes(title_text=x, **axis)
-    found.update_yaxes(title_text=y, title_standoff=12, **axis)
-    found.update_layout(
+    drawn.update_xaxes(title_text=x, **axis)
+    drawn.update_yaxes(title_text=y, title_standoff=12, **axis)
+    drawn.update_layout(
         modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT}
     )  # otherwise a dark bar on a light page
-    return found.update_layout(
+    return drawn.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout
     )
 

@@ -18,7 +18,7 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
     """Draw bars, pale from the 5 % to the 95 % quantile, strong for the middle half, with the median; two
     bars for a layer that changes.
     """
-    found = [band for band in bands if band.before]
+    filled = [band for band in bands if band.before]
     drawn = figure(
         "How large the weights of each layer are",
         LABELS["layer"],
@@ -30,21 +30,21 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
         barmode="overlay",
     )
     drawn.update_yaxes(type="log", exponentformat="power", dtick=1)
-    if not found:
+    if not filled:
         return nothing(drawn)
-    names = [text(band.layer) for band in found]
-    step = -(-len(found) // NAMED)
+    names = [text(band.layer) for band in filled]
+    step = -(-len(filled) // NAMED)
     drawn.update_xaxes(
-        tickvals=list(range(0, len(found), step)),
+        tickvals=list(range(0, len(filled), step)),
         ticktext=[_short(n) for n in names[::step]],
         tickangle=-55,
         showgrid=False,
-        range=[-0.7, len(found) - 0.3],
+        range=[-0.7, len(filled) - 0.3],
     )
-    _add_bars(drawn, found, names, "before", DENSE)
-    if any(band.after != band.before for band in found):
-        _add_bars(drawn, found, names, "after", AFTER)
-    return _with_thresholds(drawn, found, names)
+    _add_bars(drawn, filled, names, "before", DENSE)
+    if any(band.after != band.before for band in filled):
+        _add_bars(drawn, filled, names, "after", AFTER)
+    return _with_thresholds(drawn, filled, names)
 
 
 def _short(name: str) -> str:

@@ -51,7 +51,7 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
     """Return every layer that has parameters, in the order in which the graph first uses them."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
-    found: dict[str, dict] = {}
+    rows: dict[str, dict] = {}
     for node in walk.program.graph.nodes:
         if node.op != "call_function":
             continue
@@ -63,7 +63,7 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
         kind = _kind(node.target)
         for tensor in names:
             empty = {"kind": kind, "tensors": {}, "macs": 0, "weight": "", "transposed": False}
-            entry = found.setdefault(layer_of(tensor), empty)
+            entry = rows.setdefault(layer_of(tensor), empty)
             entry["tensors"][tensor] = shapes[tensor]
         if names:
             first = (
@@ -78,15 +78,15 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
                 macs = walk.macs.get(node.name, 0)
                 shares = _shares(macs, names, shapes) if kind == "recurrent" else {first: macs}
                 for tensor, share in shares.items():
-                    found[layer_of(tensor)]["macs"] += share
+                    rows[layer_of(tensor)]["macs"] += share
             # criteria read outputs along the first dimension of a weight, or along the second
             rated = weight is not None and kind in RATED and weight.dim < 2
-            if weight is not None and rated and not found[layer]["weight"]:
-                found[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
+            if weight is not None and rated and not rows[layer]["weight"]:
+                rows[layer] |= {"weight": first, "kind": kind, "transposed": weight.dim != 0}
         for tensor in names if kind == "recurrent" else ():
             if len(shapes[tensor]) > 1:  # each matrix of a recurrent layer is rated by itself
-                found[layer_of(tensor)] |= {"weight": tensor}
-    for entry in found.values():
+                rows[layer_of(tensor)] |= {"weight": tensor}
+    for entry in rows.values():
         if entry["weight"] and parameters[entry["weight"]].is_complex():
             entry["weight"] = ""  # criteria rate real numbers
     return tuple(
@@ -100,7 +100,7 @@ def layers_of_graph(model: nn.Module, walk: Walk) -> tuple[Layer, ...]:
             weight=entry["weight"],
             input_dim=0 if entry["transposed"] or entry["kind"] == "embedding" else 1,
         )
-        for name, entry in found.items()
+        for name, entry in rows.items()
     )
 
 

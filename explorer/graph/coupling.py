@@ -233,7 +233,7 @@ class Walk:
                 )
                 if slot is not None and slot[0] in self.parameters:
                     self.produced.setdefault(slot, (layer_of(slot[0]), call.where))
-                    self.ties.made.update(self.slots[slot].tolist())
+                    self.ties.computed.update(self.slots[slot].tolist())
                     self.weights[node.name] = OutputMaker(
                         slot[0], slot[1], whole=self.sizes[slot[0]] == value.meta.numel()
                     )
@@ -265,18 +265,18 @@ def _weights(node: fx.Node, name: str, call: Call) -> list[tuple[fx.Node, int]]:
             [d for d, x in enumerate(word) if x in output and "".join(inputs).count(x) == 1]
             for word in inputs
         ]
-        found = [(argument, dims[-1]) for argument, dims in zip(node.args[1], own, strict=True) if dims]  # type: ignore[arg-type]
+        weights = [(argument, dims[-1]) for argument, dims in zip(node.args[1], own, strict=True) if dims]  # type: ignore[arg-type]
     elif name == "bilinear":
-        found = [(node.args[2], 0)]
+        weights = [(node.args[2], 0)]
     elif name == "embedding":
-        found = [(node.args[0], rank(0) - 1)]
+        weights = [(node.args[0], rank(0) - 1)]
     elif name in ("matmul", "mm", "bmm", "addmm", "baddbmm"):
         second = 2 if name.startswith(("add", "badd")) else 1
-        found = [(node.args[second], rank(second) - 1), (node.args[second - 1], rank(second - 1) - 2)]
+        weights = [(node.args[second], rank(second) - 1), (node.args[second - 1], rank(second - 1) - 2)]
     else:
         turned = name.startswith("conv_transpose") or (name == "convolution" and call.args[6])
-        found = [(node.args[1], 1 if turned else 0)]
-    return found
+        weights = [(node.args[1], 1 if turned else 0)]
+    return weights
 
 
 def has_rule(target: Any) -> bool:

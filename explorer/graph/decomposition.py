@@ -63,12 +63,14 @@ def _write_out(graph: fx.Graph, node: fx.Node, known: Known, depth: int) -> None
         return
     places = [n for n in inner.nodes if n.op == "placeholder"]
     with graph.inserting_before(node):
-        made: Any = dict(zip(places, sources, strict=True))
+        copies: Any = dict(zip(places, sources, strict=True))
         for step in inner.nodes:
             if step.op == "call_function":
-                made[step] = graph.node_copy(step, made.__getitem__)
-                _describe(made[step], node)
-        results = fx.node.map_arg(next(n for n in inner.nodes if n.op == "output").args[0], made.__getitem__)
+                copies[step] = graph.node_copy(step, copies.__getitem__)
+                _describe(copies[step], node)
+        results = fx.node.map_arg(
+            next(n for n in inner.nodes if n.op == "output").args[0], copies.__getitem__
+        )
     _hand_over(graph, node, results)
 
 

@@ -104,12 +104,12 @@ class _Look:
 
     def __init__(self, profile: ModelProfile, left: Mapping[str, int]):
         self.left = left
-        self.made: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
+        self.written: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
         self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups on it
         for group in profile.groups:
             for slot in group.slots:
-                for found in (self.made, self.passed) if slot.producer else (self.passed,):
-                    found.setdefault(slot.tensor, []).append(group)
+                for table in (self.written, self.passed) if slot.producer else (self.passed,):
+                    table.setdefault(slot.tensor, []).append(group)
         coupled = [
             g.name
             for g in profile.groups
@@ -139,7 +139,7 @@ class _Look:
         through it.
         """
         if layer.weight:
-            return self.made.get(layer.weight, [])
+            return self.written.get(layer.weight, [])
         return self.passed.get(f"{layer.name}.weight") or self.passed.get(layer.name, [])
 
     def _left(self, group: Group) -> int:
@@ -189,7 +189,7 @@ class _Look:
         ]
         groups = list(
             {
-                g.name: g for layer in layers for g in self.made.get(layer.weight, ()) if g.frozen is None
+                g.name: g for layer in layers for g in self.written.get(layer.weight, ()) if g.frozen is None
             }.values()
         )
         share = self._share(groups)

@@ -72,27 +72,27 @@ def suggested(wired: Wiring, room: int = ROOM) -> frozenset[str]:
     If that leaves the page nearly empty, the smaller modules of the next depth are unfolded as far as there
     is room.
     """
-    found: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
     by_depth: dict[int, list[str]] = {}
     for module in modules(wired):
         by_depth.setdefault(module.count("."), []).append(module)
     for depth in sorted(by_depth):
-        more = found | set(by_depth[depth])
+        more = opened | set(by_depth[depth])
         if len(fold(wired, more)[0]) > room:
-            sparse = len(fold(wired, found)[0]) < room / 3
-            return _as_many(wired, found, by_depth[depth], room) if sparse else found
-        found = more
-    return found
+            sparse = len(fold(wired, opened)[0]) < room / 3
+            return _as_many(wired, opened, by_depth[depth], room) if sparse else opened
+        opened = more
+    return opened
 
 
-def _as_many(wired: Wiring, found: frozenset[str], waiting: Iterable[str], room: int) -> frozenset[str]:
+def _as_many(wired: Wiring, opened: frozenset[str], waiting: Iterable[str], room: int) -> frozenset[str]:
     def boxes(module):
-        return len(fold(wired, found | {module})[0])
+        return len(fold(wired, opened | {module})[0])
 
     for module in sorted(waiting, key=boxes):
-        if len(fold(wired, found | {module})[0]) <= room:
-            found = found | {module}
-    return found
+        if len(fold(wired, opened | {module})[0]) <= room:
+            opened = opened | {module}
+    return opened
 
 
 def with_surroundings(chosen: Iterable[str]) -> frozenset[str]:

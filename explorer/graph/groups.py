@@ -121,18 +121,18 @@ def _groups(
             unit
         )
     order = {slot: position for position, slot in enumerate(walk.produced)}
-    found = []
+    classes_of = []
     for (slots, reason, _), units in members.items():
         producers = [slot for slot in slots if slot in walk.produced]
         if producers:
             if not any(tensor in rated for tensor, _ in producers):
                 reason = reason or f"made by {producers[0][0]}, weights of a kind that nothing rates"
-            found.append((min(order[s] for s in producers), slots, reason, units))
-    found.sort(key=lambda item: (item[0], item[3][0]))
+            classes_of.append((min(order[s] for s in producers), slots, reason, units))
+    classes_of.sort(key=lambda item: (item[0], item[3][0]))
     groups, unit_classes, taken = [], {}, set()
     explained = [(int(classes[label]), text) for label, text in walk.ties.reasons]
     heads = {int(classes[label]) for label in (h[0] for h in walk.ties.heads if len(h) and int(h[0]) >= 0)}
-    for first, slots, reason, units in found:
+    for first, slots, reason, units in classes_of:
         if len(units) == 1:
             many = max(int((classes[walk.slots[slot]] == units[0]).sum()) for slot in slots) > 1
             alone = "all its channels are tied to each other" if many else "is a single channel"
@@ -151,13 +151,13 @@ def _parts(ties: Ties, classes: Tensor) -> dict[int, list[int]]:
     """Return, for each class, the pieces taken out of a value that it is in: one unit of each group is kept,
     so that no piece loses all.
     """
-    found: dict[int, list[int]] = {}
+    parts: dict[int, list[int]] = {}
     for number, units in enumerate(
         {tuple(classes[piece[piece >= 0]].unique().tolist()): None for piece in ties.pieces}
     ):
         for unit in units:
-            found.setdefault(unit, []).append(number)
-    return found
+            parts.setdefault(unit, []).append(number)
+    return parts
 
 
 def _group(
@@ -167,7 +167,7 @@ def _group(
     number = torch.full((int(classes.max()) + 1,), -1)
     number[torch.tensor(units)] = torch.arange(len(units))
     own = set(units)
-    made = tuple(
+    slots = tuple(
         Slot(
             tensor,
             dim,
@@ -177,8 +177,8 @@ def _group(
         for tensor, dim in members.slots
     )
     layers = dict.fromkeys(
-        slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in made
+        slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in slots
     )
     tied_by = tuple(dict.fromkeys(text for unit, text in explained if unit in own))
     unit = "head" if own & heads else "channel"
-    return Group(name, len(units), made, tuple(layers), tied_by, members.frozen, unit)
+    return Group(name, len(units), slots, tuple(layers), tied_by, members.frozen, unit)

@@ -76,7 +76,7 @@ class Ties:
         default_factory=list
     )  # labels of each piece that is taken out; none may lose all of them
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
-    made: set[int] = field(default_factory=set)  # labels of the outputs of layers
+    computed: set[int] = field(default_factory=set)  # labels of the outputs of layers
     tables: set[int] = field(default_factory=set)  # labels of what is not a parameter, such as masks
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
@@ -90,7 +90,7 @@ class Ties:
         """Whether a layer produces it, as far as is known by now; otherwise nothing could cut it (a position,
         a table).
         """
-        return array.numel() > 0 and not self.made.isdisjoint(array.flatten().unique().tolist())
+        return array.numel() > 0 and not self.computed.isdisjoint(array.flatten().unique().tolist())
 
     def says_more(self, array: Tensor, present: Tensor) -> bool:
         """Whether the first of two tied arrays is nearer to a layer: a parameter, or an output of a layer."""

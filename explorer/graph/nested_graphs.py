@@ -38,22 +38,22 @@ def write_out(module: fx.GraphModule) -> None:
             module.graph.erase_node(held)
 
 
-def _hand_over(graph: fx.Graph, node: fx.Node, made: Any) -> None:
+def _hand_over(graph: fx.Graph, node: fx.Node, results: Any) -> None:
     """Make readers of the inner graph's results read the nodes that compute them, which keep the names of the
     results.
     """
-    for user in list(node.users) if isinstance(made, tuple | list) else []:
+    for user in list(node.users) if isinstance(results, tuple | list) else []:
         if user.target is operator.getitem:
-            _replace(graph, user, made[user.args[1]])
-    if isinstance(made, fx.Node):
-        _replace(graph, node, made)
+            _replace(graph, user, results[user.args[1]])
+    if isinstance(results, fx.Node):
+        _replace(graph, node, results)
     else:
         graph.erase_node(node)
 
 
-def _replace(graph: fx.Graph, node: fx.Node, made: fx.Node) -> None:
+def _replace(graph: fx.Graph, node: fx.Node, result: fx.Node) -> None:
     name = node.name
-    node.replace_all_uses_with(made)
+    node.replace_all_uses_with(result)
     graph.erase_node(node)
-    if made.op != "placeholder":
-        made._rename(name)
+    if result.op != "placeholder":
+        result._rename(name)

@@ -34,12 +34,12 @@ class GraphRun(fx.Interpreter):
     def outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> list[Any]:
         """Return all outputs of the program; arguments as in `logits`."""
         placeholders = [n for n in self.graph.nodes if n.op == "placeholder"]
-        found = self.run(
+        values = self.run(
             *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
         )
         specs = self.program.graph_signature.output_specs
         return [
-            value for value, spec in zip(found, specs, strict=True) if spec.kind is OutputKind.USER_OUTPUT
+            value for value, spec in zip(values, specs, strict=True) if spec.kind is OutputKind.USER_OUTPUT
         ]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from ..errors import ExplorerError, GraphError, LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 
 VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
 
@@ -62,11 +62,11 @@ class Size:
 
 
 class TooLarge(Exception):
-    """A limit was exceeded: its name, what was found so far, what is allowed."""
+    """A limit was exceeded: its name, what was reached, what is allowed."""
 
-    def __init__(self, limit: str, found: int, allowed: int):
-        self.limit, self.found, self.allowed = limit, found, allowed
-        super().__init__(f"{found:,} {UNITS[limit]} are more than the {allowed:,} that are allowed")
+    def __init__(self, limit: str, reached: int, allowed: int):
+        self.limit, self.reached, self.allowed = limit, reached, allowed
+        super().__init__(f"{reached:,} {UNITS[limit]} are more than the {allowed:,} that are allowed")
 
 
 UNITS = {
@@ -109,29 +109,29 @@ class _Watch(TorchDispatchMode):
         self.until = time.monotonic() + limits.seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
+        output = func(*args, **(kwargs or {}))
         self.operators += 1
         _bound("operators", self.operators, self.limits)
         if func._overloadpacket in flop_registry:
-            flops = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=made)
+            flops = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=output)
             self.macs += flops // 2 // self.samples
             _bound("macs", self.macs, self.limits)
         if not any(
             result.alias_info for result in func._schema.returns
         ):  # a view of a weight is not an activation
-            for tensor in tree_leaves(made):
+            for tensor in tree_leaves(output):
                 if isinstance(tensor, Tensor):
                     self.activation_bytes = max(
                         self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples
                     )
         _bound("activation_bytes", self.activation_bytes, self.limits)
         _bound("seconds", self.limits.seconds + (time.monotonic() > self.until), self.limits)
-        return made
+        return output
 
 
-def _bound(limit: str, found: int, limits: Limits) -> None:
-    if found > getattr(limits, limit):
-        raise TooLarge(limit, found, getattr(limits, limit))
+def _bound(limit: str, reached: int, limits: Limits) -> None:
+    if reached > getattr(limits, limit):
+        raise TooLarge(limit, reached, getattr(limits, limit))
 
 
 @contextmanager
@@ -193,7 +193,9 @@ def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:
     return Size(parameters, watch.macs, watch.operators, watch.activation_bytes)
 
 
-_found: "weakref.WeakKeyDictionary[nn.Module, tuple[Limits, Size | TooLarge]]" = weakref.WeakKeyDictionary()
+_known_sizes: "weakref.WeakKeyDictionary[nn.Module, tuple[Limits, Size | TooLarge]]" = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
@@ -201,13 +203,13 @@ def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
     raised.
     """
     limits = limits_now()
-    known = _found.get(model)
+    known = _known_sizes.get(model)
     if known is None or known[0] != limits:
         try:
             known = (limits, measure(model, example, limits))
         except TooLarge as large:
             known = (limits, large)
-        _found[model] = known
+        _known_sizes[model] = known
     return known[1]
 
 
@@ -250,7 +252,7 @@ def _check_runs(model: nn.Module, example: Tensor, name: str) -> None:
     except (Exception, SystemExit) as error:  # foreign code
         shape = tuple(example.shape)
         raise LoadError(
-            f"{name[:80]!r} does not run on an input of shape {shape} ({told(error)})."
+            f"{name[:80]!r} does not run on an input of shape {shape} ({description(error)})."
         ) from error
 
 

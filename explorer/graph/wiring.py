@@ -150,25 +150,25 @@ class _Tracer:
         return (place.name,)
 
 
-def _without_norms(found: Wiring) -> Wiring:
+def _without_norms(wiring: Wiring) -> Wiring:
     """Draw norms that read one convolution or linear layer, which nothing else reads, together with it."""
     into: dict[str, str] = {}
-    for place in found.places:
-        coming = [a for a, b in found.ways if b == place.name]
+    for place in wiring.places:
+        coming = [a for a, b in wiring.ways if b == place.name]
         if place.layer is None or place.layer.kind != "norm" or len(coming) != 1:
             continue
         host = into.get(coming[0], coming[0])
-        going = [b for a, b in found.ways if a == coming[0]]
-        before = next(p for p in found.places if p.name == host)
+        going = [b for a, b in wiring.ways if a == coming[0]]
+        before = next(p for p in wiring.places if p.name == host)
         if before.layer is not None and before.layer.kind in ("conv", "linear") and going == [place.name]:
             into[place.name] = host
-    named = {place.name: place for place in found.places}
+    named = {place.name: place for place in wiring.places}
     places = tuple(
         _with(place, [named[n].layer for n, host in into.items() if host == place.name])
-        for place in found.places
+        for place in wiring.places
         if place.name not in into
     )
-    ways = dict.fromkeys(_moved(found.ways, into))
+    ways = dict.fromkeys(_moved(wiring.ways, into))
     return Wiring(places, tuple(ways))
 
 

@@ -108,14 +108,14 @@ def search(words: str) -> tuple[GuideHit, ...]:
     wanted = words.lower().split()
     if not wanted:
         return ()
-    found = [
+    hits = [
         GuideHit(page, section, _excerpt(section, wanted[0]))
         for page in pages().values()
         for section in page.sections
         if all(word in f"{section.heading}\n{section.text}".lower() for word in wanted)
     ]
     return tuple(
-        sorted(found, key=lambda hit: not all(word in hit.section.heading.lower() for word in wanted))
+        sorted(hits, key=lambda hit: not all(word in hit.section.heading.lower() for word in wanted))
     )
 
 

@@ -22,16 +22,16 @@ def activation_maps(model: Analysed, layer: Layer, sample: Tensor) -> Tensor | N
     Args:
         sample: one input as the model reads it, (*shape) float.
     """
-    found: list[Tensor] = []
+    maps: list[Tensor] = []
 
     def on_activation(name: str, values: Tensor) -> None:
-        if name == layer.name and values.dim() == 4 and not found:
-            found.append(values[0].detach().cpu().float())
+        if name == layer.name and values.dim() == 4 and not maps:
+            maps.append(values[0].detach().cpu().float())
 
     watched = watch(model)
     with torch.no_grad():
         watched.run(_batch(sample, watched.batch), silent, on_activation)
-    return found[0] if found else None
+    return maps[0] if maps else None
 
 
 def _batch(sample: Tensor, size: int | None) -> Tensor:
@@ -46,7 +46,7 @@ class _Attentive(GraphRun):
     def __init__(self, program: torch.export.ExportedProgram, module: str):
         super().__init__(program, "cpu")
         self.attended = module
-        self.found: Tensor | None = None
+        self.attention: Tensor | None = None
 
     def run_node(self, node: fx.Node) -> Any:
         if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(
@@ -59,7 +59,7 @@ class _Attentive(GraphRun):
             if given.get("attn_mask") is None and not given.get("is_causal"):
                 query, key = self.env[given["query"]], self.env[given["key"]]
                 scale = given.get("scale") or 1 / math.sqrt(query.shape[-1])
-                self.found = (query @ key.transpose(-2, -1) * scale).softmax(-1)
+                self.attention = (query @ key.transpose(-2, -1) * scale).softmax(-1)
         return super().run_node(node)
 
 
@@ -78,12 +78,12 @@ def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
     with torch.no_grad():
         runner.logits(tensors_of(model.subject, model.graph.program, "cpu"), inputs)
     if (
-        runner.found is None
-        or runner.found.dim() != 4
-        or runner.found.shape[:2] != (len(inputs), group.units)
+        runner.attention is None
+        or runner.attention.dim() != 4
+        or runner.attention.shape[:2] != (len(inputs), group.units)
     ):
         return None
-    attention = runner.found[0].mean(1)  # (heads, tokens)
+    attention = runner.attention[0].mean(1)  # (heads, tokens)
     side = math.isqrt(attention.shape[1])
     return (
         attention[:, attention.shape[1] - side * side :].reshape(len(attention), side, side)

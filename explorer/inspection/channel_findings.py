@@ -111,12 +111,12 @@ def _idle_units(profile: ModelProfile, group: Group, known: dict[str, dict[str, 
     ran.
     """
     silent = torch.ones(group.units, dtype=torch.bool)
-    made = makers(profile, group)
-    for layer, slot in made:
+    sources = makers(profile, group)
+    for layer, slot in sources:
         magnitude = known.get(layer.name, {}).get("mean_magnitude")
         if magnitude is None or len(magnitude) != len(slot.units):
             return ()
         own = slot.units >= 0
         active = torch.zeros(group.units).index_add_(0, slot.units[own], magnitude[own])
         silent &= active == 0
-    return tuple(silent.nonzero().flatten().tolist()) if made else ()
+    return tuple(silent.nonzero().flatten().tolist()) if sources else ()

@@ -19,12 +19,12 @@ from .values import (
 
 def read_claim(table: Table, experiment: Experiment) -> Claim:
     cases = tuple(_case(entry, experiment) for entry in table.tables("cases"))
-    told = table.table("explain")
+    sentences = table.table("explain")
     explain = {
-        verdict: told.text(verdict)
+        verdict: sentences.text(verdict)
         for verdict in possible(sum(len(xs_of(case, experiment)) for case in cases))
     }
-    told.done()
+    sentences.done()
     made = Claim(table.text("text"), cases, explain)
     table.done()
     return made
@@ -47,7 +47,7 @@ def xs_of(case: Case, experiment: Experiment) -> tuple[float, ...]:
 
 def _case(table: Table, experiment: Experiment) -> Case:
     unbound = float("inf")
-    made = Case(
+    case = Case(
         table.text("name"),
         table.choice("quantity", QUANTITIES),
         known_arm(table, experiment, table.text("arm")),
@@ -58,13 +58,13 @@ def _case(table: Table, experiment: Experiment) -> Case:
         table.texts("sum_of"),
         table.whole("batch", 1, 4096, 1),
     )
-    for arm in made.sum_of:
+    for arm in case.sum_of:
         known_arm(table, experiment, arm)
-    for x in made.at:
-        known_point(table, experiment, made.arm, x)
-    _check_case(table, made, experiment)
+    for x in case.at:
+        known_point(table, experiment, case.arm, x)
+    _check_case(table, case, experiment)
     table.done()
-    return made
+    return case
 
 
 def _check_case(table: Table, case: Case, experiment: Experiment) -> None:
@@ -99,7 +99,7 @@ def _check_case(table: Table, case: Case, experiment: Experiment) -> None:
 def read_prediction(table: Table, experiment: Experiment) -> Prediction:
     kind = table.choice("kind", PREDICTIONS)
     arm = table.text("arm", "")
-    made = Prediction(
+    prediction = Prediction(
         kind,
         table.text("question"),
         arm,
@@ -112,14 +112,14 @@ def read_prediction(table: Table, experiment: Experiment) -> Prediction:
     if kind in ("curve", "number"):
         known_arm(table, experiment, arm)
     if kind == "number":
-        known_point(table, experiment, arm, made.x)
-    for option in made.options:
+        known_point(table, experiment, arm, prediction.x)
+    for option in prediction.options:
         if kind == "arm":
-            known_point(table, experiment, known_arm(table, experiment, option.arm), made.x)
+            known_point(table, experiment, known_arm(table, experiment, option.arm), prediction.x)
         if kind == "verdict" and option.verdict not in VERDICTS:
             raise LessonError(f"{table.where}: each option needs a verdict: {', '.join(VERDICTS)}.")
     table.done()
-    return made
+    return prediction
 
 
 def _option(table: Table) -> Option:

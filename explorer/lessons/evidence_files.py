@@ -69,14 +69,14 @@ def _read(path: Path) -> Evidence | None:
 
 
 def _point_to_json(point: ArmPoint) -> dict[str, Any]:
-    found = {
+    data = {
         "arm": point.arm,
         "x": point.x,
         "recipe": point.recipe.to_json(),
         "measured": point.measured.to_json(),
         "correct": _packed(point.correct),
     }
-    return found | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
+    return data | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
 
 
 def _point_from_json(data: dict[str, Any]) -> ArmPoint:

@@ -48,30 +48,32 @@ def run(
         ExplorerError: a model has no data, or has no part that an arm prunes.
     """
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
-    found = Evidence(model, expected=len(todo), environment=environment(device))
+    evidence = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}
     for done, (arm, x) in enumerate(todo):
         opened = load(arm.model or model)
         samples = arm.samples or experiment.samples
-        if arm.name not in found.dense:
+        if arm.name not in evidence.dense:
             dense, base = yield from _measured(
                 opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
             )
-            found = replace(
-                found, dense={**found.dense, arm.name: base}, samples=max(found.samples, len(base.correct))
+            evidence = replace(
+                evidence,
+                dense={**evidence.dense, arm.name: base},
+                samples=max(evidence.samples, len(base.correct)),
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
         recipe = recipe_for(opened, experiment, arm, x)
         built, point = yield from _measured(opened, arm, x, recipe, samples, device)
-        found = replace(found, points={**found.points, (arm.name, x): point})
+        evidence = replace(evidence, points={**evidence.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield Step(found, Progress(done + 1, len(todo), "pruned models measured"))
+        yield Step(evidence, Progress(done + 1, len(todo), "pruned models measured"))
     for batch in experiment.batches:
-        found = yield from _timed(found, models, load(model).subject, batch, device)
-        yield Step(found)
-    yield Step(replace(found, finished=True))
+        evidence = yield from _timed(evidence, models, load(model).subject, batch, device)
+        yield Step(evidence)
+    yield Step(replace(evidence, finished=True))
 
 
 def _measured(
@@ -116,14 +118,14 @@ def _trained(
         given.pop("method", "finetune"),
         **{name: _as_plan(value) for name, value in given.items()},
     )
-    found: Recovery | None = None
+    recovery: Recovery | None = None
     for step in recover(model, recipe, plan, Conditions(device=device, latency=False)):
-        found, now = step.value or found, step.progress
+        recovery, now = step.value or recovery, step.progress
         yield Step(progress=replace(now, label=f"batches, {arm.label}") if now else None)
-    if found is None or not found.finished:
+    if recovery is None or not recovery.finished:
         raise ExplorerError("The training of this lesson did not come to its end; start it again.")
-    spread = tuple(point.norms for point in found.epochs if point.norms)
-    return recovered_model(model, found.key).to(device), spread
+    spread = tuple(point.norms for point in recovery.epochs if point.norms)
+    return recovered_model(model, recovery.key).to(device), spread
 
 
 def _as_plan(value: Any) -> Any:
@@ -178,7 +180,7 @@ def _producers(graph: ModelGraph, masks: Masks) -> set[str]:
 
 
 def _timed(
-    found: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
+    evidence: Evidence, models: Mapping[Timed, nn.Module], subject: Subject, batch: int, device: str
 ) -> Returning[Evidence]:
     """Add the times of one batch size to the evidence, with all models measured in turns."""
     named = {f"{arm} {x:g}": (arm, x, batch) for arm, x, _ in models}
@@ -194,4 +196,4 @@ def _timed(
         for name, milliseconds in (turn.value or {}).items():
             times[named[name]].append(milliseconds)
         yield reached(turns, ROUNDS + WARM_UP_ROUNDS, f"rounds of the clock at batch {batch}")
-    return replace(found, times={**found.times, **{key: tuple(ms) for key, ms in times.items()}})
+    return replace(evidence, times={**evidence.times, **{key: tuple(ms) for key, ms in times.items()}})

@@ -14,7 +14,7 @@ RATIO = (0.0, 0.99)
 
 
 def read_experiment(table: Table) -> Experiment:
-    made = Experiment(
+    experiment = Experiment(
         _model(table, table.text("model")),
         tuple(_model(table, name) for name in table.texts("models")),
         table.text("axis"),
@@ -25,25 +25,25 @@ def read_experiment(table: Table) -> Experiment:
         table.numbers("timed_at", *RATIO),
         table.texts("views"),
     )
-    names = [arm.name for arm in made.arms]
+    names = [arm.name for arm in experiment.arms]
     if len(set(names)) < len(names) or DENSE in names:
         raise LessonError(f"{table.where}: arms need different names, and none may be {DENSE!r}.")
-    for arm in made.arms:
+    for arm in experiment.arms:
         if arm.equal_to:
-            known_arm(table, made, arm.equal_to)
-        if not made.points_of(arm):
+            known_arm(table, experiment, arm.equal_to)
+        if not experiment.points_of(arm):
             raise LessonError(f"{table.where}: arm {arm.name!r} has no points.")
-    if made.batches and not made.timed_at:
+    if experiment.batches and not experiment.timed_at:
         raise LessonError(f"{table.where}: 'batches' need 'timed_at', the points that are timed.")
-    for view in made.views:
+    for view in experiment.views:
         if view not in VIEWS:
             raise LessonError(f"{table.where}: no view named {view!r}. Available: {', '.join(VIEWS)}.")
     table.done()
-    return made
+    return experiment
 
 
 def _arm(table: Table) -> Arm:
-    made = Arm(
+    arm = Arm(
         table.text("name"),
         table.text("label"),
         table.choice("granularity", GRANULARITIES),
@@ -59,13 +59,13 @@ def _arm(table: Table) -> Arm:
         table.choice("by_hand", BY_HAND, "no"),
         _training(table),
     )
-    if made.allocator not in ALLOCATORS or made.recipe.criterion.name not in CRITERIA:
+    if arm.allocator not in ALLOCATORS or arm.recipe.criterion.name not in CRITERIA:
         raise LessonError(
-            f"{table.where}: no allocator {made.allocator!r} or no criterion {made.recipe.criterion.name!r} "
+            f"{table.where}: no allocator {arm.allocator!r} or no criterion {arm.recipe.criterion.name!r} "
             "here."
         )
     table.done()
-    return made
+    return arm
 
 
 def _model(table: Table, name: str) -> str:

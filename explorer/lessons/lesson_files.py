@@ -96,7 +96,7 @@ def parse(name: str, data: object) -> Lesson:
     """
     top = Table(data, f"Lesson {name!r}")
     experiment = read_experiment(top.table("experiment"))
-    found = Lesson(
+    lesson = Lesson(
         name,
         top.whole("number", 1, 99),
         top.text("title"),
@@ -112,23 +112,23 @@ def parse(name: str, data: object) -> Lesson:
         tuple(map(_source, top.tables("sources"))),
     )
     top.done()
-    return found
+    return lesson
 
 
 def _section(table: Table) -> Section:
-    made = Section(
+    section = Section(
         table.text("title"),
         table.text("text"),
         table.texts("terms"),
         table.choice("picture", ("", *PICTURES), ""),
     )
-    for term in made.terms:
+    for term in section.terms:
         if term not in GLOSSARY:
             raise LessonError(
                 f"{table.where}: no term named {term!r} in the glossary. It has {', '.join(GLOSSARY)}."
             )
     table.done()
-    return made
+    return section
 
 
 def _check(table: Table) -> Check:
@@ -157,16 +157,16 @@ def _try_it(table: Table, experiment: Experiment) -> TryIt:
 
 
 def _published(table: Table) -> Published:
-    made = Published(
+    result = Published(
         table.text("name"), table.numbers("x", 0, 1), table.numbers("accuracy", 0, 1), table.text("note", "")
     )
-    if len(made.x) != len(made.accuracy):
+    if len(result.x) != len(result.accuracy):
         raise LessonError(
-            f"{table.where}: 'x' and 'accuracy' must be equally long, got {len(made.x)} and "
-            f"{len(made.accuracy)}."
+            f"{table.where}: 'x' and 'accuracy' must be equally long, got {len(result.x)} and "
+            f"{len(result.accuracy)}."
         )
     table.done()
-    return made
+    return result
 
 
 def _source(table: Table) -> Source:

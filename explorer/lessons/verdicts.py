@@ -29,7 +29,7 @@ FEWEST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
-class Found:
+class CaseComparison:
     """One comparison: its value with its interval, and its answer.
 
     Args:
@@ -55,7 +55,7 @@ class Finding:
     """
 
     verdict: VerdictName
-    comparisons: tuple[Found, ...]
+    comparisons: tuple[CaseComparison, ...]
     stability: float
     level: float
 
@@ -95,15 +95,15 @@ def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
     """Return the verdict of the lesson's claim, or None while something that it needs is not measured."""
     wanted = [(case, x) for case in lesson.claim.cases for x in xs_of(case, lesson.experiment)]
     values = [values_of(case, x, evidence) for case, x in wanted]
-    if any(found is None for found in values):
+    known = [sample for sample in values if sample is not None]
+    if len(known) < len(values):
         return None
-    known = [found for found in values if found is not None]
-    noisy = sum(len(found) > 1 for found in known)
+    noisy = sum(len(sample) > 1 for sample in known)
     level = 1 - 0.05 / max(1, noisy)
     comparisons = tuple(
-        _found(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True)
+        _comparison(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True)
     )
-    verdict = verdict_of([found.said for found in comparisons], [found.case for found in comparisons])
+    verdict = verdict_of([one.said for one in comparisons], [one.case for one in comparisons])
     stability = _stability(wanted, known, level, verdict)
     return Finding(verdict if stability >= STABLE else "open", comparisons, stability, level)
 
@@ -160,10 +160,10 @@ def cost_of(measured: object, quantity: str) -> float | None:
 # --------------------------------------------------------------------------- intervals
 
 
-def _found(case: Case, x: float, sample: Tensor, level: float) -> Found:
+def _comparison(case: Case, x: float, sample: Tensor, level: float) -> CaseComparison:
     low, high = (float(end[0]) for end in interval(case, sample[None], level))
     estimate = float(sample.quantile(0.5) if case.quantity == "speed" else sample.mean())
-    return Found(case, x, estimate, low, high, answer(low, high, case))
+    return CaseComparison(case, x, estimate, low, high, answer(low, high, case))
 
 
 def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..words import LABELS
 from .evidence import Evidence
 from .values import COSTS, VERDICTS, Lesson
-from .verdicts import Finding, Found, Said
+from .verdicts import CaseComparison, Finding, Said
 
 SAYS = {"yes": "yes", "no": "no", "open": "cannot be told"}
 FORMATS = {"dense": "ordinary file", "csr": "CSR file", "bitmask": "bitmask file", "deflate": "zipped file"}
@@ -31,25 +31,25 @@ def sentences(lesson: Lesson, finding: Finding) -> list[tuple[str, bool]]:
     """Return the sentences of an explanation, each with whether it lists comparisons; a sentence that would
     list none is left out.
     """
-    found = {said: [one for one in finding.comparisons if one.said == said] for said in SAYS}
-    told = []
+    by_outcome = {said: [one for one in finding.comparisons if one.said == said] for said in SAYS}
+    filled = []
     for sentence in re.split(r"(?<=[.!?])\s+", lesson.claim.explain[finding.verdict]):
         asked = [said for said in SAYS if "{" + said + "}" in sentence]
-        if not asked or any(found[said] for said in asked):
+        if not asked or any(by_outcome[said] for said in asked):
             for said in asked:
-                sentence = sentence.replace("{" + said + "}", listed(found[said], finding.comparisons))
-            told.append((sentence, bool(asked)))
-    return told
+                sentence = sentence.replace("{" + said + "}", listed(by_outcome[said], finding.comparisons))
+            filled.append((sentence, bool(asked)))
+    return filled
 
 
-def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
+def listed(comparisons: Sequence[CaseComparison], among: Sequence[CaseComparison] = ()) -> str:
     """List comparisons by name, each with its points unless it had the same outcome at all of several.
 
     >>> listed([])
     'nothing'
     """
     places: dict[str, list[float]] = {}
-    for one in found:
+    for one in comparisons:
         places.setdefault(one.case.name, []).append(one.x)
     everywhere = {name: [one.x for one in among if one.case.name == name] for name in places}
     return (
@@ -63,29 +63,29 @@ def listed(found: Sequence[Found], among: Sequence[Found] = ()) -> str:
     )
 
 
-def value(found: Found) -> str:
+def value(comparison: CaseComparison) -> str:
     """Return the measured value with its interval."""
-    case, scale = found.case, 100.0
+    case, scale = comparison.case, 100.0
     if case.quantity in COSTS:
         what = FORMATS.get(case.quantity) or LABELS[case.quantity]
-        return f"{what}: {found.estimate * scale:.1f} %"
+        return f"{what}: {comparison.estimate * scale:.1f} %"
     if case.quantity == "speed":
-        return f"{found.estimate:.2f} × as fast ({_end(found.low)} to {_end(found.high)}), batch {case.batch}"
+        between = f"{_end(comparison.low)} to {_end(comparison.high)}"
+        return f"{comparison.estimate:.2f} × as fast ({between}), batch {case.batch}"
     if case.quantity == "agreement":
-        return (
-            f"{found.estimate * scale:.1f} % equal answers ({found.low * scale:.1f} to "
-            f"{min(found.high, 1.0) * scale:.1f})"
-        )
-    return f"{found.estimate * scale:+.1f} points ({found.low * scale:+.1f} to {found.high * scale:+.1f})"
+        between = f"{comparison.low * scale:.1f} to {min(comparison.high, 1.0) * scale:.1f}"
+        return f"{comparison.estimate * scale:.1f} % equal answers ({between})"
+    between = f"{comparison.low * scale:+.1f} to {comparison.high * scale:+.1f}"
+    return f"{comparison.estimate * scale:+.1f} points ({between})"
 
 
 def _end(number: float) -> str:
     return "unknown" if abs(number) == float("inf") else f"{number:.2f}"
 
 
-def wanted(found: Found) -> str:
+def wanted(comparison: CaseComparison) -> str:
     """Return what the claim asks of the value."""
-    case = found.case
+    case = comparison.case
     if case.quantity == "told_apart":
         return "other than 0"
     ends = [

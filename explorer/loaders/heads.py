@@ -48,6 +48,6 @@ def _head(found: Mapping[str, Form], model: nn.Module) -> int | None:
     return there[0] if there and 0 < there[0] <= MOST_CLASSES else None
 
 
-def told(classes: int | None) -> str:
+def class_sentence(classes: int | None) -> str:
     """Return a sentence about the classes for the description of a model."""
     return "" if classes is None else f", whose head tells {classes:,} class{'es' * (classes != 1)} apart"

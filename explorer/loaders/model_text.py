@@ -5,12 +5,13 @@ from pathlib import PurePath
 
 import torch
 
-from ..data.reader import Reader
+from ..data.reader import Kinds, Reader
 from ..data.source_text import load_data
 from ..errors import LoadError
 from ..registry import LOADERS
 from ..values.inputs import InputPart
-from ..values.subject import Subject
+from ..values.subject import Subject, Task
+from .output_kind import reading_scores
 from .own_task import own_task, with_metrics, with_task
 
 DEFAULT_MODEL = "shapes-resnet"
@@ -96,7 +97,11 @@ def load(
         subject = with_task(subject, own_task(task))
     elif data is not None:
         subject = with_data(subject, data)
-    return subject if metric is None else with_metrics(subject, [name.strip() for name in metric.split(",")])
+    if metric is not None:
+        subject = with_metrics(subject, [name.strip() for name in metric.split(",")])
+    if subject.task is None or loader == "sample":
+        return subject
+    return replace(subject, task=reading_scores(subject, subject.task))
 
 
 def with_data(subject: Subject, source: str) -> Subject:
@@ -110,11 +115,14 @@ def with_data(subject: Subject, source: str) -> Subject:
     shape, classes = tuple(subject.example.shape[1:]), scored_classes(subject)
     part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
     task = load_data(
-        source, Reader(shape, classes, subject.preset, part.is_whole, part.numbers, classes is None)
+        source,
+        Reader(shape, classes, subject.preset, part.is_whole, part.numbers, _answers(subject, classes)),
     )
     if not task.tells_classes:
         return with_task(subject, task)
     classes = count_classes(subject)
+    if classes == 1 and len(task.class_names) == 2:
+        return with_task(subject, yes_or_no(task))
     if task.shape != shape:
         raise LoadError(
             f"Inputs of data set {source!r} have the shape {task.shape}, but {subject.name!r} reads {shape}."
@@ -130,6 +138,13 @@ def with_data(subject: Subject, source: str) -> Subject:
     )
 
 
+def yes_or_no(task: Task) -> Task:
+    """Return a task of two classes as one for a model with one output: above 0 means the second class."""
+    no, yes = task.class_names
+    told = f"The model has one output: above 0 means {yes!r}, otherwise {no!r}."
+    return replace(task, metric="binary_accuracy", how=(*task.how, told))
+
+
 def scored_classes(subject: Subject) -> int | None:
     """How many classes the model tells apart; None where it does not answer with a row of scores a sample."""
     try:
@@ -137,6 +152,16 @@ def scored_classes(subject: Subject) -> int | None:
     except LoadError:
         return None
     return found if found > 1 else None
+
+
+def _answers(subject: Subject, classes: int | None) -> Kinds:
+    """Return what the model answers a sample with."""
+    if classes is not None:
+        return "classes"
+    with torch.inference_mode():
+        output = subject.model(subject.example)
+    one = isinstance(output, torch.Tensor) and output.numel() == len(subject.example)
+    return "one number" if one else "anything"
 
 
 def count_classes(subject: Subject) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..values.inputs import FRACTIONS, InputPart
 from .foreign_model import SEED, seeded
 from .vocabulary import numbers_of
@@ -103,7 +103,7 @@ def _of_example(value: Any, model: nn.Module, name: str) -> Declared:
         try:
             value = value()
         except (Exception, SystemExit) as error:  # the border of the user's code
-            raise LoadError(f"{EXAMPLE} of {name[-80:]!r} fails ({told(error)}).") from error
+            raise LoadError(f"{EXAMPLE} of {name[-80:]!r} fails ({description(error)}).") from error
     by_name = isinstance(value, Mapping)
     tensors = list(value.values()) if by_name else list(value) if isinstance(value, tuple | list) else [value]
     fine = tensors and all(isinstance(t, Tensor) and t.dim() > 0 and t.numel() for t in tensors)
@@ -226,4 +226,4 @@ def trouble(error: BaseException, said: Declared) -> str:
     """Return the shapes that were tried, and the model's error, without a line break."""
     shapes = " and ".join(str((2, *part.shape)) for part in said.parts)
     word = "inputs of shapes" if len(said.parts) > 1 else "an input of shape"
-    return f"{word} {shapes} ({told(error)})"
+    return f"{word} {shapes} ({description(error)})"

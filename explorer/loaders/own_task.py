@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..registry import METRICS
 from ..values.inputs import InputPart, in_one_row
 from ..values.metric import Metric
@@ -139,7 +139,7 @@ def _run(subject: Subject, inputs: Tensor, task: Task) -> Any:
         return outputs if task.answer is None else task.answer(outputs)
     except Exception as error:  # the border of the user's code
         raise LoadError(
-            f"{subject.name!r} does not run on the inputs of task {task.name!r} ({told(error)})."
+            f"{subject.name!r} does not run on the inputs of task {task.name!r} ({description(error)})."
         ) from error
 
 

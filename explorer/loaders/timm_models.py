@@ -10,7 +10,7 @@ from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_model import InputForm, built, subject_of, weights_of
-from .heads import classes_of, told
+from .heads import class_sentence, classes_of
 from .weights import load_weights
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -43,7 +43,7 @@ def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
         model,
         f"timm:{name}",
         InputForm(tuple(config["input_size"]), _preset(timm, model, config)),
-        f"{name} of timm, {weights_of(checkpoint, found)}{told(classes)}.",
+        f"{name} of timm, {weights_of(checkpoint, found)}{class_sentence(classes)}.",
     )
 
 

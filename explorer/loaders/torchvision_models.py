@@ -11,7 +11,7 @@ from ..machine.optional_packages import torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_model import InputForm, built, subject_of, weights_of
-from .heads import classes_of, told
+from .heads import class_sentence, classes_of
 from .weights import load_weights
 
 # their published weights also contain heads that only training uses, and expect inputs in another program's
@@ -46,7 +46,7 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
     shape, preset = _reads(models, name)
     if classes is not None:
         preset = replace(preset, class_names=())
-    about = f"{name} of torchvision, {weights_of(checkpoint, found)}{told(classes)}."
+    about = f"{name} of torchvision, {weights_of(checkpoint, found)}{class_sentence(classes)}."
     return subject_of(model, f"torchvision:{name}", InputForm(shape, preset), about)
 
 

@@ -39,13 +39,13 @@ def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:
         mode = os.fstat(handle).st_mode
         if not stat.S_ISREG(mode) and not (pipes and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))):
             raise NoFileError
-        found, until = bytearray(), time.monotonic() + PATIENCE
-        while len(found) <= limit:
-            part = file.read(min(CHUNK, limit + 1 - len(found)))
+        content, until = bytearray(), time.monotonic() + PATIENCE
+        while len(content) <= limit:
+            part = file.read(min(CHUNK, limit + 1 - len(content)))
             if part == b"":
-                return bytes(found)
+                return bytes(content)
             if part:
-                found += part
+                content += part
                 until = time.monotonic() + PATIENCE
             elif time.monotonic() > until:
                 raise OSError(0, "it gives no data")

@@ -21,12 +21,12 @@ class Kind:
 
     Args:
         pattern: of names in the cache folder.
-        told: what they are, and what is deleted with them.
+        meaning: what they are, and what is deleted with them.
         comes_back: the program creates them again when they are needed.
     """
 
     pattern: str
-    told: str
+    meaning: str
     comes_back: bool
 
 
@@ -58,12 +58,12 @@ def stored(root: Path | None = None) -> tuple[DiskUse, ...]:
     Args:
         root: the cache folder; None = the user's.
     """
-    found = []
+    used = []
     for kind in KINDS:
         sizes = [size for path in _paths(kind, root) for size in _sizes(path)]
         if sizes:
-            found.append(DiskUse(kind, len(sizes), sum(sizes)))
-    return tuple(found)
+            used.append(DiskUse(kind, len(sizes), sum(sizes)))
+    return tuple(used)
 
 
 def delete(kinds: Iterable[str], root: Path | None = None) -> None:

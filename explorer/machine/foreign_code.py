@@ -36,7 +36,7 @@ def warning_line(text: object, file: str, line: int) -> str | None:
     return f"{path.name}, line {line}, warns: {' '.join(str(text).split())[:LONGEST]}"
 
 
-def told(error: BaseException) -> str:
+def description(error: BaseException) -> str:
     """Return what went wrong, for a sentence, with its line if it is in the user's code."""
     words = " ".join(str(error).split())[:LONGEST]
     return failure(error) or f"{type(error).__name__}: {words}"

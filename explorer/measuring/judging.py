@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ExplorerError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..metrics.losses import mean_of
 from ..registry import METRICS
 from ..values.metric import Metric
@@ -78,7 +78,7 @@ class Judge:
         try:
             return self.answer(outputs)
         except Exception as error:  # the border of the user's code
-            raise ExplorerError(f"The task's answer(outputs) fails ({told(error)}).") from error
+            raise ExplorerError(f"The task's answer(outputs) fails ({description(error)}).") from error
 
     def __call__(self, outputs: Any, targets: Any) -> Tally:
         """Judge the outputs of one batch.
@@ -113,16 +113,16 @@ class Judge:
         assert self.scores is not None
         samples = len(leaves_of(inputs)[0])
         try:
-            found = self.scores(model, (inputs, targets))
+            scores = self.scores(model, (inputs, targets))
         except Exception as error:  # the border of the user's code
-            raise ExplorerError(f"The task's scores(model, batch) fails ({told(error)}).") from error
-        if not isinstance(found, Tensor) or found.shape != (samples,):
-            got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            raise ExplorerError(f"The task's scores(model, batch) fails ({description(error)}).") from error
+        if not isinstance(scores, Tensor) or scores.shape != (samples,):
+            got = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
             raise ExplorerError(
                 f"The task's scores(model, batch) must give {samples} numbers, one per sample, got {got}."
             )
-        ones = torch.ones(samples, dtype=torch.float64, device=found.device)
-        rows = _finite(SCORE, torch.stack([found.detach().double(), ones], 1))
+        ones = torch.ones(samples, dtype=torch.float64, device=scores.device)
+        rows = _finite(SCORE, torch.stack([scores.detach().double(), ones], 1))
         return Tally(NO_CLASSES, NO_CLASSES.long(), torch.zeros(0), {SCORE: rows}, self.metrics)
 
     def _classes(self, outputs: Any, targets: Any) -> Tally | None:
@@ -154,7 +154,7 @@ def _checked(metric: Metric, outputs: Any, targets: Any) -> Tensor:
     except ExplorerError:
         raise
     except Exception as error:  # the border of the user's code
-        raise ExplorerError(f"Metric {metric.name!r} fails ({told(error)}).") from error
+        raise ExplorerError(f"Metric {metric.name!r} fails ({description(error)}).") from error
     leaves = leaves_of(targets) or leaves_of(outputs)
     samples = len(leaves[0]) if leaves and hasattr(leaves[0], "__len__") else -1
     if not isinstance(rows, Tensor) or rows.dim() != 2 or (len(rows) != samples and samples >= 0):

@@ -165,18 +165,18 @@ class _Walk:
         return tuple(n for n in self.nodes[:place] if n in read and n.op != "get_attr")
 
     def _stretch(self, start: int, stop: int) -> fx.GraphModule:
-        made = fx.Graph()
+        stretch = fx.Graph()
         given = self._living(start) if start else self.nodes[:1]
-        copies: dict[fx.Node, fx.Node] = {node: made.placeholder(node.name) for node in given}
+        copies: dict[fx.Node, fx.Node] = {node: stretch.placeholder(node.name) for node in given}
         for node in self.nodes[start or 1 : stop]:
             for weight in (n for n in node.all_input_nodes if n.op == "get_attr" and n not in copies):
-                copies[weight] = made.node_copy(weight)
+                copies[weight] = stretch.node_copy(weight)
             if node.op == "output":
-                made.output(fx.node.map_arg(node.args, copies.__getitem__))
+                stretch.output(fx.node.map_arg(node.args, copies.__getitem__))
                 break
-            copies[node] = made.node_copy(node, copies.__getitem__)
+            copies[node] = stretch.node_copy(node, copies.__getitem__)
             if node.op == "call_function":
                 copies[node].target = functional(node.target) or node.target
         else:
-            made.output(tuple(copies[node] for node in self._living(stop)))
-        return fx.GraphModule(self._model, made)
+            stretch.output(tuple(copies[node] for node in self._living(stop)))
+        return fx.GraphModule(self._model, stretch)

@@ -78,7 +78,7 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
     total, groups = 0.0, {group.name: group for group in profile.groups}
     makers = {layer.weight: layer for layer in profile.prunable_layers.values()}
     for name, mask in masks.channels.items():
-        found = [
+        gated = [
             slot
             for slot in groups[name].slots
             if slot.producer
@@ -86,11 +86,11 @@ def _channels(profile: ModelProfile, masks: Masks, known: Mapping[str, Mapping[s
             and slot.dim == makers[slot.tensor].output_dim
             and makers[slot.tensor].name in known
         ]
-        if not found:
+        if not gated:
             return None
-        line, own = known[makers[found[0].tensor].name]["gate_gradient"], found[0].units >= 0
+        line, own = known[makers[gated[0].tensor].name]["gate_gradient"], gated[0].units >= 0
         gates = torch.zeros(groups[name].units, dtype=torch.double)
-        gates[found[0].units[own]] = line[
+        gates[gated[0].units[own]] = line[
             own
         ].double()  # each position of a unit has the value of the whole unit
         total += float(gates[~mask].sum())

@@ -70,13 +70,15 @@ class Tally:
         if self.is_accuracy:
             correct = int(self.correct.sum())
             low, high = wilson(correct, samples)
-            found = Measurement(correct / samples, low, high, self.mean_loss, samples, correct)
+            measurement = Measurement(correct / samples, low, high, self.mean_loss, samples, correct)
         else:
             metric = self.metrics[0]
             value, low, high = interval(metric, self.rows[metric.name])
-            found = Measurement(loss=self.mean_loss, samples=samples, metric=metric.name, unit=metric.unit)
-            found = replace(found, value=value, low=low, high=high)
-        return replace(found, others=others) if others else found
+            measurement = Measurement(
+                loss=self.mean_loss, samples=samples, metric=metric.name, unit=metric.unit
+            )
+            measurement = replace(measurement, value=value, low=low, high=high)
+        return replace(measurement, others=others) if others else measurement
 
     def _other(self, metric: Metric) -> dict[str, object]:
         if metric.name not in self.rows:  # accuracy, if outputs are classes

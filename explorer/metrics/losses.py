@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import ExplorerError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 from ..registry import METRICS
 from ..values.subject import Task
 
@@ -91,7 +91,7 @@ def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
     try:
         found = loss(outputs, targets)
     except Exception as error:  # the border of the user's code
-        raise ExplorerError(f"The loss of the task fails ({told(error)}).") from error
+        raise ExplorerError(f"The loss of the task fails ({description(error)}).") from error
     if not isinstance(found, Tensor) or found.numel() != 1:
         got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ExplorerError(f"The loss of the task must give one number, the mean over the batch, got {got}.")

@@ -74,13 +74,13 @@ class TimedWidths:
 
 def _read(path: Path) -> Mapping[Widths, float]:
     """Return the complete lines."""
-    found: dict[Widths, float] = {}
+    known: dict[Widths, float] = {}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         for line in read_bounded(path, LONGEST).decode("utf-8").splitlines():
             with contextlib.suppress(ValueError, TypeError):
                 widths, share = json.loads(line)
-                found[tuple((str(group), int(units)) for group, units in widths)] = float(share)
-    return found
+                known[tuple((str(group), int(units)) for group, units in widths)] = float(share)
+    return known
 
 
 def timed_widths(subject: Subject, device: str = "cpu") -> TimedWidths:

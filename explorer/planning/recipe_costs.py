@@ -82,13 +82,13 @@ class CostModel:
     @cached_property
     def _slots(self) -> dict[tuple[str, int], list[tuple[Group, int]]]:
         """Return, for each (tensor, dim), the groups on it, and how many positions a unit takes."""
-        found: dict[tuple[str, int], list[tuple[Group, int]]] = {}
+        slots: dict[tuple[str, int], list[tuple[Group, int]]] = {}
         for group in self.profile.free_groups.values():
             for slot in group.slots:
-                found.setdefault((slot.tensor, slot.dim), []).append(
+                slots.setdefault((slot.tensor, slot.dim), []).append(
                     (group, int((slot.units >= 0).sum()) // group.units)
                 )
-        return found
+        return slots
 
     def _shapes(self, recipe: Recipe) -> dict[str, tuple[int, ...]]:
         removed = {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}

@@ -27,15 +27,15 @@ def changed_by(model: Analysed, masks: Masks) -> tuple[str, ...]:
         return ()
     assert graph.coupling is not None
     left, chain = Survivors(graph.coupling, masks.channels), _Chain(model)
-    cut, found = positions(graph.profile, masks.channels), []
+    cut, changed = positions(graph.profile, masks.channels), []
     for tensor, node in computed.items():
         zeros = {
             name: _mask(name, chain.tensor(name), masks, cut, graph.profile) for name in chain.reads(node)
         }
         touched = any(not bool(mask.all()) for mask in zeros.values())
         if touched and not _stay(chain, node, zeros, left):
-            found.append(layer_of(tensor))
-    return tuple(dict.fromkeys(found))
+            changed.append(layer_of(tensor))
+    return tuple(dict.fromkeys(changed))
 
 
 def _mask(
@@ -59,15 +59,15 @@ def computed_weights(graph: ModelGraph) -> dict[str, fx.Node]:
     """
     assert graph.program is not None and graph.coupling is not None
     values = graph.coupling.values
-    found: dict[str, fx.Node] = {}
+    computed: dict[str, fx.Node] = {}
     for node in graph.program.graph.nodes:
         weight = graph.coupling.weights.get(node.name)
         if weight is None:
             continue
         for source in node.all_input_nodes:
             if source.op == "call_function" and _is_matrix(values.get(source.name)):
-                found.setdefault(weight.tensor, source)
-    return found
+                computed.setdefault(weight.tensor, source)
+    return computed
 
 
 def _is_matrix(value: Any) -> bool:

@@ -22,12 +22,12 @@ def _named_by_runs(keys: Iterable[str], root: Path | None) -> set[str]:
 
     Files are searched for the keys, not read as runs: what keeping a run means is the business of `runs`.
     """
-    searched, found = set(keys), set[str]()
+    searched, named = set(keys), set[str]()
     for path in (recoveries(root).parent / "runs").glob("*/*.json"):
         with contextlib.suppress(FileNotFoundError):
             text = path.read_bytes()
-            found |= {key for key in searched if key.encode() in text}
-    return found
+            named |= {key for key in searched if key.encode() in text}
+    return named
 
 
 def make_room(root: Path | None = None, *, max_bytes: int | None = None, own: Container[str] = ()) -> int:
@@ -59,10 +59,10 @@ def _folders(root: Path | None) -> list[tuple[float, int, Path]]:
     """Return (time of the last use, bytes, folder) of each recovery; one that disappears meanwhile is left
     out.
     """
-    found = []
+    folders = []
     for folder in recoveries(root).glob("*"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             files = [file.stat() for file in folder.iterdir()]
             used = max((status.st_mtime for status in files), default=folder.stat().st_mtime)
-            found.append((used, sum(status.st_size for status in files), folder))
-    return found
+            folders.append((used, sum(status.st_size for status in files), folder))
+    return folders

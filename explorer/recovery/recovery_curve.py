@@ -106,13 +106,13 @@ def checked_strengths(given: Sequence[float]) -> tuple[float, ...]:
     Raises:
         RecipeError: none, too many, or one outside (0, 1].
     """
-    found = tuple(sorted(set(given)))
-    if not 1 <= len(found) <= MOST_POINTS or not all(0 < strength <= 1 for strength in found):
+    strengths = tuple(sorted(set(given)))
+    if not 1 <= len(strengths) <= MOST_POINTS or not all(0 < strength <= 1 for strength in strengths):
         raise RecipeError(
             f"A curve needs 1 to {MOST_POINTS} strengths above 0 and at most 1, such as 0.5,0.75,1, got "
             f"{given!r}."
         )
-    return found
+    return strengths
 
 
 def recovery_curve(

@@ -44,12 +44,12 @@ def dense_control(
 ) -> MeasuredArm | None:
     """Return the dense model after the same training, if that was finished on this machine."""
     control = controls(Recipe(), plan)[0]
-    found = (
+    run = (
         finished(key_of(subject, control.recipe, control.plan, conditions), root)
         if plan.trained_epochs
         else None
     )
-    return found.recovered[0] if found else None
+    return run.recovered[0] if run else None
 
 
 def known_controls(
@@ -73,26 +73,28 @@ def recovered_masks(key: str, root: Path | None = None) -> Masks:
 
 
 def recovered_candidate(
-    model: Analysed, found: Recovery, device: str = "cpu", *, root: Path | None = None
+    model: Analysed, recovery: Recovery, device: str = "cpu", *, root: Path | None = None
 ) -> Candidate:
     """Return the recovered model with its parameters, MACs and sizes.
 
     Raises:
         ExplorerError: its weights are no longer in the cache.
     """
-    network = laid_out(recovered_model(model, found.key, root=root), device)
-    decided = Cut(recovered_masks(found.key, root), decide(model, found.recipe, device).outcomes)
-    seed = found.plan.seeds[0]
-    return described(model, network, decided, (f"After the cut: {done(found.plan)}, seed {seed}.",), device)
+    network = laid_out(recovered_model(model, recovery.key, root=root), device)
+    decided = Cut(recovered_masks(recovery.key, root), decide(model, recovery.recipe, device).outcomes)
+    seed = recovery.plan.seeds[0]
+    return described(
+        model, network, decided, (f"After the cut: {done(recovery.plan)}, seed {seed}.",), device
+    )
 
 
 def recovered_reports(
-    model: Analysed, found: Recovery, conditions: Conditions, *, root: Path | None = None
+    model: Analysed, recovery: Recovery, conditions: Conditions, *, root: Path | None = None
 ) -> Work[Report]:
     """Yield the same as `stream` for a pruned model, but for the recovered one.
 
     Raises:
         ExplorerError: its weights are no longer in the cache, or the split does not exist.
     """
-    candidate = recovered_candidate(model, found, conditions.device, root=root)
-    yield from measure(model, replace(found.recipe, after="none"), candidate, conditions)
+    candidate = recovered_candidate(model, recovery, conditions.device, root=root)
+    yield from measure(model, replace(recovery.recipe, after="none"), candidate, conditions)

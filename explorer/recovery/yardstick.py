@@ -74,7 +74,7 @@ class Yardstick:
             "task_fingerprint": task.fingerprint,
         }
         one_shot = yield from self.measure("one-shot", model)
-        found = Recovery(
+        recovery = Recovery(
             about,
             key,
             setting.recipe,
@@ -84,10 +84,10 @@ class Yardstick:
             one_shot,
             environment=environment(self._device),
         )
-        yield Step(found)
+        yield Step(recovery)
         if recalibrate(model, self.training, task.normalisation, device=self._device):
-            found = replace(found, recalibrated=(yield from self.measure("recalibrated", model)))
-        return found
+            recovery = replace(recovery, recalibrated=(yield from self.measure("recalibrated", model)))
+        return recovery
 
 
 def _with_parameters(tally: Tally, model: nn.Module) -> Measurement:

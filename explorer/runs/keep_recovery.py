@@ -38,7 +38,7 @@ NOTHING = Remarks()
 
 def keep(
     model: Analysed,
-    found: Recovery,
+    recovery: Recovery,
     conditions: Conditions,
     store: Store,
     *,
@@ -55,30 +55,30 @@ def keep(
     Raises:
         ExplorerError: the recovered weights are no longer in the cache, or the store cannot be written.
     """
-    masks = masks_fingerprint(recovered_masks(found.key, root))  # first, because it may fail
-    same = replace(conditions, samples=found.total_samples, dtype="float32")  # as in the recovery
-    parent = yield from _one_shot(model, found, same, store, remarks.origin)
-    reports = recovered_reports(model, found, same, root=root)
+    masks = masks_fingerprint(recovered_masks(recovery.key, root))  # first, because it may fail
+    same = replace(conditions, samples=recovery.total_samples, dtype="float32")  # as in the recovery
+    parent = yield from _one_shot(model, recovery, same, store, remarks.origin)
+    reports = recovered_reports(model, recovery, same, root=root)
     report = yield from _measured(reports, "Measuring the recovered model")
-    kept = Kept(found, dense_control(model.subject, found.plan, conditions, root))
+    kept = Kept(recovery, dense_control(model.subject, recovery.plan, conditions, root))
     yield Step(store.put(report, note=remarks.note, tags=[TAG], parent=parent, masks=masks, recovery=kept))
 
 
 def _one_shot(
     model: Analysed,
-    found: Recovery,
+    recovery: Recovery,
     conditions: Conditions,
     store: Store,
     origin: str | None,
 ) -> Returning[str]:
     """Return the name of the run of the recipe alone."""
     where = environment(conditions.device) | {"dtype": conditions.dtype}
-    key = RunKey.wanted(model.subject, found.recipe, found.total_samples, conditions.split, where)
+    key = RunKey.wanted(model.subject, recovery.recipe, recovery.total_samples, conditions.split, where)
     if store.get(key) is not None:
         return key.name
-    yield from calibrate(model, found.recipe, conditions.device)
-    report = yield from _measured(stream(model, found.recipe, conditions), "Measuring the pruned model")
-    masks = masks_fingerprint(masks_for(model, found.recipe))
+    yield from calibrate(model, recovery.recipe, conditions.device)
+    report = yield from _measured(stream(model, recovery.recipe, conditions), "Measuring the pruned model")
+    masks = masks_fingerprint(masks_for(model, recovery.recipe))
     return store.put(report, parent=origin, masks=masks)
 
 

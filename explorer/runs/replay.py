@@ -75,14 +75,14 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
     )  # under a new name, no earlier scores or counts are found
     yield from calibrate(Analysed(anew, model.graph), recipe, device)
     masks = masks_fingerprint(_masks(Analysed(anew, model.graph), run))
-    found = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
-    yield Step(found)
+    replayed = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
+    yield Step(replayed)
     dtype = str(run.report.environment.get("dtype", "float32"))
     how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)
     after = run.recovery.recovery if run.recovery else None
     own = Analysed(anew, model.graph)
     reports = recovered_reports(own, after, how) if after else stream(own, recipe, how)
-    yield from mapped(reports, lambda report: replace(found, report=report))
+    yield from mapped(reports, lambda report: replace(replayed, report=report))
 
 
 def _masks(model: Analysed, run: Run) -> Masks:

@@ -96,13 +96,13 @@ class Store:
         Raises:
             ExplorerError: no run begins like this, or several do.
         """
-        found = [path.stem for path in self._paths("*/*.json") if start and path.stem.startswith(start)]
-        if len(found) != 1:
-            many = f"{len(found)} kept runs begin" if found else "No kept run begins"
-            more = "more" if found else "the first"
+        names = [path.stem for path in self._paths("*/*.json") if start and path.stem.startswith(start)]
+        if len(names) != 1:
+            many = f"{len(names)} kept runs begin" if names else "No kept run begins"
+            more = "more" if names else "the first"
             where = "which the Compare page shows and --keep prints"
             raise ExplorerError(f"{many} with {start[:80]!r}; give {more} letters of its name, {where}.")
-        return found[0]
+        return names[0]
 
     def runs(self, subject: str | None = None, limit: int = 200) -> list[Run]:
         """Return the newest runs, newest first; of one model, or of all."""
@@ -185,13 +185,13 @@ class Store:
 
     def _files(self, pattern: str) -> list[tuple[float, int, Path]]:
         """Return (time, bytes, path), newest first; a file that disappears meanwhile is left out."""
-        found = []
+        files = []
         for path in (self.root / "runs").glob(pattern):
             with contextlib.suppress(OSError):
                 status = path.stat()
                 if stat.S_ISREG(status.st_mode):  # reading a pipe would block, and a folder is not a run
-                    found.append((status.st_mtime, status.st_size, path))
-        return sorted(found, reverse=True)
+                    files.append((status.st_mtime, status.st_size, path))
+        return sorted(files, reverse=True)
 
     def _readable(self, paths: Iterable[Path], limit: int) -> Iterator[Run]:
         for path in paths:

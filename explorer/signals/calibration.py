@@ -70,14 +70,14 @@ def _sweep(subject: Subject, watched: Watched, one_pass: Pass, how: Calibration,
             break  # a model with a fixed batch cannot read the rest
         try:
             inputs = subject.task.normalisation(moved(split.inputs_at(done, until), device))
-            found = one_pass(watched, inputs, moved(split.targets_at(done, until), device))
+            sums = one_pass(watched, inputs, moved(split.targets_at(done, until), device))
         except torch.OutOfMemoryError:
             if watched.batch or batch == 1:
                 raise
             batch //= 2
             torch.cuda.empty_cache()
             continue
-        total = {key: total[key] + values if key in total else values for key, values in found.items()}
+        total = {key: total[key] + values if key in total else values for key, values in sums.items()}
         done = until
         yield reached(done, len(split), label)
     if not done:

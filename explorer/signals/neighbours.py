@@ -82,14 +82,14 @@ def _summed(line: Tensor, slot: Slot, units: int) -> Tensor:
 def _next_norm(profile: ModelProfile, group: Group, layer: Layer) -> tuple[Layer, Slot] | None:
     """Return the first norm of the group after the layer in the order of the graph, or else its first."""
     order = {other.name: place for place, other in enumerate(profile.layers)}
-    found = [
+    readers = [
         (other, slot)
         for other in profile.layers
         for slot in group.slots
         if other.kind == "norm" and slot.tensor in (other.name, f"{other.name}.weight") and slot.dim == 0
     ]
-    after = [pair for pair in found if order[pair[0].name] > order[layer.name]]
-    return next(iter([*after, *found]), None)
+    after = [pair for pair in readers if order[pair[0].name] > order[layer.name]]
+    return next(iter([*after, *readers]), None)
 
 
 def norm_scale(subject: Subject, profile: ModelProfile, layer: Layer) -> Tensor:

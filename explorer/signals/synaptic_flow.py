@@ -101,14 +101,14 @@ class _Flow:
         tied = {self.names[name]: leaf for name, leaf in leaves.items()}
         with torch.enable_grad():
             arriving = self.run.logits({**self.tensors, **tied}, self.inputs).sum()
-            found = torch.autograd.grad(arriving, list(leaves.values()), allow_unused=True)
+            gradients = torch.autograd.grad(arriving, list(leaves.values()), allow_unused=True)
         if not bool(torch.isfinite(arriving)):
             raise ExplorerError(
                 "The synaptic flow of this model leaves the range of float64; choose another criterion."
             )
         flows = [
             (leaf.detach() * (0 if g is None else g)).flatten()
-            for leaf, g in zip(leaves.values(), found, strict=True)
+            for leaf, g in zip(leaves.values(), gradients, strict=True)
         ]
         return torch.cat(flows).abs()
 

@@ -135,11 +135,11 @@ def _hooked(
     model: nn.Module, layers: Mapping[str, Layer], on_input: Listener, on_activation: Listener
 ) -> Iterator[None]:
     def hook(name: str, dim: int) -> Callable[[nn.Module, Any, Tensor], None]:
-        def told(module: nn.Module, args: Any, output: Tensor) -> None:
+        def record(module: nn.Module, args: Any, output: Tensor) -> None:
             on_input(name, args[0])
             on_activation(name, output.movedim(dim, 1))
 
-        return told
+        return record
 
     handles = []
     try:

@@ -61,7 +61,7 @@ def _draw_page(page: Any, name: str) -> None:
 def menu() -> dict[str, Any]:
     """Return the pages that this server offers by name, in their order."""
     order = {name: place for place, name in enumerate(ICONS)}
-    found = [
+    files = [
         path
         for path in paths.pages().resolve().glob("[!_]*.py")
         if path.stem not in settings.current().hidden_pages
@@ -73,7 +73,7 @@ def menu() -> dict[str, Any]:
             icon=ICONS.get(path.stem, OTHER_ICON),
             default=order.get(path.stem) == 0,
         )
-        for path in sorted(found, key=lambda path: (order.get(path.stem, len(order)), path.stem))
+        for path in sorted(files, key=lambda path: (order.get(path.stem, len(order)), path.stem))
     }
 
 

@@ -64,7 +64,7 @@ def metrics() -> list[ServerNumber]:
     ]
 
 
-def text(found: Iterable[ServerNumber]) -> str:
+def text(numbers: Iterable[ServerNumber]) -> str:
     """Return metrics in Prometheus' format.
 
     >>> print(text([ServerNumber("lamps", "Lamps that are on.", "gauge", {(("room", "attic"),): 2})]), end="")
@@ -72,7 +72,7 @@ def text(found: Iterable[ServerNumber]) -> str:
     # TYPE explorer_lamps gauge
     explorer_lamps{room="attic"} 2
     """
-    return "".join(f"{line}\n" for metric in found for line in _lines(metric))
+    return "".join(f"{line}\n" for metric in numbers for line in _lines(metric))
 
 
 def _lines(metric: ServerNumber) -> Iterable[str]:

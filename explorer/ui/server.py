@@ -85,13 +85,13 @@ def plain_path(text: str) -> str:
     Raises:
         ExplorerError: it holds more than plain names between slashes.
     """
-    found = text.strip("/")
-    if found and not BASE_PATH.fullmatch(found):
+    path = text.strip("/")
+    if path and not BASE_PATH.fullmatch(path):
         raise ExplorerError(
             f"A base path consists of names of letters, digits, '.', '_' and '-' between slashes, such as "
             f"lab/pruning, got {text[:80]!r}."
         )
-    return found
+    return path
 
 
 def parts(hosts: AllowedHosts) -> dict[str, Any]:

@@ -40,12 +40,12 @@ class UploadLimit:
             refused = PlainTextResponse("An upload has to say its length.\n", LENGTH_REQUIRED)
             await refused(scope, receive, send)
         elif self._held() + self._coming + int(length) > self._most:
-            told = (
+            refusal = (
                 f"All uploads together may have {self._most:,} bytes, and there is no room left for "
                 f"{int(length):,}; try again later, or start the program with --checkpoint."
             )
-            logger.warning("An upload was refused: %s", told)
-            await PlainTextResponse(f"{told}\n", TOO_LARGE)(scope, receive, send)
+            logger.warning("An upload was refused: %s", refusal)
+            await PlainTextResponse(f"{refusal}\n", TOO_LARGE)(scope, receive, send)
         else:
             await self._take(int(length), scope, receive, send)
 

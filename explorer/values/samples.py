@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from ..errors import LoadError
-from ..machine.foreign_code import told
+from ..machine.foreign_code import description
 
 READ = 64  # samples read together if a whole split is needed
 KEPT_BYTES = 2**30  # of samples that were read, kept for the next recipe
@@ -130,7 +130,8 @@ class SampleSource:
             return self.samples[number]
         except (Exception, SystemExit) as error:  # the border of the user's code
             raise LoadError(
-                f"Data set {self.name!r} fails at sample {number} of {len(self.samples)} ({told(error)})."
+                f"Data set {self.name!r} fails at sample {number} of {len(self.samples)} "
+                f"({description(error)})."
             ) from error
 
     def _pair(self, samples: list[Any]) -> tuple[Any, Any]:
@@ -138,8 +139,8 @@ class SampleSource:
             batch = self.collate(samples)
         except Exception as error:  # the border of the user's code
             raise LoadError(
-                f"Samples of data set {self.name!r} do not fit into one batch ({told(error)}); make them of "
-                "one shape, or give a DataLoader with a collate_fn."
+                f"Samples of data set {self.name!r} do not fit into one batch ({description(error)}); make "
+                "them of one shape, or give a DataLoader with a collate_fn."
             ) from error
         is_pair = isinstance(batch, tuple | list) and len(batch) == 2
         inputs, targets = batch if is_pair else (batch, None)

@@ -297,13 +297,13 @@ def test_the_knapsack_is_as_good_as_trying_everything(data):
     def cost(choice):
         return sum(point[2] for point in choice)
 
-    found = [next(point for point in options[part] if point[0] == plan[part]) for part in options]
+    chosen = [next(point for point in options[part] if point[0] == plan[part]) for part in options]
     best = min(
         cost(choice)
         for choice in itertools.product(*options.values())
         if sum(point[1] for point in choice) >= saving
     )
-    assert sum(point[1] for point in found) >= saving and cost(found) == pytest.approx(best)
+    assert sum(point[1] for point in chosen) >= saving and cost(chosen) == pytest.approx(best)
 
 
 def test_a_budget_needs_a_scan():

@@ -64,7 +64,7 @@ class Audited:
         tensors = dict(self.twin.named_parameters(remove_duplicate=False))
         tensors |= dict(self.twin.named_buffers(remove_duplicate=False))
         surviving = positions(self.profile, self.masks.channels)
-        found = []
+        swaps = []
         for group in self.profile.free_groups.values():
             for slot in (slot for slot in group.slots if slot.tensor in tensors):
                 line = surviving[slot.tensor][slot.dim]
@@ -73,8 +73,8 @@ class Audited:
                     first.setdefault(int(slot.units[old]), int(after[old]))
                 places = list(first.values())
                 tensor = tensors[slot.tensor]
-                found += [Swap(tensor, slot.dim, a, b) for a, b in itertools.pairwise(places)]
-        return found
+                swaps += [Swap(tensor, slot.dim, a, b) for a, b in itertools.pairwise(places)]
+        return swaps
 
     def is_found(self, swap: Swap) -> bool:
         return any(one.difference(self.twin, swap) > TOLERANCE for one in reversed(self.expected))

@@ -113,9 +113,9 @@ def test_equal_recipes_of_a_class_are_measured_once():
     try:
         for student in range(CLASS):
             lanes.submit(str(student), LIVE, recipe, lambda: room.measured.steps(recipe, measure))
-        found = [lanes.wait(str(student), LIVE, 60) for student in range(CLASS)]
+        states = [lanes.wait(str(student), LIVE, 60) for student in range(CLASS)]
     finally:
         lanes.shutdown()
     assert len(begun) == 1
-    assert {state.value.stage for state in found} == {"final"} and all(state.finished for state in found)
-    assert len({id(state.value) for state in found}) == 1
+    assert {state.value.stage for state in states} == {"final"} and all(state.finished for state in states)
+    assert len({id(state.value) for state in states}) == 1

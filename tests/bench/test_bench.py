@@ -72,15 +72,15 @@ def test_an_absolute_time_keeps_its_ratio():
 
 def test_work_takes_turns_in_alternating_order_after_a_pair_that_is_not_counted():
     calls: list = []
-    made: list = []
+    turns: list = []
 
     def make(index):
-        made.append(index)
+        turns.append(index)
         return lambda: calls.append("ours"), lambda: calls.append("theirs")
 
     found = interleaved(make, 3)
     assert calls == ["ours", "theirs", "ours", "theirs", "theirs", "ours", "ours", "theirs"]
-    assert made == [3, 0, 1, 2] and len(found.ours) == len(found.baseline) == 3
+    assert turns == [3, 0, 1, 2] and len(found.ours) == len(found.baseline) == 3
 
 
 def test_long_work_is_timed_less_often(monkeypatch):
@@ -172,13 +172,13 @@ def test_adaptive_points_are_held_against_exact_ones():
 
 
 def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):
-    found = {r.name: r for r in rows}
-    details = found["scan_exact_over_bound"].details
+    by_name = {r.name: r for r in rows}
+    details = by_name["scan_exact_over_bound"].details
     assert details["equal_counts"] == "15 of 15"
-    assert found["scan_exact_over_bound"].value == pytest.approx(
+    assert by_name["scan_exact_over_bound"].value == pytest.approx(
         details["achieved_speedup"] / details["bound_from_macs"]
     )
-    assert details["achieved_speedup"] == found["scan_exact_speedup"].value
+    assert details["achieved_speedup"] == by_name["scan_exact_speedup"].value
 
 
 def test_the_text_says_what_bounds_a_goal_that_is_not_met():

@@ -250,16 +250,18 @@ def test_curve_runs_from_dense_to_full_strength(run, run_json):
 
 def test_scan_measures_each_part_at_each_ratio(run_json, monkeypatch, tmp_path):
     monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path))
-    found = run_json("scan", MLP, "--ratios", "0.5,0.9", "--exact", "--samples", "100")
-    assert [(p["part"], p["ratio"]) for p in found["points"]] == [
+    result = run_json("scan", MLP, "--ratios", "0.5,0.9", "--exact", "--samples", "100")
+    assert [(p["part"], p["ratio"]) for p in result["points"]] == [
         ("hidden1", 0.5),
         ("hidden1", 0.9),
         ("hidden2", 0.5),
         ("hidden2", 0.9),
     ]
-    assert found["mode"] == "exact" and found["finished"] and {p["samples"] for p in found["points"]} == {100}
+    assert (
+        result["mode"] == "exact" and result["finished"] and {p["samples"] for p in result["points"]} == {100}
+    )
     alone = run_json("prune", MLP, "--channels", "hidden1=0.9", "--samples", "100", "--no-latency")
-    assert found["points"][1]["correct"] == alone["pruned"]["correct"]
+    assert result["points"][1]["correct"] == alone["pruned"]["correct"]
 
 
 def test_scan_prints_a_line_a_point(run, monkeypatch, tmp_path):

@@ -77,18 +77,18 @@ def test_every_parameter_can_be_a_widget(name):
 def test_every_criterion_rates_every_part_of_every_model(name, model):
     subject = with_data(model)
     graph, before = graph_of(subject), traces(subject.model)
-    found = usable(subject, name)
+    ratings = usable(subject, name)
     assert same(before, traces(subject.model))
-    if found is None:
+    if ratings is None:
         return
     level = CRITERIA[name].traits["level"]
-    assert set(found.channels) == set(graph.profile.free_groups)
-    assert set(found.weights) == (set(graph.profile.prunable_layers) if level == "weight" else set())
-    for group, values in found.channels.items():
+    assert set(ratings.channels) == set(graph.profile.free_groups)
+    assert set(ratings.weights) == (set(graph.profile.prunable_layers) if level == "weight" else set())
+    for group, values in ratings.channels.items():
         assert values.shape == (graph.profile.free_groups[group].units,)
-    for layer, values in found.weights.items():
+    for layer, values in ratings.weights.items():
         assert values.shape == graph.profile.prunable_layers[layer].shape
-    for values in (*found.channels.values(), *found.weights.values()):
+    for values in (*ratings.channels.values(), *ratings.weights.values()):
         assert bool(torch.isfinite(values).all()) and bool((values >= 0).all())
 
 
@@ -108,12 +108,12 @@ def test_a_channel_criterion_returns_one_number_an_output(name):
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("name", list(CRITERIA))
 def test_every_reduction_works(name, reduction):
-    found = (
+    ratings = (
         scores(with_data("residual"), name, reduction=reduction)
         if usable(with_data("residual"), name)
         else None
     )
-    assert found is None or found.channels["stem"].shape == (8,)
+    assert ratings is None or ratings.channels["stem"].shape == (8,)
 
 
 @pytest.mark.parametrize("name", [name for name in CRITERIA if name != "random"])
@@ -149,14 +149,15 @@ def test_a_channel_criterion_cannot_rate_weights():
 # --------------------------------------------------------------------------- no criterion twice
 
 
-def orders(found):
+def orders(ratings):
     """Granularity -> the ranking of every part, one tuple."""
     return {
         kind: tuple(
-            tuple(torch.argsort(values.flatten(), stable=True).tolist()) for values in found.of(kind).values()
+            tuple(torch.argsort(values.flatten(), stable=True).tolist())
+            for values in ratings.of(kind).values()
         )
         for kind in ("channel", "weight")
-        if found.of(kind)
+        if ratings.of(kind)
     }
 
 

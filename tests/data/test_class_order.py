@@ -43,14 +43,17 @@ def reader(classes, names=()):
 )
 def test_the_order_and_what_is_said_of_it(found, classes, places, names, told):
     order = class_order(found, reader(*classes))
-    assert order.places == places and told in order.told
+    assert order.places == places and told in order.sentence
     assert names is None or order.names == names
     assert len(order.names) == (classes[0] or max(places) + 1) or "alphabetical" in told
 
 
 def test_the_user_gives_the_order(tmp_path):
     order = class_order(["cat", "dog"], reader(3), "dog,emu,cat")
-    assert (order.places, order.names) == ((2, 0), ("dog", "emu", "cat")) and "that you gave" in order.told
+    assert (order.places, order.names) == (
+        (2, 0),
+        ("dog", "emu", "cat"),
+    ) and "that you gave" in order.sentence
     (tmp_path / "names.txt").write_text("dog\nemu, a bird\ncat\n")
     order = class_order(["cat", "dog"], reader(3), str(tmp_path / "names.txt"))
     assert (order.places, order.names) == ((2, 0), ("dog", "emu, a bird", "cat"))
@@ -74,9 +77,9 @@ def test_some_folders_of_imagenet_are_matched_by_their_ids():
     names = [f"class {number}" for number in range(1000)]
     order = class_order(["n01440764", "n02102040", "n03888257"], reader(1000, names))
     assert order.places == (0, 217, 701) and order.names[217] == "class 217"
-    assert "ids of ImageNet" in order.told
-    assert "alphabetical" in class_order(["n01440764", "n00000000"], reader(1000, names)).told
-    assert "alphabetical" in class_order(["n01440764"], reader(10)).told
+    assert "ids of ImageNet" in order.sentence
+    assert "alphabetical" in class_order(["n01440764", "n00000000"], reader(1000, names)).sentence
+    assert "alphabetical" in class_order(["n01440764"], reader(10)).sentence
 
 
 def test_all_folders_of_imagenet_need_no_list():

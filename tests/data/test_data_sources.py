@@ -78,7 +78,7 @@ def test_a_source_is_a_name_a_place_and_options(source, expected):
 
 
 REFUSED = {
-    "nothing:x": r"No data set named 'nothing'\. Available: digits, shapes, mnist, folder, npz, torchvision",
+    "nothing:x": r"No data set named 'nothing'\. Available: digits, shapes, mnist, shapes-masks",
     "digits:x": r"Data set 'digits' comes with the program and takes nothing after its name",
     "folder": r"Data set 'folder' needs a place to read its splits from, such as folder:PATH",
     "npz:": r"Data set 'npz' needs a place to read its splits from, such as npz:FILE",

@@ -322,13 +322,13 @@ def test_without_a_graph_weights_can_still_be_pruned():
 def test_allocate_respects_locked_parts():
     subject, graph = loaded("digits-cnn")
     recipe = Recipe(channels={"conv1": 0.1, "conv2": 0.2})
-    made = allocate(
+    planned = allocate(
         Analysed(subject, graph), recipe, Allocation(Choice("uniform"), 0.5, locked=frozenset({"conv1"}))
     )
-    assert made.channels == {"conv1": 0.1, "conv2": 0.5, "conv3": 0.5}
+    assert planned.channels == {"conv1": 0.1, "conv2": 0.5, "conv3": 0.5}
     everywhere = allocate(
         Analysed(subject, graph),
-        made,
+        planned,
         Allocation(Choice("global_threshold"), 0.5, locked=frozenset({"conv1", "conv2"})),
     )
     assert everywhere.channels["conv1"] == 0.1 and everywhere.channels["conv2"] == 0.5

@@ -59,20 +59,20 @@ class Pairs(Dataset):
 
 
 def test_another_metric_decides_and_the_others_are_shown():
-    found = prune(on(replace(TASK, metric=("macro_f1", "accuracy", "kl_divergence"))), HALF, QUICK)
+    report = prune(on(replace(TASK, metric=("macro_f1", "accuracy", "kl_divergence"))), HALF, QUICK)
     plain = prune(DIGITS, HALF, QUICK)
-    assert (found.pruned.metric, found.pruned.unit, found.pruned.accuracy) == ("macro_f1", "%", None)
-    assert found.pruned.low < found.pruned.value < found.pruned.high
-    assert found.pruned.others["accuracy"]["value"] == plain.pruned.accuracy
-    assert found.pruned.loss == pytest.approx(plain.pruned.loss)
+    assert (report.pruned.metric, report.pruned.unit, report.pruned.accuracy) == ("macro_f1", "%", None)
+    assert report.pruned.low < report.pruned.value < report.pruned.high
+    assert report.pruned.others["accuracy"]["value"] == plain.pruned.accuracy
+    assert report.pruned.loss == pytest.approx(plain.pruned.loss)
     rows = METRICS["macro_f1"]().statistics(outputs_of(DIGITS.subject.model), CLASSES)
-    assert found.baseline.value == pytest.approx(float(METRICS["macro_f1"]().value(rows.sum(0))))
-    assert found.drop.estimate == pytest.approx(found.baseline.value - found.pruned.value)
-    assert found.drop.worse is True and found.drop.to_json()["worse"] is True
+    assert report.baseline.value == pytest.approx(float(METRICS["macro_f1"]().value(rows.sum(0))))
+    assert report.drop.estimate == pytest.approx(report.baseline.value - report.pruned.value)
+    assert report.drop.worse is True and report.drop.to_json()["worse"] is True
     assert (
-        found.baseline.others["kl_divergence"]["value"] == 0 < found.pruned.others["kl_divergence"]["value"]
+        report.baseline.others["kl_divergence"]["value"] == 0 < report.pruned.others["kl_divergence"]["value"]
     )
-    assert Report.from_json(found.to_json()) == found
+    assert Report.from_json(report.to_json()) == report
 
 
 def test_accuracy_says_the_same_under_both_names():
@@ -95,16 +95,16 @@ def test_what_version_1_wrote_is_read_with_a_metric():
 
 
 def test_a_data_set_of_pairs_is_measured_in_a_seeded_order():
-    found = prune(on(Task("pairs", data=Pairs())), HALF, QUICK)
+    report = prune(on(Task("pairs", data=Pairs())), HALF, QUICK)
     order = torch.randperm(100, generator=torch.Generator().manual_seed(0))[:50]
     right = outputs_of(DIGITS.subject.model)[order].argmax(1) == CLASSES[order]
-    assert found.baseline.correct == int(right.sum()) and found.total_samples == 50
+    assert report.baseline.correct == int(right.sum()) and report.total_samples == 50
     loader = DataLoader(Pairs(), collate_fn=lambda found: tuple(map(torch.stack, zip(*found, strict=True))))
-    assert prune(on(Task("loader", data=loader)), HALF, QUICK).pruned == found.pruned
+    assert prune(on(Task("loader", data=loader)), HALF, QUICK).pruned == report.pruned
     held_out = prune(on(Task("pairs", data=Pairs())), HALF, replace(QUICK, split="held_out"))
     assert held_out.total_samples == 50
     tensors = Task("tensors", data=(PICTURES[:100], CLASSES[:100]))
-    assert prune(on(tensors), HALF, QUICK).pruned == found.pruned
+    assert prune(on(tensors), HALF, QUICK).pruned == report.pruned
 
 
 def test_targets_may_be_a_tree():
@@ -191,15 +191,15 @@ def test_gradients_are_those_of_the_tasks_loss():
 def test_a_scan_measures_what_pruning_a_part_alone_measures():
     angles = outputs_of(DIGITS.subject.model).clone()
     model = on(Task("angles", data=(PICTURES, angles), metric="mae", fingerprint="angles"))
-    found = outcome(scan(model, ScanPlan("channel", (0.5,), None), QUICK))
-    for point in found.points:
+    result = outcome(scan(model, ScanPlan("channel", (0.5,), None), QUICK))
+    for point in result.points:
         alone = prune(model, Recipe(channels={point.part: 0.5}), QUICK)
         assert point.value == pytest.approx(alone.pruned.value, rel=1e-5)
         assert point.drop.estimate == pytest.approx(alone.drop.estimate, rel=1e-4)
         assert point.reach.half_width == 0 and point.drop.better == "lower"
-    assert {finding.word for finding in found.findings().values()} == {"worse"}
-    assert all(lost > 0 for pairs in found.drops().values() for _, lost in pairs)
-    assert found.baseline.metric == "mae"
+    assert {finding.word for finding in result.findings().values()} == {"worse"}
+    assert all(lost > 0 for pairs in result.drops().values() for _, lost in pairs)
+    assert result.baseline.metric == "mae"
     quick = outcome(scan(model, ScanPlan("channel", (0.5,), 0.01), QUICK))
     assert quick.finished
 

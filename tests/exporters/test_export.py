@@ -70,7 +70,7 @@ def shipped(tmp_path_factory):
     Report.
     """
     folder = tmp_path_factory.mktemp("exports")
-    made = {}
+    exports = {}
     for name in TRAINED:
         subject = load(name)
         samples = COUNTED[subject.task.name]
@@ -80,7 +80,7 @@ def shipped(tmp_path_factory):
             recipe = recipe_of(kind, graph)
             packed = export(Analysed(subject, graph), recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
-            made[name, kind] = (
+            exports[name, kind] = (
                 packed,
                 prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False)),
             )
@@ -89,7 +89,7 @@ def shipped(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
-    return {key: (report, counts[" ".join(key)], packed) for key, (packed, report) in made.items()}
+    return {key: (report, counts[" ".join(key)], packed) for key, (packed, report) in exports.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

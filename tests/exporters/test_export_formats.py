@@ -67,14 +67,14 @@ def recipe_of(graph):
 @pytest.fixture(scope="module")
 def counted():
     """Model -> subject, graph, recipe, its Report, the samples."""
-    made = {}
+    measured = {}
     for name, samples in MODELS.items():
         subject = load(name)
         graph = graph_of(subject)
         recipe = recipe_of(graph)
         report = prune(Analysed(subject, graph), recipe, Conditions(samples, latency=False))
-        made[name] = subject, graph, recipe, report, subject.task.split("tuning").first(samples)
-    return made
+        measured[name] = subject, graph, recipe, report, subject.task.split("tuning").first(samples)
+    return measured
 
 
 def correct(logits, split):
@@ -275,13 +275,13 @@ def files(content):
 
 def test_the_tables_hold_what_was_measured(counted):
     subject, graph, recipe, report, _ = counted["digits-cnn"]
-    found = files(export(Analysed(subject, graph), recipe, "csv", report=report))
-    assert set(found) == {"measured.csv", "parts.csv", "groups.csv", "layers.csv", "dense_layers.csv"}
-    rows = {row["quantity"]: row for row in csv_module.DictReader(io.StringIO(found["measured.csv"]))}
+    tables = files(export(Analysed(subject, graph), recipe, "csv", report=report))
+    assert set(tables) == {"measured.csv", "parts.csv", "groups.csv", "layers.csv", "dense_layers.csv"}
+    rows = {row["quantity"]: row for row in csv_module.DictReader(io.StringIO(tables["measured.csv"]))}
     assert float(rows["accuracy"]["pruned"]) == report.pruned.accuracy
     assert float(rows["dense_bytes"]["dense"]) == report.baseline.size_bytes["dense"]
     assert float(rows["drop_low"]["pruned"]) == report.drop.low
-    layers = list(csv_module.DictReader(io.StringIO(found["layers.csv"])))
+    layers = list(csv_module.DictReader(io.StringIO(tables["layers.csv"])))
     assert sum(int(row["pruned_params"]) for row in layers) == report.pruned.params
 
 

@@ -206,18 +206,18 @@ def verdicts(model: Analysed, format: str, folder, samples=3) -> dict[tuple[int,
     """Size -> what an export does there: "right", "refused" or "wrong"."""
     whole = "a" not in model.profile.free_groups or model.subject.name in [f.__name__ for f in WHOLE]
     recipe = Recipe() if whole else Recipe(channels={"a": 0.5})
-    network, found = OPENED[format](export(model, recipe, format), folder), {}
+    network, verdict_of = OPENED[format](export(model, recipe, format), folder), {}
     for size in ((SIDE, SIDE), *OTHERS):
         x = torch.randn(samples, 3, *size, generator=torch.Generator().manual_seed(1))
         given = answer(network, x)
         right = silenced(model, recipe, x) if not recipe.is_empty else answer(model.subject.model, x)
         if isinstance(given, Exception):
             assert "\n" not in str(given) or format in ("pt2", "onnx") or not isinstance(given, ValueError)
-            found[size] = "refused"
+            verdict_of[size] = "refused"
         else:
             is_right = isinstance(right, Tensor) and apart(given, right) < NEAR
-            found[size] = "right" if is_right else "wrong"
-    return found
+            verdict_of[size] = "right" if is_right else "wrong"
+    return verdict_of
 
 
 @pytest.mark.parametrize("between", ALL)

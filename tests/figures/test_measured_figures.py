@@ -71,7 +71,7 @@ def test_foreign_names_are_no_markup():
 
 def scan(granularity, points) -> Scan:
     """(part, ratio) -> (worse, better) of 1,000."""
-    made = tuple(
+    measured = tuple(
         SensitivityPoint(
             part,
             granularity,
@@ -89,7 +89,7 @@ def scan(granularity, points) -> Scan:
         )
         for (part, ratio), (b, c) in points.items()
     )
-    return Scan({}, ScanPlan(granularity, (0.2, 0.4), None), Measurement(), made, 1000, 4)
+    return Scan({}, ScanPlan(granularity, (0.2, 0.4), None), Measurement(), measured, 1000, 4)
 
 
 def test_cells_are_drops_in_points_and_gaps_stay_empty():

@@ -113,12 +113,12 @@ def planned(folder: Path) -> list[tuple[int, Architecture]]:
     kept = folder / "architecture_sizes.json"
     sizes: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
     timm = list(_timm_of(sizes)) if sizes else list(_timm())
-    found = [*_torchvision(), *timm]
-    for architecture in found:
+    every = [*_torchvision(), *timm]
+    for architecture in every:
         if architecture.name not in sizes:
             sizes[architecture.name] = _params(architecture.make)
     kept.write_text(json.dumps(sizes))
-    ranked = sorted(((sizes[a.name], a) for a in found), key=lambda item: item[0])
+    ranked = sorted(((sizes[a.name], a) for a in every), key=lambda item: item[0])
     chosen = [item for item in ranked if item[1].name.startswith("timm:")][:TIMM]
     return [item for item in ranked if not item[1].name.startswith("timm:") or item in chosen]
 

@@ -24,17 +24,17 @@ class Case:
         name: of the operator, with its variant.
         function: called with tensors and the sample's own arguments.
         arguments: a tree in which `Made(i)` is the i-th value that a layer makes, `Held(i)` a buffer.
-        made: the shape of one sample of each made value.
+        sources: the shape of one sample of each made value.
         held: the buffers; one whose first extent was the batch is repeated for each sample.
         batched: which buffers those are.
         layout: channels along dimension 1 (convolutions), or along the last one (linear layers).
-        squash: where the made values are brought to, for operators that do not take all numbers.
+        squash: where the source values are brought to, for operators that do not take all numbers.
     """
 
     name: str
     function: Callable[..., Any]
     arguments: tuple[Any, dict[str, Any]]
-    made: tuple[tuple[int, ...], ...]
+    sources: tuple[tuple[int, ...], ...]
     held: tuple[Tensor, ...]
     batched: tuple[bool, ...]
     layout: Layout
@@ -43,7 +43,7 @@ class Case:
     @property
     def channel(self) -> int:
         """The dimension of a made value (with its batch) along which its units are."""
-        return 1 if self.layout == "channels" else len(self.made[0])
+        return 1 if self.layout == "channels" else len(self.sources[0])
 
     def call(self, made: list[Tensor], held: list[Tensor]) -> Any:
         """The operator on made values of any batch."""
@@ -57,7 +57,7 @@ class Case:
 
     def text(self) -> str:
         """What tells this case from others of its operator."""
-        shapes = ", ".join("x".join(map(str, shape)) for shape in self.made)
+        shapes = ", ".join("x".join(map(str, shape)) for shape in self.sources)
         return f"{self.layout} {shapes}" + (f" + {len(self.held)} held" if self.held else "")
 
 
@@ -83,7 +83,7 @@ class Between(nn.Module):
     def __init__(self, case: Case):
         super().__init__()
         self.case = case
-        self.before = nn.ModuleList(_layer(case, shape[case.channel - 1]) for shape in case.made)
+        self.before = nn.ModuleList(_layer(case, shape[case.channel - 1]) for shape in case.sources)
         for index, tensor in enumerate(case.held):
             self.register_buffer(f"held{index}", tensor.clone())
         self.after: nn.Module = nn.Identity()
@@ -104,7 +104,7 @@ class Between(nn.Module):
 def example(case: Case, batch: int = 2, seed: int = 0) -> Tensor:
     """(batch, *shape): what the model reads."""
     generator = torch.Generator().manual_seed(seed)
-    shape = list(case.made[0])
+    shape = list(case.sources[0])
     shape[case.channel - 1] = INPUT
     return torch.randn(batch, *shape, generator=generator)
 
@@ -129,7 +129,7 @@ def model_of(case: Case) -> Between:
 
 
 def _layer(case: Case, units: int) -> nn.Module:
-    rank = len(case.made[0]) + 1
+    rank = len(case.sources[0]) + 1
     if case.layout == "features" or rank == 2:
         return nn.Linear(INPUT, units)
     return CONVS[rank](INPUT, units, 1)
@@ -145,13 +145,13 @@ def _squashed(value: Tensor, squash: Squash) -> Tensor:
     return torch.sigmoid(value) * 0.8 + (0.1 if squash == "unit" else 1.1)
 
 
-def first_float(found: Any) -> Tensor:
+def first_float(output: Any) -> Tensor:
     """The first tensor of fractions in what an operator gives; a complex one as its magnitude.
 
     Raises:
         TypeError: there is none.
     """
-    items = found if isinstance(found, list | tuple) else [found]
+    items = output if isinstance(output, list | tuple) else [output]
     for item in items:
         if isinstance(item, Tensor) and (item.is_floating_point() or item.is_complex()):
             return item.abs().float() if item.is_complex() else item.float()
@@ -169,16 +169,16 @@ def cases_of(op: Any, most: int) -> Iterator[Case]:
         most: of them.
     """
     seen: set[str] = set()
-    found = 0
+    count = 0
     for sample in islice(op.sample_inputs("cpu", torch.float32), 60):
         for case in _ways(op, sample):
-            key = f"{case.layout} {[len(s) for s in case.made]} {_literals(case)}"
-            if key in seen or found >= most:
+            key = f"{case.layout} {[len(s) for s in case.sources]} {_literals(case)}"
+            if key in seen or count >= most:
                 continue
             fitted = _fitting(case)
             if fitted is not None:
                 seen.add(key)
-                found += 1
+                count += 1
                 yield fitted
 
 
@@ -211,19 +211,19 @@ def _ways(op: Any, sample: Any) -> Iterator[Case]:
                 continue
             for layout in ("channels", "features") if len(own) > 1 else ("features",):
                 place = 0 if layout == "channels" else -1
-                if all(len(s) == len(own) and s[place] > 1 for s in case.made):
+                if all(len(s) == len(own) and s[place] > 1 for s in case.sources):
                     yield replace(case, layout=layout)
 
 
 def _case(op: Any, sample: Any, own: tuple[int, ...], front: bool, several: bool) -> Case | None:
     shape = tuple(sample.input.shape) if isinstance(sample.input, Tensor) else None
-    made: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
     held: list[Tensor] = []
     batched: list[bool] = []
 
     def make(tensor: Tensor) -> Made:
-        made.append(own if tensor.dim() == 0 else tuple(tensor.shape if front else tensor.shape[1:]))
-        return Made(len(made) - 1)
+        shapes.append(own if tensor.dim() == 0 else tuple(tensor.shape if front else tensor.shape[1:]))
+        return Made(len(shapes) - 1)
 
     def hold(item: Any) -> Any:
         if not isinstance(item, Tensor):
@@ -240,13 +240,13 @@ def _case(op: Any, sample: Any, own: tuple[int, ...], front: bool, several: bool
         entering: Any = make(sample.input)
     else:
         entering = [make(tensor) for tensor in sample.input]
-        if any(not shape_ for shape_ in made):
+        if any(not shape_ for shape_ in shapes):
             return None
     rest = tree_map(hold, (tuple(sample.args), dict(sample.kwargs)))
-    if several and len(made) == 1:
+    if several and len(shapes) == 1:
         return None  # the same as with all others held
     arguments = ((entering, *rest[0]), rest[1])
-    return Case(op.full_name, op.op, arguments, tuple(made), tuple(held), tuple(batched), "features")
+    return Case(op.full_name, op.op, arguments, tuple(shapes), tuple(held), tuple(batched), "features")
 
 
 def _fitting(case: Case) -> Case | None:

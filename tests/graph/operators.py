@@ -46,9 +46,9 @@ KINDS = ("free", "frozen", "over-frozen", "no graph", "WRONG")
 
 
 @contextlib.contextmanager
-def told() -> Iterator[list[str]]:
+def standard_error() -> Iterator[list[str]]:
     """What is written to standard error meanwhile, by compiled code too."""
-    found: list[str] = []
+    lines: list[str] = []
     with tempfile.TemporaryFile("w+") as file:
         sys.stderr.flush()
         before = os.dup(2)
@@ -56,31 +56,36 @@ def told() -> Iterator[list[str]]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always")
-                yield found
+                yield lines
         finally:
             sys.stderr.flush()
             os.dup2(before, 2)
             os.close(before)
             file.seek(0)
-            found.append(file.read().strip())
+            lines.append(file.read().strip())
 
 
 def row_of(case: Case) -> dict[str, Any]:
     """What the program makes of one case: `kind` is one of KINDS, `why` says more."""
     started = time.perf_counter()
     try:
-        with told() as noise, warnings.catch_warnings():
+        with standard_error() as noise, warnings.catch_warnings():
             for own in _warnings(case):
                 warnings.filterwarnings("ignore", message=re.escape(own[:20]))
-            found = _judged(case)
+            verdict = _judged(case)
     except Exception as error:  # whatever it is, it is a fault of the program
         if os.environ.get("TRACE"):
             traceback.print_exc()
         line = (str(error).splitlines() or [""])[0][:200]
-        found = {"kind": "WRONG", "why": f"crash: {type(error).__name__}: {line}"}
-    if noise and noise[0] and found["kind"] != "WRONG":
-        found |= {"kind": "WRONG", "why": f"writes to standard error: {noise[0][:400]}"}
-    return {"op": case.name, "case": case.text(), **found, "seconds": round(time.perf_counter() - started, 2)}
+        verdict = {"kind": "WRONG", "why": f"crash: {type(error).__name__}: {line}"}
+    if noise and noise[0] and verdict["kind"] != "WRONG":
+        verdict |= {"kind": "WRONG", "why": f"writes to standard error: {noise[0][:400]}"}
+    return {
+        "op": case.name,
+        "case": case.text(),
+        **verdict,
+        "seconds": round(time.perf_counter() - started, 2),
+    }
 
 
 def _warnings(case: Case) -> set[str]:

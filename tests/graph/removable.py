@@ -18,49 +18,49 @@ def removable(model: Between, case: Case) -> str | None:
     Every set of channels that is tried must give the same way.
     """
     with torch.no_grad():
-        made = [layer(example(case, 3)) for layer in model.before]
+        inputs = [layer(example(case, 3)) for layer in model.before]
     held = [getattr(model, f"held{index}") for index in range(len(case.held))]
-    size = made[0].shape[case.channel]
-    if any(value.shape[case.channel] != size for value in made):
+    size = inputs[0].shape[case.channel]
+    if any(value.shape[case.channel] != size for value in inputs):
         return None
     ways: set[str] | None = None
     for gone in _sets(size):
-        found = _ways(case, made, held, gone)
+        found = _ways(case, inputs, held, gone)
         ways = found if ways is None else ways & found
-    return sorted(ways)[0] if ways else _halves(case, made, held, size)
+    return sorted(ways)[0] if ways else _halves(case, inputs, held, size)
 
 
 def _sets(size: int) -> list[list[int]]:
     return [[0], [size - 1], [size // 2]] if size > 2 else [[0], [1]]
 
 
-def _halves(case: Case, made: list[Tensor], held: list[Tensor], size: int) -> str | None:
+def _halves(case: Case, inputs: list[Tensor], held: list[Tensor], size: int) -> str | None:
     """Channels that go in pairs, one of each half."""
     half = size // 2
     if size % 2 or half < 2:
         return None
-    tried = [_ways(case, made, held, [k, k + half], pairs=True) for k in (0, half - 1)]
+    tried = [_ways(case, inputs, held, [k, k + half], pairs=True) for k in (0, half - 1)]
     both = set.intersection(*tried)
     return f"{sorted(both)[0]} in pairs" if both else None
 
 
 def _ways(
-    case: Case, made: list[Tensor], held: list[Tensor], gone: list[int], pairs: bool = False
+    case: Case, inputs: list[Tensor], held: list[Tensor], gone: list[int], pairs: bool = False
 ) -> set[str]:
-    size = made[0].shape[case.channel]
+    size = inputs[0].shape[case.channel]
     stay = [k for k in range(size) if k not in gone]
-    less = [value.index_select(case.channel, torch.tensor(stay)) for value in made]
-    zeros = [value.index_fill(case.channel, torch.tensor(gone), 0) for value in made]
-    found = set()
+    less = [value.index_select(case.channel, torch.tensor(stay)) for value in inputs]
+    zeros = [value.index_fill(case.channel, torch.tensor(gone), 0) for value in inputs]
+    ways = set()
     with torch.no_grad():
-        whole = _called(case, made, held)
+        whole = _called(case, inputs, held)
         silent = _called(case, zeros, held)
         for own in _narrower(held, size, stay):
             narrow = _called(case, less, own)
             if whole is None or narrow is None:
                 continue
-            found |= {way for way, same in _compared(whole, silent, narrow, size, gone, pairs) if same}
-    return found
+            ways |= {way for way, same in _compared(whole, silent, narrow, size, gone, pairs) if same}
+    return ways
 
 
 def _called(case: Case, made: list[Tensor], held: list[Tensor]) -> Tensor | None:

@@ -58,15 +58,15 @@ def test_the_size_of_a_batch_is_no_way_for_data():
 @pytest.mark.parametrize("name", list(ZOO))
 def test_every_layer_has_a_place_and_the_input_reaches_the_output(name):
     graph = graph_of(odd(name))
-    found = wiring(graph)
+    wired = wiring(graph)
     if graph.program is None:
-        assert found == Wiring((), ()) and draw(graph) == ""
+        assert wired == Wiring((), ()) and draw(graph) == ""
         return
-    drawn = {layer.name for place in found.places if place.layer for layer in (place.layer, *place.also)}
+    drawn = {layer.name for place in wired.places if place.layer for layer in (place.layer, *place.also)}
     assert drawn == {layer.name for layer in graph.profile.layers}
     reached = {INPUT}
-    for _ in found.ways:
-        reached |= {b for a, b in found.ways if a in reached}
+    for _ in wired.ways:
+        reached |= {b for a, b in wired.ways if a in reached}
     assert OUTPUT in reached
 
 
@@ -74,13 +74,13 @@ def test_every_layer_has_a_place_and_the_input_reaches_the_output(name):
 
 
 def test_a_folded_module_is_one_box_with_the_ways_of_what_it_holds(resnet):
-    found = wiring(resnet)
-    boxes, ways = fold(found, ())
+    wired = wiring(resnet)
+    boxes, ways = fold(wired, ())
     assert [box.name for box in boxes] == [INPUT, "conv1", "layer1", "layer2", "layer3", "fc", OUTPUT]
     assert ways == tuple(zip([b.name for b in boxes], [b.name for b in boxes][1:], strict=False))
-    inner, _ = fold(found, {"layer1"})
+    inner, _ = fold(wired, {"layer1"})
     assert [box.name for box in inner if box.module == "layer1"] == ["layer1.0", "layer1.1", "layer1.2"]
-    assert sum(len(box.places) for box in inner) == len(found.places)
+    assert sum(len(box.places) for box in inner) == len(wired.places)
 
 
 def test_as_much_is_unfolded_as_is_readable(resnet):

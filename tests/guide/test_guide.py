@@ -82,7 +82,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def sample_rows() -> list[list[str]]:
-    found = [facts(name) for name in SAMPLES]
+    rows = [facts(name) for name in SAMPLES]
     return [
         [
             f"`{f['name']}`",
@@ -91,7 +91,7 @@ def sample_rows() -> list[list[str]]:
             f"{f['macs']:,}",
             format_accuracy(f["correct"], f["samples"], f["samples"]) if f["samples"] else "not trained yet",
         ]
-        for f in found
+        for f in rows
     ]
 
 
@@ -156,14 +156,14 @@ def close(found: float, shown: float) -> bool:
     return abs(found - shown) <= 0.05 * abs(shown) + 2 or found < 1e-8
 
 
-def run_all(found: Document, folder: Path) -> dict[str, tuple[int, str]]:
+def run_all(document: Document, folder: Path) -> dict[str, tuple[int, str]]:
     """Each command of a document, run in the order of the text in one folder: line -> exit code and all that
     it printed.
     """
     printed = {}
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch.cuda.is_available", lambda: False)
-        for line, _ in found.console:
+        for line, _ in document.console:
             caught = io.StringIO()
             with contextlib.redirect_stdout(caught), contextlib.redirect_stderr(caught):
                 printed[line] = main(shlex.split(line)[1:]), caught.getvalue()
@@ -331,15 +331,15 @@ def anchors(text: str) -> set[str]:
     return {markdown_pages.anchor(heading) for heading in headings}
 
 
-def broken_links(found: Document) -> list[str]:
+def broken_links(document: Document) -> list[str]:
     """Links to files and headings that are not there."""
     broken = []
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", found.text):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document.text):
         name, _, anchor = target.partition("#")
-        path = found.path.parent / name
+        path = document.path.parent / name
         missing = bool(name) and not path.is_file()
         if not missing and anchor:
-            missing = anchor not in anchors(path.read_text(encoding="utf-8") if name else found.text)
+            missing = anchor not in anchors(path.read_text(encoding="utf-8") if name else document.text)
         broken += [target] if missing else []
     return broken
 
@@ -372,16 +372,16 @@ def test_the_guide_and_the_changelog_name_every_verb():
     assert [verb for verb in VERBS if f"`{verb}`" not in DOCUMENTS["command-line"].text] == []
 
 
-def rewritten(found: Document) -> str:
+def rewritten(document: Document) -> str:
     """A document with the tables and outputs of today."""
-    text = found.text
+    text = document.text
     for name, content in tables().items():
         before, mark, rest = text.partition(f"<!-- {name} -->")
         if mark:
             text = before + marked(name, content) + rest.partition("<!-- end -->")[2]
     with tempfile.TemporaryDirectory() as folder:
-        printed = run_all(found, Path(folder))
-    for line, shown in found.console:
+        printed = run_all(document, Path(folder))
+    for line, shown in document.console:
         text = text.replace(f"$ {line}\n{shown}```", f"$ {line}\n{printed[line][1]}```")
     return text
 

@@ -68,13 +68,13 @@ def test_twins_point_the_same_way_and_opposites_or_zeros_are_none(half):
 
 def test_similarity_agrees_with_a_plain_loop():
     rows = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
-    found = {(pair.first, pair.second): pair.similarity for pair in twins(rows, 0.3)}
+    similarity = {(pair.first, pair.second): pair.similarity for pair in twins(rows, 0.3)}
     for i in range(12):
         for j in range(i + 1, 12):
             cosine = float(torch.nn.functional.cosine_similarity(rows[i], rows[j], dim=0))
-            assert ((i, j) in found) == (cosine >= 0.3)
-            if (i, j) in found:
-                assert found[i, j] == pytest.approx(cosine, abs=1e-5)
+            assert ((i, j) in similarity) == (cosine >= 0.3)
+            if (i, j) in similarity:
+                assert similarity[i, j] == pytest.approx(cosine, abs=1e-5)
     values = [pair.similarity for pair in twins(rows, 0.3)]
     assert values == sorted(values, reverse=True)
 
@@ -103,7 +103,7 @@ def test_heads_look_where_a_plain_computation_says():
     graph, seen = graph_of(subject), []
     group = next(group for group in graph.profile.free_groups.values() if group.unit == "head")
     sample = subject.example[0]
-    found = head_maps(Analysed(subject, graph), group, sample)
+    maps = head_maps(Analysed(subject, graph), group, sample)
     attention = subject.model.layers[0].attention
     handle = attention.qkv.register_forward_hook(lambda module, args, output: seen.append(output))
     try:
@@ -114,7 +114,7 @@ def test_heads_look_where_a_plain_computation_says():
     tokens, width = seen[0].shape[1], seen[0].shape[2] // 3
     query, key, _ = seen[0].view(1, tokens, 3, group.units, width // group.units).permute(2, 0, 3, 1, 4)
     weights = (query @ key.transpose(-2, -1) / (width // group.units) ** 0.5).softmax(-1)[0].mean(1)
-    assert found.shape == (4, 4, 4) and torch.allclose(found.flatten(1), weights[:, 1:], atol=1e-5)
+    assert maps.shape == (4, 4, 4) and torch.allclose(maps.flatten(1), weights[:, 1:], atol=1e-5)
     channels = next(group for group in graph.profile.free_groups.values() if group.unit == "channel")
     assert head_maps(Analysed(subject, graph), channels, sample) is None
 

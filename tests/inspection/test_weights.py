@@ -89,12 +89,12 @@ def test_norms_of_filters():
 
 
 def test_bands_are_drawn_before_and_after_with_thresholds():
-    found = weight_bands({"a": WEIGHT, "b": WEIGHT}, Masks({}, {"a": MASK}))
-    names = [trace.name for trace in bands_figure(found).data if trace.showlegend is not False]
+    bands = weight_bands({"a": WEIGHT, "b": WEIGHT}, Masks({}, {"a": MASK}))
+    names = [trace.name for trace in bands_figure(bands).data if trace.showlegend is not False]
     assert names == ["before", "after", "largest weight removed"]
-    strong = next(t for t in bands_figure(found).data if t.name == "before" and t.showlegend)
+    strong = next(t for t in bands_figure(bands).data if t.name == "before" and t.showlegend)
     assert [base + y for base, y in zip(strong.base, strong.y, strict=True)] == pytest.approx(
-        [band.before[3] for band in found]
+        [band.before[3] for band in bands]
     )
     dense = bands_figure(weight_bands({"a": WEIGHT}))
     assert {trace.name for trace in dense.data} == {"before", None}

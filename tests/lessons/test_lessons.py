@@ -58,7 +58,7 @@ from explorer.lessons.values import (
     Case,
     Experiment,
 )
-from explorer.lessons.verdicts import Found, answer, interval, judge, verdict_of
+from explorer.lessons.verdicts import CaseComparison, answer, interval, judge, verdict_of
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
@@ -180,12 +180,12 @@ def hand_made(case: Case) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("name", sorted(TRAINED | SLOW))
 def test_long_lessons_come_with_a_measured_result_whose_verdict_is_its_own(name):
     lesson = LESSONS[name]
-    found = evidence_files.shipped(lesson, lesson.experiment.model)
-    assert found is not None, (
+    evidence = evidence_files.shipped(lesson, lesson.experiment.model)
+    assert evidence is not None, (
         f"measure it with: pruning-explorer lessons {name} --keep explorer/lessons/measured"
     )
-    assert judge(lesson, found) is not None
-    assert found.environment["torch"]
+    assert judge(lesson, evidence) is not None
+    assert evidence.environment["torch"]
     assert evidence_files.shipped(lesson, "another model") is None
 
 
@@ -195,12 +195,12 @@ GENERAL = {"part", "norm"}  # also words of every day, and a piece of "batch nor
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_word_of_the_trade_has_its_tooltip(name):
     lesson, explain = LESSONS[name], LESSONS[name].claim.explain
-    told = [s.text for s in lesson.sections] + [
+    texts = [s.text for s in lesson.sections] + [
         lesson.prediction.question,
         lesson.claim.text,
         *explain.values(),
     ]
-    text = " ".join(told).casefold()
+    text = " ".join(texts).casefold()
     terms = {term for section in lesson.sections for term in section.terms}
     used = {
         term for term in set(GLOSSARY) - GENERAL if re.search(rf"\b{re.escape(term.casefold())}s?\b", text)
@@ -221,19 +221,19 @@ def test_a_lesson_has_figures_of_others_and_sources(name):
 
 def test_a_sentence_without_its_list_is_left_out():
     lesson = one_point(name="better", quantity="accuracy", against="b", above=0.0)
-    told = {
+    explain = {
         "holds": "It does: {yes}. Not certain: {open}. So it is.",
         "fails": "No: {no}.",
         "open": "Open: {open}.",
     }
-    lesson = replace(lesson, claim=replace(lesson.claim, explain=told))
+    lesson = replace(lesson, claim=replace(lesson.claim, explain=explain))
     found = judge(lesson, made_up({"a": [True] * 200, "b": [False] * 80 + [True] * 120}, [True] * 200))
     assert wording.explanation(lesson, found) == "It does: better (at 50 %). So it is."
 
 
 def test_comparisons_are_listed_with_their_places_unless_they_came_out_alike():
     case, other = Case("all", "accuracy", "a", above=0.0), Case("some", "accuracy", "a", above=0.0)
-    found = [Found(one, x, 0.0, 0.0, 0.0, "yes") for one in (case, other) for x in (0.2, 0.5)]
+    found = [CaseComparison(one, x, 0.0, 0.0, 0.0, "yes") for one in (case, other) for x in (0.2, 0.5)]
     assert wording.listed(found[:3], found) == "all; some (at 20 %)"
 
 
@@ -414,7 +414,7 @@ def data_of(name: str = "combining") -> dict:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         (lambda d: d.pop("title"), "lacks 'title'"),
         (lambda d: d.update(minutes="five"), "'minutes' must be a whole number from 1 to 60"),
@@ -440,12 +440,12 @@ def data_of(name: str = "combining") -> dict:
         (lambda d: d["sources"][0].update(url="javascript:alert(1)"), "must begin with https://"),
     ],
 )
-def test_a_wrong_file_is_refused_in_one_sentence(change, told):
+def test_a_wrong_file_is_refused_in_one_sentence(change, reason):
     data = data_of()
     change(data)
     with pytest.raises(LessonError) as caught:
         parse("combining", data)
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_mangled_files_are_refused_and_never_crash():
@@ -625,7 +625,7 @@ def test_pictures_of_the_weights():
 @pytest.mark.parametrize("quantity", ["accuracy", "joint", "speed", "agreement", "told_apart", *COSTS])
 def test_every_quantity_has_words(quantity):
     case = Case("an arm", quantity, "weights", above=0.5, batch=8)
-    found = Found(case, 0.5, 0.9, 0.8, 1.0, "yes")
+    found = CaseComparison(case, 0.5, 0.9, 0.8, 1.0, "yes")
     assert wording.value(found) and wording.wanted(found)
 
 

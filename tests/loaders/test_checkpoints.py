@@ -404,12 +404,12 @@ def test_the_head_of_a_timm_model_is_as_large_as_its_weights(tmp_path):
 def test_the_head_of_a_transformers_model_is_as_large_as_its_weights(tmp_path):
     transformers = optional_packages.uses_torchvision("transformers")
 
-    def made(labels):
+    def network(labels):
         config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4], depths=[1], num_labels=labels)
         return transformers.ResNetForImageClassification(config)
 
-    made(2).save_pretrained(tmp_path / "net")
-    torch.save(made(9).state_dict(), tmp_path / "w.pt")
+    network(2).save_pretrained(tmp_path / "net")
+    torch.save(network(9).state_dict(), tmp_path / "w.pt")
     assert count_classes(load(f"hf:{tmp_path / 'net'}", checkpoint=str(tmp_path / "w.pt"))) == 9
     assert count_classes(load(f"hf:{tmp_path / 'net'}")) == 2
 

@@ -192,17 +192,17 @@ def test_models_of_other_input_sizes_say_so():
     torchvision = optional_packages.torchvision()
     from explorer.loaders.torchvision_models import _reads
 
-    found = {
+    reads = {
         name: _reads(torchvision.models, name)
         for name in ("inception_v3", "efficientnet_b1", "vit_h_14", "swin_v2_t")
     }
-    assert {name: shape[1] for name, (shape, _) in found.items()} == {
+    assert {name: shape[1] for name, (shape, _) in reads.items()} == {
         "inception_v3": 299,
         "efficientnet_b1": 240,
         "vit_h_14": 224,
         "swin_v2_t": 256,
     }
-    assert found["efficientnet_b1"][1].interpolation == "bicubic"
+    assert reads["efficientnet_b1"][1].interpolation == "bicubic"
 
 
 @needs("torchvision")
@@ -614,13 +614,13 @@ def test_what_is_no_file_of_torch_is_one_sentence(suffix, tmp_path):
 def test_an_upload_is_the_same_architecture_with_other_weights():
     subject = load("digits-mlp")
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
-    made = upload(subject, safetensors.torch.save({name: tensor * 2 for name, tensor in before.items()}))
-    assert made.task is subject.task and made.id == weights_id(made.model) != subject.id
-    assert all(torch.equal(made.model.state_dict()[name], tensor * 2) for name, tensor in before.items())
+    uploaded = upload(subject, safetensors.torch.save({name: tensor * 2 for name, tensor in before.items()}))
+    assert uploaded.task is subject.task and uploaded.id == weights_id(uploaded.model) != subject.id
+    assert all(torch.equal(uploaded.model.state_dict()[name], tensor * 2) for name, tensor in before.items())
     assert all(torch.equal(subject.model.state_dict()[name], tensor) for name, tensor in before.items()), (
         "the offered one stays"
     )
-    assert made.card.keys() == {"description"} and not made.model.training
+    assert uploaded.card.keys() == {"description"} and not uploaded.model.training
 
 
 def test_an_upload_keeps_apart_what_weights_do_not_show(file):
@@ -843,7 +843,7 @@ def test_a_model_that_is_foreign_to_the_meta_device_is_sized_by_its_parameters(f
 def test_threads_that_load_and_analyse_at_once_do_not_disturb_each_other(file):
     specs = [f"{file}:build@3x{side}x{side}" for side in (7, 9, 11)] + ["digits-cnn"]
     alone = {spec: load(spec).id for spec in specs}
-    found, failed = {}, []
+    results_of, failed = {}, []
 
     def work(spec):
         try:
@@ -852,7 +852,9 @@ def test_threads_that_load_and_analyse_at_once_do_not_disturb_each_other(file):
                 profile = graph_of(subject).profile
                 with torch.inference_mode():
                     assert subject.model(subject.example).shape[0] == 2
-                found.setdefault(spec, []).append((subject.id, profile.error, len(profile.free_groups) > 0))
+                results_of.setdefault(spec, []).append(
+                    (subject.id, profile.error, len(profile.free_groups) > 0)
+                )
         except Exception as error:  # told by the assertion below
             failed.append(f"{spec}: {error!r}")
 
@@ -862,6 +864,6 @@ def test_threads_that_load_and_analyse_at_once_do_not_disturb_each_other(file):
     for thread in threads:
         thread.join()
     assert not failed
-    assert {spec: set(results) for spec, results in found.items()} == {
+    assert {spec: set(results) for spec, results in results_of.items()} == {
         spec: {(alone[spec], None, True)} for spec in specs
     }

@@ -80,7 +80,7 @@ KINDS = {
 }
 
 
-def made(kind: str) -> nn.Module:
+def network_of(kind: str) -> nn.Module:
     torch.manual_seed(0)
     net = Net()
     with warnings.catch_warnings(action="ignore"):  # old ways are meant here
@@ -135,21 +135,21 @@ def errors(model: nn.Module, subject: Subject) -> tuple[list[float], set[str]]:
         model: what is silenced; another one than that of the subject.
     """
     analysed, x = analyse(subject), torch.randn(4, *SHAPE)
-    found, said = [], set()
+    distances, said = [], set()
     for group in ("a", "b"):
         masks = masks_for(analysed, Recipe(channels={group: 0.5}))
-        found.append(apart(build(analysed, masks)(x), silenced(model, group, masks.channels[group], x)))
+        distances.append(apart(build(analysed, masks)(x), silenced(model, group, masks.channels[group], x)))
         said |= set(changed_by(analysed, masks))
     for layer in ("a", "b", "fc"):
         masks = masks_for(analysed, Recipe(weights={layer: 0.5}))
-        found.append(apart(build(analysed, masks)(x), with_zeros(model, layer, masks.weights[layer], x)))
+        distances.append(apart(build(analysed, masks)(x), with_zeros(model, layer, masks.weights[layer], x)))
         said |= set(changed_by(analysed, masks))
-    return found, said
+    return distances, said
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folded_model_answers_as_before_and_holds_plain_parameters(kind):
-    model, folded, x = made(kind), made(kind), torch.randn(4, *SHAPE)
+    model, folded, x = network_of(kind), network_of(kind), torch.randn(4, *SHAPE)
     assert fold_parametrisations(folded)
     with torch.no_grad():
         assert apart(folded(x), model(x)) < EXACT
@@ -159,22 +159,22 @@ def test_a_folded_model_answers_as_before_and_holds_plain_parameters(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_left_of_a_folded_model_stays_as_it_was(kind):
-    folded = made(kind)
+    folded = network_of(kind)
     fold_parametrisations(folded)
-    found, said = errors(made(kind), subject_of(folded))
+    found, said = errors(network_of(kind), subject_of(folded))
     assert max(found) < EXACT and not said
 
 
 @pytest.mark.parametrize("kind", ["weight norm", "weight norm by hooks", "spectral norm", "standardised"])
 def test_without_folding_it_grows_and_that_is_said(kind):
     """The negative control, for the measure and for the warning."""
-    found, said = errors(made(kind), subject_of(made(kind)))
+    found, said = errors(network_of(kind), subject_of(network_of(kind)))
     assert max(found) > 0.01 and said >= {"b"}
 
 
 @pytest.mark.parametrize("kind", ["pruned", "bias"])
 def test_where_zeros_stay_zeros_nothing_is_said(kind):
-    found, said = errors(made(kind), subject_of(made(kind)))
+    found, said = errors(network_of(kind), subject_of(network_of(kind)))
     assert max(found) < EXACT and not said
 
 

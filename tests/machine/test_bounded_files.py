@@ -35,7 +35,7 @@ def quick(monkeypatch):
     assert time.monotonic() - start < 5
 
 
-def made(kind, path):
+def create(kind, path):
     """What is no file, at a path."""
     if kind == "a folder":
         path.mkdir()
@@ -68,14 +68,14 @@ def test_a_file_is_read_whole_up_to_the_limit(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_is_not_waited_for(kind, pipes, tmp_path, quick):
     if kind == "a pipe" and pipes:
-        assert read_bounded(made(kind, tmp_path / "a"), 1000, pipes=True) == b"", "nobody writes into it"
+        assert read_bounded(create(kind, tmp_path / "a"), 1000, pipes=True) == b"", "nobody writes into it"
         return
     with pytest.raises(OSError):
-        read_bounded(made(kind, tmp_path / "a"), 1000, pipes=pipes)
+        read_bounded(create(kind, tmp_path / "a"), 1000, pipes=pipes)
 
 
 def test_a_pipe_is_read_while_somebody_writes_and_not_longer_than_patience_lasts(tmp_path, quick):
-    path = made("a pipe", tmp_path / "a")
+    path = create("a pipe", tmp_path / "a")
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     writing = os.open(path, os.O_WRONLY)
     os.write(writing, b"half")
@@ -90,7 +90,7 @@ def test_a_pipe_is_read_while_somebody_writes_and_not_longer_than_patience_lasts
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "an endless device", "a link to itself"])
 def test_nothing_is_added_to_what_is_no_file(kind, tmp_path, quick):
     with pytest.raises(OSError):
-        append_text(made(kind, tmp_path / "a"), "x")
+        append_text(create(kind, tmp_path / "a"), "x")
 
 
 def test_text_is_added_at_the_end(tmp_path):
@@ -106,7 +106,7 @@ def test_a_recipe_that_is_no_file_is_one_sentence(kind, tmp_path, quick):
     with pytest.raises(
         ExplorerError, match=r"Recipe file '.*' (cannot be read|is larger|is damaged)"
     ) as caught:
-        read_recipe(str(made(kind, tmp_path / "a")))
+        read_recipe(str(create(kind, tmp_path / "a")))
     assert "\n" not in str(caught.value)
 
 
@@ -126,7 +126,7 @@ def test_a_recipe_may_come_out_of_a_shell_pipe(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_lesson_that_is_no_file_is_one_sentence(kind, tmp_path, quick):
-    made(kind, tmp_path / "a.toml")
+    create(kind, tmp_path / "a.toml")
     with pytest.raises(LessonError, match=r"Lesson 'a\.toml' cannot be read"):
         lessons(tmp_path)
 
@@ -168,7 +168,7 @@ def test_what_is_named_like_a_run_and_is_none_is_not_there(kind, tmp_path, quick
     store = Store(tmp_path)
     folder = store._folder("subject")
     folder.mkdir(parents=True)
-    place = made(kind, folder / f"{'a' * 24}.json")
+    place = create(kind, folder / f"{'a' * 24}.json")
     assert store.runs() == [] and store.runs("subject") == [] and store.run("a" * 24) is None
     with pytest.raises(ExplorerError, match="No kept run begins with 'aaaa'"):
         store.full_name("aaaa")
@@ -181,7 +181,7 @@ def test_a_record_of_openings_that_is_no_file_keeps_the_data_closed(kind, tmp_pa
     store = Store(tmp_path)
     path = store._held_out_path("subject")
     path.parent.mkdir(parents=True)
-    made(kind, path)
+    create(kind, path)
     with pytest.raises(ExplorerError, match="Held-out data stays closed"):
         store.open_held_out("subject")
     with pytest.raises(ExplorerError, match="so it stays closed"):
@@ -191,9 +191,9 @@ def test_a_record_of_openings_that_is_no_file_keeps_the_data_closed(kind, tmp_pa
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "an endless device", "a link to itself"])
 def test_scans_and_times_go_on_where_their_files_are_none(kind, tmp_path, quick):
     log = ScanLog(tmp_path, {"a": 1})
-    made(kind, log.path)
+    create(kind, log.path)
     log.append([Count("a", 0.5, 0.5, 10, 5, 1, 2, 0.1, 0.2)])
     assert log.read() == []
-    times = TimedWidths(made(kind, tmp_path / "times"))
+    times = TimedWidths(create(kind, tmp_path / "times"))
     times.add((("a", 3),), 0.5)
     assert times.share((("a", 3),)) == 0.5

@@ -87,9 +87,9 @@ def test_an_unknown_device_lists_the_known():
 
 
 def test_environment_is_plain_and_complete():
-    found = environment("cpu")
-    assert json.loads(json.dumps(found)) == found
-    assert set(found) == {
+    facts = environment("cpu")
+    assert json.loads(json.dumps(facts)) == facts
+    assert set(facts) == {
         "device",
         "device_name",
         "threads",
@@ -99,8 +99,8 @@ def test_environment_is_plain_and_complete():
         "explorer",
         "system",
     }
-    assert found["device"] == "cpu"
-    assert found["threads"] == torch.get_num_threads()
-    assert found["torch"] == torch.__version__
-    assert found["explorer"] == explorer.__version__
-    assert found["device_name"]
+    assert facts["device"] == "cpu"
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["torch"] == torch.__version__
+    assert facts["explorer"] == explorer.__version__
+    assert facts["device_name"]

@@ -98,19 +98,19 @@ def test_weights_of_channels_that_go_are_not_counted_twice():
 def test_a_report_holds_both_and_every_view_shows_them():
     name, recipe = RECIPES["both"]
     report = prune(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=100))
-    told = report.predicted_loss_change
-    assert told is not None and math.isfinite(told)
+    predicted = report.predicted_loss_change
+    assert predicted is not None and math.isfinite(predicted)
     words = loss_words(report)
     assert (
         words.change == f"{report.pruned.loss - report.baseline.loss:+.3f}"
-        and words.predicted == f"{told:+.3f}"
+        and words.predicted == f"{predicted:+.3f}"
     )
     shown = f"{words.change}; first order {words.predicted}"
     assert shown in report_text(report)
     notes = (f"loss {words.pruned}, change {words.change}", f"first order predicted {words.predicted}")
     assert cards(report)[0].notes[-2:] == notes
     assert any(words.pruned in row and words.predicted in row[3] for row in quantities(report))
-    assert table_of(report).set_index("quantity").loc["predicted_loss_change", "pruned"] == told
+    assert table_of(report).set_index("quantity").loc["predicted_loss_change", "pruned"] == predicted
     assert Report.from_json(report.to_json()) == report
     older = {key: value for key, value in report.to_json().items() if key != "predicted_loss_change"}
     assert Report.from_json(older) == replace(report, predicted_loss_change=None)

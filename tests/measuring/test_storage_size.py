@@ -134,12 +134,12 @@ def test_break_even_sparsity(form, break_even):
 
 
 def test_bytes_of_a_large_sparse_tensor_by_hand():
-    found = sizes({"w": _sparse(1000, 1000, zeros=0.9)}, deflate=False)
+    bytes_of = sizes({"w": _sparse(1000, 1000, zeros=0.9)}, deflate=False)
     header = '{"w":{"dtype":"F32","shape":[1000,1000],"data_offsets":[0,4000000]}}'
     assert len(header) in range(65, 73)  # padded to 72
-    assert found["dense"] == 8 + 72 + 4_000_000
-    assert found["csr"] - (100_000 * 8 + 1001 * 4) in range(200, 400)
-    assert found["bitmask"] - (100_000 * 4 + 125_000) in range(100, 400)
+    assert bytes_of["dense"] == 8 + 72 + 4_000_000
+    assert bytes_of["csr"] - (100_000 * 8 + 1001 * 4) in range(200, 400)
+    assert bytes_of["bitmask"] - (100_000 * 4 + 125_000) in range(100, 400)
 
 
 def test_zeros_alone_do_not_shrink_a_dense_file():

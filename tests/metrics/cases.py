@@ -69,12 +69,12 @@ def boxes(g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
     there[torch.rand(n, 3, generator=g) < 0.2] = torch.tensor([0.0, 0, 0, 0, -1])
     shifted = there[..., :4] + 3 * torch.randn(n, 3, 4, generator=g)
     far = torch.cat([60 * torch.rand(n, 2, 2, generator=g)] * 2, 2) + torch.tensor([0.0, 0, 15, 15])
-    found = torch.cat([shifted, far], 1)
+    boxes_given = torch.cat([shifted, far], 1)
     score = torch.rand(n, 5, 1, generator=g)
     wrong = (torch.rand(n, 5, 1, generator=g) < 0.15).long()
     kind = (torch.cat([label, label[:, :2]], 1) + wrong) % 2
     kind = torch.where(torch.cat([there[..., 4:] < 0, torch.zeros(n, 2, 1, dtype=torch.bool)], 1), -1, kind)
-    return torch.cat([found, score, kind], 2), there
+    return torch.cat([boxes_given, score, kind], 2), there
 
 
 def embeddings(g: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
@@ -93,15 +93,15 @@ def pixels(logits: Tensor, targets: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return targets[there].numpy(), logits.argmax(1)[there].numpy()
 
 
-def neighbours_loop(found: Tensor, targets: Tensor) -> float:
+def neighbours_loop(vectors: Tensor, targets: Tensor) -> float:
     right = 0
-    for i in range(len(found)):
+    for i in range(len(vectors)):
         best = max(
-            (j for j in range(len(found)) if j != i),
-            key=lambda j: float(torch.cosine_similarity(found[i].double(), found[j].double(), dim=0)),
+            (j for j in range(len(vectors)) if j != i),
+            key=lambda j: float(torch.cosine_similarity(vectors[i].double(), vectors[j].double(), dim=0)),
         )
         right += int(targets[best] == targets[i])
-    return right / len(found)
+    return right / len(vectors)
 
 
 def area(box: list[float]) -> float:

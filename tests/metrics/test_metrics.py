@@ -58,12 +58,12 @@ class TestContract:
         weights = torch.poisson(
             torch.ones(5, 30, dtype=torch.float64), generator=torch.Generator().manual_seed(1)
         )
-        found = metric.value(rows, weights) if metric.of_rows else metric.value(weights @ rows)
+        values = metric.value(rows, weights) if metric.of_rows else metric.value(weights @ rows)
         # a sample that counts twice is a sample that is there twice
         again = [valued(metric, rows.repeat_interleave(w.long(), 0)) for w in weights]
         if name != "recall_at_1":  # where a twin is not another sample
-            assert found.tolist() == pytest.approx(again)
-        assert found.shape == (5,)
+            assert values.tolist() == pytest.approx(again)
+        assert values.shape == (5,)
 
     def test_nothing_readable_is_refused_in_a_sentence(self, name):
         for outputs, targets in ((None, None), ({"nothing": 1}, None), (torch.zeros(2), "text")):
@@ -105,7 +105,7 @@ def test_one_score_a_pixel_is_a_mask():
 
 
 def test_boxes_as_torchvision_gives_them():
-    found = [
+    outputs = [
         {
             "boxes": torch.tensor([[0.0, 0, 9, 9], [1, 1, 5, 5]]),
             "scores": torch.tensor([0.6, 0.9]),
@@ -113,11 +113,11 @@ def test_boxes_as_torchvision_gives_them():
         },
         {"boxes": torch.zeros(0, 4), "scores": torch.zeros(0), "labels": torch.zeros(0).long()},
     ]
-    padded = found_boxes("detection_f1", found)
+    padded = found_boxes("detection_f1", outputs)
     assert padded[0].tolist() == [[1, 1, 5, 5, pytest.approx(0.9), 2], [0, 0, 9, 9, pytest.approx(0.6), 1]]
     assert padded[1, :, 5].tolist() == [-1, -1]
     truth = [{"boxes": torch.tensor([[0.0, 0, 9, 9]]), "labels": torch.tensor([1])}] * 2
-    rows = METRICS["detection_f1"]().statistics(found, truth)
+    rows = METRICS["detection_f1"]().statistics(outputs, truth)
     assert rows.tolist() == [[1, 1, 0], [0, 0, 1]]
 
 

@@ -88,12 +88,12 @@ def left(recipe):
 
 
 def test_the_joint_plan_is_as_fast_as_asked_for_and_no_unit_faster(clock):
-    found, _ = planned(0.5)
-    assert left(found) <= 0.5
-    assert found.channels["conv3"] > found.channels.get("conv1", 0), "what hurts least goes first"
+    plan, _ = planned(0.5)
+    assert left(plan) <= 0.5
+    assert plan.channels["conv3"] > plan.channels.get("conv1", 0), "what hurts least goes first"
     units = {group.name: group.units for group in GRAPH.profile.free_groups.values()}
     less = [
-        found.with_channels(part, max(0.0, ratio - 1 / units[part])) for part, ratio in found.channels.items()
+        plan.with_channels(part, max(0.0, ratio - 1 / units[part])) for part, ratio in plan.channels.items()
     ]
     assert any(left(recipe) > 0.5 for recipe in less)
 
@@ -176,7 +176,7 @@ def test_a_real_clock_gives_shares_of_the_dense_model():
 
 
 def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
-    found = outcome(
+    budget = outcome(
         accuracy_budget(
             Analysed(SUBJECT, GRAPH),
             Recipe(),
@@ -186,7 +186,7 @@ def test_an_accuracy_budget_may_go_by_the_clock_too(clock):
             conditions=Conditions(samples=50),
         )
     )
-    assert isinstance(found, Budget) and len(found.tried) == 2
+    assert isinstance(budget, Budget) and len(budget.tried) == 2
 
 
 def test_on_the_command_line(clock, capsys):

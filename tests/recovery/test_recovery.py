@@ -175,20 +175,20 @@ def test_every_method_keeps_the_recipes_counts_and_leaves_the_subject_alone(meth
         CNN, method, **{"epochs": 2, "batch_size": 128, "rounds": 2, "penalty_epochs": 1} | extra
     )
     before = weights_id(CNN.model)
-    found = ended(BOTH, plan, tmp_path)
-    model = recovered_model(Analysed(CNN, GRAPH), found.key, root=tmp_path)
-    tensors, _ = Folder(found.key, tmp_path).read("result.safetensors")
+    recovery = ended(BOTH, plan, tmp_path)
+    model = recovered_model(Analysed(CNN, GRAPH), recovery.key, root=tmp_path)
+    tensors, _ = Folder(recovery.key, tmp_path).read("result.safetensors")
     assert counts(masks_of(tensors)) == counts(decide(Analysed(CNN, GRAPH), BOTH).masks)
-    static, after = prepare(Analysed(CNN, GRAPH), BOTH).static, found.recovered[0].measurement
+    static, after = prepare(Analysed(CNN, GRAPH), BOTH).static, recovery.recovered[0].measurement
     assert (
-        found.one_shot.measurement.params == after.params == static.params
+        recovery.one_shot.measurement.params == after.params == static.params
         and after.nonzero_params <= static.nonzero_params
     )
     *_, tally = evaluate(model, CNN.task.split("tuning"), CNN.task.normalisation, [100])
-    assert tally.measurement().correct == found.recovered[0].measurement.correct
+    assert tally.measurement().correct == recovery.recovered[0].measurement.correct
     assert weights_id(CNN.model) == before == CNN.id
-    assert Recovery.from_json(json.loads(json.dumps(found.to_json()))) == found
-    assert found.finished and len(found.epochs) >= plan.epochs * (method != "recalibrate")
+    assert Recovery.from_json(json.loads(json.dumps(recovery.to_json()))) == recovery
+    assert recovery.finished and len(recovery.epochs) >= plan.epochs * (method != "recalibrate")
 
 
 def test_baseline_and_every_arm_saw_the_same_samples(tmp_path):

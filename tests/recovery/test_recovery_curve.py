@@ -35,8 +35,8 @@ def steps(strengths, plan=SHORT):
 
 
 def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
-    found = steps((1.0, 0.5))
-    curves = list(values_of(found))
+    done = steps((1.0, 0.5))
+    curves = list(values_of(done))
     assert [len(curve.points) for curve in curves] == [1, 2] and curves[-1].planned == 2
     for point in curves[-1].points:
         cut = prune(Analysed(SUBJECT, GRAPH), RECIPE.scaled(point.strength), FEW)
@@ -52,7 +52,7 @@ def test_each_point_is_the_scaled_recipe_measured_on_the_same_samples():
         assert list(lines) == ["one-shot", "recalibrated", "recovered"]
     base = curves[-1].baseline
     assert (base.macs, base.params, base.samples) == (GRAPH.profile.macs, GRAPH.profile.params, 100)
-    progress = list(progress_of(found))
+    progress = list(progress_of(done))
     assert (
         progress == sorted(progress, key=lambda step: step.done) and progress[-1].done == progress[-1].total
     )

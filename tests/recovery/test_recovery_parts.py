@@ -354,17 +354,17 @@ def example(**changes) -> Recovery:
 
 
 def test_figures_show_the_numbers_of_the_value():
-    found = example()
-    dense, line = recovery_accuracy(found).data
+    recovery = example()
+    dense, line = recovery_accuracy(recovery).data
     assert (
         list(dense.y) == [98, 98]
         and list(line.y) == pytest.approx([50, 51, 52])
         and list(line.x) == [0, 1, 2]
     )
     assert line.marker.symbol == ("circle-open", "circle", "circle") and line.customdata[0][0] == "a&lt;b"
-    training, tuning = recovery_loss(found).data
+    training, tuning = recovery_loss(recovery).data
     assert list(training.y) == [2.0, 1.0] and list(tuning.x) == [0, 1, 2]
-    (dots,) = recovery_arms(found).data
+    (dots,) = recovery_arms(recovery).data
     assert list(dots.y) == ["dense", "one-shot", "recalibrated", "fine-tuned, seed 0"] and list(dots.x) == [
         98,
         20,
@@ -390,12 +390,12 @@ def test_no_recovery_draws_a_titled_empty_figure(draw):
 
 
 def test_values_survive_json_and_blown_up_losses_become_null():
-    found = example()
-    assert Recovery.from_json(json.loads(json.dumps(found.to_json()))) == found
+    recovery = example()
+    assert Recovery.from_json(json.loads(json.dumps(recovery.to_json()))) == recovery
     assert (
         finite(example(losses=(LossPoint(1, float("nan"), 0, 0.1),)).to_json())["losses"][0]["loss"] is None
     )
-    assert chosen_epoch(found, 0, 0) == 2 and chosen_epoch(found, 0, 1) == 0
+    assert chosen_epoch(recovery, 0, 0) == 2 and chosen_epoch(recovery, 0, 1) == 0
 
 
 # --------------------------------------------------------------------------- the command

@@ -29,12 +29,12 @@ LAYERS = {
 def test_rows_times_matrix_is_what_the_layer_gives(name):
     layer, shape = LAYERS[name]
     x = torch.randn(shape)
-    (found,) = contractions(fx.symbolic_trace(nn.Sequential(layer)))
-    matrix = as_matrix(found.form, layer.weight.detach())
+    (contraction,) = contractions(fx.symbolic_trace(nn.Sequential(layer)))
+    matrix = as_matrix(contraction.form, layer.weight.detach())
     plain = layer(x).detach() - layer(torch.zeros_like(x)).detach()
-    product = columns(found.form, x) @ matrix.transpose(1, 2)
-    assert torch.allclose(product, output_rows(found.form, plain), atol=1e-5)
-    assert torch.equal(as_weight(found.form, matrix, layer.weight.shape), layer.weight)
+    product = columns(contraction.form, x) @ matrix.transpose(1, 2)
+    assert torch.allclose(product, output_rows(contraction.form, plain), atol=1e-5)
+    assert torch.equal(as_weight(contraction.form, matrix, layer.weight.shape), layer.weight)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -57,13 +57,13 @@ def test_a_matrix_product_reads_its_weight_turned():
 
     model = Product()
     x = torch.randn(7, 5)
-    (found,) = contractions(fx.symbolic_trace(model))
-    assert (found.weight, found.bias) == ("weight", "bias")
-    matrix = as_matrix(found.form, model.weight.detach())
+    (contraction,) = contractions(fx.symbolic_trace(model))
+    assert (contraction.weight, contraction.bias) == ("weight", "bias")
+    matrix = as_matrix(contraction.form, model.weight.detach())
     assert torch.allclose(
-        (columns(found.form, x) @ matrix.transpose(1, 2))[0], model(x) - model.bias, atol=1e-5
+        (columns(contraction.form, x) @ matrix.transpose(1, 2))[0], model(x) - model.bias, atol=1e-5
     )
-    assert torch.equal(as_weight(found.form, matrix, model.weight.shape), model.weight)
+    assert torch.equal(as_weight(contraction.form, matrix, model.weight.shape), model.weight)
 
 
 def test_a_weight_that_is_read_in_another_way_too_is_left_out():

@@ -97,12 +97,12 @@ def masked_problem(density: float = 0.5):
 
 def test_each_row_is_the_solution_over_its_own_columns():
     x, e, mask, _ = masked_problem()
-    found = exact(summed(x, e), mask, TINY)
+    solution = exact(summed(x, e), mask, TINY)
     for row in range(5):
         own = mask[0, row].nonzero().flatten()
         expected = numpy.linalg.lstsq(x[:, own].numpy(), e[:, row].numpy(), rcond=None)[0]
-        assert numpy.allclose(found[0, own, row], expected, atol=1e-6)
-        assert bool((found[0, ~mask[0, row], row] == 0).all())
+        assert numpy.allclose(solution[0, own, row], expected, atol=1e-6)
+        assert bool((solution[0, ~mask[0, row], row] == 0).all())
 
 
 def test_column_by_column_is_nearly_exact_and_better_than_leaving_weights_as_they_are(monkeypatch):

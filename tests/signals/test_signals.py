@@ -179,27 +179,27 @@ def test_without_data_the_sentence_names_criteria_that_need_none():
 def test_gradients_are_those_of_plain_autograd():
     subject = with_data("residual")
     graph, data = graph_of(subject), subject.task.split("training")
-    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
+    signals = outcome(gradients(Analysed(subject, graph), Calibration(batch=5)))  # 24 is no multiple of 5
     torch.manual_seed(0)
     twin = ZOO["residual"][0]().eval()
     twin.load_state_dict(subject.model.state_dict())
     functional.cross_entropy(twin(data.inputs), data.targets).backward()
     for name in ("stem", "a", "b", "fc"):
         torch.testing.assert_close(
-            found[name]["gradient"], twin.get_submodule(name).weight.grad, rtol=1e-4, atol=1e-6
+            signals[name]["gradient"], twin.get_submodule(name).weight.grad, rtol=1e-4, atol=1e-6
         )
 
 
 def test_squared_gradients_are_exact_at_batch_one():
     subject = with_data("chain", samples=6)
     graph, data = graph_of(subject), subject.task.split("training")
-    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=1)))
+    signals = outcome(gradients(Analysed(subject, graph), Calibration(batch=1)))
     weight = subject.model.conv2.weight
     squares = torch.zeros_like(weight)
     for i in range(6):
         loss = functional.cross_entropy(subject.model(data.inputs[i : i + 1]), data.targets[i : i + 1])
         squares += torch.autograd.grad(loss, weight)[0].square() / 6
-    torch.testing.assert_close(found["conv2"]["squared_gradient"], squares, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(signals["conv2"]["squared_gradient"], squares, rtol=1e-4, atol=1e-8)
     in_batches = outcome(gradients(Analysed(subject, graph), Calibration(batch=3)))
     assert not torch.allclose(in_batches["conv2"]["squared_gradient"], squares)
 
@@ -213,12 +213,12 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
     hidden = torch.relu(model.norm(model.conv1(data.inputs))) * gate.view(1, -1, 1, 1)
     logits = model.fc(torch.relu(model.conv2(hidden)).flatten(1))
     expected = torch.autograd.grad(functional.cross_entropy(logits, data.targets), gate)[0]
-    found = outcome(gradients(Analysed(subject, graph), Calibration(batch=8)))
-    torch.testing.assert_close(found["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
+    signals = outcome(gradients(Analysed(subject, graph), Calibration(batch=8)))
+    torch.testing.assert_close(signals["conv1"]["gate_gradient"], expected, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(
-        found["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
+        signals["conv1"]["squared_gate_gradient"], 8 * expected.square(), rtol=1e-4, atol=1e-7
     )
-    by_producer = (found["conv1"]["gradient"] * model.conv1.weight.detach()).flatten(1).sum(1)
+    by_producer = (signals["conv1"]["gradient"] * model.conv1.weight.detach()).flatten(1).sum(1)
     assert not torch.allclose(by_producer, expected), (
         "the shift of the norm does not go through the convolution's weights"
     )
@@ -226,14 +226,14 @@ def test_a_gate_is_the_derivative_of_scaling_what_reads_a_channel():
 
 def test_gates_of_a_residual_group_sum_over_all_its_readers():
     subject = with_data("residual", samples=8)
-    found = outcome(gradients(analyse(subject), Calibration(batch=8)))
+    signals = outcome(gradients(analyse(subject), Calibration(batch=8)))
     change = {
-        name: found[name]["gradient"] * subject.model.get_submodule(name).weight.detach()
+        name: signals[name]["gradient"] * subject.model.get_submodule(name).weight.detach()
         for name in ("a", "fc")
     }
     expected = change["a"].sum((0, 2, 3)) + change["fc"].sum(0)
-    torch.testing.assert_close(found["stem"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
-    torch.testing.assert_close(found["b"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(signals["stem"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(signals["b"]["gate_gradient"], expected, rtol=1e-5, atol=1e-7)
 
 
 # --------------------------------------------------------------------------- activations
@@ -260,12 +260,12 @@ def test_activations_by_hand():
 
 def test_inputs_of_a_grouped_convolution_belong_to_its_groups():
     subject = with_data("grouped")
-    found = outcome(activations(analyse(subject), Calibration()))["grouped"]["input_norm"]
+    norms_given = outcome(activations(analyse(subject), Calibration()))["grouped"]["input_norm"]
     hidden = subject.model.enter(subject.task.split("training").inputs).detach()
     norms = hidden.square().sum((0, 2, 3)).sqrt()
-    assert found.shape == (12, 4, 1, 1)
-    torch.testing.assert_close(found[0].flatten(), norms[:4])
-    torch.testing.assert_close(found[11].flatten(), norms[4:])
+    assert norms_given.shape == (12, 4, 1, 1)
+    torch.testing.assert_close(norms_given[0].flatten(), norms[:4])
+    torch.testing.assert_close(norms_given[11].flatten(), norms[4:])
 
 
 @pytest.mark.parametrize(

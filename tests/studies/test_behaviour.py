@@ -24,12 +24,12 @@ from explorer.values.recipe import Recipe
 
 def test_answers_are_the_largest_probability_and_that_of_the_truth():
     logits = torch.tensor([[0.0, 0.0, 0.0], [3.0, 1.0, -1.0]])
-    found = answers_of(logits, torch.tensor([2, 1]))
+    answers = answers_of(logits, torch.tensor([2, 1]))
     chances = torch.exp(logits[1]) / torch.exp(logits[1]).sum()
-    assert found.predictions[1] == 0 and found.confidences.tolist() == pytest.approx(
+    assert answers.predictions[1] == 0 and answers.confidences.tolist() == pytest.approx(
         [1 / 3, float(chances[0])]
     )
-    assert found.truths.tolist() == pytest.approx([1 / 3, float(chances[1])])
+    assert answers.truths.tolist() == pytest.approx([1 / 3, float(chances[1])])
 
 
 def test_counts_of_a_hand_made_case():
@@ -56,15 +56,15 @@ def test_flips_are_sorted_by_what_the_true_class_won_or_lost():
 def test_a_gallery_is_bounded_and_keeps_the_strongest():
     n = counted.KEPT_FLIPS + 5
     truths = [i / n for i in range(n)]
-    found = behaviour(
+    result = behaviour(
         says([0] * n, truths=[1.0] * n),
         says([1] * n, truths=truths),
         torch.zeros(n, dtype=torch.long),
         NAMES,
         n,
     )
-    assert len(found.flips) == counted.KEPT_FLIPS and found.flip_counts["lost"] == n
-    assert [flip.sample for flip in found.flips] == list(range(counted.KEPT_FLIPS))
+    assert len(result.flips) == counted.KEPT_FLIPS and result.flip_counts["lost"] == n
+    assert [flip.sample for flip in result.flips] == list(range(counted.KEPT_FLIPS))
 
 
 def test_classes_are_judged_as_a_family():
@@ -92,8 +92,8 @@ def test_reliability_agrees_with_a_plain_loop():
     generator = torch.Generator().manual_seed(0)
     confidences = torch.rand(500, generator=generator)
     correct = torch.rand(500, generator=generator) < confidences
-    found = reliability(confidences, correct)
-    bins = found.bins
+    diagram = reliability(confidences, correct)
+    bins = diagram.bins
     error = 0.0
     for k in range(BINS):
         inside = [i for i in range(500) if k / BINS < float(confidences[i].double()) <= (k + 1) / BINS]
@@ -101,7 +101,7 @@ def test_reliability_agrees_with_a_plain_loop():
         if inside:
             gap = abs(sum(float(confidences[i]) for i in inside) - bins[k].correct) / len(inside)
             error += len(inside) / 500 * gap
-    assert found.ece == pytest.approx(error)
+    assert diagram.ece == pytest.approx(error)
 
 
 def test_ece_is_none_where_confidence_tells_the_truth_and_large_where_it_lies():
@@ -161,14 +161,14 @@ def test_a_stream_ends_with_what_the_engine_counts(cnn):
 
 def test_confusion_agrees_with_a_plain_loop(cnn):
     subject, graph = cnn
-    found = outcome(compare(Analysed(subject, graph), Recipe(channels={"conv3": 0.5}), Conditions()))
+    result = outcome(compare(Analysed(subject, graph), Recipe(channels={"conv3": 0.5}), Conditions()))
     split, counts = subject.task.split("tuning"), {}
     with torch.no_grad():
         predictions = subject.model(subject.task.normalisation(split.inputs)).argmax(1)
     for true, predicted in zip(split.targets.tolist(), predictions.tolist(), strict=True):
         counts[true, predicted] = counts.get((true, predicted), 0) + 1
-    assert {(true, predicted): n for true, predicted, n in found.before.confusion} == counts
-    assert sum(n for *_, n in found.after.confusion) == 450
+    assert {(true, predicted): n for true, predicted, n in result.before.confusion} == counts
+    assert sum(n for *_, n in result.after.confusion) == 450
 
 
 def test_the_empty_recipe_agrees_with_the_dense_model_and_a_cut_does_not(cnn):

@@ -55,18 +55,18 @@ def test_an_agreement_by_hand():
         "b": torch.tensor([2.0, 1.0, 3.0, 4.0]),
         "c": torch.tensor([4.0, 3.0, 2.0, 1.0]),
     }
-    found = Agreement("conv", scores, 0.5)
-    assert found.criteria == ("a", "b", "c")
-    assert [row[0] for row in found.overlap] == [1.0, 1.0, 0.0]
-    assert found.spearman[0][1] == pytest.approx(0.8) and found.kendall[0][1] == pytest.approx(4 / 6)
-    assert all(found.spearman[i][j] == found.spearman[j][i] for i in range(3) for j in range(3))
-    assert [(d.channel, d.kept_by, d.removed_by) for d in found.disputed] == [
+    agreement = Agreement("conv", scores, 0.5)
+    assert agreement.criteria == ("a", "b", "c")
+    assert [row[0] for row in agreement.overlap] == [1.0, 1.0, 0.0]
+    assert agreement.spearman[0][1] == pytest.approx(0.8) and agreement.kendall[0][1] == pytest.approx(4 / 6)
+    assert all(agreement.spearman[i][j] == agreement.spearman[j][i] for i in range(3) for j in range(3))
+    assert [(d.channel, d.kept_by, d.removed_by) for d in agreement.disputed] == [
         (0, ("c",), ("a", "b")),
         (1, ("c",), ("a", "b")),
         (2, ("a", "b"), ("c",)),
         (3, ("a", "b"), ("c",)),
     ]
-    assert found.disputed[0].share == pytest.approx(1 / 3)
+    assert agreement.disputed[0].share == pytest.approx(1 / 3)
 
 
 def test_criteria_that_agree_have_no_disputes():

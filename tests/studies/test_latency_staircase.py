@@ -126,7 +126,7 @@ def test_groups_that_cannot_be_timed_say_why(digits):
         next(staircase(Analysed(*digits), "conv1", widths=(0,)))
 
 
-def made(*steps: tuple[int, float, float]) -> Staircase:
+def staircase_of(*steps: tuple[int, float, float]) -> Staircase:
     """(kept, milliseconds, dense milliseconds) -> a staircase of 16 units."""
     shown = tuple(
         TimedWidth(
@@ -142,7 +142,7 @@ def made(*steps: tuple[int, float, float]) -> Staircase:
     return Staircase({"id": "m", "name": "m"}, "conv1", "channel", 16, shown, 32, 30, where)
 
 
-MADE = made((4, 0.6, 1.0), (8, 0.6, 1.0), (12, 1.0, 1.0), (14, 1.3, 1.0), (16, 1.0, 1.0))
+MADE = staircase_of((4, 0.6, 1.0), (8, 0.6, 1.0), (12, 1.0, 1.0), (14, 1.3, 1.0), (16, 1.0, 1.0))
 
 
 def test_the_three_answers():

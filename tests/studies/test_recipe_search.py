@@ -55,14 +55,14 @@ def test_the_front_and_the_winner_by_hand():
         trial(3, 70, 0.2, bad),
         trial(4, 90, 0.5),
     )
-    found = Search(SearchPlan(5), trials)
-    assert [t.number for t in found.front] == [
+    search_done = Search(SearchPlan(5), trials)
+    assert [t.number for t in search_done.front] == [
         3,
         0,
         4,
         1,
     ]  # equals do not beat each other; trial 2 is beaten by trial 0
-    assert found.winner.number == 0
+    assert search_done.winner.number == 0
     assert Search(SearchPlan(5), (trial(0, 70, 0.2, bad),)).winner is None
 
 
@@ -104,21 +104,23 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
     _, begun = searched(mlp, tmp_path, 6, stop_after=3)  # stopped within the fourth trial
     assert len(begun.trials) == 3 and begun.trials[0].origin == "uniform at 50 %"
-    steps, found = searched(mlp, tmp_path, 6)
+    steps, result = searched(mlp, tmp_path, 6)
     assert (
-        steps[0] == reached(0, 6, "Preparing") and found.trials[:3] == begun.trials and len(found.trials) == 6
+        steps[0] == reached(0, 6, "Preparing")
+        and result.trials[:3] == begun.trials
+        and len(result.trials) == 6
     )
-    assert any(t.origin == "optimiser" for t in found.trials)
+    assert any(t.origin == "optimiser" for t in result.trials)
     runs = {run.name: run for run in Store(tmp_path).runs()}
-    for t in found.trials:
+    for t in result.trials:
         assert runs[t.run].report.pruned.correct == t.correct and runs[t.run].tags == (TAG,)
         measured = prune(Analysed(*mlp), t.recipe, FEW)
         assert measured.pruned.correct == t.correct
         assert t.cost == measured.pruned.nonzero_params / measured.baseline.nonzero_params
 
-    winner = found.winner
+    winner = result.winner
     assert winner is not None
-    checked = outcome(check_winner(Analysed(*mlp), found, FEW, store=Store(tmp_path)))
+    checked = outcome(check_winner(Analysed(*mlp), result, FEW, store=Store(tmp_path)))
     assert checked.split == "held_out" and checked.recipe == winner.recipe
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
         "opened 1 time" in text for text in checked.notes
@@ -213,19 +215,19 @@ def cache(tmp_path, monkeypatch):
 def test_a_known_scan_seeds_the_search_with_the_sensitivity_budget(mlp, cache):
     pytest.importorskip("optuna", reason="the optional package optuna is not installed")
     known = outcome(scan(Analysed(*mlp), ScanPlan("channel"), FEW))
-    _, found = searched(mlp, cache, 8)
-    assert found.notes == (WITH_SCAN.format(parts="channels"),)
-    first = found.trials[0]
+    _, result = searched(mlp, cache, 8)
+    assert result.notes == (WITH_SCAN.format(parts="channels"),)
+    first = result.trials[0]
     assert (
         first.origin == "sensitivity_budget at 50 %"
-        and [t.origin.split()[0] for t in found.trials[:4]].count("uniform") == 1
+        and [t.origin.split()[0] for t in result.trials[:4]].count("uniform") == 1
     )
     wanted = allocate(
         Analysed(*mlp), Recipe(), Allocation(Choice("sensitivity_budget"), 0.5, losses=known.losses())
     )
     assert first.recipe.channels == wanted.channels
     steps, again = searched(mlp, cache, 8)
-    assert again.trials == found.trials and len(steps) == 2  # nothing is measured a second time
+    assert again.trials == result.trials and len(steps) == 2  # nothing is measured a second time
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["none", "stopped"])

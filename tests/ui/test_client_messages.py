@@ -16,16 +16,16 @@ OPERATIONS = [field.name for field in BackendOperationRequest.DESCRIPTOR.oneofs_
 
 
 def message(kind: str, operation: str | None = None) -> BackMsg:
-    made = BackMsg()
+    sent = BackMsg()
     field = BackMsg.DESCRIPTOR.fields_by_name[kind]
     if operation is not None:
-        getattr(made.backend_operation_request, operation).SetInParent()
+        getattr(sent.backend_operation_request, operation).SetInParent()
     elif field.message_type is not None:
-        getattr(made, kind).SetInParent()
+        getattr(sent, kind).SetInParent()
     else:
-        setattr(made, kind, True)
-    assert made.WhichOneof("type") == kind
-    return made
+        setattr(sent, kind, True)
+    assert sent.WhichOneof("type") == kind
+    return sent
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != OPERATION])

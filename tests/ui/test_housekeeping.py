@@ -114,7 +114,7 @@ print(before - resident_bytes())
 @LINUX
 @pytest.mark.skipif(allocator._trim() is None, reason="this C library cannot be asked")
 def test_freed_memory_goes_back_to_the_system():
-    found = {}
+    given_back = {}
     for then in ("give_back()", "pass"):
         done = subprocess.run(
             [sys.executable, "-c", HOLES.format(then=then)],
@@ -123,9 +123,9 @@ def test_freed_memory_goes_back_to_the_system():
             check=True,
             env=serving.environment(),
         )
-        found[then] = int(done.stdout)
-    assert found["give_back()"] > 80 * MEGABYTE
-    assert found["pass"] < found["give_back()"] - 20 * MEGABYTE  # left alone, much stays
+        given_back[then] = int(done.stdout)
+    assert given_back["give_back()"] > 80 * MEGABYTE
+    assert given_back["pass"] < given_back["give_back()"] - 20 * MEGABYTE  # left alone, much stays
 
 
 # --------------------------------------------------------------------------- a server
@@ -159,7 +159,7 @@ def crowd(server: serving.Server) -> None:
         thread.join(120)
 
 
-def told(server: serving.Server, name: str) -> float:
+def reported(server: serving.Server, name: str) -> float:
     """A number that the server tells its monitors."""
     lines = server.ask("GET", "/metrics").body.decode().splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(f"explorer_{name} "))
@@ -167,7 +167,7 @@ def told(server: serving.Server, name: str) -> float:
 
 def sessions(server: serving.Server) -> int:
     """How many sessions are kept, open or closed."""
-    return int(told(server, "sessions_kept"))
+    return int(reported(server, "sessions_kept"))
 
 
 def held(server: serving.Server) -> int:
@@ -194,7 +194,7 @@ def test_without_housekeeping_closed_sessions_stay(tmp_path):
         with Tab(server) as tab:
             tab.open()
         time.sleep(6)
-        assert (told(server, "sessions_open"), sessions(server)) == (0, 1)
+        assert (reported(server, "sessions_open"), sessions(server)) == (0, 1)
 
 
 def test_who_comes_back_soon_finds_the_session_and_its_recipe(tmp_path):

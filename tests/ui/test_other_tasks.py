@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from apps import fine, opened, told, turned_to, until, words
+from apps import fine, opened, sent, turned_to, until, words
 
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -39,9 +39,9 @@ def offered(tmp_path_factory):
 
 def test_every_page_works_and_says_what_is_measured():
     app = until(
-        opened(recipe=Recipe(channels={"conv1": 0.5})), lambda app: "Mean absolute error" in str(told(app))
+        opened(recipe=Recipe(channels={"conv1": 0.5})), lambda app: "Mean absolute error" in str(sent(app))
     )
-    assert "lower is better" in str(told(app)["cards"]) and "R²" in str(told(app)["cards"])
+    assert "lower is better" in str(sent(app)["cards"]) and "R²" in str(sent(app)["cards"])
     for page in PAGES:
         turned_to(app, page)
         assert not app.error, (page, words(app))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import safetensors.torch
-from apps import told
+from apps import sent
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -50,7 +50,7 @@ def settled(app: AppTest) -> AppTest:
     """Run again until the measurement is final."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if "measured on the model that export" in told(app)["status"]["words"]:
+        if "measured on the model that export" in sent(app)["status"]["words"]:
             return app
         time.sleep(0.1)
         fine(app.run())
@@ -69,7 +69,7 @@ def test_each_page_runs_alone(path):
 
 def test_the_default_page_measures_the_dense_model():
     app = settled(opened())
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["order"] == ["Accuracy", "Parameters", "File size", "MACs", "Latency"]
     card = json.loads((paths.sample_models() / "cards" / "digits-cnn.json").read_text(encoding="utf-8"))
     assert shown["Parameters"]["value"] == f"{card['params'] / 1000:.1f} k"
@@ -79,7 +79,7 @@ def test_the_default_page_measures_the_dense_model():
 def test_a_link_is_measured_and_stays_in_the_address():
     recipe = Recipe(channels={"conv1": 0.5})
     app = settled(opened(model="digits-cnn", recipe=recipe.to_url()))
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["Accuracy"]["change"].endswith("points") and shown["Parameters"]["change"].startswith("-")
     assert address(app) == recipe
 
@@ -179,7 +179,7 @@ def test_a_model_without_data_shows_everything_but_accuracy():
         settings.Settings(("bare",), "cpu", lambda name: replace(load("digits-mlp"), id="bare", task=None))
     )
     app = settled(opened(recipe=Recipe(weights={"hidden1": 0.5}).to_url()))
-    shown = told(app)["cards"]
+    shown = sent(app)["cards"]
     assert shown["Same answer as the dense model"]["value"].endswith(" %")
     assert shown["Parameters"]["value"].endswith("k")
     assert any("came without data" in caption.value for caption in app.caption)

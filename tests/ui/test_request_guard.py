@@ -31,14 +31,14 @@ def server(tmp_path_factory) -> Iterator[serving.Server]:
 @pytest.fixture(scope="module")
 def routes() -> list[tuple[str, str]]:
     """Every path of the server, with values for its parameters, and a method; "WS" asks for a websocket."""
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", LIST_ROUTES],
         capture_output=True,
         text=True,
         check=True,
         env=serving.environment(),
     )
-    listed = json.loads(found.stdout.splitlines()[-1])
+    listed = json.loads(done.stdout.splitlines()[-1])
     return [
         (re.sub(r"{[^}]*}", "x", path) or "/", method)
         for path, methods in listed

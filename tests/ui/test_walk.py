@@ -100,14 +100,14 @@ MENU = {name: Step("menu", name, pause=0.3) for name in ("query_stats Explore", 
 def fault(browser, server):
     """What goes wrong on a path in which a fault is planted."""
 
-    def found(kind: str, *steps: Step) -> str:
+    def fault(kind: str, *steps: Step) -> str:
         context = browser.new_context()
         context.add_init_script(PLANTED % FAULTS[kind])
         said = failing(Walker(context, server.url, MODELS, Signs(server.url)), steps)
         context.close()
         return said or ""
 
-    return found
+    return fault
 
 
 @pytest.mark.browser

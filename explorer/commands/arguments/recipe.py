@@ -107,15 +107,15 @@ def ratios(text: str, parts: Iterable[str], what: str) -> dict[str, float]:
     """
     if "=" not in text:
         return dict.fromkeys(parts, one_ratio(text, what))
-    found: dict[str, float] = {}
+    ratios_of: dict[str, float] = {}
     for pair in text.split(","):
         name, equals, ratio = pair.strip().rpartition("=")
-        if not equals or not name or name in found:
+        if not equals or not name or name in ratios_of:
             raise RecipeError(
                 f"--{what} takes one ratio or NAME=RATIO,... with each name once, got {text[:80]!r}."
             )
-        found[name] = one_ratio(ratio, name)
-    return found
+        ratios_of[name] = one_ratio(ratio, name)
+    return ratios_of
 
 
 def one_ratio(text: str, part: str) -> float:
@@ -227,15 +227,15 @@ def losses_for(
         return None
     plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
-    found = followed(
+    result = followed(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
     note(
-        f"{allocator} plans with a scan of {len(found.points):,} points on up to {found.total_samples:,} "
+        f"{allocator} plans with a scan of {len(result.points):,} points on up to {result.total_samples:,} "
         "samples, kept on disk."
     )
-    return found.losses()
+    return result.losses()
 
 
 def _pattern_ratio(pattern: str) -> float:

@@ -68,14 +68,14 @@ def _with_vector(call: Call, a: Labelled, b: Labelled) -> Arrays:
         arrays = tuple(x.unsqueeze(dim) for x in value.arrays)
         return Labelled(value.meta.unsqueeze(dim), arrays, value.parameter)
 
-    found = contract(call, as_matrix(a, 0) if row else a, as_matrix(b, 1) if column else b)
+    products = contract(call, as_matrix(a, 0) if row else a, as_matrix(b, 1) if column else b)
     gone = ({-2} if row else set()) | ({-1} if column else set())
 
     def without(array: Tensor) -> Tensor:
         rank = array.dim()
         return array.reshape([n for d, n in enumerate(array.shape) if d - rank not in gone])
 
-    return tuple(without(array) for array in found)
+    return tuple(without(array) for array in products)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,12 +203,12 @@ def bilinear(call: Call) -> Arrays:
         read = along(weight, dim)
         if read is not None:
             call.ties.tie(entering_labels(call, own[0].flatten() if own else None, value.shape[-1]), read)
-    made = along(weight, 0)
-    if isinstance(bias, Labelled) and made is not None:
+    products = along(weight, 0)
+    if isinstance(bias, Labelled) and products is not None:
         for array in bias.arrays:
-            call.ties.tie(array.flatten(), made)
+            call.ties.tie(array.flatten(), products)
     beside = meet(call.ties, others, why)
-    return beside if made is None else (*beside, lifted(made, rank))
+    return beside if products is None else (*beside, lifted(products, rank))
 
 
 @rule("embedding")

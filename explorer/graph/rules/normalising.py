@@ -129,9 +129,9 @@ def pool(call: Call) -> Any:
 @rule("fractional_max_pool2d", "fractional_max_pool3d")
 def fractional(call: Call) -> Any:
     """Handle random windows: two or three numbers for each channel give the positions."""
-    found: Any = pool(call)
+    pooled: Any = pool(call)
     samples = call.args[3]
-    lines = [a.reshape(1, -1, 1) for a in found[0] if varying(a) == {channel_of(call)}]
+    lines = [a.reshape(1, -1, 1) for a in pooled[0] if varying(a) == {channel_of(call)}]
     meta = samples.meta.narrow(2, 0, 1)
     meet(call.ties, [Labelled(meta, tuple(lines)), samples], f"pooled together in {call.where}")
-    return found
+    return pooled

@@ -29,7 +29,7 @@ def along(call: Call) -> Any:
     rank, name = len(source.shape), name_of(call)
     default = -1 if name in ("sort", "argsort", "topk", "kthvalue", "mode") else None
     dim = call.arg(2 if name in ("topk", "kthvalue") else 1, "dim", default)
-    made = call.out if isinstance(call.out, Tensor) else call.out[0]
+    output = call.out if isinstance(call.out, Tensor) else call.out[0]
     worked = set(range(rank)) if dim is None else {d % rank for d in ([dim] if isinstance(dim, int) else dim)}
     kept = only(
         call,
@@ -37,7 +37,7 @@ def along(call: Call) -> Any:
         lambda dims: not dims & worked,
         f"goes through {name} along its channels in {call.where}",
     )
-    if made.dim() < rank:
+    if output.dim() < rank:
         kept = tuple(a.reshape([n for d, n in enumerate(a.shape) if d not in worked]) for a in kept)
     return kept if isinstance(call.out, Tensor) else [kept for _ in call.out]
 

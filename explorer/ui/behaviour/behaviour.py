@@ -104,10 +104,12 @@ def draw() -> None:
 
 
 def _status() -> None:
-    state, found = session.lane_state(LANE), _found()
+    state, behaviour = session.lane_state(LANE), _found()
     if session.is_cancelled(LANE, _key()):
         st.caption(
-            "Stopped." if found is None else f"Stopped after {found.samples:,} of {found.total:,} samples."
+            "Stopped."
+            if behaviour is None
+            else f"Stopped after {behaviour.samples:,} of {behaviour.total:,} samples."
         )
         st.button("Go on", "resume behaviour", on_click=session.resume, args=(LANE,), type="tertiary")
     elif state.error and state.key == _key():
@@ -122,36 +124,36 @@ def _status() -> None:
             )
             layout.draw_share(done / max(1, total), words)
             st.button("Stop", "stop behaviour", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
-    elif found is not None:
+    elif behaviour is not None:
         st.caption(
-            f"All {found.total:,} requested samples were answered by both models. They are from the tuning "
-            "split, which you decide on."
+            f"All {behaviour.total:,} requested samples were answered by both models. They are from the "
+            "tuning split, which you decide on."
         )
 
 
 def _cards() -> None:
-    found = _found()
-    if found is None:
+    behaviour = _found()
+    if behaviour is None:
         st.caption("Waiting for the first samples …")
         return
     with st.container(horizontal=True, gap="medium", key="cards"):
-        for label, value, notes, help in _facts(found):
+        for label, value, notes, help in _facts(behaviour):
             with st.container(gap=None):
                 st.metric(label, value, help=help)
                 st.caption("  \n".join(layout.plain(note) for note in notes))
 
 
-def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
+def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
     """Return label, value, small print and meaning."""
-    share, low, high = found.agreement
-    counts, before, after = found.flip_counts, found.before.reliability, found.after.reliability
-    now = format_accuracy(found.after.correct, found.samples, found.total)
-    hurt = [change for change in found.classes if change.differs and change.drop.estimate > 0]
+    share, low, high = behaviour.agreement
+    counts, before, after = behaviour.flip_counts, behaviour.before.reliability, behaviour.after.reliability
+    now = format_accuracy(behaviour.after.correct, behaviour.samples, behaviour.total)
+    hurt = [change for change in behaviour.classes if change.differs and change.drop.estimate > 0]
     return [
         (
             "Same answer",
             f"{share * 100:.1f} %",
-            [f"{low * 100:.1f} to {high * 100:.1f} %, {found.samples:,} of {found.total:,}"],
+            [f"{low * 100:.1f} to {high * 100:.1f} %, {behaviour.samples:,} of {behaviour.total:,}"],
             "How often both models predict the same class, right or wrong, with a 95 % interval.",
         ),
         (
@@ -166,14 +168,14 @@ def _facts(found: Behaviour) -> list[tuple[str, str, list[str], str]]:
         ),
         (
             "Accuracy",
-            f"{found.after.correct / found.samples * 100:.1f} %",
-            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(found.drop)}"],
+            f"{behaviour.after.correct / behaviour.samples * 100:.1f} %",
+            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(behaviour.drop)}"],
             "Of the pruned model. The range is a 95 % interval; the change is paired.",
         ),
         (
             "Classes hurt",
-            f"{len(hurt):,} of {len(found.classes):,}",
-            ["beyond noise, judged together" if found.finished else "so far; more samples may add some"],
+            f"{len(hurt):,} of {len(behaviour.classes):,}",
+            ["beyond noise, judged together" if behaviour.finished else "so far; more samples may add some"],
             "Holm's correction: with so many classes some differ by chance alone.",
         ),
         (
@@ -218,16 +220,16 @@ def _flips_facet() -> Hashable:
 
 
 def _flips() -> None:
-    found, task = _found(), session.subject().task
-    if found is None or task is None:
+    behaviour, task = _found(), session.subject().task
+    if behaviour is None or task is None:
         st.caption("Waiting for the first samples …")
         return
-    counts = {kind: found.flip_counts[kind] for kind in FLIP_KINDS}
+    counts = {kind: behaviour.flip_counts[kind] for kind in FLIP_KINDS}
     kinds = {kind: f"{words} ({counts[kind]:,})" for kind, words in KINDS.items()}
     kind = Offer("flip kind", kinds, "lost").switch("Kind", label_visibility="collapsed")
-    flips = [flip for flip in found.flips if flip.kind == kind]
+    flips = [flip for flip in behaviour.flips if flip.kind == kind]
     if not flips:
-        st.caption("None." if found.finished else f"None among the first {found.samples:,} samples.")
+        st.caption("None." if behaviour.finished else f"None among the first {behaviour.samples:,} samples.")
         return
     split = task.split("tuning")
     shown = flips[:SHOWN_FLIPS]
@@ -236,8 +238,8 @@ def _flips() -> None:
         if split is not None and is_picture(task.shape)
         else None
     )
-    st.html(gallery.flips(shown, pictures, task.normalisation.scale, found.name))
-    so_far = "" if found.finished else f" Of the first {found.samples:,} samples; the rest follows."
+    st.html(gallery.flips(shown, pictures, task.normalisation.scale, behaviour.name))
+    so_far = "" if behaviour.finished else f" Of the first {behaviour.samples:,} samples; the rest follows."
     st.caption(
         f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or gained most probability. "
         f"Percentages are how sure each model was of its own answer.{so_far}"
@@ -245,12 +247,12 @@ def _flips() -> None:
 
 
 def _reliability() -> dict[str, Any]:
-    found, words = _found(), ""
-    if found is not None:
-        before, after = (100 * side.reliability.ece for side in (found.before, found.after))
+    behaviour, words = _found(), ""
+    if behaviour is not None:
+        before, after = (100 * side.reliability.ece for side in (behaviour.before, behaviour.after))
         words = (
-            f"Expected calibration error, {BINS} bins, {found.samples:,} samples: {before:.1f} points "
+            f"Expected calibration error, {BINS} bins, {behaviour.samples:,} samples: {before:.1f} points "
             f"before, {after:.1f} after. Below the dashed line the model is more confident than it is "
             "accurate. Larger dots hold more samples; bars cover 95 %."
         )
-    return in_place(reliability_diagram(found), session.subject().id, words)
+    return in_place(reliability_diagram(behaviour), session.subject().id, words)

@@ -21,7 +21,7 @@ KEPT = 16
 PAIRS_SHOWN = 12
 
 
-def draw(group: Group, found: GroupImportance) -> None:
+def draw(group: Group, importance: GroupImportance) -> None:
     """Draw what was found in this group and in the model."""
     with st.container(key="below"):
         silent, double = st.columns(2, gap="large")
@@ -38,7 +38,7 @@ def draw(group: Group, found: GroupImportance) -> None:
         watched("idle channels", lambda: _draw_idle(group), LANE, progress=True)
     with double:
         st.markdown("**Nearly equal**")
-        _draw_twins(group, found)
+        _draw_twins(group, importance)
 
 
 # --------------------------------------------------------------------------- never active
@@ -69,15 +69,15 @@ def _draw_idle(group: Group) -> None:
         _draw_found(group, state.value)
 
 
-def _draw_found(group: Group, found: Idle) -> None:
-    here, everywhere = found.units.get(group.name, ()), sum(map(len, found.units.values()))
+def _draw_found(group: Group, idle: Idle) -> None:
+    here, everywhere = idle.units.get(group.name, ()), sum(map(len, idle.units.values()))
     told = (
-        f"On the first {found.samples:,} training samples, never active in {group.name}: "
+        f"On the first {idle.samples:,} training samples, never active in {group.name}: "
         f"{importance.listed(here)}."
     )
     st.caption(layout.plain(f"{told} In the whole model: {everywhere:,}."))
     if everywhere and st.button(f"Remove all {everywhere:,} by hand", "remove idle"):
-        session.attempt(_remove, found)
+        session.attempt(_remove, idle)
         st.rerun()  # the whole page, of which this region is a part
 
 
@@ -99,7 +99,7 @@ def _twins(
     return twins(unit_weights(_subject, profile, profile.free_groups[group]), threshold)
 
 
-def _draw_twins(group: Group, found: GroupImportance) -> None:
+def _draw_twins(group: Group, scores: GroupImportance) -> None:
     threshold = st.slider(
         "Cosine similarity of the weights at least",
         0.5,
@@ -117,7 +117,7 @@ def _draw_twins(group: Group, found: GroupImportance) -> None:
         f"{pair.first} and {pair.second} ({pair.similarity:.2f})" for pair in pairs[:PAIRS_SHOWN]
     )
     st.caption(f"{len(pairs):,} pairs: {shown}" + (" ..." if len(pairs) > PAIRS_SHOWN else ""))
-    weaker = _weaker(pairs, found)
+    weaker = _weaker(pairs, scores)
     st.button(
         f"Remove the less important of each pair ({len(weaker):,})",
         "remove twins",

@@ -64,7 +64,7 @@ def importance(group: Group) -> GroupImportance | None:
         return None
 
 
-def draw_importance(group: Group, found: GroupImportance) -> None:
+def draw_importance(group: Group, importance: GroupImportance) -> None:
     """Draw sorted bars with the cut of the recipe; a click or a box selects channels."""
     recipe = session.recipe()
     hand = {*recipe.keep.get(group.name, ()), *recipe.remove.get(group.name, ())}
@@ -74,7 +74,7 @@ def draw_importance(group: Group, found: GroupImportance) -> None:
         "take *Box Select* at the figure's corner and drag over some, to keep or remove them by hand."
     )
     event = st.plotly_chart(
-        importance_figure(found, recipe.criterion.name, group.unit, hand),
+        importance_figure(importance, recipe.criterion.name, group.unit, hand),
         width="stretch",
         key=f"importance {group.name}",
         on_select="rerun",
@@ -82,7 +82,7 @@ def draw_importance(group: Group, found: GroupImportance) -> None:
     )
     tied = f" Why they go together: {'; '.join(group.tied_by)}." if group.tied_by else ""
     st.caption(layout.plain(f"Touches {', '.join(group.members)}.{tied}"))
-    _draw_hand(group, found, clicked(event))
+    _draw_hand(group, importance, clicked(event))
 
 
 def clicked(event: Any) -> tuple[int, ...]:
@@ -96,11 +96,11 @@ def clicked(event: Any) -> tuple[int, ...]:
     return tuple(sorted({int(unit[0] if isinstance(unit, list | tuple) else unit) for unit in given}))
 
 
-def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) -> None:
+def _draw_hand(group: Group, importance: GroupImportance, picked: tuple[int, ...]) -> None:
     """Draw the buttons that pin or remove the selected channels; each step can be undone."""
     st.markdown("**By hand**")
     recipe = session.recipe()
-    named = ManyOffer(f"chosen {group.name}", sorted(found.units)).select(
+    named = ManyOffer(f"chosen {group.name}", sorted(importance.units)).select(
         f"Chosen {group.unit}s", placeholder="or choose numbers here"
     )
     chosen = tuple(sorted({*picked, *named}))
@@ -120,7 +120,7 @@ def _draw_hand(group: Group, found: GroupImportance, picked: tuple[int, ...]) ->
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
     cut = (
         " The dashed line is where the cut would be without them."
-        if (kept or removed) and not all(found.kept)
+        if (kept or removed) and not all(importance.kept)
         else ""
     )
     st.caption(f"{also}Kept by hand: {listed(kept)}. Removed by hand: {listed(removed)}.{cut}")

@@ -24,10 +24,10 @@ SHOWN = 64  # number of pictures; if there are more channels, the most important
 KEPT = 16
 
 
-def draw(group: Group, found: GroupImportance) -> None:
+def draw(group: Group, importance: GroupImportance) -> None:
     """Draw everything about the group that can be shown."""
-    made = makers(session.profile(), group)
-    _draw_filters(made, found)
+    sources = makers(session.profile(), group)
+    _draw_filters(sources, importance)
     task = session.subject().task
     if task is None or not is_picture(task.shape):
         st.caption("Activations are shown of models that read pictures and came with data.")
@@ -38,15 +38,15 @@ def draw(group: Group, found: GroupImportance) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
-        names = [layer.name for layer, _ in made]
+        names = [layer.name for layer, _ in sources]
         name = Offer(f"shown layer {group.name}", names).select("Layer") if len(names) > 1 else "".join(names)
     sample = split.inputs_at(number, number + 1)[0]
     words = [*_class_of(task, split.targets_at(number, number + 1)), "the sample"]
     st.html(gallery.gallery([gallery.tile(pixels_of(sample, task.normalisation.scale), words)]))
     if group.unit == "head":
-        _draw_heads(group, found, number)
+        _draw_heads(group, importance, number)
     elif name:
-        _draw_maps(next((layer, slot) for layer, slot in made if layer.name == name), found, number)
+        _draw_maps(next((layer, slot) for layer, slot in sources if layer.name == name), importance, number)
 
 
 def _class_of(task: Task, targets: Any) -> list[str]:
@@ -57,17 +57,17 @@ def _class_of(task: Task, targets: Any) -> list[str]:
     return [task.class_names[target] if target < len(task.class_names) else f"class {target}"]
 
 
-def _draw_filters(made: list[tuple[Layer, Slot]], found: GroupImportance) -> None:
+def _draw_filters(sources: list[tuple[Layer, Slot]], importance: GroupImportance) -> None:
     """Draw the filters of layers that read the picture itself."""
-    for layer, slot in made:
+    for layer, slot in sources:
         images = filter_images(session.subject().model.get_parameter(layer.weight)) if slot.dim == 0 else None
         if images is not None:
             st.subheader("Filters", anchor=False)
             scaled = (images * 255).round().byte()
-            st.html(_tiles(scaled, slot, found, 4.0))
+            st.html(_tiles(scaled, slot, importance, 4.0))
             told = (
                 f"The weights of {layer.name} as pictures, each on a scale of its own: grey is zero. "
-                f"{_more(found)}"
+                f"{_more(importance)}"
             )
             st.caption(layout.plain(told))
 
@@ -122,19 +122,19 @@ def _sample(subject: Subject, number: int) -> Tensor:
     return task.normalisation(split.inputs_at(number, number + 1))[0]
 
 
-def _draw_maps(made: tuple[Layer, Slot], found: GroupImportance, number: int) -> None:
-    layer, slot = made
+def _draw_maps(source: tuple[Layer, Slot], importance: GroupImportance, number: int) -> None:
+    layer, slot = source
     maps = _maps(session.subject().id, layer.name, number, session.subject(), session.graph())
     if maps is None:
         st.caption("This layer has no feature maps: its outputs have no height and width.")
         return
-    st.html(_tiles(_grey(maps), slot, found, 5.0))
+    st.html(_tiles(_grey(maps), slot, importance, 5.0))
     size = f"{maps.shape[1]} x {maps.shape[2]}"
     st.caption(
         layout.plain(
             f"Activations of {layer.name} in the dense model, {size}, after the norm and activation function "
             "that follow; white is "
-            f"the strongest of each channel, black its weakest. {_more(found)}"
+            f"the strongest of each channel, black its weakest. {_more(importance)}"
         )
     )
 
@@ -145,7 +145,7 @@ def _grey(maps: Tensor) -> Tensor:
     return ((maps - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
 
 
-def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
+def _draw_heads(group: Group, importance: GroupImportance, number: int) -> None:
     maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
     if maps is None:
         st.caption(
@@ -154,7 +154,7 @@ def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
         )
         return
     grey = _grey(maps)
-    each = [(unit, kept, grey[unit]) for unit, kept in zip(found.units, found.kept, strict=True)]
+    each = [(unit, kept, grey[unit]) for unit, kept in zip(importance.units, importance.kept, strict=True)]
     st.html(
         gallery.gallery(
             gallery.tile(
@@ -169,5 +169,5 @@ def _draw_heads(group: Group, found: GroupImportance, number: int) -> None:
     size = f"{maps.shape[1]} x {maps.shape[2]}"
     st.caption(
         f"White patches get most attention, averaged over all {size} patches (and tokens) that ask. "
-        f"{_more(found)}"
+        f"{_more(importance)}"
     )

@@ -15,7 +15,7 @@ from .. import session
 from ..drawing import layout, links
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
-from ..kept_runs.words import called, told
+from ..kept_runs.words import called, description
 from . import side_by_side
 
 MOST = 4  # runs side by side
@@ -179,7 +179,7 @@ def _frame(shown: Sequence[Run]) -> Any:
     """Return the table of `tables.runs` with columns for display only."""
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
-    frame["recipe"] = [told(run) for run in shown]
+    frame["recipe"] = [description(run) for run in shown]
     frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
     frame["verdict"] = [_verdict(run.report.drop) for run in shown]
     frame["range"] = [_range(run.report.pruned) for run in shown]

@@ -112,9 +112,9 @@ def _ask(chosen: Sequence[Run]) -> None:
     session.job(LANE, _question(chosen), lambda: ask(asked, how))
 
 
-def _draw_flips(found: Poll) -> None:
-    frame = tables.flips(flips(found))
+def _draw_flips(poll: Poll) -> None:
+    frame = tables.flips(flips(poll))
     frame["agreement"] = 100 * frame["agreement"]
     frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
     st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
-    st.caption(f"{len(found.targets):,} samples of the tuning split. {READING}")
+    st.caption(f"{len(poll.targets):,} samples of the tuning split. {READING}")

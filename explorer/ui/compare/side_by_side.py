@@ -192,20 +192,20 @@ def _replayed(chosen: Sequence[Run]) -> None:
         st.info(layout.plain(f"Replay of {names[name]}: {said(state.value)}"), icon=":material/replay:")
 
 
-def said(found: Replay) -> str:
+def said(replay: Replay) -> str:
     """Return the result of a replay, in words."""
     same = {
         True: "the masks are the same, bit for bit",
         False: "the masks differ",
         None: "the run has no record of its masks",
     }
-    masks = same[found.same_masks]
-    if found.report is None or found.report.stage != "final":
+    masks = same[replay.same_masks]
+    if replay.report is None or replay.report.stage != "final":
         return f"{masks}; counting samples …"
-    if found.same_count is None:
+    if replay.same_count is None:
         return f"{masks}."
-    counted = f"{found.report.pruned.correct:,} of {found.report.pruned.samples:,} samples are right"
+    counted = f"{replay.report.pruned.correct:,} of {replay.report.pruned.samples:,} samples are right"
     return (
         f"{masks}; {counted}, "
-        f"{'as in the run' if found.same_count else f'not {found.correct_before:,} as in the run'}."
+        f"{'as in the run' if replay.same_count else f'not {replay.correct_before:,} as in the run'}."
     )

@@ -225,13 +225,13 @@ def _draw_duel() -> None:
         )
         return
     job = _duel_job()
-    state, found = job.state(_measurement()), job.value(Duel)
+    state, duel = job.state(_measurement()), job.value(Duel)
     own = job.asked or state.key == job.key
     with st.container(horizontal=True, vertical_alignment="center"):
         if state.busy and own:
             layout.draw_share(*_share(state, "Waiting for its turn"))
             st.button("Stop", "stop duel", on_click=lambda: _duel_job().stop(), type="tertiary")
-        elif found is None or not found.finished:
+        elif duel is None or not duel.finished:
             st.button(
                 "Measure it",
                 "start duel",
@@ -242,31 +242,31 @@ def _draw_duel() -> None:
             )
     if state.error and own:
         layout.draw_notice(state.error)
-    if found is None:
+    if duel is None:
         st.caption(
             f"The accuracy that is left if {'every group' if _group() == ALL else 'this group'} loses "
             f"{100 * _ratio():.0f} % of its channels by each criterion."
         )
         return
-    st.plotly_chart(criteria_duel(found), width="stretch", key="duel chart", config=PLAIN)
-    st.caption(layout.plain(verdict(found)))
+    st.plotly_chart(criteria_duel(duel), width="stretch", key="duel chart", config=PLAIN)
+    st.caption(layout.plain(verdict(duel)))
 
 
-def verdict(found: Duel) -> str:
+def verdict(duel: Duel) -> str:
     """Return which criterion lost least, which beat random choice, and how it was measured."""
-    named = [name for name in found.order if name != CONTROL]
-    some = next(iter(found.reports.values()))[0]
+    named = [name for name in duel.order if name != CONTROL]
+    some = next(iter(duel.reports.values()))[0]
     repair = "" if some.recipe.after == "none" else f" with {some.recipe.after}"
     how = (
         f"First {some.pruned.samples:,} samples of the tuning split, one-shot{repair}, no other fader; "
-        f"intervals at level {100 * found.level:.2f} % each, so that together they hold at 95 %."
+        f"intervals at level {100 * duel.level:.2f} % each, so that together they hold at 95 %."
     )
     if not named:
         return how
-    drop, better = found.reports[named[0]][0].drop, found.beats_chance
+    drop, better = duel.reports[named[0]][0].drop, duel.beats_chance
     least = f"{named[0]} loses least: {format_drop(drop)}. " if drop else ""
-    if not found.finished:
+    if not duel.finished:
         return f"{least}So far. {how}"
-    seeds = len(found.reports.get(CONTROL, ()))
+    seeds = len(duel.reports.get(CONTROL, ()))
     who = f"Better than each of {seeds} random choices, beyond noise: {', '.join(better) or 'none'}. "
     return f"{least}{who}{how}"

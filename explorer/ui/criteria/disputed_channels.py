@@ -30,22 +30,22 @@ HELP = (
 CHANGE = "Change if it alone is removed (points)"
 
 
-def draw(found: Agreement | Overall | None, settings: Hashable) -> None:
+def draw(agreement: Agreement | Overall | None, settings: Hashable) -> None:
     """Draw the table, the button, and what was measured.
 
     Args:
         settings: what the ratings depend on.
     """
-    if found is None:
+    if agreement is None:
         st.caption("Waiting for the ratings …")
-    elif not isinstance(found, Agreement) or found.group == ALL:
+    elif not isinstance(agreement, Agreement) or agreement.group == ALL:
         st.caption(
             "Choose one group above: these are the channels on which the vote of the criteria is closest."
         )
-    elif not found.disputed:
+    elif not agreement.disputed:
         st.caption("None: at this ratio every criterion keeps the same channels.")
     else:
-        _draw(found, settings)
+        _draw(agreement, settings)
 
 
 def facet() -> Hashable:
@@ -53,16 +53,16 @@ def facet() -> Hashable:
     return asked_news(LANE)
 
 
-def _draw(found: Agreement, settings: Hashable) -> None:
-    shown = found.disputed[:SHOWN]
+def _draw(agreement: Agreement, settings: Hashable) -> None:
+    shown = agreement.disputed[:SHOWN]
     channels = tuple(dispute.channel for dispute in shown)
-    job = AskedJob(LANE, (settings, found.group, channels, session.conditions()))
-    state, settled = job.state(_measurement(found.group, channels)), job.value(Settled)
+    job = AskedJob(LANE, (settings, agreement.group, channels, session.conditions()))
+    state, settled = job.state(_measurement(agreement.group, channels)), job.value(Settled)
     share = st.column_config.ProgressColumn("Votes to keep", format="%.0f %%", min_value=0, max_value=100)
     rows = [_row(dispute, settled) for dispute in shown]
     st.dataframe(rows, hide_index=True, width="stretch", column_config={"Votes to keep": share})
-    more = f" The first {SHOWN} of them." if len(found.disputed) > SHOWN else ""
-    st.caption(f"{len(found.disputed):,} channels are disputed, those with the closest vote first.{more}")
+    more = f" The first {SHOWN} of them." if len(agreement.disputed) > SHOWN else ""
+    st.caption(f"{len(agreement.disputed):,} channels are disputed, those with the closest vote first.{more}")
     if session.subject().task is None:
         return
     if job.asked and state.busy:
@@ -97,19 +97,19 @@ def _points(drop: Drop | None) -> str:
     )
 
 
-def verdict(found: Settled) -> str:
+def verdict(settled: Settled) -> str:
     """Return the loss of all of them together, next to random choices, and how it was measured."""
     words = []
-    if found.together:
-        words.append(f"Without all {len(found.channels)}: {format_drop(found.together)}.")
-    if len(found.chance) == SEEDS:
-        ends = sorted(-100 * drop.estimate for drop in found.chance)
+    if settled.together:
+        words.append(f"Without all {len(settled.channels)}: {format_drop(settled.together)}.")
+    if len(settled.chance) == SEEDS:
+        ends = sorted(-100 * drop.estimate for drop in settled.chance)
         words.append(
             f"Without as many chosen at random, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points."
         )
     words.append(
-        f"First {found.samples:,} samples of the tuning split, one-shot, no other fader; intervals at level "
-        f"{100 * found.level:.2f} % each, so that together they hold at 95 %."
+        f"First {settled.samples:,} samples of the tuning split, one-shot, no other fader; intervals at "
+        f"level {100 * settled.level:.2f} % each, so that together they hold at 95 %."
     )
     return " ".join(words)
 

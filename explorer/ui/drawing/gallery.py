@@ -50,7 +50,7 @@ def gallery(tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float =
 
 
 def flips(
-    found: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]
+    flips: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]
 ) -> str:
     """Return samples with their true class, and the predictions of both models.
 
@@ -58,8 +58,8 @@ def flips(
         samples: as they are stored, one per flip; None if they cannot be shown.
         scale: from stored values to 0..1.
     """
-    pictures = [None] * len(found) if samples is None else [pixels_of(sample, scale) for sample in samples]
-    return gallery(tile(picture, _words(flip, name)) for flip, picture in zip(found, pictures, strict=True))
+    pictures = [None] * len(flips) if samples is None else [pixels_of(sample, scale) for sample in samples]
+    return gallery(tile(picture, _words(flip, name)) for flip, picture in zip(flips, pictures, strict=True))
 
 
 def _words(flip: Flip, name: Callable[[int], str]) -> tuple[str, ...]:

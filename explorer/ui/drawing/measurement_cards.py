@@ -124,12 +124,12 @@ def _accuracy(report: Report) -> Card:
         notes.insert(0, "lower is better")
     label = metric_heading(now.metric)
     if report.recipe.is_empty or report.drop is None:
-        told = [f"loss {loss.pruned}"] if loss.pruned else []
+        loss_notes = [f"loss {loss.pruned}"] if loss.pruned else []
         return Card(
             label,
             value,
             None,
-            (*notes, "this is the dense model", *told),
+            (*notes, "this is the dense model", *loss_notes),
             TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
             "normal",
         )

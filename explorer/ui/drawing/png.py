@@ -44,13 +44,13 @@ def pixels_of(sample: Tensor, scale: float, side: int = SIDE) -> Tensor:
             samples that are stored normalised, their smallest to largest value is spread over the range.
         side: maximum of the picture; larger ones are averaged down.
     """
-    found = sample.float() * scale
-    low, high = float(found.min()), float(found.max())
+    pixels_now = sample.float() * scale
+    low, high = float(pixels_now.min()), float(pixels_now.max())
     if low < 0 or high > 1:
-        found = (found - low) / max(high - low, 1e-12)
-    largest = max(found.shape[1:])
+        pixels_now = (pixels_now - low) / max(high - low, 1e-12)
+    largest = max(pixels_now.shape[1:])
     if largest > side:
-        size = [max(1, round(extent * side / largest)) for extent in found.shape[1:]]
-        found = functional.interpolate(found[None], size, mode="area")[0]
-    pixels = (found * 255).round().to(torch.uint8)
+        size = [max(1, round(extent * side / largest)) for extent in pixels_now.shape[1:]]
+        pixels_now = functional.interpolate(pixels_now[None], size, mode="area")[0]
+    pixels = (pixels_now * 255).round().to(torch.uint8)
     return pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0)

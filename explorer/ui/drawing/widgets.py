@@ -48,7 +48,9 @@ def whole_number(
     help: str | None = None,
 ) -> None:
     """Draw a number field that shows a whole number, from the lowest to the highest allowed."""
-    st.number_input(label, *ends, key=session.show(key, value), on_change=told(key, take), step=1, help=help)
+    st.number_input(
+        label, *ends, key=session.show(key, value), on_change=callback(key, take), step=1, help=help
+    )
 
 
 def real_number(
@@ -62,10 +64,10 @@ def real_number(
 ) -> None:
     """Draw a number field with decimals that shows a value; a step is a fifth of it."""
     shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
-    st.number_input(label, *ends, key=shown, on_change=told(key, take), step=step, format="%g", help=help)
+    st.number_input(label, *ends, key=shown, on_change=callback(key, take), step=step, format="%g", help=help)
 
 
-def told(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
+def callback(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
     """Return a callback for `on_change` that passes the picked value to `take`."""
 
     def changed() -> None:

@@ -60,19 +60,19 @@ def _fact(label: str, value: str, note: str, help: str) -> None:
 
 def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return accuracy, its range and its meaning from a sample's card."""
-    found = card.get("held_out")
-    if not found:
+    held_out = card.get("held_out")
+    if not held_out:
         return (
             "not known",
             "no card came with this model",
             "The Prune page measures accuracy on the tuning split.",
         )
     note = (
-        f"{found['accuracy_low'] * 100:.1f} to {found['accuracy_high'] * 100:.1f} %, {found['samples']:,} "
-        "samples, from its card"
+        f"{held_out['accuracy_low'] * 100:.1f} to {held_out['accuracy_high'] * 100:.1f} %, "
+        f"{held_out['samples']:,} samples, from its card"
     )
     return (
-        f"{found['accuracy'] * 100:.1f} %",
+        f"{held_out['accuracy'] * 100:.1f} %",
         note,
         "Measured when the model was trained, on data never used to choose anything.",
     )

@@ -20,7 +20,7 @@ def called(run: Run) -> str:
     """Return a name that fits next to a dot: a few letters that identify the run, and the note, or what the
     recipe does.
     """
-    words = " ".join(run.note.split()) or told(run)
+    words = " ".join(run.note.split()) or description(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
 
 
@@ -43,7 +43,7 @@ def summary(recipe: Recipe) -> str:
     return ", ".join([*removed, *pattern, recipe.criterion.name, *after])
 
 
-def told(run: Run) -> str:
+def description(run: Run) -> str:
     """Return what was removed and what was done after it; what distinguishes runs of one recipe comes
     first.
     """
@@ -105,15 +105,15 @@ def _after(run: Run) -> dict[str, str]:
     kept = run.recovery
     if kept is None:
         return {"After the cut": "", "One-shot": "", "Recalibrated": "", "Dense, as much training": ""}
-    found, total = kept.recovery, kept.recovery.total_samples
+    recovery, total = kept.recovery, kept.recovery.total_samples
 
     def said(arm):
         return accuracy_of(arm.measurement, total) if arm else NOT_MEASURED
 
     return {
-        "After the cut": f"{kept}, seed {found.plan.seeds[0]}",
-        "One-shot": said(found.one_shot),
-        "Recalibrated": said(found.recalibrated),
+        "After the cut": f"{kept}, seed {recovery.plan.seeds[0]}",
+        "One-shot": said(recovery.one_shot),
+        "Recalibrated": said(recovery.recalibrated),
         "Dense, as much training": said(kept.dense),
     }
 

@@ -74,11 +74,11 @@ def _open_recipe(lesson: Lesson, model: str) -> None:
         ExplorerError: the recipe does not fit.
     """
     experiment = lesson.experiment
-    found = recipe_for(
+    recipe = recipe_for(
         lesson_results.opened(model),
         experiment,
         experiment.arm(lesson.try_it.arm),
         lesson.try_it.x,
     )
     session.set_model(model)
-    session.set_recipe(found, f"lesson {lesson.number}")
+    session.set_recipe(recipe, f"lesson {lesson.number}")

@@ -75,13 +75,13 @@ async def _ask(request: Request) -> Response:
     patience = until if asked.move else 0.0  # until then an answer without a first number waits
     while True:
         seen = _stamp(context)  # before the look: news during the look is found by the next one
-        found, is_measured = await _look(context, asked)
+        news, is_measured = await _look(context, asked)
         asked = replace(asked, edit=None)  # it was taken
         looked = time.monotonic()
         if is_measured is not None:
             patience = 0.0 if is_measured else min(patience, looked + FIRST_S)
-        if looked > until or (looked > patience and (found["told"] or found["draw"] or not found["busy"])):
-            return JSONResponse(found)
+        if looked > until or (looked > patience and (news["told"] or news["draw"] or not news["busy"])):
+            return JSONResponse(news)
         while _stamp(context) == seen and time.monotonic() < looked + LOOK_AGAIN_S:
             await asyncio.sleep(LOOK_S)
 

@@ -98,13 +98,13 @@ class NewsQuestion:
 def read_question(body: bytes) -> NewsQuestion | None:
     """Check a question like any foreign input and return it, or None if it is not one."""
     try:
-        found = json.loads(body) if len(body) <= LONGEST else None
+        question = json.loads(body) if len(body) <= LONGEST else None
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(question, dict):
         return None
-    known, move = found.get("known"), found.get("move", 0)
-    edit, of = found.get("edit"), found.get("of", "")
+    known, move = question.get("known"), question.get("move", 0)
+    edit, of = question.get("edit"), question.get("of", "")
     if not isinstance(known, dict) or not all(map(_is_count, [move, *known.values()])):
         return None
     if not (edit is None or isinstance(edit, dict)) or not isinstance(of, str):

@@ -46,12 +46,12 @@ class Followed:
     """An element of the page that is sent what it shows.
 
     Args:
-        source: of what it shows. told: what it was sent in this session.
+        source: of what it shows. sent: what it was sent in this session.
         seen: the facet at the last look. at: time.monotonic() of the last change.
     """
 
     source: LiveValue
-    told: Told
+    sent: Told
     seen: Hashable = None
     at: float = float("-inf")
 
@@ -68,7 +68,7 @@ class Followed:
 
     def look(self, seen: Hashable) -> None:
         """Compute the value, and record which parts of it are new."""
-        if self.told.tell(self.source.make(), regions.next_turn()):
+        if self.sent.tell(self.source.make(), regions.next_turn()):
             self.at = time.monotonic()
         self.seen = seen
 
@@ -89,8 +89,8 @@ def pushed(name: str, value: LiveValue, **events: Callable[[], None]) -> None:
     def draw() -> None:
         followed.look(value.facet())
         own.followed[label] = followed
-        told = followed.told
-        data = {"name": label, "session": session.stamp()[0], "turn": told.turn, "value": told.value}
+        sent = followed.sent
+        data = {"name": label, "session": session.stamp()[0], "turn": sent.turn, "value": sent.value}
         elements.draw(value.element, data, key=label, **events)
 
     regions.watched(name, draw, *value.lanes, facet=value.facet, pushed=True)
@@ -122,6 +122,6 @@ def answer(known: Mapping[str, int]) -> dict[str, Any]:
     """
     found = dict(regions.watch().followed)
     waiting = [name for name, followed in found.items() if followed.refresh()]
-    fresh = parts({name: followed.told for name, followed in found.items()}, known)
+    fresh = parts({name: followed.sent for name, followed in found.items()}, known)
     busy = bool(waiting) or regions.busy()
     return {"told": fresh, "taken": session.stamp()[2], "draw": regions.is_due(), "busy": busy}

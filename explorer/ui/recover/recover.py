@@ -114,21 +114,21 @@ def _cost() -> None:
     plan, state = recovery_plan.plan(), session.lane_state(COST_LANE)
     known = counted(session.subject(), plan)
     with st.container(horizontal=True, vertical_alignment="center"):
-        found = state.value if state.key == _key() and isinstance(state.value, Cost) else None
+        cost = state.value if state.key == _key() and isinstance(state.value, Cost) else None
         words = f"Cost: {known.epochs:,} epochs, {known.samples:,} samples in all"
         if not known.epochs:
             words = "Cost: one pass over 1,024 training samples at most; nothing is trained"
-        elif found is not None and found.seconds is not None:
+        elif cost is not None and cost.seconds is not None:
             words += (
-                f"; about {recovery_plan.duration(found.seconds)} on this machine, an estimate from "
-                f"{found.batches} batches"
+                f"; about {recovery_plan.duration(cost.seconds)} on this machine, an estimate from "
+                f"{cost.batches} batches"
             )
         st.caption(layout.plain(f"{words}."))
         if state.error and state.key == _key():
             layout.draw_notice(state.error)
         elif state.busy:
             st.caption("Timing a few batches …")
-        elif known.epochs and found is None:
+        elif known.epochs and cost is None:
             st.button(
                 "Estimate the time",
                 "estimate recovery",
@@ -238,42 +238,45 @@ def _outcome_facet() -> Hashable:
 
 
 def _outcome() -> None:
-    found = _shown()
-    if found is None:
+    recovery = _shown()
+    if recovery is None:
         return
-    fair = recovered_runs.fair(found)
-    drawn = recovery_arms(found, [(name, arm.measurement) for name, arm in fair])
+    fair = recovered_runs.fair(recovery)
+    drawn = recovery_arms(recovery, [(name, arm.measurement) for name, arm in fair])
     st.plotly_chart(drawn, width="stretch", key="recovery arms", config=PLAIN)
-    for sentence in (*_sentences(found), *(recovered_runs.sentence(name, arm, found) for name, arm in fair)):
+    for sentence in (
+        *_sentences(recovery),
+        *(recovered_runs.sentence(name, arm, recovery) for name, arm in fair),
+    ):
         st.caption(layout.plain(sentence))
-    if found.finished:
-        _download(found)
-    if any(point.norms for point in found.epochs):
-        st.plotly_chart(recovery_norms(found), width="stretch", key="recovery norms", config=PLAIN)
+    if recovery.finished:
+        _download(recovery)
+    if any(point.norms for point in recovery.epochs):
+        st.plotly_chart(recovery_norms(recovery), width="stretch", key="recovery norms", config=PLAIN)
 
 
-def _sentences(found: Recovery) -> Iterator[str]:
+def _sentences(recovery: Recovery) -> Iterator[str]:
     """Return the change of each arm in words, with its range."""
-    for arm in found.arms:
-        yield recovered_runs.sentence(arm.name, arm, found)
-    if len(found.recovered) > 1:
-        over = spread([arm.measurement.accuracy or 0.0 for arm in found.recovered])
+    for arm in recovery.arms:
+        yield recovered_runs.sentence(arm.name, arm, recovery)
+    if len(recovery.recovered) > 1:
+        over = spread([arm.measurement.accuracy or 0.0 for arm in recovery.recovered])
         yield (
             f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
             f"{over.high * 100:.1f})."
         )
-    if found.plan.patience and found.recovered:
+    if recovery.plan.patience and recovery.recovered:
         yield BEST_EPOCH
-    yield from found.notes
+    yield from recovery.notes
 
 
-def _download(found: Recovery) -> None:
+def _download(recovery: Recovery) -> None:
     model = session.model()
     name = f"{model.subject.name.split(':')[-1]}-recovered"
     with st.container(horizontal=True):
         st.download_button(
             "Recovered model",
-            partial(export_recovered, model, found),
+            partial(export_recovered, model, recovery),
             f"{name}.zip",
             "application/zip",
             key="download recovered",
@@ -283,7 +286,7 @@ def _download(found: Recovery) -> None:
         )
         st.download_button(
             "Report",
-            partial(_report, found),
+            partial(_report, recovery),
             f"{name}.json",
             "application/json",
             key="download recovery report",

@@ -27,13 +27,13 @@ FAIR = (
 WHERE = "It is on the **Compare** page, below the run of its recipe."
 
 
-def draw(found: Recovery | None) -> None:
+def draw(recovery: Recovery | None) -> None:
     """Draw the controls and the button, once the recovery is finished."""
-    if found is None or not found.finished:
+    if recovery is None or not recovery.finished:
         return
-    if found.plan.trained_epochs:
-        _draw_controls(found)
-    _draw_keep(found)
+    if recovery.plan.trained_epochs:
+        _draw_controls(recovery)
+    _draw_keep(recovery)
 
 
 def facet(found: Recovery | None) -> Hashable:
@@ -66,15 +66,15 @@ def sentence(name: str, arm: MeasuredArm, found: Recovery) -> str:
     return f"{name}: {counted}; {format_drop(arm.drop)}{loss}."
 
 
-def _draw_controls(found: Recovery) -> None:
+def _draw_controls(recovery: Recovery) -> None:
     missing = [
-        c for c, other in known_controls(session.subject(), found, session.conditions()) if other is None
+        c for c, other in known_controls(session.subject(), recovery, session.conditions()) if other is None
     ]
     state = session.lane_state(CONTROL)
-    if state.busy and state.key == found.key:
+    if state.busy and state.key == recovery.key:
         _draw_progress(state, state.progress.label if state.progress else "Training the controls")
         st.button(
-            "Stop", "stop control", on_click=lambda: session.cancel(CONTROL, found.key), type="tertiary"
+            "Stop", "stop control", on_click=lambda: session.cancel(CONTROL, recovery.key), type="tertiary"
         )
         return
     if not missing:
@@ -85,12 +85,12 @@ def _draw_controls(found: Recovery) -> None:
             "train control",
             FAIR,
             on_click=keeping.begin,
-            args=(_train, found),
+            args=(_train, recovery),
             icon=":material/balance:",
         )
         epochs = sum(len(c.plan.seeds) * c.plan.trained_epochs for c in missing)
         st.caption(layout.plain(f"{', '.join(c.name for c in missing)}: {epochs:,} epochs in all."))
-    if state.error and state.key == found.key:
+    if state.error and state.key == recovery.key:
         layout.draw_notice(state.error)
 
 
@@ -103,28 +103,28 @@ def _draw_progress(state: JobState, words: str) -> None:
     )
 
 
-def _train(found: Recovery) -> None:
+def _train(recovery: Recovery) -> None:
     """Train one control after another; known ones are returned at once."""
     model, how = session.model(), replace(session.conditions(), latency=False)
 
     def run() -> Work[Recovery]:
-        for control in controls(found.recipe, found.plan):
+        for control in controls(recovery.recipe, recovery.plan):
             for step in recover(model, control.recipe, control.plan, how):
                 now = step.progress
                 words = f"{control.name}: {now.label.lower()}" if now else ""
                 yield Step(step.value, replace(now, label=words) if now else None)
 
-    session.cancel(CONTROL, found.key)  # an earlier error does not prevent it
+    session.cancel(CONTROL, recovery.key)  # an earlier error does not prevent it
     session.resume(CONTROL)
-    session.job(CONTROL, found.key, run)
+    session.job(CONTROL, recovery.key, run)
 
 
 # --------------------------------------------------------------------------- among the kept runs
 
 
-def _draw_keep(found: Recovery) -> None:
+def _draw_keep(recovery: Recovery) -> None:
     state = session.lane_state(KEEP)
-    own = state.key == found.key
+    own = state.key == recovery.key
     if own and isinstance(state.value, str) and state.finished and not state.error:
         st.caption(f"Kept as run {state.value[:4]}. {WHERE}")
         return
@@ -139,16 +139,16 @@ def _draw_keep(found: Recovery) -> None:
             "keep recovery",
             WHERE,
             on_click=keeping.begin,
-            args=(_keep, found),
+            args=(_keep, recovery),
             icon=":material/bookmark_add:",
         )
     if own and state.error:
         layout.draw_notice(state.error)
 
 
-def _keep(found: Recovery) -> None:
+def _keep(recovery: Recovery) -> None:
     model, how = session.model(), session.conditions()
     remarks, store = Remarks(session.shown("recovered note", "") or "", keeping.origin()), keeping.store()
-    session.cancel(KEEP, found.key)
+    session.cancel(KEEP, recovery.key)
     session.resume(KEEP)
-    session.job(KEEP, found.key, lambda: keep(model, found, how, store, remarks=remarks))
+    session.job(KEEP, recovery.key, lambda: keep(model, recovery, how, store, remarks=remarks))

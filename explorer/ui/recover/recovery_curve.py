@@ -116,12 +116,12 @@ def _begin(plan: RecoveryPlan) -> None:
 
 
 def _figure() -> dict[str, Any]:
-    found = session.lane_state(LANE).value
+    curve = session.lane_state(LANE).value
     if (
-        not isinstance(found, RecoveryCurve)
-        or not found.points
-        or found.points[0].recovery.subject["id"] != session.subject().id
+        not isinstance(curve, RecoveryCurve)
+        or not curve.points
+        or curve.points[0].recovery.subject["id"] != session.subject().id
     ):
         return {}
     axis: Axis = _axes().now()
-    return in_place(drawn_curve(found, axis), (session.subject().id, axis))
+    return in_place(drawn_curve(curve, axis), (session.subject().id, axis))

@@ -120,12 +120,12 @@ def draw() -> None:
         def take(count):
             return _keep(replace(plan(), seeds=tuple(range(count))))
 
-        told = (
+        meaning = (
             "The same training with other random seeds; the spread says how far you can trust one number. "
             "The first one is kept."
         )
         counts = sorted({*SEEDS, len(now.seeds)})
-        widgets.choose("Seeds", counts, len(now.seeds), take, key="recovery_seeds", help=told)
+        widgets.choose("Seeds", counts, len(now.seeds), take, key="recovery_seeds", help=meaning)
     _row(("epochs", "learning_rate", *OWN[now.method]), now)
     with st.expander("More settings"):
         _row(MORE[:3], now)

@@ -42,7 +42,7 @@ class State:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex)
     generation: int = 0
     acknowledged: int = 0
-    told: dict[str, tuple[Any, int]] = field(
+    shown_values: dict[str, tuple[Any, int]] = field(
         default_factory=dict
     )  # widget -> the value that it shows, version of its key
     notice: str | None = None
@@ -77,20 +77,20 @@ def opened() -> State:
         raise ExplorerError(
             "There is no model to show; name one on the command line, such as torchvision:resnet18."
         )
-    made = State(offered[0], settings.current().device)
+    fresh = State(offered[0], settings.current().device)
     model, recipe = st.query_params.get("model"), st.query_params.get("recipe")
     try:
         if model is not None:
             check_offered(model)
-            made.model = model
+            fresh.model = model
         if recipe is not None:
-            profile, brought = models.load_graph(made.model).profile, Recipe.from_url(recipe)
+            profile, brought = models.load_graph(fresh.model).profile, Recipe.from_url(recipe)
             check_brought(profile, brought)
             found = checked(profile, brought)
-            made.histories[made.model] = START.then(found, "the recipe of the link")
+            fresh.histories[fresh.model] = START.then(found, "the recipe of the link")
     except ExplorerError as error:
-        made.notice = str(error)
-    return made
+        fresh.notice = str(error)
+    return fresh
 
 
 def check_offered(model: str) -> None:

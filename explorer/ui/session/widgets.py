@@ -15,11 +15,11 @@ def show(key: str, value: Any) -> str:
     The key changes whenever something other than the widget changed the value. Under an unchanged key, a
     rerun that the browser requested a moment before (a poll) would restore the old value, and undo an undo.
     """
-    told = state().told
-    known, version = told.get(key, (value, 0))
+    shown_values = state().shown_values
+    known, version = shown_values.get(key, (value, 0))
     stale = st.session_state.get(f"{key}#{version}", value) != value
     version += 1 if stale or known != value else 0
-    told[key] = (value, version)
+    shown_values[key] = (value, version)
     actual = f"{key}#{version}"
     if actual not in st.session_state:
         st.session_state[actual] = value
@@ -42,10 +42,10 @@ def picked(key: str) -> Any:
     """Return what the user picked in a widget that `show` has named, in its callback; None if it was
     cleared.
     """
-    told = state().told
-    _, version = told[key]
+    shown_values = state().shown_values
+    _, version = shown_values[key]
     given = st.session_state.get(f"{key}#{version}")
-    told[key] = (given, version)
+    shown_values[key] = (given, version)
     return given
 
 

@@ -63,17 +63,17 @@ def _free() -> None:
 
 
 def _disk() -> None:
-    found = cache_folder.stored()
+    used = cache_folder.stored()
     st.markdown("**On disk**")
-    if not found:
+    if not used:
         st.markdown("Nothing.")
         return
-    st.markdown(_table([(one.kind, one.files, one.bytes) for one in found]))
-    there = [one.kind for one in found]
+    st.markdown(_table([(one.kind, one.files, one.bytes) for one in used]))
+    there = [one.kind for one in used]
     usual = [kind for kind in there if cache_folder.KINDS[kind].comes_back]
     chosen = ManyOffer(CHOSEN, there, usual).select("Delete")
     for kind in chosen:
-        st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].told}."))
+        st.caption(layout.plain(f"{kind}: {cache_folder.KINDS[kind].meaning}."))
     sure = st.checkbox("Yes, delete them from this machine", key=SURE, disabled=not chosen)
 
     def delete():

@@ -92,25 +92,25 @@ def _samples() -> None:
 
 
 def _device() -> None:
-    found = [device for device in DEVICES if _usable(device)]
+    usable = [device for device in DEVICES if _usable(device)]
 
     def take(device):
         return session.set_conditions(samples=session.conditions().samples, device=device)
 
-    if len(found) > len(ALWAYS_THERE):
-        widgets.choose("Device", found, session.device(), take, key="device")
+    if len(usable) > len(ALWAYS_THERE):
+        widgets.choose("Device", usable, session.device(), take, key="device")
     else:
         st.caption(f"Device: {pick_device(session.device()).type}")
 
 
 def _dtype() -> None:
-    told = (
+    meaning = (
         "The number format that models compute in. bfloat16 keeps two to three digits; some processors are "
         "faster with it, others slower. What it alone does to the accuracy is measured and shown. Files, "
         "scans and flips stay float32."
     )
     widgets.choose(
-        "Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=told
+        "Arithmetic", list(DTYPES), session.conditions().dtype, session.set_dtype, key="dtype", help=meaning
     )
 
 

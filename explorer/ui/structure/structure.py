@@ -136,22 +136,22 @@ def _proof() -> None:
         _verdict(state.value)
 
 
-def _verdict(found: AuditReport) -> None:
-    if found.verified:
+def _verdict(audit: AuditReport) -> None:
+    if audit.verified:
         st.success(
             "Verified: the smaller model computes what the silenced one does.", icon=":material/verified:"
         )
     else:
-        st.warning(layout.plain(f"Not verified: {found.reason}."), icon=":material/warning:")
-    small = "below" if found.max_rel_diff is not None and found.max_rel_diff <= TOLERANCE else "above"
-    moved = "above" if found.negative_control is not None and found.negative_control > REJECTED else "below"
+        st.warning(layout.plain(f"Not verified: {audit.reason}."), icon=":material/warning:")
+    small = "below" if audit.max_rel_diff is not None and audit.max_rel_diff <= TOLERANCE else "above"
+    moved = "above" if audit.negative_control is not None and audit.negative_control > REJECTED else "below"
     rows = {
-        "Largest relative difference": f"{_number(found.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
-        "After swapping two channels on purpose": f"{_number(found.negative_control)}, {moved} the "
+        "Largest relative difference": f"{_number(audit.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
+        "After swapping two channels on purpose": f"{_number(audit.negative_control)}, {moved} the "
         f"{REJECTED:.0e} needed",
-        LABELS["params"]: f"{found.params_before:,} before, {found.params_after or 0:,} after",
-        LABELS["macs"]: f"{found.macs_before:,} before, {found.macs_after or 0:,} after",
-        "Time": f"{found.seconds:.1f} s",
+        LABELS["params"]: f"{audit.params_before:,} before, {audit.params_after or 0:,} after",
+        LABELS["macs"]: f"{audit.macs_before:,} before, {audit.macs_after or 0:,} after",
+        "Time": f"{audit.seconds:.1f} s",
     }
     st.table(rows, border="horizontal")
 

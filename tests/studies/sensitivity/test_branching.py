@@ -227,14 +227,14 @@ def test_a_part_that_cannot_change_the_output_gives_none():
             return self.b(x)
 
     subject = subject_of(Unused(), (7,))
-    found = walked(
+    outputs = walked(
         branches(subject, "weight"),
         list(touched_tensors(graph_of(subject), "weight")),
         (0.5,),
         batch(subject),
     )
-    assert found["b", 0.5] is not None and all(
-        logits is None for (part, _), logits in found.items() if part != "b"
+    assert outputs["b", 0.5] is not None and all(
+        logits is None for (part, _), logits in outputs.items() if part != "b"
     )
 
 

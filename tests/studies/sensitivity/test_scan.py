@@ -65,20 +65,20 @@ def plain_correct(model, granularity, part, ratio, samples, criterion="l1") -> i
 @pytest.mark.parametrize("name", list(SUBJECTS))
 def test_an_exact_scan_counts_as_the_plain_loop(name, granularity, tmp_path):
     subject, graph = loaded(name)
-    found = run(name, replace(EXACT, granularity=granularity), tmp_path)
+    result = run(name, replace(EXACT, granularity=granularity), tmp_path)
     parts = graph.profile.free_groups if granularity == "channel" else graph.profile.prunable_layers
-    assert [(p.part, p.ratio) for p in found.points] == [
+    assert [(p.part, p.ratio) for p in result.points] == [
         (part, ratio) for part in parts for ratio in (0.2, 0.5, 0.8)
     ]
-    counted = [p.correct for p in found.points]
+    counted = [p.correct for p in result.points]
     assert counted == [
-        plain_correct(Analysed(subject, graph), granularity, p.part, p.ratio, 450) for p in found.points
+        plain_correct(Analysed(subject, graph), granularity, p.part, p.ratio, 450) for p in result.points
     ]
-    assert found.finished and {p.samples for p in found.points} == {450}
-    assert found.baseline.correct == subject.card["tuning"]["correct"]
+    assert result.finished and {p.samples for p in result.points} == {450}
+    assert result.baseline.correct == subject.card["tuning"]["correct"]
     by_chance = [
         plain_correct(Analysed(subject, graph), granularity, p.part, p.ratio, 450, "random")
-        for p in found.points
+        for p in result.points
     ]
     assert counted != by_chance  # the negative control
 
@@ -100,7 +100,7 @@ def test_a_point_is_the_report_of_its_recipe(tmp_path):
 def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
     subject = load("shapes-resnet")
     graph = graph_of(subject)
-    found = outcome(
+    result = outcome(
         scan(
             Analysed(subject, graph),
             ScanPlan("channel", (0.6,), None),
@@ -108,12 +108,12 @@ def test_an_exact_scan_of_a_residual_network_counts_as_the_plain_loop(tmp_path):
             folder=tmp_path,
         )
     )
-    assert len(found.points) == len(graph.profile.free_groups) == 12
-    for point in found.points[::4]:
+    assert len(result.points) == len(graph.profile.free_groups) == 12
+    for point in result.points[::4]:
         assert point.correct == plain_correct(Analysed(subject, graph), "channel", point.part, 0.6, 256), (
             point.part
         )
-    assert len({point.correct for point in found.points}) > 6
+    assert len({point.correct for point in result.points}) > 6
 
 
 def test_a_model_without_a_graph_is_scanned_by_weights(tmp_path):
@@ -357,8 +357,8 @@ def test_what_cannot_be_scanned_says_why(tmp_path):
 
 
 def test_a_scan_is_json_and_gives_curves(tmp_path):
-    found = run("digits-cnn", EXACT, tmp_path)
-    data = json.loads(json.dumps(found.to_json()))
+    result = run("digits-cnn", EXACT, tmp_path)
+    data = json.loads(json.dumps(result.to_json()))
     assert (
         data["mode"] == "exact" and data["finished"] and len(data["points"]) == data["expected_points"] == 9
     )
@@ -370,14 +370,14 @@ def test_a_scan_is_json_and_gives_curves(tmp_path):
         "not distinguishable",
     )
     assert 0 <= data["points"][0]["p_value"] <= data["points"][0]["p_holm"] <= 1
-    assert found.drops()["conv1"][1] == (0.5, found.points[1].drop.estimate)
-    assert found.losses()["conv3"][2] == (0.8, found.points[8].loss_growth)
+    assert result.drops()["conv1"][1] == (0.5, result.points[1].drop.estimate)
+    assert result.losses()["conv3"][2] == (0.8, result.points[8].loss_growth)
 
 
 # --------------------------------------------------------------------------- do single drops add up?
 
 
-def made(points: dict[tuple[str, float], tuple[int, int]]) -> Scan:
+def scan_of(points: dict[tuple[str, float], tuple[int, int]]) -> Scan:
     """A scan of 1,000 samples: (part, ratio) -> (worse, better)."""
     made_points = tuple(
         SensitivityPoint(
@@ -404,18 +404,18 @@ def reported(drop: Drop | None, recipe: Recipe) -> Report:
     return Report({}, recipe, Measurement(), Measurement(), drop, (), (), {})
 
 
-SINGLES = made({("a", 0.2): (10, 0), ("a", 0.4): (30, 0), ("b", 0.2): (40, 0), ("b", 0.4): (80, 0)})
+SINGLES = scan_of({("a", 0.2): (10, 0), ("a", 0.4): (30, 0), ("b", 0.2): (40, 0), ("b", 0.4): (80, 0)})
 
 
 def test_single_drops_are_summed_on_the_lines_between_ratios():
     recipe = Recipe(channels={"a": 0.3, "b": 0.1})
-    found = additivity(SINGLES, recipe, reported(paired_drop(300, 0, 1000), recipe))
+    verdict = additivity(SINGLES, recipe, reported(paired_drop(300, 0, 1000), recipe))
     assert (
-        found.expected == pytest.approx(0.02 + 0.02)
-        and found.measured == 0.3
-        and found.gap == pytest.approx(0.26)
+        verdict.expected == pytest.approx(0.02 + 0.02)
+        and verdict.measured == 0.3
+        and verdict.gap == pytest.approx(0.26)
     )
-    assert found.low < found.gap < found.high and found.verdict == "different" and found.parts == 2
+    assert verdict.low < verdict.gap < verdict.high and verdict.verdict == "different" and verdict.parts == 2
     same = additivity(SINGLES, recipe, reported(paired_drop(40, 0, 1000), recipe))
     assert same.low < 0 < same.high and same.verdict == "undecided"
     assert json.dumps(same.to_json())

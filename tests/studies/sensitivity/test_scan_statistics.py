@@ -31,12 +31,12 @@ def test_looks_grow_by_a_tenth_so_that_no_point_runs_on_for_long():
 def test_the_interval_of_all_samples_by_hand():
     # 40 of 98 seen: p = 8/100 and 3/100, variance 0.001075 * 102/200, centre (5 + 102 * 0.05) / 200, z =
     # 1.95996 at 95 %
-    found = reach(7, 2, 98, 200, level=0.95)
+    interval = reach(7, 2, 98, 200, level=0.95)
     half = 1.95996 * math.sqrt((0.11 - 0.0025) / 100 * 102 / 200)
-    assert (found.low, found.high) == pytest.approx((0.0505 - half, 0.0505 + half), abs=1e-6)
+    assert (interval.low, interval.high) == pytest.approx((0.0505 - half, 0.0505 + half), abs=1e-6)
     assert (
-        found.half_width == pytest.approx(half, abs=1e-6)
-        and found.to_json()["half_width"] == found.half_width
+        interval.half_width == pytest.approx(half, abs=1e-6)
+        and interval.to_json()["half_width"] == interval.half_width
     )
 
 
@@ -94,14 +94,14 @@ def test_findings_by_hand():
     # mid-p of 5:0 is 1/32, of 20:0 2^-20, of 0:20 the same, of 4:4 is 1; Holm: 4 * 2^-20, 4 * 2^-20, 2/32, 1
     asked = {("a", 0.1): (5, 0), ("a", 0.2): (20, 0), ("b", 0.1): (0, 20), ("b", 0.2): (4, 4)}
     points = [(*at, at[1], paired_p_value(b, c), b - c, 0.95) for at, (b, c) in asked.items()]
-    found = findings(points)
-    assert [found[part, ratio].word for part, ratio, *_ in points] == [
+    judged = findings(points)
+    assert [judged[part, ratio].word for part, ratio, *_ in points] == [
         "not distinguishable",
         "worse",
         "better",
         "not distinguishable",
     ]
-    adjusted = [found[part, ratio].p_adjusted for part, ratio, *_ in points]
+    adjusted = [judged[part, ratio].p_adjusted for part, ratio, *_ in points]
     assert adjusted == pytest.approx([2 / 32, 4 * 2**-20, 4 * 2**-20, 1])
     alone = findings(points[:1])["a", 0.1]
     assert (alone.p_value, alone.word) == (

@@ -68,15 +68,17 @@ def test_other_rankings_data_and_weights_have_no_delivered_scan(tmp_path):
 
 def test_what_is_delivered_is_the_finished_scan(tmp_path):
     subject, graph = opened("digits-mlp")
-    found = outcome(scan(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path / "counted"))
+    counted = outcome(
+        scan(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path / "counted")
+    )
     path = deliver(
         subject,
         ScanPlan("channel"),
         log_of(subject, ScanPlan("channel"), "cpu", tmp_path / "counted"),
         tmp_path,
     )
-    assert isinstance(found, Scan) and found.finished and path.name.startswith("digits-mlp-channel-")
-    assert delivered(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path) == found
+    assert isinstance(counted, Scan) and counted.finished and path.name.startswith("digits-mlp-channel-")
+    assert delivered(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path) == counted
     assert (
         known(Analysed(subject, graph), ScanPlan("channel"), DIGITS, folder=tmp_path) is None
     )  # it is nobody's own measurement

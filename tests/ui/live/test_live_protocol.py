@@ -21,12 +21,12 @@ def test_an_empty_value_is_told_like_any_other():
 
 
 def test_only_what_changed_is_told_and_what_is_gone():
-    told = Told()
-    told.tell({"a": 1, "b": 2}, 3)
-    assert not told.tell({"a": 1, "b": 2}, 4) and told.turn == 3
-    assert told.tell({"a": 5}, 6)
-    assert told.since(3) == {"a": 5, "b": None} and told.since(6) is None
-    assert told.since(0) == {"a": 5, "b": None}
+    sent = Told()
+    sent.tell({"a": 1, "b": 2}, 3)
+    assert not sent.tell({"a": 1, "b": 2}, 4) and sent.turn == 3
+    assert sent.tell({"a": 5}, 6)
+    assert sent.since(3) == {"a": 5, "b": None} and sent.since(6) is None
+    assert sent.since(0) == {"a": 5, "b": None}
 
 
 def test_an_element_that_shows_nothing_any_more_says_so():
@@ -77,14 +77,14 @@ def _value(chance, depth=2):
 def test_a_browser_that_merges_parts_has_the_whole_whatever_it_missed():
     """Answers are lost, come twice or late: what a browser holds is always a value that was told."""
     chance = random.Random(0)
-    told, history = Told(), {0: {}}
+    sent, history = Told(), {0: {}}
     shown, at = {}, 0
     late = []
     for turn in range(1, 400):
         value = _value(chance)
-        if told.tell(value, turn):
+        if sent.tell(value, turn):
             history[turn] = value
-        found = parts({"x": told}, {"x": at}).get("x")
+        found = parts({"x": sent}, {"x": at}).get("x")
         if found and chance.random() < 0.5:
             late.append(found)
         for message in [found] * (chance.random() < 0.5) + chance.sample(late, min(1, len(late))):

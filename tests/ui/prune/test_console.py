@@ -282,14 +282,14 @@ def test_presets_fill_their_banks_and_leave_locked_strips(preset, digits):
     subject, graph = digits
     before = Recipe(channels={"conv2": 0.1}, weights={"conv3": 0.125, "conv1": 0.5}, round_to=2)
     locks = frozenset({("channels", "conv2")})
-    found = follow(Analysed(subject, graph), before, preset, locks)
-    assert found.channels["conv2"] == 0.1
-    assert set(found.channels) - {"conv2"} == (
+    recipe = follow(Analysed(subject, graph), before, preset, locks)
+    assert recipe.channels["conv2"] == 0.1
+    assert set(recipe.channels) - {"conv2"} == (
         set() if "channels" not in preset.targets else {"conv1", "conv3"}
     )
-    assert bool(found.weights) == ("weights" in preset.targets)
-    assert found.round_to == 2
-    assert prepare(Analysed(subject, graph), found).static.params > 0
+    assert bool(recipe.weights) == ("weights" in preset.targets)
+    assert recipe.round_to == 2
+    assert prepare(Analysed(subject, graph), recipe).static.params > 0
 
 
 def test_the_pattern_preset_switches_only_what_fits(digits):
@@ -301,15 +301,15 @@ def test_the_pattern_preset_switches_only_what_fits(digits):
 
 def test_an_allocator_fills_the_banks_of_a_mode(digits):
     subject, graph = digits
-    found = fill(
+    recipe = fill(
         Analysed(subject, graph),
         Recipe(weights={"fc": 0.9}),
         "Structured",
         Allotment("uniform", 0.5),
         frozenset(),
     )
-    assert dict(found.channels) == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
-    assert not found.weights
+    assert dict(recipe.channels) == {"conv1": 0.5, "conv2": 0.5, "conv3": 0.5}
+    assert not recipe.weights
 
 
 def test_a_recipe_file_may_be_a_recipe_or_a_report():

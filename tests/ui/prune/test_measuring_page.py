@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from apps import fine, offering, opened, told, until, words
+from apps import fine, offering, opened, sent, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
@@ -33,7 +33,7 @@ def visited(recipe: Recipe = RECIPE) -> AppTest:
 
 def charts(app: AppTest) -> str:
     return "".join(str(element.proto) for element in app.get("plotly_chart")) + str(
-        told(app).get("curve", "")
+        sent(app).get("curve", "")
     )
 
 
@@ -65,13 +65,12 @@ def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
 
 def test_a_staircase_is_measured_on_request_and_says_whether_it_is_faster():
     app = visited()
-    assert not any("Faster here?" in found.value for found in app.markdown)
+    assert not any("Faster here?" in one.value for one in app.markdown)
     fine(box(app, "Coupled group").set_value("conv2").run())
     fine(next(button for button in app.button if button.label == "Measure the staircase").click().run())
     app = until(app, "Faster here?")
     assert any(
-        "At 16 of 32 channels" in found.value or "measured width closest" in found.value
-        for found in app.markdown
+        "At 16 of 32 channels" in one.value or "measured width closest" in one.value for one in app.markdown
     )
     assert "Latency of the whole model" in charts(app)
 

@@ -68,11 +68,11 @@ def trial(number, correct, cost):
 
 
 def test_the_figure_draws_the_front_the_winner_and_what_may_be_lost():
-    found = Search(
+    search_done = Search(
         SearchPlan(4, largest_drop=0.05),
         (trial(0, 90, 0.5), trial(1, 95, 0.8), trial(2, 89, 0.6), trial(3, 70, 0.2)),
     )
-    drawn = search_front(found, chosen=2)
+    drawn = search_front(search_done, chosen=2)
     traces = {trace.name: trace for trace in drawn.data}
     assert list(traces["on the front"].x) == [20.0, 50.0, 80.0] and list(traces["on the front"].y) == [
         70.0,
@@ -80,7 +80,7 @@ def test_the_figure_draws_the_front_the_winner_and_what_may_be_lost():
         95.0,
     ]
     assert list(traces["beaten"].x) == [60.0] == list(traces["chosen"].x)
-    assert list(traces["winner"].x) == [100 * found.winner.cost]
+    assert list(traces["winner"].x) == [100 * search_done.winner.cost]
     dense, least = (shape.y0 for shape in drawn.layout.shapes)
     assert dense - least == pytest.approx(5.0)
     assert search_front(None).layout.annotations[0].text == "No trial has been measured yet"
