@@ -152,15 +152,15 @@ class Cluster:
         Raises:
             ExplorerError: a worker lacks this program.
         """
-        found = self._client.run(about_worker, on_error="return")
-        wrong = next((told for told in found.values() if isinstance(told, BaseException)), None)
+        about = self._client.run(about_worker, on_error="return")
+        wrong = next((told for told in about.values() if isinstance(told, BaseException)), None)
         if wrong is not None:
             self.close()
             why = " ".join(str(wrong).split())[:160]
             raise ExplorerError(
                 f"A worker cannot run this program ({why}); install the same version with its packages there."
             ) from wrong
-        return found
+        return about
 
     @property
     def workers(self) -> int:

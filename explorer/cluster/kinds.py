@@ -93,14 +93,14 @@ def _recovery(model: Analysed, asked: Asked) -> Work[Any]:
 
 
 def _staircase(model: Analysed, asked: Asked) -> Work[Any]:
-    found = staircase(
+    steps = staircase(
         model,
         asked["group"],
         widths=asked["widths"],
         plan=TimingPlan(**asked["timing"]),
         device=_conditions(asked).device,
     )
-    for step in found:
+    for step in steps:
         yield Step(step.value.to_json() if step.value else None, step.progress)
 
 

@@ -44,13 +44,13 @@ class ResultStore:
 
     def make_room(self) -> None:
         """Delete the oldest results beyond the limit, and what killed programs have left half written."""
-        found = []
+        files = []
         for path in self.root.glob("*/*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
+                files.append((status.st_mtime, status.st_size, path))
         used = 0
-        for _, size, path in sorted(found, reverse=True):
+        for _, size, path in sorted(files, reverse=True):
             used += size
             if used > self._max_bytes:
                 with contextlib.suppress(OSError):

@@ -143,10 +143,10 @@ def divided(stage: Sequence[ScanBatch], pieces: int) -> deque[ScanBatch]:
     for part, weight in zip(parts, weights, strict=True):
         block_of[part] = min(blocks - 1, blocks * seen // total)
         seen += weight
-    found: deque[ScanBatch] = deque()
+    divided_batches: deque[ScanBatch] = deque()
     for batch in stage:
         for block in range(blocks):
             points = tuple(point for point in batch.points if block_of[point[0]] == block)
             if points:
-                found.append(replace(batch, points=points))
-    return found
+                divided_batches.append(replace(batch, points=points))
+    return divided_batches

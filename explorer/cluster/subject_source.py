@@ -73,12 +73,12 @@ class SubjectSource:
             metric=self.metric,
         )
         here = self.of(subject)
-        for told, own, wanted in (
+        for sentence, own, wanted in (
             (OTHER_MODEL, here.subject, self.subject),
             (OTHER_DATA, here.fingerprint, self.fingerprint),
         ):
             if own != wanted:
-                raise ExplorerError(told.format(where=where, name=self.model, own=own, wanted=wanted))
+                raise ExplorerError(sentence.format(where=where, name=self.model, own=own, wanted=wanted))
         return subject
 
     def to_json(self) -> dict[str, Any]:

@@ -252,8 +252,8 @@ class TrainingBench:
                 for tried in self.plan.rates
             ]
             for tried, steps in zip(self.plan.rates, begun, strict=True):
-                found = yield from result_of(steps)
-                loss = found.recovered[0].measurement.loss
+                recovery = yield from result_of(steps)
+                loss = recovery.recovered[0].measurement.loss
                 losses[tried] = loss if loss is not None and isfinite(loss) else inf
             rate = min(losses, key=lambda one: losses[one])
         best, done = replace(how, learning_rate=rate), []

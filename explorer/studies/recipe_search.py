@@ -137,14 +137,14 @@ class RecipeSearch:
                         study.enqueue_trial(start, user_attrs={"origin": origin})
                     parts_are = "channels" if plan.granularity == "channel" else "single weights"
                     notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
-            found = Search(plan, _known(optuna, study, recipe, plan), notes)
-            yield Step(found)
-            for step in self._measured(queue, measuring, how, len(found.trials)):
-                found = replace(found, trials=_known(optuna, study, recipe, plan)) if step.value else found
-                yield Step(found if step.value else None, step.progress)
+            result = Search(plan, _known(optuna, study, recipe, plan), notes)
+            yield Step(result)
+            for step in self._measured(queue, measuring, how, len(result.trials)):
+                result = replace(result, trials=_known(optuna, study, recipe, plan)) if step.value else result
+                yield Step(result if step.value else None, step.progress)
             known = _known(optuna, study, recipe, plan)
-            if known != found.trials:  # the last ones are of others
-                yield Step(replace(found, trials=known))
+            if known != result.trials:  # the last ones are of others
+                yield Step(replace(result, trials=known))
 
     def _measured(
         self, queue: TrialQueue, measuring: TrialMeasuring, how: Conditions, done: int
