@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--criterion", default="l1", metavar="NAME", help="see 'pruning-explorer criteria' (default: l1)"
     )
+    parser.add_argument(
+        "--after",
+        choices=("none", "least_squares"),
+        default="none",
+        help="least_squares repairs each point before it is measured, without training (default: none)",
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
@@ -84,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     set_up()
     tolerance = None if arguments.exact else arguments.tolerance
-    recipe = Recipe(criterion=Choice(arguments.criterion))
+    recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
     plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
     with studies_of(arguments) as studies:

@@ -19,6 +19,7 @@ VERBS = {
     "audit": "prove that the compact model computes what the masked one does",
     "recover": "prune a model and win accuracy back by training, with masks that hold",
     "recovery-table": "compare all recovery methods at several ratios, with equal training and fair controls",
+    "study": "answer a question about pruning itself by measuring many recipes",
     "export": "write the pruned model, or its recipe, to a file",
     "convert": "turn a .pt file of weights into .safetensors, without running code from it",
     "bench": "measure how fast this program is here, as ratios to plain code",

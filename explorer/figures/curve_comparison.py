@@ -30,7 +30,7 @@ def curve_comparison(
 
     Args:
         lines: name -> Reports in any order; those without accuracy or amount are left out.
-        current: the user's own recipe, drawn as a star.
+        current: the user's own recipe, drawn as a star; an open one is what least squares makes of it.
         controls: names of lines that are drawn dashed with open symbols; they come after the lines that they
             control, in the same order.
         stale: the lines belong to another question and are drawn grey.
@@ -70,6 +70,14 @@ def curve_comparison(
             "your recipe",
             AFTER,
             "star",
+            16,
+        ),
+        (
+            current.repaired if current else None,
+            current.baseline if current else None,
+            "your recipe, repaired",
+            AFTER,
+            "star-open",
             16,
         ),
     ):

@@ -1,5 +1,7 @@
 """Recipe + target -> a recipe with ratios chosen by an allocator."""
 
+from dataclasses import replace
+
 import torch
 
 from ..allocators.context import AllocationContext, TargetError
@@ -7,6 +9,7 @@ from ..graph.analysed import Analysed
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
+from ..values.choice import Choice
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Scores
 from ..values.recipe import Recipe, check_ratio
@@ -27,9 +30,18 @@ def allocate(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "c
     target, params = check_ratio(wish.choice.name, wish.target), allocator.check(wish.choice.params)
     if wish.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
-    scores = _unit_scores(model, recipe, wish.granularity, allocator.traits["needs_scores"], device)
+    rated = rated_by(recipe, wish.choice.name)
+    scores = _unit_scores(model, rated, wish.granularity, allocator.traits["needs_scores"], device)
     chosen = allocator(_free(scores, wish), target, _context(model, recipe, wish, device), **params)
     return recipe.with_ratios(wish.granularity, {**_kept(recipe, wish), **chosen})
+
+
+def rated_by(recipe: Recipe, allocator: str) -> Recipe:
+    """Return the recipe with the criterion that an allocator compares parts by: that of the recipe, unless
+    the allocator has one of its own.
+    """
+    own = ALLOCATORS[allocator].traits.get("scores_of")
+    return replace(recipe, criterion=Choice(own)) if own else recipe
 
 
 def reach(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "cpu") -> tuple[float, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..allocators.context import Losses, TargetError, all_but_one
+from ..allocators.context import Losses, all_but_one
 from ..engine.conditions import Conditions, class_task
 from ..engine.measure import stream
 from ..errors import ExplorerError
@@ -277,7 +277,7 @@ def _proposed(
             try:
                 wish = Allocation(Choice(name, params), target, plan.granularity, losses=losses)
                 chosen = allocate(model, recipe, wish, device)
-            except TargetError:
+            except ExplorerError:  # out of reach, or its own criterion cannot rate this model
                 continue
             yield chosen.ratios(plan.granularity), f"{name} at {target:.0%}".replace("%", " %")
             left -= 1

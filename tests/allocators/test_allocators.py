@@ -28,6 +28,7 @@ from explorer.planning.allocation_context import context_for
 from explorer.planning.recipe_costs import CostModel
 from explorer.pruning.decision import decide
 from explorer.registry import ALLOCATORS
+from explorer.signals.calibration import Calibration
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.choice import Choice
@@ -64,6 +65,10 @@ def context(scores):
         part: [(r / 10, (i + 1) * (r / 10) ** 2) for r in range(1, 10)] for i, part in enumerate(scores)
     }
     return AllocationContext({part: Part(*SHAPES[part]) for part in SHAPES}, cost, losses)
+
+
+def needs_no_data(traits) -> bool:
+    return not traits["needs_scan"] and "scores_of" not in traits
 
 
 GIVEN = {"weights": weight_scores(), "channels": channel_scores()}
@@ -131,7 +136,7 @@ def test_nothing_to_allocate_is_nothing(name):
 
 @pytest.mark.parametrize("model", ["chain", "residual", "depthwise", "fused_qkv"])
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
-@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+@pytest.mark.parametrize("name", [name for name, one in ALLOCATORS.items() if needs_no_data(one.traits)])
 def test_what_was_allocated_is_what_is_cut(name, granularity, model):
     subject = odd(model)
     graph = graph_of(subject)
@@ -222,6 +227,68 @@ def test_lamp_is_the_papers_formula_on_weights():
     expected = {name: sum(v <= threshold for v in values) / len(values) for name, values in rated.items()}
     recipe = allocate(Analysed(subject, graph), Recipe(), Allocation(Choice("lamp"), 0.6, "weight"))
     assert all(abs(recipe.weights[name] - expected[name]) < 1e-4 + 1 / len(flat[name]) for name in flat)
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_fisher_takes_the_least_growth_of_the_loss_for_each_parameter(granularity):
+    """Against a plain loop: gradients by batches of 16, squares, products, a sorted list."""
+    model = analyse(load("digits-mlp"))
+    rated = fisher_by_hand(model, granularity)
+    everything = sorted(v for values in rated.values() for v in values)
+    count = round(0.4 * len(everything))
+    expected = {part: sum(v <= everything[count - 1] for v in values) for part, values in rated.items()}
+    recipe = Recipe(criterion=Choice("l1"))
+    chosen = allocate(model, recipe, Allocation(Choice("fisher"), 0.4, granularity))
+    assert chosen.criterion == recipe.criterion, "the units are chosen by the recipe's own criterion"
+    for part, values in rated.items():
+        assert abs(chosen.ratios(granularity).get(part, 0.0) * len(values) - expected[part]) <= 1.001
+    other = allocate(model, recipe, Allocation(Choice("global_threshold"), 0.4, granularity))
+    assert other.ratios(granularity) != chosen.ratios(granularity)  # the negative control
+
+
+def fisher_by_hand(model, granularity):
+    """Part -> growth of the loss for each unit, divided by the parameters that half of its units save."""
+    network = copy.deepcopy(model.subject.model)
+    task, weights = model.subject.task, {}
+    training = task.split("training")
+    names = {name: layer.weight for name, layer in model.profile.prunable_layers.items()}
+    squares = {name: torch.zeros(network.get_parameter(w).shape) for name, w in names.items()}
+    samples = min(len(training), Calibration().samples)
+    for start in range(0, samples, 16):
+        stop = min(start + 16, samples)
+        network.zero_grad()
+        inputs = task.normalisation(training.inputs[start:stop])
+        torch.nn.functional.cross_entropy(network(inputs), training.targets[start:stop]).backward()
+        for name, weight in names.items():
+            squares[name] += network.get_parameter(weight).grad ** 2 * (stop - start) ** 2
+    for name, weight in names.items():
+        weights[name] = network.get_parameter(weight).detach() ** 2 * squares[name] / samples / 2
+    if granularity == "weight":
+        return {name: rated.flatten().tolist() for name, rated in weights.items()}
+    costs, rated = CostModel.of(model.subject, model.profile), {}
+    for name in model.profile.free_groups:
+        n = len(weights[name])
+        saved = costs.cost(Recipe(), "params") - costs.cost(Recipe(channels={name: n // 2 / n}), "params")
+        rated[name] = (weights[name].sum(1) / (saved / (n // 2))).tolist()
+    return rated
+
+
+def test_fisher_weighs_units_against_what_they_cost():
+    scores = {"a": torch.tensor([1.0, 2.0, 3.0, 9.0]), "b": torch.tensor([4.0, 5.0, 6.0, 9.0])}
+
+    def cost(what, ratios):
+        return 100 - 4 * ratios.get("a", 0) - 400 * ratios.get("b", 0)  # a unit of b saves 100 times as much
+
+    plan = AllocationContext({}, cost)
+    assert ALLOCATORS["fisher"](scores, 0.375, plan) == {"a": 0.0, "b": 0.75}
+    assert ALLOCATORS["fisher"](scores, 0.375, plan, per="unit") == {"a": 0.75, "b": 0.0}
+    with pytest.raises(ExplorerError, match="per=unit"):
+        ALLOCATORS["fisher"](scores, 0.375, AllocationContext())
+
+
+def test_fisher_needs_training_data():
+    with pytest.raises(ExplorerError, match="training data"):
+        allocate(analyse(odd("chain")), Recipe(), Allocation(Choice("fisher"), 0.5, "weight"))
 
 
 def test_erk_densities_follow_the_shapes():
@@ -443,7 +510,7 @@ def test_the_context_knows_the_first_maker_of_each_group():
 
 
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
-@pytest.mark.parametrize("name", [name for name in ALLOCATORS if not ALLOCATORS[name].traits["needs_scan"]])
+@pytest.mark.parametrize("name", [name for name, one in ALLOCATORS.items() if needs_no_data(one.traits)])
 def test_the_ends_of_what_can_be_met_are_met_and_what_lies_beyond_is_not(name, granularity):
     subject = odd("residual")
     graph, locked = graph_of(subject), frozenset({"stem"})

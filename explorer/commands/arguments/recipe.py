@@ -231,9 +231,10 @@ def losses_for(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
+    repaired = "repaired " if plan.is_repaired else ""
     note(
-        f"{allocator} plans with a scan of {len(result.points):,} points on up to {result.total_samples:,} "
-        "samples, kept on disk."
+        f"{allocator} plans with a scan of {len(result.points):,} {repaired}points on up to "
+        f"{result.total_samples:,} samples, kept on disk."
     )
     return result.losses()
 

@@ -49,6 +49,8 @@ def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
     """
     if report.drop is None:
         raise ExplorerError("Without data there is no measured drop to compare with.")
+    if scan.plan.is_repaired != (recipe.after == "least_squares"):
+        raise ExplorerError("Either the scan or the recipe is repaired by least squares, so they differ.")
     other = "weight" if scan.plan.granularity == "channel" else "channel"
     if recipe.ratios(other) or recipe.remove:
         raise ExplorerError(

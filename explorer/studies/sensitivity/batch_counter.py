@@ -10,14 +10,16 @@ from ...measuring.judging import judge_for
 from ...measuring.tally import Tally, judged
 from ...pruning.decision import decide
 from ...values.profile import Masks
+from ...values.recipe import Recipe
 from ...values.samples import Split
 from .branching import Branches, touched_tensors
 from .graph_pieces import Workshop
+from .repaired_models import RepairedModels
 from .scan_log import Gain
 from .values import ScanPlan
 from .whole_model import WholeModel
 
-Runner = Branches | WholeModel
+Runner = Branches | WholeModel | RepairedModels
 
 
 class BatchCounter:
@@ -34,6 +36,8 @@ class BatchCounter:
     @cached_property
     def _runner(self) -> Runner:
         model, device = self._model, self._device
+        if self._plan.is_repaired:
+            return RepairedModels(model, device, self._recipe)
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
         touched = touched_tensors(model.graph, self._plan.granularity)
@@ -44,9 +48,11 @@ class BatchCounter:
         """Return the samples of one batch."""
         return self._runner.batch
 
+    def _recipe(self, part: str, ratio: float) -> Recipe:
+        return self._plan.recipe.with_ratios(self._plan.granularity, {part: ratio})
+
     def _masks(self, part: str, ratio: float) -> Masks:
-        recipe = self._plan.recipe.with_ratios(self._plan.granularity, {part: ratio})
-        decided = decide(self._model, recipe, self._device)
+        decided = decide(self._model, self._recipe(part, ratio), self._device)
         self._achieved[part, ratio] = decided.outcomes[0].achieved
         return decided.masks
 

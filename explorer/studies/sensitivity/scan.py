@@ -1,5 +1,5 @@
-"""The scan: accuracy as one part's ratio varies, the others unpruned, without recovery. Each batch walks the
-graph once.
+"""The scan: accuracy as one part's ratio varies, the others unpruned, without training. Each batch walks the
+graph once, unless each point is repaired first.
 
 Exact scans have the same counts of right answers as pruning and evaluating each point by itself. Adaptive
 ones stop a point as soon as its drop is known well enough; in return the level is higher, at looks that are

@@ -31,6 +31,10 @@ from .values import Scan, ScanPlan, SensitivityPoint
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
+NO_REPAIR = (
+    "Each point of this scan would be repaired by least squares, which needs training data and the model's "
+    "graph; scan it without --after."
+)
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -92,6 +96,8 @@ class ScanRun:
                 f"A scan cannot measure {names_of(self._task)[0]}, which needs all samples at once or the "
                 "whole model; choose another metric first, with --metric."
             )
+        if plan.is_repaired and not (model.graph.program and self._task.split("training")):
+            raise ExplorerError(NO_REPAIR)
         self._split = judged_split(model, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))
         self._notes: list[str] = []

@@ -28,8 +28,8 @@ class ScanPlan:
         ratios: fractions removed, one point each for every part.
         tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval for
             the result on all samples; None = exact.
-        recipe: how units are ranked (criterion, reduction, pattern, round_to, seed); its ratios and choices
-            by hand are ignored.
+        recipe: how units are ranked (criterion, reduction, pattern, round_to, seed), and whether each point
+            is repaired by least squares; its ratios, choices by hand and other repairs are ignored.
     Raises:
         RecipeError: a value is not allowed.
     """
@@ -47,9 +47,16 @@ class ScanPlan:
         kept = sorted({check_ratio("the scan", ratio) for ratio in self.ratios} - {0.0})
         if not kept:
             raise RecipeError("A scan needs at least one ratio above 0, such as 0.5.")
-        settings = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, blocks=(), after="none")
+        after = "least_squares" if self.recipe.after == "least_squares" else "none"
+        bare = replace(self.recipe, channels={}, weights={}, keep={}, remove={}, blocks=())
+        settings = replace(bare, after=after)
         object.__setattr__(self, "ratios", tuple(kept))
         object.__setattr__(self, "recipe", settings)
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether each point is repaired before it is measured."""
+        return self.recipe.after == "least_squares"
 
     def is_enough(self, found: Reach, estimate: float, scale: float = 1.0) -> bool:
         """Whether an adaptive scan knows this drop well enough.

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...background.lane import Lane
+from ...engine.repaired import is_repairable, repairs_quickly
 from ...errors import is_crash
 from ...figures.accuracy_curve import Axis
 from ...figures.curve_comparison import curve_comparison
@@ -28,7 +29,7 @@ from ...studies.accuracy_curves import (
 )
 from ...studies.recipe_search import TAG as TRIAL
 from ...values.choice import Choice
-from ...values.progress import Work
+from ...values.progress import Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Report
 from ...words import GLOSSARY
@@ -56,15 +57,21 @@ AXES: dict[Axis, str] = {
     "size": "file size",
     "latency": "latency",
 }
+REPAIRED = "repaired without training"
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
 HEIGHT = 360  # pixels, so that it ends with the faders
+LEGEND_ROWS = 40  # pixels
 MOST_KEPT = 60  # runs that are drawn, the newest
 _runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
 POINTLESS = "Remove something, and a curve appears with your model as a star. The diamond is the dense model."
 WAITING = "The curve is measured when nothing else waits."
 CONTROL_HELP = "The same amounts, with units chosen at random: what any criterion has to beat."
+REPAIRED_HELP = (
+    "A second line: the same cuts, each repaired by least squares on training samples without their labels. "
+    "It says more about what a cut is worth than the line right after it. On by default where it is quick."
+)
 ALONG_HELP = (
     "Each point is a recipe that is cut and measured by itself, one-shot, without recovery. On an "
     "allocator's curve your own ratios are ignored; your recipe is the star."
@@ -88,13 +95,14 @@ class Question:
 
     Args:
         along: what varies; allocator: of a target; control: also remove the same amounts at random; axis:
-            what is counted.
+            what is counted; repaired: also repair each cut of the recipe.
     """
 
     along: Along
     allocator: str
     control: bool
     axis: Axis
+    repaired: bool = False
 
     @property
     def recipe(self) -> Recipe:
@@ -122,6 +130,7 @@ class Question:
             allocator,
             self.control,
             self.axis == "latency",
+            self.repaired,
             session.conditions().device,
         )
 
@@ -150,6 +159,12 @@ def _begin(asked: Question) -> JobState:
         for step in settings.current().studies.curves(model, families, replace(QUICK, device=device)):
             lines = step.value or lines
             yield step
+        if asked.repaired:
+            mended = scaled(replace(recipe, after="least_squares"), name=REPAIRED)
+            for step in curves(model, [mended], replace(QUICK, device=device)):
+                known = {**lines, **step.value} if step.value else None
+                lines = known or lines
+                yield Step(known, step.progress)
         if asked.axis == "latency":
             yield from timed(model, lines, device)
 
@@ -175,12 +190,26 @@ def _asked() -> Question:
     """Return the question that the widgets show."""
     along: Along = _alongs().now()
     usual = usual_axis(along)
+    quick = _is_quick()
     return Question(
         along,
         _allocators().now(),
         bool(session.shown("curve_control", False)),
         _axes(usual).now(),
+        _can_repair(along) and bool(session.shown(_repaired_key(quick), quick)),
     )
+
+
+def _can_repair(along: Along) -> bool:
+    return along == "strength" and is_repairable(session.model(), session.recipe())
+
+
+def _is_quick() -> bool:
+    return repairs_quickly(session.model(), session.recipe(), session.conditions().device)
+
+
+def _repaired_key(quick: bool) -> str:
+    return f"curve_repaired {quick}"  # another default needs another widget, which starts with it
 
 
 # --------------------------------------------------------------------------- drawing
@@ -195,9 +224,14 @@ def draw() -> None:
         )
         return
     bring_plotly()
-    regions.watched("curve question", _draw_question, facet=lambda: usual_axis(_asked().along))
+    regions.watched("curve question", _draw_question, facet=_question_facet)
     value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
     pushed("curve", value)
+
+
+def _question_facet() -> Hashable:
+    along = _asked().along
+    return usual_axis(along), _can_repair(along), _is_quick()
 
 
 def _facet() -> Hashable:
@@ -230,8 +264,9 @@ def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any
     """The figure as high as the faders next to it, and the words under it. The legend has its own room, so
     that the plot keeps its height when lines are added.
     """
-    margin = {"l": 62, "r": 16, "t": 40, "b": 118, "autoexpand": False}
-    figure.update_layout(height=HEIGHT, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
+    more = LEGEND_ROWS if asked.repaired else 0  # two more names
+    margin = {"l": 62, "r": 16, "t": 40, "b": 118 + more, "autoexpand": False}
+    figure.update_layout(height=HEIGHT + more, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
     report = session.report()
     unit = (report.pruned.unit if report else None) or "%"
     with_live_marks(figure, asked.axis, session.subject().id, unit)
@@ -257,7 +292,7 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
         return {"words": state.error, "tone": "crash" if is_crash(state.error) else "refused"}
     if state.finished and own:
         return {
-            "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without recovery; "
+            "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without training; "
             "bars cover 95 %."
         }
     points = sum(map(len, (state.value or {}).values())) if own else 0
@@ -275,6 +310,9 @@ def _draw_question() -> None:
         if along != "strength":
             _allocators().select("Allocator", help=GLOSSARY["allocator"], width=150, **hidden)
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
+        if _can_repair(along):
+            quick = _is_quick()
+            st.toggle("Repaired", quick, _repaired_key(quick), REPAIRED_HELP, _asked_anew)
     usual = usual_axis(along)
     _axes(usual).switch("Against", label_visibility="collapsed", on_change=_asked_anew)
 

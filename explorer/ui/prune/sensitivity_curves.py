@@ -48,7 +48,10 @@ def draw() -> None:
 
 def _facet() -> Hashable:
     """Return the figure in a few steps: drawing it costs more than a portion of a scan."""
-    return tuple((scan.plan.granularity, _tenths(scan), scan.finished) for scan in sensitivity_scan.found())
+    return tuple(
+        (scan.plan.granularity, scan.plan.is_repaired, _tenths(scan), scan.finished)
+        for scan in sensitivity_scan.found()
+    )
 
 
 def _tenths(scan: Scan) -> tuple[int, int]:
@@ -75,8 +78,9 @@ def _draw() -> None:
     st.plotly_chart(sensitivity(scans), width="stretch", key="sensitivity", config={"displayModeBar": False})
     first = scans[0]
     words = "until the drop is known well enough" if first.plan.tolerance is not None else "on all samples"
+    how = "Repaired by least squares" if first.plan.is_repaired else "One-shot"
     st.caption(
-        f"One-shot, without recovery, each point {words}; point at a cell to see its range and number of "
+        f"{how}, without training, each point {words}; point at a cell to see its range and number of "
         f"samples. {BRACKETS}"
     )
     _draw_table(scans)

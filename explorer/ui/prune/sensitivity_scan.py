@@ -1,8 +1,9 @@
 """The sensitivity scan of the shown banks: started on request; its findings colour the faders and feed
-allocators.
+allocators. It is one of cuts alone, or of repaired ones.
 """
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -30,11 +31,22 @@ HELP = (
     "Prunes each part alone, at nine ratios, and measures the accuracy: dark orange tracks are sensitive, "
     "pale ones are not. Costs of single parts don't add up; the measured accuracy above is what counts."
 )
+AFTER_KEY = "sensitivity after repair"
+AFTER_HELP = (
+    "Colours the faders by what each part costs once its cut is repaired by least squares, without training. "
+    "Such a scan takes longer."
+)
 
 
 def _plan(bank: BankName) -> ScanPlan:
     """Return the plan of a scan, which depends on how units are ranked, but on no fader."""
-    return ScanPlan(GRANULARITY[bank], recipe=session.recipe())
+    after = "least_squares" if _can_repair() and session.shown(AFTER_KEY, False) else "none"
+    return ScanPlan(GRANULARITY[bank], recipe=replace(session.recipe(), after=after))
+
+
+def _can_repair() -> bool:
+    task, model = session.subject().task, session.model()
+    return task is not None and bool(task.split("training")) and model.graph.program is not None
 
 
 def _key(bank: BankName) -> Hashable:
@@ -126,7 +138,7 @@ def _run(bank: BankName) -> JobState:
 def known() -> Hashable:
     """Return what colours the faders, which changes whenever a scan has found more."""
     return tuple(
-        (bank, len(found.points), found.finished)
+        (bank, len(found.points), found.finished, found.plan.is_repaired)
         for bank in MODES["Combined"]
         if (found := _found(bank)) is not None
     )
@@ -139,9 +151,11 @@ def draw() -> None:
     asked = _asked()
     if asked is not None:
         _run(asked)
-    regions.watched(
-        "scanning", _draw, LANE, facet=lambda: (_asked(), session.lane_state(LANE).busy), progress=True
-    )
+    regions.watched("scanning", _draw, LANE, facet=_facet, progress=True)
+
+
+def _facet() -> Hashable:
+    return _asked(), session.lane_state(LANE).busy, session.shown(AFTER_KEY, False)
 
 
 def _asked() -> BankName | None:
@@ -158,6 +172,14 @@ def _draw() -> None:
             if bank != asked and not (found and found.finished):
                 words = f"Measure the sensitivity of {bank}"
                 st.button(words, f"scan {bank}", HELP, _job(bank).start, icon=":material/network_check:")
+        if _can_repair():
+            st.toggle("Sensitivity after repair", False, AFTER_KEY, AFTER_HELP, _redrawn)
+
+
+def _redrawn() -> None:
+    """Draw again what the scan colours."""
+    regions.hurry()
+    regions.refresh()
 
 
 def _draw_running(bank: BankName) -> None:

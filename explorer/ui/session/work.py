@@ -7,9 +7,9 @@ from typing import Any
 from ...background.jobs import JobState
 from ...background.lane import LIVE, Lane
 from ...engine.measure import stream
+from ...engine.repaired import repairs_quickly
 from ...measuring.kept_activations import trail_for
 from ...pruning.decision import calibrate
-from ...repair.calibration_inputs import is_quick
 from ...values.progress import Work
 from ...values.report import Report
 from ..shared import models, settings
@@ -61,7 +61,7 @@ def live() -> JobState:
         if not wanted.is_empty:
             yield from calibrate(shown, wanted, how.device)
         subject = shown.subject
-        quick = is_quick(shown.profile.macs, subject.example[:1].numel())
+        quick = repairs_quickly(shown, wanted, how.device)
         data = subject.task.fingerprint if subject.task else None
         yield from stream(
             shown,

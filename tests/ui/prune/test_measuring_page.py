@@ -56,6 +56,33 @@ def test_channels_and_weights_stand_on_the_same_axes_beside_chance():
     assert "weaker and stronger" not in charts(app)
 
 
+def test_the_curve_has_a_second_line_of_repaired_models_that_can_be_left_out():
+    app = until(visited(), "Each point is measured")
+    assert "repaired without training" in charts(app) and "your recipe, repaired" in charts(app)
+    toggle = next(toggle for toggle in app.toggle if toggle.label == "Repaired")
+    assert toggle.value is True
+    fine(toggle.set_value(False).run())
+    app = until(app, "Each point is measured")
+    assert "repaired without training" not in str(sent(app).get("curve", ""))
+
+
+def test_a_recipe_that_repairs_its_cut_has_one_line():
+    app = until(visited(replace(RECIPE, after="least_squares")), "Each point is measured")
+    assert "repaired without training" not in charts(app)
+    assert not [toggle for toggle in app.toggle if toggle.label == "Repaired"]
+
+
+def test_colours_can_be_those_after_repair(tmp_path):
+    model = Analysed(load("digits-cnn"), graph_of(load("digits-cnn")))
+    plan = ScanPlan("channel", recipe=Recipe(after="least_squares"))
+    app = fine(visited())
+    asked = "Measure the sensitivity of channels"
+    assert not [button for button in app.button if button.label == asked]  # a scan came with the sample
+    fine(next(t for t in app.toggle if t.label == "Sensitivity after repair").set_value(True).run())
+    until(app, lambda app: [button for button in app.button if button.label == asked])
+    assert known(model, plan) is None
+
+
 def test_an_empty_recipe_has_no_curve_of_its_own_but_an_allocators():
     app = visited(Recipe())
     assert "Remove something, and a curve" in words(app)

@@ -1,0 +1,134 @@
+"""Answer a question about pruning itself by measuring, resumably, on one or several models."""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..figures.live_numbers import live_numbers as live_figure
+from ..figures.standalone import CONFIG
+from ..graph.analysed import Analysed
+from ..studies.allocator_comparison import ComparisonPlan, compare_allocators
+from ..studies.live_numbers import LivePlan, live_numbers
+from ..studies.repair_table import RepairPlan, repair_table
+from .arguments.model import add_device, add_model, opened, set_up
+from .printing.files import write
+from .printing.output import counted, followed, print_json, show
+from .printing.study_text import allocators_text, live_json, live_text, repairs_text
+
+LIVE, ALLOCATORS, REPAIRS = "live-numbers", "allocators", "repairs"
+QUESTIONS = {
+    LIVE: "which number right after a cut orders recipes as retraining does",
+    ALLOCATORS: "whether other allocators are better than uniform ratios at equally many parameters",
+    REPAIRS: "what a cut costs right after it, after repairs without training, and after short trainings",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    live, about = LivePlan(), "; ".join(f"{name}: {words}" for name, words in QUESTIONS.items())
+    parser.add_argument("question", metavar="QUESTION", choices=tuple(QUESTIONS), help=about)
+    add_model(parser, several=True)
+    add = parser.add_argument
+    recipes = f"{LIVE}: random and allocated recipes of each model (default: {live.recipes})"
+    add("--recipes", type=int, default=live.recipes, metavar="N", help=recipes)
+    left = f"{LIVE}: share of the parameters that each recipe leaves (default: {live.left:g})"
+    add("--left", type=float, default=live.left, metavar="X", help=left)
+    removed = f"{ALLOCATORS}: shares of the parameters (default: {_listed(ComparisonPlan().removed)}); "
+    removed += f"{REPAIRS}: of every group's channels (default: {_listed(RepairPlan().ratios)})"
+    add("--removed", metavar="X,...", help=removed)
+    add(
+        "--granularity",
+        choices=("channel", "weight"),
+        default="channel",
+        help=f"{LIVE} and {ALLOCATORS}: what is removed (default: channel)",
+    )
+    epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)})"
+    add("--epochs", metavar="N,...", help=epochs)
+    add("--training", type=int, metavar="N", help="train on the first N training samples (default: all)")
+    add("--once", action="store_true", help=f"{LIVE}: do not retrain a second time with another seed")
+    add("--samples", type=int, metavar="N", help="measure on the first N of the tuning split (default: all)")
+    add("-o", "--output", metavar="FILE", help=f"{LIVE}: draw the figure into this .html file")
+    add("--json", action="store_true", help="one JSON document instead of text")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what came out for each model. After Ctrl+C the same command continues where it was.
+
+    Raises:
+        ExplorerError: a model, its data or the plan are not valid.
+    """
+    device = set_up(arguments.device)
+    conditions = Conditions(arguments.samples, device=device, latency=False)
+    ANSWERS[arguments.question](arguments, conditions)
+
+
+def _live(arguments: argparse.Namespace, conditions: Conditions) -> None:
+    (epochs,) = _whole(arguments.epochs or str(LivePlan().epochs), 1)
+    kind, training = arguments.granularity, arguments.training
+    plan = LivePlan(arguments.recipes, arguments.left, kind, epochs, training, not arguments.once)
+    studies = [followed(live_numbers(model, plan, conditions), counted) for model in _models(arguments)]
+    if arguments.output:
+        write(arguments.output, live_figure(studies).to_html(config=CONFIG).encode())
+    return print_json(live_json(studies)) if arguments.json else show(live_text(studies))
+
+
+def _allocators(arguments: argparse.Namespace, conditions: Conditions) -> None:
+    removed = _fractions(arguments.removed) or ComparisonPlan().removed
+    plan = ComparisonPlan(removed, arguments.granularity)
+    _tables(arguments, lambda model: compare_allocators(model, plan, conditions), allocators_text)
+
+
+def _repairs(arguments: argparse.Namespace, conditions: Conditions) -> None:
+    usual = RepairPlan()
+    epochs = _whole(arguments.epochs) if arguments.epochs else usual.epochs
+    plan = RepairPlan(_fractions(arguments.removed) or usual.ratios, epochs, arguments.training)
+    _tables(arguments, lambda model: repair_table(model, plan, conditions), repairs_text)
+
+
+ANSWERS = {LIVE: _live, ALLOCATORS: _allocators, REPAIRS: _repairs}
+
+
+def _tables(
+    arguments: argparse.Namespace, measure: Callable[[Analysed], Any], words: Callable[[str, Any], str]
+) -> None:
+    """Print a table for each model, each once it is complete."""
+    tables = []
+    for model in _models(arguments):
+        rows = followed(measure(model), counted)
+        tables.append({"model": model.subject.name, "rows": [row.to_json() for row in rows]})
+        if not arguments.json:
+            show(words(model.subject.name, rows) + "\n")
+    if arguments.json:
+        print_json({"question": arguments.question, "models": tables})
+
+
+def _models(arguments: argparse.Namespace) -> Iterator[Analysed]:
+    for name in arguments.model:
+        yield opened(argparse.Namespace(**{**vars(arguments), "model": name}))
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def _fractions(text: str | None) -> tuple[float, ...]:
+    try:
+        values = tuple(float(word) for word in text.split(",")) if text else ()
+    except ValueError:
+        values = (1.0,)
+    if not all(0 < value < 1 for value in values):
+        raise ExplorerError(f"--removed takes fractions between 0 and 1, such as 0.5,0.7, got {text!r}.")
+    return values
+
+
+def _whole(text: str, most: int | None = None) -> tuple[int, ...]:
+    try:
+        values = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or (most is not None and len(values) > most):
+        what = "one whole number" if most == 1 else "whole numbers such as 1,5"
+        raise ExplorerError(f"--epochs takes {what} here, got {text!r}.")
+    return values

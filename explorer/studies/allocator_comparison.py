@@ -1,0 +1,173 @@
+"""Are other allocators better than uniform ratios? All recipes remove equally many parameters, and are
+measured right after the cut and after a repair without training, on the same samples.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..allocators.context import Losses
+from ..engine.candidate import prepared
+from ..engine.conditions import Conditions, fitting_batch
+from ..engine.dense_model import baseline, judged_split
+from ..errors import ExplorerError
+from ..graph.analysed import Analysed
+from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import judge_for
+from ..measuring.statistics import looks_level
+from ..measuring.tally import EMPTY, Tally, drop_between
+from ..planning.allocate import allocate
+from ..planning.allocation import Allocation
+from ..registry import ALLOCATORS
+from ..values.choice import Choice
+from ..values.progress import Progress, Returning, Step, Work
+from ..values.recipe import Recipe
+from ..values.report import Drop, Measurement
+from .equal_parameters import near
+from .sensitivity.scan import known
+from .sensitivity.shipped_scans import delivered
+from .sensitivity.values import ScanPlan
+
+UNIFORM = "uniform"
+AFTER = ("none", "least_squares")
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What is compared.
+
+    Args:
+        removed: shares of the model's parameters that each allocator removes.
+        criterion: chooses the units of a part.
+    """
+
+    removed: tuple[float, ...] = (0.5, 0.7)
+    granularity: str = "channel"
+    criterion: str = "l1"
+    after: tuple[str, ...] = AFTER
+
+
+@dataclass(frozen=True)
+class AllocatorRow:
+    """One allocator at one share of removed parameters.
+
+    Args:
+        left: share of the parameters that is really left; None if the allocator cannot come near it.
+        gain: value minus that of uniform ratios on the same samples; None for uniform itself. Its interval
+            holds for all allocators of the same share and repair together.
+    """
+
+    allocator: str
+    removed: float
+    after: str
+    left: float | None = None
+    measured: Measurement | None = None
+    drop: Drop | None = None
+    gain: Drop | None = None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        parts = {"measured": self.measured, "drop": self.drop, "gain": self.gain}
+        plain = {name: part.to_json() if part else None for name, part in parts.items()}
+        return {**asdict(replace(self, measured=None, drop=None, gain=None)), **plain}
+
+
+def compare_allocators(
+    model: Analysed, plan: ComparisonPlan, conditions: Conditions, *, folder: Path | None = None
+) -> Work[tuple[AllocatorRow, ...]]:
+    """Yield Progress between batches, and all rows so far after each allocator; uniform comes first.
+
+    `sensitivity_budget` takes part if a finished scan of cuts without a repair is known.
+
+    Args:
+        folder: of scans (default: in the user's cache).
+    Raises:
+        ExplorerError: there is no data, or uniform ratios cannot remove so much.
+    """
+    if model.subject.task is None:
+        raise ExplorerError(f"{model.subject.name!r} has no data to compare on; add some with --data.")
+    conditions = replace(conditions, split="tuning", latency=False)
+    losses = _losses(model, plan, conditions, folder)
+    names = [UNIFORM, *(name for name in ALLOCATORS if name != UNIFORM)]
+    total = len(plan.removed) * len(plan.after) * len(names)
+    rows: list[AllocatorRow] = []
+    level = looks_level(len(names) - 1)
+    dense = yield from _dense(model, conditions)
+    for removed in plan.removed:
+        recipes = {name: _recipe(model, plan, name, removed, losses) for name in names}
+        for after in plan.after:
+            tallies: dict[str, Tally] = {}
+            for name in names:
+                now = Progress(len(rows), total, f"Measuring {name}")
+                recipe, left, why = recipes[name]
+                row = AllocatorRow(name, removed, after, left, why=why)
+                if recipe is not None:
+                    asked = replace(recipe, after=after)
+                    tally = tallies[name] = yield from _tally(model, asked, conditions, now)
+                    other = tallies.get(UNIFORM)
+                    row = replace(row, measured=tally.measurement(), drop=drop_between(dense, tally))
+                    if other is not None and name != UNIFORM:
+                        row = replace(row, gain=_turned(drop_between(other, tally, level)))
+                rows.append(row)
+                yield Step(tuple(rows), now)
+
+
+def _turned(drop: Drop) -> Drop:
+    """Return the same difference with the other sign: what is gained."""
+    return replace(drop, estimate=-drop.estimate, low=-drop.high, high=-drop.low)
+
+
+def _losses(
+    model: Analysed, plan: ComparisonPlan, conditions: Conditions, folder: Path | None
+) -> Losses | None:
+    scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))  # type: ignore[arg-type]
+    every = replace(conditions, samples=None)
+    try:
+        found = known(model, scanned, every, folder=folder) or delivered(model, scanned, every)
+    except ExplorerError:
+        return None
+    return found.losses() if found is not None and found.finished else None
+
+
+def _recipe(
+    model: Analysed, plan: ComparisonPlan, name: str, removed: float, losses: Losses | None
+) -> tuple[Recipe | None, float | None, str]:
+    """Return an allocator's recipe, the share of parameters that it leaves, and why there is none."""
+    start = Recipe(criterion=Choice(plan.criterion))
+    if ALLOCATORS[name].traits["needs_scan"] and losses is None:
+        return None, None, "no finished scan is known"
+
+    def at(target: float) -> Recipe:
+        wish = Allocation(Choice(name), target, plan.granularity, losses=losses)
+        return allocate(model, start, wish)
+
+    try:
+        found = near(model, at, 1 - removed)
+    except ExplorerError as error:
+        return None, None, str(error)
+    return (*found, "") if found else (None, None, "it cannot remove so much")
+
+
+def _dense(model: Analysed, conditions: Conditions) -> Returning[Tally]:
+    split, tally = judged_split(model, conditions), EMPTY
+    for grown in baseline(model, conditions, len(split)):
+        tally = grown
+        yield Step()
+    return tally
+
+
+def _tally(model: Analysed, recipe: Recipe, conditions: Conditions, now: Progress) -> Returning[Tally]:
+    """Return what a recipe's model answers."""
+    task, device = model.subject.task, conditions.device
+    assert task is not None
+    network = None
+    for step in prepared(model, recipe, device):
+        network = step.value.model if step.value else network
+        yield Step(progress=now)
+    assert network is not None
+    split, tally = judged_split(model, conditions), EMPTY
+    how = Execution(device, fitting_batch(model.subject, device), judge=judge_for(task))
+    for grown in evaluate(network, split, task.normalisation, [len(split)], how):
+        tally = grown
+        yield Step(progress=now)
+    return tally
