@@ -161,7 +161,7 @@ def _begin(asked: Question) -> JobState:
             yield step
         if asked.repaired:
             mended = scaled(replace(recipe, after="least_squares"), name=REPAIRED)
-            for step in curves(model, [mended], replace(QUICK, device=device)):
+            for step in settings.current().studies.curves(model, [mended], replace(QUICK, device=device)):
                 known = {**lines, **step.value} if step.value else None
                 lines = known or lines
                 yield Step(known, step.progress)

@@ -25,7 +25,6 @@ from explorer.studies.sensitivity.branching import Branches
 from explorer.studies.sensitivity.graph_pieces import Branch
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_log import Count, ScanLog
-from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.values.choice import Choice
